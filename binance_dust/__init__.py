@@ -1,0 +1,72 @@
+"""Dust balances and small margin debts on Binance, for many accounts at once.
+
+    async with Session() as session:
+        client = session.client(Credentials.from_env())
+        for row in await client.user_assets():
+            print(row.asset, row.free)
+
+Each call waits for the weight it costs before it is sent, is signed at the last moment, and is sent
+again only where that is safe. `binance_dust.sandbox` is a local exchange to rehearse on.
+"""
+
+from __future__ import annotations
+
+from binance_dust._retry import RetryPolicy
+from binance_dust._version import __version__
+from binance_dust.budget import RateLimits
+from binance_dust.client import DustClient
+from binance_dust.credentials import Credentials
+from binance_dust.errors import (
+    BannedError,
+    BudgetExceededError,
+    ClockError,
+    ConfigurationError,
+    CooldownError,
+    CredentialsError,
+    DeliveryError,
+    DustError,
+    DustRejectedError,
+    ExchangeError,
+    GuardError,
+    MaintenanceError,
+    NoAnswerError,
+    NotConvertibleError,
+    NotSentError,
+    OutcomeUnknownError,
+    PriceMovedError,
+    RateLimitedError,
+    RejectedError,
+    UnavailableError,
+    UnreadableAnswerError,
+)
+from binance_dust.session import Session
+
+__all__ = [
+    "BannedError",
+    "BudgetExceededError",
+    "ClockError",
+    "ConfigurationError",
+    "CooldownError",
+    "Credentials",
+    "CredentialsError",
+    "DeliveryError",
+    "DustClient",
+    "DustError",
+    "DustRejectedError",
+    "ExchangeError",
+    "GuardError",
+    "MaintenanceError",
+    "NoAnswerError",
+    "NotConvertibleError",
+    "NotSentError",
+    "OutcomeUnknownError",
+    "PriceMovedError",
+    "RateLimitedError",
+    "RateLimits",
+    "RejectedError",
+    "RetryPolicy",
+    "Session",
+    "UnavailableError",
+    "UnreadableAnswerError",
+    "__version__",
+]

@@ -1,0 +1,188 @@
+"""Amounts and times: kept as the wire sent them, exact, and converted when they are read.
+
+A caller reads one or two of the seven fields of a row, and a desk's answers have hundreds of rows.
+Measured on 1,000 assets: decoding into texts takes 0.20 ms, `json.loads` 0.65 ms, and decoding
+straight into `Decimal` 0.94 ms. So an `Amount` is decoded as whatever the JSON has (a text stays a
+text, a number with a fraction becomes the text of its own digits, never a float) and becomes a
+`Decimal` where somebody looks. See docs/decisions/0003.
+
+Type checkers see `Decimal` and `datetime`, which is what a reader gets. A text that is no finite
+number raises `UnreadableAnswerError` where it is read.
+"""
+
+from __future__ import annotations
+
+import decimal
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, get_type_hints
+
+import msgspec
+
+from binance_dust.errors import UnreadableAnswerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+
+# Every digit counts (nothing is ever rounded), and the exponent is bounded: 1e999999999 is finite,
+# and would fill the memory of whoever prints it. Unlike `Decimal(...)` a context takes no white
+# space and no underscores.
+_EXACT: Final = decimal.Context(
+    prec=decimal.MAX_PREC,
+    Emin=-999,
+    Emax=999,
+    traps=[decimal.InvalidOperation, decimal.Overflow, decimal.Subnormal, decimal.Inexact],
+)
+_read: Final = _EXACT.create_decimal
+
+
+def to_amount(value: object) -> Decimal:
+    """Convert what the wire sent into an exact, finite number, or raise `ValueError`."""
+    kind = type(value)
+    if kind is Decimal or kind is int or (isinstance(value, str) and value.isascii()):
+        try:
+            amount = _read(value)  # type: ignore[arg-type]
+        except decimal.DecimalException:
+            pass
+        else:
+            if amount.is_finite():
+                return amount
+    raise ValueError(value)
+
+
+def to_moment(value: object) -> datetime:
+    """Convert milliseconds (a number or digits) into a UTC time, or raise `ValueError`.
+
+    One old sample has `2018-05-03 17:07:04`, without a zone: read as UTC.
+    """
+    match value:
+        case datetime() if value.tzinfo is not None:
+            return value
+        case bool():
+            pass
+        case int():
+            return _since_epoch(value)
+        case str() if value.isascii() and value.removeprefix("-").isdigit():
+            return _since_epoch(int(value))
+        case str():
+            moment = datetime.fromisoformat(value)
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        case _:
+            pass
+    raise ValueError(value)
+
+
+def from_moment(moment: datetime) -> int:
+    """Give the whole milliseconds since the epoch of an aware time."""
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def _since_epoch(milliseconds: int) -> datetime:
+    try:
+        return _EPOCH + milliseconds * _MILLISECOND
+    except OverflowError:
+        raise ValueError(milliseconds) from None
+
+
+class _Converted:
+    """Marks an annotation whose field is converted when it is read."""
+
+    __slots__ = ("convert", "expected")
+
+    def __init__(self, convert: Callable[[object], object], expected: str) -> None:
+        self.convert = convert
+        self.expected = expected
+
+
+if TYPE_CHECKING:
+    Amount: TypeAlias = Decimal
+    Moment: TypeAlias = datetime
+else:
+    Amount = Annotated[Any, _Converted(to_amount, "a finite number")]
+    Moment = Annotated[Any, _Converted(to_moment, "a time")]
+
+
+class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", eq=False):
+    """Base of everything that the exchange answers with: immutable, compared by what it says."""
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        super().__init_subclass__(**options)
+        for name, hint in get_type_hints(cls, include_extras=True).items():
+            mark = _mark_of(hint)
+            if mark is not None and name in cls.__dict__:
+                # The slot goes on under another name, and what is read is converted.
+                setattr(cls, f"_{name}", cls.__dict__[name])
+                setattr(cls, name, property(_getter(name, mark)))
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return all(getattr(self, name) == getattr(other, name) for name in self.__struct_fields__)
+
+    def __hash__(self) -> int:
+        values = (getattr(self, name) for name in self.__struct_fields__)
+        return hash((type(self), *(tuple(v) if isinstance(v, list) else v for v in values)))
+
+    def __repr__(self) -> str:
+        fields = ", ".join(f"{name}={_shown(self, name)}" for name in self.__struct_fields__)
+        return f"{type(self).__name__}({fields})"
+
+
+def _mark_of(hint: Any) -> _Converted | None:
+    """Find the mark in `Amount`, and in `Amount | None`."""
+    for part in (hint, *getattr(hint, "__args__", ())):
+        for mark in getattr(part, "__metadata__", ()):
+            if isinstance(mark, _Converted):
+                return mark
+    return None
+
+
+# What is read most often has to cost least. Written out like this, the slot is an attribute that
+# the interpreter finds at once, and a text in order takes one conversion and two looks: 0.23 µs,
+# where a descriptor's `__get__` with a regular expression took 0.8 µs.
+_AMOUNT_GETTER: Final = """
+def {name}(self):
+    value = self._{name}
+    try:
+        amount = read(value)
+        if amount.is_finite() and value.isascii():
+            return amount
+    except (ArithmeticError, AttributeError, TypeError, ValueError):
+        pass
+    return otherwise(self, value)
+"""
+
+
+def _getter(name: str, mark: _Converted) -> Callable[[Any], Any]:
+    def otherwise(answer: Answer, value: object) -> object:
+        if value is None and _optional(type(answer), name):
+            return None
+        try:
+            return mark.convert(value)
+        except ValueError:
+            path = f"{type(answer).__name__}.{name}"
+        message = f"{path}: {repr(value)[:40]} is not {mark.expected}"
+        raise UnreadableAnswerError(message, path=path)
+
+    if mark.convert is not to_amount:
+        return lambda answer: otherwise(answer, getattr(answer, f"_{name}"))
+    scope: dict[str, Any] = {"read": _read, "otherwise": otherwise}
+    exec(_AMOUNT_GETTER.format(name=name), scope)  # noqa: S102 - our own text, as dataclasses do
+    getter: Callable[[Any], Any] = scope[name]
+    return getter
+
+
+def _optional(kind: type[Answer], name: str) -> bool:
+    return any(f.name == name and not f.required for f in msgspec.structs.fields(kind))
+
+
+def _shown(answer: Answer, name: str) -> str:
+    """Show a field, also one that can't be read: a repr never raises."""
+    try:
+        value = getattr(answer, name)
+    except UnreadableAnswerError as error:
+        return f"<{error}>"
+    return str(value) if isinstance(value, Decimal | datetime) else repr(value)

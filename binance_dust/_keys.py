@@ -1,0 +1,70 @@
+"""Private keys: which kind a PEM holds, found out from the PEM itself.
+
+Reading only; what is done with a key is `_signing`'s business. `cryptography` is an extra
+(`binance-dust[keys]`), so it is imported when the first PEM is read.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from binance_dust.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+
+    PrivateKey: TypeAlias = Ed25519PrivateKey | RSAPrivateKey
+
+_ARMOUR = "-----BEGIN"
+
+
+def looks_like_pem(text: str) -> bool:
+    """Tell whether a secret is a PEM rather than an HMAC secret."""
+    return _ARMOUR in text
+
+
+def read_private_key(pem: str, password: str | None) -> PrivateKey:
+    """Read an Ed25519 or RSA private key; blocks for as long as the password's derivation takes."""
+    try:
+        from cryptography.exceptions import UnsupportedAlgorithm
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+        from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+        from cryptography.hazmat.primitives.serialization import load_pem_private_key
+    except ImportError:
+        raise ConfigurationError(
+            "a PEM key needs the extra 'keys': python -m pip install 'binance-dust[keys]'"
+        ) from None
+
+    problem: str
+    try:
+        key = load_pem_private_key(
+            pem.strip().encode(), None if password is None else password.encode()
+        )
+    except TypeError:
+        # The library's way of saying that a password is missing, or that there is one too many.
+        problem = (
+            "the PEM is encrypted: pass its password"
+            if password is None
+            else "the PEM is not encrypted: leave the password out"
+        )
+    except (ValueError, UnsupportedAlgorithm):
+        problem = _why_unreadable(pem, password)
+    else:
+        if isinstance(key, Ed25519PrivateKey | RSAPrivateKey):
+            return key
+        problem = f"the PEM holds another kind of key ({type(key).__name__}): use Ed25519 or RSA"
+    # Raised out here so that no foreign error, which might quote the key, hangs on ours.
+    raise ConfigurationError(problem)
+
+
+def _why_unreadable(pem: str, password: str | None) -> str:
+    if "PUBLIC KEY" in pem:
+        return "the PEM holds a public key: the private one signs"
+    if "CERTIFICATE" in pem:
+        return "the PEM holds a certificate: the private key signs"
+    if "OPENSSH" in pem:
+        return "the key is in OpenSSH's format: export it as PKCS#8 PEM"
+    if password is not None:
+        return "the PEM can't be read: the password is wrong, or the file is damaged"
+    return "the PEM can't be read: it is damaged, or not a private key in PKCS#8 or PKCS#1"

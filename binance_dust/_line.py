@@ -1,0 +1,244 @@
+"""The life of one call, over what all accounts of an address share.
+
+    budget -> timestamp -> sign -> send -> read -> tell the budget
+
+Waiting comes before signing, so that a queue cannot age a timestamp. Every attempt pays again and
+is signed again. However an attempt ends, also by cancellation, the budget is told how far it got.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from binance_dust import _wire, endpoints
+from binance_dust._check import instance
+from binance_dust._clock import Reading, ServerClock
+from binance_dust._retry import Act, RetryAllowance, RetryPolicy, act, send_again
+from binance_dust._signing import sign, signer_for
+from binance_dust._spec import Replay
+from binance_dust.budget import Budget, Charge, Lane, read_feedback
+from binance_dust.credentials import Credentials
+from binance_dust.errors import (
+    ClockError,
+    DeliveryError,
+    DustError,
+    ExchangeError,
+    NotSentError,
+    OutcomeUnknownError,
+)
+from binance_dust.events import Answered, Retried, Sent, logger
+
+if TYPE_CHECKING:
+    from binance_dust._spec import Call, ListStyle
+    from binance_dust._transport import Transport
+    from binance_dust.events import Reporter
+
+R = TypeVar("R")
+
+_SHORTEST_TIMEOUT: Final = 0.001
+
+
+class Account:
+    """One account as the line sees it: who it is, and how its calls are signed."""
+
+    __slots__ = ("api_key", "identity", "label", "signer")
+
+    def __init__(self, credentials: Credentials) -> None:
+        """Prepare an account's signer once, for all its calls."""
+        instance(credentials, Credentials, "credentials")
+        self.api_key = credentials.api_key
+        self.identity = credentials.identity
+        self.label = credentials.label
+        self.signer = signer_for(credentials)
+
+    def __repr__(self) -> str:
+        return f"<Account {self.label}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Line:
+    """What every call of a session goes through."""
+
+    transport: Transport
+    clock: ServerClock
+    budget: Budget
+    retry: RetryPolicy
+    allowance: RetryAllowance
+    report: Reporter
+    recv_window: float
+    """Milliseconds that a signed request stays valid."""
+    lists: ListStyle
+
+    async def call(self, call: Call[R], account: Account | None, lane: Lane) -> R:
+        """Send a call, again where that is safe; give its result, or raise what happened."""
+        attempts = _Attempts(self, call, account, lane)
+        self.allowance.earn()
+        try:
+            try:
+                return await attempts.once()
+            except (DeliveryError, ExchangeError) as error:
+                failed = error
+            # Only calls that failed get here: the ones that succeed at once pay nothing for it.
+            return await send_again(
+                attempts.once,
+                failed,
+                replay=call.endpoint.replay,
+                policy=self.retry,
+                allowance=self.allowance,
+                left=attempts.left,
+                sleep=asyncio.sleep,
+                before=attempts.prepare,
+            )
+        except (DeliveryError, ExchangeError) as error:
+            if act(call.endpoint.replay, error) is Act.UNKNOWN:
+                raise attempts.outcome_unknown(error) from error
+            raise
+
+    async def ask_time(self) -> Reading:
+        """Read the exchange's clock: once, for whoever learns it tries again in its own time."""
+        attempts = _Attempts(self, endpoints.SERVER_TIME(), None, Lane.CALL)
+        answer, result = await attempts.exchange()
+        return Reading(result.server_time.timestamp(), answer.sent, answer.received)
+
+
+class _Attempts(Generic[R]):
+    """The attempts at one call."""
+
+    __slots__ = (
+        "_account",
+        "_call",
+        "_charge",
+        "_deadline",
+        "_generation",
+        "_lane",
+        "_line",
+        "_number",
+        "_query",
+        "_timestamp",
+    )
+
+    def __init__(self, line: Line, call: Call[R], account: Account | None, lane: Lane) -> None:
+        self._line = line
+        self._call = call
+        self._account = account
+        self._lane = lane
+        self._number = 0
+        self._generation = 0
+        self._timestamp = 0
+        # Encoded once for all attempts, and before any I/O: an encoding can be refused.
+        self._query = call.query(line.lists)
+        weight = call.endpoint.weight
+        self._charge = Charge(
+            call.endpoint.title, weight.kind, weight.cost, account.identity if account else None
+        )
+        limit = line.retry.deadline
+        self._deadline = None if limit is None else line.clock.monotonic() + limit
+
+    def left(self) -> float | None:
+        """Seconds left for this call; `None` where nobody set a limit."""
+        return None if self._deadline is None else self._deadline - self._line.clock.monotonic()
+
+    async def once(self) -> R:
+        """Make one attempt."""
+        _, result = await self.exchange()
+        return result
+
+    async def exchange(self) -> tuple[_wire.Answer, R]:
+        """Make one attempt, and give the answer with the result."""
+        line = self._line
+        self._number += 1
+        if self._account is not None and line.clock.due:
+            await self._learn_clock()
+        admission = await line.budget.admit(self._charge, deadline=self._deadline, lane=self._lane)
+        try:
+            request = await self._sign()
+        except BaseException:
+            admission.release()
+            raise
+        admission.sent()
+        details = line.report.wants_details
+        if details:
+            line.report(Sent(self._charge.pool, request.account, self._number))
+        try:
+            answer = await line.transport.send(request, within=self._within())
+        except NotSentError:
+            admission.release()
+            raise
+        except BaseException:
+            # No answer, or nobody waits for it any more: it may have arrived, so it counts.
+            admission.unknown()
+            raise
+        feedback = read_feedback(answer.status, answer.headers, answer.body, answer.received)
+        admission.settle(feedback)
+        if details:
+            seconds = answer.received - answer.sent
+            line.report(Answered(self._charge.pool, request.account, answer.status, seconds))
+        return answer, _wire.read(
+            self._call,
+            request,
+            answer,
+            retry_after=feedback.retry_after,
+            now=line.clock.now_utc,
+        )
+
+    async def prepare(self, error: DustError, attempt: int, pause: float) -> None:
+        """Get ready to send again: a refused timestamp wants another look at the clock."""
+        label = self._account.label if self._account else None
+        reason = f"{type(error).__name__}: {error}"
+        self._line.report(Retried(self._charge.pool, label, attempt, reason, pause))
+        if isinstance(error, ClockError):
+            await self._learn_clock(past=self._generation)
+
+    def outcome_unknown(self, error: DustError) -> OutcomeUnknownError:
+        """Say that funds may have moved, with all that is needed to find out."""
+        sent_after = datetime.fromtimestamp(self._timestamp / 1000, tz=UTC)
+        return OutcomeUnknownError(
+            str(error).removeprefix(f"{self._charge.pool} ({self._label}): "),
+            endpoint=self._charge.pool,
+            account=self._label,
+            parameters=self._call.parameters(),
+            sent_after=sent_after,
+            expires_at=sent_after + timedelta(milliseconds=self._line.recv_window),
+        )
+
+    @property
+    def _label(self) -> str:
+        return self._account.label if self._account else ""
+
+    async def _sign(self) -> _wire.Request:
+        account = self._account
+        if account is None:
+            return _wire.unsigned_request(self._call, self._query)
+        line = self._line
+        self._generation = line.clock.generation
+        self._timestamp = line.clock.timestamp()
+        payload = _wire.payload(self._query, line.recv_window, self._timestamp)
+        signature = await sign(account.signer, payload)
+        return _wire.signed_request(
+            self._call, payload, signature, api_key=account.api_key, account=account.label
+        )
+
+    async def _learn_clock(self, past: int | None = None) -> None:
+        """Learn the exchange's time; without an answer go on with what is known.
+
+        A clock that is really wrong shows as -1021, and then the call says so.
+        """
+        clock = self._line.clock
+        try:
+            if past is None:
+                await clock.refresh()
+            else:
+                await clock.learn_past(past)
+        except DustError as error:
+            logger.warning("the exchange's clock was not learnt: %s", error)
+
+    def _within(self) -> float | None:
+        # A deadline ends waiting, never a write that is under way: cutting one short would only
+        # turn its outcome into an unknown one.
+        left = self.left()
+        if left is None or self._call.endpoint.replay is Replay.NEVER:
+            return None
+        return max(left, _SHORTEST_TIMEOUT)

@@ -1,0 +1,52 @@
+"""`binance-dust endpoints`: the exchange's contract as this package knows it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.table import Table
+
+from binance_dust._spec import Replay
+from binance_dust.cli._console import console, print_json
+from binance_dust.endpoints import ALL
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what this command takes."""
+    parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
+
+
+async def run(options: argparse.Namespace) -> int:
+    """List every endpoint."""
+    rows = [
+        {
+            "name": name,
+            "method": row.method,
+            "path": row.path,
+            "security": row.security.value,
+            "limit": row.weight.kind.value,
+            "weight": row.weight.cost,
+            "sent_again": row.replay is Replay.SAFE,
+        }
+        for name, row in ALL.items()
+    ]
+    if options.json:
+        for row in rows:
+            print_json(row)
+        return 0
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("weight", "again", "method"):
+        table.add_column(title, no_wrap=True)
+    table.add_column("endpoint", overflow="fold")
+    for row in rows:
+        table.add_row(
+            f"{row['limit']} {row['weight']}",
+            "yes" if row["sent_again"] else "[bold]never[/]",
+            f"[cyan]{row['name']}[/]",
+            f"{row['method']} {row['path']}",
+        )
+    console().print(table)
+    return 0

@@ -1,0 +1,106 @@
+"""`binance-dust sandbox`: a local exchange for other programs, until Ctrl-C."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import signal
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from binance_dust.cli._console import console, print_json
+from binance_dust.sandbox.serve import serve_forever, write_accounts
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from binance_dust.credentials import Credentials
+    from binance_dust.sandbox import Sandbox
+
+_LAST_PORT: Final = 65_535
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what this command takes."""
+    parser.add_argument("--accounts", type=_count, default=3, metavar="N", help="how many (3)")
+    parser.add_argument("--port", type=_port, default=0, help="where to listen (a free port)")
+    parser.add_argument("--seed", type=int, default=0, help="what makes it repeatable (0)")
+    parser.add_argument(
+        "--window", type=_seconds, default=60.0, metavar="SECONDS", help="of the limits (60)"
+    )
+    parser.add_argument("--sliding", action="store_true", help="count sliding windows, not fixed")
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="write the keys there, as an accounts file"
+    )
+    parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Serve until interrupted."""
+    task = asyncio.current_task()
+    if task is not None:
+        with contextlib.suppress(NotImplementedError):  # Windows has no such handlers
+            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
+            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
+
+    def opened(exchange: Sandbox, accounts: Sequence[Credentials]) -> None:
+        if options.write is not None:
+            write_accounts(options.write, accounts)
+        (_print_json if options.json else _print)(exchange, accounts, options.write)
+
+    # However it is told to end, ending is what it was asked for.
+    with contextlib.suppress(asyncio.CancelledError):
+        await serve_forever(
+            accounts=options.accounts,
+            seed=options.seed,
+            port=options.port,
+            window=options.window,
+            window_mode="sliding" if options.sliding else "fixed",
+            opened=opened,
+        )
+    return 0
+
+
+def _print(exchange: Sandbox, accounts: Sequence[Credentials], written: Path | None) -> None:
+    out = console()
+    out.soft_wrap = True
+    out.print(f"A sandbox is open at [bold cyan]{exchange.url}[/]. Ctrl-C closes it.")
+    if written is not None:
+        out.print(f"The keys of {len(accounts)} accounts are in {written}.")
+        return
+    out.print("Its accounts, and keys that open nothing else:")
+    for account in accounts:
+        out.print(f"  [bold]{account.name}[/]  {account.api_key}  {account.secret.reveal()}")
+
+
+def _print_json(exchange: Sandbox, accounts: Sequence[Credentials], written: Path | None) -> None:
+    lines: list[dict[str, str | None]] = [{"url": exchange.url}]
+    lines += [
+        {"name": each.name, "api_key": each.api_key, "secret": each.secret.reveal()}
+        for each in accounts
+        if written is None
+    ]
+    for line in lines:
+        print_json(line)
+
+
+def _count(text: str) -> int:
+    number = int(text)
+    if number < 0:
+        raise argparse.ArgumentTypeError("must not be negative")
+    return number
+
+
+def _port(text: str) -> int:
+    number = int(text)
+    if not 0 <= number <= _LAST_PORT:
+        raise argparse.ArgumentTypeError(f"must be from 0 to {_LAST_PORT}")
+    return number
+
+
+def _seconds(text: str) -> float:
+    number = float(text)
+    if not 0 < number < float("inf"):
+        raise argparse.ArgumentTypeError("must be above zero")
+    return number

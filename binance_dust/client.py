@@ -1,0 +1,272 @@
+"""One account: a typed method for each endpoint, a line or two of work each.
+
+What an endpoint is stands in `endpoints`; how a call lives, in `_line`. Methods that read may be
+called as often as the budgets allow. Those that move funds (`dust_convert`, `dust_transfer`,
+`exchange_small_liabilities`) are sent at most once: where nobody can know how they ended they raise
+`OutcomeUnknownError`.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from binance_dust import endpoints
+from binance_dust._check import instance
+from binance_dust._line import Account
+from binance_dust.budget import Lane
+from binance_dust.errors import ConfigurationError
+from binance_dust.session import Session
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterable
+    from decimal import Decimal
+    from types import TracebackType
+
+    from binance_dust import models
+    from binance_dust._spec import AccountType, Call
+    from binance_dust.credentials import Credentials
+
+__all__ = ["DustClient"]
+
+R = TypeVar("R")
+
+_LONGEST_RANGE: Final = timedelta(days=90)
+"""What the exchange takes in one question (-4047 beyond it)."""
+_INTO_THE_FUTURE: Final = timedelta(minutes=1)
+_PAGE: Final = 100
+"""Rows of a page of history: the most that the exchange gives."""
+
+
+class DustClient:
+    """One account on the exchange.
+
+    On a session it is cheap, and closing it leaves the session open. Without one it makes its own
+    (from `session_options`) and closes it: `async with DustClient(credentials) as client`.
+    """
+
+    __slots__ = ("_account", "_credentials", "_lane", "_own_session", "_session")
+
+    def __init__(
+        self, credentials: Credentials, session: Session | None = None, **session_options: Any
+    ) -> None:
+        """Prepare an account; nothing is opened or sent."""
+        if session is not None and session_options:
+            given = ", ".join(session_options)
+            raise TypeError(
+                f"{given}: options of a session that exists already; give one or the other"
+            )
+        if session is not None:
+            instance(session, Session, "session")
+        self._account = Account(credentials)
+        self._credentials = credentials
+        self._own_session = session is None
+        self._session = Session(**session_options) if session is None else session
+        self._lane = Lane.CALL
+
+    @property
+    def name(self) -> str:
+        """What reports and errors call this account."""
+        return self._account.label
+
+    @property
+    def credentials(self) -> Credentials:
+        """The account's key."""
+        return self._credentials
+
+    @property
+    def session(self) -> Session:
+        """The session that this account's calls go through."""
+        return self._session
+
+    # --- what the account has --------------------------------------------------------------------
+
+    async def user_assets(
+        self, *, asset: str | None = None, btc_valuation: bool = False
+    ) -> list[models.UserAsset]:
+        """Read the spot wallet's positive balances, or one asset's."""
+        return await self._ask(
+            endpoints.USER_ASSETS(asset=asset, need_btc_valuation=btc_valuation or None)
+        )
+
+    async def convertible_assets(
+        self,
+        target: str,
+        *,
+        price: Decimal | None = None,
+        account_type: AccountType | None = None,
+    ) -> models.ConvertibleAssets:
+        """Read what can be converted into a target now, with the exchange's estimates.
+
+        `price` goes along as `dustQuotaAssetToTargetAssetPrice`, which nobody documents: leave it.
+        """
+        return await self._ask(
+            endpoints.CONVERTIBLE_ASSETS(
+                target_asset=target, price=price, account_type=account_type
+            )
+        )
+
+    async def dust_assets(self, *, account_type: AccountType | None = None) -> models.DustAssets:
+        """Read what can be converted into BNB now, with the exchange's estimates."""
+        return await self._ask(endpoints.DUST_ASSETS(account_type=account_type))
+
+    async def dust_log(
+        self,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        account_type: AccountType | None = None,
+    ) -> models.DustLog:
+        """Read the conversions on record, the newest hundred at most.
+
+        The exchange takes both bounds or none, so a missing one is filled in: a minute from now, or
+        90 days before the end. It refuses ranges longer than that.
+        """
+        if start is not None and end is None:
+            end = self._session.now() + _INTO_THE_FUTURE
+        if end is not None and start is None:
+            start = end - _LONGEST_RANGE if isinstance(end, datetime) else end
+        _check_order(start, end)
+        return await self._ask(
+            endpoints.DUST_LOG(start_time=start, end_time=end, account_type=account_type)
+        )
+
+    # --- what moves funds ------------------------------------------------------------------------
+
+    async def dust_convert(
+        self,
+        assets: Iterable[str],
+        *,
+        target: str | None = None,
+        account_type: AccountType | None = None,
+        client_id: str | None = None,
+    ) -> models.DustConversion:
+        """Convert dust into a target, at once and without asking back.
+
+        How several assets have to be written here is unproven: pass one, until you know.
+        `client_id` correlates; nobody promises that it keeps a call from being carried out twice.
+        """
+        return await self._ask(
+            endpoints.DUST_CONVERT(
+                assets=assets,
+                target_asset=target,
+                account_type=account_type,
+                client_id=client_id,
+            )
+        )
+
+    async def dust_transfer(
+        self, assets: Iterable[str], *, account_type: AccountType | None = None
+    ) -> models.DustConversion:
+        """Convert dust into BNB, at once and without asking back; many assets make one batch.
+
+        One asset that can't be converted fails the whole batch (`NotConvertibleError`).
+        """
+        return await self._ask(endpoints.DUST_TRANSFER(assets=assets, account_type=account_type))
+
+    async def exchange_small_liabilities(self, assets: Iterable[str]) -> None:
+        """Exchange small margin debts into one, ten assets at most, once in six hours.
+
+        The exchange answers nothing: read `small_liability_history` to see what it did.
+        """
+        await self._ask(endpoints.EXCHANGE_SMALL_LIABILITIES(assets=assets))
+
+    # --- small margin debts ----------------------------------------------------------------------
+
+    async def small_liabilities(self) -> list[models.SmallLiability]:
+        """Read the small margin debts that can be exchanged. Heavy: 120 a minute for an address."""
+        return await self._ask(endpoints.SMALL_LIABILITIES())
+
+    async def small_liability_history(
+        self, *, start: datetime | None = None, end: datetime | None = None
+    ) -> AsyncIterator[models.SmallLiabilityExchange]:
+        """Read the debts that were exchanged, page by page; the last 30 days by default."""
+        _check_order(start, end)
+        page, seen = 1, 0
+        while True:
+            history = await self._ask(
+                endpoints.SMALL_LIABILITY_HISTORY(
+                    current=page, size=_PAGE, start_time=start, end_time=end
+                )
+            )
+            for row in history.rows:
+                yield row
+            page, seen = page + 1, seen + len(history.rows)
+            # `total` alone would not end it where it exceeds the rows that are really there.
+            if not history.rows or seen >= history.total:
+                return
+
+    async def margin_account(self) -> models.MarginAccount:
+        """Read the cross-margin account."""
+        return await self._ask(endpoints.MARGIN_ACCOUNT())
+
+    # --- settings, permissions, status -----------------------------------------------------------
+
+    async def bnb_burn(self) -> models.BnbBurn:
+        """Read whether fees and margin interest are paid in BNB."""
+        return await self._ask(endpoints.BNB_BURN())
+
+    async def set_bnb_burn(
+        self, *, spot: bool | None = None, interest: bool | None = None
+    ) -> models.BnbBurn:
+        """Set whether fees (`spot`) and margin interest are paid in BNB, which makes less dust."""
+        if spot is None and interest is None:
+            raise ConfigurationError("set_bnb_burn: say what to set, spot or interest")
+        return await self._ask(endpoints.SET_BNB_BURN(spot=spot, interest=interest))
+
+    async def key_permissions(self) -> models.KeyPermissions:
+        """Read what this API key may do."""
+        return await self._ask(endpoints.KEY_PERMISSIONS())
+
+    async def account_status(self) -> models.AccountStatus:
+        """Read the account's status."""
+        return await self._ask(endpoints.ACCOUNT_STATUS())
+
+    async def account_info(self) -> models.AccountInfo:
+        """Read which parts of the exchange the account has opened."""
+        return await self._ask(endpoints.ACCOUNT_INFO())
+
+    async def system_status(self) -> models.SystemStatus:
+        """Read whether the exchange is open; needs no key."""
+        return await self._ask(endpoints.SYSTEM_STATUS())
+
+    async def server_time(self) -> models.ServerTime:
+        """Read the exchange's clock; needs no key."""
+        return await self._ask(endpoints.SERVER_TIME())
+
+    # --- life ------------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Close the session, if it is this client's own."""
+        if self._own_session:
+            await self._session.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        return f"<DustClient {self.name}>"
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        raise TypeError("a DustClient holds a key and is never pickled: pass the account's name")
+
+    async def _ask(self, call: Call[R]) -> R:
+        account = self._account if call.endpoint.security.signed else None
+        return await self._session.send(call, account, self._lane)
+
+
+def _check_order(start: Any, end: Any) -> None:
+    """Refuse a range that ends before it begins; what is no aware time is refused on encoding."""
+    aware = all(
+        isinstance(time, datetime) and time.utcoffset() is not None for time in (start, end)
+    )
+    if aware and start > end:
+        raise ConfigurationError(f"start ({start}) is after end ({end})")

@@ -1,0 +1,315 @@
+"""One account's key, and the places it comes from: arguments, the environment, an accounts file.
+
+A secret never shows: not in a repr, not in an error, not in a pickle. `credentials.secret.reveal()`
+is the only way to its text. Another process gets an account's *name* to look up, never its key.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+import tomllib
+from collections.abc import Sequence
+from hashlib import sha256
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, overload
+
+from binance_dust._keys import looks_like_pem, read_private_key
+from binance_dust.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from binance_dust._keys import PrivateKey
+
+__all__ = ["Accounts", "Credentials", "Secret"]
+
+_SHOWN: Final = 4
+_ENTRIES: Final = frozenset(
+    f"{field}{source}"
+    for field in ("api_key", "secret", "password")
+    for source in ("", "_env", "_file")
+)
+
+
+class Secret:
+    """A text that shows itself only when asked to by name."""
+
+    __slots__ = ("__text",)
+
+    def __init__(self, text: str) -> None:
+        """Keep a text to oneself."""
+        self.__text = text
+
+    def reveal(self) -> str:
+        """Give the text."""
+        return self.__text
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError(_NO_PICKLE)
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(_NO_PICKLE)
+
+
+_NO_PICKLE: Final = "credentials are never pickled: pass the account's name, and look it up there"
+
+
+class Credentials:
+    """One account's API key and secret: an HMAC secret, or a PEM private key.
+
+    The kind of a PEM (Ed25519 or RSA, encrypted or not) is found out from the PEM, here and once,
+    so that a damaged key or a wrong password is an error before anything is sent. Deriving a key
+    from a password takes its time: build many of those in a thread, or before the loop runs.
+    """
+
+    __slots__ = ("_private_key", "api_key", "name", "secret")
+
+    def __init__(
+        self, api_key: str, secret: str, *, name: str | None = None, password: str | None = None
+    ) -> None:
+        """Check the key and keep it; `password` opens an encrypted PEM."""
+        whom = f"credentials of {name!r}" if isinstance(name, str) else "credentials"
+        _check_text(name, "name", whom, optional=True)
+        _check_text(password, "password", whom, optional=True)
+        self.api_key: Final = _header_safe(_check_text(api_key, "api_key", whom), whom)
+        text = _check_text(secret, "secret", whom)
+        self._private_key: PrivateKey | None = None
+        if looks_like_pem(text):
+            # Environment variables often carry a PEM on one line, its line ends written out.
+            text = text.replace("\\n", "\n")
+            self._private_key = _named(whom, text, password)
+        elif password is not None:
+            raise ConfigurationError(
+                f"{whom}: a password opens a PEM key, and this secret is not one"
+            )
+        elif text != text.strip() or not text.isprintable():
+            message = (
+                f"{whom}: the secret has white space around or inside it; was it copied whole?"
+            )
+            raise ConfigurationError(message)
+        self.secret: Final = Secret(text)
+        self.name: Final = name
+
+    @property
+    def label(self) -> str:
+        """What reports and errors call this account: its name, or the beginning of its API key."""
+        return self.name or self.masked_api_key
+
+    @property
+    def masked_api_key(self) -> str:
+        """Give the first few characters of the API key, never more than a quarter of it."""
+        return f"{self.api_key[: min(_SHOWN, len(self.api_key) // 4)]}…"
+
+    @property
+    def identity(self) -> str:
+        """What tells this account from others where weight is counted; shows nothing of the key."""
+        if self.name is not None:
+            return self.name
+        return f"{self.masked_api_key}{sha256(self.api_key.encode()).hexdigest()[:8]}"
+
+    @property
+    def private_key(self) -> PrivateKey | None:
+        """The private key where the secret is a PEM, for whoever signs."""
+        return self._private_key
+
+    @classmethod
+    def from_env(
+        cls, name: str | None = None, *, environ: Mapping[str, str] | None = None
+    ) -> Credentials:
+        """Read `BINANCE_API_KEY` and `BINANCE_API_SECRET`, or `BINANCE_<NAME>_API_KEY` and so on.
+
+        `BINANCE_API_PASSWORD` (`BINANCE_<NAME>_API_PASSWORD`) opens an encrypted PEM.
+        """
+        source = os.environ if environ is None else environ
+        _check_text(name, "name", "from_env", optional=True)
+        stem = "BINANCE_" + ("" if name is None else f"{name.upper().replace('-', '_')}_")
+        names = f"{stem}API_KEY", f"{stem}API_SECRET"
+        values = [source.get(variable, "").strip() for variable in names]
+        missing = [variable for variable, value in zip(names, values, strict=True) if not value]
+        if missing:
+            raise ConfigurationError(f"set {' and '.join(missing)} in the environment")
+        return cls(*values, name=name, password=source.get(f"{stem}API_PASSWORD") or None)
+
+    @classmethod
+    def load(
+        cls, path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None
+    ) -> Accounts:
+        """Read an accounts file: a table an account, named as the account is.
+
+            [alice]
+            api_key = "..."
+            secret_env = "ALICE_SECRET"     # an environment variable
+
+            [bob]
+            api_key = "..."
+            secret_file = "bob.pem"         # a file, relative to this one
+            password_env = "BOB_PASSWORD"
+
+        A file that everybody on the machine can read is refused, and so is such a key file.
+        """
+        return _load(Path(path), os.environ if environ is None else environ)
+
+    def __repr__(self) -> str:
+        name = "" if self.name is None else f"{self.name!r}, "
+        return f"Credentials({name}api_key={self.masked_api_key!r}, secret=***)"
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError(_NO_PICKLE)
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(_NO_PICKLE)
+
+
+class Accounts(Sequence[Credentials]):
+    """The accounts of a file, in its order; `accounts["alice"]` finds one by name."""
+
+    __slots__ = ("_by_name",)
+
+    def __init__(self, by_name: Mapping[str, Credentials]) -> None:
+        """Keep accounts by name."""
+        self._by_name = dict(by_name)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The accounts' names."""
+        return tuple(self._by_name)
+
+    @overload
+    def __getitem__(self, key: int | str) -> Credentials: ...
+    @overload
+    def __getitem__(self, key: slice) -> Sequence[Credentials]: ...
+    def __getitem__(self, key: int | str | slice) -> Credentials | Sequence[Credentials]:
+        if isinstance(key, str):
+            if key not in self._by_name:
+                raise ConfigurationError(
+                    f"no account {key!r} in the file; it has {', '.join(self.names)}"
+                )
+            return self._by_name[key]
+        return tuple(self._by_name.values())[key]
+
+    def __len__(self) -> int:
+        return len(self._by_name)
+
+    def __repr__(self) -> str:
+        return f"Accounts({', '.join(self.names)})"
+
+
+def _load(path: Path, environ: Mapping[str, str]) -> Accounts:
+    text = _read_private(path, f"accounts file {path}")
+    problem = None
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        # Its text has line and column only; its `doc` would have the secrets.
+        problem = f"accounts file {path}: not TOML: {error}"
+    if problem is not None:
+        raise ConfigurationError(problem)
+    if not tables:
+        raise ConfigurationError(
+            f"accounts file {path}: no account in it; write a table an account, [alice] say"
+        )
+    return Accounts(
+        {name: _one_account(path, name, table, environ) for name, table in tables.items()}
+    )
+
+
+def _one_account(path: Path, name: str, table: object, environ: Mapping[str, str]) -> Credentials:
+    whom = f"accounts file {path}, [{name}]"
+    if not isinstance(table, dict):
+        raise ConfigurationError(f"accounts file {path}: {name} stands outside any account's table")
+    strange = sorted(set(table) - _ENTRIES)
+    if strange:
+        message = (
+            f"{whom}: unknown entry {', '.join(strange)}; known: {', '.join(sorted(_ENTRIES))}"
+        )
+        raise ConfigurationError(message)
+    values = {
+        field: _one_value(path, whom, field, table, environ)
+        for field in ("api_key", "secret", "password")
+    }
+    for field in ("api_key", "secret"):
+        if values[field] is None:
+            raise ConfigurationError(f"{whom}: needs {field}, {field}_env or {field}_file")
+    return Credentials(**values, name=name)  # type: ignore[arg-type]  # None was ruled out above
+
+
+def _one_value(
+    path: Path, whom: str, field: str, table: Mapping[str, Any], environ: Mapping[str, str]
+) -> str | None:
+    given = [entry for entry in (field, f"{field}_env", f"{field}_file") if entry in table]
+    if not given:
+        return None
+    if len(given) > 1:
+        raise ConfigurationError(f"{whom}: give one of {' and '.join(given)}")
+    value = table[given[0]]
+    if not isinstance(value, str) or not value:
+        raise ConfigurationError(f"{whom}: {given[0]} must be a text")
+    if given[0].endswith("_env"):
+        if not environ.get(value, "").strip():
+            raise ConfigurationError(f"{whom}: set {value} in the environment")
+        return environ[value].strip()
+    if given[0].endswith("_file"):
+        return _read_private(path.parent / Path(value).expanduser(), whom).strip()
+    return value
+
+
+def _read_private(path: Path, whom: str) -> str:
+    """Read a file that others must not be able to read."""
+    problem = None
+    try:
+        with path.open(encoding="utf-8") as file:
+            mode = os.fstat(file.fileno()).st_mode
+            if sys.platform != "win32" and mode & stat.S_IRWXO:
+                problem = f"{whom}: everybody can read {path.name}; run: chmod 600 {path}"
+            else:
+                return file.read()
+    except UnicodeDecodeError:
+        problem = f"{whom}: {path.name} is not a text file in UTF-8"
+    except OSError as error:
+        problem = f"{whom}: can't read {path}: {error.strerror}"
+    raise ConfigurationError(problem)
+
+
+def _check_text(value: str | None, field: str, whom: str, *, optional: bool = False) -> str:
+    if value is None and optional:
+        return ""
+    if not isinstance(value, str):
+        raise TypeError(f"{whom}: {field} must be a str, not {type(value).__name__}")
+    if not value.strip():
+        raise ConfigurationError(f"{whom}: {field} is empty")
+    return value
+
+
+def _header_safe(api_key: str, whom: str) -> str:
+    """Refuse what can't stand in an HTTP header, before aiohttp does with the key in its text."""
+    if not (api_key.isascii() and api_key.isprintable()) or " " in api_key:
+        raise ConfigurationError(
+            f"{whom}: the API key has characters that no key has; was it copied whole?"
+        )
+    return api_key
+
+
+def _named(whom: str, pem: str, password: str | None) -> PrivateKey:
+    problem = None
+    try:
+        return read_private_key(pem, password)
+    except ConfigurationError as error:
+        problem = f"{whom}: {error}"
+    raise ConfigurationError(problem)

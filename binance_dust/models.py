@@ -1,0 +1,328 @@
+"""What the exchange answers: one frozen struct a shape, required where it always sends.
+
+Names are the wire's in snake_case, its misspellings mended (`transfered` on the wire). The wire's
+own spelling stops here. Amounts and times are exact and converted when read: see `_exact`.
+Sources: Binance's documentation pages and SDKs as read between January and November 2026.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from msgspec import field
+
+from binance_dust._exact import Amount, Answer, Moment
+
+if TYPE_CHECKING:
+    from decimal import Decimal
+
+__all__ = [
+    "AccountInfo",
+    "AccountStatus",
+    "BnbBurn",
+    "ConvertedAsset",
+    "ConvertibleAsset",
+    "ConvertibleAssets",
+    "DustAsset",
+    "DustAssets",
+    "DustConversion",
+    "DustLog",
+    "DustLogDetail",
+    "DustLogEntry",
+    "KeyPermissions",
+    "MarginAccount",
+    "MarginAsset",
+    "ServerTime",
+    "SmallLiability",
+    "SmallLiabilityExchange",
+    "SmallLiabilityHistory",
+    "SystemStatus",
+    "UserAsset",
+]
+
+# Rows hold texts and numbers only, so the garbage collector need not look at them (`gc=False`).
+
+
+class UserAsset(Answer, frozen=True, gc=False):
+    """One asset of the spot wallet."""
+
+    asset: str
+    free: Amount
+    """Spendable; the only part that dust conversion takes."""
+    locked: Amount
+    """In open orders."""
+    freeze: Amount
+    """Frozen by the platform."""
+    withdrawing: Amount
+    ipoable: Amount
+    btc_valuation: Amount
+    """Zero unless asked for, so zero does not mean worthless."""
+
+    @property
+    def total(self) -> Decimal:
+        """All of it, spendable or not."""
+        return self.free + self.locked + self.freeze + self.withdrawing + self.ipoable
+
+
+class ConvertibleAsset(Answer, frozen=True, gc=False):
+    """One asset that can be converted now, with the exchange's own estimate."""
+
+    asset: str
+    asset_full_name: str
+    amount_free: Amount
+    exchange: Amount
+    """The fee, in the target asset."""
+    to_quota_asset_amount: Amount
+    to_target_asset_amount: Amount
+    """Before the fee."""
+    to_target_asset_off_exchange: Amount
+    """After the fee."""
+
+
+class ConvertibleAssets(Answer, frozen=True):
+    """What can be converted into a target now."""
+
+    dribblet_percentage: Amount
+    """The usual fee rate; the fee of each asset is in its own row."""
+    total_transfer_quota_asset_amount: Amount
+    total_transfer_target_asset_amount: Amount
+    """Before the fees."""
+    dribblet_base: Amount
+    """By its sample (10) the ceiling of one asset, in the quota asset; undocumented."""
+    details: list[ConvertibleAsset]
+
+
+class ConvertedAsset(Answer, frozen=True, gc=False):
+    """One asset that was converted."""
+
+    tran_id: int
+    from_asset: str
+    amount: Amount
+    transferred_amount: Amount = field(name="transferedAmount")
+    """Before the service charge."""
+    service_charge_amount: Amount
+    operate_time: Moment
+
+    @property
+    def net_amount(self) -> Decimal:
+        """What was credited: the transferred amount less the service charge."""
+        return self.transferred_amount - self.service_charge_amount
+
+
+class DustConversion(Answer, frozen=True):
+    """What a conversion did. With no row in `transfer_result` it converted nothing."""
+
+    total_transferred: Amount = field(name="totalTransfered")
+    total_service_charge: Amount
+    transfer_result: list[ConvertedAsset]
+
+    @property
+    def net_amount(self) -> Decimal:
+        """What was credited in all."""
+        return self.total_transferred - self.total_service_charge
+
+
+class DustAsset(Answer, frozen=True, gc=False):
+    """One asset that can be converted into BNB now."""
+
+    asset: str
+    asset_full_name: str
+    amount_free: Amount
+    to_btc: Amount = field(name="toBTC")
+    to_bnb: Amount = field(name="toBNB")
+    """Before the fee."""
+    to_bnb_off_exchange: Amount = field(name="toBNBOffExchange")
+    """After the fee."""
+    exchange: Amount
+    """The fee, in BNB."""
+
+
+class DustAssets(Answer, frozen=True):
+    """What can be converted into BNB now."""
+
+    details: list[DustAsset]
+    total_transfer_btc: Amount
+    total_transfer_bnb: Amount = field(name="totalTransferBNB")
+    """Before the fees."""
+    dribblet_percentage: Amount
+
+
+class DustLogDetail(Answer, frozen=True, gc=False):
+    """One asset of a conversion in the log."""
+
+    trans_id: int
+    from_asset: str
+    amount: Amount
+    transferred_amount: Amount = field(name="transferedAmount")
+    """Before the service charge."""
+    service_charge_amount: Amount
+    operate_time: Moment
+    target_asset: str | None = None
+    """Sent since July 2026; see `DustLogEntry.target_of`."""
+
+    @property
+    def net_amount(self) -> Decimal:
+        """What was credited: the transferred amount less the service charge."""
+        return self.transferred_amount - self.service_charge_amount
+
+
+class DustLogEntry(Answer, frozen=True):
+    """One conversion in the log. Its `trans_id` is the conversion's `tran_id`."""
+
+    trans_id: int
+    total_transferred_amount: Amount = field(name="totalTransferedAmount")
+    """Before the service charges."""
+    total_service_charge_amount: Amount
+    user_asset_dribblet_details: list[DustLogDetail]
+    operate_time: Moment | None = None
+    """One old sample lacks it; see `happened_at`."""
+    target_asset: str | None = None
+    """Seen on the entry as well as on its details; see `target_of`."""
+
+    def target_of(self, detail: DustLogDetail) -> str:
+        """Tell what a detail was converted into: its own word, the entry's, or else BNB."""
+        return detail.target_asset or self.target_asset or "BNB"
+
+    @property
+    def happened_at(self) -> Moment | None:
+        """When it happened: the entry's own time, or else its first detail's."""
+        if self.operate_time is not None:
+            return self.operate_time
+        return min(
+            (detail.operate_time for detail in self.user_asset_dribblet_details), default=None
+        )
+
+
+class DustLog(Answer, frozen=True):
+    """The newest conversions, a hundred at most. `total` may exceed the entries returned."""
+
+    total: int
+    user_asset_dribblets: list[DustLogEntry]
+
+
+class SmallLiability(Answer, frozen=True, gc=False):
+    """One small margin debt that can be exchanged."""
+
+    asset: str
+    interest: Amount
+    principal: Amount
+    liability_asset: str
+    liability_qty: Amount
+
+
+class SmallLiabilityExchange(Answer, frozen=True, gc=False):
+    """One small debt that was exchanged. The exchange gives it no id."""
+
+    asset: str
+    amount: Amount
+    target_asset: str
+    target_amount: Amount
+    biz_type: str
+    timestamp: Moment
+
+
+class SmallLiabilityHistory(Answer, frozen=True):
+    """One page of exchanged debts."""
+
+    total: int
+    rows: list[SmallLiabilityExchange]
+
+
+class BnbBurn(Answer, frozen=True, gc=False):
+    """Whether fees and margin interest are paid in BNB."""
+
+    spot_bnb_burn: bool = field(name="spotBNBBurn")
+    interest_bnb_burn: bool = field(name="interestBNBBurn")
+
+
+class KeyPermissions(Answer, frozen=True, gc=False):
+    """What an API key may do."""
+
+    ip_restrict: bool
+    create_time: Moment
+    enable_reading: bool
+    enable_withdrawals: bool
+    enable_internal_transfer: bool
+    enable_margin: bool
+    enable_futures: bool
+    permits_universal_transfer: bool
+    enable_vanilla_options: bool
+    enable_spot_and_margin_trading: bool
+    # These came later, and older samples of the documentation lack them.
+    enable_fix_api_trade: bool | None = None
+    enable_fix_read_only: bool | None = None
+    enable_portfolio_margin_trading: bool | None = None
+    trading_authority_expiration_time: Moment | None = None
+
+
+class AccountStatus(Answer, frozen=True, gc=False):
+    """The account's status: `Normal`; other values are undocumented."""
+
+    data: str
+
+
+class AccountInfo(Answer, frozen=True, gc=False):
+    """Which parts of the exchange the account has opened."""
+
+    vip_level: int
+    is_margin_enabled: bool
+    is_future_enabled: bool
+    # These came later, and older samples of the documentation lack them.
+    is_options_enabled: bool | None = None
+    is_portfolio_margin_retail_enabled: bool | None = None
+
+
+class MarginAsset(Answer, frozen=True, gc=False):
+    """One asset of the cross-margin account."""
+
+    asset: str
+    borrowed: Amount
+    free: Amount
+    interest: Amount
+    locked: Amount
+    net_asset: Amount
+
+    @property
+    def debt(self) -> Decimal:
+        """What is owed: principal and interest."""
+        return self.borrowed + self.interest
+
+
+class MarginAccount(Answer, frozen=True):
+    """The cross-margin account."""
+
+    user_assets: list[MarginAsset]
+    # What the top level carries has changed over the years; none of it is promised.
+    borrow_enabled: bool | None = None
+    trade_enabled: bool | None = None
+    margin_level: Amount | None = None
+    total_asset_of_btc: Amount | None = None
+    total_liability_of_btc: Amount | None = None
+    total_net_asset_of_btc: Amount | None = None
+    total_collateral_value_in_usdt: Amount | None = field(
+        name="TotalCollateralValueInUSDT", default=None
+    )
+
+    @property
+    def has_debt(self) -> bool:
+        """Whether anything at all is owed."""
+        return any(row.debt > 0 for row in self.user_assets)
+
+
+class SystemStatus(Answer, frozen=True, gc=False):
+    """Whether the exchange is open."""
+
+    status: int
+    """0 is normal, 1 is maintenance."""
+    msg: str
+
+    @property
+    def is_normal(self) -> bool:
+        """Whether the exchange is open."""
+        return self.status == 0
+
+
+class ServerTime(Answer, frozen=True, gc=False):
+    """The exchange's clock."""
+
+    server_time: Moment

@@ -1,0 +1,155 @@
+"""A session: what the accounts behind one outgoing address share, configured, opened and closed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from binance_dust._check import instance, positive
+from binance_dust._clock import ServerClock, TimeSource
+from binance_dust._line import Account, Line
+from binance_dust._retry import RetryAllowance, RetryPolicy
+from binance_dust._transport import Transport
+from binance_dust.budget import Budget, Lane, LocalBudget, RateLimits
+from binance_dust.errors import ConfigurationError
+from binance_dust.events import ClockLearnt, Observer, Reporter
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from types import TracebackType
+
+    import aiohttp
+
+    from binance_dust._spec import Call, ListStyle
+    from binance_dust.client import DustClient
+    from binance_dust.credentials import Credentials
+
+__all__ = ["Session"]
+
+R = TypeVar("R")
+
+_LONGEST_WINDOW: Final = 60_000
+"""Milliseconds: recvWindow may not be longer (-1131)."""
+
+
+class Session:
+    """Connections, clock and weight budgets of one outgoing address, shared by many clients.
+
+    Whoever creates a session closes it: `async with Session() as session`, or `await
+    session.close()`. It is cheap to create and opens nothing before the first call.
+    """
+
+    __slots__ = ("_closed", "_line", "_own_budget")
+
+    def __init__(  # noqa: PLR0913 - the public face, all by keyword
+        self,
+        *,
+        base_url: str = "https://api.binance.com",
+        limits: RateLimits | None = None,
+        retry: RetryPolicy | None = None,
+        budget: Budget | None = None,
+        http: aiohttp.ClientSession | None = None,
+        proxy: str | None = None,
+        local_addr: str | None = None,
+        recv_window: float = 5000,
+        timeout: float = 10.0,
+        lists: ListStyle = "comma",
+        observer: Observer | None = None,
+        time: TimeSource | None = None,
+    ) -> None:
+        """Check the configuration; nothing is opened or sent.
+
+        `http` is an aiohttp session of your own, which is left open. `lists` is how several assets
+        travel: `asset=A,B` or, "repeated", `asset=A&asset=B` (sources differ; both have worked).
+        """
+        retry = instance(RetryPolicy() if retry is None else retry, RetryPolicy, "retry")
+        limits = instance(RateLimits() if limits is None else limits, RateLimits, "limits")
+        recv_window = positive(recv_window, "recv_window", most=_LONGEST_WINDOW)
+        timeout = positive(timeout, "timeout")
+        if lists not in ("comma", "repeated"):
+            raise ConfigurationError(f"lists must be 'comma' or 'repeated', not {lists!r}")
+        report = Reporter(observer)
+        # Asked through the line, which does not exist yet: the line needs the clock.
+        clock = ServerClock(lambda: self._line.ask_time(), time)  # noqa: PLW0108
+        clock.on_learnt = lambda offset, round_trip: report(
+            ClockLearnt(offset, round_trip, clock.now_utc())
+        )
+        self._own_budget: Final = budget is None
+        self._line: Final = Line(
+            transport=Transport(
+                base_url=base_url,
+                timeout=timeout,
+                monotonic=clock.monotonic,
+                http=http,
+                proxy=proxy,
+                local_addr=local_addr,
+            ),
+            clock=clock,
+            budget=LocalBudget(limits, clock, report) if budget is None else budget,
+            retry=retry,
+            allowance=RetryAllowance(),
+            report=report,
+            recv_window=recv_window,
+            lists=lists,
+        )
+        self._closed = False
+
+    def client(self, credentials: Credentials) -> DustClient:
+        """Make one account's client on this session."""
+        from binance_dust.client import DustClient
+
+        return DustClient(credentials, self)
+
+    @property
+    def budget(self) -> Budget:
+        """The weight budgets; `session.budget.snapshot()` shows them."""
+        return self._line.budget
+
+    @property
+    def closed(self) -> bool:
+        """Whether this session was closed."""
+        return self._closed
+
+    def now(self) -> datetime:
+        """Give the exchange's time as far as it is known here."""
+        return self._line.clock.now_utc()
+
+    async def send(
+        self, call: Call[R], account: Account | None = None, lane: Lane = Lane.CALL
+    ) -> R:
+        """Send a call for an account. The methods of `DustClient` are made of this."""
+        if self._closed:
+            raise ConfigurationError(_CLOSED)
+        return await self._line.call(call, account, lane)
+
+    async def close(self) -> None:
+        """Let go of whoever waits, and close what this session opened. Closing twice is no harm."""
+        if self._closed:
+            return
+        self._closed = True
+        await self._line.clock.close()
+        if self._own_budget:
+            await self._line.budget.close()
+        await self._line.transport.close()
+
+    async def __aenter__(self) -> Self:
+        if self._closed:
+            raise ConfigurationError(_CLOSED)
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else repr(self._line.budget)
+        return f"<Session {self._line.transport.base_url} {state}>"
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        raise TypeError("a Session is bound to its process and its loop: make another one there")
+
+
+_CLOSED: Final = "this Session is closed: make another one"

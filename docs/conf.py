@@ -1,0 +1,30 @@
+"""How the documentation is built."""
+
+from __future__ import annotations
+
+from binance_dust import __version__
+
+project = "binance_dust"
+author = "The binance_dust maintainers"
+copyright = "2026, The binance_dust maintainers"  # noqa: A001 - Sphinx's name for it
+release = version = __version__
+
+extensions = ["myst_parser", "sphinx.ext.autodoc"]
+exclude_patterns = ["_build"]
+myst_enable_extensions = ["colon_fence", "deflist"]
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_typehints = "signature"
+autodoc_preserve_defaults = True
+python_use_unqualified_type_names = True
+
+# The reference links what is ours and public; the names of other libraries and of Python stay text.
+nitpick_ignore_regex = [
+    (r"py:.*", r"(?!binance_dust\.[a-z]).*"),
+    (r"py:.*", r"binance_dust\._.*"),
+    (r"py:.*", r"binance_dust\.(budget|sandbox)\..*"),
+]
+
+html_theme = "furo"
+html_title = f"binance_dust {version}"

@@ -1,0 +1,65 @@
+"""Decoding alone: why amounts are converted when they are read (docs/decisions/0003)."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any
+
+import msgspec
+import stub
+
+from binance_dust.models import UserAsset
+
+FIELDS = [(name, str) for name in UserAsset.__struct_encode_fields__]
+AS_TEXT = msgspec.defstruct("AsText", FIELDS)
+AS_DECIMAL = msgspec.defstruct(
+    "AsDecimal", [(name, str if name == "asset" else Decimal) for name, _ in FIELDS]
+)
+NAN = re.compile(rb'"(?:nan|[+-]?inf(?:inity)?|snan)"', re.IGNORECASE)
+
+
+def ways() -> dict[str, Callable[[bytes], Any]]:
+    """Give the ways to decode that were weighed."""
+    ours = msgspec.json.Decoder(list[UserAsset], strict=False, float_hook=str).decode
+    text = msgspec.json.Decoder(list[AS_TEXT]).decode  # type: ignore[valid-type]
+    decimal = msgspec.json.Decoder(list[AS_DECIMAL]).decode  # type: ignore[valid-type]
+
+    def checked(body: bytes) -> Any:
+        assert NAN.search(body) is None
+        return decimal(body)
+
+    return {
+        "ours, nothing read": ours,
+        "ours, one amount a row read": lambda body: [row.free for row in ours(body)],
+        "ours, every amount read": lambda body: [
+            (r.free, r.locked, r.freeze, r.withdrawing, r.ipoable, r.btc_valuation)
+            for r in ours(body)
+        ],
+        "json.loads to dicts": json.loads,
+        "msgspec to str": text,
+        "msgspec to Decimal": decimal,
+        "msgspec to Decimal, body checked": checked,
+    }
+
+
+def run() -> None:
+    """Measure and print."""
+    print("\nDecoding, µs")
+    print(f"{'':34}" + "".join(f"{f'{size} assets':>14}" for size in stub.SIZES))
+    for name, decode in ways().items():
+        row = ""
+        for size in stub.SIZES:
+            body = stub.assets(size)
+            repeat = max(5, 4_000 // size)
+            best = float("inf")
+            for _ in range(15):
+                began = time.perf_counter()
+                for _ in range(repeat):
+                    decode(body)
+                best = min(best, (time.perf_counter() - began) / repeat)
+            row += f"{best * 1e6:14.1f}"
+        print(f"{name:34}{row}")

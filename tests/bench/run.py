@@ -1,0 +1,20 @@
+"""Every measurement, or those that are named: `nox -s bench -- decoding calls`."""
+
+from __future__ import annotations
+
+import importlib
+import platform
+import sys
+
+MEASUREMENTS = ("decoding", "calls", "startup")
+
+
+def main() -> None:
+    """Run them one after the other."""
+    print(f"Python {platform.python_version()}, {platform.machine()}")
+    for name in sys.argv[1:] or MEASUREMENTS:
+        importlib.import_module(name).run()
+
+
+if __name__ == "__main__":
+    main()

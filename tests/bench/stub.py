@@ -1,0 +1,92 @@
+"""A server that costs next to nothing, in a process of its own, so that only clients are measured."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import multiprocessing
+import random
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from multiprocessing.connection import Connection
+
+SIZES = (7, 200, 1_000)
+"""Assets in an answer: the seed's sample, a busy account, a very busy one."""
+
+
+def assets(count: int) -> bytes:
+    """Write an answer of getUserAsset as the exchange does, with amounts of many digits."""
+    draw = random.Random(count)
+    rows = [
+        {
+            "asset": f"COIN{number}",
+            "free": f"{draw.random() * 10_000:.8f}",
+            "locked": "0",
+            "freeze": "0",
+            "withdrawing": "0",
+            "ipoable": "0",
+            "btcValuation": "0",
+        }
+        for number in range(count)
+    ]
+    return json.dumps(rows, separators=(",", ":")).encode()
+
+
+class _Stub(asyncio.Protocol):
+    """Answers every request with the present body; the clock's with the time."""
+
+    body = assets(SIZES[0])
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport: asyncio.Transport = transport  # type: ignore[assignment]
+        self._buffer = b""
+
+    def data_received(self, data: bytes) -> None:
+        self._buffer += data
+        while (end := self._buffer.find(b"\r\n\r\n")) >= 0:
+            head = self._buffer[:end].lower()
+            length = 0
+            if (at := head.find(b"content-length:")) >= 0:
+                length = int(head[at + 15 :].split(b"\r\n", 1)[0])
+            if len(self._buffer) < end + 4 + length:
+                return
+            self._buffer = self._buffer[end + 4 + length :]
+            self._answer(head)
+
+    def _answer(self, head: bytes) -> None:
+        target = head.split(b" ", 2)[1]
+        body = type(self).body
+        if b"/api/v3/time" in target:
+            body = b'{"serverTime":%d}' % (time.time() * 1000)
+        elif target.startswith(b"/size/"):
+            type(self).body = assets(int(target[6:]))
+            body = b"{}"
+        self._transport.write(
+            b"HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\n"
+            b"X-SAPI-USED-IP-WEIGHT-1M: 5\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+        )
+
+
+def _serve(pipe: Connection) -> None:
+    async def serve() -> None:
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(_Stub, "127.0.0.1", 0)
+        pipe.send(server.sockets[0].getsockname()[1])
+        await loop.run_in_executor(None, pipe.recv)
+        server.close()
+
+    asyncio.run(serve())
+
+
+@contextmanager
+def serving() -> Iterator[str]:
+    """Run the stub, and give its URL."""
+    ours, theirs = multiprocessing.Pipe()
+    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs,))
+    process.start()
+    try:
+        yield f"http://127.0.0.1:{ours.recv()}"
+    finally:
+        ours.send(None)
+        process.join(10)

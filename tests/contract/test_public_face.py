@@ -1,0 +1,69 @@
+"""Public means exported, and nothing of the libraries below shows."""
+
+from __future__ import annotations
+
+import inspect
+import subprocess
+import sys
+import types
+from typing import Any
+
+import pytest
+
+import binance_dust
+from binance_dust import DustClient, DustError, Session, credentials, errors, events, models
+
+HEAVY = ("cryptography", "rich", "aiohttp.web", "redis", "opentelemetry")
+
+
+def test_all_names_what_can_be_imported_and_nothing_more() -> None:
+    public = {
+        name
+        for name, value in vars(binance_dust).items()
+        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+    } - {"annotations"}
+
+    assert public == set(binance_dust.__all__) - {"__version__"}
+    assert list(binance_dust.__all__) == sorted(binance_dust.__all__)
+
+
+def test_every_error_is_exported_and_has_the_one_root() -> None:
+    for name in errors.__all__:
+        kind = getattr(errors, name)
+        if inspect.isclass(kind) and issubclass(kind, Exception):
+            assert issubclass(kind, DustError)
+            assert getattr(binance_dust, name) is kind
+
+
+@pytest.mark.parametrize("module", [binance_dust, errors, models, events, credentials])
+def test_each_public_thing_says_what_it_is(module: types.ModuleType) -> None:
+    for name in module.__all__:
+        thing = getattr(module, name)
+        if inspect.isclass(thing):
+            assert thing.__doc__, name
+            assert not thing.__doc__.startswith(name + "("), name
+
+
+@pytest.mark.parametrize("kind", [Session, DustClient])
+def test_signatures_speak_of_no_library_below(kind: type) -> None:
+    for name, member in vars(kind).items():
+        if name.startswith("_") and name != "__init__":
+            continue
+        target: Any = member.fget if isinstance(member, property) else member
+        if not callable(target):
+            continue
+        for parameter, annotation in getattr(target, "__annotations__", {}).items():
+            # A session of the caller's own is aiohttp's by definition.
+            if parameter != "http":
+                assert not any(
+                    foreign in str(annotation) for foreign in ("aiohttp", "msgspec", "tenacity")
+                ), f"{kind.__name__}.{name}"
+
+
+def test_importing_the_package_brings_no_extra_along() -> None:
+    code = f"import sys, binance_dust;print([name for name in {HEAVY!r} if name in sys.modules])"
+    found = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+
+    assert found.stdout.strip() == "[]"

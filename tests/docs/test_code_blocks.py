@@ -1,0 +1,106 @@
+"""Every code block of README and docs is run: Python here, commands too, test modules by pytest."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from markdown_it import MarkdownIt
+
+ROOT = Path(__file__).parents[2]
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+PAGES = [page for page in PAGES if "_build" not in page.parts]
+
+# Commands that other checks run, word for word: CI is the second one, the wheel's session the first.
+RUN_ELSEWHERE = (
+    "python3 -m pip install '.[cli]' && binance-dust demo",
+    "python3 -m pip install nox && nox",
+    "python3 -m pip install 'binance-dust[cli]'",
+)
+SHOWN = {"text", "toml", "console", "sh", "{toctree}", "{eval-rst}"}
+
+
+def blocks(page: Path, language: str) -> list[tuple[int, str]]:
+    """Give the fenced blocks of a page in one language, with the lines they begin at."""
+    return [
+        (token.map[0] + 2 if token.map else 0, token.content)
+        for token in MarkdownIt().parse(page.read_text(encoding="utf-8"))
+        if token.type == "fence" and (token.info.split() or [""])[0] == language
+    ]
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=name_of)
+def test_the_python_of_a_page_runs_from_top_to_bottom(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    scope: dict[str, Any] = {"__name__": "__docs__"}
+    for line, code in blocks(page, "python"):
+        if "def test_" in code:
+            run_as_tests(code, tmp_path)
+        else:
+            # Blank lines in front, so that a traceback names the line of the page.
+            exec(compile("\n" * (line - 1) + code, str(page), "exec"), scope)  # noqa: S102
+
+
+def run_as_tests(code: str, folder: Path) -> None:
+    (folder / "test_of_a_user.py").write_text(code, encoding="utf-8")
+    done = subprocess.run(  # noqa: S603 - our own interpreter
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-o", "asyncio_mode=auto", "."],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "console")], ids=name_of)
+def test_the_commands_of_a_page_succeed(page: Path, tmp_path: Path) -> None:
+    for _, text in blocks(page, "console"):
+        for line in text.splitlines():
+            if not line.startswith("$ "):
+                continue
+            program, *arguments = shlex.split(line[2:])
+            assert program == "binance-dust"
+            done = subprocess.run(  # noqa: S603 - our own interpreter
+                [sys.executable, "-m", "binance_dust", *arguments],
+                cwd=tmp_path,
+                env=os.environ | {"PYTHONPATH": str(ROOT)},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+
+
+def test_other_commands_are_run_elsewhere() -> None:
+    for page in PAGES:
+        for _, text in blocks(page, "sh"):
+            assert text.strip() in RUN_ELSEWHERE, name_of(page)
+
+
+def test_no_block_hides_in_a_language_that_nobody_runs() -> None:
+    for page in PAGES:
+        for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
+            if token.type == "fence":
+                assert (token.info.split() or [""])[0] in SHOWN | {"python"}, name_of(page)
+
+
+def test_links_between_pages_lead_somewhere() -> None:
+    for page in PAGES:
+        for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
+            for child in token.children or []:
+                target = str(child.attrs.get("href", ""))
+                if child.type == "link_open" and "://" not in target:
+                    file = page.parent / target.partition("#")[0]
+                    assert file.exists(), f"{name_of(page)}: {target}"

@@ -1,0 +1,76 @@
+"""The public face as a type checker sees it. Never run: `nox -s types` reads it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import assert_type
+
+from binance_dust import (
+    Credentials,
+    DustClient,
+    ExchangeError,
+    NotConvertibleError,
+    OutcomeUnknownError,
+    RateLimitedError,
+    RateLimits,
+    RetryPolicy,
+    Session,
+    models,
+)
+from binance_dust.credentials import Accounts
+from binance_dust.sandbox import Sandbox
+
+
+async def everything_has_its_type() -> None:
+    session = Session(limits=RateLimits(headroom=0.1), retry=RetryPolicy(deadline=30))
+    client = session.client(Credentials("key", "secret", name="alice"))
+    assert_type(client, DustClient)
+    assert_type(Credentials.load("accounts.toml"), Accounts)
+    assert_type(Credentials.load("accounts.toml")["alice"], Credentials)
+
+    assets = await client.user_assets(btc_valuation=True)
+    assert_type(assets, list[models.UserAsset])
+    assert_type(assets[0].free, Decimal)
+    assert_type(await client.convertible_assets("BNB"), models.ConvertibleAssets)
+    done = await client.dust_convert(["ADA"], target="USDT", account_type="SPOT")
+    assert_type(done, models.DustConversion)
+    assert_type(done.net_amount, Decimal)
+    assert_type(done.transfer_result[0].operate_time, datetime)
+    assert_type(await client.dust_transfer(("ADA", "XRP")), models.DustConversion)
+    assert_type(await client.dust_assets(account_type="MARGIN"), models.DustAssets)
+    log = await client.dust_log(start=datetime.now(UTC))
+    assert_type(log.user_asset_dribblets[0].operate_time, datetime | None)
+    assert_type(await client.small_liabilities(), list[models.SmallLiability])
+    history = client.small_liability_history()
+    assert_type(history, AsyncIterator[models.SmallLiabilityExchange])
+    assert_type(await client.set_bnb_burn(spot=True), models.BnbBurn)
+    assert_type(await client.key_permissions(), models.KeyPermissions)
+    assert_type(await client.margin_account(), models.MarginAccount)
+    assert_type((await client.server_time()).server_time, datetime)
+
+    await client.convertible_assets("BNB", account_type="FUNDING")  # type: ignore[arg-type]
+    await client.convertible_assets("BNB", price=0.1)  # type: ignore[arg-type]
+    await client.user_assets("ADA")  # type: ignore[misc]
+    await client.dust_log(start="2026-01-01")  # type: ignore[arg-type]
+    assets[0].free = Decimal(1)  # type: ignore[misc]
+
+
+def errors_carry_what_it_takes(error: Exception) -> None:
+    if isinstance(error, ExchangeError):
+        assert_type(error.code, int | str | None)
+        assert_type(error.status, int)
+    if isinstance(error, RateLimitedError):
+        assert_type(error.retry_after, float | None)
+    if isinstance(error, NotConvertibleError):
+        assert_type(error.assets, tuple[str, ...])
+    if isinstance(error, OutcomeUnknownError):
+        assert_type(error.expires_at, datetime)
+        assert_type(error.parameters, dict[str, str])
+
+
+async def the_sandbox_too() -> None:
+    async with Sandbox(seed=7, window=2.0) as exchange:
+        assert_type(exchange.url, str)
+        assert_type(exchange.open_account("alice", ADA="6.21"), Credentials)

@@ -1,0 +1,259 @@
+"""Where keys come from, what is refused, and that nothing shows them."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
+from cryptography.hazmat.primitives.serialization import (
+    BestAvailableEncryption,
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    PublicFormat,
+)
+
+from binance_dust import ConfigurationError, Credentials
+
+SECRET = "canary-secret-9f2c"
+
+
+def pem_of(key: Any, password: str | None = None, form: Any = PrivateFormat.PKCS8) -> str:
+    lock = BestAvailableEncryption(password.encode()) if password else NoEncryption()
+    return str(key.private_bytes(Encoding.PEM, form, lock).decode())
+
+
+ED25519 = ed25519.Ed25519PrivateKey.generate()
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Any:
+    def write(text: str, name: str = "accounts.toml", mode: int = 0o600) -> Path:
+        path = tmp_path / name
+        path.write_text(text, encoding="utf-8")
+        path.chmod(mode)
+        return path
+
+    return write
+
+
+def test_a_secret_is_given_only_to_who_asks_for_it_by_name() -> None:
+    credentials = Credentials("key-1234567890", SECRET, name="alice")
+
+    assert credentials.secret.reveal() == SECRET
+    for shown in (repr(credentials), str(credentials), f"{credentials}", repr(credentials.secret)):
+        assert SECRET not in shown
+        assert "1234567890" not in shown
+    assert repr(credentials) == "Credentials('alice', api_key='key…', secret=***)"
+
+
+@pytest.mark.parametrize("protocol", range(pickle.HIGHEST_PROTOCOL + 1))
+def test_pickling_is_refused(protocol: int) -> None:
+    credentials = Credentials("key-1234567890", SECRET)
+
+    for thing in (credentials, credentials.secret, [credentials]):
+        with pytest.raises(TypeError, match="pass the account's name"):
+            pickle.dumps(thing, protocol)
+    with pytest.raises(TypeError):
+        credentials.__getstate__()
+    with pytest.raises(TypeError):
+        credentials.secret.__getstate__()
+
+
+def test_a_copy_is_the_same_thing() -> None:
+    credentials = Credentials("key-1234567890", SECRET)
+
+    assert copy.copy(credentials) is credentials
+    assert copy.deepcopy([credentials])[0] is credentials
+    assert copy.deepcopy(credentials.secret) is copy.copy(credentials.secret)
+
+
+def test_an_account_without_a_name_is_called_by_the_beginning_of_its_key() -> None:
+    assert Credentials("abcdefghijklmnop", SECRET).label == "abcd…"
+    assert Credentials("abcd", SECRET).label == "a…"
+    assert Credentials("abcdefgh", SECRET, name="bob").label == "bob"
+
+
+def test_accounts_are_told_apart_without_showing_their_keys() -> None:
+    one, other = Credentials("abcdefgh-1", SECRET), Credentials("abcdefgh-2", SECRET)
+
+    assert one.identity != other.identity
+    assert "abcdefgh" not in one.identity
+    assert Credentials("x1", SECRET, name="bob").identity == "bob"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        (("", SECRET), ConfigurationError, "api_key is empty"),
+        (("key", "  "), ConfigurationError, "secret is empty"),
+        ((None, SECRET), TypeError, "api_key must be a str, not NoneType"),
+        (("key", b"bytes"), TypeError, "secret must be a str, not bytes"),
+        (("ke\ny", SECRET), ConfigurationError, "characters that no key has"),
+        (("klé", SECRET), ConfigurationError, "characters that no key has"),
+        (("key", SECRET + "\n"), ConfigurationError, "white space"),
+        (("key", "-----BEGIN PRIVATE KEY-----\nrubbish"), ConfigurationError, "can't be read"),
+    ],
+)
+def test_a_key_that_can_not_work_is_refused_at_once(
+    arguments: tuple[Any, Any], error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says) as caught:
+        Credentials(*arguments, name="alice")
+    assert "alice" in str(caught.value)
+    assert SECRET not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("pem", "password", "says"),
+    [
+        (pem_of(ED25519, "right"), "wrong", "the password is wrong"),
+        (pem_of(ED25519, "right"), None, "is encrypted: pass its password"),
+        (pem_of(ED25519), "needless", "is not encrypted"),
+        ("plain hmac secret".replace(" ", "-"), "needless", "a password opens a PEM"),
+        (pem_of(ec.generate_private_key(ec.SECP256R1())), None, "another kind of key"),
+        (pem_of(ed448.Ed448PrivateKey.generate()), None, "use Ed25519 or RSA"),
+        (
+            ED25519.public_key()
+            .public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+            .decode(),
+            None,
+            "public key",
+        ),
+        (pem_of(ED25519, form=PrivateFormat.OpenSSH), None, "OpenSSH"),
+        ("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", None, "certificate"),
+    ],
+)
+def test_a_pem_that_can_not_sign_says_why(pem: str, password: str | None, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        Credentials("key", pem, password=password)
+    assert caught.value.__context__ is None, "a foreign error might quote the key"
+
+
+def test_without_the_extra_a_pem_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    for module in [name for name in sys.modules if name.startswith("cryptography")]:
+        monkeypatch.delitem(sys.modules, module)
+    monkeypatch.setitem(sys.modules, "cryptography", None)
+
+    with pytest.raises(ConfigurationError, match=r"binance-dust\[keys\]"):
+        Credentials("key", pem_of(ED25519))
+
+
+def test_a_pem_may_come_on_one_line_as_environments_have_it() -> None:
+    one_line = pem_of(ED25519).strip().replace("\n", "\\n")
+
+    assert Credentials("key", one_line).private_key is not None
+
+
+def test_the_environment_names_one_account_or_several() -> None:
+    environ = {
+        "BINANCE_API_KEY": "plain-key",
+        "BINANCE_API_SECRET": SECRET,
+        "BINANCE_DESK_7_API_KEY": "desk-key",
+        "BINANCE_DESK_7_API_SECRET": pem_of(ED25519, "pw"),
+        "BINANCE_DESK_7_API_PASSWORD": "pw",
+    }
+
+    assert Credentials.from_env(environ=environ).api_key == "plain-key"
+    desk = Credentials.from_env("desk-7", environ=environ)
+    assert (desk.api_key, desk.name) == ("desk-key", "desk-7")
+    assert desk.private_key is not None
+
+
+def test_what_the_environment_lacks_is_named() -> None:
+    with pytest.raises(ConfigurationError, match="set BINANCE_API_KEY and BINANCE_API_SECRET"):
+        Credentials.from_env(environ={})
+    with pytest.raises(ConfigurationError, match="set BINANCE_BOB_API_SECRET in"):
+        Credentials.from_env("bob", environ={"BINANCE_BOB_API_KEY": "k"})
+
+
+def test_a_file_holds_many_accounts_in_its_order(write: Any) -> None:
+    write(pem_of(ED25519, "pw"), "carol.pem")
+    path = write(
+        """
+        [alice]
+        api_key = "alice-key"
+        secret = "in-the-file"
+
+        [bob]
+        api_key_env = "BOB_KEY"
+        secret_env = "BOB_SECRET"
+
+        [carol]
+        api_key = "carol-key"
+        secret_file = "carol.pem"
+        password_env = "CAROL_PASSWORD"
+        """
+    )
+    environ = {"BOB_KEY": "bob-key", "BOB_SECRET": SECRET, "CAROL_PASSWORD": "pw"}
+
+    accounts = Credentials.load(path, environ=environ)
+
+    assert accounts.names == ("alice", "bob", "carol")
+    assert [account.name for account in accounts] == ["alice", "bob", "carol"]
+    assert accounts["bob"].secret.reveal() == SECRET
+    assert accounts["carol"].private_key is not None
+    assert accounts[0] is accounts["alice"]
+    assert accounts[1:] == (accounts["bob"], accounts["carol"])
+    assert repr(accounts) == "Accounts(alice, bob, carol)"
+    with pytest.raises(ConfigurationError, match="no account 'dave'"):
+        _ = accounts["dave"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "no account in it"),
+        ("not toml", "not TOML"),
+        ('api_key = "x"', "outside any account's table"),
+        ('[a]\napi_key = "x"', "needs secret, secret_env or secret_file"),
+        ('[a]\nsecret = "canary"', "needs api_key"),
+        ('[a]\napi_key = "x"\nsecrte = "canary"', "unknown entry secrte"),
+        ('[a]\napi_key = "x"\nsecret = 5', "secret must be a text"),
+        ('[a]\napi_key = "x"\nsecret = ""', "secret must be a text"),
+        ('[a]\napi_key = "x"\nsecret = "canary"\nsecret_env = "E"', "give one of secret and"),
+        ('[a]\napi_key = "x"\nsecret_env = "E"', r"set E in the environment"),
+        ('[a]\napi_key = "x"\nsecret_file = "none.pem"', "No such file"),
+        ('[a]\napi_key = "x"\nsecret = "canary', "not TOML"),
+    ],
+)
+def test_a_file_that_can_not_work_says_where(write: Any, text: str, says: str) -> None:
+    path = write(text)
+
+    with pytest.raises(ConfigurationError, match=says) as caught:
+        Credentials.load(path, environ={})
+    assert "accounts.toml" in str(caught.value)
+    assert "canary" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such permissions there")
+def test_a_file_that_everybody_can_read_is_refused(write: Any) -> None:
+    path = write('[a]\napi_key = "x"\nsecret = "canary"', mode=0o644)
+
+    with pytest.raises(ConfigurationError, match="chmod 600"):
+        Credentials.load(path)
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no such permissions there")
+def test_a_key_file_that_everybody_can_read_is_refused(write: Any) -> None:
+    write(pem_of(ED25519), "a.pem", mode=0o604)
+    path = write('[a]\napi_key = "x"\nsecret_file = "a.pem"')
+
+    with pytest.raises(ConfigurationError, match=r"everybody can read a\.pem"):
+        Credentials.load(path)
+
+
+def test_a_file_that_is_missing_or_no_text_says_so(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="No such file"):
+        Credentials.load(tmp_path / "none.toml")
+    binary = tmp_path / "binary.toml"
+    binary.write_bytes(b"\xff\xfe")
+    binary.chmod(0o600)
+    with pytest.raises(ConfigurationError, match="not a text file"):
+        Credentials.load(binary)
