@@ -1,0 +1,43 @@
+"""Amounts: exact decimals inside, plain text outside, eight places where the exchange rounds."""
+
+from __future__ import annotations
+
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
+from typing import Final
+
+Amount = Decimal | str | int
+"""How callers may write an amount. A float has already lost digits, and is not one."""
+
+ZERO: Final = Decimal(0)
+STEP: Final = Decimal("1e-8")
+
+
+def exact(amount: Amount) -> Decimal:
+    """Take an amount as it was written."""
+    if isinstance(amount, float | bool):
+        message = f"amounts are exact: write {amount!r} as a string or a Decimal"
+        raise TypeError(message)
+    try:
+        value = Decimal(amount)
+    except InvalidOperation:
+        value = Decimal("NaN")
+    if not value.is_finite() or value < 0:
+        message = f"an amount is a finite number of zero or more, not {amount!r}"
+        raise ValueError(message)
+    return value
+
+
+def floored(value: Decimal) -> Decimal:
+    """Cut to eight places, as executed rows of 2021 to 2025 are."""
+    return value.quantize(STEP, ROUND_FLOOR)
+
+
+def rounded(value: Decimal) -> Decimal:
+    """Round half up to eight places, as previews are."""
+    return value.quantize(STEP, ROUND_HALF_UP)
+
+
+def text(value: Decimal) -> str:
+    """Write in fixed point, without the zeros that say nothing."""
+    shown = format(value, "f")
+    return shown.rstrip("0").rstrip(".") if "." in shown else shown

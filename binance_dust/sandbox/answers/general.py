@@ -1,0 +1,173 @@
+"""What the exchange says of itself: its clock, its status, its assets and symbols."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from binance_dust.sandbox.amounts import text
+from binance_dust.sandbox.market import QUOTA
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from binance_dust.sandbox.answers.call import Answering, Call
+
+
+def ping(call: Call) -> dict[str, Any]:
+    """Say nothing."""
+    del call
+    return {}
+
+
+def server_time(call: Call) -> dict[str, int]:
+    """Tell the exchange's time."""
+    return {"serverTime": call.scene.moment.ms}
+
+
+def system_status(call: Call) -> dict[str, Any]:
+    """Tell whether the exchange is open."""
+    if call.closed:
+        return {"status": 1, "msg": "system_maintenance"}
+    return {"status": 0, "msg": "normal"}
+
+
+def exchange_info(call: Call) -> dict[str, Any]:
+    """List the symbols that trade, and the limits of `/api`; those of `/sapi` are not in it."""
+    market = call.scene.market
+    return {
+        "timezone": "UTC",
+        "serverTime": call.scene.moment.ms,
+        "rateLimits": [
+            _limit("REQUEST_WEIGHT", "MINUTE", 1, call.scene.rules.spot_weight),
+            _limit("ORDERS", "SECOND", 10, 100),
+            _limit("ORDERS", "DAY", 1, 200_000),
+            _limit("RAW_REQUESTS", "MINUTE", 5, 300_000),
+        ],
+        "exchangeFilters": [],
+        "symbols": [
+            _symbol(asset.symbol, quote, marginable=asset.marginable)
+            for asset in market
+            for quote in (QUOTA, "BNB", "BTC")
+            if asset.convertible and asset.symbol != quote and _trades(asset.symbol, quote)
+        ],
+    }
+
+
+def asset_detail(call: Call) -> dict[str, Any]:
+    """Show deposit and withdrawal of each asset, or of one."""
+    only = call.form.text("asset")
+    return {
+        asset.symbol: {
+            "minWithdrawAmount": "0.001",
+            "depositStatus": asset.convertible,
+            # A JSON number, unlike its neighbour.
+            "withdrawFee": msgspec.Raw(b"0.01"),
+            "withdrawStatus": asset.convertible,
+        }
+        for asset in call.scene.market
+        if only in (None, asset.symbol)
+    }
+
+
+def coins(call: Call) -> list[dict[str, Any]]:
+    """List all coins with the asker's balances; general clients ask this first."""
+    return [
+        {
+            "coin": asset.symbol,
+            "depositAllEnable": asset.convertible,
+            "free": text(held.free),
+            "freeze": text(held.freeze),
+            "ipoable": text(held.ipoable),
+            "ipoing": "0",
+            "isLegalMoney": False,
+            "locked": text(held.locked),
+            "name": asset.full_name,
+            "networkList": [],
+            "storage": "0",
+            "trading": asset.convertible,
+            "withdrawAllEnable": asset.convertible,
+            "withdrawing": text(held.withdrawing),
+        }
+        for asset in call.scene.market
+        for held in (call.account.spot[asset.symbol],)
+    ]
+
+
+def delist_schedule(call: Call) -> list[dict[str, Any]]:
+    """List what will be delisted: what can't be converted already is about to go."""
+    symbols = [f"{asset.symbol}{QUOTA}" for asset in call.scene.market if not asset.convertible]
+    return [{"delistTime": call.scene.moment.ms + 86_400_000, "symbols": symbols}]
+
+
+def _limit(kind: str, interval: str, number: int, limit: int) -> dict[str, Any]:
+    return {
+        "rateLimitType": kind,
+        "interval": interval,
+        "intervalNum": number,
+        "limit": limit,
+    }
+
+
+def _trades(base: str, quote: str) -> bool:
+    """Tell whether a pair trades this way round: BNB is a base in BTC, not the reverse."""
+    rank = {"BTC": 1, "BNB": 2}
+    return base != QUOTA and rank.get(quote, 0) < rank.get(base, 3)
+
+
+def _symbol(base: str, quote: str, *, marginable: bool) -> dict[str, Any]:
+    return {
+        "symbol": f"{base}{quote}",
+        "status": "TRADING",
+        "baseAsset": base,
+        "baseAssetPrecision": 8,
+        "quoteAsset": quote,
+        "quotePrecision": 8,
+        "quoteAssetPrecision": 8,
+        "baseCommissionPrecision": 8,
+        "quoteCommissionPrecision": 8,
+        "orderTypes": ["LIMIT", "LIMIT_MAKER", "MARKET"],
+        "icebergAllowed": True,
+        "ocoAllowed": True,
+        "quoteOrderQtyMarketAllowed": True,
+        "isSpotTradingAllowed": True,
+        "isMarginTradingAllowed": marginable,
+        "filters": [
+            {
+                "filterType": "PRICE_FILTER",
+                "minPrice": "0.00000001",
+                "maxPrice": "1000000.00000000",
+                "tickSize": "0.00000001",
+            },
+            {
+                "filterType": "LOT_SIZE",
+                "minQty": "0.01000000",
+                "maxQty": "9000000.00000000",
+                "stepSize": "0.01000000",
+            },
+            {
+                "filterType": "NOTIONAL",
+                "minNotional": "5.00000000",
+                "applyMinToMarket": True,
+                "maxNotional": "9000000.00000000",
+                "applyMaxToMarket": False,
+                "avgPriceMins": 5,
+            },
+        ],
+        "permissions": [],
+        "permissionSets": [["SPOT", "MARGIN"] if marginable else ["SPOT"]],
+        "defaultSelfTradePreventionMode": "EXPIRE_MAKER",
+        "allowedSelfTradePreventionModes": ["EXPIRE_TAKER", "EXPIRE_MAKER", "EXPIRE_BOTH"],
+    }
+
+
+ANSWERS: Final[Mapping[str, Answering]] = {
+    "ping": ping,
+    "server_time": server_time,
+    "system_status": system_status,
+    "exchange_info": exchange_info,
+    "asset_detail": asset_detail,
+    "coins": coins,
+    "delist_schedule": delist_schedule,
+}

@@ -1,0 +1,91 @@
+"""Two tables of one contract, written apart: the client's endpoints and the exchange's law."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+import pytest
+
+from binance_dust import endpoints
+from binance_dust.sandbox import Debt
+from binance_dust.sandbox.law import BY_NAME, BY_PATH
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.sandbox.conftest import Bench
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+KINDS = {"ip": "ip", "uid": "uid", "request": "spot"}
+ROWS = pytest.mark.parametrize(("name", "endpoint"), endpoints.ALL.items(), ids=endpoints.ALL)
+
+
+@ROWS
+def test_the_client_and_the_exchange_agree(name: str, endpoint: Any) -> None:
+    law = BY_NAME[name]
+
+    assert (law.method, law.path) == (endpoint.method, endpoint.path)
+    assert BY_PATH[endpoint.path][endpoint.method] is law
+    assert law.weight == endpoint.weight.cost
+    assert law.pool == KINDS[endpoint.weight.kind.value]
+    assert (law.security == "signed") is endpoint.security.signed
+    assert (law.right == "enableMargin") is (endpoint.security.name == "MARGIN")
+
+
+@ROWS
+def test_what_the_exchange_wants_is_what_the_client_must_be_given(name: str, endpoint: Any) -> None:
+    fields = msgspec.structs.fields(endpoint.params)
+
+    assert set(BY_NAME[name].mandatory) == {field.encode_name for field in fields if field.required}
+
+
+@ROWS
+def test_answers_have_the_shape_of_the_documented_samples(
+    new_bench: Callable[..., Bench], name: str, endpoint: Any
+) -> None:
+    """Every field of a sample is in the sandbox's answer, and is of the same kind."""
+    bench = new_bench(liability_cooldown=0.0)
+    account = bench.open(
+        ADA="6.21", margin={"USDT": "1"}, debts={"ETH": Debt("0.001", interest="0.0001")}
+    )
+    bench.ask("POST /sapi/v1/asset/dust", asset="ADA")
+    bench.ask("POST /sapi/v1/margin/exchange-small-liability", assetNames="ETH")
+    account.deposit("ADA", "6.21")
+    account.owe("ETH", "0.001")
+    parameters: dict[str, dict[str, Any]] = {
+        "convertible_assets": {"targetAsset": "USDT"},
+        "dust_convert": {"asset": "ADA"},
+        "dust_transfer": {"asset": "ADA"},
+        "exchange_small_liabilities": {"assetNames": "ETH"},
+        "small_liability_history": {"current": 1, "size": 10},
+        "set_bnb_burn": {"spotBNBBurn": "true"},
+    }
+    bench.time.pass_by(3600)
+    sample = json.loads((SAMPLES / name / "200.json").read_text() or "null")
+
+    reply = bench.ask(f"{endpoint.method} {endpoint.path}", **parameters.get(name, {}))
+
+    assert reply.status == 200
+    if name != "exchange_small_liabilities":  # nothing is documented of its body
+        assert_shaped(reply.json, sample)
+
+
+def assert_shaped(answer: Any, sample: Any) -> None:
+    match sample:
+        case dict():
+            assert set(sample) <= set(answer)
+            for key, value in sample.items():
+                assert_shaped(answer[key], value)
+        case []:
+            assert isinstance(answer, list)
+        case list():
+            for row in answer:
+                assert_shaped(row, sample[0])
+            assert answer
+        case bool() | str():
+            assert type(answer) is type(sample)
+        case _:
+            assert not isinstance(answer, str | bool)

@@ -1,0 +1,287 @@
+"""Clients that know nothing of the sandbox work against it, unmodified.
+
+They were written by others against the real exchange, so each is a second opinion about ours: its
+models must read our answers, and its signatures must pass our check.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import warnings
+from contextlib import closing
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from binance_dust.sandbox import Debt, Holding, Sandbox
+
+with warnings.catch_warnings():
+    # What others have deprecated is theirs to mend.
+    warnings.simplefilter("ignore", DeprecationWarning)
+    import ccxt.async_support as ccxt  # type: ignore[import-untyped]
+    from binance import AsyncClient, Client  # type: ignore[import-untyped]
+    from binance.exceptions import BinanceAPIException  # type: ignore[import-untyped]
+    from binance_common.configuration import ConfigurationRestAPI
+    from binance_common.errors import BadRequestError, TooManyRequestsError
+    from binance_sdk_margin_trading.margin_trading import MarginTrading
+    from binance_sdk_wallet.rest_api.models import (
+        DustTransferAccountTypeEnum,
+        GetAssetsThatCanBeConvertedIntoBnbAccountTypeEnum,
+    )
+    from binance_sdk_wallet.wallet import Wallet
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
+    from binance_dust.credentials import Credentials
+
+KINDS = ["hmac", "ed25519", "rsa"]
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator[Sandbox]:
+    async with Sandbox(seed=7) as exchange:
+        yield exchange
+
+
+def open_account(exchange: Sandbox, key: Any = "hmac") -> Credentials:
+    return exchange.open_account(
+        "alice",
+        key=key,
+        margin={"USDT": "100"},
+        debts={"ETH": Debt("0.001", interest="0.00083334"), "SOL": "3"},
+        funding={"TRX": "5"},
+        ADA=Holding("6.21", locked="1"),
+        AR="0.00856",
+        BNB="0.00082768",
+        BZRX="3",
+        USDT="50300000001.44911105",
+    )
+
+
+# The official SDK: wallet and margin, blocking, so they run in threads of their own.
+
+
+def official(exchange: Sandbox, credentials: Credentials) -> ConfigurationRestAPI:
+    secret = credentials.secret.reveal()
+    keys: dict[str, Any] = {"api_secret": secret}
+    if "PRIVATE KEY" in secret:
+        keys = {"private_key": secret}
+    return ConfigurationRestAPI(
+        api_key=credentials.api_key, base_path=exchange.url, timeout=10_000, **keys
+    )
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_the_official_wallet_sdk_reads_and_converts(exchange: Sandbox, kind: str) -> None:
+    configuration = official(exchange, open_account(exchange, kind))
+
+    await asyncio.to_thread(use_the_official_wallet, configuration)
+
+    to_bnb, to_usdt = exchange.conversions
+    assert ([row.asset for row in to_bnb.rows], to_bnb.target) == (["ADA", "AR"], "BNB")
+    assert ([row.asset for row in to_usdt.rows], to_usdt.target) == (["BNB"], "USDT")
+    assert to_usdt.client_id == "one"
+
+
+def use_the_official_wallet(configuration: ConfigurationRestAPI) -> None:
+    wallet: Any = Wallet(config_rest_api=configuration).rest_api  # all of its fields are optional
+    try:
+        assets = wallet.user_asset(need_btc_valuation=False).data()
+        free = {asset.asset: asset.free for asset in assets}
+        assert free["USDT"] == "50300000001.44911105"
+        assert free["ADA"] == "6.21"
+
+        spot = GetAssetsThatCanBeConvertedIntoBnbAccountTypeEnum["SPOT"]
+        dust = wallet.get_assets_that_can_be_converted_into_bnb(account_type=spot).data()
+        assert [line.asset for line in dust.details] == ["ADA", "AR"]
+        assert dust.dribblet_percentage == "0.02"
+
+        quote = wallet.dust_convertible_assets("USDT").data()
+        rows = {line.asset: line for line in quote.details}
+        # To the digit, as the exchange's own sample has it.
+        assert rows["AR"].to_target_asset_off_exchange == "0.03607184"
+        assert rows["BNB"].to_target_asset_off_exchange == "0.73812502"
+        assert rows["BNB"].exchange == "0.01506378"
+
+        account = DustTransferAccountTypeEnum["SPOT"]
+        done = wallet.dust_transfer(asset="ADA,AR", account_type=account).data()
+        assert [row.from_asset for row in done.transfer_result] == ["ADA", "AR"]
+
+        log = wallet.dustlog().data()
+        (group,) = log.user_asset_dribblets
+        assert log.total == 1
+        assert group.trans_id == done.transfer_result[0].tran_id
+        assert group.total_transfered_amount == done.total_transfered
+
+        permissions = wallet.get_api_key_permission().data()
+        assert permissions.enable_reading is True
+        assert permissions.enable_withdrawals is False
+        assert wallet.account_info().data().is_margin_enabled is True
+        assert wallet.account_status().data().data == "Normal"
+        assert wallet.account_api_trading_status().data().data.is_locked is False
+        assert wallet.system_status().data().msg == "normal"
+        assert wallet.funding_wallet().data()[0].asset == "TRX"
+        assert wallet.query_user_wallet_balance().data()[0].wallet_name == "Spot"
+
+        with pytest.raises(BadRequestError, match="Only transfer once"):
+            wallet.dust_transfer(asset="ADA", account_type=account)
+        converted = wallet.dust_convert(asset="BNB", target_asset="USDT", client_id="one").data()
+        assert converted.transfer_result[0].from_asset == "BNB"
+    finally:
+        wallet._session.close()
+
+
+async def test_the_official_margin_sdk_reads_liabilities_and_is_refused_beyond_the_limit(
+    exchange: Sandbox,
+) -> None:
+    configuration = official(exchange, open_account(exchange))
+
+    await asyncio.to_thread(use_the_official_margin, configuration)
+
+    path = "/sapi/v1/margin/exchange-small-liability"
+    assert len(exchange.requests_of(f"GET {path}")) == 121
+    assert exchange.refusals == 1
+
+
+def use_the_official_margin(configuration: ConfigurationRestAPI) -> None:
+    margin: Any = MarginTrading(config_rest_api=configuration).rest_api
+    try:
+        (debt,) = margin.get_small_liability_exchange_coin_list().data()
+        assert (debt.asset, debt.principal, debt.interest) == ("ETH", "0.001", "0.00083334")
+        assert debt.liability_qty == pytest.approx(6.233356)
+
+        account = margin.query_cross_margin_account_details().data()
+        borrowed = {asset.asset: asset.borrowed for asset in account.user_assets}
+        assert borrowed == {"ETH": "0.001", "SOL": "3", "USDT": "0"}
+        history = margin.get_small_liability_exchange_history(current=1, size=10).data()
+        assert history.total == 0
+        assert margin.get_bnb_burn_status().data().spot_bnb_burn is True
+
+        for _ in range(119):
+            margin.get_small_liability_exchange_coin_list()
+        with pytest.raises(TooManyRequestsError):
+            margin.get_small_liability_exchange_coin_list()
+    finally:
+        margin._session.close()
+
+
+# python-binance, of both kinds.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_python_binance_reads_and_converts(exchange: Sandbox, kind: str) -> None:
+    credentials = open_account(exchange, kind)
+    secret = credentials.secret.reveal()
+    keys: dict[str, Any] = {"api_secret": secret} if kind == "hmac" else {"private_key": secret}
+
+    class Local(AsyncClient):  # type: ignore[misc]  # the library is untyped
+        API_URL = f"{exchange.url}/api"
+        MARGIN_API_URL = f"{exchange.url}/sapi"
+
+    client = await Local.create(credentials.api_key, **keys)
+    try:
+        assets = await client.get_user_asset()
+        assert {row["asset"] for row in assets} == {"ADA", "AR", "BNB", "BZRX", "USDT"}
+        dust = await client.get_dust_assets()
+        assert [line["asset"] for line in dust["details"]] == ["ADA", "AR"]
+        done = await client.transfer_dust(asset="ADA")
+        log = await client.get_dust_log()
+        permissions = await client.get_account_api_permissions()
+        debts = await client.get_small_liability_exchange_assets()
+        exchanged = await client.exchange_small_liability_assets(assetNames="ETH")
+        history = await client.get_small_liability_exchange_history(current=1, size=10)
+        balance = await client.get_asset_balance(asset="AR")
+        with pytest.raises(BinanceAPIException, match="Only transfer once"):
+            await client.transfer_dust(asset="AR")
+    finally:
+        await client.close_connection()
+
+    assert done["transferResult"][0]["fromAsset"] == "ADA"
+    assert log["userAssetDribblets"][0]["transId"] == done["transferResult"][0]["tranId"]
+    assert permissions["enableSpotAndMarginTrading"] is True
+    assert [debt["asset"] for debt in debts] == ["ETH"]
+    assert exchanged == {}, "an empty body"
+    assert [row["targetAmount"] for row in history["rows"]] == ["6.233356"]
+    assert Decimal(balance["free"]) == Decimal("0.00856")
+
+
+async def test_python_binance_in_its_blocking_form(exchange: Sandbox) -> None:
+    credentials = open_account(exchange)
+
+    class Local(Client):  # type: ignore[misc]  # the library is untyped
+        API_URL = f"{exchange.url}/api"
+        MARGIN_API_URL = f"{exchange.url}/sapi"
+
+    def use() -> Any:
+        # The library looks for a loop, and would leave one of its own unclosed.
+        with closing(asyncio.new_event_loop()) as loop:
+            asyncio.set_event_loop(loop)
+            return convert_and_look()
+
+    def convert_and_look() -> Any:
+        client = Local(credentials.api_key, credentials.secret.reveal())
+        try:
+            return client.transfer_dust(asset="ADA"), client.get_dust_log()
+        finally:
+            client.close_connection()
+
+    done, log = await asyncio.to_thread(use)
+
+    assert log["total"] == 1
+    assert done["totalTransfered"] == log["userAssetDribblets"][0]["totalTransferedAmount"]
+
+
+# ccxt, by its documented way of changing URLs and options.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+async def test_ccxt_reads_and_converts(exchange: Sandbox, kind: str) -> None:
+    credentials = open_account(exchange, kind)
+    url = exchange.url
+    async with ccxt.binance(
+        {
+            "apiKey": credentials.api_key,
+            "secret": credentials.secret.reveal(),
+            "enableRateLimit": False,
+            "urls": {
+                "api": {
+                    "public": f"{url}/api/v3",
+                    "private": f"{url}/api/v3",
+                    "sapi": f"{url}/sapi/v1",
+                    "sapiV3": f"{url}/sapi/v3",
+                }
+            },
+            "options": {"fetchMarkets": {"types": ["spot"]}, "adjustForTimeDifference": True},
+        }
+    ) as client:
+        markets = await client.load_markets()
+        balance = await client.fetch_balance()
+        margin = await client.fetch_balance({"type": "margin"})
+        funding = await client.fetch_balance({"type": "funding"})
+        assets = await client.sapiv3_post_asset_getuserasset({"needBtcValuation": True})
+        dust = await client.sapi_post_asset_dust_btc()
+        done = await client.sapi_post_asset_dust({"asset": ["ADA", "AR"]})
+        trades = await client.fetch_my_dust_trades()
+        lately = await client.fetch_my_dust_trades(since=client.milliseconds() - 60_000)
+        debts = await client.sapi_get_margin_exchange_small_liability()
+        permissions = await client.sapi_get_account_apirestrictions()
+        status = await client.fetch_status()
+        with pytest.raises(ccxt.ExchangeError, match="-5006"):
+            await client.sapi_post_asset_dust({"asset": "AR"})
+
+    assert "ADA/BNB" in markets
+    assert Decimal(str(balance["ADA"]["used"])) == 1
+    assert Decimal(str(margin["ETH"]["debt"])) == Decimal("0.00183334")
+    assert Decimal(str(funding["TRX"]["free"])) == 5
+    assert {row["asset"] for row in assets} >= {"ADA", "USDT"}
+    assert [line["asset"] for line in dust["details"]] == ["ADA", "AR"]
+    assert [row["fromAsset"] for row in done["transferResult"]] == ["ADA", "AR"]
+    assert {trade["symbol"] for trade in trades} == {"ADA/BNB", "AR/BNB"}
+    assert [trade["id"] for trade in lately] == [trade["id"] for trade in trades]
+    assert [debt["asset"] for debt in debts] == ["ETH"]
+    assert permissions["enableReading"] is True
+    assert status["status"] == "ok"
+    (conversion,) = exchange.conversions
+    assert conversion.net == exchange.account("alice").free("BNB") - Decimal("0.00082768")

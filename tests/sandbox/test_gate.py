@@ -1,0 +1,244 @@
+"""Weight: who pays, what a header says, 429, and 418 for those who go on."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.sandbox.conftest import Bench, Reply
+
+STATUS = "GET /sapi/v1/account/status"
+INFO = "GET /sapi/v1/account/info"
+DUST = "POST /sapi/v1/asset/dust"
+LIST = "GET /sapi/v1/margin/exchange-small-liability"
+TIME = "GET /api/v3/time"
+
+
+def ask_from(bench: Bench, address: str, endpoint: str, account: str = "alice") -> Reply:
+    stamp = f"timestamp={int(bench.time.now * 1000)}"
+    return bench.send(endpoint, stamp, account=account, address=address)
+
+
+def test_each_endpoint_has_its_own_pool_for_each_address(bench: Bench) -> None:
+    bench.open("bob")
+
+    assert bench.ask(STATUS).headers == {"X-SAPI-USED-IP-WEIGHT-1M": "1"}
+    assert bench.ask(STATUS, account="bob").used == 2, "accounts behind one address share it"
+    assert bench.ask(INFO).used == 1, "another endpoint has another pool"
+    assert ask_from(bench, "127.0.0.2", STATUS).used == 1, "so has another address"
+
+
+def test_a_pool_by_account_follows_the_account_wherever_it_asks_from(bench: Bench) -> None:
+    bench.open("bob", ADA="1")
+
+    first = bench.ask(DUST, asset="ADA")
+    assert first.headers == {"X-SAPI-USED-UID-WEIGHT-1M": "10"}
+    assert ask_from(bench, "127.0.0.2", DUST).used == 20
+    assert bench.ask(DUST, account="bob", asset="ADA").used == 10
+
+
+def test_all_of_api_shares_one_pool_of_an_address(bench: Bench) -> None:
+    assert bench.send(TIME, signed=False).headers == {"X-MBX-USED-WEIGHT-1M": "1"}
+    assert bench.send("GET /api/v3/exchangeInfo", signed=False).used == 21
+    assert ask_from(bench, "127.0.0.1", "GET /api/v3/account").used == 41
+    assert bench.send(TIME, signed=False).used == 42
+
+
+@pytest.mark.parametrize(
+    ("query", "code"),
+    [("timestamp=1", -1021), ("", -1102), ("timestamp=x", -1100)],
+)
+def test_requests_that_failed_count(bench: Bench, query: str, code: int) -> None:
+    failed = bench.send(STATUS, query)
+
+    assert (failed.code, failed.used) == (code, 1)
+    assert bench.ask(STATUS).used == 2
+
+
+def test_a_wrong_key_is_charged_to_the_address_and_to_no_account(bench: Bench) -> None:
+    assert bench.send(STATUS, account="nobody", signed=False).used == 1
+    assert bench.send(DUST, account="nobody", signed=False).headers == {}
+    assert bench.ask(DUST, asset="ADA").used == 10
+
+
+def test_the_limit_is_reached_and_not_passed(new_bench: Callable[..., Bench]) -> None:
+    bench = new_bench(now=600.0 + 13)
+    bench.open("alice", debts={"ETH": "0.001"})
+
+    replies = [bench.ask(LIST) for _ in range(121)]
+
+    assert [reply.status for reply in replies] == [200] * 120 + [429]
+    assert replies[-1].code == -1003
+    assert replies[-1].headers == {"Retry-After": "47"}, "to the next whole minute"
+    assert bench.exchange.gate.refused == 1
+    bench.time.pass_by(46.9)
+    assert bench.ask(LIST).status == 429
+    bench.time.pass_by(0.1)
+    assert bench.ask(LIST).used == 100
+
+
+def test_a_sliding_window_gives_back_as_it_was_spent(new_bench: Callable[..., Bench]) -> None:
+    bench = new_bench(window_mode="sliding", ip_weight=3)
+    bench.open()
+
+    for _ in range(3):
+        assert bench.ask(STATUS).status == 200
+        bench.time.pass_by(10)
+    refused = bench.ask(STATUS)
+
+    assert refused.status == 429
+    assert refused.headers["Retry-After"] == "30"
+    bench.time.pass_by(30)
+    assert bench.ask(STATUS).used == 3
+    assert bench.ask(STATUS).headers["Retry-After"] == "10"
+
+
+@settings(max_examples=40)
+@given(
+    gaps=st.lists(st.integers(0, 30), max_size=80),
+    mode=st.sampled_from(["fixed", "sliding"]),
+    phase=st.integers(0, 59),
+)
+def test_no_window_admits_more_than_its_limit(
+    new_bench: Callable[..., Bench], gaps: list[int], mode: str, phase: int
+) -> None:
+    bench = new_bench(now=600.0 + phase, window_mode=mode, ip_weight=5, ban_after=None)
+    bench.open()
+    admitted: list[float] = []
+    for gap in gaps:
+        bench.time.pass_by(gap)
+        if bench.ask(STATUS).status == 200:
+            admitted.append(bench.time.now)
+        else:
+            assert len(admitted) >= 5, "refused with room to spare"
+
+    for time in admitted:
+        if mode == "fixed":
+            window = [other for other in admitted if other // 60 == time // 60]
+        else:
+            window = [other for other in admitted if time - 60 < other <= time]
+        assert len(window) <= 5
+
+
+def test_retry_after_is_zero_where_the_rules_say_so(new_bench: Callable[..., Bench]) -> None:
+    bench = new_bench(ip_weight=1, retry_after_zero=True)
+    bench.open()
+
+    bench.ask(STATUS)
+
+    assert bench.ask(STATUS).headers == {"Retry-After": "0"}
+
+
+def test_who_goes_on_after_a_429_is_banned_and_longer_each_time(
+    new_bench: Callable[..., Bench],
+) -> None:
+    bench = new_bench(ip_weight=1, ban_after=3)
+    bench.open("alice")
+    bench.open("bob")
+    bench.ask(STATUS)
+
+    assert [bench.ask(STATUS).status for _ in range(5)] == [429] * 4 + [418]
+    banned = bench.ask(INFO, account="bob")
+    assert (banned.status, banned.code) == (418, -1003), "every account, every endpoint"
+    assert banned.headers == {"Retry-After": "120"}
+    until = int((bench.time.now + 120) * 1000)
+    assert f"IP banned until {until}." in banned.json["msg"]
+    assert bench.send("GET /nowhere", signed=False).status == 418
+    assert ask_from(bench, "127.0.0.2", INFO).status == 200, "another address is another matter"
+
+    for ban in (240, 480):
+        bench.time.pass_by(ban / 2)
+        assert [bench.ask(STATUS).status for _ in range(6)] == [200] + [429] * 4 + [418]
+        assert bench.ask(STATUS).headers == {"Retry-After": str(ban)}
+    assert bench.exchange.gate.bans == 3
+
+
+def test_a_ban_grows_to_three_days_and_no_further(new_bench: Callable[..., Bench]) -> None:
+    bench = new_bench(ip_weight=1, ban_after=0)
+    bench.open()
+    longest = 0
+
+    for _ in range(16):
+        replies = [bench.ask(STATUS) for _ in range(3)]
+        assert replies[-1].status == 418
+        longest = int(replies[-1].headers["Retry-After"])
+        bench.time.pass_by(longest)
+
+    assert longest == 3 * 86_400
+
+
+def test_obeying_is_forgiven(new_bench: Callable[..., Bench]) -> None:
+    bench = new_bench(ip_weight=1, ban_after=3)
+    bench.open()
+
+    for _ in range(10):
+        assert [bench.ask(STATUS).status for _ in range(4)] == [200, 429, 429, 429]
+        bench.time.pass_by(60)
+
+    assert bench.exchange.gate.bans == 0
+
+
+def test_an_exchange_may_never_ban(new_bench: Callable[..., Bench]) -> None:
+    bench = new_bench(ip_weight=1, ban_after=None)
+    bench.open()
+
+    assert {bench.ask(STATUS).status for _ in range(300)} == {200, 429}
+
+
+def test_others_spend_behind_the_same_address(bench: Bench) -> None:
+    faults = bench.exchange.faults
+    path = "/sapi/v1/account/status"
+
+    faults.spend(path, 11_998)
+    faults.spend("POST /sapi/v1/asset/dust", 500, account="alice")
+
+    assert [bench.ask(STATUS).status for _ in range(3)] == [200, 200, 429]
+    assert bench.ask(DUST, asset="ADA").used == 510
+    assert bench.exchange.peak_weight(path, None, None) == 3, "they asked nothing"
+    with pytest.raises(ValueError, match="say which"):
+        faults.spend("/sapi/v1/asset/dust", 1)
+    with pytest.raises(ValueError, match="no such endpoint"):
+        faults.spend("/sapi/v1/asset/dusty", 1)
+    with pytest.raises(ValueError, match="must name one endpoint"):
+        faults.spend("/sapi/v1/bnbBurn", 1)
+
+
+def test_the_peak_shows_what_was_asked_in_either_kind_of_window(
+    new_bench: Callable[..., Bench],
+) -> None:
+    bench = new_bench(now=600.0 + 50, ip_weight=300)
+    bench.open("alice", debts={"ETH": "0.001"})
+    path = LIST.split()[1]
+    law = f"GET {path}"
+
+    for _ in range(2):
+        for _ in range(3):
+            assert bench.ask(LIST).status == 200
+        bench.time.pass_by(20)
+
+    assert bench.exchange.peak_weight(law, None, None) == 300
+    assert bench.exchange.peak_weight(law, None, "sliding") == 600
+    assert bench.exchange.peak_weight(law, "127.0.0.2", None) == 0
+    assert bench.exchange.peak_weight(None, None, None) == 300
+    bench.time.pass_by(60)
+    assert [bench.ask(LIST).status for _ in range(5)] == [200, 200, 200, 429, 429]
+    assert bench.exchange.peak_weight(law, "127.0.0.1", None) == 500, "refused ones were asked too"
+
+
+def test_maintenance_closes_everything_but_the_status(bench: Bench) -> None:
+    bench.exchange.faults.maintenance()
+
+    reply = bench.ask(STATUS)
+    assert (reply.status, reply.code) == (503, -1016)
+    status = bench.send("GET /sapi/v1/system/status", signed=False)
+    assert status.json == {"status": 1, "msg": "system_maintenance"}
+    assert bench.send(TIME, signed=False).status == 200
+    bench.exchange.faults.maintenance(on=False)
+    assert bench.ask(STATUS).status == 200
+    assert bench.send("GET /sapi/v1/system/status", signed=False).json["msg"] == "normal"
