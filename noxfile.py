@@ -35,12 +35,12 @@ def types(session: nox.Session) -> None:
     """Check types: the package, this file, and the public face as its users see it."""
     install(session, "types")
     session.run("mypy")
-    session.run("mypy", "tests", "noxfile.py", "docs/conf.py")
+    session.run("mypy", "tests", "noxfile.py", "docs")
 
 
 @nox.session
 def layers(session: nox.Session) -> None:
-    """Imports go down only, and the sandbox never imports what it checks."""
+    """Hold that imports only go down, and that the sandbox never imports what it checks."""
     install(session, "layers")
     session.run("lint-imports")
 
@@ -78,7 +78,8 @@ def wheel(session: nox.Session) -> None:
         pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
         session.run(*pip, str(built), external=True)
         session.chdir(away)
-        session.run(python, "-c", "import binance_dust; print(binance_dust.Session())", external=True)
+        tour = "import binance_dust; print(binance_dust.Session())"
+        session.run(python, "-c", tour, external=True)
         session.run(*pip, f"{built}[cli]", external=True)
         session.run(python, "-m", "binance_dust", "demo", external=True)
 
@@ -87,4 +88,4 @@ def wheel(session: nox.Session) -> None:
 def bench(session: nox.Session) -> None:
     """Measure, side by side with others in one run; prints, and never fails for a figure."""
     install(session, "testing", "peers")
-    session.run("python", "tests/bench/run.py", *session.posargs)
+    session.run("python", "-m", "tests.bench.run", *session.posargs)

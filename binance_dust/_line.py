@@ -39,6 +39,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 _SHORTEST_TIMEOUT: Final = 0.001
+_MOST_AHEAD: Final = timedelta(seconds=1)
 
 
 class Account:
@@ -194,14 +195,15 @@ class _Attempts(Generic[R]):
 
     def outcome_unknown(self, error: DustError) -> OutcomeUnknownError:
         """Say that funds may have moved, with all that is needed to find out."""
-        sent_after = datetime.fromtimestamp(self._timestamp / 1000, tz=UTC)
+        stamped = datetime.fromtimestamp(self._timestamp / 1000, tz=UTC)
         return OutcomeUnknownError(
             str(error).removeprefix(f"{self._charge.pool} ({self._label}): "),
             endpoint=self._charge.pool,
             account=self._label,
             parameters=self._call.parameters(),
-            sent_after=sent_after,
-            expires_at=sent_after + timedelta(milliseconds=self._line.recv_window),
+            # The exchange takes timestamps that are less than a second ahead of its clock.
+            sent_after=stamped - _MOST_AHEAD,
+            expires_at=stamped + timedelta(milliseconds=self._line.recv_window),
         )
 
     @property

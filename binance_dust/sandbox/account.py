@@ -234,9 +234,11 @@ class Account:
     funding: Wallet = field(default_factory=Wallet)
     margin: Margin | None = None
     permissions: Permissions = field(default_factory=Permissions)
+    """What its key may do; put another in its place at any time."""
     spot_bnb_burn: bool = True
     interest_bnb_burn: bool = False
     conversions: list[Conversion] = field(default_factory=list, repr=False)
+    """What was carried out, oldest first."""
     debt_exchanges: list[DebtExchange] = field(default_factory=list, repr=False)
     shown: dict[str, tuple[float, Decimal]] = field(default_factory=dict, repr=False)
     """When each asset was last previewed, in true time, and at what price."""

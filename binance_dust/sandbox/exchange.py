@@ -20,7 +20,7 @@ from binance_dust.sandbox.answers.dust import nothing_converted
 from binance_dust.sandbox.clock import ServerClock
 from binance_dust.sandbox.crowd import Accounts
 from binance_dust.sandbox.dust import Scene
-from binance_dust.sandbox.faults import Faults, law_of
+from binance_dust.sandbox.faults import Faults, law_of, laws_of
 from binance_dust.sandbox.gate import Gate
 from binance_dust.sandbox.law import BY_PATH
 from binance_dust.sandbox.market import Market
@@ -178,8 +178,8 @@ class Exchange:
 
     def peak_weight(self, endpoint: str | None, payer: str | None, mode: Mode | None) -> int:
         """Most weight asked of one pool in any one window."""
-        law = None if endpoint is None else law_of(endpoint)
-        return max(self.gate.peaks(mode or self.rules.window_mode, law, payer), default=0)
+        laws = None if endpoint is None else laws_of(endpoint)
+        return max(self.gate.peaks(mode or self.rules.window_mode, laws, payer), default=0)
 
     def used_weight(self, endpoint: str, payer: str) -> int:
         """Weight in the present window of one pool."""

@@ -187,7 +187,7 @@ class Faults:
     def _arm(self, what: What, where: Where) -> Fault:
         endpoint = where.get("endpoint")
         if endpoint is not None:
-            _check_endpoint(endpoint)
+            laws_of(endpoint)
         fault = Fault(what=what, **where)
         self._armed.append(fault)
         return fault
@@ -198,19 +198,18 @@ class Faults:
 
 def law_of(endpoint: str) -> Law:
     """Find the one law of an endpoint, named as a path or as a method and a path."""
-    method, _, path = endpoint.rpartition(" ")
-    found = BY_PATH.get(path, {})
-    laws = [law for name, law in found.items() if method in ("", name)]
-    if len(laws) != 1:
-        known = " and ".join(str(law) for law in found.values()) or "no such endpoint"
-        message = f"{endpoint!r} must name one endpoint ({known})"
+    laws = laws_of(endpoint)
+    if len(laws) > 1:
+        message = f"{endpoint!r} must name one of {' and '.join(str(law) for law in laws)}"
         raise ValueError(message)
     return laws[0]
 
 
-def _check_endpoint(endpoint: str) -> None:
-    """Refuse a misspelt endpoint: a fault that never strikes proves nothing."""
+def laws_of(endpoint: str) -> list[Law]:
+    """Find the laws of an endpoint, one or two; a misspelt one is refused, for it proves nothing."""
     method, _, path = endpoint.rpartition(" ")
-    if path not in BY_PATH or method not in ("", *BY_PATH[path]):
+    laws = [law for name, law in BY_PATH.get(path, {}).items() if method in ("", name)]
+    if not laws:
         message = f"the exchange has no endpoint {endpoint!r}"
         raise ValueError(message)
+    return laws

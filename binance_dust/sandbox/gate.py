@@ -93,11 +93,11 @@ class Gate:
         meter = self._meters.get((_pool_name(law), payer))
         return 0 if meter is None else meter.window.used(moment)
 
-    def peaks(self, mode: Mode, law: Law | None, payer: str | None) -> Iterator[int]:
+    def peaks(self, mode: Mode, laws: list[Law] | None, payer: str | None) -> Iterator[int]:
         """Most weight asked in any one window, of each pool that fits."""
-        pool = None if law is None else _pool_name(law)
+        pools = None if laws is None else {_pool_name(law) for law in laws}
         for (name, owner), meter in list(self._meters.items()):
-            if pool in (None, name) and payer in (None, owner):
+            if (pools is None or name in pools) and payer in (None, owner):
                 yield meter.peaks[mode]
 
     def _meter(self, law: Law, payer: str) -> Meter:

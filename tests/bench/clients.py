@@ -90,14 +90,16 @@ async def ccxt(url: str) -> AsyncIterator[Ask]:
 @asynccontextmanager
 async def official_sdk(url: str) -> AsyncIterator[Ask]:
     """The official SDK, which blocks: one call after the other in this thread."""
-    from binance_sdk_wallet.wallet import ConfigurationRestAPI, Wallet
+    from binance_common.configuration import ConfigurationRestAPI
+    from binance_sdk_wallet.wallet import Wallet
 
     configuration = ConfigurationRestAPI(api_key=KEY, api_secret=SECRET, base_path=url)
     api = Wallet(config_rest_api=configuration).rest_api
 
     async def ask() -> Any:
         await asyncio.sleep(0)
-        return [row.free for row in api.user_asset().data()]
+        rows: Any = api.user_asset().data()
+        return [row.free for row in rows]
 
     yield ask
 

@@ -10,9 +10,9 @@ from decimal import Decimal
 from typing import Any
 
 import msgspec
-import stub
 
 from binance_dust.models import UserAsset
+from tests.bench import stub
 
 FIELDS = [(name, str) for name in UserAsset.__struct_encode_fields__]
 AS_TEXT = msgspec.defstruct("AsText", FIELDS)

@@ -13,7 +13,7 @@ def main() -> None:
     """Run them one after the other."""
     print(f"Python {platform.python_version()}, {platform.machine()}")
     for name in sys.argv[1:] or MEASUREMENTS:
-        importlib.import_module(name).run()
+        importlib.import_module(f"tests.bench.{name}").run()
 
 
 if __name__ == "__main__":

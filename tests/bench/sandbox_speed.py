@@ -98,7 +98,7 @@ def main() -> None:
     ours.send("stop")
     busy = ours.recv() - before
     process.join()
-    print(f"{count / seconds:,.0f} requests/s, {count / busy:,.0f} per processor second")  # noqa: T201
+    print(f"{count / seconds:,.0f} requests/s, {count / busy:,.0f} per processor second")
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""A server that costs next to nothing, in a process of its own, so that only clients are measured."""
+"""A server that costs next to nothing, in a process of its own: only clients are measured."""
 
 from __future__ import annotations
 

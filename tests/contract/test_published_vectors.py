@@ -73,7 +73,7 @@ async def test_the_ed25519_signature_is_the_one_that_the_exchange_publishes() ->
         "MC4CAQAwBQYDK2VwBCIEIIJEYWtGBrhACmb9Dvy+qa8WEf0lQOl1s4CLIAB9m89u\n"
         "-----END PRIVATE KEY-----\n"
     )
-    payload = "\x01".join(["A", "EXAMPLE", "SPOT", "1", "20240627-11:17:25.223"])
+    payload = "A\x01EXAMPLE\x01SPOT\x011\x0120240627-11:17:25.223"
 
     signature = await sign(signer_for(Credentials(API_KEY, pem)), payload)
 

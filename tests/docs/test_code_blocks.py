@@ -16,7 +16,7 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PAGES = [page for page in PAGES if "_build" not in page.parts]
 
-# Commands that other checks run, word for word: CI is the second one, the wheel's session the first.
+# Commands that other checks run: CI is the second one, the wheel's session the first and third.
 RUN_ELSEWHERE = (
     "python3 -m pip install '.[cli]' && binance-dust demo",
     "python3 -m pip install nox && nox",
@@ -54,7 +54,7 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(
 
 def run_as_tests(code: str, folder: Path) -> None:
     (folder / "test_of_a_user.py").write_text(code, encoding="utf-8")
-    done = subprocess.run(  # noqa: S603 - our own interpreter
+    done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:randomly", "-o", "asyncio_mode=auto", "."],
         cwd=folder,
         capture_output=True,

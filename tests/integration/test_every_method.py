@@ -93,7 +93,7 @@ async def test_the_log_takes_one_bound_though_the_exchange_does_not(
     client = session.client(exchange.open_account("bob", ADA="6.21"))
     await client.dust_transfer(["ADA"])
     now = datetime.now(UTC)
-    given = {"start": now - timedelta(hours=1), "end": now + timedelta(hours=1)}
+    given: dict[str, Any] = {"start": now - timedelta(hours=1), "end": now + timedelta(hours=1)}
 
     log = await client.dust_log(**{name: given[name] for name in bounds})
 

@@ -1,4 +1,4 @@
-"""No secret, no signature and no signed query: not in logs, reprs, errors, tracebacks or pickles."""
+"""No secret, signature or signed query: not in logs, reprs, errors, tracebacks or pickles."""
 
 from __future__ import annotations
 

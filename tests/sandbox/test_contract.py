@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 import pytest
 
-from binance_dust import endpoints
+from binance_dust import endpoints, sandbox
 from binance_dust.sandbox import Debt
 from binance_dust.sandbox.law import BY_NAME, BY_PATH
 
@@ -71,6 +72,21 @@ def test_answers_have_the_shape_of_the_documented_samples(
     assert reply.status == 200
     if name != "exchange_small_liabilities":  # nothing is documented of its body
         assert_shaped(reply.json, sample)
+
+
+def test_the_witness_imports_nothing_of_what_it_checks() -> None:
+    folder = Path(sandbox.__file__).parent
+    allowed = ("binance_dust.sandbox", "binance_dust.credentials", "binance_dust.errors")
+
+    imported = {
+        node.module
+        for path in folder.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.ImportFrom) and node.module is not None
+    }
+
+    ours = {module for module in imported if module.split(".")[0] == "binance_dust"}
+    assert {module for module in ours if not module.startswith(allowed)} == set()
 
 
 def assert_shaped(answer: Any, sample: Any) -> None:

@@ -52,7 +52,7 @@ async def everything_has_its_type() -> None:
 
     await client.convertible_assets("BNB", account_type="FUNDING")  # type: ignore[arg-type]
     await client.convertible_assets("BNB", price=0.1)  # type: ignore[arg-type]
-    await client.user_assets("ADA")  # type: ignore[misc]
+    await client.user_assets("ADA")  # type: ignore[call-arg]
     await client.dust_log(start="2026-01-01")  # type: ignore[arg-type]
     assets[0].free = Decimal(1)  # type: ignore[misc]
 

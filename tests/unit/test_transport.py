@@ -32,8 +32,8 @@ SIGNATURE = "5ca1ab1e" * 8
 
 
 def transport(base_url: str = URL, **options: Any) -> Transport:
-    options = {"timeout": 5.0, "monotonic": lambda: 0.0} | options
-    return Transport(base_url=base_url, **options)
+    given: dict[str, Any] = {"timeout": 5.0, "monotonic": lambda: 0.0} | options
+    return Transport(base_url=base_url, **given)
 
 
 def request(call: Any = None) -> _wire.Request:
@@ -45,7 +45,7 @@ def request(call: Any = None) -> _wire.Request:
 READ = request(endpoints.DUST_LOG())
 
 
-# --- with a mocked aiohttp -------------------------------------------------------------------------
+# --- with a mocked aiohttp ---
 
 
 class _Response(aiohttp.ClientResponse):
@@ -95,7 +95,7 @@ async def test_an_unsigned_request_shows_no_key(mocked: aioresponses) -> None:
 
 
 INFO = RequestInfo(yarl.URL(URL + READ.path_and_query, encoded=True), "GET", Mock(), yarl.URL(URL))
-CONNECTION = ConnectionKey("api.example.com", 443, True, True, None, None, None)  # noqa: FBT003
+CONNECTION = ConnectionKey("api.example.com", 443, True, True, None, None, None)
 REFUSED = OSError(111, "Connection refused")
 EXAMPLES: list[BaseException] = [
     aiohttp.ClientConnectorError(CONNECTION, REFUSED),
@@ -192,7 +192,7 @@ def test_the_systems_own_words_are_passed_on() -> None:
     assert str(error) == "GET /sapi/v1/asset/dribblet (alice): no connection: Connection refused"
 
 
-# --- over a real socket ------------------------------------------------------------------------------
+# --- over a real socket ---
 
 Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -427,7 +427,7 @@ def test_another_event_loop_is_refused() -> None:
     asyncio.run(use_again())
 
 
-# --- configuration -----------------------------------------------------------------------------------
+# --- configuration ---
 
 
 @pytest.mark.parametrize(
