@@ -11,10 +11,10 @@ again only where that is safe. `binance_dust.sandbox` is a local exchange to reh
 
 from __future__ import annotations
 
-from binance_dust._retry import RetryPolicy
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from binance_dust._version import __version__
-from binance_dust.budget import RateLimits
-from binance_dust.client import DustClient
 from binance_dust.credentials import Credentials
 from binance_dust.errors import (
     BannedError,
@@ -39,7 +39,12 @@ from binance_dust.errors import (
     UnavailableError,
     UnreadableAnswerError,
 )
-from binance_dust.session import Session
+
+if TYPE_CHECKING:
+    from binance_dust._retry import RetryPolicy
+    from binance_dust.budget import RateLimits
+    from binance_dust.client import DustClient
+    from binance_dust.session import Session
 
 __all__ = [
     "BannedError",
@@ -70,3 +75,24 @@ __all__ = [
     "UnreadableAnswerError",
     "__version__",
 ]
+
+# These bring aiohttp along, so they are imported when first asked for: the pytest plugin is
+# loaded into every test run of everybody who has this package installed.
+_HOMES = {
+    "DustClient": "client",
+    "RateLimits": "budget",
+    "RetryPolicy": "_retry",
+    "Session": "session",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

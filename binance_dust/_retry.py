@@ -12,8 +12,6 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
-import tenacity
-
 from binance_dust._check import instance, positive
 from binance_dust._spec import Replay
 from binance_dust.errors import (
@@ -29,6 +27,8 @@ from binance_dust.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+
+    import tenacity
 
 T = TypeVar("T")
 
@@ -127,6 +127,8 @@ async def send_again(  # noqa: PLR0913 - the parts of a policy, all by keyword
 
     `left` tells the seconds left until the call's deadline; `before` runs before each pause.
     """
+    import tenacity  # when the first call fails: most programs start without
+
     first: DustError | None = failed
 
     async def once() -> T:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import stat
 import sys
-import tomllib
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
@@ -212,6 +211,8 @@ class Accounts(Sequence[Credentials]):
 
 
 def _load(path: Path, environ: Mapping[str, str]) -> Accounts:
+    import tomllib
+
     text = _read_private(path, f"accounts file {path}")
     problem = None
     try:

@@ -206,7 +206,7 @@ def law_of(endpoint: str) -> Law:
 
 
 def laws_of(endpoint: str) -> list[Law]:
-    """Find the laws of an endpoint, one or two; a misspelt one is refused, for it proves nothing."""
+    """Find the laws of an endpoint, one or two; a misspelt one would prove nothing."""
     method, _, path = endpoint.rpartition(" ")
     laws = [law for name, law in BY_PATH.get(path, {}).items() if method in ("", name)]
     if not laws:

@@ -9,8 +9,10 @@ import time
 IMPORTS = {
     "nothing": "pass",
     "aiohttp": "import aiohttp",
-    "binance_dust": "import binance_dust",
-    "binance_dust and its sandbox": "import binance_dust; from binance_dust.sandbox import Sandbox",
+    "binance_dust": "from binance_dust import Session",
+    "binance_dust and its sandbox": (
+        "from binance_dust import Session; from binance_dust.sandbox import Sandbox"
+    ),
     "python-binance": "import binance",
     "ccxt": "import ccxt.async_support",
     "official SDK (wallet)": "import binance_sdk_wallet.wallet",

@@ -17,14 +17,19 @@ HEAVY = ("cryptography", "rich", "aiohttp.web", "redis", "opentelemetry")
 
 
 def test_all_names_what_can_be_imported_and_nothing_more() -> None:
+    scope: dict[str, Any] = {}
+    exec("from binance_dust import *", scope)  # noqa: S102 - what a user may write
     public = {
         name
         for name, value in vars(binance_dust).items()
         if not name.startswith("_") and not isinstance(value, types.ModuleType)
-    } - {"annotations"}
+    } - {"annotations", "import_module", "TYPE_CHECKING"}
 
     assert public == set(binance_dust.__all__) - {"__version__"}
-    assert list(binance_dust.__all__) == sorted(binance_dust.__all__)
+    assert public <= set(scope)
+    assert list(binance_dust.__all__) == sorted(binance_dust.__all__) == dir(binance_dust)
+    with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
+        _ = binance_dust.Nothing
 
 
 def test_every_error_is_exported_and_has_the_one_root() -> None:
@@ -60,8 +65,17 @@ def test_signatures_speak_of_no_library_below(kind: type) -> None:
                 ), f"{kind.__name__}.{name}"
 
 
-def test_importing_the_package_brings_no_extra_along() -> None:
-    code = f"import sys, binance_dust;print([name for name in {HEAVY!r} if name in sys.modules])"
+@pytest.mark.parametrize(
+    ("code", "absent"),
+    [
+        ("from binance_dust import Session, DustClient", HEAVY),
+        ("import binance_dust, binance_dust.testing", (*HEAVY, "aiohttp", "tenacity")),
+    ],
+)
+def test_an_import_brings_nothing_along_that_it_does_not_need(
+    code: str, absent: tuple[str, ...]
+) -> None:
+    code = f"import sys; {code}; print([name for name in {absent!r} if name in sys.modules])"
     found = subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )

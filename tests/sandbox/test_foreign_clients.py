@@ -19,9 +19,9 @@ from binance_dust.sandbox import Debt, Holding, Sandbox
 with warnings.catch_warnings():
     # What others have deprecated is theirs to mend.
     warnings.simplefilter("ignore", DeprecationWarning)
-    import ccxt.async_support as ccxt  # type: ignore[import-untyped]
-    from binance import AsyncClient, Client  # type: ignore[import-untyped]
-    from binance.exceptions import BinanceAPIException  # type: ignore[import-untyped]
+    import ccxt.async_support as ccxt
+    from binance import AsyncClient, Client
+    from binance.exceptions import BinanceAPIException
     from binance_common.configuration import ConfigurationRestAPI
     from binance_common.errors import BadRequestError, TooManyRequestsError
     from binance_sdk_margin_trading.margin_trading import MarginTrading
