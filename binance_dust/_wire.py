@@ -80,7 +80,9 @@ def unsigned_request(call: Call[Any], query: str = "") -> Request:
 
 def payload(query: str, recv_window: float, timestamp: int) -> str:
     """Complete a query with what every signed call carries; this text is signed and sent."""
-    window = f"recvWindow={recv_window:g}&timestamp={timestamp}"
+    # The exchange takes three decimals at most.
+    milliseconds = f"{recv_window:.3f}".rstrip("0").rstrip(".")
+    window = f"recvWindow={milliseconds}&timestamp={timestamp}"
     return f"{query}&{window}" if query else window
 
 

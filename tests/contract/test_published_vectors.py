@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import threading
 from urllib.parse import unquote
 
 import pytest
@@ -101,6 +102,26 @@ async def test_an_rsa_signature_is_verified_by_the_public_half(
     key.public_key().verify(
         base64.b64decode(unquote(signature)), b"asset=%2B", padding.PKCS1v15(), SHA256()
     )
+
+
+async def test_an_rsa_signature_is_made_out_of_the_event_loops_way(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, PLAIN).decode()
+    signer = signer_for(Credentials(API_KEY, pem))
+    threads: list[int] = []
+
+    class Watched:
+        in_thread = signer.in_thread
+
+        def sign(self, payload: bytes) -> str:
+            threads.append(threading.get_ident())
+            return signer.sign(payload)
+
+    await sign(Watched(), "a=b")
+
+    assert threads != [threading.get_ident()]
 
 
 @pytest.mark.parametrize("lock", [PLAIN, LOCKED])

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from binance_dust import endpoints
-from binance_dust._spec import Call
+from binance_dust._spec import Call, percent_encode
 from binance_dust.errors import ConfigurationError
 
 NAMES = st.text(min_size=1)
@@ -70,6 +70,19 @@ def test_several_assets_travel_either_way() -> None:
     assert call.query("repeated") == "asset=ADA&asset=XRP"
     assert call.names == ("ADA", "XRP")
     assert call.parameters() == {"asset": "ADA,XRP"}
+
+
+@pytest.mark.parametrize(
+    ("text", "encoded"),
+    [
+        ("aZ09-._~", "aZ09-._~"),
+        ("/ ?&=+%#", "%2F%20%3F%26%3D%2B%25%23"),
+        ("!*'();:@,$[]", "%21%2A%27%28%29%3B%3A%40%2C%24%5B%5D"),
+        ("币", "%E5%B8%81"),
+    ],
+)
+def test_all_but_the_unreserved_characters_are_escaped(text: str, encoded: str) -> None:
+    assert percent_encode(text) == encoded
 
 
 @given(NAMES)

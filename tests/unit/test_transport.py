@@ -271,6 +271,41 @@ async def test_one_connection_serves_many_requests() -> None:
         assert len(server.peers) == 1
 
 
+async def test_no_request_waits_for_a_connection_after_it_was_signed() -> None:
+    """aiohttp's usual limit is a hundred: behind it, signed requests would queue and age."""
+    everybody_is_here = asyncio.Event()
+
+    async def all_at_once(server: Server, reader: Any, writer: Any) -> None:
+        await server.head(reader)
+        if len(server.heads) == 120:
+            everybody_is_here.set()
+        await everybody_is_here.wait()
+        writer.write(OK)
+
+    async with serving(all_at_once) as server:
+        line = transport(server.url)
+        await asyncio.gather(*[line.send(READ) for _ in range(120)])
+        await line.close()
+
+
+async def test_cookies_are_not_kept_for_they_would_be_shared_between_accounts() -> None:
+    reply = b"HTTP/1.1 200 OK\r\nSet-Cookie: who=alice; Path=/\r\nContent-Length: 2\r\n\r\n{}"
+
+    async def with_cookies(server: Server, reader: Any, writer: Any) -> None:
+        while True:
+            await server.head(reader)
+            writer.write(reply)
+
+    async with serving(with_cookies) as server:
+        line = transport(server.url.replace("127.0.0.1", "localhost"))
+        await line.send(READ)
+        await line.send(READ)
+        await line.close()
+
+        assert len(server.heads) == 2
+        assert not any("cookie" in head.lower() for head in server.heads)
+
+
 async def test_a_post_has_no_body_and_no_content_type() -> None:
     async with serving(well) as server:
         line = transport(server.url)

@@ -52,6 +52,17 @@ def test_the_query_ends_with_the_signature_of_all_that_stands_before_it() -> Non
     assert sent.api_key == KEY
 
 
+@pytest.mark.parametrize(
+    ("recv_window", "text"),
+    [(5000, "5000"), (5000.0, "5000"), (6000.346, "6000.346"), (60_000, "60000"), (0.5, "0.5")],
+)
+def test_the_window_is_written_in_milliseconds_with_three_decimals(
+    recv_window: float, text: str
+) -> None:
+    assert _wire.payload("", recv_window, 1) == f"recvWindow={text}&timestamp=1"
+    assert _wire.payload("a=b", recv_window, 1) == f"a=b&recvWindow={text}&timestamp=1"
+
+
 def test_an_unsigned_request_carries_nothing() -> None:
     sent = _wire.unsigned_request(endpoints.SERVER_TIME())
 
@@ -210,6 +221,16 @@ def test_a_message_that_echoes_the_signature_is_scrubbed() -> None:
     with pytest.raises(ExchangeError) as caught:
         read(ASSETS, body, 400)
     assert caught.value.message == "bad signature ***"
+
+
+def test_a_signature_in_base64_is_scrubbed_escaped_or_not() -> None:
+    sent = _wire.signed_request(
+        ASSETS, "timestamp=1", "qL%2Bx%2F9z%3D%3D", api_key=KEY, account="alice"
+    )
+
+    assert (
+        sent.scrub("it was qL%2Bx%2F9z%3D%3D here, qL+x/9z== there") == "it was *** here, *** there"
+    )
 
 
 def test_a_time_as_text_and_a_total_above_the_rows_are_read() -> None:
