@@ -179,5 +179,5 @@ def _costs_nothing(error: BaseException) -> bool:
 
 def _asks_too_much(error: BaseException, policy: RetryPolicy) -> bool:
     """Tell whether the exchange asks for a longer pause than the policy allows."""
-    asked = error.retry_after if isinstance(error, RateLimitedError) else None
+    asked = error.retry_after if isinstance(error, RateLimitedError | BannedError) else None
     return asked is not None and asked > policy.max_wait

@@ -168,7 +168,10 @@ def exchange_error(  # noqa: PLR0913 - what is known of the answer, all by keywo
     if found.error is RateLimitedError:
         return RateLimitedError(message, retry_after=retry_after, **fields)
     if found.error is BannedError:
-        return BannedError(message, until=_ban_end(message, retry_after, now), **fields)
+        until = _ban_end(message, retry_after, now)
+        if until is not None and now is not None:
+            retry_after = max(0.0, (until - now()).total_seconds())
+        return BannedError(message, until=until, retry_after=retry_after, **fields)
     if found.error is NotConvertibleError:
         return NotConvertibleError(message, assets=_to_blame(names, message), **fields)
     return found.error(message, **fields)

@@ -239,15 +239,26 @@ class RateLimitedError(ExchangeError):
 
 
 class BannedError(ExchangeError):
-    """The exchange shut this address out, for every account behind it, until `until`."""
+    """The exchange shut this address out, for every account behind it, until `until`.
+
+    `retry_after` are the seconds that were left when it was said.
+    """
 
     usual_delivery = Delivery.REFUSED
 
-    def __init__(self, message: str, *, until: datetime | None = None, **fields: Any) -> None:
+    def __init__(
+        self,
+        message: str,
+        *,
+        until: datetime | None = None,
+        retry_after: float | None = None,
+        **fields: Any,
+    ) -> None:
         """Carry the moment at which the ban lifts, where the exchange told it."""
         hint = "" if until is None else f"banned until {until.isoformat(timespec='seconds')}"
         super().__init__(message, hint=hint, **fields)
         self.until = until
+        self.retry_after = retry_after
 
 
 class UnavailableError(ExchangeError):

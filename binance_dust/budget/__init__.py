@@ -1,58 +1,53 @@
-"""TEMPORARY stand-in by the lead until the real package is here: replace this file."""
+"""Weight budgets: never over the exchange's limits, and never idle below them.
+
+The exchange counts weight for each endpoint, in windows of a minute, and bans the address of whoever
+goes on after a refusal. It says how much it has counted only in the headers of its answers. What
+follows from that is told where it is done:
+
+    _limits.py      how much there is
+    _feedback.py    what an answer says about it
+    _ledger.py      our own weight, remembered until it is certainly forgotten
+    _count.py       the least of what is certainly spent: by time, and by header
+    _others.py      what others behind the same address spend
+    _boundary.py    where the exchange cuts its windows, if it does
+    _pool.py        one pool: may a call go now, and if not, when
+    _line.py        who waits, in two lanes
+    _valve.py       shut after a refusal or a ban, then one goes first
+    _pace.py        raw requests a second
+    _local.py       all pools of one address, in one process
+    _protocol.py    the seam to the session
+
+Times are seconds on the event loop's clock, unless a name says otherwise. Sources and doubts are in
+docs/explanation/weights-and-windows.md, choices in docs/decisions/0005-pace-and-ledger.md.
+"""
 
 from __future__ import annotations
-import enum
-from dataclasses import dataclass
-from typing import Any
+
 from binance_dust._spec import LimitKind
+from binance_dust.budget._feedback import Feedback, read_feedback
+from binance_dust.budget._limits import RateLimits
+from binance_dust.budget._local import LocalBudget
+from binance_dust.budget._protocol import (
+    Admission,
+    Budget,
+    BudgetSnapshot,
+    Charge,
+    Clock,
+    Lane,
+    PoolSnapshot,
+)
 
-
-class Lane(enum.Enum):
-    CALL = 1
-    SCAN = 2
-
-
-@dataclass(frozen=True)
-class RateLimits:
-    ip_weight: int = 12000
-    uid_weight: int = 180000
-    window: float = 60.0
-    headroom: float = 0.0
-    requests_per_second: float = 500
-
-
-@dataclass(frozen=True)
-class Charge:
-    pool: str
-    kind: LimitKind
-    weight: int
-    account: str | None
-
-
-@dataclass
-class Feedback:
-    retry_after: float | None = None
-
-
-def read_feedback(*a: Any) -> Feedback:
-    return Feedback()
-
-
-class Admission:
-    def sent(self) -> None: ...
-    def settle(self, f: Feedback) -> None: ...
-    def unknown(self) -> None: ...
-    def release(self) -> None: ...
-
-
-class LocalBudget:
-    def __init__(self, *a: Any) -> None: ...
-    async def admit(
-        self, charge: Charge, *, deadline: float | None = None, lane: Lane = Lane.CALL
-    ) -> Admission:
-        return Admission()
-
-    async def close(self) -> None: ...
-
-
-Budget = LocalBudget
+__all__ = [
+    "Admission",
+    "Budget",
+    "BudgetSnapshot",
+    "Charge",
+    "Clock",
+    "Feedback",
+    "Lane",
+    "LimitKind",
+    "LocalBudget",
+    "PoolSnapshot",
+    "RateLimits",
+    "read_feedback",
+]

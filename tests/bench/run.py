@@ -6,7 +6,7 @@ import importlib
 import platform
 import sys
 
-MEASUREMENTS = ("decoding", "calls", "startup")
+MEASUREMENTS = ("decoding", "calls", "scan", "startup")
 
 
 def main() -> None:

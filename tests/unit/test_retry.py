@@ -163,11 +163,14 @@ async def test_what_names_its_remedy_needs_no_pause_of_ours(error: DustError) ->
     assert play.pauses == [0.0]
 
 
-async def test_a_longer_wait_than_allowed_is_raised_at_once() -> None:
+@pytest.mark.parametrize(
+    "error", [RateLimitedError("slow", retry_after=61.0), BannedError("out", retry_after=61.0)]
+)
+async def test_a_longer_wait_than_allowed_is_raised_at_once(error: DustError) -> None:
     play = Play("never")
 
-    with pytest.raises(RateLimitedError):
-        await play.run(RateLimitedError("slow", retry_after=61.0), max_wait=60.0)
+    with pytest.raises(type(error)):
+        await play.run(error, max_wait=60.0)
     assert play.attempts == 1
 
 

@@ -1,0 +1,121 @@
+"""How much of a window is spent: the least of what is certainly true.
+
+Two upper bounds hold for our own weight, whichever way the exchange counts:
+
+- by time (`Ledger`): what was answered longer than a window ago is forgotten.
+- by header: an answer that says "used u" says that, of all our weight that had been answered before
+  its call left, and of the call itself, only u is still counted. The rest is forgotten, and stays so.
+
+        forgotten  >=  weight answered before it left  +  its own weight  -  u
+
+  It needs no clock, no alignment and no pause: calls in flight, late or out of order, are simply not
+  among those "answered before". Others' spending can only make u larger, so the bound smaller.
+
+The lesser bound counts. By header a fixed window is seen to be empty as soon as its first call is
+answered; by time a sliding one is known to be. Neither can lead over the limit, even if every idea
+that we have of the exchange's windows is wrong.
+
+With others behind the same address their weight comes on top (`Others`).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from binance_dust.budget._ledger import Ledger
+from binance_dust.budget._others import Others
+
+if TYPE_CHECKING:
+    from binance_dust.budget._boundary import Span
+
+
+class Count:
+    """Weight of one pool: ours, and what is known of others'."""
+
+    __slots__ = ("_whole", "_window", "cut_at", "flying", "gone", "last_answer", "ledger", "others")
+
+    def __init__(self, window: float, whole: int) -> None:
+        """Begin with nothing spent and nobody seen."""
+        self._window = window
+        self._whole = whole
+        self.ledger = Ledger(window)
+        self.gone = 0
+        """Our weight that headers prove forgotten."""
+        self.others: Others | None = None
+        self.flying = 0
+        """Calls that were admitted and are not answered."""
+        self.last_answer = float("-inf")
+        self.cut_at = 0
+        """All weight that was taken before the last cut."""
+
+    def ours(self, now: float) -> int:
+        """Give the most of our own weight that the exchange may be counting."""
+        ledger = self.ledger
+        spent = ledger.spent(now)
+        held = ledger.taken - self.gone
+        return min(held, spent)
+
+    def total(self, now: float, *, fixed: bool) -> float:
+        """Give the weight that the exchange may be counting, others' as far as they were seen."""
+        if self.others is None:
+            return self.ours(now)
+        ledger = self.ledger
+        held = ledger.taken - self.gone
+        return self.others.expected(now, ledger.spent(now), held, fixed=fixed)
+
+    def take(self, weight: int) -> None:
+        """Spend: a call is admitted."""
+        self.ledger.taken += weight
+        self.flying += 1
+
+    def give_back(self, weight: int) -> None:
+        """Undo: a call never left."""
+        self.ledger.taken -= weight
+        self.flying -= 1
+
+    def answer(self, weight: int, sent: float, now: float, *, lost: bool = False) -> None:
+        """Note that a call was answered, or never will be."""
+        self.ledger.answer(weight, sent, now, lost=lost)
+        self.flying -= 1
+        self.last_answer = now
+        if self.others is not None and self.others.gone(now):
+            self.others = None
+
+    def listen(self, gone: int, used: int, now: float, span: Span, *, fixed: bool) -> None:
+        """Take what a header proves; `gone` is the weight that is forgotten by its account."""
+        ledger = self.ledger
+        spent = ledger.spent(now)
+        others = self.others
+        if others is None:
+            self.gone = max(self.gone, gone)
+            if used <= spent and used <= ledger.taken - self.gone:
+                return
+            others = self.others = Others(self._window, self._whole, now)
+        else:
+            expected = others.expected(now, spent, ledger.taken - self.gone, fixed=fixed)
+            others.surprised(now, used - expected)
+            if gone >= self.gone - others.grown:
+                self.gone = gone
+                others.grown = 0
+        last = self.flying == 1
+        others.listen(now, used, spent, ledger.taken - self.gone, last=last)
+        if last and span.index >= 0:
+            # Nothing else of ours is in flight, so what is more than ours is all theirs.
+            ours = ledger.taken - self.cut_at if fixed else spent
+            others.sample(used - ours, now - span.opened)
+
+    def refused(self, weight: int, now: float) -> None:
+        """Note a refusal: somebody else must be spending."""
+        if self.others is None:
+            self.others = Others(self._window, self._whole, now)
+        self.others.refused(now, self._whole, self.ledger.spent(now), weight)
+
+    def cut(self) -> None:
+        """Note that a window of the exchange's has begun, as we believe."""
+        self.cut_at = self.ledger.taken
+        if self.others is not None:
+            self.others.turn()
+
+    def __repr__(self) -> str:
+        extra = "" if self.others is None else f", {self.others!r}"
+        return f"<Count {self.ledger!r}, {self.gone} gone by header, {self.flying} in flight{extra}>"

@@ -1,0 +1,69 @@
+"""The limits of one outgoing address, as the exchange publishes them.
+
+12,000 weight a minute for each `/sapi` endpoint and address, 180,000 for each endpoint and account
+(https://developers.binance.com/docs/wallet, "Limits"; read January 2026), 6,000 for all of `/api/v3`
+and an address (https://developers.binance.com/docs/binance-spot-api-docs, "Limits"; July 2026).
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+from binance_dust._check import instance, positive
+from binance_dust._spec import LimitKind
+from binance_dust.errors import ConfigurationError
+
+__all__ = ["RateLimits"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RateLimits:
+    """What may be spent in one window.
+
+    >>> RateLimits(headroom=0.1).of(LimitKind.IP)
+    10800
+    """
+
+    ip_weight: int = 12_000
+    """Weight a window, for each endpoint and outgoing address."""
+    uid_weight: int = 180_000
+    """Weight a window, for each endpoint and account."""
+    request_weight: int = 6_000
+    """Weight a window, for all of `/api/v3` and an outgoing address."""
+    window: float = 60.0
+    """Seconds. Shorter ones let tests run in compressed time."""
+    headroom: float = 0.0
+    """The part of every limit that is left to other software behind the same address."""
+    requests_per_second: float = 500
+    """Raw requests of the address in any one second, whatever they weigh."""
+
+    def __post_init__(self) -> None:
+        """Refuse what can't be a limit."""
+        for name in ("ip_weight", "uid_weight", "request_weight"):
+            if instance(value := getattr(self, name), int, name) < 1:
+                raise ConfigurationError(f"{name} must be at least 1, not {value}")
+        positive(self.window, "window")
+        positive(self.requests_per_second, "requests_per_second")
+        if self.headroom != 0:
+            positive(self.headroom, "headroom")
+        for kind in LimitKind:
+            if self.of(kind) < 1:
+                message = f"headroom {self.headroom!r} leaves nothing of the {kind.value} limit"
+                raise ConfigurationError(message)
+
+    def whole(self, kind: LimitKind) -> int:
+        """Give the exchange's own limit."""
+        match kind:
+            case LimitKind.IP:
+                return self.ip_weight
+            case LimitKind.UID:
+                return self.uid_weight
+            case LimitKind.REQUEST:
+                return self.request_weight
+
+    def of(self, kind: LimitKind) -> int:
+        """Give the part of a limit that is ours to spend."""
+        # Rounded first, for 12_000 * (1 - 0.9) is a hair below 1,200.
+        return math.floor(round(self.whole(kind) * (1 - self.headroom), 6))
+

@@ -1,0 +1,397 @@
+"""The weight budgets of one outgoing address, within one process.
+
+A call that finds room goes at once: no task, no timer, no suspension. One that doesn't stands in its
+pool's line and sleeps on a future. Whenever something is heard, and when a pool's one timer strikes,
+the line is served from its head as far as three things allow: the gate of the address (a ban shuts it
+for everybody), the pool, and the pace.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from collections import deque
+from typing import TYPE_CHECKING, Final
+
+from binance_dust._spec import LimitKind
+from binance_dust.budget._admission import LocalAdmission
+from binance_dust.budget._boundary import Boundary
+from binance_dust.budget._feedback import BANNED, TOO_MANY
+from binance_dust.budget._line import Line, Waiter
+from binance_dust.budget._pace import Pace
+from binance_dust.budget._pool import PATIENCE, Go, Pool, Turn
+from binance_dust.budget._protocol import BudgetSnapshot, Lane, PoolSnapshot
+from binance_dust.budget._valve import Valve
+from binance_dust.errors import BudgetExceededError, ConfigurationError
+from binance_dust.events import Banned, BoundaryLearnt, BoundaryLost, Refused, Waited
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Hashable
+
+    from binance_dust.budget._feedback import Feedback
+    from binance_dust.budget._limits import RateLimits
+    from binance_dust.budget._protocol import Charge, Clock
+    from binance_dust.events import Event
+
+__all__ = ["LocalBudget"]
+
+_LEAST_BAN: Final = 120.0
+"""Seconds: bans begin at two minutes (rest-api.md, July 2026); for one whose end was not told."""
+_LONGEST_BAN: Final = 3 * 24 * 3600.0
+_BAN_MARGIN: Final = 1.0
+"""Seconds to stay away longer: a request that comes a moment too soon makes a ban longer."""
+_WALL: Final = 300.0
+"""Seconds for which a firewall is said to block (FAQ 360004492232, November 2024)."""
+_SWEEP: Final = 2
+"""Pools of accounts to look at whenever a new one is made: idle ones go twice as fast as they come."""
+
+
+class LocalBudget:
+    """Budgets for everybody who goes out by one address from one process."""
+
+    def __init__(
+        self,
+        limits: RateLimits,
+        clock: Clock,
+        observer: Callable[[Event], None] | None = None,
+    ) -> None:
+        """Begin with nothing spent. `observer` hears of waits, refusals, bans and boundaries."""
+        self._limits = limits
+        self._clock = clock
+        self._observer = observer
+        self.now = clock.monotonic
+        self._pace = Pace(limits.requests_per_second)
+        self._gate = Valve(limits.window * PATIENCE, wary=False)
+        self._walled = False
+        self._boundaries: dict[str, Boundary] = {}
+        self._pools: dict[Hashable, Pool] = {}
+        self._accounts: deque[tuple[Hashable, Pool]] = deque()
+        """Pools of accounts, the one that was looked at longest ago first."""
+        self._waiting: dict[Pool, None] = {}
+        """Pools with a line, the longest waiting first."""
+        self._paced: deque[Pool] = deque()
+        """Pools that could go on but for the pace, in turn."""
+        self._pace_timer: asyncio.TimerHandle | None = None
+        self._closed = False
+
+    # --- admission -------------------------------------------------------------------------------
+
+    async def admit(
+        self, charge: Charge, *, deadline: float | None = None, lane: Lane = Lane.CALL
+    ) -> LocalAdmission:
+        """Wait until a call may be sent.
+
+        Raises `BudgetExceededError` as soon as it is known that the call can't be sent before
+        `deadline`, with the seconds that it would have needed.
+        """
+        pool = self._pool(charge)
+        now = self.now()
+        if pool.line is None and not self._paced and (deadline is None or now < deadline):
+            admission = self._try(pool, charge.weight, now)
+            if admission is not None:
+                return admission
+        return await self._wait(pool, charge.weight, lane, deadline, now)
+
+    def _try(self, pool: Pool, weight: int, now: float) -> LocalAdmission | None:
+        """Admit a call whose turn it is, if gate, pool and pace allow."""
+        gate = self._gate
+        if not gate.open and not gate.passes(now):
+            return None
+        go = pool.may_go(weight, now)
+        if go is Go.NO:
+            return None
+        if not self._pace.take():
+            self._wait_for_pace(pool)
+            return None
+        admission = LocalAdmission(self, pool, weight, now)
+        pool.admit(admission, now, go)
+        if not gate.open:
+            gate.first(admission, now)
+        return admission
+
+    async def _wait(
+        self, pool: Pool, weight: int, lane: Lane, deadline: float | None, now: float
+    ) -> LocalAdmission:
+        if self._closed:
+            raise _closed()
+        if weight > pool.limit:
+            message = f"{pool.name}: a call of weight {weight} can never fit into {pool.limit}"
+            raise ConfigurationError(message)
+        line = pool.line or Line()
+        if deadline is not None:
+            ahead = line.weight_before(lane, weight)
+            at = max(pool.estimate(ahead + weight, now), self._gate.until)
+            if deadline <= max(at, now):
+                raise _too_late(pool, weight, max(at, now) - now)
+        waiter = Waiter(weight, lane, asyncio.get_running_loop().create_future(), now)
+        line.join(waiter, deadline)
+        if pool.line is None:
+            pool.line = line
+            self._waiting[pool] = None
+        self._serve(pool)
+        try:
+            return await waiter.future
+        except asyncio.CancelledError:
+            if waiter.admission is not None:
+                waiter.admission.release()
+            else:
+                was_next = line.head() is waiter
+                line.leave(waiter)
+                if was_next or not line.waiting:
+                    self._serve(pool)
+            raise
+
+    def _pool(self, charge: Charge) -> Pool:
+        kind = charge.kind
+        key: Hashable
+        if kind is LimitKind.UID:
+            key = (charge.pool, charge.account)
+        elif kind is LimitKind.IP:
+            key = charge.pool
+        else:
+            key = kind
+        pool = self._pools.get(key)
+        return self._open_pool(key, charge) if pool is None else pool
+
+    def _open_pool(self, key: Hashable, charge: Charge) -> Pool:
+        if self._closed:
+            raise _closed()
+        kind, limits = charge.kind, self._limits
+        name = "/api/v3" if kind is LimitKind.REQUEST else charge.pool
+        account = charge.account if kind is LimitKind.UID else None
+        boundary = self._boundaries.get(name)
+        if boundary is None:
+            boundary = self._boundaries[name] = Boundary(limits.window, self._clock)
+        pool = Pool(name, kind, account, (limits.of(kind), limits.whole(kind)), boundary)
+        self._pools[key] = pool
+        if kind is LimitKind.UID:
+            self._evict()
+            self._accounts.append((key, pool))
+        return pool
+
+    def _evict(self) -> None:
+        """Forget accounts that were not heard of for a window, a few at a time."""
+        now = self.now()
+        for _ in range(min(_SWEEP, len(self._accounts))):
+            key, pool = self._accounts.popleft()
+            if pool.idle(now):
+                del self._pools[key]
+            else:
+                self._accounts.append((key, pool))
+
+    # --- serving lines ---------------------------------------------------------------------------
+
+    def _serve(self, pool: Pool, most: float = math.inf) -> bool:
+        """Admit from the head of a line; tell whether there is more that the pool allows."""
+        line = pool.line
+        if line is None:
+            return False
+        now = self.now()
+        served = 0
+        while (waiter := line.head()) is not None:
+            if waiter.future.done():  # cancelled, and its task has not run yet
+                line.leave(waiter)
+                continue
+            if served >= most:
+                return True
+            admission = self._try(pool, waiter.weight, now)
+            if admission is None:
+                break
+            served += 1
+            line.serve(waiter)
+            waiter.admission = admission
+            waiter.future.set_result(admission)
+            if self._observer is not None and now > waiter.since:
+                self._observer(Waited(pool.name, now - waiter.since))
+        self._set_timer(pool, line, waiter, now)
+        return False
+
+    def _set_timer(self, pool: Pool, line: Line, head: Waiter | None, now: float) -> None:
+        """Have a line looked at again when its head may go, or somebody's deadline comes."""
+        timer = pool.timer
+        if head is not None and line.next_deadline() is not None:
+            chance = max(pool.no_sooner(head.weight, now), self._gate.until)
+            for waiter in line.hopeless(chance):
+                self._send_away(pool, waiter, chance - now)
+            head = line.head()
+        if head is None:
+            pool.line = None
+            self._waiting.pop(pool, None)
+            if timer is not None:
+                timer.cancel()
+                pool.timer = None
+            return
+        at = max(pool.look_again(head.weight, now), self._gate.next_chance(now))
+        deadline = line.next_deadline()
+        if deadline is not None and deadline < at:
+            at = deadline
+        loop = asyncio.get_running_loop()
+        at = loop.time() + (at - now)
+        if timer is not None:
+            # A timer that strikes too soon costs less than one that is moved with every answer.
+            if timer.when() <= at:
+                return
+            timer.cancel()
+        pool.timer = loop.call_at(at, self._strike, pool)
+
+    def _strike(self, pool: Pool) -> None:
+        pool.timer = None
+        self._serve(pool)
+
+    def _send_away(self, pool: Pool, waiter: Waiter, wait: float) -> None:
+        if not waiter.future.done():
+            waiter.future.set_exception(_too_late(pool, waiter.weight, wait))
+
+    def _serve_all(self) -> None:
+        for pool in list(self._waiting):
+            self._serve(pool)
+
+    def _wait_for_pace(self, pool: Pool) -> None:
+        if pool not in self._paced:
+            self._paced.append(pool)
+        if self._pace_timer is None:
+            loop = asyncio.get_running_loop()
+            self._pace_timer = loop.call_later(self._pace.batch_in, self._strike_pace)
+
+    def _strike_pace(self) -> None:
+        """Let one of each pool go in turn, as far as the pace allows."""
+        self._pace_timer = None
+        paced, self._paced = self._paced, deque()
+        while paced:
+            pool = paced.popleft()
+            if self._serve(pool, most=1):
+                paced.append(pool)
+            elif self._paced:
+                # The pace is short again. Whoever was refused it comes first the next time.
+                self._paced.extend(paced)
+                return
+
+    # --- what was heard --------------------------------------------------------------------------
+
+    def settled(self, admission: LocalAdmission, answer: Feedback) -> None:
+        """Hear what the exchange answered."""
+        pool, now = admission.pool, self.now()
+        match pool.kind:
+            case LimitKind.IP:
+                used = answer.used_ip
+            case LimitKind.UID:
+                used = answer.used_uid
+            case LimitKind.REQUEST:
+                used = answer.used_request
+        turn = pool.answer(admission, used, now)
+        banned = answer.status == BANNED or answer.banned_until is not None
+        refused = answer.status == TOO_MANY
+        if banned:
+            self._ban(answer, now)
+        elif refused:
+            turn = pool.refuse(admission, answer.retry_after, now) or turn
+            if self._observer is not None:
+                self._observer(Refused(pool.name, pool.valve.until - now))
+        elif answer.walled:
+            self._hit_wall(now)
+        if turn is not None and self._observer is not None:
+            event = BoundaryLearnt if turn is Turn.LEARNT else BoundaryLost
+            self._observer(event(pool.name))
+        self._ended(admission, good=not (banned or refused or answer.walled))
+
+    def lost(self, admission: LocalAdmission) -> None:
+        """Hear that no answer came."""
+        admission.pool.lose(admission, self.now())
+        self._ended(admission, good=False)
+
+    def released(self, admission: LocalAdmission) -> None:
+        """Hear that it never left."""
+        admission.pool.give_back(admission)
+        self._ended(admission, good=False)
+
+    def _ended(self, admission: LocalAdmission, *, good: bool) -> None:
+        pool = admission.pool
+        pool.valve.heard(admission, good=good)
+        if not self._gate.open and self._gate.heard(admission, good=good):
+            if good:
+                self._walled = False
+            self._serve_all()
+        elif pool.line is not None:
+            self._serve(pool)
+
+    def _ban(self, answer: Feedback, now: float) -> None:
+        """Shut the address, for every pool, until the ban lifts."""
+        waits = [answer.retry_after or 0.0]
+        server = self._clock.server_time()
+        if answer.banned_until is not None and server is not None:
+            waits.append(answer.banned_until - server)
+        wait = max(waits)
+        self._shut(now, min(wait, _LONGEST_BAN) + _BAN_MARGIN if wait > 0 else _LEAST_BAN)
+
+    def _hit_wall(self, now: float) -> None:
+        """Answer a firewall: look with one call, and stay away when it too meets the wall.
+
+        A single 403 may be the fault of one request; two with no good answer in between are not.
+        """
+        if self._walled and now >= self._gate.until:
+            self._shut(now, _WALL)
+        elif not self._walled:
+            self._walled = True
+            self._gate.be_wary()
+
+    def _shut(self, now: float, seconds: float) -> None:
+        known = self._gate.until > now
+        self._gate.shut(now + seconds)
+        if self._observer is not None and not known:
+            self._observer(Banned(seconds))
+        self._serve_all()
+
+    # --- the rest --------------------------------------------------------------------------------
+
+    def snapshot(self) -> BudgetSnapshot:
+        """Show every pool as it is now."""
+        now = self.now()
+        pools = tuple(
+            PoolSnapshot(
+                name=pool.name,
+                kind=pool.kind,
+                account=pool.account,
+                limit=pool.limit,
+                used=pool.used(now),
+                in_flight=pool.count.flying,
+                waiting=pool.line.waiting if pool.line is not None else 0,
+                resets_in=pool.resets_in(now),
+                shut_for=max(0.0, pool.valve.until - now),
+                fixed=pool.boundary.fixed,
+                others=pool.others(now),
+            )
+            for pool in self._pools.values()
+        )
+        return BudgetSnapshot(pools, max(0.0, self._gate.until - now))
+
+    async def close(self) -> None:
+        """Let go of whoever waits. No task and no timer is left. Closing twice is no harm."""
+        self._closed = True
+        if self._pace_timer is not None:
+            self._pace_timer.cancel()
+            self._pace_timer = None
+        self._paced.clear()
+        for pool in list(self._waiting):
+            if pool.line is not None:
+                for waiter in pool.line.dismiss():
+                    if not waiter.future.done():
+                        waiter.future.set_exception(_closed())
+            pool.line = None
+            if pool.timer is not None:
+                pool.timer.cancel()
+                pool.timer = None
+        self._waiting.clear()
+
+    def __repr__(self) -> str:
+        state = "closed" if self._closed else repr(self._gate)
+        waiting = sum(pool.line.waiting for pool in self._waiting if pool.line is not None)
+        return f"<LocalBudget {len(self._pools)} pools, {waiting} waiting, {state}>"
+
+
+def _closed() -> ConfigurationError:
+    return ConfigurationError("this budget is closed: make another one")
+
+
+def _too_late(pool: Pool, weight: int, wait: float) -> BudgetExceededError:
+    message = f"{pool.name}: weight {weight} is free in {wait:.1f} s, and that is too late"
+    return BudgetExceededError(message, pool=pool.name, retry_after=wait)

@@ -1,0 +1,157 @@
+"""What others behind the same address spend: learnt from headers that show more than we did.
+
+Nobody else can be asked, and every header is one glance. From each we take what it proves at least:
+
+- `level`: weight above all that we may have spent in the last window. In a sliding window it stays
+  about the same while others go on as they do.
+- `grown`: weight above what the best header so far promised. In a fixed window it only grows, until
+  the cut.
+- `share`: weight a window, from how much had come together how long after the cut. In a fixed window
+  it is left to them beforehand: whoever takes a whole window in its first second leaves the others
+  nothing but refusals, and their refusals ban this address too.
+  Until it is known, half of the window is theirs.
+- `surprise`: by how much a header was above what we expected. Twice as much is kept as a cushion, as
+  TCP keeps four deviations of the round trip (RFC 6298). At first the whole cushion is kept.
+
+While others are about, a header is `fresh` for a second only: before every burst one call goes alone.
+
+All this is advice. It expires a window after the last header, and whoever was not seen for ten
+windows is forgotten.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+_CUSHION: Final = 2.0
+_MOST_CUSHION: Final = 1 / 80
+"""Part of the limit: a cushion of more would waste more than the refusals that it spares."""
+_HALF_LIFE: Final = 8.0
+"""Windows in which a surprise is half forgotten."""
+_GROUP: Final = 1 / 4
+"""Part of a window after which a glance counts as old, if calls never cease to be in flight; and
+the least part that must have passed since a cut to judge a whole window by it."""
+_FRESH: Final = 1 / 60
+"""Part of a window for which a header is good enough to send a burst on its word."""
+_FORGET: Final = 10.0
+_EASE: Final = 1 / 4
+"""How much of a lower share is believed at once. A higher one is believed whole."""
+
+
+class Others:
+    """Estimates of what others spend in one pool."""
+
+    __slots__ = (
+        "_begin",
+        "_cap",
+        "_half",
+        "_peak",
+        "_peak_since",
+        "_sample",
+        "_seen",
+        "_surprise",
+        "_window",
+        "grown",
+        "heard",
+        "level",
+        "share",
+    )
+
+    def __init__(self, window: float, limit: int, now: float) -> None:
+        """Begin with others who were just seen for the first time."""
+        self._window = window
+        self._begin = now
+        self._half = limit / 2
+        self._cap = limit * _MOST_CUSHION / _CUSHION
+        self._peak = 0
+        self._peak_since = now
+        self._sample: float | None = None
+        self._seen = now
+        self._surprise = self._cap
+        self.level = 0
+        self.grown = 0
+        self.heard = now
+        self.share: float | None = None
+
+    def fresh(self, now: float) -> bool:
+        """Whether the last header is recent enough to send more than one call on its word."""
+        return now - self.heard <= _FRESH * self._window
+
+    def expected(self, now: float, spent: int, held: int, *, fixed: bool) -> float:
+        """Give the weight that the exchange should be counting, ours and theirs.
+
+        `spent` is ours by the sliding rule, `held` what the best header leaves of it.
+        """
+        age = now - self.heard
+        if age > self._window:
+            return min(spent, held)
+        if fixed:
+            return held + self.grown + self._window_share() * age / self._window
+        return min(held + self.grown, spent + self.level)
+
+    def kept(self, now: float, closes: float, *, fixed: bool) -> float:
+        """Give the weight to leave alone: theirs until the cut, and the cushion."""
+        if now - self.heard > self._window:
+            return 0.0
+        theirs = 0.0
+        if fixed:
+            theirs = self._window_share()
+        elif now - self._begin < self._window:
+            # Windows may be fixed for all we know, and theirs may have but begun.
+            theirs = max(0.0, self._half - self.level)
+        left = min(1.0, max(0.0, closes - now) / self._window)
+        return theirs * left + _CUSHION * self._surprise
+
+    def _window_share(self) -> float:
+        return self._half if self.share is None else self.share
+
+    def listen(self, now: float, used: int, spent: int, held: int, *, last: bool) -> None:
+        """Take what a header proves, after `held` was brought up to date; `last` of those in flight.
+
+        While others of ours are in flight, a glance shows less than there is. The last one shows all.
+        """
+        beyond = used - spent
+        self._peak = max(self._peak, beyond)
+        self.level = max(self.level, beyond)
+        self.grown = max(self.grown, used - held)
+        if self.level > 0 or self.grown > 0:
+            self._seen = now
+        self.heard = now
+        if last or now - self._peak_since > _GROUP * self._window:
+            self.level = self._peak
+            self._peak = 0
+            self._peak_since = now
+
+    def surprised(self, now: float, by: float) -> None:
+        """Note by how much a header was above what was expected, if it was."""
+        faded = self._surprise * 0.5 ** ((now - self.heard) / (_HALF_LIFE * self._window))
+        self._surprise = min(max(faded, by), self._cap)
+
+    def refused(self, now: float, limit: int, spent: int, weight: int) -> None:
+        """Note that we were refused, being within the limit ourselves."""
+        self.level = max(self.level, limit - spent)
+        self.surprised(now, max(2 * self._surprise, weight))
+        self._seen = self.heard = now
+
+    def sample(self, theirs: int, since_cut: float) -> None:
+        """Judge a window by what came together since its cut."""
+        if since_cut >= _GROUP * self._window:
+            self._sample = max(0.0, theirs * self._window / since_cut)
+
+    def turn(self) -> None:
+        """Close a window, at its cut."""
+        sample, self._sample = self._sample, None
+        if sample is not None:
+            low = sample if self.share is None else self.share + (sample - self.share) * _EASE
+            self.share = max(low, sample)
+
+    def gone(self, now: float) -> bool:
+        """Say whether nobody was seen for long."""
+        return now - self._seen > _FORGET * self._window
+
+    def __repr__(self) -> str:
+        return (
+            f"<Others level {self.level}, grown {self.grown}, share {math.ceil(self._window_share())},"
+            f" surprise {self._surprise:.1f}>"
+        )

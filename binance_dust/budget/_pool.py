@@ -1,0 +1,326 @@
+"""One pool of weight: may this call go now, and if not, when.
+
+Nobody but the exchange knows what is spent, and it tells only those who ask. So a pool asks with
+calls that are wanted anyway, at the moments when the answer is worth most, and holds the others back
+until it is here:
+
+- The first call of a pool goes alone, also after a window of silence. Its header tells what others
+  have spent; then the rest may go in one burst.
+- One call's worth is left unspent (`reserve`). It pays for the witness: when the pool is full and a
+  cut of the clock has passed, one call goes, with nothing in flight, and its header tells whether
+  the count went on or began anew. If it went on, nothing is lost: there was room for it.
+
+A witness *proves* fixed windows if by its header more is forgotten than a sliding window could have
+forgotten: others' spending can only hide that, not fake it. It *disproves* them if the count went on
+although much had been answered, and nothing was on its way, around the cut.
+
+The proof is not what keeps us safe: `Count` is, for any windows at all. It decides how the time of
+the next room is foretold, and how others are left their part.
+
+- After a refusal (429) the pool is shut for as long as the exchange said, then opens to one alone.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Final
+
+from binance_dust.budget._boundary import Span
+from binance_dust.budget._count import Count
+from binance_dust.budget._valve import Valve
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from binance_dust._spec import LimitKind
+    from binance_dust.budget._admission import LocalAdmission
+    from binance_dust.budget._boundary import Boundary
+    from binance_dust.budget._line import Line
+    from binance_dust.budget._others import Others
+
+PATIENCE: Final = 1 / 12
+"""Part of a window for which the others wait for what the first one hears."""
+_LEAST_WAIT: Final = 1 / 2000
+"""Part of a window: nobody looks again sooner, unless something was heard."""
+_MOST_RESERVE: Final = 1 / 4
+"""Part of the limit: where a single call costs more, none is kept for a witness."""
+_LATE: Final = 1 / 8
+"""Part of a window before its cut, when one looks how much the others have left over."""
+_UNDISPUTED: Final = 1 / 4
+"""Part of the limit that others can't have spent in the moment after a cut."""
+_NEVER: Final = float("-inf")
+_UNKNOWN: Final = Span(-1, _NEVER, _NEVER)
+
+
+class Go(enum.IntEnum):
+    """Whether a call may go."""
+
+    NO = 0
+    YES = 1
+    ALONE = 2
+
+
+class Turn(enum.Enum):
+    """What a witness has changed."""
+
+    LEARNT = "learnt"
+    LOST = "lost"
+
+
+class Pool:
+    """What one endpoint and one payer may spend."""
+
+    __slots__ = (
+        "_asked",
+        "_largest",
+        "_span",
+        "_window",
+        "account",
+        "boundary",
+        "count",
+        "kind",
+        "limit",
+        "line",
+        "name",
+        "timer",
+        "valve",
+        "whole",
+    )
+
+    def __init__(
+        self,
+        name: str,
+        kind: LimitKind,
+        account: str | None,
+        limits: tuple[int, int],
+        boundary: Boundary,
+    ) -> None:
+        """Begin with nothing spent; `limits` are ours, and the whole."""
+        self.name = name
+        self.kind = kind
+        self.account = account
+        self.limit, self.whole = limits
+        self.boundary = boundary
+        self._window = boundary.window
+        self.count = Count(boundary.window, self.whole)
+        self.valve = Valve(boundary.window * PATIENCE, wary=True)
+        self.line: Line | None = None
+        self.timer: asyncio.TimerHandle | None = None
+        self._span = _UNKNOWN
+        self._asked = -1
+        """The window that had its witness last."""
+        self._largest = 0
+
+    # --- may it go -------------------------------------------------------------------------------
+
+    def may_go(self, weight: int, now: float) -> Go:
+        """Decide about a call whose turn it is."""
+        valve, count = self.valve, self.count
+        if not valve.open and not valve.passes(now):
+            return Go.NO
+        if now >= self._span.closes:
+            self._span = self.boundary.span(now)
+        free = self._free(now)
+        if not valve.open or now - count.last_answer > self._window:
+            return Go.ALONE if weight <= free or self._cut_passed() else Go.NO
+        others = count.others
+        if weight + self._reserve(weight) <= free:
+            return Go.YES if others is None or others.fresh(now) else Go.ALONE
+        if others is None:
+            return Go.ALONE if weight <= free and self._unasked() else Go.NO
+        return Go.ALONE if self._may_look(weight, others, now) else Go.NO
+
+    def _free(self, now: float) -> float:
+        """Give the weight that may be spent in one burst."""
+        count = self.count
+        own = self.limit - count.ours(now)
+        others = count.others
+        if others is None:
+            return own
+        fixed = self.boundary.fixed
+        kept = others.kept(now, self._span.closes, fixed=fixed)
+        return min(own, self.whole - count.total(now, fixed=fixed) - kept)
+
+    def _reserve(self, weight: int) -> int:
+        """Give what is left for a witness, where there can be one."""
+        largest = max(weight, self._largest)
+        return largest if self._span.index >= 0 and largest <= self.limit * _MOST_RESERVE else 0
+
+    def _unasked(self) -> bool:
+        """Whether a cut has passed, no witness was sent since, and nothing is in flight."""
+        return self._span.index > self._asked and self.count.flying == 0
+
+    def _cut_passed(self) -> bool:
+        """Whether a window began anew, as far as anybody can know before asking."""
+        return self.boundary.fixed and self._unasked()
+
+    def _may_look(self, weight: int, others: Others, now: float) -> bool:
+        """Whether to ask once more although others should have spent all: after cuts and before."""
+        count, fixed = self.count, self.boundary.fixed
+        if count.flying:
+            return False
+        if fixed and self._unasked():
+            return True
+        fits = weight <= min(
+            self.limit - count.ours(now), self.whole - count.total(now, fixed=fixed)
+        )
+        late = self._window * _LATE
+        return fits and (
+            self._unasked()
+            or (fixed and now >= self._span.closes - late and now - others.heard >= late)
+        )
+
+    # --- when ------------------------------------------------------------------------------------
+
+    def look_again(self, weight: int, now: float) -> float:
+        """Say when to look again whether a call may go, if nothing is heard before."""
+        valve, count = self.valve, self.count
+        if not valve.passes(now):
+            return valve.next_chance(now)
+        room = self._free(now) - weight - (self._reserve(weight) if valve.open else 0)
+        chances = [count.ledger.room_at(max(1, round(-room)), now)]
+        if self._span.index >= 0:
+            chances.append(self._span.closes)
+        if count.others is not None:
+            # A look before the cut, and the end of what is known of them.
+            chances.append(count.others.heard + self._window)
+            if self.boundary.fixed:
+                late = self._window * _LATE
+                chances.append(max(self._span.closes - late, count.others.heard + late))
+        # What is past was no chance after all, or this would not be asked.
+        soonest = now + self._window * _LEAST_WAIT
+        return max(soonest, min((chance for chance in chances if chance > now), default=soonest))
+
+    def no_sooner(self, weight: int, now: float) -> float:
+        """Say before when nothing can go, whatever is heard."""
+        shut = max(self.valve.until, now)
+        return shut if self.count.flying else max(shut, self.look_again(weight, now))
+
+    def estimate(self, weight: int, now: float) -> float:
+        """Foretell when the last of `weight` can go, if nobody but those in line spends."""
+        begin = max(now, self.valve.until)
+        if now >= self._span.closes:
+            self._span = self.boundary.span(now)
+        count = self.count
+        if self._cut_passed():
+            free: float = self.limit
+        else:
+            free = self._free(now) - self._reserve(0)
+        short = weight - free
+        if short <= 0:
+            return begin
+        rounds, rest = divmod(short - 1, max(1, self.limit - self._reserve(0)))
+        if self.boundary.fixed:
+            return max(begin, self._span.closes) + rounds * self._window
+        return max(begin, count.ledger.room_at(int(rest) + 1, now)) + rounds * self._window
+
+    # --- what happened ---------------------------------------------------------------------------
+
+    def admit(self, admission: LocalAdmission, now: float, go: Go) -> None:
+        """Spend a call's weight."""
+        weight, count, span = admission.weight, self.count, self._span
+        if span.index > self._asked:
+            # The first after a cut: what it hears says whether there was one.
+            admission.witness = True
+            admission.alone = count.flying == 0 and count.last_answer < (
+                span.opened - 2 * self.boundary.margin
+            )
+            self._asked = span.index
+            count.cut()
+        if weight > self._largest:
+            self._largest = weight
+        count.take(weight)
+        if go is Go.ALONE:
+            self.valve.first(admission, now)
+
+    def give_back(self, admission: LocalAdmission) -> None:
+        """Take back an admission that never left."""
+        self.count.give_back(admission.weight + admission.extra)
+        if admission.witness and self._asked == self._span.index:
+            self._asked -= 1
+
+    def lose(self, admission: LocalAdmission, now: float) -> None:
+        """Note that no answer came."""
+        weight = admission.weight + admission.extra
+        self.count.answer(weight, admission.sent_at, now, lost=True)
+
+    def answer(self, admission: LocalAdmission, used: int | None, now: float) -> Turn | None:
+        """Note an answer and what its header says; tell what that proves."""
+        count, boundary = self.count, self.boundary
+        turn: Turn | None = None
+        if used is not None:
+            gone = admission.weight + admission.answered_before - used
+            if admission.witness:
+                turn = self._judge(admission, gone, now)
+            count.listen(gone, used, now, self._span, fixed=boundary.fixed)
+        count.answer(admission.weight + admission.extra, admission.sent_at, now)
+        return turn
+
+    def refuse(self, admission: LocalAdmission, wait: float | None, now: float) -> Turn | None:
+        """Note a refusal, and shut; tell what it proves."""
+        turn: Turn | None = None
+        if admission.witness and self.boundary.fixed:
+            self.boundary.lost()
+            turn = Turn.LOST
+        if now >= self.valve.until:
+            self.count.refused(admission.weight, now)
+        # Retry-After is sometimes 0: then until the window ends, as far as its end is known.
+        if not wait:
+            end = self._span.closes if self.boundary.fixed else now + self.count.ledger.keep
+            wait = max(end - now, self.boundary.margin)
+        self.valve.shut(now + wait)
+        return turn
+
+    def _judge(self, witness: LocalAdmission, gone: int, now: float) -> Turn | None:
+        boundary = self.boundary
+        maybe_forgotten = self.count.ledger.maybe_forgotten(now)
+        if gone > maybe_forgotten:
+            if boundary.fixed:
+                return None
+            boundary.fixed = True
+            return Turn.LEARNT
+        certain = witness.answered_before - maybe_forgotten
+        if boundary.fixed and witness.alone and certain >= self.limit * _UNDISPUTED:
+            boundary.lost()
+            return Turn.LOST
+        return None
+
+    # --- how it looks ----------------------------------------------------------------------------
+
+    def idle(self, now: float) -> bool:
+        """Whether nothing would be lost if this pool were forgotten."""
+        count = self.count
+        return (
+            self.line is None
+            and count.flying == 0
+            and now >= self.valve.until
+            and now - count.last_answer > self._window
+            and count.ledger.spent(now) == 0
+        )
+
+    def used(self, now: float) -> int:
+        """Give the weight that the exchange may be counting."""
+        return round(self.count.total(now, fixed=self.boundary.fixed))
+
+    def others(self, now: float) -> int:
+        """Give the weight a window that others were last seen to spend."""
+        others = self.count.others
+        if others is None or now - others.heard > self._window:
+            return 0
+        share = others.share if self.boundary.fixed else None
+        return others.level if share is None else round(share)
+
+    def resets_in(self, now: float) -> float:
+        """Give the seconds until all that counts now is given back."""
+        used = self.count.ours(now)
+        if not used:
+            return 0.0
+        by_time = self.count.ledger.room_at(used, now) - now
+        if self.boundary.fixed:
+            return min(by_time, max(0.0, self.boundary.span(now).closes - now))
+        return by_time
+
+    def __repr__(self) -> str:
+        account = f" ({self.account})" if self.account else ""
+        waiting = self.line.waiting if self.line else 0
+        return f"<Pool {self.name}{account}: {self.count!r}, {waiting} waiting, {self.valve!r}>"
