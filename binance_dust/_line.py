@@ -9,7 +9,7 @@ is signed again. However an attempt ends, also by cancellation, the budget is to
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
@@ -18,7 +18,7 @@ from binance_dust._check import instance
 from binance_dust._clock import Reading, ServerClock
 from binance_dust._retry import Act, RetryAllowance, RetryPolicy, act, send_again
 from binance_dust._signing import sign, signer_for
-from binance_dust._spec import Replay
+from binance_dust._spec import LimitKind, Replay
 from binance_dust.budget import Budget, Charge, Lane, read_feedback
 from binance_dust.credentials import Credentials
 from binance_dust.errors import (
@@ -29,11 +29,12 @@ from binance_dust.errors import (
     NotSentError,
     OutcomeUnknownError,
 )
-from binance_dust.events import Answered, Retried, Sent, logger
+from binance_dust.events import Answered, PayerLearnt, Retried, Sent, logger
 
 if TYPE_CHECKING:
     from binance_dust._spec import Call, ListStyle
     from binance_dust._transport import Transport
+    from binance_dust.budget import Feedback
     from binance_dust.events import Reporter
 
 R = TypeVar("R")
@@ -72,6 +73,8 @@ class Line:
     recv_window: float
     """Milliseconds that a signed request stays valid."""
     lists: ListStyle
+    payers: dict[str, LimitKind] = field(default_factory=dict)
+    """Who pays for an endpoint, where that is not what its row says: told, or learnt."""
 
     async def call(self, call: Call[R], account: Account | None, lane: Lane) -> R:
         """Send a call, again where that is safe; give its result, or raise what happened."""
@@ -131,10 +134,9 @@ class _Attempts(Generic[R]):
         self._timestamp = 0
         # Encoded once for all attempts, and before any I/O: an encoding can be refused.
         self._query = call.query(line.lists)
-        weight = call.endpoint.weight
-        self._charge = Charge(
-            call.endpoint.title, weight.kind, weight.cost, account.identity if account else None
-        )
+        title, weight = call.endpoint.title, call.endpoint.weight
+        payer = line.payers.get(title, weight.kind) if line.payers else weight.kind
+        self._charge = Charge(title, payer, weight.cost, account.identity if account else None)
         limit = line.retry.deadline
         self._deadline = None if limit is None else line.clock.monotonic() + limit
 
@@ -174,6 +176,7 @@ class _Attempts(Generic[R]):
             raise
         feedback = read_feedback(answer.status, answer.headers, answer.body, answer.received)
         admission.settle(feedback)
+        self._learn_payer(feedback)
         if details:
             seconds = answer.received - answer.sent
             line.report(Answered(self._charge.pool, request.account, answer.status, seconds))
@@ -236,6 +239,22 @@ class _Attempts(Generic[R]):
                 await clock.learn_past(past)
         except DustError as error:
             logger.warning("the exchange's clock was not learnt: %s", error)
+
+    def _learn_payer(self, feedback: Feedback) -> None:
+        """Believe a header that counts the weight elsewhere than the endpoint's row does.
+
+        Sources differ on whose budget the small-liability list draws; the exchange knows.
+        """
+        charge = self._charge
+        if charge.kind is LimitKind.IP:
+            other, used, elsewhere = LimitKind.UID, feedback.used_ip, feedback.used_uid
+        else:
+            other, used, elsewhere = LimitKind.IP, feedback.used_uid, feedback.used_ip
+        if used is not None or elsewhere is None or charge.kind is LimitKind.REQUEST:
+            return
+        if charge.account is not None and charge.pool not in self._line.payers:
+            self._line.payers[charge.pool] = other
+            self._line.report(PayerLearnt(charge.pool, other.value))
 
     def _within(self) -> float | None:
         # A deadline ends waiting, never a write that is under way: cutting one short would only

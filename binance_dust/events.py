@@ -29,6 +29,7 @@ __all__ = [
     "ClockLearnt",
     "Event",
     "Observer",
+    "PayerLearnt",
     "Refused",
     "Retried",
     "Sent",
@@ -110,6 +111,15 @@ class BoundaryLost(Event):
     """Fixed windows stopped holding: the safe sliding rule is back."""
 
     pool: str
+
+
+@dataclass(frozen=True, slots=True)
+class PayerLearnt(Event):
+    """The headers show that an endpoint's weight is counted elsewhere than was documented."""
+
+    endpoint: str
+    payer: str
+    """`ip` or `uid`."""
 
 
 @dataclass(frozen=True, slots=True)

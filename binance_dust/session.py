@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
+from binance_dust import endpoints
 from binance_dust._check import instance, positive
 from binance_dust._clock import ServerClock, TimeSource
 from binance_dust._line import Account, Line
 from binance_dust._retry import RetryAllowance, RetryPolicy
+from binance_dust._spec import LimitKind
 from binance_dust._transport import Transport
 from binance_dust.budget import Budget, Lane, LocalBudget, RateLimits
 from binance_dust.errors import ConfigurationError
 from binance_dust.events import ClockLearnt, Observer, Reporter
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
     from types import TracebackType
 
@@ -53,6 +56,7 @@ class Session:
         recv_window: float = 5000,
         timeout: float = 10.0,
         lists: ListStyle = "comma",
+        payers: Mapping[str, Literal["ip", "uid"]] | None = None,
         observer: Observer | None = None,
         time: TimeSource | None = None,
     ) -> None:
@@ -60,6 +64,8 @@ class Session:
 
         `http` is an aiohttp session of your own, which is left open. `lists` is how several assets
         travel: `asset=A,B` or, "repeated", `asset=A&asset=B` (sources differ; both have worked).
+        `payers` says whose budget an endpoint draws where you know better than its row, by the
+        name of its method: `{"small_liabilities": "uid"}`. Headers that say so are believed anyway.
         """
         retry = instance(RetryPolicy() if retry is None else retry, RetryPolicy, "retry")
         limits = instance(RateLimits() if limits is None else limits, RateLimits, "limits")
@@ -90,6 +96,7 @@ class Session:
             report=report,
             recv_window=recv_window,
             lists=lists,
+            payers=_payers(payers or {}),
         )
         self._closed = False
 
@@ -150,6 +157,17 @@ class Session:
 
     def __reduce_ex__(self, protocol: object) -> Any:
         raise TypeError("a Session is bound to its process and its loop: make another one there")
+
+
+def _payers(given: Mapping[str, Literal["ip", "uid"]]) -> dict[str, LimitKind]:
+    found: dict[str, LimitKind] = {}
+    for name, payer in given.items():
+        if name not in endpoints.ALL:
+            raise ConfigurationError(f"payers: no endpoint is called {name!r}")
+        if payer not in ("ip", "uid"):
+            raise ConfigurationError(f"payers: {name} is paid by 'ip' or 'uid', not {payer!r}")
+        found[endpoints.ALL[name].title] = LimitKind(payer)
+    return found
 
 
 _CLOSED: Final = "this Session is closed: make another one"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
+from binance_dust.budget import RateLimits
 from binance_dust.cli._console import console as make_console
 from binance_dust.errors import DustError
 from binance_dust.sandbox import Sandbox
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from binance_dust.credentials import Credentials
 
 _LIABILITIES: Final = "GET /sapi/v1/margin/exchange-small-liability"
+_MINUTE: Final = 2.0
+"""Seconds that a minute of the limits takes here, so that waiting can be watched."""
 _SHOWN: Final = 12
 """Accounts in the table; the rest is in its last line."""
 
@@ -59,13 +62,14 @@ async def run(options: argparse.Namespace) -> int:
     console = make_console()
     began = time.monotonic()
     async with (
-        Sandbox(seed=options.seed) as exchange,
-        Session(base_url=exchange.url) as session,
+        Sandbox(seed=options.seed, window=_MINUTE) as exchange,
+        Session(base_url=exchange.url, limits=RateLimits(window=_MINUTE)) as session,
     ):
         accounts = exchange.open_accounts(max(1, options.accounts))
         console.print(
             f"A local exchange is open at [cyan]{exchange.url}[/] with {len(accounts)} accounts."
             " Nothing leaves this machine.\n"
+            f"Its minute takes {_MINUTE:g} seconds; an endpoint may cost 12,000 in each.\n"
         )
         found = await _read_all(console, session, accounts)
         seconds = time.monotonic() - began
@@ -75,7 +79,7 @@ async def run(options: argparse.Namespace) -> int:
         console.print(
             f"\n{len(exchange.requests)} requests in {seconds:.1f} s,"
             f" {exchange.refusals} refused for their weight."
-            f" The heaviest list cost {exchange.peak_weight(_LIABILITIES):,} of 12,000."
+            f" The heaviest list cost {exchange.peak_weight(_LIABILITIES):,} of 12,000 at the most."
         )
     console.print(
         "\n[bold]Next:[/] binance-dust sandbox   an exchange for your own program\n"

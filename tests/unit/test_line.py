@@ -1,0 +1,206 @@
+"""The life of a call, step by step, with a transport and a budget that take notes."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from multidict import CIMultiDict
+
+from binance_dust import (
+    ConfigurationError,
+    Credentials,
+    NoAnswerError,
+    NotSentError,
+    OutcomeUnknownError,
+    RetryPolicy,
+    Session,
+    _wire,
+)
+from binance_dust.budget import Charge, LimitKind
+from binance_dust.events import Event, PayerLearnt
+
+CREDENTIALS = Credentials("key-1234567890", "secret", name="alice")
+LIST = "GET /sapi/v1/margin/exchange-small-liability"
+Outcome = BaseException | tuple[int, str, dict[str, str]]
+TIME: Outcome = (200, '{"serverTime":1700000000000}', {})
+
+
+class Notes:
+    """A transport and a budget in one: what they are told, in order."""
+
+    def __init__(self, *outcomes: Outcome) -> None:
+        self._outcomes = list(outcomes)
+        self.told: list[str] = []
+        self.charges: list[Charge] = []
+        self.requests: list[_wire.Request] = []
+        self.within: list[float | None] = []
+        self.deadlines: list[float | None] = []
+
+    async def send(self, request: _wire.Request, *, within: float | None = None) -> _wire.Answer:
+        self.told.append("send")
+        self.requests.append(request)
+        self.within.append(within)
+        outcome = self._outcomes.pop(0)
+        if isinstance(outcome, BaseException):
+            raise outcome
+        status, body, headers = outcome
+        now = asyncio.get_running_loop().time()
+        return _wire.Answer(status, CIMultiDict(headers), body.encode(), now, now)
+
+    async def admit(self, charge: Charge, *, deadline: Any = None, lane: Any = None) -> Notes:
+        self.told.append("admit")
+        self.charges.append(charge)
+        self.deadlines.append(deadline)
+        return self
+
+    def sent(self, extra: int = 0) -> None:
+        self.told.append("sent")
+
+    def settle(self, answer: Any) -> None:
+        self.told.append("settle")
+
+    def unknown(self) -> None:
+        self.told.append("unknown")
+
+    def release(self) -> None:
+        self.told.append("release")
+
+    async def close(self) -> None:
+        pass
+
+
+def session_with(notes: Notes, **options: Any) -> Session:
+    options = {"retry": RetryPolicy(attempts=2, max_wait=0.001)} | options
+    session = Session(budget=notes, **options)  # type: ignore[arg-type]
+    session._line = replace(session._line, transport=notes)  # type: ignore[misc, arg-type]
+    return session
+
+
+async def test_waiting_comes_before_signing_and_the_budget_hears_of_the_end() -> None:
+    notes = Notes(TIME, (200, "[]", {}))
+
+    assert await session_with(notes).client(CREDENTIALS).small_liabilities() == []
+
+    assert notes.told == ["admit", "sent", "send", "settle"] * 2
+    assert [charge.pool for charge in notes.charges] == ["GET /api/v3/time", LIST]
+    assert notes.charges[1] == Charge(LIST, LimitKind.IP, 100, "alice")
+    assert "timestamp=1700000000" in notes.requests[1].path_and_query
+
+
+@pytest.mark.parametrize(
+    ("outcome", "end"),
+    [
+        (NotSentError("refused"), "release"),
+        (NoAnswerError("dropped"), "unknown"),
+        (asyncio.CancelledError(), "unknown"),
+        ((500, "", {}), "settle"),
+        ((200, "garbled", {}), "settle"),
+        ((400, '{"code":-1102,"msg":"no"}', {}), "settle"),
+    ],
+)
+async def test_however_an_attempt_ends_the_budget_is_told_how_far_it_got(
+    outcome: Outcome, end: str
+) -> None:
+    notes = Notes(outcome)
+    session = session_with(notes, retry=RetryPolicy(attempts=1))
+
+    with pytest.raises(BaseException):  # noqa: B017, PT011 - whatever comes of it
+        await session.client(CREDENTIALS).system_status()
+
+    assert notes.told == ["admit", "sent", "send", end]
+
+
+async def test_each_attempt_pays_again_and_is_signed_anew() -> None:
+    notes = Notes(TIME, NoAnswerError("dropped"), (200, "[]", {}))
+
+    await session_with(notes).client(CREDENTIALS).small_liabilities()
+
+    assert notes.told.count("admit") == 3
+    first, second = notes.requests[1:]
+    assert first is not second
+
+
+async def test_a_failure_to_sign_gives_the_weight_back() -> None:
+    notes = Notes(TIME)
+    client = session_with(notes).client(CREDENTIALS)
+
+    class Broken:
+        in_thread = False
+
+        def sign(self, payload: bytes) -> str:
+            raise ZeroDivisionError
+
+    client._account.signer = Broken()
+    with pytest.raises(ZeroDivisionError):
+        await client.small_liabilities()
+
+    assert notes.told == ["admit", "sent", "send", "settle", "admit", "release"]
+
+
+async def test_a_deadline_shortens_reads_and_never_a_write_that_is_under_way() -> None:
+    notes = Notes(TIME, (200, "[]", {}), NoAnswerError("dropped"))
+    session = session_with(notes, retry=RetryPolicy(attempts=1, deadline=5.0))
+    client = session.client(CREDENTIALS)
+
+    await client.small_liabilities()
+    with pytest.raises(OutcomeUnknownError):
+        await client.dust_transfer(["ADA"])
+
+    read, write = notes.within[1:]
+    assert read is not None
+    assert 0 < read <= 5.0
+    assert write is None
+    assert all(deadline is not None for deadline in notes.deadlines)
+
+
+# --- who pays ---
+
+UID = {"X-SAPI-USED-UID-WEIGHT-1M": "100"}
+IP = {"X-SAPI-USED-IP-WEIGHT-1M": "100"}
+
+
+async def test_a_header_that_counts_elsewhere_is_believed() -> None:
+    events: list[Event] = []
+    notes = Notes(TIME, (200, "[]", UID), (200, "[]", UID))
+    client = session_with(notes, observer=events.append).client(CREDENTIALS)
+
+    await client.small_liabilities()
+    await client.small_liabilities()
+
+    assert [charge.kind for charge in notes.charges[1:]] == [LimitKind.IP, LimitKind.UID]
+    assert [event for event in events if isinstance(event, PayerLearnt)] == [
+        PayerLearnt(LIST, "uid")
+    ]
+
+
+@pytest.mark.parametrize("headers", [IP, {}, UID | IP, {"X-SAPI-USED-UID-WEIGHT-1M": "-1"}])
+async def test_a_header_that_agrees_or_says_nothing_changes_nothing(headers: Any) -> None:
+    notes = Notes(TIME, (200, "[]", headers), (200, "[]", headers))
+    client = session_with(notes).client(CREDENTIALS)
+
+    await client.small_liabilities()
+    await client.small_liabilities()
+
+    assert {charge.kind for charge in notes.charges[1:]} == {LimitKind.IP}
+
+
+async def test_who_knows_better_may_say_so() -> None:
+    notes = Notes(TIME, (200, "[]", IP), (200, "[]", IP))
+    client = session_with(notes, payers={"small_liabilities": "uid"}).client(CREDENTIALS)
+
+    await client.small_liabilities()
+    await client.small_liabilities()
+
+    assert {charge.kind for charge in notes.charges[1:]} == {LimitKind.UID}
+
+
+@pytest.mark.parametrize(
+    ("payers", "says"),
+    [({"nothing": "ip"}, "no endpoint is called 'nothing'"), ({"dust_log": "me"}, "'ip' or 'uid'")],
+)
+def test_payers_that_can_not_be_are_refused(payers: Any, says: str) -> None:
+    with pytest.raises(ConfigurationError, match=says):
+        Session(payers=payers)
