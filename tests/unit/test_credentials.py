@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519
+from cryptography.hazmat.primitives.asymmetric import ec, ed448, ed25519, rsa
 from cryptography.hazmat.primitives.serialization import (
     BestAvailableEncryption,
     Encoding,
@@ -133,6 +133,23 @@ def test_a_pem_that_can_not_sign_says_why(pem: str, password: str | None, says: 
     with pytest.raises(ConfigurationError, match=says) as caught:
         Credentials("key", pem, password=password)
     assert caught.value.__context__ is None, "a foreign error might quote the key"
+
+
+def test_an_rsa_key_whose_parts_do_not_fit_together_is_refused() -> None:
+    one = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_numbers()
+    other = rsa.generate_private_key(public_exponent=65537, key_size=2048).private_numbers()
+    mixed = rsa.RSAPrivateNumbers(
+        p=one.p,
+        q=one.q,
+        d=other.d,
+        dmp1=other.dmp1,
+        dmq1=other.dmq1,
+        iqmp=one.iqmp,
+        public_numbers=one.public_numbers,
+    ).private_key(unsafe_skip_rsa_key_validation=True)
+
+    with pytest.raises(ConfigurationError, match="don't fit together"):
+        Credentials("key", pem_of(mixed))
 
 
 def test_without_the_extra_a_pem_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
