@@ -90,7 +90,11 @@ class Session:
                 local_addr=local_addr,
             ),
             clock=clock,
-            budget=LocalBudget(limits, clock, report) if budget is None else budget,
+            budget=(
+                LocalBudget(limits, clock, report, patience=retry.max_wait)
+                if budget is None
+                else budget
+            ),
             retry=retry,
             allowance=RetryAllowance(),
             report=report,

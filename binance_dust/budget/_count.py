@@ -97,18 +97,28 @@ class Count:
             if gone >= self.gone - others.grown:
                 self.gone = gone
                 others.grown = 0
-        last = self.flying == 1
-        others.listen(now, used, spent, ledger.taken - self.gone, last=last)
-        if last and span.index >= 0:
-            # Nothing else of ours is in flight, so what is more than ours is all theirs.
-            ours = ledger.taken - self.cut_at if fixed else spent
-            others.sample(used - ours, now - span.opened)
+        others.listen(
+            now,
+            used - self._certain(now, fixed=fixed),
+            used - (ledger.taken - self.gone),
+            _since(span, now),
+            last=self.flying == 1,
+        )
 
-    def refused(self, weight: int, now: float) -> None:
+    def refused(self, weight: int, now: float, span: Span, *, fixed: bool) -> None:
         """Note a refusal: somebody else must be spending."""
         if self.others is None:
             self.others = Others(self._window, self._whole, now)
-        self.others.refused(now, self._whole, self.ledger.spent(now), weight)
+        beyond = self._whole - self._certain(now, fixed=fixed)
+        self.others.refused(now, beyond, weight, _since(span, now))
+
+    def _certain(self, now: float, *, fixed: bool) -> int:
+        """Give what is ours of the weight that the exchange counts.
+
+        By the sliding rule only what is counted for certain: what may be forgotten already is still
+        in `Ledger.spent`, and would hide as much of theirs.
+        """
+        return self.ledger.taken - (self.cut_at if fixed else self.ledger.maybe_forgotten(now))
 
     def cut(self) -> None:
         """Note that a window of the exchange's has begun, as we believe."""
@@ -119,3 +129,7 @@ class Count:
     def __repr__(self) -> str:
         extra = "" if self.others is None else f", {self.others!r}"
         return f"<Count {self.ledger!r}, {self.gone} gone by header, {self.flying} in flight{extra}>"
+
+
+def _since(span: Span, now: float) -> float:
+    return now - span.opened if span.index >= 0 else 0.0

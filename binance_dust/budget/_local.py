@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._spec import LimitKind
@@ -22,7 +23,7 @@ from binance_dust.budget._pace import Pace
 from binance_dust.budget._pool import PATIENCE, Go, Pool, Turn
 from binance_dust.budget._protocol import BudgetSnapshot, Lane, PoolSnapshot
 from binance_dust.budget._valve import Valve
-from binance_dust.errors import BudgetExceededError, ConfigurationError
+from binance_dust.errors import BannedError, BudgetExceededError, ConfigurationError
 from binance_dust.events import Banned, BoundaryLearnt, BoundaryLost, Refused, Waited
 
 if TYPE_CHECKING:
@@ -54,11 +55,18 @@ class LocalBudget:
         limits: RateLimits,
         clock: Clock,
         observer: Callable[[Event], None] | None = None,
+        *,
+        patience: float = math.inf,
     ) -> None:
-        """Begin with nothing spent. `observer` hears of waits, refusals, bans and boundaries."""
+        """Begin with nothing spent. `observer` hears of waits, refusals, bans and boundaries.
+
+        A ban that lasts longer than `patience` seconds is told to whoever waits or comes
+        (`BannedError`); a shorter one is waited for.
+        """
         self._limits = limits
         self._clock = clock
         self._observer = observer
+        self._patience = patience
         self.now = clock.monotonic
         self._pace = Pace(limits.requests_per_second)
         self._gate = Valve(limits.window * PATIENCE, wary=False)
@@ -117,6 +125,8 @@ class LocalBudget:
         if weight > pool.limit:
             message = f"{pool.name}: a call of weight {weight} can never fit into {pool.limit}"
             raise ConfigurationError(message)
+        if self._gate.until - now > self._patience:
+            raise self._shut_out(pool, now)
         line = pool.line or Line()
         if deadline is not None:
             ahead = line.weight_before(lane, weight)
@@ -339,7 +349,24 @@ class LocalBudget:
         self._gate.shut(now + seconds)
         if self._observer is not None and not known:
             self._observer(Banned(seconds))
+        if seconds > self._patience:
+            for pool in list(self._waiting):
+                for waiter in pool.line.dismiss() if pool.line is not None else ():
+                    if not waiter.future.done():
+                        waiter.future.set_exception(self._shut_out(pool, now))
         self._serve_all()
+
+    def _shut_out(self, pool: Pool, now: float) -> BannedError:
+        seconds = self._gate.until - now
+        server = self._clock.server_time()
+        until = None if server is None else datetime.fromtimestamp(server + seconds, tz=UTC)
+        return BannedError(
+            "the address is shut out; nothing was sent",
+            status=BANNED,
+            endpoint=pool.name,
+            until=until,
+            retry_after=seconds,
+        )
 
     # --- the rest --------------------------------------------------------------------------------
 

@@ -2,8 +2,8 @@
 
 Nobody else can be asked, and every header is one glance. From each we take what it proves at least:
 
-- `level`: weight above all that we may have spent in the last window. In a sliding window it stays
-  about the same while others go on as they do.
+- `level`: weight above all that we may have spent in the window. In a sliding window it stays about
+  the same while others go on as they do.
 - `grown`: weight above what the best header so far promised. In a fixed window it only grows, until
   the cut.
 - `share`: weight a window, from how much had come together how long after the cut. In a fixed window
@@ -25,15 +25,22 @@ import math
 from typing import Final
 
 _CUSHION: Final = 2.0
-_MOST_CUSHION: Final = 1 / 80
+_MOST_CUSHION: Final = 1 / 50
 """Part of the limit: a cushion of more would waste more than the refusals that it spares."""
 _HALF_LIFE: Final = 8.0
 """Windows in which a surprise is half forgotten."""
 _GROUP: Final = 1 / 4
-"""Part of a window after which a glance counts as old, if calls never cease to be in flight; and
-the least part that must have passed since a cut to judge a whole window by it."""
+"""Part of a window after which a glance counts as old, if calls never cease to be in flight."""
+_SAMPLE: Final = 1 / 8
+"""The least part of a window by which the whole of it is judged."""
+_FAR_OFF: Final = 1.5
+"""How far above the share such a judgement must be to count at once, and not from the cut on."""
+_LOOKS: Final = 8
+"""In a window: for so many looks one call's worth each is held back, and sent bit by bit."""
 _FRESH: Final = 1 / 60
 """Part of a window for which a header is good enough to send a burst on its word."""
+_MOST_GROWTH: Final = 1 / 20
+"""Part of half the limit: so much room must have come back before one looks again."""
 _FORGET: Final = 10.0
 _EASE: Final = 1 / 4
 """How much of a lower share is believed at once. A higher one is believed whole."""
@@ -90,54 +97,70 @@ class Others:
             return held + self.grown + self._window_share() * age / self._window
         return min(held + self.grown, spent + self.level)
 
-    def kept(self, now: float, closes: float, *, fixed: bool) -> float:
-        """Give the weight to leave alone: theirs until the cut, and the cushion."""
-        if now - self.heard > self._window:
+    def kept(self, now: float, closes: float, weight: int, *, fixed: bool) -> float:
+        """Give the weight to leave alone: theirs, looks at them, and the cushion."""
+        age = now - self.heard
+        if age > self._window:
             return 0.0
-        theirs = 0.0
-        if fixed:
-            theirs = self._window_share()
-        elif now - self._begin < self._window:
-            # Windows may be fixed for all we know, and theirs may have but begun.
-            theirs = max(0.0, self._half - self.level)
         left = min(1.0, max(0.0, closes - now) / self._window)
-        return theirs * left + _CUSHION * self._surprise
+        if fixed:
+            theirs = self._window_share() * left + weight * int(left * _LOOKS)
+        else:
+            # They may have begun to spend more since we looked.
+            theirs = min(self._half * age / self._window, self._half * _MOST_GROWTH)
+            if now - self._begin < self._window:
+                # Windows may be fixed for all we know, and theirs may have but begun.
+                theirs += max(0.0, self._half - self.level) * left
+        return theirs + self.cushion
+
+    @property
+    def cushion(self) -> float:
+        """Weight to leave for what can't be foreseen."""
+        return _CUSHION * self._surprise
+
+    def look_due(self, now: float) -> bool:
+        """Whether it is time for another look at what they have spent."""
+        return now - self.heard >= self._window / _LOOKS
 
     def _window_share(self) -> float:
         return self._half if self.share is None else self.share
 
-    def listen(self, now: float, used: int, spent: int, held: int, *, last: bool) -> None:
-        """Take what a header proves, after `held` was brought up to date; `last` of those in flight.
+    def listen(self, now: float, beyond: int, grown: int, since_cut: float, *, last: bool) -> None:
+        """Take what a header proves: weight `beyond` ours in this window, and `grown` since the best.
 
-        While others of ours are in flight, a glance shows less than there is. The last one shows all.
+        While others of ours are in flight, one glance shows less than there is. By the `last` of
+        them the highest glance has seen all that we sent, and is believed.
         """
-        beyond = used - spent
         self._peak = max(self._peak, beyond)
         self.level = max(self.level, beyond)
-        self.grown = max(self.grown, used - held)
-        if self.level > 0 or self.grown > 0:
+        self.grown = max(self.grown, grown)
+        if beyond > 0 or grown > 0:
             self._seen = now
         self.heard = now
         if last or now - self._peak_since > _GROUP * self._window:
             self.level = self._peak
             self._peak = 0
             self._peak_since = now
+            self._judge(since_cut)
 
     def surprised(self, now: float, by: float) -> None:
         """Note by how much a header was above what was expected, if it was."""
         faded = self._surprise * 0.5 ** ((now - self.heard) / (_HALF_LIFE * self._window))
         self._surprise = min(max(faded, by), self._cap)
 
-    def refused(self, now: float, limit: int, spent: int, weight: int) -> None:
-        """Note that we were refused, being within the limit ourselves."""
-        self.level = max(self.level, limit - spent)
+    def refused(self, now: float, beyond: int, weight: int, since_cut: float) -> None:
+        """Note that we were refused: the limit, or nearly so, is spent, `beyond` ours by them."""
+        self.level = max(self.level, beyond)
         self.surprised(now, max(2 * self._surprise, weight))
         self._seen = self.heard = now
+        self._judge(since_cut)
 
-    def sample(self, theirs: int, since_cut: float) -> None:
-        """Judge a window by what came together since its cut."""
-        if since_cut >= _GROUP * self._window:
-            self._sample = max(0.0, theirs * self._window / since_cut)
+    def _judge(self, since_cut: float) -> None:
+        """Judge a whole window by what came together since its cut."""
+        if since_cut >= _SAMPLE * self._window:
+            self._sample = self.level * self._window / since_cut
+            if self.share is not None and self._sample > self.share * _FAR_OFF:
+                self.share = self._sample
 
     def turn(self) -> None:
         """Close a window, at its cut."""

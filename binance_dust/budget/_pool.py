@@ -44,10 +44,10 @@ _LEAST_WAIT: Final = 1 / 2000
 """Part of a window: nobody looks again sooner, unless something was heard."""
 _MOST_RESERVE: Final = 1 / 4
 """Part of the limit: where a single call costs more, none is kept for a witness."""
-_LATE: Final = 1 / 8
-"""Part of a window before its cut, when one looks how much the others have left over."""
 _UNDISPUTED: Final = 1 / 4
 """Part of the limit that others can't have spent in the moment after a cut."""
+_CAUTION: Final = 8
+_MOST_CAUTION: Final = 512
 _NEVER: Final = float("-inf")
 _UNKNOWN: Final = Span(-1, _NEVER, _NEVER)
 
@@ -72,6 +72,7 @@ class Pool:
 
     __slots__ = (
         "_asked",
+        "_caution",
         "_largest",
         "_span",
         "_window",
@@ -110,6 +111,8 @@ class Pool:
         self._asked = -1
         """The window that had its witness last."""
         self._largest = 0
+        self._caution = 1
+        """Cuts for which no witness is sent after one was refused, from one refusal to the next."""
 
     # --- may it go -------------------------------------------------------------------------------
 
@@ -126,9 +129,22 @@ class Pool:
         others = count.others
         if weight + self._reserve(weight) <= free:
             return Go.YES if others is None or others.fresh(now) else Go.ALONE
-        if others is None:
-            return Go.ALONE if weight <= free and self._unasked() else Go.NO
         return Go.ALONE if self._may_look(weight, others, now) else Go.NO
+
+    def _may_look(self, weight: int, others: Others | None, now: float) -> bool:
+        """Whether to ask with one call, though there is nothing for a burst."""
+        count, fixed = self.count, self.boundary.fixed
+        if count.flying:
+            return False
+        asks = self._unasked()
+        if others is None:
+            return asks and weight <= self._free(now)
+        if fixed and asks:
+            return True  # they may have spent what was left for the witness; yet here a cut was seen
+        room = min(self.limit - count.ours(now), self.whole - count.total(now, fixed=fixed))
+        if asks:
+            return weight <= room
+        return fixed and others.look_due(now) and weight + others.cushion <= room
 
     def _free(self, now: float) -> float:
         """Give the weight that may be spent in one burst."""
@@ -138,11 +154,13 @@ class Pool:
         if others is None:
             return own
         fixed = self.boundary.fixed
-        kept = others.kept(now, self._span.closes, fixed=fixed)
+        kept = others.kept(now, self._span.closes, self._largest, fixed=fixed)
         return min(own, self.whole - count.total(now, fixed=fixed) - kept)
 
     def _reserve(self, weight: int) -> int:
         """Give what is left for a witness, where there can be one."""
+        if self.boundary.fixed and self.count.others is not None:
+            return 0  # it goes anyway
         largest = max(weight, self._largest)
         return largest if self._span.index >= 0 and largest <= self.limit * _MOST_RESERVE else 0
 
@@ -153,22 +171,6 @@ class Pool:
     def _cut_passed(self) -> bool:
         """Whether a window began anew, as far as anybody can know before asking."""
         return self.boundary.fixed and self._unasked()
-
-    def _may_look(self, weight: int, others: Others, now: float) -> bool:
-        """Whether to ask once more although others should have spent all: after cuts and before."""
-        count, fixed = self.count, self.boundary.fixed
-        if count.flying:
-            return False
-        if fixed and self._unasked():
-            return True
-        fits = weight <= min(
-            self.limit - count.ours(now), self.whole - count.total(now, fixed=fixed)
-        )
-        late = self._window * _LATE
-        return fits and (
-            self._unasked()
-            or (fixed and now >= self._span.closes - late and now - others.heard >= late)
-        )
 
     # --- when ------------------------------------------------------------------------------------
 
@@ -182,11 +184,12 @@ class Pool:
         if self._span.index >= 0:
             chances.append(self._span.closes)
         if count.others is not None:
-            # A look before the cut, and the end of what is known of them.
+            # The next look at them, and the end of what is known of them.
             chances.append(count.others.heard + self._window)
             if self.boundary.fixed:
-                late = self._window * _LATE
-                chances.append(max(self._span.closes - late, count.others.heard + late))
+                # Often before the cut, when what they have left over is ours.
+                left = self._span.closes - now
+                chances.append(now + max(self._window / 240, min(self._window / 16, left / 4)))
         # What is past was no chance after all, or this would not be asked.
         soonest = now + self._window * _LEAST_WAIT
         return max(soonest, min((chance for chance in chances if chance > now), default=soonest))
@@ -259,11 +262,16 @@ class Pool:
     def refuse(self, admission: LocalAdmission, wait: float | None, now: float) -> Turn | None:
         """Note a refusal, and shut; tell what it proves."""
         turn: Turn | None = None
-        if admission.witness and self.boundary.fixed:
-            self.boundary.lost()
-            turn = Turn.LOST
+        if admission.witness:
+            # Others have spent what was left for it. It will not be tried at every cut.
+            self._caution = min(self._caution * _CAUTION, _MOST_CAUTION)
+            self._asked += self._caution
+            if self.boundary.fixed:
+                self.boundary.lost()
+                turn = Turn.LOST
         if now >= self.valve.until:
-            self.count.refused(admission.weight, now)
+            fixed = self.boundary.fixed
+            self.count.refused(admission.weight, now, self._span, fixed=fixed)
         # Retry-After is sometimes 0: then until the window ends, as far as its end is known.
         if not wait:
             end = self._span.closes if self.boundary.fixed else now + self.count.ledger.keep

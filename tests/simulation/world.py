@@ -1,0 +1,165 @@
+"""Clients, budgets and an exchange in virtual time: minutes of waiting take milliseconds.
+
+The event loop's clock stands still while there is anything to do, and jumps to the next timer when
+there is not. The clients are the real ones, all but the socket; the exchange is the sandbox without
+its door.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import selectors
+from collections.abc import Coroutine
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from multidict import CIMultiDict
+
+from binance_dust import NoAnswerError, RetryPolicy, Session, _wire
+from binance_dust.sandbox.exchange import Exchange, Request
+from binance_dust.sandbox.rules import Rules
+
+T = TypeVar("T")
+
+EPOCH = 1_800_000_000.0
+"""True time when a world begins; a whole number of minutes."""
+
+
+class _Jump(selectors.SelectSelector):
+    """Waits for nothing: it moves the clock to when the next timer is due."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.now = 0.0
+
+    def select(self, timeout: float | None = None) -> Any:
+        if timeout is None:
+            raise RuntimeError("everybody waits, and nothing will ever happen")
+        self.now += max(0.0, timeout)
+        return []
+
+
+class VirtualLoop(asyncio.SelectorEventLoop):
+    """An event loop in which waiting takes no time."""
+
+    def __init__(self) -> None:
+        self._jump = _Jump()
+        super().__init__(self._jump)
+
+    def time(self) -> float:
+        return self._jump.now
+
+
+def run(main: Coroutine[Any, Any, T]) -> T:
+    """Run a coroutine in virtual time, and see that it leaves nothing behind."""
+    loop = VirtualLoop()
+    try:
+        result = loop.run_until_complete(main)
+        left = [task for task in asyncio.all_tasks(loop) if not task.done()]
+        assert left == [], "tasks are left over"
+        return result
+    finally:
+        loop.close()
+
+
+class World:
+    """An exchange somewhere, and the way to it."""
+
+    def __init__(
+        self,
+        *,
+        start: float = 0.0,
+        latency: tuple[float, float] = (0.01, 0.05),
+        wrong_clock: float = 0.0,
+        seed: int = 0,
+        **rules: Any,
+    ) -> None:
+        """Begin `start` seconds after a minute, with a way there and back drawn from a range."""
+        self.loop = asyncio.get_running_loop()
+        self.epoch = EPOCH + start
+        self.wrong_clock = wrong_clock
+        self.exchange = Exchange(seed=seed, rules=Rules(**rules), clock=self.true)
+        self._latency = latency
+        self._random = random.Random(seed)  # noqa: S311 - to be repeated
+        self.sent: list[tuple[float, str]] = []
+        """When each request arrived at the exchange, in seconds since the beginning, and whose."""
+
+    def true(self) -> float:
+        """True time, which is the exchange's unless it drifts."""
+        return self.epoch + self.loop.time()
+
+    # What a session reads the time by.
+
+    def monotonic(self) -> float:
+        """The loop's clock."""
+        return self.loop.time()
+
+    def wall(self) -> float:
+        """This machine's clock, as wrong as it is."""
+        return self.true() + self.wrong_clock
+
+    def session(self, **options: Any) -> Session:
+        """Open a session whose requests go to this exchange."""
+        given: dict[str, Any] = {"timeout": 30.0, "retry": RetryPolicy()} | options
+        session = Session(base_url="http://127.0.0.1:1", time=self, **given)
+        session._line = replace(session._line, transport=_Way(self))  # type: ignore[misc, arg-type]
+        return session
+
+    def accounts(self, count: int) -> list[Any]:
+        """Open accounts with margin, since those have lists of liabilities."""
+        return [self.account(f"account-{number}") for number in range(count)]
+
+    def account(self, name: str) -> Any:
+        """Open one account with margin."""
+        return self.exchange.accounts.open(name, {"ADA": "6.21"}, margin=True)
+
+    async def pause(self) -> None:
+        """Be on the way, in one direction."""
+        await asyncio.sleep(self._random.uniform(*self._latency))
+
+    @property
+    def refusals(self) -> int:
+        """Requests answered 429 or 418."""
+        return self.exchange.gate.refused + self.exchange.gate.shut_out
+
+
+class _Way:
+    """A transport without a socket: the same seam, the exchange behind it."""
+
+    base_url = "http://127.0.0.1:1"
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    async def send(self, request: _wire.Request, *, within: float | None = None) -> _wire.Answer:
+        world = self._world
+        sent = world.monotonic()
+        path, _, query = request.path_and_query.partition("?")
+        await world.pause()
+        world.sent.append((world.monotonic(), request.endpoint.title))
+        visit = world.exchange.receive(
+            Request(method=request.endpoint.method, path=path, query=query, api_key=request.api_key)
+        )
+        if world.exchange.admit(visit):
+            await asyncio.sleep(visit.wait("execution"))
+            world.exchange.execute(visit)
+        answer = world.exchange.depart(visit)
+        await asyncio.sleep(visit.wait("answer"))
+        await world.pause()
+        if answer.line != "whole":
+            raise NoAnswerError("the line was dropped", endpoint=request.endpoint.title)
+        headers = CIMultiDict(answer.headers)
+        return _wire.Answer(answer.status, headers, answer.body, sent, world.monotonic())
+
+    async def close(self) -> None:
+        pass
+
+
+def least(count: int, per_window: int, window: float, start: float, *, fixed: bool) -> float:
+    """Say how long so many equal calls take at the least, from `start` in an untouched window."""
+    bursts = -(-count // per_window)
+    if bursts == 1:
+        return 0.0
+    first = window - start % window if fixed else window
+    return first + (bursts - 2) * window
