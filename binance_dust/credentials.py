@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Accounts", "Credentials", "Secret"]
 
 _SHOWN: Final = 4
+_NO_PICKLE: Final = "credentials are never pickled: pass the account's name, and look it up there"
 _ENTRIES: Final = frozenset(
     f"{field}{source}"
     for field in ("api_key", "secret", "password")
@@ -32,7 +33,25 @@ _ENTRIES: Final = frozenset(
 )
 
 
-class Secret:
+class _NeverPickled:
+    """Base of what holds a key: a copy is the same thing, and no pickle is made of it."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError(_NO_PICKLE)
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(_NO_PICKLE)
+
+
+class Secret(_NeverPickled):
     """A text that shows itself only when asked to by name."""
 
     __slots__ = ("__text",)
@@ -48,23 +67,8 @@ class Secret:
     def __repr__(self) -> str:
         return "Secret(***)"
 
-    def __copy__(self) -> Self:
-        return self
 
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
-
-    def __getstate__(self) -> NoReturn:
-        raise TypeError(_NO_PICKLE)
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(_NO_PICKLE)
-
-
-_NO_PICKLE: Final = "credentials are never pickled: pass the account's name, and look it up there"
-
-
-class Credentials:
+class Credentials(_NeverPickled):
     """One account's API key and secret: an HMAC secret, or a PEM private key.
 
     The kind of a PEM (Ed25519 or RSA, encrypted or not) is found out from the PEM, here and once,
@@ -162,18 +166,6 @@ class Credentials:
     def __repr__(self) -> str:
         name = "" if self.name is None else f"{self.name!r}, "
         return f"Credentials({name}api_key={self.masked_api_key!r}, secret=***)"
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
-
-    def __getstate__(self) -> NoReturn:
-        raise TypeError(_NO_PICKLE)
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(_NO_PICKLE)
 
 
 class Accounts(Sequence[Credentials]):

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from binance_dust import BannedError, BudgetExceededError, DustError, RetryPolicy
 from binance_dust.budget import Lane
 from binance_dust.events import Banned, Event, Refused
-from tests.simulation.world import World, least, run
+from tests.budget.virtual import run
+from tests.simulation.world import World, least
 
 Mode = Literal["fixed", "sliding"]
 LIST = "GET /sapi/v1/margin/exchange-small-liability"

@@ -1,66 +1,22 @@
 """Clients, budgets and an exchange in virtual time: minutes of waiting take milliseconds.
 
-The event loop's clock stands still while there is anything to do, and jumps to the next timer when
-there is not. The clients are the real ones, all but the socket; the exchange is the sandbox without
-its door.
+The event loop is that of `tests.budget.virtual`. The clients are the real ones, all but the socket;
+the exchange is the sandbox without its door.
 """
 
 from __future__ import annotations
 
 import asyncio
 import random
-import selectors
-from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any
 
 from multidict import CIMultiDict
 
 from binance_dust import NoAnswerError, RetryPolicy, Session, _wire
 from binance_dust.sandbox.exchange import Exchange, Request
 from binance_dust.sandbox.rules import Rules
-
-T = TypeVar("T")
-
-EPOCH = 1_800_000_000.0
-"""True time when a world begins; a whole number of minutes."""
-
-
-class _Jump(selectors.SelectSelector):
-    """Waits for nothing: it moves the clock to when the next timer is due."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.now = 0.0
-
-    def select(self, timeout: float | None = None) -> Any:
-        if timeout is None:
-            raise RuntimeError("everybody waits, and nothing will ever happen")
-        self.now += max(0.0, timeout)
-        return []
-
-
-class VirtualLoop(asyncio.SelectorEventLoop):
-    """An event loop in which waiting takes no time."""
-
-    def __init__(self) -> None:
-        self._jump = _Jump()
-        super().__init__(self._jump)
-
-    def time(self) -> float:
-        return self._jump.now
-
-
-def run(main: Coroutine[Any, Any, T]) -> T:
-    """Run a coroutine in virtual time, and see that it leaves nothing behind."""
-    loop = VirtualLoop()
-    try:
-        result = loop.run_until_complete(main)
-        left = [task for task in asyncio.all_tasks(loop) if not task.done()]
-        assert left == [], "tasks are left over"
-        return result
-    finally:
-        loop.close()
+from tests.budget.virtual import EPOCH
 
 
 class World:
