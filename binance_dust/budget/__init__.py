@@ -1,8 +1,8 @@
 """Weight budgets: never over the exchange's limits, and never idle below them.
 
-The exchange counts weight for each endpoint, in windows of a minute, and bans the address of whoever
-goes on after a refusal. It says how much it has counted only in the headers of its answers. What
-follows from that is told where it is done:
+The exchange counts weight for each endpoint, in windows of a minute, and bans the address of
+whoever goes on after a refusal. It says how much it has counted only in the headers of its answers.
+What follows from that is told where it is done:
 
     _limits.py      how much there is
     _feedback.py    what an answer says about it

@@ -37,6 +37,8 @@ class LocalAdmission:
         "_over",
         "alone",
         "answered_before",
+        "cleared_before",
+        "cut_before",
         "extra",
         "pool",
         "sent_at",
@@ -52,13 +54,22 @@ class LocalAdmission:
         self.weight = weight
         self.extra = 0
         """Weight of copies that left unseen."""
-        self.sent_at = now
-        self.answered_before = pool.count.ledger.answered
-        """Weight of the pool that had been answered before it left."""
+        self.mark(now)
         self.witness = False
         """Whether it is the first after a cut of the clock."""
         self.alone = False
         """Whether, besides, nothing was on its way around the cut."""
+
+    def mark(self, now: float) -> None:
+        """Remember what was known when it left: its header is to be read in that light."""
+        count = self.pool.count
+        self.sent_at = now
+        self.answered_before = count.ledger.answered
+        """Weight of the pool that had been answered: the header can't have missed it."""
+        self.cleared_before = count.cleared
+        """Weight that the exchange had forgotten for certain: the header can't show it."""
+        self.cut_before = count.cut_at
+        """All weight that had been taken at the last cut: tells whose window the header is of."""
 
     def sent(self, extra: int = 0) -> None:
         """Say that the call leaves now, or that `extra` copies of it left unseen: they count."""
@@ -68,8 +79,7 @@ class LocalAdmission:
             self.extra += self.weight * extra
             self.pool.count.ledger.taken += self.weight * extra
         else:
-            self.sent_at = self._desk.now()
-            self.answered_before = self.pool.count.ledger.answered
+            self.mark(self._desk.now())
 
     def settle(self, answer: Feedback) -> None:
         """Say what the exchange answered."""

@@ -1,13 +1,13 @@
 """Where the exchange's windows are cut, if it cuts them by the clock.
 
 The exchange's documents say for `/api/v3` that a request at 00:01:23 counts in the minute from
-00:01:00 and is forgotten at 00:02:00 (web-socket-api.md, July 2026). For `/sapi` nothing is said. So
-every pool asks: its first call after each cut is its witness, and what the header of that one says is
-the proof or the end of it (`_pool.py`).
+00:01:00 and is forgotten at 00:02:00 (web-socket-api.md, July 2026). For `/sapi` nothing is said.
+So every pool asks: its first call after each cut is its witness, and what the header of that one
+says is the proof or the end of it (`_pool.py`).
 
 A cut is taken for past only `margin` seconds after our idea of it, and for safely ahead only until
-`margin` seconds before: that idea is off by up to half a round trip. A cut that did not hold doubles
-the margin.
+`margin` seconds before: that idea is off by up to half a round trip. A cut that did not hold
+doubles the margin.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _LOOK_AGAIN: Final = 1 / 60
 class Span(NamedTuple):
     """One of the exchange's windows, as seen from here; times are monotonic."""
 
-    index: int
+    number: int
     """Its number since the epoch; -1 while the exchange's time is not known."""
     opened: float
     """When its cut is past for certain."""
@@ -53,8 +53,8 @@ class Boundary:
         server = self._clock.server_time()
         if server is None:
             return Span(-1, -math.inf, now + self.window * _LOOK_AGAIN)
-        index, since = divmod(server - self.margin, self.window)
-        return Span(int(index), now - since, now - since + self.window)
+        number, since = divmod(server - self.margin, self.window)
+        return Span(int(number), now - since, now - since + self.window)
 
     def lost(self) -> None:
         """Go back to the rule that is safe either way, and look again with more care."""

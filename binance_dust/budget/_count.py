@@ -4,16 +4,19 @@ Two upper bounds hold for our own weight, whichever way the exchange counts:
 
 - by time (`Ledger`): what was answered longer than a window ago is forgotten.
 - by header: an answer that says "used u" says that, of all our weight that had been answered before
-  its call left, and of the call itself, only u is still counted. The rest is forgotten, and stays so.
+  its call left, and of the call itself, only u is still counted. The rest is forgotten, and stays
+  so.
 
         forgotten  >=  weight answered before it left  +  its own weight  -  u
 
-  It needs no clock, no alignment and no pause: calls in flight, late or out of order, are simply not
-  among those "answered before". Others' spending can only make u larger, so the bound smaller.
+  It needs no pause: calls in flight, late or out of order, are simply not among those "answered
+  before". Others' spending can only make u larger, so the bound smaller.
 
 The lesser bound counts. By header a fixed window is seen to be empty as soon as its first call is
 answered; by time a sliding one is known to be. Neither can lead over the limit, even if every idea
-that we have of the exchange's windows is wrong.
+that we have of the exchange's windows is wrong: where we take the cuts to be decides when we look,
+not what we see. Only what was spent before such a cut can be found forgotten, though, so that a
+header which is too low for any other reason does no harm.
 
 With others behind the same address their weight comes on top (`Others`).
 """
@@ -26,6 +29,7 @@ from binance_dust.budget._ledger import Ledger
 from binance_dust.budget._others import Others
 
 if TYPE_CHECKING:
+    from binance_dust.budget._admission import LocalAdmission
     from binance_dust.budget._boundary import Span
 
 
@@ -73,37 +77,59 @@ class Count:
         self.ledger.taken -= weight
         self.flying -= 1
 
-    def answer(self, weight: int, sent: float, now: float, *, lost: bool = False) -> None:
-        """Note that a call was answered, or never will be."""
-        self.ledger.answer(weight, sent, now, lost=lost)
+    def answer(self, weight: int, sent: float, now: float) -> None:
+        """Note that a call was answered."""
+        self.ledger.answer(weight, sent, now)
         self.flying -= 1
         self.last_answer = now
         if self.others is not None and self.others.gone(now):
             self.others = None
 
-    def listen(self, gone: int, used: int, now: float, span: Span, *, fixed: bool) -> None:
-        """Take what a header proves; `gone` is the weight that is forgotten by its account."""
-        ledger = self.ledger
-        spent = ledger.spent(now)
-        others = self.others
+    def lose(self, weight: int, sent: float, now: float) -> None:
+        """Note that a call was sent, and that no answer will come."""
+        self.ledger.lose(weight, sent, now)
+        self.flying -= 1
+
+    def listen(
+        self, call: LocalAdmission, used: int, now: float, span: Span, *, fixed: bool
+    ) -> None:
+        """Take what the header of an answer proves."""
+        gone, taken, others = self.proven_gone(call, used), self.ledger.taken, self.others
+        seen = used > taken - call.cleared_before
         if others is None:
             self.gone = max(self.gone, gone)
-            if used <= spent and used <= ledger.taken - self.gone:
+            if not seen:
                 return
             others = self.others = Others(self._window, self._whole, now)
         else:
-            expected = others.expected(now, spent, ledger.taken - self.gone, fixed=fixed)
-            others.surprised(now, used - expected)
+            if fixed or others.fresh(call.sent_at):
+                others.surprised(now, used - self.total(now, fixed=fixed))
             if gone >= self.gone - others.grown:
                 self.gone = gone
                 others.grown = 0
+        if call.cut_before != self.cut_at:
+            return  # it tells of a window that is over
         others.listen(
             now,
             used - self._certain(now, fixed=fixed),
-            used - (ledger.taken - self.gone),
+            used - (taken - self.gone),
             _since(span, now),
+            seen=seen,
             last=self.flying == 1,
         )
+
+    @property
+    def cleared(self) -> int:
+        """Our weight that no window holds any more."""
+        return max(self.ledger.forgotten, self.gone)
+
+    def proven_gone(self, call: LocalAdmission, used: int) -> int:
+        """Give the weight that is forgotten by the account of a header.
+
+        Weight is forgotten at cuts, or as time goes by. A header that is lower than it can be in
+        the middle of a window is some other count than ours.
+        """
+        return min(call.weight + call.answered_before - used, self.cut_at)
 
     def refused(self, weight: int, now: float, span: Span, *, fixed: bool) -> None:
         """Note a refusal: somebody else must be spending."""
@@ -128,8 +154,10 @@ class Count:
 
     def __repr__(self) -> str:
         extra = "" if self.others is None else f", {self.others!r}"
-        return f"<Count {self.ledger!r}, {self.gone} gone by header, {self.flying} in flight{extra}>"
+        return (
+            f"<Count {self.ledger!r}, {self.gone} gone by header, {self.flying} in flight{extra}>"
+        )
 
 
 def _since(span: Span, now: float) -> float:
-    return now - span.opened if span.index >= 0 else 0.0
+    return now - span.opened if span.number >= 0 else 0.0

@@ -1,8 +1,8 @@
 """What an answer says about weight, read from plain values.
 
 Headers are advice. `X-SAPI-USED-IP-WEIGHT-1M` and `X-SAPI-USED-UID-WEIGHT-1M` tell the weight that
-the window of *that endpoint* holds, this call included; only a success is sure to carry them, and -1
-means "not applicable". `Retry-After` is seconds, was seen to be always 0 (a comment in rotki's
+the window of *that endpoint* holds, this call included; only a success is sure to carry them, and
+-1 means "not applicable". `Retry-After` is seconds, was seen to be always 0 (a comment in rotki's
 source), and by the rules of HTTP may be a date. A ban also names its end in the text of the answer:
 `IP banned until 1700000000000` (https://developers.binance.com/docs/wallet/error-code, -1003; read
 November 2026).
@@ -32,7 +32,8 @@ _LONGEST: Final = 3 * 24 * 3600.0
 _BANNED_UNTIL: Final = re.compile(rb"banned until (\d{12,14})\b", re.IGNORECASE)
 _TOO_MANY_REQUESTS: Final = re.compile(rb'"code"\s*:\s*"?-1003\b')
 _HAS_CODE: Final = re.compile(rb'"code"\s*:')
-_SECONDS: Final = re.compile(r"\d{1,9}(?:\.\d{1,9})?")
+_WEIGHT: Final = re.compile(r"[0-9]{1,9}")
+_SECONDS: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,8 +92,8 @@ def read_feedback(
 def _weight(value: str | None) -> int | None:
     if value is None:
         return None
-    # Plain digits only: -1 and whatever else is no weight. int() alone would take "1_0" and "٣".
-    return int(value) if value.isascii() and value.isdigit() and len(value) < 10 else None  # noqa: PLR2004
+    # Plain digits only: -1 is no weight, and int() alone would take "1_0" and "٣" besides.
+    return int(value) if _WEIGHT.fullmatch(value) else None
 
 
 def _seconds(value: str | None, date: str | None, server_time: float | None) -> float | None:

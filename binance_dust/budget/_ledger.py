@@ -2,11 +2,12 @@
 
 The exchange counts a request when it arrives, which is some time between sending and answer. So a
 request counts here from the moment it is admitted until a window after its answer: then it is
-certainly forgotten, however the exchange cuts its windows and however late it arrived.
+certainly forgotten, however the exchange cuts its windows and however late it arrived. One whose
+answer never came may still be on its way when we give up, and counts for a while longer.
 
-Nothing is kept for each call. Weights are running totals, and what was answered lies in slots: calls
-answered within one `grain` share a slot and are forgotten together. At most `_GRAINS` slots and two
-are alive, whatever the load; an account that calls now and then has one.
+Nothing is kept for each call. Weights are running totals, and what was answered lies in slots:
+calls answered within one `grain` share a slot and are forgotten together. At most `_GRAINS` slots
+and two are alive, whatever the load; an account that calls now and then has one.
 """
 
 from __future__ import annotations
@@ -20,12 +21,14 @@ _GRAINS: Final = 240
 """Slots a window: weight comes back a quarter of a second late at most, for a minute."""
 _DRIFT: Final = 0.001
 """Part of a window by which we wait longer: two clocks never run at quite the same speed."""
+_STRAY: Final = 1 / 6
+"""Part of a window for which a request may still be on its way when we have given it up."""
 
 
 class _Slot:
     """Weight answered within one grain of time."""
 
-    __slots__ = ("earliest", "last", "lost", "newer", "opened", "weight")
+    __slots__ = ("earliest", "last", "newer", "opened", "weight")
 
     def __init__(self, earliest: float, now: float) -> None:
         self.earliest = earliest
@@ -33,15 +36,59 @@ class _Slot:
         self.opened = now
         self.last = now
         self.weight = 0
-        self.lost = 0
-        """The part whose answer never came."""
         self.newer: _Slot | None = None
+
+
+class _Chain:
+    """Slots, the oldest first."""
+
+    __slots__ = ("_newest", "oldest")
+
+    def __init__(self) -> None:
+        self.oldest: _Slot | None = None
+        self._newest: _Slot | None = None
+
+    def add(self, weight: int, sent: float, now: float, grain: float) -> None:
+        """Put weight into the newest slot, or into a new one."""
+        slot = self._newest
+        if slot is None or now - slot.opened >= grain:
+            fresh = _Slot(sent, now)
+            if slot is None:
+                self.oldest = fresh
+            else:
+                slot.newer = fresh
+            slot = self._newest = fresh
+        elif sent < slot.earliest:
+            slot.earliest = sent
+        slot.last = now
+        slot.weight += weight
+
+    def drop(self, keep: float, now: float) -> int:
+        """Take out the slots of which the last was `keep` seconds ago; give their weight.
+
+        Added and not subtracted, as whoever waits for that moment adds: to the last bit the same.
+        """
+        dropped = 0
+        slot = self.oldest
+        while slot is not None and slot.last + keep <= now:
+            dropped += slot.weight
+            slot = slot.newer
+        self.oldest = slot
+        if slot is None:
+            self._newest = None
+        return dropped
+
+    def __iter__(self) -> Iterator[_Slot]:
+        slot = self.oldest
+        while slot is not None:
+            yield slot
+            slot = slot.newer
 
 
 class Ledger:
     """Running totals of weight, and the slots that will be forgotten."""
 
-    __slots__ = ("_certain", "_grain", "_newest", "_oldest", "answered", "forgotten", "keep", "taken")
+    __slots__ = ("_certain", "_grain", "_lost", "_slots", "answered", "forgotten", "keep", "taken")
 
     def __init__(self, window: float) -> None:
         """Begin with nothing spent."""
@@ -49,8 +96,8 @@ class Ledger:
         """Seconds after its answer for which weight counts."""
         self._certain = window * (1 - _DRIFT)
         self._grain = window / _GRAINS
-        self._oldest: _Slot | None = None
-        self._newest: _Slot | None = None
+        self._slots = _Chain()
+        self._lost: _Chain | None = None
         self.taken = 0
         """All weight that was ever admitted and not given back."""
         self.answered = 0
@@ -60,24 +107,23 @@ class Ledger:
 
     def spent(self, now: float) -> int:
         """Give the weight that may count at this moment, in flight or answered."""
-        slot = self._oldest
+        slot = self._slots.oldest
         if slot is not None and slot.last + self.keep <= now:
-            self._forget(slot, now)
+            self.forgotten += self._slots.drop(self.keep, now)
+        if self._lost is not None:
+            self._give_up(self._lost, now)
         return self.taken - self.forgotten
 
-    def answer(self, weight: int, sent: float, now: float, *, lost: bool = False) -> None:
-        """Note that taken weight was answered, or that no answer will come any more."""
-        slot = self._newest
-        if slot is None or now - slot.opened >= self._grain:
-            slot = self._append(_Slot(sent, now))
-        slot.earliest = min(slot.earliest, sent)
-        slot.last = now
-        slot.weight += weight
-        if lost:
-            # It may yet arrive: what counts as arrived is what the proof of a boundary stands on.
-            slot.lost += weight
-        else:
-            self.answered += weight
+    def answer(self, weight: int, sent: float, now: float) -> None:
+        """Note that taken weight was answered."""
+        self._slots.add(weight, sent, now, self._grain)
+        self.answered += weight
+
+    def lose(self, weight: int, sent: float, now: float) -> None:
+        """Note that no answer will come for taken weight. It may yet arrive."""
+        if self._lost is None:
+            self._lost = _Chain()
+        self._lost.add(weight, sent, now, self._grain)
 
     def maybe_forgotten(self, now: float) -> int:
         """Give the weight that a sliding window may have forgotten: sent longer ago than a window.
@@ -89,34 +135,24 @@ class Ledger:
 
     def room_at(self, weight: int, now: float) -> float:
         """Say when `weight` of what counts now will be forgotten, if it was answered by now."""
-        for slot in self:
+        for slot in self._slots:
             weight -= slot.weight
             if weight <= 0:
                 return max(now, slot.last + self.keep)
         return now + self.keep
 
     def __iter__(self) -> Iterator[_Slot]:
-        slot = self._oldest
-        while slot is not None:
-            yield slot
-            slot = slot.newer
+        yield from self._slots
+        if self._lost is not None:
+            yield from self._lost
 
-    def _append(self, slot: _Slot) -> _Slot:
-        if self._newest is None:
-            self._oldest = slot
-        else:
-            self._newest.newer = slot
-        self._newest = slot
-        return slot
-
-    def _forget(self, slot: _Slot | None, now: float) -> None:
-        while slot is not None and slot.last + self.keep <= now:
-            self.forgotten += slot.weight
-            self.answered += slot.lost
-            slot = slot.newer
-        self._oldest = slot
-        if slot is None:
-            self._newest = None
+    def _give_up(self, lost: _Chain, now: float) -> None:
+        """Forget what was lost; from now on it is certain not to arrive any more."""
+        gone = lost.drop(self.keep * (1 + _STRAY), now)
+        self.forgotten += gone
+        self.answered += gone
+        if lost.oldest is None:
+            self._lost = None
 
     def __repr__(self) -> str:
         slots = sum(1 for _ in self)

@@ -1,8 +1,9 @@
 """The limits of one outgoing address, as the exchange publishes them.
 
 12,000 weight a minute for each `/sapi` endpoint and address, 180,000 for each endpoint and account
-(https://developers.binance.com/docs/wallet, "Limits"; read January 2026), 6,000 for all of `/api/v3`
-and an address (https://developers.binance.com/docs/binance-spot-api-docs, "Limits"; July 2026).
+(https://developers.binance.com/docs/wallet, "Limits"; read January 2026), 6,000 for all of
+`/api/v3` and an address (https://developers.binance.com/docs/binance-spot-api-docs, "Limits"; July
+2026).
 """
 
 from __future__ import annotations
@@ -66,4 +67,3 @@ class RateLimits:
         """Give the part of a limit that is ours to spend."""
         # Rounded first, for 12_000 * (1 - 0.9) is a hair below 1,200.
         return math.floor(round(self.whole(kind) * (1 - self.headroom), 6))
-

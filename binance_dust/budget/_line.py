@@ -6,8 +6,8 @@ its weight is there, so that no crowd of small calls can starve a large one.
 While scans wait, calls may take four parts of the weight to the scans' one: each weight of a call
 that passes is noted, and when four times the weight of the first scan has passed, the turn is its.
 
-A waiter that was cancelled is only marked. It is skipped when its turn comes, and swept out when the
-marked are more than the waiting, so that leaving costs O(1) too.
+A waiter that was cancelled is only marked. It is skipped when its turn comes, and swept out when
+the marked are more than the waiting, so that leaving costs O(1) too.
 """
 
 from __future__ import annotations
@@ -122,8 +122,8 @@ class Line:
             self.leave(waiter)
         return out
 
-    def dismiss(self) -> list[Waiter]:
-        """Send everybody away."""
+    def everybody(self) -> list[Waiter]:
+        """Take out all."""
         out = [waiter for lane in self._lanes.values() for waiter in lane if not waiter.gone]
         for waiter in out:
             self.leave(waiter)

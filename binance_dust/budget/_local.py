@@ -1,9 +1,9 @@
 """The weight budgets of one outgoing address, within one process.
 
-A call that finds room goes at once: no task, no timer, no suspension. One that doesn't stands in its
-pool's line and sleeps on a future. Whenever something is heard, and when a pool's one timer strikes,
-the line is served from its head as far as three things allow: the gate of the address (a ban shuts it
-for everybody), the pool, and the pace.
+A call that finds room goes at once: no task, no timer, no suspension. One that doesn't stands in
+its pool's line and sleeps on a future. Whenever something is heard, and when a pool's one timer
+strikes, the line is served from its head as far as three things allow: the gate of the address (a
+ban shuts it for everybody), the pool, and the pace.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from binance_dust.budget._boundary import Boundary
 from binance_dust.budget._feedback import BANNED, TOO_MANY
 from binance_dust.budget._line import Line, Waiter
 from binance_dust.budget._pace import Pace
-from binance_dust.budget._pool import PATIENCE, Go, Pool, Turn
+from binance_dust.budget._pool import LONELY, PATIENCE, Go, Pool, Turn
 from binance_dust.budget._protocol import BudgetSnapshot, Lane, PoolSnapshot
 from binance_dust.budget._valve import Valve
 from binance_dust.errors import BannedError, BudgetExceededError, ConfigurationError
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from binance_dust.budget._feedback import Feedback
     from binance_dust.budget._limits import RateLimits
     from binance_dust.budget._protocol import Charge, Clock
+    from binance_dust.errors import DustError
     from binance_dust.events import Event
 
 __all__ = ["LocalBudget"]
@@ -44,7 +45,7 @@ _BAN_MARGIN: Final = 1.0
 _WALL: Final = 300.0
 """Seconds for which a firewall is said to block (FAQ 360004492232, November 2024)."""
 _SWEEP: Final = 2
-"""Pools of accounts to look at whenever a new one is made: idle ones go twice as fast as they come."""
+"""Pools of accounts to look at whenever a new one is made: idle ones go faster than they come."""
 
 
 class LocalBudget:
@@ -71,13 +72,14 @@ class LocalBudget:
         self._pace = Pace(limits.requests_per_second)
         self._gate = Valve(limits.window * PATIENCE, wary=False)
         self._walled = False
+        self._lonely_after = limits.window * LONELY
         self._boundaries: dict[str, Boundary] = {}
         self._pools: dict[Hashable, Pool] = {}
         self._accounts: deque[tuple[Hashable, Pool]] = deque()
         """Pools of accounts, the one that was looked at longest ago first."""
         self._waiting: dict[Pool, None] = {}
         """Pools with a line, the longest waiting first."""
-        self._paced: deque[Pool] = deque()
+        self._paced: dict[Pool, None] = {}
         """Pools that could go on but for the pace, in turn."""
         self._pace_timer: asyncio.TimerHandle | None = None
         self._closed = False
@@ -90,7 +92,8 @@ class LocalBudget:
         """Wait until a call may be sent.
 
         Raises `BudgetExceededError` as soon as it is known that the call can't be sent before
-        `deadline`, with the seconds that it would have needed.
+        `deadline`, with the seconds that it would have needed, and `BannedError` when the address
+        is shut out for longer than anybody wants to wait.
         """
         pool = self._pool(charge)
         now = self.now()
@@ -98,14 +101,17 @@ class LocalBudget:
             admission = self._try(pool, charge.weight, now)
             if admission is not None:
                 return admission
-        return await self._wait(pool, charge.weight, lane, deadline, now)
+        future = asyncio.get_running_loop().create_future()
+        return await self._wait(pool, Waiter(charge.weight, lane, future, now), deadline)
 
-    def _try(self, pool: Pool, weight: int, now: float) -> LocalAdmission | None:
+    def _try(
+        self, pool: Pool, weight: int, now: float, *, lonely: bool = False
+    ) -> LocalAdmission | None:
         """Admit a call whose turn it is, if gate, pool and pace allow."""
         gate = self._gate
         if not gate.open and not gate.passes(now):
             return None
-        go = pool.may_go(weight, now)
+        go = pool.may_go(weight, now, lonely=lonely)
         if go is Go.NO:
             return None
         if not self._pace.take():
@@ -117,27 +123,13 @@ class LocalBudget:
             gate.first(admission, now)
         return admission
 
-    async def _wait(
-        self, pool: Pool, weight: int, lane: Lane, deadline: float | None, now: float
-    ) -> LocalAdmission:
-        if self._closed:
-            raise _closed()
-        if weight > pool.limit:
-            message = f"{pool.name}: a call of weight {weight} can never fit into {pool.limit}"
-            raise ConfigurationError(message)
-        if self._gate.until - now > self._patience:
-            raise self._shut_out(pool, now)
-        line = pool.line or Line()
-        if deadline is not None:
-            ahead = line.weight_before(lane, weight)
-            at = max(pool.estimate(ahead + weight, now), self._gate.until)
-            if deadline <= max(at, now):
-                raise _too_late(pool, weight, max(at, now) - now)
-        waiter = Waiter(weight, lane, asyncio.get_running_loop().create_future(), now)
-        line.join(waiter, deadline)
-        if pool.line is None:
-            pool.line = line
+    async def _wait(self, pool: Pool, waiter: Waiter, deadline: float | None) -> LocalAdmission:
+        self._check(pool, waiter, deadline)
+        line = pool.line
+        if line is None:
+            line = pool.line = Line()
             self._waiting[pool] = None
+        line.join(waiter, deadline)
         self._serve(pool)
         try:
             return await waiter.future
@@ -150,6 +142,25 @@ class LocalBudget:
                 if was_next or not line.waiting:
                     self._serve(pool)
             raise
+
+    def _check(self, pool: Pool, waiter: Waiter, deadline: float | None) -> None:
+        """Refuse what can't be waited for."""
+        if self._closed:
+            raise _closed()
+        weight, now = waiter.weight, waiter.since
+        if weight > pool.limit:
+            raise ConfigurationError(
+                f"{pool.name}: a call of weight {weight} can never fit into {pool.limit}"
+            )
+        if self._gate.until - now > self._patience:
+            raise self._shut_out(pool, now)
+        if deadline is None:
+            return
+        line = pool.line
+        ahead = 0 if line is None else line.weight_before(waiter.lane, weight)
+        at = max(pool.estimate(ahead + weight, now, alone=line is None), self._gate.until, now)
+        if deadline <= at:
+            raise _too_late(pool, weight, at - now)
 
     def _pool(self, charge: Charge) -> Pool:
         kind = charge.kind
@@ -204,7 +215,8 @@ class LocalBudget:
                 continue
             if served >= most:
                 return True
-            admission = self._try(pool, waiter.weight, now)
+            lonely = line.waiting == 1 and now >= waiter.since + self._lonely_after
+            admission = self._try(pool, waiter.weight, now, lonely=lonely)
             if admission is None:
                 break
             served += 1
@@ -219,10 +231,13 @@ class LocalBudget:
     def _set_timer(self, pool: Pool, line: Line, head: Waiter | None, now: float) -> None:
         """Have a line looked at again when its head may go, or somebody's deadline comes."""
         timer = pool.timer
+        alone_at = math.inf
+        if head is not None and line.waiting == 1 and now < head.since + self._lonely_after:
+            alone_at = head.since + self._lonely_after
         if head is not None and line.next_deadline() is not None:
-            chance = max(pool.no_sooner(head.weight, now), self._gate.until)
+            chance = max(min(pool.no_sooner(head.weight, now), alone_at), self._gate.until)
             for waiter in line.hopeless(chance):
-                self._send_away(pool, waiter, chance - now)
+                _tell(waiter, _too_late(pool, waiter.weight, chance - now))
             head = line.head()
         if head is None:
             pool.line = None
@@ -232,9 +247,7 @@ class LocalBudget:
                 pool.timer = None
             return
         at = max(pool.look_again(head.weight, now), self._gate.next_chance(now))
-        deadline = line.next_deadline()
-        if deadline is not None and deadline < at:
-            at = deadline
+        at = min(at, alone_at, line.next_deadline() or math.inf)
         loop = asyncio.get_running_loop()
         at = loop.time() + (at - now)
         if timer is not None:
@@ -248,17 +261,12 @@ class LocalBudget:
         pool.timer = None
         self._serve(pool)
 
-    def _send_away(self, pool: Pool, waiter: Waiter, wait: float) -> None:
-        if not waiter.future.done():
-            waiter.future.set_exception(_too_late(pool, waiter.weight, wait))
-
     def _serve_all(self) -> None:
         for pool in list(self._waiting):
             self._serve(pool)
 
     def _wait_for_pace(self, pool: Pool) -> None:
-        if pool not in self._paced:
-            self._paced.append(pool)
+        self._paced[pool] = None
         if self._pace_timer is None:
             loop = asyncio.get_running_loop()
             self._pace_timer = loop.call_later(self._pace.batch_in, self._strike_pace)
@@ -266,14 +274,14 @@ class LocalBudget:
     def _strike_pace(self) -> None:
         """Let one of each pool go in turn, as far as the pace allows."""
         self._pace_timer = None
-        paced, self._paced = self._paced, deque()
+        paced, self._paced = deque(self._paced), {}
         while paced:
             pool = paced.popleft()
             if self._serve(pool, most=1):
                 paced.append(pool)
             elif self._paced:
                 # The pace is short again. Whoever was refused it comes first the next time.
-                self._paced.extend(paced)
+                self._paced.update(dict.fromkeys(paced))
                 return
 
     # --- what was heard --------------------------------------------------------------------------
@@ -350,10 +358,9 @@ class LocalBudget:
         if self._observer is not None and not known:
             self._observer(Banned(seconds))
         if seconds > self._patience:
-            for pool in list(self._waiting):
-                for waiter in pool.line.dismiss() if pool.line is not None else ():
-                    if not waiter.future.done():
-                        waiter.future.set_exception(self._shut_out(pool, now))
+            for pool in self._waiting:
+                for waiter in pool.line.everybody() if pool.line is not None else ():
+                    _tell(waiter, self._shut_out(pool, now))
         self._serve_all()
 
     def _shut_out(self, pool: Pool, now: float) -> BannedError:
@@ -400,9 +407,8 @@ class LocalBudget:
         self._paced.clear()
         for pool in list(self._waiting):
             if pool.line is not None:
-                for waiter in pool.line.dismiss():
-                    if not waiter.future.done():
-                        waiter.future.set_exception(_closed())
+                for waiter in pool.line.everybody():
+                    _tell(waiter, _closed())
             pool.line = None
             if pool.timer is not None:
                 pool.timer.cancel()
@@ -415,10 +421,18 @@ class LocalBudget:
         return f"<LocalBudget {len(self._pools)} pools, {waiting} waiting, {state}>"
 
 
+def _tell(waiter: Waiter, error: DustError) -> None:
+    if not waiter.future.done():
+        waiter.future.set_exception(error)
+
+
 def _closed() -> ConfigurationError:
     return ConfigurationError("this budget is closed: make another one")
 
 
 def _too_late(pool: Pool, weight: int, wait: float) -> BudgetExceededError:
-    message = f"{pool.name}: weight {weight} is free in {wait:.1f} s, and that is too late"
-    return BudgetExceededError(message, pool=pool.name, retry_after=wait)
+    return BudgetExceededError(
+        f"{pool.name}: weight {weight} is free in {wait:.1f} s, and that is too late",
+        pool=pool.name,
+        retry_after=wait,
+    )

@@ -6,14 +6,15 @@ Nobody else can be asked, and every header is one glance. From each we take what
   the same while others go on as they do.
 - `grown`: weight above what the best header so far promised. In a fixed window it only grows, until
   the cut.
-- `share`: weight a window, from how much had come together how long after the cut. In a fixed window
-  it is left to them beforehand: whoever takes a whole window in its first second leaves the others
-  nothing but refusals, and their refusals ban this address too.
-  Until it is known, half of the window is theirs.
-- `surprise`: by how much a header was above what we expected. Twice as much is kept as a cushion, as
-  TCP keeps four deviations of the round trip (RFC 6298). At first the whole cushion is kept.
+- `share`: weight a window, from how much had come together how long after the cut. In a fixed
+  window it is left to them beforehand: whoever takes a whole window in its first second leaves the
+  others nothing but refusals, and their refusals ban this address too. Until it is known, half of
+  the window is theirs.
+- `surprise`: by how much a header was above what we expected. Twice as much is kept as a cushion,
+  as TCP keeps four deviations of the round trip (RFC 6298). At first the whole cushion is kept.
 
-While others are about, a header is `fresh` for a second only: before every burst one call goes alone.
+While others are about, a header is `fresh` for a second only: before every burst one call goes
+alone.
 
 All this is advice. It expires a window after the last header, and whoever was not seen for ten
 windows is forgotten.
@@ -21,7 +22,6 @@ windows is forgotten.
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 _CUSHION: Final = 2.0
@@ -58,6 +58,7 @@ class Others:
         "_sample",
         "_seen",
         "_surprise",
+        "_surprised_at",
         "_window",
         "grown",
         "heard",
@@ -76,6 +77,7 @@ class Others:
         self._sample: float | None = None
         self._seen = now
         self._surprise = self._cap
+        self._surprised_at = now
         self.level = 0
         self.grown = 0
         self.heard = now
@@ -111,12 +113,11 @@ class Others:
             if now - self._begin < self._window:
                 # Windows may be fixed for all we know, and theirs may have but begun.
                 theirs += max(0.0, self._half - self.level) * left
-        return theirs + self.cushion
+        return theirs + self.cushion(now)
 
-    @property
-    def cushion(self) -> float:
-        """Weight to leave for what can't be foreseen."""
-        return _CUSHION * self._surprise
+    def cushion(self, now: float) -> float:
+        """Give the weight to leave for what can't be foreseen."""
+        return _CUSHION * self._faded(now)
 
     def look_due(self, now: float) -> bool:
         """Whether it is time for another look at what they have spent."""
@@ -125,8 +126,12 @@ class Others:
     def _window_share(self) -> float:
         return self._half if self.share is None else self.share
 
-    def listen(self, now: float, beyond: int, grown: int, since_cut: float, *, last: bool) -> None:
-        """Take what a header proves: weight `beyond` ours in this window, and `grown` since the best.
+    def listen(  # noqa: PLR0913 - what one header says
+        self, now: float, beyond: int, grown: int, since_cut: float, *, seen: bool, last: bool
+    ) -> None:
+        """Take what a header says: weight `beyond` ours, and `grown` since the best header.
+
+        They were `seen` for certain if it shows more than can be ours.
 
         While others of ours are in flight, one glance shows less than there is. By the `last` of
         them the highest glance has seen all that we sent, and is believed.
@@ -134,7 +139,7 @@ class Others:
         self._peak = max(self._peak, beyond)
         self.level = max(self.level, beyond)
         self.grown = max(self.grown, grown)
-        if beyond > 0 or grown > 0:
+        if seen:
             self._seen = now
         self.heard = now
         if last or now - self._peak_since > _GROUP * self._window:
@@ -145,20 +150,25 @@ class Others:
 
     def surprised(self, now: float, by: float) -> None:
         """Note by how much a header was above what was expected, if it was."""
-        faded = self._surprise * 0.5 ** ((now - self.heard) / (_HALF_LIFE * self._window))
-        self._surprise = min(max(faded, by), self._cap)
+        self._surprise = min(max(self._faded(now), by), self._cap)
+        self._surprised_at = now
+
+    def _faded(self, now: float) -> float:
+        age = now - self._surprised_at
+        faded = float(self._surprise * 0.5 ** (age / (_HALF_LIFE * self._window)))
+        return max(faded, self._cap / 2)
 
     def refused(self, now: float, beyond: int, weight: int, since_cut: float) -> None:
         """Note that we were refused: the limit, or nearly so, is spent, `beyond` ours by them."""
         self.level = max(self.level, beyond)
-        self.surprised(now, max(2 * self._surprise, weight))
+        self.surprised(now, max(2 * self._faded(now), weight))
         self._seen = self.heard = now
         self._judge(since_cut)
 
     def _judge(self, since_cut: float) -> None:
         """Judge a whole window by what came together since its cut."""
         if since_cut >= _SAMPLE * self._window:
-            self._sample = self.level * self._window / since_cut
+            self._sample = min(self.level * self._window / since_cut, 2 * self._half)
             if self.share is not None and self._sample > self.share * _FAR_OFF:
                 self.share = self._sample
 
@@ -175,6 +185,6 @@ class Others:
 
     def __repr__(self) -> str:
         return (
-            f"<Others level {self.level}, grown {self.grown}, share {math.ceil(self._window_share())},"
-            f" surprise {self._surprise:.1f}>"
+            f"<Others level {self.level}, grown {self.grown},"
+            f" share {self._window_share():.0f}, surprise {self._surprise:.1f}>"
         )

@@ -21,7 +21,7 @@ _BATCH: Final = 0.02
 
 
 class Pace:
-    """A leaking bucket that is asked, never waited for: whoever is refused stays in its own line."""
+    """A leaking bucket that is asked, never waited for: who is refused stays in its own line."""
 
     __slots__ = ("_bucket", "batch_in")
 

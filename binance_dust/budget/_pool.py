@@ -1,8 +1,8 @@
 """One pool of weight: may this call go now, and if not, when.
 
 Nobody but the exchange knows what is spent, and it tells only those who ask. So a pool asks with
-calls that are wanted anyway, at the moments when the answer is worth most, and holds the others back
-until it is here:
+calls that are wanted anyway, at the moments when the answer is worth most, and holds the others
+back until it is here:
 
 - The first call of a pool goes alone, also after a window of silence. Its header tells what others
   have spent; then the rest may go in one burst.
@@ -11,8 +11,8 @@ until it is here:
   the count went on or began anew. If it went on, nothing is lost: there was room for it.
 
 A witness *proves* fixed windows if by its header more is forgotten than a sliding window could have
-forgotten: others' spending can only hide that, not fake it. It *disproves* them if the count went on
-although much had been answered, and nothing was on its way, around the cut.
+forgotten: others' spending can only hide that, not fake it. It *disproves* them if the count went
+on although much had been answered, and nothing was on its way, around the cut.
 
 The proof is not what keeps us safe: `Count` is, for any windows at all. It decides how the time of
 the next room is foretold, and how others are left their part.
@@ -23,6 +23,7 @@ the next room is foretold, and how others are left their part.
 from __future__ import annotations
 
 import enum
+import math
 from typing import TYPE_CHECKING, Final
 
 from binance_dust.budget._boundary import Span
@@ -40,6 +41,8 @@ if TYPE_CHECKING:
 
 PATIENCE: Final = 1 / 12
 """Part of a window for which the others wait for what the first one hears."""
+LONELY: Final = 1 / 20
+"""Part of a window after which the last one in line takes what is left for a witness."""
 _LEAST_WAIT: Final = 1 / 2000
 """Part of a window: nobody looks again sooner, unless something was heard."""
 _MOST_RESERVE: Final = 1 / 4
@@ -116,8 +119,8 @@ class Pool:
 
     # --- may it go -------------------------------------------------------------------------------
 
-    def may_go(self, weight: int, now: float) -> Go:
-        """Decide about a call whose turn it is."""
+    def may_go(self, weight: int, now: float, *, lonely: bool = False) -> Go:
+        """Decide about a call whose turn it is, `lonely` if nobody has come behind it for long."""
         valve, count = self.valve, self.count
         if not valve.open and not valve.passes(now):
             return Go.NO
@@ -127,7 +130,8 @@ class Pool:
         if not valve.open or now - count.last_answer > self._window:
             return Go.ALONE if weight <= free or self._cut_passed() else Go.NO
         others = count.others
-        if weight + self._reserve(weight) <= free:
+        # Where nobody else waits, there is nobody for whom a witness would be of use.
+        if weight + (0 if lonely else self._reserve(weight)) <= free:
             return Go.YES if others is None or others.fresh(now) else Go.ALONE
         return Go.ALONE if self._may_look(weight, others, now) else Go.NO
 
@@ -140,11 +144,12 @@ class Pool:
         if others is None:
             return asks and weight <= self._free(now)
         if fixed and asks:
-            return True  # they may have spent what was left for the witness; yet here a cut was seen
+            # They may have spent what was left for the witness; yet cuts were seen to hold.
+            return True
         room = min(self.limit - count.ours(now), self.whole - count.total(now, fixed=fixed))
         if asks:
             return weight <= room
-        return fixed and others.look_due(now) and weight + others.cushion <= room
+        return fixed and others.look_due(now) and weight + others.cushion(now) <= room
 
     def _free(self, now: float) -> float:
         """Give the weight that may be spent in one burst."""
@@ -159,14 +164,16 @@ class Pool:
 
     def _reserve(self, weight: int) -> int:
         """Give what is left for a witness, where there can be one."""
-        if self.boundary.fixed and self.count.others is not None:
-            return 0  # it goes anyway
+        if self.count.others is not None and (
+            self.boundary.fixed or self._asked > self._span.number
+        ):
+            return 0  # it goes anyway, or not at all
         largest = max(weight, self._largest)
-        return largest if self._span.index >= 0 and largest <= self.limit * _MOST_RESERVE else 0
+        return largest if self._span.number >= 0 and largest <= self.limit * _MOST_RESERVE else 0
 
     def _unasked(self) -> bool:
         """Whether a cut has passed, no witness was sent since, and nothing is in flight."""
-        return self._span.index > self._asked and self.count.flying == 0
+        return self._span.number > self._asked and self.count.flying == 0
 
     def _cut_passed(self) -> bool:
         """Whether a window began anew, as far as anybody can know before asking."""
@@ -181,7 +188,7 @@ class Pool:
             return valve.next_chance(now)
         room = self._free(now) - weight - (self._reserve(weight) if valve.open else 0)
         chances = [count.ledger.room_at(max(1, round(-room)), now)]
-        if self._span.index >= 0:
+        if self._span.number >= 0:
             chances.append(self._span.closes)
         if count.others is not None:
             # The next look at them, and the end of what is known of them.
@@ -199,39 +206,38 @@ class Pool:
         shut = max(self.valve.until, now)
         return shut if self.count.flying else max(shut, self.look_again(weight, now))
 
-    def estimate(self, weight: int, now: float) -> float:
-        """Foretell when the last of `weight` can go, if nobody but those in line spends."""
+    def estimate(self, weight: int, now: float, *, alone: bool) -> float:
+        """Foretell when the last of `weight` can go, if nobody else spends or waits."""
         begin = max(now, self.valve.until)
         if now >= self._span.closes:
             self._span = self.boundary.span(now)
-        count = self.count
-        if self._cut_passed():
-            free: float = self.limit
-        else:
-            free = self._free(now) - self._reserve(0)
-        short = weight - free
+        free = self.limit if self._cut_passed() else self._free(now)
+        reserve = self._reserve(0)
+        short = weight + reserve - free
         if short <= 0:
             return begin
-        rounds, rest = divmod(short - 1, max(1, self.limit - self._reserve(0)))
+        if alone and weight <= free:
+            return max(begin, now + self._window * LONELY)
+        rounds, rest = divmod(math.ceil(short) - 1, max(1, self.limit - reserve))
         if self.boundary.fixed:
             return max(begin, self._span.closes) + rounds * self._window
-        return max(begin, count.ledger.room_at(int(rest) + 1, now)) + rounds * self._window
+        return max(begin, self.count.ledger.room_at(rest + 1, now)) + rounds * self._window
 
     # --- what happened ---------------------------------------------------------------------------
 
     def admit(self, admission: LocalAdmission, now: float, go: Go) -> None:
         """Spend a call's weight."""
         weight, count, span = admission.weight, self.count, self._span
-        if span.index > self._asked:
+        if span.number > self._asked:
             # The first after a cut: what it hears says whether there was one.
             admission.witness = True
             admission.alone = count.flying == 0 and count.last_answer < (
                 span.opened - 2 * self.boundary.margin
             )
-            self._asked = span.index
+            self._asked = span.number
             count.cut()
-        if weight > self._largest:
-            self._largest = weight
+            admission.mark(now)
+        self._largest = max(self._largest, weight)
         count.take(weight)
         if go is Go.ALONE:
             self.valve.first(admission, now)
@@ -239,23 +245,21 @@ class Pool:
     def give_back(self, admission: LocalAdmission) -> None:
         """Take back an admission that never left."""
         self.count.give_back(admission.weight + admission.extra)
-        if admission.witness and self._asked == self._span.index:
+        if admission.witness and self._asked == self._span.number:
             self._asked -= 1
 
     def lose(self, admission: LocalAdmission, now: float) -> None:
         """Note that no answer came."""
-        weight = admission.weight + admission.extra
-        self.count.answer(weight, admission.sent_at, now, lost=True)
+        self.count.lose(admission.weight + admission.extra, admission.sent_at, now)
 
     def answer(self, admission: LocalAdmission, used: int | None, now: float) -> Turn | None:
         """Note an answer and what its header says; tell what that proves."""
         count, boundary = self.count, self.boundary
         turn: Turn | None = None
         if used is not None:
-            gone = admission.weight + admission.answered_before - used
             if admission.witness:
-                turn = self._judge(admission, gone, now)
-            count.listen(gone, used, now, self._span, fixed=boundary.fixed)
+                turn = self._judge(admission, count.proven_gone(admission, used), now)
+            count.listen(admission, used, now, self._span, fixed=boundary.fixed)
         count.answer(admission.weight + admission.extra, admission.sent_at, now)
         return turn
 

@@ -91,7 +91,8 @@ class Budget(Protocol):
         """Wait until a call may be sent.
 
         Raises `BudgetExceededError` as soon as it is known that the call can't be sent before
-        `deadline` (on `Clock.monotonic`).
+        `deadline` (on `Clock.monotonic`), and `BannedError` when the address is shut out for longer
+        than anybody wants to wait.
         """
         ...
 
