@@ -327,7 +327,9 @@ class Pool:
         used = self.count.ours(now)
         if not used:
             return 0.0
-        by_time = self.count.ledger.room_at(used, now) - now
+        # All that the ledger still holds, also what a header has shown to be forgotten.
+        ledger = self.count.ledger
+        by_time = ledger.room_at(max(1, ledger.spent(now)), now) - now
         if self.boundary.fixed:
             return min(by_time, max(0.0, self.boundary.span(now).closes - now))
         return by_time

@@ -1,0 +1,97 @@
+"""Ten thousand waiters and a hundred thousand accounts: little time and little memory each."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import time
+import tracemalloc
+
+from binance_dust.budget import Charge, Feedback, LimitKind, LocalBudget, RateLimits
+from tests.budget.virtual import LIST, LOG, Clock, Desk, Exchange, run
+
+
+def test_a_call_that_finds_room_is_admitted_without_suspending() -> None:
+    async def main() -> None:
+        desk = Desk(Exchange())
+        await desk.call(LIST)
+        coroutine = desk.budget.admit(LIST)
+
+        try:
+            coroutine.send(None)
+        except StopIteration as done:
+            admission = done.value
+        else:
+            raise AssertionError("it waited")
+
+        admission.release()
+        assert desk.exchange.loop.timers == 0
+
+    run(main())
+
+
+def test_admission_costs_no_more_with_ten_thousand_waiting_elsewhere() -> None:
+    """Two costs of one run, the best of many each: nothing grows with those who wait."""
+
+    async def main() -> None:
+        exchange = Exchange(start=10.0)
+        budget = LocalBudget(RateLimits(requests_per_second=1e9), Clock(exchange))
+        (await budget.admit(LIST)).settle(Feedback(200, used_ip=100))
+        before = await cost_of_admission(budget)
+        crowd = [asyncio.ensure_future(budget.admit(LIST)) for _ in range(10_000)]
+        await asyncio.sleep(0)
+
+        assert await cost_of_admission(budget) < 4 * before
+        for task in crowd:
+            task.cancel()
+        await asyncio.gather(*crowd, return_exceptions=True)
+
+    run(main())
+
+
+async def cost_of_admission(budget: LocalBudget) -> float:
+    best = float("inf")
+    for _ in range(20):
+        began = time.perf_counter()
+        for _ in range(200):
+            (await budget.admit(LOG)).release()
+        best = min(best, time.perf_counter() - began)
+    return best
+
+
+def test_ten_thousand_waiters_cost_little() -> None:
+    async def main() -> None:
+        desk = Desk(Exchange(start=10.0))
+        await desk.budget.admit(LIST)
+        gc.collect()
+        tracemalloc.start()
+        waiting = [asyncio.ensure_future(desk.budget.admit(LIST)) for _ in range(10_000)]
+        await asyncio.sleep(0)
+        memory, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+        assert memory / 10_000 < 4_000
+
+    run(main())
+
+
+def test_a_hundred_thousand_accounts_in_turn_need_no_more_memory_than_a_few() -> None:
+    async def main() -> None:
+        exchange = Exchange()
+        desk = Desk(exchange, requests_per_second=1e9)
+        most = 0
+        for number in range(100_000):
+            charge = Charge("POST /sapi/v1/asset/dust", LimitKind.UID, 10, str(number))
+            admission = await desk.budget.admit(charge)
+            admission.settle(Feedback(200, used_uid=10))
+            if number % 1_000 == 0:
+                most = max(most, len(desk.budget.snapshot().pools))
+                await asyncio.sleep(60.0)
+
+        # Those of the last minute, and those whose turn to be looked at has not come.
+        assert most <= 3_000
+
+    run(main())

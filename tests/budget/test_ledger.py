@@ -1,0 +1,102 @@
+"""The hard guard, against a plain list that remembers every call."""
+
+from __future__ import annotations
+
+import sys
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from binance_dust.budget._ledger import Ledger
+
+WINDOW = 60.0
+
+calls = st.lists(
+    st.tuples(
+        st.floats(0, 20),  # pause before it is sent
+        st.floats(0.001, 8),  # time until its answer
+        st.integers(1, 100),
+        st.booleans(),  # whether the answer was lost
+    ),
+    max_size=60,
+)
+
+
+@settings(max_examples=200)
+@given(calls)
+def test_nothing_is_forgotten_before_a_window_has_passed_since_its_answer(
+    calls: list[tuple[float, float, int, bool]],
+) -> None:
+    ledger = Ledger(WINDOW)
+    events: list[tuple[float, int, int]] = []
+    plain: list[tuple[float, float, int, bool]] = []
+    known: list[tuple[float, float, int, bool]] = []
+    now = 0.0
+    for number, (pause, way, weight, lost) in enumerate(calls):
+        now += pause
+        plain.append((now, now + way, weight, lost))
+        events += [(now, 0, number), (now + way, 1, number)]
+
+    for at, kind, number in sorted(events):
+        sent, _, weight, lost = plain[number]
+        if kind == 0:
+            ledger.taken += weight
+            known.append(plain[number])
+        elif lost:
+            ledger.lose(weight, sent, at)
+        else:
+            ledger.answer(weight, sent, at)
+        spent = ledger.spent(at)
+        needed = sum(w for _, a, w, _ in known if a > at - WINDOW)
+        slack = WINDOW * 0.001 + WINDOW / 240
+        most = sum(
+            w for _, a, w, stray in known if a > at - (WINDOW + slack) * (1.2 if stray else 1.0)
+        )
+        assert needed <= spent <= most
+        # What a sliding window holds for certain arrived less than a window ago.
+        certain = ledger.answered - ledger.maybe_forgotten(at)
+        assert certain <= sum(w for s, a, w, _ in known if a <= at and s > at - WINDOW)
+
+
+def test_what_is_lost_counts_for_longer_and_as_arrived_only_then() -> None:
+    ledger = Ledger(WINDOW)
+    ledger.taken = 5
+    ledger.lose(5, 0.0, 1.0)
+
+    assert (ledger.spent(61.5), ledger.answered) == (5, 0)
+    assert (ledger.spent(72.0), ledger.answered) == (0, 5)
+
+
+def test_memory_is_the_same_whatever_the_load() -> None:
+    ledger = Ledger(WINDOW)
+    for number in range(200_000):
+        at = number / 1_000
+        ledger.taken += 1
+        ledger.answer(1, at, at)
+        ledger.spent(at)
+
+    slots = list(ledger)
+
+    assert len(slots) <= 242
+    assert sum(sys.getsizeof(slot) for slot in slots) < 30_000
+
+
+@pytest.mark.parametrize("weight", [1, 50, 51, 100])
+def test_room_comes_when_it_was_foretold(weight: int) -> None:
+    ledger = Ledger(WINDOW)
+    for at in (0.0, 10.0):
+        ledger.taken += 50
+        ledger.answer(50, at, at)
+
+    at = ledger.room_at(weight, 20.0)
+
+    assert ledger.spent(at - 1e-6) > 100 - weight
+    assert ledger.spent(at) <= 100 - weight
+
+
+def test_what_is_in_flight_is_foretold_as_if_it_were_answered_now() -> None:
+    ledger = Ledger(WINDOW)
+    ledger.taken = 10
+
+    assert ledger.room_at(10, 5.0) == pytest.approx(65.0, abs=0.1)

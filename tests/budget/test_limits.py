@@ -1,0 +1,110 @@
+"""The limits of an address, checked when they are made."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from binance_dust._spec import LimitKind
+from binance_dust.budget import RateLimits
+from binance_dust.budget._pace import Pace
+from binance_dust.errors import ConfigurationError
+from tests.budget.virtual import LOG, Desk, Exchange, run
+
+
+@pytest.mark.parametrize(
+    ("options", "error"),
+    [
+        ({"ip_weight": 0}, ConfigurationError),
+        ({"uid_weight": -5}, ConfigurationError),
+        ({"request_weight": 1.5}, TypeError),
+        ({"ip_weight": True}, TypeError),
+        ({"window": 0}, ConfigurationError),
+        ({"window": float("nan")}, ConfigurationError),
+        ({"window": float("inf")}, ConfigurationError),
+        ({"window": "60"}, TypeError),
+        ({"headroom": 1}, ConfigurationError),
+        ({"headroom": 0.99999}, ConfigurationError),
+        ({"headroom": -0.1}, ConfigurationError),
+        ({"requests_per_second": 0}, ConfigurationError),
+    ],
+)
+def test_what_can_not_be_a_limit_is_refused(
+    options: dict[str, Any], error: type[Exception]
+) -> None:
+    with pytest.raises(error):
+        RateLimits(**options)
+
+
+@pytest.mark.parametrize(
+    ("kind", "headroom", "ours"),
+    [
+        (LimitKind.IP, 0.0, 12_000),
+        (LimitKind.UID, 0.0, 180_000),
+        (LimitKind.REQUEST, 0.0, 6_000),
+        (LimitKind.IP, 0.1, 10_800),
+        (LimitKind.IP, 0.9, 1_200),
+        (LimitKind.REQUEST, 1 / 3, 4_000),
+    ],
+)
+def test_headroom_is_taken_from_every_limit(kind: LimitKind, headroom: float, ours: int) -> None:
+    assert RateLimits(headroom=headroom).of(kind) == ours
+    assert RateLimits(headroom=headroom).whole(kind) == RateLimits().whole(kind)
+
+
+@pytest.mark.parametrize("rate", [5, 50, 500])
+def test_no_second_has_more_requests_than_the_pace_allows(rate: float) -> None:
+    async def main() -> None:
+        exchange = Exchange()
+        desk = Desk(exchange, requests_per_second=rate, ip_weight=12_000)
+
+        took = await desk.scan(int(rate * 6), LOG)
+
+        sent = sorted(exchange.arrived)
+        # Arrivals are sendings, spread by no more than the way takes.
+        spread = exchange.latency.most - exchange.latency.least
+        for first, last in zip(sent, sent[int(rate) + 1 :], strict=False):
+            assert last - first >= 1.0 - spread - 1e-6
+        assert took <= 6 / 0.9 + 1.0
+
+    run(main())
+
+
+@pytest.mark.parametrize("rate", [0.5, 1.0, 3.0])
+def test_a_slow_pace_lets_one_through_at_once(rate: float) -> None:
+    async def main() -> None:
+        pace = Pace(rate)
+
+        assert pace.take()
+        assert not pace.take()
+
+    run(main())
+
+
+def test_the_pace_is_shared_fairly_between_pools() -> None:
+    """A bot's call on one endpoint does not wait for a scan's thousands on another."""
+
+    async def main() -> None:
+        exchange = Exchange(start=1.0)
+        desk = Desk(exchange, requests_per_second=50)
+        await desk.call(LOG)
+        other = LOG.__class__("GET /other", LimitKind.IP, 1)
+        await desk.call(other)
+        scan = [desk.exchange.loop.create_task(desk.call(LOG)) for _ in range(2_000)]
+        await desk.exchange.loop.create_task(_pause(1.0))
+
+        began = exchange.loop.time()
+        await desk.call(other)
+
+        assert exchange.loop.time() - began < 0.5
+        for task in scan:
+            task.cancel()
+
+    run(main())
+
+
+async def _pause(seconds: float) -> None:
+    import asyncio
+
+    await asyncio.sleep(seconds)
