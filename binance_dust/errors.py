@@ -85,12 +85,13 @@ class DustError(Exception):
 
     def __reduce__(self) -> tuple[Any, ...]:
         """Travel between processes whole, whatever the constructor asks for."""
-        return _revive, (type(self), self.args, dict(self.__dict__))
+        return revive, (type(self), self.args, dict(self.__dict__))
 
 
-def _revive(
+def revive(
     cls: type[DustError], args: tuple[object, ...], fields: Mapping[str, object]
 ) -> DustError:
+    """Make an error from what it was made of: the way back from a pickle, and from JSON."""
     error = cls.__new__(cls, *args)
     error.__dict__.update(fields)
     return error

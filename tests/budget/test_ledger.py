@@ -68,6 +68,16 @@ def test_what_is_lost_counts_for_longer_and_as_arrived_only_then() -> None:
     assert (ledger.spent(72.0), ledger.answered) == (0, 5)
 
 
+def test_what_is_about_to_be_forgotten_counts_and_is_not_taken_for_certain() -> None:
+    """Two clocks differ a little: just then we can't tell whether the exchange still counts it."""
+    ledger = Ledger(WINDOW)
+    ledger.taken = 5
+    ledger.answer(5, 0.0, 0.01)
+
+    assert [ledger.maybe_forgotten(at) for at in (59.9, 59.95, 60.03)] == [0, 5, 5]
+    assert [ledger.spent(at) for at in (59.95, 60.03, 60.1)] == [5, 5, 0]
+
+
 def test_memory_is_the_same_whatever_the_load() -> None:
     ledger = Ledger(WINDOW)
     for number in range(200_000):

@@ -1,0 +1,95 @@
+"""Answers and errors as plain values, for JSON and CSV, and back again.
+
+Names are Python's (`to_bnb`, not `toBNB`), amounts are texts in fixed point, times are ISO 8601 in
+UTC. Nothing is rounded: what is written and read again is equal to what it was.
+"""
+
+from __future__ import annotations
+
+import enum
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any, TypeVar, get_args, get_type_hints
+
+import msgspec
+
+from binance_dust import errors
+from binance_dust._exact import Answer
+from binance_dust.errors import DustError, UnreadableAnswerError, revive
+
+__all__ = ["answer_from_plain", "error_from_plain", "plain"]
+
+A = TypeVar("A", bound=Answer)
+
+_TIMES = frozenset({"until", "sent_after", "expires_at"})
+"""The fields of errors that are times."""
+
+
+def plain(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of value
+    """Give a value as what JSON has."""
+    match value:
+        case Answer():
+            return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+        case DustError():
+            fields = {name: plain(field) for name, field in vars(value).items()}
+            return {"type": type(value).__name__, "text": str(value), **fields}
+        case Decimal():
+            return f"{value:f}"
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case enum.Enum():
+            return value.value
+        case dict():
+            return {str(key): plain(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [plain(item) for item in value]
+        case _:
+            return value
+
+
+def answer_from_plain(kind: type[A], value: Any) -> A:
+    """Read an answer that was written by `plain`."""
+    try:
+        return msgspec.convert(_as_wire(kind, value), kind)
+    except (msgspec.ValidationError, AttributeError, TypeError) as error:
+        text = str(error)
+    raise UnreadableAnswerError(f"{kind.__name__}: {text}")
+
+
+def error_from_plain(value: dict[str, Any]) -> DustError:
+    """Read an error that was written by `plain`; one of a class that is gone is a `DustError`."""
+    fields = dict(value)
+    kind = getattr(errors, str(fields.pop("type", "")), DustError)
+    if not (isinstance(kind, type) and issubclass(kind, DustError)):
+        kind = DustError
+    text = str(fields.pop("text", ""))
+    for name in _TIMES & fields.keys():
+        if isinstance(fields[name], str):
+            fields[name] = datetime.fromisoformat(fields[name])
+    if isinstance(fields.get("delivery"), str):
+        fields["delivery"] = errors.Delivery(fields["delivery"])
+    if isinstance(fields.get("assets"), list):
+        fields["assets"] = tuple(fields["assets"])
+    return revive(kind, (text,), fields)
+
+
+def _as_wire(kind: type[Answer], value: dict[str, Any]) -> dict[str, Any]:
+    """Put the wire's names, which the decoder knows, in the place of Python's."""
+    names = {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
+    hints = get_type_hints(kind)
+    return {
+        names[name]: _rows_as_wire(hints[name], item)
+        for name, item in value.items()
+        if name in names
+    }
+
+
+def _rows_as_wire(hint: Any, item: Any) -> Any:
+    row = next((part for part in get_args(hint) if _is_answer(part)), None)
+    if row is None or not isinstance(item, list):
+        return item
+    return [_as_wire(row, each) for each in item]
+
+
+def _is_answer(part: Any) -> bool:
+    return isinstance(part, type) and issubclass(part, Answer)

@@ -1,0 +1,112 @@
+"""What a scan finds out about one account."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from binance_dust._plain import answer_from_plain, error_from_plain, plain
+from binance_dust.models import ConvertibleAssets, SmallLiability, UserAsset
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from binance_dust.errors import DustError
+
+__all__ = ["AccountReport", "Settled"]
+
+
+class Settled(enum.StrEnum):
+    """Which answer settled whether an account has small margin debts."""
+
+    NOT_ASKED = "not asked"
+    NO_MARGIN = "no margin"
+    """The account has no margin, so it can have no debt (weight 1)."""
+    NO_DEBT = "no debt"
+    """Its cross-margin account owes nothing (weight 10)."""
+    LIST = "list"
+    """The list itself was asked for (weight 100)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountReport:
+    """One account, as a scan found it.
+
+    A part that failed is empty, and `errors` says why, by the part's name: `assets`, `quote` or
+    `liabilities`.
+    """
+
+    account: str
+    target: str = "BNB"
+    at: datetime
+    """When the last part was read, by the exchange's clock."""
+    assets: list[UserAsset] = field(default_factory=list)
+    quote: ConvertibleAssets | None = None
+    """What can be converted into `target` now, with the exchange's estimates."""
+    liabilities: list[SmallLiability] = field(default_factory=list)
+    settled_by: Settled | None = None
+    """How `liabilities` is known; `None` where that failed."""
+    errors: Mapping[str, DustError] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every part was read."""
+        return not self.errors
+
+    @property
+    def gross(self) -> Decimal:
+        """What converting all the dust would bring before fees, in `target`."""
+        rows = self.quote.details if self.quote else []
+        return sum((row.to_target_asset_amount for row in rows), Decimal(0))
+
+    @property
+    def net(self) -> Decimal:
+        """What converting all the dust would bring, in `target`."""
+        rows = self.quote.details if self.quote else []
+        return sum((row.to_target_asset_off_exchange for row in rows), Decimal(0))
+
+    @property
+    def fee(self) -> Decimal:
+        """What converting all the dust would cost, in `target`."""
+        return self.gross - self.net
+
+    @property
+    def owed(self) -> dict[str, Decimal]:
+        """What the small debts are worth, by the asset that the exchange counts them in."""
+        sums: dict[str, Decimal] = {}
+        for row in self.liabilities:
+            sums[row.liability_asset] = (
+                sums.get(row.liability_asset, Decimal(0)) + row.liability_qty
+            )
+        return sums
+
+    def to_plain(self) -> dict[str, Any]:
+        """Give the report as what JSON has; `from_plain` reads it again."""
+        return {
+            "account": self.account,
+            "target": self.target,
+            "at": plain(self.at),
+            "assets": plain(self.assets),
+            "quote": plain(self.quote),
+            "liabilities": plain(self.liabilities),
+            "settled_by": plain(self.settled_by),
+            "errors": {part: plain(error) for part, error in self.errors.items()},
+        }
+
+    @classmethod
+    def from_plain(cls, value: Mapping[str, Any]) -> AccountReport:
+        """Read a report that was written by `to_plain`."""
+        quote, settled_by = value["quote"], value["settled_by"]
+        return cls(
+            account=value["account"],
+            target=value["target"],
+            at=datetime.fromisoformat(value["at"]).astimezone(UTC),
+            assets=[answer_from_plain(UserAsset, row) for row in value["assets"]],
+            quote=None if quote is None else answer_from_plain(ConvertibleAssets, quote),
+            liabilities=[answer_from_plain(SmallLiability, row) for row in value["liabilities"]],
+            settled_by=None if settled_by is None else Settled(settled_by),
+            errors={part: error_from_plain(error) for part, error in value["errors"].items()},
+        )
