@@ -11,7 +11,7 @@ from binance_dust._line import Account, Line
 from binance_dust._retry import RetryAllowance, RetryPolicy
 from binance_dust._spec import LimitKind
 from binance_dust._transport import Transport
-from binance_dust.budget import Budget, Lane, LocalBudget, RateLimits
+from binance_dust.budget import Budget, Charge, Lane, LocalBudget, RateLimits
 from binance_dust.errors import ConfigurationError
 from binance_dust.events import ClockLearnt, Observer, Reporter
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     import aiohttp
 
-    from binance_dust._spec import Call, ListStyle
+    from binance_dust._spec import Call, Endpoint, ListStyle
     from binance_dust.client import DustClient
     from binance_dust.credentials import Credentials
 
@@ -131,6 +131,18 @@ class Session:
         if self._closed:
             raise ConfigurationError(_CLOSED)
         return await self._line.call(call, account, lane)
+
+    def forecast(self, endpoint: Endpoint[Any, Any], calls: int) -> float:
+        """Foretell the seconds until the last of so many more calls to an endpoint can be sent.
+
+        As the budgets make it, and as if nobody else came. Where the account pays and not the
+        address, calls of different accounts do not wait for one another: 0.
+        """
+        weight = endpoint.weight
+        payer = self._line.payers.get(endpoint.title, weight.kind)
+        if payer is LimitKind.UID or calls < 1:
+            return 0.0
+        return self._line.budget.forecast(Charge(endpoint.title, payer, weight.cost), calls)
 
     async def close(self) -> None:
         """Let go of whoever waits, and close what this session opened. Closing twice is no harm."""

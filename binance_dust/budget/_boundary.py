@@ -38,7 +38,7 @@ class Span(NamedTuple):
 class Boundary:
     """The cuts between windows of one endpoint, and whether they were seen to hold."""
 
-    __slots__ = ("_clock", "fixed", "margin", "window")
+    __slots__ = ("_clock", "fixed", "margin", "slides", "window")
 
     def __init__(self, window: float, clock: Clock) -> None:
         """Begin without a proof."""
@@ -47,6 +47,12 @@ class Boundary:
         self.margin = window * _MARGIN
         self.fixed = False
         """Whether the headers proved that this endpoint counts fixed windows."""
+        self.slides = False
+        """Whether a count was seen to go on past a cut. It decides what is foretold, nothing else."""
+
+    def likely_close(self, now: float) -> float:
+        """Say when the next cut will be, by this machine's clock until the exchange's is learnt."""
+        return now + self.window - (self._clock.now() - self.margin) % self.window
 
     def span(self, now: float) -> Span:
         """Find the window of this moment."""
@@ -56,9 +62,13 @@ class Boundary:
         number, since = divmod(server - self.margin, self.window)
         return Span(int(number), now - since, now - since + self.window)
 
+    def learnt(self) -> None:
+        """Note the proof that windows are fixed."""
+        self.fixed, self.slides = True, False
+
     def lost(self) -> None:
         """Go back to the rule that is safe either way, and look again with more care."""
-        self.fixed = False
+        self.fixed, self.slides = False, True
         self.margin = min(self.margin * 2, self.window * _MOST)
 
     def __repr__(self) -> str:

@@ -99,6 +99,11 @@ class Line:
         self._lanes[waiter.lane].popleft()
         self.leave(waiter)
 
+    @property
+    def weight(self) -> int:
+        """Weight of everybody in line."""
+        return sum(self._weights.values())
+
     def weight_before(self, lane: Lane, weight: int) -> int:
         """Give the weight that will be served before one of `weight` that came to `lane` now."""
         calls, scans = self._weights[Lane.CALL], self._weights[Lane.SCAN]

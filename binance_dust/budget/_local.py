@@ -163,32 +163,27 @@ class LocalBudget:
             raise _too_late(pool, weight, at - now)
 
     def _pool(self, charge: Charge) -> Pool:
-        kind = charge.kind
-        key: Hashable
-        if kind is LimitKind.UID:
-            key = (charge.pool, charge.account)
-        elif kind is LimitKind.IP:
-            key = charge.pool
-        else:
-            key = kind
+        key = _key(charge)
         pool = self._pools.get(key)
         return self._open_pool(key, charge) if pool is None else pool
 
     def _open_pool(self, key: Hashable, charge: Charge) -> Pool:
         if self._closed:
             raise _closed()
+        pool = self._pools[key] = self._make_pool(charge)
+        if charge.kind is LimitKind.UID:
+            self._evict()
+            self._accounts.append((key, pool))
+        return pool
+
+    def _make_pool(self, charge: Charge) -> Pool:
         kind, limits = charge.kind, self._limits
         name = "/api/v3" if kind is LimitKind.REQUEST else charge.pool
         account = charge.account if kind is LimitKind.UID else None
         boundary = self._boundaries.get(name)
         if boundary is None:
             boundary = self._boundaries[name] = Boundary(limits.window, self._clock)
-        pool = Pool(name, kind, account, (limits.of(kind), limits.whole(kind)), boundary)
-        self._pools[key] = pool
-        if kind is LimitKind.UID:
-            self._evict()
-            self._accounts.append((key, pool))
-        return pool
+        return Pool(name, kind, account, (limits.of(kind), limits.whole(kind)), boundary)
 
     def _evict(self) -> None:
         """Forget accounts that were not heard of for a window, a few at a time."""
@@ -377,6 +372,17 @@ class LocalBudget:
 
     # --- the rest --------------------------------------------------------------------------------
 
+    def forecast(self, charge: Charge, calls: int) -> float:
+        """Foretell the seconds until the last of so many more calls can be sent.
+
+        They are counted behind those that stand in line now, and as if nobody else came.
+        """
+        now = self.now()
+        pool = self._pools.get(_key(charge)) or self._make_pool(charge)
+        weight = calls * charge.weight + (pool.line.weight if pool.line is not None else 0)
+        at = pool.forecast(weight, now) if weight else now
+        return max(at, self._gate.until if weight else now) - now
+
     def snapshot(self) -> BudgetSnapshot:
         """Show every pool as it is now."""
         now = self.now()
@@ -396,7 +402,8 @@ class LocalBudget:
             )
             for pool in self._pools.values()
         )
-        return BudgetSnapshot(pools, max(0.0, self._gate.until - now))
+        shut_for = max(0.0, self._gate.until - now)
+        return BudgetSnapshot(pools, shut_for, self._limits.requests_per_second)
 
     async def close(self) -> None:
         """Let go of whoever waits. No task and no timer is left. Closing twice is no harm."""
@@ -419,6 +426,17 @@ class LocalBudget:
         state = "closed" if self._closed else repr(self._gate)
         waiting = sum(pool.line.waiting for pool in self._waiting if pool.line is not None)
         return f"<LocalBudget {len(self._pools)} pools, {waiting} waiting, {state}>"
+
+
+def _key(charge: Charge) -> Hashable:
+    """Give what tells a pool from others: by endpoint and payer, but for the one of `/api/v3`."""
+    match charge.kind:
+        case LimitKind.UID:
+            return (charge.pool, charge.account)
+        case LimitKind.IP:
+            return charge.pool
+        case kind:
+            return kind
 
 
 def _tell(waiter: Waiter, error: DustError) -> None:

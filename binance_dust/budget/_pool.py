@@ -223,6 +223,25 @@ class Pool:
             return max(begin, self._span.closes) + rounds * self._window
         return max(begin, self.count.ledger.room_at(rest + 1, now)) + rounds * self._window
 
+    def forecast(self, weight: int, now: float) -> float:
+        """Foretell when the last of `weight` will go, as users want to know it.
+
+        Where nothing is proven yet this takes windows for fixed, as the exchange's documents have
+        them; `estimate` does not, for a deadline must be one that can be kept either way.
+        """
+        boundary = self.boundary
+        if boundary.slides:
+            return self.estimate(weight, now, alone=False)
+        begin = max(now, self.valve.until)
+        if now >= self._span.closes:
+            self._span = boundary.span(now)
+        free = self.limit if self._cut_passed() else max(0, self._free(now) - self._reserve(0))
+        short = weight - math.floor(free)
+        if short <= 0:
+            return begin
+        rounds = (short - 1) // self.limit
+        return max(begin, boundary.likely_close(now)) + rounds * self._window
+
     # --- what happened ---------------------------------------------------------------------------
 
     def admit(self, admission: LocalAdmission, now: float, go: Go) -> None:
@@ -289,12 +308,14 @@ class Pool:
         if gone > maybe_forgotten:
             if boundary.fixed:
                 return None
-            boundary.fixed = True
+            boundary.learnt()
             return Turn.LEARNT
         certain = witness.answered_before - maybe_forgotten
-        if boundary.fixed and witness.alone and certain >= self.limit * _UNDISPUTED:
-            boundary.lost()
-            return Turn.LOST
+        if witness.alone and certain >= self.limit * _UNDISPUTED:
+            if boundary.fixed:
+                boundary.lost()
+                return Turn.LOST
+            boundary.slides = True
         return None
 
     # --- how it looks ----------------------------------------------------------------------------

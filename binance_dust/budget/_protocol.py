@@ -61,6 +61,10 @@ class Clock(Protocol):
         """Give the exchange's time in seconds since the epoch; `None` until it was learnt."""
         ...
 
+    def now(self) -> float:
+        """Give the exchange's time; this machine's own until it was learnt."""
+        ...
+
 
 class Admission(Protocol):
     """The right to send one call."""
@@ -100,6 +104,13 @@ class Budget(Protocol):
         """Show every pool as it is now."""
         ...
 
+    def forecast(self, charge: Charge, calls: int) -> float:
+        """Foretell the seconds until the last of so many more calls can be sent.
+
+        They are counted behind those that stand in line now, and as if nobody else came.
+        """
+        ...
+
     async def close(self) -> None:
         """Let go of whoever waits. No task and no timer is left."""
         ...
@@ -137,6 +148,8 @@ class BudgetSnapshot:
     pools: tuple[PoolSnapshot, ...]
     shut_for: float
     """Seconds for which a ban (418) keeps the whole address shut; 0 if none does."""
+    requests_per_second: float
+    """Calls of all pools together that may leave in a second."""
 
     @property
     def waiting(self) -> int:

@@ -248,6 +248,9 @@ class Clock:
     def server_time(self) -> float | None:
         return None if self.error is None else self._exchange.now() + self.error
 
+    def now(self) -> float:
+        return self._exchange.now() + (self.error or 0.0)
+
 
 class Desk:
     """A budget, an exchange, and calls that go from one to the other."""
