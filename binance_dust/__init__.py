@@ -44,9 +44,12 @@ if TYPE_CHECKING:
     from binance_dust._retry import RetryPolicy
     from binance_dust.budget import RateLimits
     from binance_dust.client import DustClient
+    from binance_dust.reports import AccountReport
+    from binance_dust.scanner import estimate_scan, scan
     from binance_dust.session import Session
 
 __all__ = [
+    "AccountReport",
     "BannedError",
     "BudgetExceededError",
     "ClockError",
@@ -74,15 +77,20 @@ __all__ = [
     "UnavailableError",
     "UnreadableAnswerError",
     "__version__",
+    "estimate_scan",
+    "scan",
 ]
 
 # These bring aiohttp along, so they are imported when first asked for: the pytest plugin is
 # loaded into every test run of everybody who has this package installed.
 _HOMES = {
+    "AccountReport": "reports",
     "DustClient": "client",
     "RateLimits": "budget",
     "RetryPolicy": "_retry",
     "Session": "session",
+    "estimate_scan": "scanner",
+    "scan": "scanner",
 }
 
 

@@ -140,7 +140,7 @@ class Session:
         """
         weight = endpoint.weight
         payer = self._line.payers.get(endpoint.title, weight.kind)
-        if payer is LimitKind.UID or calls < 1:
+        if payer is LimitKind.UID:
             return 0.0
         return self._line.budget.forecast(Charge(endpoint.title, payer, weight.cost), calls)
 

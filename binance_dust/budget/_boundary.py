@@ -48,7 +48,7 @@ class Boundary:
         self.fixed = False
         """Whether the headers proved that this endpoint counts fixed windows."""
         self.slides = False
-        """Whether a count was seen to go on past a cut. It decides what is foretold, nothing else."""
+        """Whether a count was seen to go on past a cut: for what is foretold, and nothing else."""
 
     def likely_close(self, now: float) -> float:
         """Say when the next cut will be, by this machine's clock until the exchange's is learnt."""

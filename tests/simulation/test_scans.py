@@ -10,7 +10,6 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from binance_dust import BannedError, BudgetExceededError, DustError, RetryPolicy
-from binance_dust.budget import Lane
 from binance_dust.events import Banned, Event, Refused
 from tests.budget.virtual import run
 from tests.simulation.world import World, least
@@ -98,9 +97,9 @@ def test_a_single_call_of_a_bot_goes_ahead_of_a_scan() -> None:
         world = World()
         async with world.session() as session:
             clients = [session.client(credentials) for credentials in world.accounts(601)]
-            for client in clients[:-1]:
-                client._lane = Lane.SCAN
-            scanning = [asyncio.create_task(c.small_liabilities()) for c in clients[:-1]]
+            scanning = [
+                asyncio.create_task(c._for_scans().small_liabilities()) for c in clients[:-1]
+            ]
             await asyncio.sleep(5.0)
             began = world.loop.time()
             await clients[-1].small_liabilities()

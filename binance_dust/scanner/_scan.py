@@ -1,0 +1,236 @@
+"""Accounts come in, from one or several sessions; reports go out, in the order of completion.
+
+A task an account, a bounded number of them at once: memory is the same for a thousand accounts and
+for a hundred thousand. The consumer's side is a generator that only waits for finished reports;
+whatever ends it (the end, an early `break`, a cancellation, an error) stops everything else first.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable
+from typing import TYPE_CHECKING, Final, Self
+
+from binance_dust._check import instance
+from binance_dust.client import DustClient
+from binance_dust.errors import ConfigurationError
+from binance_dust.reports import AccountReport
+from binance_dust.scanner._desk import Desk, Share, questions
+from binance_dust.scanner._progress import ScanProgress, lanes_of, seconds_left
+from binance_dust.scanner._visit import Visit
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+    from types import TracebackType
+
+    from binance_dust._spec import AccountType
+    from binance_dust.scanner._desk import Liabilities
+    from binance_dust.session import Session
+
+__all__ = ["Scan", "scan"]
+
+_AHEAD: Final = 2048
+"""Accounts that are read ahead, so that one session's do not hide another's behind them."""
+
+
+def scan(  # noqa: PLR0913 - the public face, all by keyword
+    clients: Iterable[DustClient] | AsyncIterable[DustClient],
+    *,
+    target: str = "BNB",
+    liabilities: Liabilities = "auto",
+    concurrency: int = 64,
+    account_type: AccountType | None = None,
+    skip: Collection[str] = (),
+) -> Scan:
+    """Read many accounts at once, and report on each as soon as it is done.
+
+        async for report in scan(clients):
+            print(report.account, report.net, report.errors)
+
+    `liabilities` says whether small debts are asked for: `True` always (weight 100 an account),
+    `False` never, `"auto"` only where cheaper questions have found a debt. `concurrency` is how
+    many accounts of a session are asked at once; `skip` are names of accounts to leave out, those
+    that an earlier scan has done, say.
+    """
+    if not isinstance(clients, Iterable | AsyncIterable):
+        raise TypeError(f"clients must be iterable, not {type(clients).__name__}")
+    if liabilities != "auto" and not isinstance(liabilities, bool):
+        raise ConfigurationError(f"liabilities must be True, False or 'auto', not {liabilities!r}")
+    if instance(concurrency, int, "concurrency") < 1:
+        raise ConfigurationError(f"concurrency must be at least 1, not {concurrency}")
+    if not instance(target, str, "target").strip():
+        raise ConfigurationError("target is empty; name an asset, BNB say")
+    if isinstance(skip, str):
+        raise TypeError("skip must be a collection of names, not one text")
+    return Scan(
+        _Work(
+            clients,
+            target=target,
+            liabilities=liabilities,
+            concurrency=concurrency,
+            account_type=account_type,
+            skip=frozenset(skip),
+        )
+    )
+
+
+class Scan(AsyncIterator[AccountReport]):
+    """A scan under way: iterate it for its reports, look at `progress` meanwhile.
+
+    Leaving the loop early stops it. `async with scan(...) as reports` stops it before going on.
+    """
+
+    __slots__ = ("_reports", "_work")
+
+    def __init__(self, work: _Work) -> None:
+        """Prepare; nothing is asked before the first report is waited for."""
+        self._work = work
+        # The generator knows the work and not this object, so that the last reference to a scan
+        # that somebody broke out of is really the last, and ends the generator there and then.
+        self._reports = _deliver(work)
+
+    @property
+    def progress(self) -> ScanProgress:
+        """How far it is, and how long it will take."""
+        return self._work.progress()
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> AccountReport:
+        return await anext(self._reports)
+
+    async def aclose(self) -> None:
+        """Stop whatever is still under way. Stopping twice is no harm."""
+        await self._reports.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.aclose()
+
+    def __repr__(self) -> str:
+        work = self._work
+        of = "" if work.total is None else f" of {work.total}"
+        return f"<Scan {work.done}{of} accounts, {work.failed} failed>"
+
+
+async def _deliver(work: _Work) -> AsyncGenerator[AccountReport, None]:
+    runner = asyncio.create_task(work.run(), name="binance-dust scan")
+    try:
+        while (item := await work.ready.get()) is not None:
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        runner.cancel()
+        await asyncio.gather(runner, return_exceptions=True)
+
+
+class _Work:
+    """What a scan has to do, and has done."""
+
+    def __init__(  # noqa: PLR0913 - what a scan is made of, all by keyword
+        self,
+        clients: Iterable[DustClient] | AsyncIterable[DustClient],
+        *,
+        target: str,
+        liabilities: Liabilities,
+        concurrency: int,
+        account_type: AccountType | None,
+        skip: frozenset[str],
+    ) -> None:
+        self._clients = clients
+        self._target = target
+        self._liabilities = liabilities
+        self._asks = questions(liabilities)
+        self._concurrency = concurrency
+        self._account_type = account_type
+        self._skip = skip
+        self._ahead = asyncio.Semaphore(_AHEAD)
+        self._desks: dict[Session, Desk] = {}
+        self._margin, self._debt = Share(), Share()
+        self._began: float | None = None
+        self._ended: float | None = None
+        self.ready: asyncio.Queue[AccountReport | BaseException | None] = asyncio.Queue(concurrency)
+        self.total: int | None = None
+        self.done = 0
+        self.failed = 0
+
+    async def run(self) -> None:
+        """Visit every account. The last item is `None`, or what broke the scan off."""
+        self._began = asyncio.get_running_loop().time()
+        last: BaseException | None = None
+        try:
+            async with asyncio.TaskGroup() as group:
+                async for client in self._wanted():
+                    await self._ahead.acquire()
+                    group.create_task(self._visit(client))
+        except ExceptionGroup as problems:
+            last = problems.exceptions[0]
+        except Exception as problem:  # noqa: BLE001 - told to whoever waits for reports
+            last = problem
+        self._ended = asyncio.get_running_loop().time()
+        await self.ready.put(last)
+
+    async def _wanted(self) -> AsyncGenerator[DustClient, None]:
+        clients = self._clients
+        if isinstance(clients, AsyncIterable):
+            async for client in clients:
+                if self._wants(client):
+                    yield client
+            return
+        if isinstance(clients, Collection):
+            wanted = [client for client in clients if self._wants(client)]
+            self.total = len(wanted)
+            for session, count in Counter(client.session for client in wanted).items():
+                self._desk(session).accounts = count
+            clients = wanted
+        for client in clients:
+            if self.total is not None or self._wants(client):
+                yield client
+
+    def _wants(self, client: DustClient) -> bool:
+        return instance(client, DustClient, "each client").name not in self._skip
+
+    def _desk(self, session: Session) -> Desk:
+        desk = self._desks.get(session)
+        if desk is None:
+            desk = self._desks[session] = Desk(session, self._concurrency)
+        return desk
+
+    async def _visit(self, client: DustClient) -> None:
+        desk = self._desk(client.session)
+        desk.begun += 1
+        visit = Visit(
+            client,
+            desk=desk,
+            target=self._target,
+            account_type=self._account_type,
+            margin=self._margin,
+            debt=self._debt,
+        )
+        report = await visit.report(self._liabilities)
+        self.done += 1
+        self.failed += not report.ok
+        await self.ready.put(report)
+        self._ahead.release()
+
+    def progress(self) -> ScanProgress:
+        """Show how far it is."""
+        if self._began is None:
+            return ScanProgress(0, 0, self.total, 0.0, None, ())
+        now = asyncio.get_running_loop().time() if self._ended is None else self._ended
+        desks = tuple(self._desks.values())
+        lanes = lanes_of(desks, self._asks, self._margin, self._debt)
+        left = None
+        if self.total is not None:
+            left = seconds_left(desks, lanes, self._margin, self._concurrency)
+        return ScanProgress(self.done, self.failed, self.total, now - self._began, left, lanes)

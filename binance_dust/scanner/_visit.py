@@ -1,0 +1,170 @@
+"""What a scan asks one account, and in which order: the cheap questions first.
+
+Whether there are small debts is answered by the first of these that can:
+
+    is margin enabled at all?            weight 1     no: no debts
+    is anything owed there?              weight 10    no: no debts
+    the list of small debts              weight 100
+
+Where a cheap question fails, the list itself is asked. Parts that do not depend on one another are
+asked at the same time.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from binance_dust.errors import CredentialsError, DustError, ExchangeError
+from binance_dust.reports import AccountReport, Settled
+from binance_dust.scanner._desk import ENDPOINTS, Question
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable
+
+    from binance_dust import models
+    from binance_dust._spec import AccountType
+    from binance_dust.client import DustClient
+    from binance_dust.scanner._desk import Desk, Liabilities, Share
+
+R = TypeVar("R")
+
+_NO_MARGIN_ACCOUNT: Final = -3003
+"""What margin endpoints answer to an account without margin: an answer, not a failure."""
+
+
+class Visit:
+    """One account, from its first question to its report."""
+
+    __slots__ = ("_account_type", "_client", "_debt", "_desk", "_errors", "_margin", "_target")
+
+    def __init__(  # noqa: PLR0913 - what there is to know, all by keyword
+        self,
+        client: DustClient,
+        *,
+        desk: Desk,
+        target: str,
+        account_type: AccountType | None,
+        margin: Share,
+        debt: Share,
+    ) -> None:
+        """Prepare; nothing is asked."""
+        self._client = client._for_scans()  # noqa: SLF001 - only scans have this lane
+        self._desk = desk
+        self._target = target
+        self._account_type = account_type
+        self._margin = margin
+        self._debt = debt
+        self._errors: dict[str, DustError] = {}
+
+    async def report(self, liabilities: Liabilities) -> AccountReport:
+        """Ask everything, and report. Errors are part of the report."""
+        desk, client = self._desk, self._client
+        listed: list[models.SmallLiability] | None = None
+        settled: Settled | None
+        async with desk.slots:
+            assets, quote, settled = await asyncio.gather(
+                self._part("assets", Question.ASSETS, client.user_assets()),
+                self._part(
+                    "quote",
+                    Question.QUOTE,
+                    client.convertible_assets(self._target, account_type=self._account_type),
+                ),
+                self._scout(liabilities),
+            )
+            if settled is Settled.LIST and self._key_is_refused():
+                # The list would be refused as well, and cost a hundred.
+                self._errors["liabilities"] = self._errors["assets"]
+                settled = None
+            if settled is Settled.LIST:
+                desk.tallies[Question.LIST].due += 1
+                await desk.held.acquire()
+        if settled is Settled.LIST:
+            # Out of the slot: others go on meanwhile, there is room in the other lanes.
+            try:
+                listed, settled = await self._list()
+            finally:
+                desk.held.release()
+        return AccountReport(
+            account=client.name,
+            target=self._target,
+            at=client.session.now(),
+            assets=assets or [],
+            quote=quote,
+            liabilities=listed or [],
+            settled_by=settled,
+            errors=self._errors,
+        )
+
+    async def _scout(self, liabilities: Liabilities) -> Settled:
+        """Find out whether the list has to be asked for."""
+        settled = Settled.NOT_ASKED
+        if liabilities == "auto":
+            settled = await self._scout_cheaply()
+            self._debt.saw(yes=settled is Settled.LIST)
+        elif liabilities:
+            settled = Settled.LIST
+        self._desk.scouted += 1
+        return settled
+
+    async def _scout_cheaply(self) -> Settled:
+        try:
+            info = await self._ask(Question.MARGIN_ENABLED, self._client.account_info())
+        except DustError:
+            return Settled.LIST
+        self._margin.saw(yes=info.is_margin_enabled)
+        if not info.is_margin_enabled:
+            return Settled.NO_MARGIN
+        self._desk.tallies[Question.MARGIN_DEBT].due += 1
+        try:
+            margin = await self._ask(Question.MARGIN_DEBT, self._client.margin_account())
+        except DustError as error:
+            return Settled.NO_MARGIN if _has_no_margin(error) else Settled.LIST
+        return Settled.LIST if margin.has_debt else Settled.NO_DEBT
+
+    async def _list(self) -> tuple[list[models.SmallLiability] | None, Settled | None]:
+        try:
+            listed = await self._ask(Question.LIST, self._client.small_liabilities())
+        except DustError as error:
+            if _has_no_margin(error):
+                return None, Settled.NO_MARGIN
+            self._errors["liabilities"] = _bare(error)
+            return None, None
+        return listed, Settled.LIST
+
+    def _key_is_refused(self) -> bool:
+        """Whether the exchange doesn't take this key at all, and not just for one part."""
+        return all(
+            isinstance(self._errors.get(part), CredentialsError) for part in ("assets", "quote")
+        )
+
+    async def _part(self, part: str, question: Question, answer: Awaitable[R]) -> R | None:
+        try:
+            return await self._ask(question, answer)
+        except DustError as error:
+            self._errors[part] = _bare(error)
+            return None
+
+    async def _ask(self, question: Question, answer: Awaitable[R]) -> R:
+        desk = self._desk
+        tally = desk.tallies[question]
+        tally.asked += 1
+        time = asyncio.get_running_loop().time
+        # An answer that was waited for in line says nothing of how long answers take.
+        room = desk.session.forecast(ENDPOINTS[question], 1) <= 0
+        began = time()
+        try:
+            return await answer
+        finally:
+            tally.answered += 1
+            if room:
+                tally.took.append(time() - began)
+
+
+def _bare(error: DustError) -> DustError:
+    """Drop the traceback: it would keep the whole visit in memory for as long as the report."""
+    return error.with_traceback(None)
+
+
+def _has_no_margin(error: DustError) -> bool:
+    return isinstance(error, ExchangeError) and error.code == _NO_MARGIN_ACCOUNT
