@@ -52,7 +52,7 @@ class Boundary:
 
     def likely_close(self, now: float) -> float:
         """Say when the next cut will be, by this machine's clock until the exchange's is learnt."""
-        return now + self.window - (self._clock.now() - self.margin) % self.window
+        return now + self.window - self._clock.now() % self.window + self.margin
 
     def span(self, now: float) -> Span:
         """Find the window of this moment."""

@@ -217,11 +217,13 @@ class _Work:
             margin=self._margin,
             debt=self._debt,
         )
-        report = await visit.report(self._liabilities)
+        await visit.run(self._liabilities, self._deliver)
+        self._ahead.release()
+
+    async def _deliver(self, report: AccountReport) -> None:
         self.done += 1
         self.failed += not report.ok
         await self.ready.put(report)
-        self._ahead.release()
 
     def progress(self) -> ScanProgress:
         """Show how far it is."""

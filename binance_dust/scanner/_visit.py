@@ -13,24 +13,33 @@ asked at the same time.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 
 from binance_dust.errors import CredentialsError, DustError, ExchangeError
 from binance_dust.reports import AccountReport, Settled
 from binance_dust.scanner._desk import ENDPOINTS, Question
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable
+    from collections.abc import Awaitable, Callable
 
     from binance_dust import models
     from binance_dust._spec import AccountType
     from binance_dust.client import DustClient
     from binance_dust.scanner._desk import Desk, Liabilities, Share
 
+    Deliver: TypeAlias = Callable[[AccountReport], Awaitable[None]]
+
 R = TypeVar("R")
 
 _NO_MARGIN_ACCOUNT: Final = -3003
 """What margin endpoints answer to an account without margin: an answer, not a failure."""
+
+
+class _Found(NamedTuple):
+    """What the cheap questions have brought."""
+
+    assets: list[models.UserAsset]
+    quote: models.ConvertibleAssets | None
 
 
 class Visit:
@@ -57,13 +66,15 @@ class Visit:
         self._debt = debt
         self._errors: dict[str, DustError] = {}
 
-    async def report(self, liabilities: Liabilities) -> AccountReport:
-        """Ask everything, and report. Errors are part of the report."""
+    async def run(self, liabilities: Liabilities, deliver: Deliver) -> None:
+        """Ask everything, and deliver a report. Errors are part of the report.
+
+        The place is kept until somebody takes the report: a slow reader slows the scan down, and
+        no reports pile up.
+        """
         desk, client = self._desk, self._client
-        listed: list[models.SmallLiability] | None = None
-        settled: Settled | None
         async with desk.slots:
-            assets, quote, settled = await asyncio.gather(
+            assets, quote, scouted = await asyncio.gather(
                 self._part("assets", Question.ASSETS, client.user_assets()),
                 self._part(
                     "quote",
@@ -72,25 +83,36 @@ class Visit:
                 ),
                 self._scout(liabilities),
             )
+            found = _Found(assets or [], quote)
+            settled: Settled | None = scouted
             if settled is Settled.LIST and self._key_is_refused():
                 # The list would be refused as well, and cost a hundred.
                 self._errors["liabilities"] = self._errors["assets"]
                 settled = None
-            if settled is Settled.LIST:
-                desk.tallies[Question.LIST].due += 1
-                await desk.held.acquire()
-        if settled is Settled.LIST:
-            # Out of the slot: others go on meanwhile, there is room in the other lanes.
-            try:
-                listed, settled = await self._list()
-            finally:
-                desk.held.release()
+            if settled is not Settled.LIST:
+                await deliver(self._report(found, settled))
+                return
+            desk.tallies[Question.LIST].due += 1
+            await desk.held.acquire()
+        # Out of the slot: others go on meanwhile, there is room in the other lanes.
+        try:
+            listed, settled = await self._list()
+            await deliver(self._report(found, settled, listed))
+        finally:
+            desk.held.release()
+
+    def _report(
+        self,
+        found: _Found,
+        settled: Settled | None,
+        listed: list[models.SmallLiability] | None = None,
+    ) -> AccountReport:
         return AccountReport(
-            account=client.name,
+            account=self._client.name,
             target=self._target,
-            at=client.session.now(),
-            assets=assets or [],
-            quote=quote,
+            at=self._client.session.now(),
+            assets=found.assets,
+            quote=found.quote,
             liabilities=listed or [],
             settled_by=settled,
             errors=self._errors,

@@ -144,6 +144,9 @@ def test_a_cut_that_did_not_hold_doubles_the_margin_up_to_a_part_of_the_window()
             return 0.0
 
         def server_time(self) -> float | None:
+            return self.now()
+
+        def now(self) -> float:
             return 1_000_000_040.0
 
     boundary = Boundary(60.0, Now())

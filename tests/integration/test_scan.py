@@ -1,0 +1,363 @@
+"""Many accounts at once, over a real socket."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+
+import pytest
+
+from binance_dust import (
+    AccountReport,
+    ConfigurationError,
+    Credentials,
+    CredentialsError,
+    DustClient,
+    RateLimits,
+    Session,
+    UnreadableAnswerError,
+    scan,
+)
+from binance_dust.reports import Settled
+from binance_dust.sandbox import Sandbox
+from binance_dust.sandbox.account import Permissions
+
+INFO = "GET /sapi/v1/account/info"
+MARGIN = "GET /sapi/v1/margin/account"
+LIST = "GET /sapi/v1/margin/exchange-small-liability"
+ASSETS = "POST /sapi/v3/asset/getUserAsset"
+
+
+@pytest.fixture
+def clients(exchange: Sandbox, session: Session) -> list[DustClient]:
+    return [session.client(account) for account in exchange.open_accounts(12)]
+
+
+def scanning() -> set[asyncio.Task[Any]]:
+    """Find what is left of any scan."""
+    return {
+        task
+        for task in asyncio.all_tasks()
+        if any(name in repr(task.get_coro()) for name in ("_Work.", "Visit.", "athrow"))
+    }
+
+
+async def test_a_report_has_what_single_calls_give(exchange: Sandbox, session: Session) -> None:
+    client = session.client(
+        exchange.open_account("alice", ADA="6.21", margin=True, debts={"ETH": "0.001"})
+    )
+
+    (report,) = [report async for report in scan([client], target="USDT", liabilities=True)]
+
+    assert report.ok
+    assert report.account == "alice"
+    assert report.target == "USDT"
+    assert report.assets == await client.user_assets()
+    assert report.quote == await client.convertible_assets("USDT")
+    assert report.liabilities == await client.small_liabilities()
+    assert report.settled_by is Settled.LIST
+    assert report.net + report.fee == report.gross > 0
+    assert report.owed == {"USDT": report.liabilities[0].liability_qty}
+    assert report.at.utcoffset() is not None
+
+
+@pytest.mark.parametrize(
+    ("choice", "calls"), [("auto", 3), (True, 12), (False, 0)], ids=["auto", "always", "never"]
+)
+async def test_the_heavy_list_is_asked_only_where_it_has_to_be(
+    choice: bool | str, calls: int, exchange: Sandbox, session: Session
+) -> None:
+    clients = [
+        session.client(
+            exchange.open_account(
+                f"account-{number}",
+                ADA="1",
+                margin=number < 6,
+                debts={"ETH": "0.001"} if number < 3 else None,
+            )
+        )
+        for number in range(12)
+    ]
+
+    reports = {report.account: report async for report in scan(clients, liabilities=choice)}  # type: ignore[arg-type]
+
+    assert all(report.ok for report in reports.values())
+    assert len(exchange.requests_of(LIST)) == calls
+    assert sum(bool(report.liabilities) for report in reports.values()) == (3 if choice else 0)
+    if choice == "auto":
+        settled = [reports[f"account-{number}"].settled_by for number in range(12)]
+        expected = [Settled.LIST] * 3 + [Settled.NO_DEBT] * 3 + [Settled.NO_MARGIN] * 6
+        assert settled == expected
+        assert (len(exchange.requests_of(INFO)), len(exchange.requests_of(MARGIN))) == (12, 6)
+    elif choice:
+        # An account without margin has no list; that is an answer, and no failure.
+        assert reports["account-9"].settled_by is Settled.NO_MARGIN
+    else:
+        assert {report.settled_by for report in reports.values()} == {Settled.NOT_ASKED}
+
+
+@pytest.mark.parametrize("failing", [INFO, MARGIN])
+async def test_where_a_cheap_question_fails_the_list_is_asked(
+    failing: str, exchange: Sandbox, session: Session
+) -> None:
+    client = session.client(exchange.open_account("alice", margin=True, debts={"ETH": "0.001"}))
+    exchange.faults.wrong_shape(endpoint=failing, times=None)
+
+    (report,) = [report async for report in scan([client])]
+
+    assert report.ok
+    assert report.settled_by is Settled.LIST
+    assert [row.asset for row in report.liabilities] == ["ETH"]
+
+
+async def test_a_key_that_is_refused_costs_no_heavy_list(
+    exchange: Sandbox, session: Session
+) -> None:
+    good = exchange.open_account("alice", margin=True, debts={"ETH": "0.001"})
+    bad = session.client(Credentials(good.api_key, "a wrong secret".replace(" ", ""), name="bad"))
+
+    (report,) = [report async for report in scan([bad])]
+
+    assert set(report.errors) == {"assets", "quote", "liabilities"}
+    assert all(isinstance(error, CredentialsError) for error in report.errors.values())
+    assert (report.assets, report.quote, report.liabilities) == ([], None, [])
+    assert report.settled_by is None
+    assert exchange.requests_of(LIST) == ()
+
+
+async def test_a_key_that_may_not_see_margin_is_told_so_in_its_part(
+    exchange: Sandbox, session: Session
+) -> None:
+    client = session.client(exchange.open_account("alice", ADA="6.21", margin=True))
+    exchange.faults.fail(400, code=-2015, msg="no permission", endpoint=LIST, times=None)
+    exchange.faults.fail(400, code=-2015, msg="no permission", endpoint=MARGIN, times=None)
+
+    (report,) = [report async for report in scan([client])]
+
+    assert set(report.errors) == {"liabilities"}
+    assert isinstance(report.errors["liabilities"], CredentialsError)
+    assert report.quote is not None
+
+
+async def test_one_bad_account_does_not_end_it(
+    exchange: Sandbox, session: Session, clients: list[DustClient]
+) -> None:
+    stranger = session.client(Credentials("k" * 64, "s" * 64, name="stranger"))
+
+    reports = {report.account: report async for report in scan([stranger, *clients])}
+
+    assert len(reports) == 13
+    assert [name for name, report in reports.items() if not report.ok] == ["stranger"]
+
+
+async def test_an_answer_of_another_shape_fails_its_part_alone(
+    exchange: Sandbox, clients: list[DustClient]
+) -> None:
+    exchange.faults.wrong_shape(endpoint=ASSETS, account=clients[3].name, times=None)
+
+    reports = {report.account: report async for report in scan(clients)}
+
+    failed = reports[clients[3].name]
+    assert isinstance(failed.errors.pop("assets"), UnreadableAnswerError)  # type: ignore[attr-defined]
+    assert failed.quote is not None
+    assert all(report.ok for report in reports.values())
+    assert len(reports) == 12
+
+
+async def test_clients_may_come_from_anything_iterable(
+    exchange: Sandbox, clients: list[DustClient]
+) -> None:
+    def one_by_one() -> Iterator[DustClient]:
+        yield from clients
+
+    async def after_a_while() -> AsyncIterator[DustClient]:
+        for client in clients:
+            await asyncio.sleep(0)
+            yield client
+
+    names = {client.name for client in clients}
+    for source in (clients, tuple(clients), one_by_one(), after_a_while()):
+        reports = scan(source, liabilities=False)
+        assert {report.account async for report in reports} == names
+        progress = reports.progress
+        assert (progress.done, progress.failed) == (12, 0)
+        known = isinstance(source, list | tuple)
+        assert (progress.total, progress.seconds_left) == ((12, 0.0) if known else (None, None))
+
+
+async def test_what_was_done_before_is_left_out(clients: list[DustClient]) -> None:
+    done = [client.name for client in clients[:9]]
+
+    reports = scan(clients, liabilities=False, skip=done)
+
+    assert {report.account async for report in reports} == {c.name for c in clients[9:]}
+    assert reports.progress.total == 3
+
+
+async def test_leaving_early_leaves_nothing_running(clients: list[DustClient]) -> None:
+
+    async for _ in scan(clients):
+        break
+
+    for _ in range(20):
+        await asyncio.sleep(0)
+    assert scanning() == set()
+
+
+async def test_a_scan_as_a_context_has_stopped_when_it_is_left(clients: list[DustClient]) -> None:
+
+    async with scan(clients) as reports:
+        await anext(reports)
+
+    assert scanning() == set()
+
+
+async def test_a_cancelled_scan_leaves_nothing_running(
+    exchange: Sandbox, clients: list[DustClient]
+) -> None:
+    exchange.faults.delay(30.0, times=None)
+
+    async def consume() -> None:
+        async for _ in scan(clients):
+            pass
+
+    task = asyncio.create_task(consume())
+    await asyncio.sleep(0.05)
+    assert len(scanning()) > 10
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    assert scanning() == set()
+
+
+async def test_a_source_that_breaks_is_heard_and_leaves_nothing_running(
+    clients: list[DustClient],
+) -> None:
+    def breaks() -> Iterator[DustClient]:
+        yield from clients[:5]
+        raise LookupError("the list of accounts has gone")
+
+    with pytest.raises(LookupError, match="has gone"):
+        async for _ in scan(breaks()):
+            pass
+
+    assert scanning() == set()
+
+
+async def test_a_slow_reader_is_waited_for(clients: list[DustClient]) -> None:
+    reports = scan(clients, liabilities=False, concurrency=2)
+
+    first = await anext(reports)
+    for _ in range(200):
+        await asyncio.sleep(0.001)
+    # Two are ready, two more are made, and no further until somebody takes the first.
+    assert reports.progress.done <= 6
+    rest = [report async for report in reports]
+
+    assert len({first.account, *(report.account for report in rest)}) == 12
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"liabilities": "sometimes"}, ConfigurationError, "True, False or 'auto'"),
+        ({"concurrency": 0}, ConfigurationError, "at least 1"),
+        ({"concurrency": "many"}, TypeError, "must be a"),
+        ({"target": " "}, ConfigurationError, "name an asset"),
+        ({"skip": "alice"}, TypeError, "collection of names"),
+    ],
+)
+async def test_wrong_use_is_told_before_anything_is_sent(
+    options: dict[str, object],
+    error: type[Exception],
+    text: str,
+    exchange: Sandbox,
+    clients: list[DustClient],
+) -> None:
+    with pytest.raises(error, match=text):
+        scan(clients, **options)  # type: ignore[arg-type]
+
+    assert exchange.requests == ()
+
+
+async def test_what_is_no_client_is_told(session: Session, exchange: Sandbox) -> None:
+    account = exchange.open_account("alice")
+
+    with pytest.raises(TypeError, match="clients must be iterable"):
+        scan(session.client(account))  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="DustClient, not Credentials"):
+        await anext(scan([account]))  # type: ignore[list-item]
+    assert exchange.requests == ()
+
+
+async def test_two_addresses_scan_twice_as_fast_as_one() -> None:
+    """Each within its own limit, and no account is seen from the other's address."""
+    window, limits = 0.8, RateLimits(window=0.8, requests_per_second=5000)
+
+    async def scan_from(*addresses: str) -> tuple[float, Sandbox]:
+        async with Sandbox(window=window) as exchange:
+            accounts = [exchange.open_account(f"a{n}", margin=True) for n in range(480)]
+            sessions = [
+                Session(base_url=exchange.url, limits=limits, local_addr=address)
+                for address in addresses
+            ]
+            clients = [
+                sessions[number % len(sessions)].client(account)
+                for number, account in enumerate(accounts)
+            ]
+            loop = asyncio.get_running_loop()
+            # Everybody begins at the same point of a window.
+            await asyncio.sleep(-exchange.now() % window)
+            began = loop.time()
+            reports = [report async for report in scan(clients, liabilities=True)]
+            took = loop.time() - began
+            assert len(reports) == 480
+            assert all(report.ok for report in reports)
+            for session in sessions:
+                await session.close()
+            for number, address in enumerate(addresses):
+                assert exchange.peak_weight(LIST, address=address) <= 12_000
+                seen = {
+                    request.account for request in exchange.requests if request.address == address
+                }
+                expected = {a.name for a in accounts[number :: len(addresses)]}
+                assert seen - {None} == expected
+            assert exchange.refusals == 0
+            return took, exchange
+
+    one, _ = await scan_from("127.0.0.1")
+    two, _ = await scan_from("127.0.0.1", "127.0.0.2")
+
+    # Three waits for four windows' worth, and one for two.
+    assert two < one * 0.6
+
+
+async def test_memory_is_the_same_for_many_accounts(exchange: Sandbox) -> None:
+    """Nothing of a visit outlives its report."""
+    limits = RateLimits(ip_weight=10**6, requests_per_second=10**6)
+    credentials = exchange.open_account("alice", ADA="6.21")
+    counts = []
+    async with Session(base_url=exchange.url, limits=limits) as session:
+        clients = (session.client(credentials) for _ in range(600))
+        reports = scan(clients, liabilities=False, concurrency=8)
+        seen = 0
+        async for _ in reports:
+            seen += 1
+            if seen in (200, 400):
+                gc.collect()
+                counts.append(sum(isinstance(each, AccountReport) for each in gc.get_objects()))
+
+    assert seen == 600
+    assert max(counts) <= 24
+
+
+async def test_rights_that_are_missing_are_told_once(exchange: Sandbox, session: Session) -> None:
+    alice = exchange.open_account("alice", ADA="1", permissions=Permissions(reading=False))
+
+    (report,) = [report async for report in scan([session.client(alice)])]
+
+    assert isinstance(report.errors["assets"], CredentialsError)
+    assert len(exchange.requests_of(ASSETS)) == 1
