@@ -6,7 +6,7 @@ import importlib
 import platform
 import sys
 
-MEASUREMENTS = ("decoding", "calls", "scan", "startup")
+MEASUREMENTS = ("decoding", "calls", "scan", "desk", "memory", "startup")
 
 
 def main() -> None:

@@ -10,7 +10,9 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
+from pathlib import Path
 
+SAMPLES = Path(__file__).parent.parent / "samples"
 SIZES = (7, 200, 1_000)
 """Assets in an answer: the seed's sample, a busy account, a very busy one."""
 
@@ -34,9 +36,13 @@ def assets(count: int) -> bytes:
 
 
 class _Stub(asyncio.Protocol):
-    """Answers every request with the present body; the clock's with the time."""
+    """Answers with the present body, the time, or a sample of what else a scan asks for."""
 
     body = assets(SIZES[0])
+    samples = (
+        (b"query-convertible-assets", (SAMPLES / "convertible_assets" / "200.json").read_bytes()),
+        (b"/account/info", b'{"vipLevel":0,"isMarginEnabled":false,"isFutureEnabled":false}'),
+    )
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
@@ -62,6 +68,8 @@ class _Stub(asyncio.Protocol):
         elif target.startswith(b"/size/"):
             type(self).body = assets(int(target[6:]))
             body = b"{}"
+        else:
+            body = next((text for part, text in self.samples if part in target), body)
         self._transport.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\n"
             b"X-SAPI-USED-IP-WEIGHT-1M: 5\r\nContent-Length: %d\r\n\r\n" % len(body) + body
