@@ -28,6 +28,7 @@ from binance_dust.errors import (
     DustRejectedError,
     ExchangeError,
     GuardError,
+    LedgerError,
     MaintenanceError,
     NoAnswerError,
     NotConvertibleError,
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from binance_dust._retry import RetryPolicy
     from binance_dust.budget import RateLimits
     from binance_dust.client import DustClient
+    from binance_dust.ledger import Ledger, LedgerEntry
     from binance_dust.reports import AccountReport
     from binance_dust.scanner import estimate_scan, scan
     from binance_dust.session import Session
@@ -63,6 +65,9 @@ __all__ = [
     "DustRejectedError",
     "ExchangeError",
     "GuardError",
+    "Ledger",
+    "LedgerEntry",
+    "LedgerError",
     "MaintenanceError",
     "NoAnswerError",
     "NotConvertibleError",
@@ -86,6 +91,8 @@ __all__ = [
 _HOMES = {
     "AccountReport": "reports",
     "DustClient": "client",
+    "Ledger": "ledger",
+    "LedgerEntry": "ledger",
     "RateLimits": "budget",
     "RetryPolicy": "_retry",
     "Session": "session",

@@ -21,8 +21,9 @@ __all__ = ["answer_from_plain", "error_from_plain", "plain"]
 
 A = TypeVar("A", bound=Answer)
 
-_TIMES = frozenset({"until", "sent_after", "expires_at"})
+_TIMES = frozenset({"until", "sent_after", "expires_at", "retry_at"})
 """The fields of errors that are times."""
+_TUPLES = frozenset({"assets", "entry_ids"})
 
 
 def plain(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of value
@@ -68,8 +69,9 @@ def error_from_plain(value: dict[str, Any]) -> DustError:
             fields[name] = datetime.fromisoformat(fields[name])
     if isinstance(fields.get("delivery"), str):
         fields["delivery"] = errors.Delivery(fields["delivery"])
-    if isinstance(fields.get("assets"), list):
-        fields["assets"] = tuple(fields["assets"])
+    for name in _TUPLES & fields.keys():
+        if isinstance(fields[name], list):
+            fields[name] = tuple(fields[name])
     return revive(kind, (text,), fields)
 
 

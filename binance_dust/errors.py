@@ -20,6 +20,7 @@
     │       ├── NotConvertibleError       some asset of the batch can't be converted
     │       └── PriceMovedError           the price moved too far during the conversion
     ├── GuardError                a safety rule of ours stopped it before anything was sent
+    ├── LedgerError               the record can't be read or written: mend the file or the disk
     └── OutcomeUnknownError       funds may have moved: settle it by reading, never by sending
 
 Branches answer "what do I do now". How far a request got is a value beside the class (`delivery`),
@@ -48,6 +49,7 @@ __all__ = [
     "DustRejectedError",
     "ExchangeError",
     "GuardError",
+    "LedgerError",
     "MaintenanceError",
     "NoAnswerError",
     "NotConvertibleError",
@@ -297,7 +299,39 @@ class PriceMovedError(DustRejectedError):
 
 
 class GuardError(DustError):
-    """A safety rule stopped a conversion before anything was sent."""
+    """A safety rule stopped a conversion before anything was sent.
+
+    `retry_at` is the time from which the rule would not, where waiting helps; `entry_ids` are the
+    ledger's entries that stand in the way: `recover()` settles them.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        account: str | None = None,
+        retry_at: datetime | None = None,
+        entry_ids: tuple[int, ...] = (),
+    ) -> None:
+        """Carry what would have to change."""
+        super().__init__(message)
+        self.account = account
+        self.retry_at = retry_at
+        self.entry_ids = entry_ids
+
+
+class LedgerError(DustError):
+    """The ledger's file can't be read or written, so nothing is sent that it could not hold.
+
+    Where the call was sent already (`entry_ids` are its entries), its intent is on record, and
+    `recover()` writes down how it ended once the file is well again.
+    """
+
+    def __init__(self, message: str, *, path: str, entry_ids: tuple[int, ...] = ()) -> None:
+        """Carry the file."""
+        super().__init__(f"ledger {path}: {message}")
+        self.path = path
+        self.entry_ids = entry_ids
 
 
 class OutcomeUnknownError(DustError):
@@ -306,6 +340,8 @@ class OutcomeUnknownError(DustError):
     Do not send it again. Read: the dust log shows a conversion that happened. `parameters` are
     what was asked for; the exchange can have accepted the request only between `sent_after` and
     `expires_at` (its own clock), so an absence means something only when read later than that.
+    A `Converter` puts the ledger's entries of the conversion into `entry_ids`, the open one last:
+    `await converter.recover()` settles it.
     """
 
     def __init__(  # noqa: PLR0913 - the fields of the error, all by keyword
@@ -317,6 +353,7 @@ class OutcomeUnknownError(DustError):
         parameters: Mapping[str, str],
         sent_after: datetime,
         expires_at: datetime,
+        entry_ids: tuple[int, ...] = (),
     ) -> None:
         """Carry what is needed to find out how it ended."""
         text = f"outcome unknown, do not send it again: {reason}"
@@ -327,3 +364,4 @@ class OutcomeUnknownError(DustError):
         self.parameters = dict(parameters)
         self.sent_after = sent_after
         self.expires_at = expires_at
+        self.entry_ids = entry_ids

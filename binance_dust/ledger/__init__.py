@@ -1,7 +1,41 @@
-"""The books: what was to be moved, what was moved, and what it brought."""
+"""The books: what was to be moved, what was moved, and what it brought.
+
+_entry.py       what is remembered of one call
+_schema.py      the tables, and how they change from version to version
+_file.py        the file, opened so that what is committed stays
+_rows.py        rows, and what they stand for
+_query.py       what to look for
+_claims.py      who may work on an account
+_matching.py    which of our calls a record of the exchange's belongs to
+_store.py       all that blocks
+_ledger.py      the same, off the event loop
+"""
 
 from __future__ import annotations
 
-from binance_dust.ledger._entry import Kind, LedgerEntry, LedgerLine, Status
+from binance_dust.ledger._claims import Claim
+from binance_dust.ledger._entry import (
+    Intent,
+    Kind,
+    LedgerEntry,
+    LedgerLine,
+    Observed,
+    SettledBy,
+    Status,
+)
+from binance_dust.ledger._ledger import Ledger, account_of
+from binance_dust.ledger._store import Recorded
 
-__all__ = ["Kind", "LedgerEntry", "LedgerLine", "Status"]
+__all__ = [
+    "Claim",
+    "Intent",
+    "Kind",
+    "Ledger",
+    "LedgerEntry",
+    "LedgerLine",
+    "Observed",
+    "Recorded",
+    "SettledBy",
+    "Status",
+    "account_of",
+]

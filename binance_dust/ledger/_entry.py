@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from binance_dust._spec import AccountType
 
-__all__ = ["Kind", "LedgerEntry", "LedgerLine", "Status"]
+__all__ = ["OPEN", "Intent", "Kind", "LedgerEntry", "LedgerLine", "Observed", "SettledBy", "Status"]
 
 Status = Literal["intended", "confirmed", "rejected", "unknown"]
+OPEN: Final[tuple[Status, ...]] = ("intended", "unknown")
+"""Entries of which it is still to be found out how they ended."""
 
 
 class Kind(enum.StrEnum):
@@ -26,6 +29,24 @@ class Kind(enum.StrEnum):
     """`dust_convert`: dust into any target."""
     LIABILITIES = "liabilities"
     """`exchange_small_liabilities`: small debts of many assets into one of the target."""
+
+    @classmethod
+    def of_record(cls, target: str) -> Kind:
+        """Say what a record of the dust log most likely was; it doesn't tell which call made it."""
+        return cls.DUST if target == "BNB" else cls.DUST_CONVERT
+
+
+class SettledBy(enum.StrEnum):
+    """How it is known how an entry ended."""
+
+    ANSWER = "answer"
+    """The exchange answered the call itself."""
+    READING = "reading"
+    """The exchange's log and balances were read afterwards."""
+    IMPORT = "import"
+    """`sync` found it in the exchange's log."""
+    HAND = "hand"
+    """Somebody looked, and said so with `resolve`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +72,53 @@ class LedgerLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Intent:
+    """A call that is about to be sent, as the ledger has it before that happens."""
+
+    account: str
+    key_id: str | None = None
+    """Tells one API key from another, and nothing about it: two names may be one account."""
+    kind: Kind
+    account_type: AccountType
+    target: str
+    held: Mapping[str, Decimal]
+    """The assets asked for, with what was free of each (or owed) just before."""
+    client_id: str | None = None
+    intended_at: datetime
+    sent_after: datetime
+    """By the exchange's clock: it can't accept the call before."""
+    expires_at: datetime
+    """By the exchange's clock: it can't accept the call later."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """Something that the exchange's own records show to have happened."""
+
+    account: str
+    kind: Kind
+    account_type: AccountType
+    target: str
+    transaction_id: int | None
+    """The record's own (outer) id; small liabilities have none."""
+    at: datetime
+    lines: tuple[LedgerLine, ...]
+
+    @property
+    def assets(self) -> frozenset[str]:
+        """Which assets went."""
+        return frozenset(line.asset for line in self.lines)
+
+    @property
+    def ids(self) -> frozenset[int]:
+        """Every id that the record has: its own, and its lines'."""
+        found = {line.transaction_id for line in self.lines} | {self.transaction_id}
+        return frozenset(number for number in found if number is not None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:
-    """One call that moved funds, or was about to."""
+    """One call that moved funds, or was about to. Times are by the exchange's clock."""
 
     id: int
     account: str
@@ -62,24 +128,33 @@ class LedgerEntry:
     assets: tuple[str, ...]
     """What was asked for; `lines` are what was done."""
     status: Status
-    client_id: str | None
-    """The correlation id that went along; `None` for what was imported."""
-    intended_at: datetime | None
-    """When the intent was written, by this machine's clock; `None` for what was imported."""
+    at: datetime
+    """When it happened; where it did not (or nobody knows yet) when it was intended."""
+    client_id: str | None = None
+    """The correlation id that went along, where the endpoint takes one."""
+    key_id: str | None = None
+    """Tells one API key from another, and nothing about it."""
+    held: Mapping[str, Decimal] = field(default_factory=dict)
+    """What was free of each asset (or owed) just before; empty for what was imported."""
+    intended_at: datetime | None = None
+    """When the intent was written; `None` for what was imported."""
     sent_after: datetime | None = None
-    """By the exchange's clock: it can't have accepted the call before."""
+    """The exchange can't have accepted the call before."""
     expires_at: datetime | None = None
-    """By the exchange's clock: it can't have accepted the call later."""
+    """The exchange can't have accepted the call later."""
     settled_at: datetime | None = None
-    """When the outcome was written, by this machine's clock."""
+    """When the outcome was written."""
+    settled_by: SettledBy | None = None
     transaction_id: int | None = None
+    code: int | str | None = None
+    """The exchange's code, where it refused."""
     reason: str | None = None
     """Why it was rejected, or is unknown."""
     lines: tuple[LedgerLine, ...] = ()
 
     @property
     def happened_at(self) -> datetime | None:
-        """When the exchange did it, by its own clock; `None` where it did not."""
+        """When the exchange did it; `None` where it did not."""
         return min((line.at for line in self.lines), default=None)
 
     @property
@@ -100,4 +175,9 @@ class LedgerEntry:
     @property
     def open(self) -> bool:
         """Whether it is still to be found out how this ended."""
-        return self.status in ("intended", "unknown")
+        return self.status in OPEN
+
+    @property
+    def imported(self) -> bool:
+        """Whether it came from the exchange's log, and not from a call of ours."""
+        return self.intended_at is None

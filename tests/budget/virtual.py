@@ -12,6 +12,7 @@ import random
 import selectors
 from collections import deque
 from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
@@ -53,6 +54,24 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._jump.now
+
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
+        """Have a thread do it while time stands still; whoever waits goes on in the next turn."""
+        with ThreadPoolExecutor(1) as brief:
+            done = (executor or brief).submit(func, *args)
+            wait([done])
+        future = self.create_future()
+
+        def tell() -> None:
+            if future.cancelled():
+                return
+            if (error := done.exception()) is not None:
+                future.set_exception(error)
+            else:
+                future.set_result(done.result())
+
+        self.call_soon(tell)
+        return future
 
     @property
     def timers(self) -> int:

@@ -1,0 +1,280 @@
+"""The ledger: what was to be moved, what was moved, and what it brought; on SQLite."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+
+from binance_dust._check import positive
+from binance_dust.errors import ConfigurationError
+from binance_dust.ledger._entry import SettledBy
+from binance_dust.ledger._query import Query
+from binance_dust.ledger._store import Outcome, Recorded, Store
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Iterable
+    from datetime import datetime, timedelta
+    from types import TracebackType
+
+    from binance_dust._spec import AccountType
+    from binance_dust.client import DustClient
+    from binance_dust.ledger._claims import Claim
+    from binance_dust.ledger._entry import Intent, Kind, LedgerEntry, LedgerLine, Observed, Status
+
+__all__ = ["Ledger", "account_of"]
+
+T = TypeVar("T")
+
+_PAGE: Final = 200
+
+
+def account_of(client: DustClient) -> str:
+    """Say what the ledger calls a client's account: its name, or what tells its key from others."""
+    return client.credentials.identity
+
+
+class Ledger:
+    """The record of everything that moved funds, kept in one SQLite file.
+
+        async with Ledger("dust.db") as ledger:
+            async for entry in ledger.entries(status="confirmed"):
+                print(entry.at, entry.account, entry.net, entry.target)
+
+    Several processes may have the same file open. `":memory:"` keeps nothing. The work is done in a
+    thread of the ledger's own, so the event loop never waits for a disk.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, busy_timeout: float = 30.0) -> None:
+        """Name the file; nothing is opened yet.
+
+        `busy_timeout` is for how many seconds to wait while another process writes.
+        """
+        if not isinstance(path, str | os.PathLike):
+            raise TypeError(f"path must be a str or a path, not {type(path).__name__}")
+        self._path = os.fspath(path)
+        if not self._path:
+            raise ConfigurationError("path is empty: name a file")
+        self._busy_timeout = positive(busy_timeout, "busy_timeout")
+        self._thread: ThreadPoolExecutor | None = None
+        self._store: Store | None = None
+
+    @property
+    def path(self) -> str:
+        """The file."""
+        return self._path
+
+    # --- life ------------------------------------------------------------------------------------
+
+    async def open(self) -> None:
+        """Open the file, make it where there is none, and bring an older one up to date."""
+        if self._thread is not None:
+            raise ConfigurationError(f"ledger {self._path} is open already")
+        thread = self._thread = ThreadPoolExecutor(1, thread_name_prefix="binance-dust-ledger")
+        loop = asyncio.get_running_loop()
+        opening = loop.run_in_executor(thread, self._open)
+        try:
+            await asyncio.shield(opening)
+        except BaseException:
+            # Whoever gave up waiting leaves no open file behind: the thread closes it in its turn.
+            thread.submit(self._close)
+            thread.shutdown(wait=False)
+            self._thread = None
+            raise
+
+    async def close(self) -> None:
+        """Finish what is being written, and close the file. Closing twice is no harm."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            closing = asyncio.get_running_loop().run_in_executor(thread, self._close)
+            thread.shutdown(wait=False)
+            await asyncio.shield(closing)
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    # --- reading ---------------------------------------------------------------------------------
+
+    async def entries(  # noqa: PLR0913 - what to look for, all by keyword
+        self,
+        *,
+        account: str | None = None,
+        status: Status | Iterable[Status] | None = None,
+        kind: Kind | str | None = None,
+        account_type: AccountType | None = None,
+        target: str | None = None,
+        asset: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        newest_first: bool = False,
+        limit: int | None = None,
+    ) -> AsyncIterator[LedgerEntry]:
+        """Go through the entries that fit, by time: each once, also while others are written.
+
+        `since` is included, `until` is not. `asset` is one that was asked for.
+        """
+        query = Query(
+            account=account,
+            status=status,
+            kind=kind,
+            account_type=account_type,
+            target=target,
+            asset=asset,
+            since=since,
+            until=until,
+            newest_first=newest_first,
+            limit=limit,
+        )
+        ids = await self._work(lambda store: store.ids(query))
+        for begin in range(0, len(ids), _PAGE):
+            page = ids[begin : begin + _PAGE]
+            for entry in await self._work(lambda store, page=page: store.entries(page)):  # type: ignore[misc]
+                yield entry
+
+    async def entry(self, entry_id: int) -> LedgerEntry:
+        """Read one entry."""
+        found = await self._work(lambda store: store.entries([entry_id]))
+        if not found:
+            raise ConfigurationError(f"the ledger has no entry {entry_id}")
+        return found[0]
+
+    # --- writing: what converters and `sync` do --------------------------------------------------
+
+    async def claim(self, claim: Claim, *, now: datetime, length: timedelta) -> None:
+        """Take the right to work on an account; `GuardError` while somebody else has it."""
+        await self._work(lambda store: store.claim(claim, now, length))
+
+    async def extend(self, claim: Claim, *, now: datetime, length: timedelta) -> None:
+        """Hold a right for longer; `GuardError` if it was lost."""
+        await self._work(lambda store: store.extend(claim, now, length))
+
+    async def release(self, claim: Claim) -> None:
+        """Give a right back."""
+        await self._work(lambda store: store.release(claim))
+
+    async def intend(
+        self, intent: Intent, *, claim: Claim | None = None, length: timedelta
+    ) -> LedgerEntry:
+        """Write down a call before it is sent; it is on the disk when this returns.
+
+        `GuardError` if another call of the account is open, or the claim was lost.
+        """
+        return await self._work(lambda store: store.intend(intent, claim, length))
+
+    async def confirm(  # noqa: PLR0913 - what is known of the outcome, all by keyword
+        self,
+        entry_id: int,
+        lines: Iterable[LedgerLine],
+        *,
+        transaction_id: int | None,
+        now: datetime,
+        by: SettledBy = SettledBy.ANSWER,
+        target: str | None = None,
+        reason: str | None = None,
+    ) -> LedgerEntry:
+        """Write down that a call was carried out, and what it did."""
+        outcome = Outcome(
+            status="confirmed",
+            now=now,
+            by=by,
+            transaction_id=transaction_id,
+            lines=tuple(lines),
+            target=target,
+            reason=reason,
+        )
+        return await self._work(lambda store: store.settle(entry_id, outcome))
+
+    async def reject(
+        self,
+        entry_id: int,
+        reason: str,
+        *,
+        now: datetime,
+        by: SettledBy = SettledBy.ANSWER,
+        code: int | str | None = None,
+    ) -> LedgerEntry:
+        """Write down that a call was not carried out: it was refused, or reading proved it."""
+        outcome = Outcome(status="rejected", now=now, by=by, reason=reason, code=code)
+        return await self._work(lambda store: store.settle(entry_id, outcome))
+
+    async def leave_unknown(
+        self,
+        entry_id: int,
+        reason: str,
+        *,
+        now: datetime,
+        sent_after: datetime | None = None,
+        expires_at: datetime | None = None,
+    ) -> LedgerEntry:
+        """Write down that nobody knows how a call ended, and when it can have been accepted."""
+        outcome = Outcome(
+            status="unknown",
+            now=now,
+            by=None,
+            reason=reason,
+            sent_after=sent_after,
+            expires_at=expires_at,
+        )
+        return await self._work(lambda store: store.settle(entry_id, outcome))
+
+    async def record(self, seen: Iterable[Observed], *, now: datetime) -> Recorded:
+        """Take in records of the exchange's: each once, whatever was shown before.
+
+        One that belongs to a call of ours becomes its outcome, and all others new entries, in one
+        transaction. A record is told by account, account type, target and its own (outer) id.
+        """
+        records = tuple(seen)
+        return await self._work(lambda store: store.record(records, now))
+
+    async def resolve(
+        self, entry_id: int, status: Status, reason: str, *, now: datetime
+    ) -> LedgerEntry:
+        """Settle by hand what can't be known from here, after somebody has looked.
+
+        Only `"rejected"`: what was carried out is in the exchange's log, and `sync` settles it.
+        """
+        if status != "rejected":
+            raise ConfigurationError(
+                f"an entry is resolved as 'rejected', not {status!r}: what was carried out is in "
+                "the exchange's log, and sync() takes it from there"
+            )
+        return await self.reject(entry_id, reason, now=now, by=SettledBy.HAND)
+
+    # --- the thread ------------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        self._store = Store(self._path, busy_timeout=self._busy_timeout)
+
+    def _close(self) -> None:
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+
+    async def _work(self, work: Callable[[Store], T]) -> T:
+        thread = self._thread
+        if thread is None:
+            raise ConfigurationError(f"ledger {self._path} is not open: use it in `async with`")
+        # Shielded: what has been handed over is written, also when nobody waits for it any more.
+        return await asyncio.shield(
+            asyncio.get_running_loop().run_in_executor(thread, self._do, work)
+        )
+
+    def _do(self, work: Callable[[Store], T]) -> T:
+        assert self._store is not None  # noqa: S101 - opened before anything else is handed over
+        return work(self._store)
+
+    def __repr__(self) -> str:
+        return f"<Ledger {self._path} {'closed' if self._thread is None else 'open'}>"
+
+    def __reduce_ex__(self, protocol: object) -> Any:
+        raise TypeError("a Ledger is bound to its process: open the file again there")

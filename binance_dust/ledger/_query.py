@@ -1,0 +1,82 @@
+"""What to look for in a ledger."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, get_args
+
+from binance_dust.errors import ConfigurationError
+from binance_dust.ledger._entry import Kind, Status
+from binance_dust.ledger._rows import stamp
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from binance_dust._spec import AccountType
+
+__all__ = ["Query"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Query:
+    """Which entries, in which order."""
+
+    account: str | None = None
+    status: Status | Iterable[Status] | None = None
+    kind: Kind | str | None = None
+    account_type: AccountType | None = None
+    target: str | None = None
+    asset: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    newest_first: bool = False
+    limit: int | None = None
+
+    def sql(self) -> tuple[str, list[Any]]:
+        """Write the question for the ids that fit."""
+        conditions: list[str] = []
+        values: list[Any] = []
+
+        def want(condition: str, *given: Any) -> None:
+            conditions.append(condition)
+            values.extend(given)
+
+        for name in ("account", "account_type", "target"):
+            if (value := getattr(self, name)) is not None:
+                want(f"{name} = ?", value)
+        if self.kind is not None:
+            want("kind = ?", _kind(self.kind).value)
+        if self.status is not None:
+            wanted = _statuses(self.status)
+            want(f"status IN ({', '.join('?' * len(wanted))})", *wanted)
+        if self.asset is not None:
+            # What was done may be less than what was asked for.
+            want("id IN (SELECT entry_id FROM asked WHERE asset = ?)", self.asset)
+        if self.since is not None:
+            want("at >= ?", stamp(self.since))
+        if self.until is not None:
+            want("at < ?", stamp(self.until))
+        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+        order = " DESC" if self.newest_first else ""
+        sql = f"SELECT id FROM entries{where} ORDER BY at{order}, id{order}"  # noqa: S608 - our own text; values are bound
+        if self.limit is not None:
+            sql, values = f"{sql} LIMIT ?", [*values, self.limit]
+        return sql, values
+
+
+def _kind(value: Kind | str) -> Kind:
+    try:
+        return Kind(value)
+    except ValueError:
+        raise ConfigurationError(f"kind must be one of {', '.join(Kind)}, not {value!r}") from None
+
+
+def _statuses(value: Status | Iterable[Status]) -> list[str]:
+    wanted: list[str] = [value] if isinstance(value, str) else list(value)
+    for each in wanted:
+        if each not in get_args(Status):
+            raise ConfigurationError(
+                f"status must be one of {', '.join(get_args(Status))}, not {each!r}"
+            )
+    return wanted

@@ -1,0 +1,120 @@
+"""The tables, and how an older ledger becomes a newer one.
+
+Made to be read by hand (`sqlite3 ledger.db 'select * from conversions'`): amounts are decimal
+texts, exact to the last digit, and times are ISO 8601 in UTC, all of one width, so that they sort
+as text.
+"""
+
+from __future__ import annotations
+
+from sqlite3 import complete_statement
+from typing import Final
+
+APPLICATION_ID: Final = 0x64757374
+"""What SQLite files of this package have in their header: "dust"."""
+
+_FIRST: Final = """
+CREATE TABLE entries (
+  id             INTEGER PRIMARY KEY AUTOINCREMENT,
+  account        TEXT NOT NULL,
+  key_id         TEXT,
+  kind           TEXT NOT NULL CHECK (kind IN ('dust', 'dust_convert', 'liabilities')),
+  account_type   TEXT NOT NULL CHECK (account_type IN ('SPOT', 'MARGIN')),
+  target         TEXT NOT NULL,
+  status         TEXT NOT NULL CHECK (status IN ('intended', 'confirmed', 'rejected', 'unknown')),
+  at             TEXT NOT NULL,
+  client_id      TEXT,
+  intended_at    TEXT,
+  sent_after     TEXT,
+  expires_at     TEXT,
+  settled_at     TEXT,
+  settled_by     TEXT CHECK (settled_by IN ('answer', 'reading', 'import', 'hand')),
+  transaction_id INTEGER,
+  code,
+  reason         TEXT
+);
+
+CREATE TABLE asked (
+  entry_id INTEGER NOT NULL REFERENCES entries (id),
+  position INTEGER NOT NULL,
+  asset    TEXT NOT NULL,
+  held     TEXT,
+  PRIMARY KEY (entry_id, position)
+) WITHOUT ROWID;
+
+CREATE TABLE lines (
+  entry_id       INTEGER NOT NULL REFERENCES entries (id),
+  position       INTEGER NOT NULL,
+  asset          TEXT NOT NULL,
+  amount         TEXT NOT NULL,
+  gross          TEXT NOT NULL,
+  fee            TEXT NOT NULL,
+  net            TEXT NOT NULL,
+  at             TEXT NOT NULL,
+  transaction_id INTEGER,
+  PRIMARY KEY (entry_id, position)
+) WITHOUT ROWID;
+
+CREATE TABLE claims (
+  account TEXT NOT NULL,
+  role    TEXT NOT NULL,
+  holder  TEXT NOT NULL,
+  until   TEXT NOT NULL,
+  PRIMARY KEY (account, role)
+) WITHOUT ROWID;
+
+-- What keeps an account from converting twice at once, whatever the clocks say: while one call is
+-- open, the next can't be written down, and what isn't written down isn't sent.
+CREATE UNIQUE INDEX one_open_of_an_account ON entries (account)
+  WHERE status IN ('intended', 'unknown');
+CREATE UNIQUE INDEX one_open_of_a_key ON entries (key_id)
+  WHERE status IN ('intended', 'unknown') AND key_id IS NOT NULL;
+
+CREATE INDEX entries_by_account ON entries (account, at);
+CREATE INDEX entries_by_time ON entries (at);
+CREATE INDEX entries_by_transaction ON entries (transaction_id);
+CREATE INDEX lines_by_transaction ON lines (transaction_id);
+
+CREATE TRIGGER confirmed_is_final BEFORE UPDATE OF status ON entries
+  WHEN OLD.status = 'confirmed' AND NEW.status <> 'confirmed'
+BEGIN
+  SELECT RAISE(ABORT, 'a confirmed entry is final');
+END;
+CREATE TRIGGER nothing_is_forgotten BEFORE DELETE ON entries
+BEGIN
+  SELECT RAISE(ABORT, 'entries are never deleted');
+END;
+
+CREATE VIEW conversions AS
+  SELECT lines.at, entries.account, entries.account_type, lines.asset, lines.amount,
+         entries.target, lines.gross, lines.fee, lines.net,
+         coalesce(entries.transaction_id, lines.transaction_id) AS transaction_id,
+         entries.kind, entries.id AS entry_id
+  FROM lines JOIN entries ON entries.id = lines.entry_id
+  WHERE entries.status = 'confirmed'
+  ORDER BY lines.at, entries.id, lines.position;
+
+CREATE VIEW open_entries AS
+  SELECT entries.*,
+         (SELECT group_concat(asset, ' ') FROM asked WHERE entry_id = entries.id) AS assets
+  FROM entries WHERE status IN ('intended', 'unknown');
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST,)
+"""Each brings a ledger from the version that is its place to the next. Append; never change one."""
+
+VERSION: Final = len(MIGRATIONS)
+
+
+def statements(script: str) -> list[str]:
+    """Cut a script into statements, so that all of them run in one transaction.
+
+    `executescript` would commit whatever is open first.
+    """
+    found, text = [], ""
+    for line in script.splitlines(keepends=True):
+        text += line
+        if complete_statement(text):
+            found.append(text.strip())
+            text = ""
+    return found

@@ -1,0 +1,432 @@
+"""The record: an intent before, an outcome after, nothing lost and nothing twice."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+import sqlite3
+import subprocess
+import sys
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from binance_dust import ConfigurationError, GuardError, Ledger, LedgerEntry
+from binance_dust.ledger import Claim, Kind, SettledBy
+from tests.ledger.conftest import MINUTE, NOW, intent, line, seen
+
+
+async def all_of(ledger: Ledger, **query: object) -> list[LedgerEntry]:
+    return [entry async for entry in ledger.entries(**query)]  # type: ignore[arg-type]
+
+
+async def test_an_intent_is_read_back_as_it_was_written(ledger: Ledger) -> None:
+    entry = await ledger.intend(intent(client_id="bd-1", key_id="k"), length=MINUTE)
+
+    assert (entry.status, entry.open, entry.imported) == ("intended", True, False)
+    assert entry.assets == ("ADA", "XRP")
+    assert entry.held == {"ADA": Decimal("6.21"), "XRP": Decimal("1.5")}
+    assert (entry.intended_at, entry.at) == (NOW, NOW)
+    assert (entry.client_id, entry.key_id) == ("bd-1", "k")
+    assert entry.happened_at is None
+    assert await all_of(ledger) == [entry]
+
+
+async def test_an_outcome_is_read_back_to_the_digit(ledger: Ledger) -> None:
+    begun = await ledger.intend(intent(), length=MINUTE)
+    tiny = line(
+        "XRP", amount=Decimal("50300000001.44911105"), gross=Decimal("1E-8"), fee=Decimal(0)
+    )
+    later = NOW + timedelta(seconds=2)
+
+    done = await ledger.confirm(begun.id, [line(), tiny], transaction_id=7, now=later)
+
+    assert done == await ledger.entry(begun.id)
+    assert (done.status, done.settled_by, done.settled_at) == ("confirmed", "answer", later)
+    assert done.lines == (line(), tiny)
+    assert (done.gross, done.fee) == (Decimal("0.01777303"), Decimal("0.00035546"))
+    assert done.net == Decimal("0.01741757")
+
+
+@given(
+    amount=st.decimals(allow_nan=False, allow_infinity=False, min_value=0, places=18),
+    microseconds=st.integers(0, 10**15),
+)
+def test_every_amount_and_every_time_survives(amount: Decimal, microseconds: int) -> None:
+    async def main() -> None:
+        async with Ledger(":memory:") as ledger:
+            at = NOW + timedelta(microseconds=microseconds)
+            one = line(amount=amount, gross=amount, fee=Decimal(0), at=at)
+            await ledger.record([seen(one, at=at)], now=NOW)
+            (entry,) = await all_of(ledger)
+            assert entry.lines == (one,)
+            assert entry.at == at
+
+    asyncio.run(main())
+
+
+async def test_while_a_call_is_open_the_account_has_no_other(ledger: Ledger) -> None:
+    first = await ledger.intend(intent(key_id="k"), length=MINUTE)
+
+    for other in (intent(), intent(kind=Kind.LIABILITIES), intent(account="bob", key_id="k")):
+        with pytest.raises(GuardError, match="not known yet") as caught:
+            await ledger.intend(other, length=MINUTE)
+        assert caught.value.entry_ids == (first.id,)
+
+    await ledger.intend(intent(account="bob", key_id="other"), length=MINUTE)
+    await ledger.leave_unknown(first.id, "the line was dropped", now=NOW)
+    with pytest.raises(GuardError):
+        await ledger.intend(intent(), length=MINUTE)
+    await ledger.reject(first.id, "read", now=NOW, by=SettledBy.READING)
+    await ledger.intend(intent(), length=MINUTE)
+
+
+async def test_two_connections_agree_on_who_came_first(path: Path) -> None:
+    async with Ledger(path) as one, Ledger(path) as other:
+        outcomes = await asyncio.gather(
+            *[ledger.intend(intent(), length=MINUTE) for ledger in (one, other) * 10],
+            return_exceptions=True,
+        )
+
+        assert sum(isinstance(outcome, LedgerEntry) for outcome in outcomes) == 1
+        assert sum(isinstance(outcome, GuardError) for outcome in outcomes) == 19
+
+
+# --- what may become of an entry ------------------------------------------------------------------
+
+
+async def test_evidence_outranks_a_conclusion_and_nothing_outranks_evidence(
+    ledger: Ledger,
+) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+    await ledger.reject(entry.id, "read", now=NOW, by=SettledBy.READING)
+    done = await ledger.confirm(entry.id, [line()], transaction_id=7, now=NOW)
+    assert done.status == "confirmed"
+
+    for later in (
+        ledger.reject(entry.id, "no", now=NOW),
+        ledger.leave_unknown(entry.id, "?", now=NOW),
+        ledger.confirm(entry.id, [line(), line()], transaction_id=8, now=NOW),
+    ):
+        assert await later == done
+
+
+async def test_a_rejected_entry_does_not_open_again(ledger: Ledger) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+    rejected = await ledger.reject(entry.id, "no", now=NOW, code=-5006)
+    assert (rejected.code, rejected.reason) == (-5006, "no")
+
+    assert await ledger.leave_unknown(entry.id, "?", now=NOW) == rejected
+    assert (await ledger.reject(entry.id, "other", now=NOW)).reason == "no"
+
+
+async def test_an_entry_can_be_resolved_by_hand_as_not_done_only(ledger: Ledger) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+
+    with pytest.raises(ConfigurationError, match="sync"):
+        await ledger.resolve(entry.id, "confirmed", "I saw it", now=NOW)
+    done = await ledger.resolve(entry.id, "rejected", "looked at the website", now=NOW)
+
+    assert (done.status, done.settled_by) == ("rejected", "hand")
+    with pytest.raises(ConfigurationError, match="no entry 99"):
+        await ledger.resolve(99, "rejected", "?", now=NOW)
+
+
+# --- what the exchange's log shows ----------------------------------------------------------------
+
+
+async def test_a_record_that_is_news_is_imported_once(ledger: Ledger) -> None:
+    first = await ledger.record([seen(), seen()], now=NOW)
+    again = await ledger.record([seen()], now=NOW)
+
+    assert (len(first.added), first.known) == (1, 1)
+    assert (again.added, again.known) == ((), 1)
+    (entry,) = await all_of(ledger)
+    assert entry.imported
+    assert (entry.status, entry.settled_by, entry.key_id) == ("confirmed", "import", None)
+    assert entry.assets == ("ADA", "XRP")
+
+
+@pytest.mark.parametrize(
+    "other", [{"account": "bob"}, {"account_type": "MARGIN"}, {"target": "USDT"}]
+)
+async def test_one_id_in_two_places_is_two_records(ledger: Ledger, other: dict[str, str]) -> None:
+    await ledger.record([seen()], now=NOW)
+
+    recorded = await ledger.record([seen(**other)], now=NOW)
+
+    assert len(recorded.added) == 1
+
+
+async def test_a_record_settles_the_call_of_ours_that_made_it(ledger: Ledger) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+
+    recorded = await ledger.record([seen()], now=NOW)
+
+    assert (recorded.settled, recorded.added) == ((entry.id,), ())
+    done = await ledger.entry(entry.id)
+    assert (done.status, done.settled_by, done.transaction_id) == (
+        "confirmed",
+        "import",
+        45178372831,
+    )
+
+
+async def test_a_record_overrules_what_was_concluded_from_its_absence(ledger: Ledger) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+    await ledger.reject(entry.id, "not in the log", now=NOW, by=SettledBy.READING)
+
+    recorded = await ledger.record([seen()], now=NOW)
+
+    assert recorded.settled == (entry.id,)
+
+
+async def test_a_record_never_overrules_the_exchange_s_own_no(ledger: Ledger) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+    await ledger.reject(entry.id, "no", now=NOW, code=-5006)
+
+    recorded = await ledger.record([seen()], now=NOW)
+
+    assert len(recorded.added) == 1
+    assert (await ledger.entry(entry.id)).status == "rejected"
+
+
+async def test_the_log_s_own_id_takes_the_place_of_a_row_s(ledger: Ledger) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+    rows = [line("ADA", transaction_id=4359321), line("XRP", transaction_id=4359322)]
+    await ledger.confirm(entry.id, rows, transaction_id=4359321, now=NOW)
+
+    recorded = await ledger.record([seen(*rows)], now=NOW)
+    again = await ledger.record([seen(*rows)], now=NOW)
+
+    assert (recorded.known, again.known) == (1, 1)
+    assert (await ledger.entry(entry.id)).transaction_id == 45178372831
+
+
+@pytest.mark.parametrize(
+    ("changes", "settles"),
+    [
+        ({}, True),
+        ({"at": NOW - timedelta(seconds=1)}, True),
+        ({"at": NOW + timedelta(seconds=45)}, True),
+        ({"at": NOW - timedelta(seconds=1.001)}, False),
+        ({"at": NOW + timedelta(seconds=45.001)}, False),
+        ({"target": "USDT"}, False),
+        ({"account_type": "MARGIN"}, False),
+        ({"account": "bob"}, False),
+        ({"kind": Kind.LIABILITIES}, False),
+        # The log does not tell which of the two calls made a record.
+        ({"kind": Kind.DUST_CONVERT}, True),
+        ({"lines": (line("ADA"),)}, False),
+        ({"lines": (line("ADA"), line("XRP"), line("LTC"))}, False),
+    ],
+)
+async def test_which_records_can_be_a_call_s(
+    ledger: Ledger, changes: dict[str, object], settles: bool
+) -> None:
+    await ledger.intend(intent(), length=MINUTE)
+
+    recorded = await ledger.record([seen(**changes)], now=NOW)
+
+    assert bool(recorded.settled) is settles
+    assert bool(recorded.added) is not settles
+
+
+# --- claims ---------------------------------------------------------------------------------------
+
+
+async def test_a_claim_is_one_holder_s_until_it_runs_out(ledger: Ledger) -> None:
+    mine, theirs = Claim("alice", "convert", "me"), Claim("alice", "convert", "they")
+    await ledger.claim(mine, now=NOW, length=MINUTE)
+
+    with pytest.raises(GuardError, match="another convert") as caught:
+        await ledger.claim(theirs, now=NOW, length=MINUTE)
+    assert caught.value.retry_at == NOW + MINUTE
+    await ledger.claim(Claim("alice", "recover", "they"), now=NOW, length=MINUTE)
+    await ledger.claim(Claim("bob", "convert", "they"), now=NOW, length=MINUTE)
+
+    await ledger.claim(theirs, now=NOW + MINUTE, length=MINUTE)
+    with pytest.raises(GuardError, match="took over"):
+        await ledger.intend(intent(), claim=mine, length=MINUTE)
+    with pytest.raises(GuardError, match="took over"):
+        await ledger.extend(mine, now=NOW, length=MINUTE)
+    assert await all_of(ledger) == []
+
+    await ledger.release(mine)
+    with pytest.raises(GuardError):
+        await ledger.claim(mine, now=NOW + MINUTE, length=MINUTE)
+    await ledger.release(theirs)
+    await ledger.claim(mine, now=NOW + MINUTE, length=MINUTE)
+
+
+async def test_a_claim_holds_for_longer_with_each_intent(ledger: Ledger) -> None:
+    mine, theirs = Claim("alice", "convert", "me"), Claim("alice", "convert", "they")
+    await ledger.claim(mine, now=NOW, length=MINUTE)
+
+    later = NOW + timedelta(seconds=59)
+    await ledger.intend(intent(intended_at=later), claim=mine, length=MINUTE)
+
+    with pytest.raises(GuardError):
+        await ledger.claim(theirs, now=NOW + MINUTE, length=MINUTE)
+
+
+# --- looking things up ----------------------------------------------------------------------------
+
+
+async def test_entries_are_found_by_what_they_are(ledger: Ledger) -> None:
+    for n, (account, target) in enumerate([("alice", "BNB"), ("bob", "BNB"), ("alice", "USDT")]):
+        at = NOW + n * MINUTE
+        one = line(at=at)
+        await ledger.record(
+            [seen(one, account=account, target=target, at=at, transaction_id=n)], now=NOW
+        )
+
+    async def found(**query: object) -> list[int | None]:
+        return [entry.transaction_id for entry in await all_of(ledger, **query)]
+
+    assert await found() == [0, 1, 2]
+    assert await found(newest_first=True, limit=2) == [2, 1]
+    assert await found(account="alice") == [0, 2]
+    assert await found(target="USDT") == [2]
+    assert await found(since=NOW + MINUTE) == [1, 2]
+    assert await found(until=NOW + MINUTE) == [0]
+    assert await found(status="intended") == []
+    assert await found(status=("confirmed", "unknown"), kind="dust", asset="ADA") == [0, 1, 2]
+    assert await found(asset="XRP") == []
+    assert await found(account="alice' OR 1=1 --") == []
+
+
+async def test_a_wrong_question_is_refused(ledger: Ledger) -> None:
+    with pytest.raises(ConfigurationError, match="status must be one of"):
+        await all_of(ledger, status="done")
+    with pytest.raises(ConfigurationError, match="kind must be one of"):
+        await all_of(ledger, kind="transfer")
+    with pytest.raises(ConfigurationError, match="time zone"):
+        await all_of(ledger, since=NOW.replace(tzinfo=None))
+    with pytest.raises(ConfigurationError, match="no entry 1"):
+        await ledger.entry(1)
+
+
+async def test_what_is_gone_through_is_neither_missed_nor_met_twice(ledger: Ledger) -> None:
+    records = [seen(line(), transaction_id=n, at=NOW + n * MINUTE) for n in range(450)]
+    records = [
+        seen(
+            line(at=each.at, transaction_id=each.transaction_id),
+            transaction_id=each.transaction_id,
+            at=each.at,
+        )
+        for each in records
+    ]
+    await ledger.record(records, now=NOW)
+    met: list[int | None] = []
+    async for entry in ledger.entries():
+        if not met:
+            await ledger.record([seen(line(transaction_id=-1), transaction_id=-1)], now=NOW)
+        met.append(entry.transaction_id)
+
+    assert met == list(range(450))
+
+
+# --- life -----------------------------------------------------------------------------------------
+
+
+async def test_a_closed_ledger_says_so(path: Path) -> None:
+    ledger = Ledger(path)
+    with pytest.raises(ConfigurationError, match="not open"):
+        await all_of(ledger)
+    async with ledger:
+        assert repr(ledger).endswith("open>")
+        with pytest.raises(ConfigurationError, match="open already"):
+            await ledger.open()
+        with pytest.raises(TypeError, match="process"):
+            pickle.dumps(ledger)
+    await ledger.close()
+    with pytest.raises(ConfigurationError, match="not open"):
+        await ledger.entry(1)
+    async with ledger:
+        assert await all_of(ledger) == []
+
+
+def test_a_path_is_a_path() -> None:
+    with pytest.raises(TypeError, match="path"):
+        Ledger(5)  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="empty"):
+        Ledger("")
+
+
+async def test_work_that_nobody_waits_for_any_more_is_done_all_the_same(path: Path) -> None:
+    async with Ledger(path) as ledger:
+        writing = asyncio.ensure_future(ledger.intend(intent(), length=MINUTE))
+        await asyncio.sleep(0)
+        writing.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await writing
+
+        assert [entry.status for entry in await all_of(ledger)] == ["intended"]
+
+
+KILLED = """
+import asyncio, os, signal, sys
+from binance_dust import Ledger
+from tests.ledger.conftest import MINUTE, intent
+
+async def main():
+    async with Ledger(sys.argv[1]) as ledger:
+        entry = await ledger.intend(intent(), length=MINUTE)
+        print(entry.id, flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+asyncio.run(main())
+"""
+
+
+async def test_an_intent_outlives_its_process(path: Path) -> None:
+    done = await asyncio.to_thread(
+        subprocess.run, [sys.executable, "-c", KILLED, str(path)], capture_output=True, text=True
+    )
+    assert (done.returncode, done.stdout) == (-9, "1\n"), done.stderr
+
+    async with Ledger(path) as ledger:
+        assert [entry.status for entry in await all_of(ledger)] == ["intended"]
+
+
+async def test_every_commit_is_flushed_to_the_disk(ledger: Ledger) -> None:
+    def pragma(name: str) -> object:
+        assert ledger._store is not None
+        return ledger._store._connection.execute(f"PRAGMA {name}").fetchone()[0]
+
+    loop = asyncio.get_running_loop()
+    found = [
+        await loop.run_in_executor(ledger._thread, pragma, name)
+        for name in ("journal_mode", "synchronous", "foreign_keys", "user_version")
+    ]
+
+    assert found == ["wal", 2, 1, 1]
+
+
+async def test_a_person_can_read_it(ledger: Ledger, path: Path) -> None:
+    await ledger.record([seen(line())], now=NOW)
+    await ledger.intend(intent(), length=MINUTE)
+
+    with sqlite3.connect(path) as person:
+        rows = person.execute("SELECT * FROM conversions").fetchall()
+        unsettled = person.execute("SELECT account, assets FROM open_entries").fetchall()
+        for change in (
+            "DELETE FROM entries",
+            "UPDATE entries SET status = 'rejected' WHERE status = 'confirmed'",
+        ):
+            with pytest.raises(sqlite3.IntegrityError):
+                person.execute(change)
+    person.close()
+
+    assert rows == [
+        (
+            "2026-11-21T12:00:00.000000Z", "alice", "SPOT", "ADA", "6.21", "BNB",
+            "0.01777302", "0.00035546", "0.01741756", 45178372831, "dust", 1,
+        )
+    ]  # fmt: skip
+    assert unsettled == [("alice", "ADA XRP")]
