@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 from binance_dust import _wire, endpoints
 from binance_dust._check import instance
 from binance_dust._clock import Reading, ServerClock
+from binance_dust._exact import from_moment
 from binance_dust._retry import Act, RetryAllowance, RetryPolicy, act, send_again
 from binance_dust._signing import sign, signer_for
 from binance_dust._spec import LimitKind, Replay
@@ -26,6 +27,7 @@ from binance_dust.errors import (
     DeliveryError,
     DustError,
     ExchangeError,
+    GuardError,
     NotSentError,
     OutcomeUnknownError,
 )
@@ -76,9 +78,19 @@ class Line:
     payers: dict[str, LimitKind] = field(default_factory=dict)
     """Who pays for an endpoint, where that is not what its row says: told, or learnt."""
 
-    async def call(self, call: Call[R], account: Account | None, lane: Lane) -> R:
-        """Send a call, again where that is safe; give its result, or raise what happened."""
-        attempts = _Attempts(self, call, account, lane)
+    async def call(
+        self,
+        call: Call[R],
+        account: Account | None,
+        lane: Lane,
+        between: tuple[datetime, datetime] | None = None,
+    ) -> R:
+        """Send a call, again where that is safe; give its result, or raise what happened.
+
+        Stamped `between` two times of the exchange's or not at all (`GuardError`): so somebody who
+        finds out later that it was to be sent knows until when it can have been accepted.
+        """
+        attempts = _Attempts(self, call, account, lane, between)
         self.allowance.earn()
         try:
             try:
@@ -113,6 +125,7 @@ class _Attempts(Generic[R]):
 
     __slots__ = (
         "_account",
+        "_between",
         "_call",
         "_charge",
         "_deadline",
@@ -124,8 +137,16 @@ class _Attempts(Generic[R]):
         "_timestamp",
     )
 
-    def __init__(self, line: Line, call: Call[R], account: Account | None, lane: Lane) -> None:
+    def __init__(
+        self,
+        line: Line,
+        call: Call[R],
+        account: Account | None,
+        lane: Lane,
+        between: tuple[datetime, datetime] | None = None,
+    ) -> None:
         self._line = line
+        self._between = between
         self._call = call
         self._account = account
         self._lane = lane
@@ -139,6 +160,11 @@ class _Attempts(Generic[R]):
         self._charge = Charge(title, payer, weight.cost, account.identity if account else None)
         limit = line.retry.deadline
         self._deadline = None if limit is None else line.clock.monotonic() + limit
+        if between is not None:
+            # Who can't be sent in time need not wait in line for it.
+            left = between[1].timestamp() - line.clock.now()
+            latest = line.clock.monotonic() + left
+            self._deadline = latest if self._deadline is None else min(self._deadline, latest)
 
     def left(self) -> float | None:
         """Seconds left for this call; `None` where nobody set a limit."""
@@ -219,12 +245,25 @@ class _Attempts(Generic[R]):
             return _wire.unsigned_request(self._call, self._query)
         line = self._line
         self._generation = line.clock.generation
-        self._timestamp = line.clock.timestamp()
+        self._timestamp = self._stamp()
         payload = _wire.payload(self._query, line.recv_window, self._timestamp)
         signature = await sign(account.signer, payload)
         return _wire.signed_request(
             self._call, payload, signature, api_key=account.api_key, account=account.label
         )
+
+    def _stamp(self) -> int:
+        timestamp = self._line.clock.timestamp()
+        if self._between is not None:
+            earliest, latest = map(from_moment, self._between)
+            # Also before its time: a clock that was just set right may have gone back.
+            if not earliest <= timestamp <= latest:
+                raise GuardError(
+                    f"{self._charge.pool} ({self._label}): not sent: it was to be stamped between "
+                    f"{self._between[0].isoformat()} and {self._between[1].isoformat()}",
+                    account=self._label,
+                )
+        return timestamp
 
     async def _learn_clock(self, past: int | None = None) -> None:
         """Learn the exchange's time; without an answer go on with what is known.

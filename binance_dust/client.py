@@ -85,7 +85,7 @@ class DustClient:
         self, *, asset: str | None = None, btc_valuation: bool = False
     ) -> list[models.UserAsset]:
         """Read the spot wallet's positive balances, or one asset's."""
-        return await self._ask(
+        return await self.send(
             endpoints.USER_ASSETS(asset=asset, need_btc_valuation=btc_valuation or None)
         )
 
@@ -100,7 +100,7 @@ class DustClient:
 
         `price` goes along as `dustQuotaAssetToTargetAssetPrice`, which nobody documents: leave it.
         """
-        return await self._ask(
+        return await self.send(
             endpoints.CONVERTIBLE_ASSETS(
                 target_asset=target, price=price, account_type=account_type
             )
@@ -108,7 +108,7 @@ class DustClient:
 
     async def dust_assets(self, *, account_type: AccountType | None = None) -> models.DustAssets:
         """Read what can be converted into BNB now, with the exchange's estimates."""
-        return await self._ask(endpoints.DUST_ASSETS(account_type=account_type))
+        return await self.send(endpoints.DUST_ASSETS(account_type=account_type))
 
     async def dust_log(
         self,
@@ -127,7 +127,7 @@ class DustClient:
         if end is not None and start is None:
             start = end - _LONGEST_RANGE if isinstance(end, datetime) else end
         _check_order(start, end)
-        return await self._ask(
+        return await self.send(
             endpoints.DUST_LOG(start_time=start, end_time=end, account_type=account_type)
         )
 
@@ -146,7 +146,7 @@ class DustClient:
         How several assets have to be written here is unproven: pass one, until you know.
         `client_id` correlates; nobody promises that it keeps a call from being carried out twice.
         """
-        return await self._ask(
+        return await self.send(
             endpoints.DUST_CONVERT(
                 assets=assets,
                 target_asset=target,
@@ -162,20 +162,20 @@ class DustClient:
 
         One asset that can't be converted fails the whole batch (`NotConvertibleError`).
         """
-        return await self._ask(endpoints.DUST_TRANSFER(assets=assets, account_type=account_type))
+        return await self.send(endpoints.DUST_TRANSFER(assets=assets, account_type=account_type))
 
     async def exchange_small_liabilities(self, assets: Iterable[str]) -> None:
         """Exchange small margin debts into one, ten assets at most, once in six hours.
 
         The exchange answers nothing: read `small_liability_history` to see what it did.
         """
-        await self._ask(endpoints.EXCHANGE_SMALL_LIABILITIES(assets=assets))
+        await self.send(endpoints.EXCHANGE_SMALL_LIABILITIES(assets=assets))
 
     # --- small margin debts ----------------------------------------------------------------------
 
     async def small_liabilities(self) -> list[models.SmallLiability]:
         """Read the small margin debts that can be exchanged. Heavy: 120 a minute for an address."""
-        return await self._ask(endpoints.SMALL_LIABILITIES())
+        return await self.send(endpoints.SMALL_LIABILITIES())
 
     async def small_liability_history(
         self, *, start: datetime | None = None, end: datetime | None = None
@@ -184,7 +184,7 @@ class DustClient:
         _check_order(start, end)
         page, seen = 1, 0
         while True:
-            history = await self._ask(
+            history = await self.send(
                 endpoints.SMALL_LIABILITY_HISTORY(
                     current=page, size=_PAGE, start_time=start, end_time=end
                 )
@@ -198,13 +198,13 @@ class DustClient:
 
     async def margin_account(self) -> models.MarginAccount:
         """Read the cross-margin account."""
-        return await self._ask(endpoints.MARGIN_ACCOUNT())
+        return await self.send(endpoints.MARGIN_ACCOUNT())
 
     # --- settings, permissions, status -----------------------------------------------------------
 
     async def bnb_burn(self) -> models.BnbBurn:
         """Read whether fees and margin interest are paid in BNB."""
-        return await self._ask(endpoints.BNB_BURN())
+        return await self.send(endpoints.BNB_BURN())
 
     async def set_bnb_burn(
         self, *, spot: bool | None = None, interest: bool | None = None
@@ -212,27 +212,38 @@ class DustClient:
         """Set whether fees (`spot`) and margin interest are paid in BNB, which makes less dust."""
         if spot is None and interest is None:
             raise ConfigurationError("set_bnb_burn: say what to set, spot or interest")
-        return await self._ask(endpoints.SET_BNB_BURN(spot=spot, interest=interest))
+        return await self.send(endpoints.SET_BNB_BURN(spot=spot, interest=interest))
 
     async def key_permissions(self) -> models.KeyPermissions:
         """Read what this API key may do."""
-        return await self._ask(endpoints.KEY_PERMISSIONS())
+        return await self.send(endpoints.KEY_PERMISSIONS())
 
     async def account_status(self) -> models.AccountStatus:
         """Read the account's status."""
-        return await self._ask(endpoints.ACCOUNT_STATUS())
+        return await self.send(endpoints.ACCOUNT_STATUS())
 
     async def account_info(self) -> models.AccountInfo:
         """Read which parts of the exchange the account has opened."""
-        return await self._ask(endpoints.ACCOUNT_INFO())
+        return await self.send(endpoints.ACCOUNT_INFO())
 
     async def system_status(self) -> models.SystemStatus:
         """Read whether the exchange is open; needs no key."""
-        return await self._ask(endpoints.SYSTEM_STATUS())
+        return await self.send(endpoints.SYSTEM_STATUS())
 
     async def server_time(self) -> models.ServerTime:
         """Read the exchange's clock; needs no key."""
-        return await self._ask(endpoints.SERVER_TIME())
+        return await self.send(endpoints.SERVER_TIME())
+
+    # --- what the methods are made of ------------------------------------------------------------
+
+    async def send(self, call: Call[R], *, between: tuple[datetime, datetime] | None = None) -> R:
+        """Send a call of `endpoints` for this account.
+
+        With `between` it is stamped at a time of the exchange's from the first to the second, or
+        not sent at all (`GuardError`): a `Converter` writes down beforehand which times those are.
+        """
+        account = self._account if call.endpoint.security.signed else None
+        return await self._session.send(call, account, self._lane, between=between)
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -264,10 +275,6 @@ class DustClient:
 
     def __reduce_ex__(self, protocol: object) -> Any:
         raise TypeError("a DustClient holds a key and is never pickled: pass the account's name")
-
-    async def _ask(self, call: Call[R]) -> R:
-        account = self._account if call.endpoint.security.signed else None
-        return await self._session.send(call, account, self._lane)
 
 
 def _check_order(start: Any, end: Any) -> None:

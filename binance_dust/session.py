@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
 from binance_dust import endpoints
@@ -120,17 +121,30 @@ class Session:
         """Whether this session was closed."""
         return self._closed
 
+    @property
+    def recv_window(self) -> timedelta:
+        """For how long the exchange may accept a request after its timestamp."""
+        return timedelta(milliseconds=self._line.recv_window)
+
     def now(self) -> datetime:
         """Give the exchange's time as far as it is known here."""
         return self._line.clock.now_utc()
 
     async def send(
-        self, call: Call[R], account: Account | None = None, lane: Lane = Lane.CALL
+        self,
+        call: Call[R],
+        account: Account | None = None,
+        lane: Lane = Lane.CALL,
+        *,
+        between: tuple[datetime, datetime] | None = None,
     ) -> R:
-        """Send a call for an account. The methods of `DustClient` are made of this."""
+        """Send a call for an account. The methods of `DustClient` are made of this.
+
+        `between` two times of the exchange's, both included, or not at all (`GuardError`).
+        """
         if self._closed:
             raise ConfigurationError(_CLOSED)
-        return await self._line.call(call, account, lane)
+        return await self._line.call(call, account, lane, between)
 
     def forecast(self, endpoint: Endpoint[Any, Any], calls: int) -> float:
         """Foretell the seconds until the last of so many more calls to an endpoint can be sent.

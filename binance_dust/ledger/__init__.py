@@ -6,6 +6,7 @@ _file.py        the file, opened so that what is committed stays
 _rows.py        rows, and what they stand for
 _query.py       what to look for
 _claims.py      who may work on an account
+_observed.py    what the exchange's own records say
 _matching.py    which of our calls a record of the exchange's belongs to
 _store.py       all that blocks
 _ledger.py      the same, off the event loop
@@ -24,6 +25,7 @@ from binance_dust.ledger._entry import (
     Status,
 )
 from binance_dust.ledger._ledger import Ledger, account_of
+from binance_dust.ledger._observed import converted_lines, from_dust_log, from_liabilities
 from binance_dust.ledger._store import Recorded
 
 __all__ = [
@@ -38,4 +40,7 @@ __all__ = [
     "SettledBy",
     "Status",
     "account_of",
+    "converted_lines",
+    "from_dust_log",
+    "from_liabilities",
 ]

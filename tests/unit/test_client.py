@@ -20,7 +20,7 @@ class Pages:
         self._total = total
         self.asked: list[dict[str, str]] = []
 
-    async def __call__(self, call: Any, account: Any = None, lane: Any = None) -> Any:
+    async def __call__(self, call: Any, account: Any = None, lane: Any = None, **_: Any) -> Any:
         self.asked.append(call.parameters())
         page, size = int(self.asked[-1]["current"]), int(self.asked[-1]["size"])
         first = (page - 1) * size
@@ -101,7 +101,7 @@ async def test_a_missing_bound_of_the_log_is_filled_in(
 ) -> None:
     asked: list[dict[str, str]] = []
 
-    async def send(call: Any, account: Any = None, lane: Any = None) -> None:
+    async def send(call: Any, account: Any = None, lane: Any = None, **_: Any) -> None:
         asked.append(call.parameters())
 
     monkeypatch.setattr(Session, "send", staticmethod(send))
