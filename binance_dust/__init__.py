@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from binance_dust._retry import RetryPolicy
     from binance_dust.budget import RateLimits
     from binance_dust.client import DustClient
+    from binance_dust.conversion import Converter, Quote, Receipt
     from binance_dust.ledger import Ledger, LedgerEntry
     from binance_dust.reports import AccountReport
     from binance_dust.scanner import estimate_scan, scan
@@ -56,6 +57,7 @@ __all__ = [
     "BudgetExceededError",
     "ClockError",
     "ConfigurationError",
+    "Converter",
     "CooldownError",
     "Credentials",
     "CredentialsError",
@@ -74,8 +76,10 @@ __all__ = [
     "NotSentError",
     "OutcomeUnknownError",
     "PriceMovedError",
+    "Quote",
     "RateLimitedError",
     "RateLimits",
+    "Receipt",
     "RejectedError",
     "RetryPolicy",
     "Session",
@@ -90,10 +94,13 @@ __all__ = [
 # loaded into every test run of everybody who has this package installed.
 _HOMES = {
     "AccountReport": "reports",
+    "Converter": "conversion",
     "DustClient": "client",
     "Ledger": "ledger",
     "LedgerEntry": "ledger",
+    "Quote": "conversion",
     "RateLimits": "budget",
+    "Receipt": "conversion",
     "RetryPolicy": "_retry",
     "Session": "session",
     "estimate_scan": "scanner",

@@ -25,6 +25,7 @@ from binance_dust.ledger._entry import (
     Status,
 )
 from binance_dust.ledger._ledger import Ledger, account_of
+from binance_dust.ledger._matching import can_have_done, own_entry
 from binance_dust.ledger._observed import converted_lines, from_dust_log, from_liabilities
 from binance_dust.ledger._store import Recorded
 
@@ -40,7 +41,9 @@ __all__ = [
     "SettledBy",
     "Status",
     "account_of",
+    "can_have_done",
     "converted_lines",
     "from_dust_log",
     "from_liabilities",
+    "own_entry",
 ]

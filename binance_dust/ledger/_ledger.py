@@ -8,7 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from binance_dust._check import positive
-from binance_dust.errors import ConfigurationError
+from binance_dust.errors import ConfigurationError, DustError
+from binance_dust.events import logger
 from binance_dust.ledger._entry import SettledBy
 from binance_dust.ledger._query import Query
 from binance_dust.ledger._store import Outcome, Recorded, Store
@@ -148,6 +149,11 @@ class Ledger:
             raise ConfigurationError(f"the ledger has no entry {entry_id}")
         return found[0]
 
+    async def unclaimed(self, seen: Iterable[Observed], *, besides: int) -> list[Observed]:
+        """Leave out the records of the exchange's that other entries than one have already."""
+        records = tuple(seen)
+        return await self._work(lambda store: store.unclaimed(records, besides))
+
     # --- writing: what converters and `sync` do --------------------------------------------------
 
     async def claim(self, claim: Claim, *, now: datetime, length: timedelta) -> None:
@@ -161,6 +167,11 @@ class Ledger:
     async def release(self, claim: Claim) -> None:
         """Give a right back."""
         await self._work(lambda store: store.release(claim))
+
+    def release_soon(self, claim: Claim) -> None:
+        """Give a right back without waiting for it, where nothing can be awaited any more."""
+        if self._thread is not None:
+            self._thread.submit(self._try, lambda store: store.release(claim))
 
     async def intend(
         self, intent: Intent, *, claim: Claim | None = None, length: timedelta
@@ -268,6 +279,12 @@ class Ledger:
         return await asyncio.shield(
             asyncio.get_running_loop().run_in_executor(thread, self._do, work)
         )
+
+    def _try(self, work: Callable[[Store], T]) -> None:
+        try:
+            self._do(work)
+        except DustError as error:
+            logger.warning("%s", error)
 
     def _do(self, work: Callable[[Store], T]) -> T:
         assert self._store is not None  # noqa: S101 - opened before anything else is handed over

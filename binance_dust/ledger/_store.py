@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from binance_dust.errors import ConfigurationError, GuardError
 from binance_dust.ledger import _claims, _file
 from binance_dust.ledger._entry import OPEN, SettledBy
-from binance_dust.ledger._matching import own_entry
+from binance_dust.ledger._matching import own_entry, same_ids, same_lines
 from binance_dust.ledger._rows import entry_of, line_row, stamp, stamp_or_none
 
 if TYPE_CHECKING:
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from datetime import datetime
 
-    from binance_dust._spec import AccountType
     from binance_dust.ledger._claims import Claim
     from binance_dust.ledger._entry import Intent, LedgerEntry, LedgerLine, Observed, Status
     from binance_dust.ledger._query import Query
@@ -141,13 +140,17 @@ class Store:
             found = {entry.id: entry for entry in _entries(self._connection, ids)}
         return [found[each] for each in ids if each in found]
 
-    def taken(self, transaction_id: int, account: str, account_type: AccountType) -> list[int]:
-        """Find the entries of an account that have an id of the exchange's."""
+    def unclaimed(self, seen: Sequence[Observed], besides: int) -> list[Observed]:
+        """Leave out the records that other entries than one have already."""
         with _file.said_plainly(self._path):
-            rows = self._connection.execute(
-                _BY_TRANSACTION, [account, account_type, *[transaction_id] * 2]
-            )
-            return [row[0] for row in rows]
+            return [each for each in seen if not self._has(each, besides)]
+
+    def _has(self, seen: Observed, besides: int) -> bool:
+        return any(
+            entry.status == "confirmed" and (same_ids(entry, seen) or same_lines(entry, seen))
+            for entry in _candidates(self._connection, seen)
+            if entry.id != besides
+        )
 
     def _write(self, work: Callable[[sqlite3.Connection], T]) -> T:
         with _file.said_plainly(self._path), _file.transaction(self._connection) as db:

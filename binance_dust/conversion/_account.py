@@ -1,0 +1,64 @@
+"""One account as converters see it: its client, its place in the ledger, and its claims."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from binance_dust._check import instance
+from binance_dust.client import DustClient
+from binance_dust.ledger import Claim, Ledger, account_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+    from datetime import datetime
+
+    from binance_dust.ledger import LedgerEntry
+    from binance_dust.ledger._claims import Role
+
+__all__ = ["CLAIM", "Desk"]
+
+CLAIM: Final = timedelta(seconds=90)
+"""How long a claim lasts without being renewed: longer than one call with its intent takes."""
+
+
+class Desk:
+    """An account's client and ledger, checked, with what both need to know of each other."""
+
+    __slots__ = ("account", "client", "key_id", "ledger")
+
+    def __init__(self, client: DustClient, ledger: Ledger) -> None:
+        """Check what was passed in."""
+        self.client = instance(client, DustClient, "client")
+        self.ledger = instance(ledger, Ledger, "ledger")
+        self.account = account_of(client)
+        # Of no use to anybody who doesn't have the key already.
+        self.key_id = sha256(client.credentials.api_key.encode()).hexdigest()[:16]
+
+    def now(self) -> datetime:
+        """Give the exchange's time."""
+        return self.client.session.now()
+
+    @asynccontextmanager
+    async def claimed(self, role: Role) -> AsyncIterator[Claim]:
+        """Hold the right to work on the account, in this process and all others."""
+        claim = Claim(self.account, role, secrets.token_hex(8))
+        await self.ledger.claim(claim, now=self.now(), length=CLAIM)
+        try:
+            yield claim
+        finally:
+            # Handed over and not waited for: this may run where nothing can be awaited any more.
+            self.ledger.release_soon(claim)
+
+    async def open_entries(self) -> list[LedgerEntry]:
+        """Read the account's entries of which it isn't known how they ended: one at the most."""
+        found = self.ledger.entries(account=self.account, status=("intended", "unknown"))
+        return [entry async for entry in found]
+
+    async def pause(self, seconds: float) -> None:
+        """Wait."""
+        await asyncio.sleep(seconds)

@@ -1,0 +1,74 @@
+"""Which call converts dust, and what its answer means."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from binance_dust import endpoints
+from binance_dust.conversion._policy import TOLERANCE
+from binance_dust.conversion._send import Answer, Order, correlation_id
+from binance_dust.errors import UnreadableAnswerError
+from binance_dust.ledger import Kind, converted_lines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from binance_dust.conversion._policy import Policy
+    from binance_dust.conversion._quote import QuoteLine
+    from binance_dust.models import DustConversion
+
+__all__ = ["order", "read_conversion"]
+
+NOTHING = "the exchange answered that it converted nothing"
+
+
+def order(lines: Iterable[QuoteLine], policy: Policy) -> Order:
+    """Write the call that converts these."""
+    held = {line.asset: line.amount for line in lines}
+    if policy.target == "BNB":
+        return Order(
+            kind=Kind.DUST,
+            account_type=policy.account_type,
+            target=policy.target,
+            held=held,
+            call=endpoints.DUST_TRANSFER(assets=held, account_type=policy.wallet),
+            read=read_conversion,
+        )
+    client_id = correlation_id()
+    return Order(
+        kind=Kind.DUST_CONVERT,
+        account_type=policy.account_type,
+        target=policy.target,
+        held=held,
+        call=endpoints.DUST_CONVERT(
+            assets=held, target_asset=policy.target, account_type=policy.wallet, client_id=client_id
+        ),
+        read=read_conversion,
+        client_id=client_id,
+    )
+
+
+def read_conversion(answer: DustConversion) -> Answer:
+    """Read what a conversion did; amounts that are none raise `UnreadableAnswerError`."""
+    lines = tuple(
+        line for line in converted_lines(answer.transfer_result) if line.amount or line.gross
+    )
+    gross, fee = answer.total_transferred, answer.total_service_charge
+    if not lines:
+        if gross or fee:
+            raise UnreadableAnswerError(
+                f"a total of {gross:f} with a fee of {fee:f}, and nothing that was converted",
+                path="DustConversion.transfer_result",
+            )
+        return Answer(lines=(), nothing=NOTHING)
+    sums = (
+        sum((line.gross for line in lines), Decimal(0)),
+        sum((line.fee for line in lines), Decimal(0)),
+    )
+    notes = tuple(
+        f"the exchange's total {name} of {total:f} is not what its rows come to, {rows:f}"
+        for name, total, rows in zip(("gross", "fee"), (gross, fee), sums, strict=True)
+        if abs(total - rows) > TOLERANCE * len(lines)
+    )
+    return Answer(lines=lines, transaction_id=lines[0].transaction_id, notes=notes)

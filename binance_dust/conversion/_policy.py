@@ -1,0 +1,165 @@
+"""What a converter was told, and the rules that stop a conversion before anything is sent.
+
+All of it is plain: values in, nothing or a `GuardError` out.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final, get_args
+
+from binance_dust._check import instance
+from binance_dust._exact import to_amount
+from binance_dust._spec import AccountType
+from binance_dust.conversion._reasons import Reason, Skipped
+from binance_dust.errors import ConfigurationError, GuardError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from binance_dust.conversion._holdings import Holding
+    from binance_dust.conversion._quote import Quote, QuoteLine
+
+__all__ = ["TOLERANCE", "Policy", "against", "amount", "changed", "check", "span"]
+
+TOLERANCE: Final = Decimal("0.00000001")
+"""By how much a row of a preview may differ from the same row carried out, besides the price:
+previews round half up, conversions cut (recomputed from published rows of 2021 to 2026)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a converter was told."""
+
+    target: str
+    account_type: AccountType
+    keep: frozenset[str]
+    max_fee_rate: Decimal
+    min_value: Decimal
+    quote_ttl: timedelta
+    cooldown: timedelta
+
+    @property
+    def wallet(self) -> AccountType | None:
+        """Which wallet to ask for; the exchange's older pages know none but its default, SPOT."""
+        return None if self.account_type == "SPOT" else self.account_type
+
+    def __post_init__(self) -> None:
+        """Refuse what can't work."""
+        if not instance(self.target, str, "target"):
+            raise ConfigurationError("target is empty: name an asset")
+        if self.account_type not in get_args(AccountType):
+            raise ConfigurationError(
+                f"account_type must be SPOT or MARGIN, not {self.account_type!r}"
+            )
+        if not 0 <= self.max_fee_rate <= 1:
+            raise ConfigurationError(
+                f"max_fee_rate is a part of the gross, from 0 to 1, not {self.max_fee_rate}"
+            )
+        if self.min_value < 0:
+            raise ConfigurationError(f"min_value can't be below zero: {self.min_value}")
+        if self.quote_ttl <= timedelta(0):
+            raise ConfigurationError(f"quote_ttl must be above zero, not {self.quote_ttl}")
+        if self.cooldown < timedelta(0):
+            raise ConfigurationError(f"cooldown can't be below zero: {self.cooldown}")
+
+
+def amount(value: Decimal | str | int, name: str) -> Decimal:
+    """Take an amount or a rate, exact."""
+    if isinstance(value, bool) or not isinstance(value, Decimal | str | int):
+        raise TypeError(
+            f"{name} must be a Decimal or a str (a float would lose digits), "
+            f"not {type(value).__name__}"
+        )
+    try:
+        return to_amount(value)
+    except ValueError:
+        raise ConfigurationError(f"{name} must be a finite number, not {value!r}") from None
+
+
+def span(value: timedelta | float, name: str) -> timedelta:
+    """Take a length of time: a timedelta, or seconds."""
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise TypeError(f"{name} must be a timedelta or seconds, not {type(value).__name__}")
+    try:
+        return timedelta(seconds=value)
+    except (OverflowError, ValueError):
+        raise ConfigurationError(f"{name} can't be {value} seconds") from None
+
+
+def names(values: Iterable[str], name: str) -> frozenset[str]:
+    """Take several asset names."""
+    if isinstance(values, str):
+        raise TypeError(f"{name} must be several names, like ['{values}'], not a str")
+    found = frozenset(values)
+    for each in found:
+        instance(each, str, name)
+    return found
+
+
+def against(line: QuoteLine, policy: Policy) -> tuple[Reason, str] | None:
+    """Say what a converter was told that speaks against converting an asset."""
+    if line.asset == policy.target:
+        return Reason.TARGET, ""
+    if line.asset in policy.keep:
+        return Reason.KEPT, ""
+    # A fee of a single unit of the eighth place is rounding, and no rate.
+    if line.fee > line.gross * policy.max_fee_rate + TOLERANCE:
+        rate, most = line.fee_rate * 100, policy.max_fee_rate * 100
+        return Reason.FEE_TOO_HIGH, f"{rate:.2f} %, at most {most:.2f} % allowed"
+    if line.net < policy.min_value:
+        return Reason.BELOW_MIN_VALUE, f"{line.net:f} {policy.target}"
+    return None
+
+
+def check(quote: Quote, policy: Policy, *, account: str, key_id: str, now: datetime) -> None:
+    """Stop a conversion that the quote, or what the converter was told, does not allow."""
+    if (quote.account, quote.key_id) != (account, key_id):
+        raise GuardError(f"{account}: this quote is for {quote.account}", account=account)
+    if (quote.target, quote.account_type) != (policy.target, policy.account_type):
+        raise GuardError(
+            f"{account}: this quote is for {quote.account_type} into {quote.target}, and this "
+            f"converter for {policy.account_type} into {policy.target}",
+            account=account,
+        )
+    if quote.eligible_at is not None and quote.eligible_at > now:
+        raise GuardError(
+            f"{account}: cooling down until {quote.eligible_at:%F %T} UTC",
+            account=account,
+            retry_at=quote.eligible_at,
+        )
+    if not quote.lines:
+        raise GuardError(f"{account}: nothing in this quote can be converted", account=account)
+    limit = min(quote.expires_at, quote.at + policy.quote_ttl)
+    if now >= limit:
+        age = quote.age(now).total_seconds()
+        raise GuardError(
+            f"{account}: this quote is {age:.0f} s old: ask for a new one", account=account
+        )
+    for line in quote.lines:
+        found = against(line, policy)
+        if found is not None:
+            reason, detail = found
+            raise GuardError(
+                f"{account}: {line.asset}: {reason}{f' ({detail})' if detail else ''}",
+                account=account,
+            )
+
+
+def changed(line: QuoteLine, held: Mapping[str, Holding]) -> Skipped | None:
+    """Say if a balance is no longer the quoted one: a conversion would take what nobody saw."""
+    holding = held.get(line.asset)
+    free = holding.free if holding else Decimal(0)
+    if free == line.amount:
+        return None
+    return Skipped(
+        asset=line.asset,
+        amount=line.amount,
+        reason=Reason.CHANGED,
+        detail=f"{line.amount:f} then, {free:f} now",
+    )

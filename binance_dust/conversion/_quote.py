@@ -1,0 +1,175 @@
+"""A quote: what would be converted, what it would bring, and what stays and why."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from decimal import Decimal
+from typing import TYPE_CHECKING, Self
+
+from binance_dust.conversion import _show
+from binance_dust.conversion._reasons import Reason, Skipped
+from binance_dust.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+
+    from binance_dust._spec import AccountType
+
+__all__ = ["Quote", "QuoteLine"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuoteLine:
+    """One asset that can be converted now, with the exchange's own estimate."""
+
+    asset: str
+    full_name: str
+    amount: Decimal
+    """All of it that is free: a conversion takes nothing less."""
+    gross: Decimal
+    """In the target, before the fee."""
+    fee: Decimal
+    """In the target."""
+    net: Decimal
+    """In the target, after the fee."""
+
+    @property
+    def fee_rate(self) -> Decimal:
+        """The part of the gross that the fee takes."""
+        return self.fee / self.gross if self.gross else Decimal(0)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Quote:
+    """A plan: nothing has happened yet. Read it, narrow it, print it, then `convert` it.
+
+    The estimates are the exchange's. It locks no price: a conversion is settled at the market price
+    of its moment, and is not carried out where that has moved by 5 %.
+    """
+
+    account: str
+    account_type: AccountType
+    target: str
+    lines: tuple[QuoteLine, ...]
+    skipped: tuple[Skipped, ...] = ()
+    """All else that is held, and why it is not converted."""
+    at: datetime
+    """When it was read, by the exchange's clock."""
+    expires_at: datetime
+    """From when on it is too old to be converted."""
+    eligible_at: datetime | None = None
+    """When the account may convert, where that is later than now."""
+    key_id: str | None = None
+    """Tells the client that it is for, and nothing about its key."""
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """The assets that would be converted."""
+        return tuple(line.asset for line in self.lines)
+
+    @property
+    def gross(self) -> Decimal:
+        """What it would bring before fees, in `target`."""
+        return sum((line.gross for line in self.lines), Decimal(0))
+
+    @property
+    def fee(self) -> Decimal:
+        """What it would cost, in `target`."""
+        return sum((line.fee for line in self.lines), Decimal(0))
+
+    @property
+    def net(self) -> Decimal:
+        """What it would bring, in `target`."""
+        return sum((line.net for line in self.lines), Decimal(0))
+
+    @property
+    def fee_rate(self) -> Decimal:
+        """The part of the gross that the fees take together."""
+        return self.fee / self.gross if self.gross else Decimal(0)
+
+    def age(self, now: datetime) -> timedelta:
+        """Tell how old it is; `now` is `session.now()`."""
+        return now - self.at
+
+    def expired(self, now: datetime) -> bool:
+        """Tell whether it is too old to be converted."""
+        return now >= self.expires_at
+
+    def only(self, *assets: str) -> Self:
+        """Keep these assets, and leave the others out."""
+        self._know(assets)
+        return self._leave_out({line.asset for line in self.lines} - set(assets))
+
+    def without(self, *assets: str) -> Self:
+        """Leave these assets out."""
+        self._know(assets)
+        return self._leave_out(set(assets))
+
+    def why_not(self, asset: str) -> tuple[Skipped, ...]:
+        """Say why an asset, or a part of it, is not converted; empty if all of it is."""
+        return tuple(skipped for skipped in self.skipped if skipped.asset == asset)
+
+    def _know(self, assets: tuple[str, ...]) -> None:
+        """Refuse a name that is not in the plan: a misspelt one must not pass unseen."""
+        for asset in assets:
+            if asset in self.assets:
+                continue
+            why = "; ".join(str(skipped) for skipped in self.why_not(asset))
+            raise ConfigurationError(
+                f"{asset} is not in this quote: {why or 'the account does not hold it'}"
+            )
+
+    def _leave_out(self, assets: set[str]) -> Self:
+        return replace(
+            self,
+            lines=tuple(line for line in self.lines if line.asset not in assets),
+            skipped=self.skipped
+            + tuple(
+                Skipped(asset=line.asset, amount=line.amount, reason=Reason.LEFT_OUT)
+                for line in self.lines
+                if line.asset in assets
+            ),
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.lines)
+
+    def __str__(self) -> str:
+        head = f"{self.account} ({self.account_type}) into {self.target}, as of {self.at:%F %T} UTC"
+        rows = [
+            (
+                line.asset,
+                f"{line.amount:f}",
+                f"{line.gross:f}",
+                f"{line.fee:f} ({_show.percent(line.fee_rate)})",
+                f"{line.net:f}",
+            )
+            for line in self.lines
+        ]
+        total = (
+            f"{len(self.lines)} assets",
+            "",
+            f"{self.gross:f}",
+            f"{self.fee:f} ({_show.percent(self.fee_rate)})",
+            f"{self.net:f}",
+        )
+        table = _show.table(("asset", "amount", "gross", "fee", "net"), rows, total)
+        return "\n".join([head, *table, *(f"not: {skipped}" for skipped in self.skipped)])
+
+    def _repr_html_(self) -> str:
+        rows = [
+            (
+                f"{line.asset} ({line.full_name})",
+                f"{line.amount:f}",
+                f"{line.gross:f}",
+                f"{line.fee:f}",
+                f"{line.net:f}",
+            )
+            for line in self.lines
+        ]
+        total = ("all", "", f"{self.gross:f}", f"{self.fee:f}", f"{self.net:f}")
+        caption = f"{self.account} ({self.account_type}) into {self.target}"
+        notes = [str(skipped) for skipped in self.skipped]
+        return _show.html_table(
+            caption, ("asset", "amount", "gross", "fee", "net"), rows, total, notes
+        )

@@ -1,0 +1,114 @@
+"""A receipt: what was converted, what it brought, and what was not."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from binance_dust.conversion import _show
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from binance_dust._spec import AccountType
+    from binance_dust.conversion._reasons import Skipped
+    from binance_dust.ledger import LedgerLine
+
+__all__ = ["Receipt"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """What a conversion did, as the exchange answered it. The ledger has the same."""
+
+    account: str
+    account_type: AccountType
+    target: str
+    lines: tuple[LedgerLine, ...]
+    """What was converted, with gross, fee and net of each asset."""
+    dropped: tuple[Skipped, ...] = ()
+    """What was in the quote and was not converted, and why."""
+    entry_ids: tuple[int, ...] = ()
+    """The ledger's entries, one for each call that was sent, refused ones included."""
+    quoted_net: Decimal = Decimal(0)
+    """What the quote expected of the assets that were converted."""
+    notes: tuple[str, ...] = ()
+    """What is odd about the exchange's answers, if anything is."""
+    at: datetime
+    """When it was over, by the exchange's clock."""
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """The assets that were converted."""
+        return tuple(line.asset for line in self.lines)
+
+    @property
+    def transaction_ids(self) -> tuple[int, ...]:
+        """The exchange's ids, each once."""
+        ids = (line.transaction_id for line in self.lines)
+        return tuple(dict.fromkeys(number for number in ids if number is not None))
+
+    @property
+    def gross(self) -> Decimal:
+        """What was brought in before fees, in `target`."""
+        return sum((line.gross for line in self.lines), Decimal(0))
+
+    @property
+    def fee(self) -> Decimal:
+        """What it cost, in `target`."""
+        return sum((line.fee for line in self.lines), Decimal(0))
+
+    @property
+    def net(self) -> Decimal:
+        """What was credited, in `target`."""
+        return self.gross - self.fee
+
+    @property
+    def slippage(self) -> Decimal:
+        """How much more was credited than the quote expected; negative if less."""
+        return self.net - self.quoted_net
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything in the quote was converted."""
+        return not self.dropped
+
+    def __bool__(self) -> bool:
+        return bool(self.lines)
+
+    def __str__(self) -> str:
+        head = f"{self.account} ({self.account_type}) into {self.target}, {self.at:%F %T} UTC"
+        table = _show.table(("asset", "amount", "gross", "fee", "net"), *self._rows())
+        dropped = (f"not: {skipped}" for skipped in self.dropped)
+        return "\n".join([head, *table, *dropped, *self.notes])
+
+    def _repr_html_(self) -> str:
+        rows, total = self._rows()
+        return _show.html_table(
+            f"{self.account} ({self.account_type}) into {self.target}",
+            ("asset", "amount", "gross", "fee", "net"),
+            rows,
+            total,
+            [str(skipped) for skipped in self.dropped],
+        )
+
+    def _rows(self) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
+        rows: list[tuple[str, ...]] = [
+            (
+                line.asset,
+                f"{line.amount:f}",
+                f"{line.gross:f}",
+                f"{line.fee:f}",
+                f"{line.net:f}",
+            )
+            for line in self.lines
+        ]
+        total = (
+            f"{len(self.lines)} assets",
+            "",
+            f"{self.gross:f}",
+            f"{self.fee:f}",
+            f"{self.net:f}",
+        )
+        return rows, total

@@ -1,0 +1,123 @@
+"""Settling what is open, by reading alone. Nothing here can send anything that moves funds.
+
+Safe to kill at any line: until the verdict is written the entry stays open, and the next recoverer
+begins again. One at a time, by a claim that runs out if its holder dies.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from binance_dust.conversion._account import CLAIM
+from binance_dust.conversion._holdings import read_debts, read_holdings
+from binance_dust.conversion._judge import Done, NotDone, NotYet, Reading, judge
+from binance_dust.errors import DeliveryError, RateLimitedError, UnavailableError
+from binance_dust.events import logger
+from binance_dust.ledger import Kind, SettledBy, from_dust_log, from_liabilities
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from decimal import Decimal
+
+    from binance_dust.conversion._account import Desk
+    from binance_dust.conversion._judge import Verdict
+    from binance_dust.ledger import Claim, LedgerEntry, Observed
+
+__all__ = ["recover"]
+
+_BETWEEN_READINGS: Final = 10.0
+"""Seconds: seven readings or so of three calls each, for an entry that was not carried out."""
+_AFTERWARDS: Final = timedelta(minutes=2)
+"""How far behind the last moment the log is asked for."""
+_FULL_PAGE: Final = 100
+"""Records that the dust log gives at the most."""
+_LONGEST: Final = timedelta(minutes=5)
+"""How long one entry is worked on at the most: far more than it takes while reading works."""
+
+
+async def recover(desk: Desk) -> list[LedgerEntry]:
+    """Settle the account's open entries; gives each as it stands afterwards."""
+    if not await desk.open_entries():
+        return []
+    async with desk.claimed("recover") as claim:
+        # Asked again: whoever had the claim before may have settled it.
+        return [await _settle(desk, claim, entry) for entry in await desk.open_entries()]
+
+
+async def _settle(desk: Desk, claim: Claim, entry: LedgerEntry) -> LedgerEntry:
+    began = desk.now()
+    while True:
+        verdict = await _look(desk, entry)
+        entry = await desk.ledger.entry(entry.id)
+        if not entry.open:
+            # The sender lives, and has heard the answer meanwhile.
+            return entry
+        if not isinstance(verdict, NotYet) or desk.now() - began > _LONGEST:
+            return await _write(desk, entry, verdict)
+        logger.info("%s: entry %d: %s", desk.account, entry.id, verdict.reason)
+        await desk.pause(_until_next(entry, desk.now()))
+        await desk.ledger.extend(claim, now=desk.now(), length=CLAIM)
+
+
+def _until_next(entry: LedgerEntry, now: datetime) -> float:
+    """Wait for a while, or until it can't be accepted any more where that is sooner."""
+    if entry.expires_at is None or entry.expires_at <= now:
+        return _BETWEEN_READINGS
+    left = (entry.expires_at - now).total_seconds()
+    return min(left + 0.5, _BETWEEN_READINGS)
+
+
+async def _look(desk: Desk, entry: LedgerEntry) -> Verdict:
+    """Read and judge; an exchange that can't be read now is asked again later."""
+    try:
+        return judge(entry, await _read(desk, entry))
+    except (DeliveryError, UnavailableError, RateLimitedError) as error:
+        return NotYet(f"the exchange could not be read: {error}")
+
+
+async def _read(desk: Desk, entry: LedgerEntry) -> Reading:
+    # In this order: what the clock proves about time holds for everything read after it.
+    clock = (await desk.client.server_time()).server_time
+    records, complete = await _records(desk, entry)
+    held: dict[str, Decimal]
+    if entry.kind is Kind.LIABILITIES:
+        held = await read_debts(desk.client)
+    else:
+        holdings = await read_holdings(desk.client, entry.account_type)
+        held = {asset: holding.free for asset, holding in holdings.items()}
+    free = await desk.ledger.unclaimed(records, besides=entry.id)
+    return Reading(clock=clock, records=free, complete=complete, held=held)
+
+
+async def _records(desk: Desk, entry: LedgerEntry) -> tuple[list[Observed], bool]:
+    """Read the exchange's log of the time in question, and tell whether that is all of it."""
+    # Both bounds: with the first alone the exchange answers -1102.
+    start, end = entry.sent_after, None
+    if entry.expires_at is not None:
+        end = entry.expires_at + _AFTERWARDS
+    if entry.kind is Kind.LIABILITIES:
+        rows = [row async for row in desk.client.small_liability_history(start=start, end=end)]
+        return list(from_liabilities(rows, entry.account)), True
+    wallet = None if entry.account_type == "SPOT" else entry.account_type
+    log = await desk.client.dust_log(start=start, end=end, account_type=wallet)
+    complete = len(log.user_asset_dribblets) < _FULL_PAGE
+    return list(from_dust_log(log, entry.account, entry.account_type)), complete
+
+
+async def _write(desk: Desk, entry: LedgerEntry, verdict: Verdict) -> LedgerEntry:
+    match verdict:
+        case Done(record, note):
+            return await desk.ledger.confirm(
+                entry.id,
+                record.lines,
+                transaction_id=record.transaction_id,
+                target=record.target,
+                reason=note,
+                now=desk.now(),
+                by=SettledBy.READING,
+            )
+        case NotDone(reason):
+            return await desk.ledger.reject(entry.id, reason, now=desk.now(), by=SettledBy.READING)
+        case _:
+            return await desk.ledger.leave_unknown(entry.id, verdict.reason, now=desk.now())

@@ -1,0 +1,151 @@
+"""One call that moves funds: the intent before it, the outcome after it.
+
+The intent says between which times of the exchange's the call is stamped, and the session sends it
+then or not at all. So whoever finds the intent later, also in another process on another day, knows
+after which moment the exchange can't have accepted the call any more.
+
+    intent on the disk -> call, stamped in time -> outcome on the disk
+
+A process may die at any of these: before the call the intent is open and nothing happened, after it
+the intent is open and something may have. Both look the same, and reading tells them apart.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from binance_dust.conversion._account import CLAIM
+from binance_dust.errors import DustError, LedgerError, OutcomeUnknownError, UnreadableAnswerError
+from binance_dust.events import logger
+from binance_dust.ledger import Intent
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from decimal import Decimal
+
+    from binance_dust._spec import AccountType, Call
+    from binance_dust.conversion._account import Desk
+    from binance_dust.ledger import Claim, Kind, LedgerEntry, LedgerLine
+
+__all__ = ["Answer", "Order", "correlation_id", "send"]
+
+_SEND_WITHIN: Final = timedelta(seconds=30)
+"""How long after its intent a call may still be stamped; it waits for weight in the meantime."""
+_BACKWARDS: Final = timedelta(seconds=2)
+"""How much earlier than its intent a call may be stamped, when the clock is set right meanwhile."""
+_MOST_AHEAD: Final = timedelta(seconds=1)
+"""The exchange takes timestamps that are less than a second ahead of its clock."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answer:
+    """What the exchange answered: what it did, or that it did nothing."""
+
+    lines: tuple[LedgerLine, ...]
+    transaction_id: int | None = None
+    nothing: str | None = None
+    """Why nothing was done, where the answer means that."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Order:
+    """A call to be sent, and what to make of its answer."""
+
+    kind: Kind
+    account_type: AccountType
+    target: str
+    held: Mapping[str, Decimal]
+    call: Call[Any]
+    read: Callable[[Any], Answer]
+    client_id: str | None = None
+
+
+def correlation_id() -> str:
+    """Make an id that goes along: to find a call again, and never to keep it from being done twice.
+
+    The exchange promises nothing about it.
+    """
+    return f"bd-{secrets.token_hex(12)}"
+
+
+async def send(
+    desk: Desk, claim: Claim, order: Order, noted: Callable[[int], object]
+) -> tuple[LedgerEntry, Answer]:
+    """Write down the intent, send the call, write down how it ended.
+
+    Raises what the exchange refused it for, with the entry rejected; or `OutcomeUnknownError`, with
+    the entry unknown. `noted` is told the entry as soon as there is one.
+    """
+    entry = await desk.ledger.intend(_intent(desk, order), claim=claim, length=CLAIM)
+    noted(entry.id)
+    assert entry.intended_at is not None  # noqa: S101 - it was just written
+    between = (entry.intended_at - _BACKWARDS, entry.intended_at + _SEND_WITHIN)
+    try:
+        answered = await desk.client.send(order.call, between=between)
+        answer = order.read(answered)
+    except OutcomeUnknownError as error:
+        raise await _unknown(desk, entry, error, error) from error
+    except UnreadableAnswerError as error:
+        # It was a success, and one of its numbers is none: amounts are read when somebody looks.
+        raise await _unknown(desk, entry, error, _as_unknown(desk, entry, order, error)) from error
+    except DustError as error:
+        code = getattr(error, "code", None)
+        await desk.ledger.reject(entry.id, str(error), now=desk.now(), code=code)
+        raise
+    if answer.nothing is not None:
+        return await desk.ledger.reject(entry.id, answer.nothing, now=desk.now()), answer
+    done = await desk.ledger.confirm(
+        entry.id, answer.lines, transaction_id=answer.transaction_id, now=desk.now()
+    )
+    return done, answer
+
+
+def _intent(desk: Desk, order: Order) -> Intent:
+    now = desk.now()
+    return Intent(
+        account=desk.account,
+        key_id=desk.key_id,
+        kind=order.kind,
+        account_type=order.account_type,
+        target=order.target,
+        held=order.held,
+        client_id=order.client_id,
+        intended_at=now,
+        sent_after=now - _BACKWARDS - _MOST_AHEAD,
+        expires_at=now + _SEND_WITHIN + desk.client.session.recv_window,
+    )
+
+
+def _as_unknown(
+    desk: Desk, entry: LedgerEntry, order: Order, error: UnreadableAnswerError
+) -> OutcomeUnknownError:
+    intent = _intent(desk, order)
+    return OutcomeUnknownError(
+        str(error),
+        endpoint=order.call.endpoint.title,
+        account=desk.client.name,
+        parameters=order.call.parameters(),
+        sent_after=entry.sent_after or intent.sent_after,
+        expires_at=entry.expires_at or intent.expires_at,
+    )
+
+
+async def _unknown(
+    desk: Desk, entry: LedgerEntry, cause: DustError, error: OutcomeUnknownError
+) -> OutcomeUnknownError:
+    """Write down that nobody knows; where even that fails, the open intent says as much."""
+    try:
+        await desk.ledger.leave_unknown(
+            entry.id,
+            str(cause),
+            now=desk.now(),
+            sent_after=error.sent_after,
+            expires_at=error.expires_at,
+        )
+    except LedgerError as failed:
+        logger.error("%s: the ledger has its intent only: %s", error, failed)
+    return error
