@@ -1,21 +1,25 @@
 """The command line: commands, what they print, and their exit codes.
 
 0: done. 1: something failed. 2: the command was used wrongly. 3: an outcome is unknown.
+130: ended by Ctrl-C.
+
+Only the module of the command that was asked for is imported, so that `--help` and every command
+start as fast as they can, however many commands there are.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import importlib
 import sys
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._version import __version__
+from binance_dust.cli._console import complain
 from binance_dust.errors import ConfigurationError, DustError, OutcomeUnknownError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from types import ModuleType
 
 __all__ = ["main"]
@@ -29,6 +33,9 @@ INTERRUPTED: Final = 130
 
 _COMMANDS: Final = {
     "demo": "scan 25 accounts of a local sandbox: no key, no network",
+    "liabilities": "list the small margin debts of accounts",
+    "history": "list what was converted and exchanged, as the exchange remembers it",
+    "bnb-burn": "show or set whether fees are paid in BNB, which makes less dust",
     "sandbox": "run a local exchange for other programs",
     "endpoints": "list the endpoints, their weights and who pays",
 }
@@ -37,39 +44,48 @@ _COMMANDS: Final = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and give its exit code."""
-    try:
-        commands = {name: _load(name) for name in _COMMANDS}
-    except ImportError as error:
-        if (error.name or "").partition(".")[0] != "rich":
-            raise
-        _complain("the command line needs the extra 'cli': pip install 'binance-dust[cli]'")
-        return FAILED
-    options = _parser(commands).parse_args(arguments)
-    return _guarded(commands[options.command], options)
+    arguments = sys.argv[1:] if arguments is None else arguments
+    name = _named(arguments)
+    module: ModuleType | None = None
+    if name in _COMMANDS:
+        try:
+            module = _load(name)
+        except ImportError as error:
+            if (error.name or "").partition(".")[0] != "rich":
+                raise
+            complain("the command line needs the extra 'cli': pip install 'binance-dust[cli]'")
+            return FAILED
+    options = make_parser({} if module is None else {name: module}).parse_args(arguments)
+    # Only what names a command passes the parser.
+    assert module is not None  # noqa: S101
+    return _guarded(module, options)
 
 
 def _guarded(command: ModuleType, options: argparse.Namespace) -> int:
+    import asyncio
+
     try:
         return int(asyncio.run(command.run(options)))
     except KeyboardInterrupt:
-        _complain("interrupted")
+        complain("interrupted")
         return INTERRUPTED
     except BrokenPipeError:
         # Whoever reads has enough. Python would complain once more when it closes stdout.
         sys.stdout = None
         return DONE
     except OutcomeUnknownError as error:
-        _complain(str(error))
+        complain(str(error))
         return OUTCOME_UNKNOWN
     except ConfigurationError as error:
-        _complain(str(error))
+        complain(str(error))
         return WRONG_USE
     except (DustError, OSError) as error:
-        _complain(str(error))
+        complain(str(error))
         return FAILED
 
 
-def _parser(commands: dict[str, ModuleType]) -> argparse.ArgumentParser:
+def make_parser(modules: Mapping[str, ModuleType]) -> argparse.ArgumentParser:
+    """Make the parser; of the commands, those whose modules are given know their arguments."""
     parser = argparse.ArgumentParser(
         prog="binance-dust",
         description="Dust balances and small margin debts on Binance, for many accounts at once.",
@@ -77,15 +93,22 @@ def _parser(commands: dict[str, ModuleType]) -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     chosen = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, module in commands.items():
-        text = _COMMANDS[name]
-        module.add_arguments(chosen.add_parser(name, help=text, description=f"{text}."))
+    for name, text in _COMMANDS.items():
+        command = chosen.add_parser(name, help=text, description=f"{text}.")
+        if name in modules:
+            modules[name].add_arguments(command)
     return parser
 
 
+def load_all() -> dict[str, ModuleType]:
+    """Import the module of every command, for whoever documents them."""
+    return {name: _load(name) for name in _COMMANDS}
+
+
+def _named(arguments: Sequence[str]) -> str:
+    """Give the command's name: the first word, for nothing before it takes a value."""
+    return next((word for word in arguments if not word.startswith("-")), "")
+
+
 def _load(name: str) -> ModuleType:
-    return importlib.import_module(f"{__name__}.{name}")
-
-
-def _complain(text: str) -> None:
-    sys.stderr.write(f"binance-dust: {text}\n")
+    return importlib.import_module(f"{__name__}.{name.replace('-', '_')}")

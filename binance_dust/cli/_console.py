@@ -3,23 +3,52 @@
 from __future__ import annotations
 
 import sys
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-import msgspec
-from rich.console import Console
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+    from rich.table import Table
 
 _PIPE_WIDTH: Final = 160
 
 
 def console() -> Console:
     """Make a console for tables and text."""
-    made = Console(highlight=False)
+    from binance_dust.cli._rich import PlainConsole
+
+    made = PlainConsole(highlight=False)
     if not made.is_terminal:
         made.width = _PIPE_WIDTH
     return made
 
 
+def make_table(*titles: str, right: Sequence[str] = ()) -> Table:
+    """Make a table; the columns named in `right` hold numbers."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        table.add_column(title, justify="right" if title in right else "left", overflow="fold")
+    return table
+
+
 def print_json(row: object) -> None:
     """Print one line of JSON."""
+    import msgspec
+
     sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
     sys.stdout.flush()
+
+
+def complain(text: str) -> None:
+    """Say on stderr what went wrong."""
+    sys.stderr.write(f"binance-dust: {text}\n")
+
+
+def shown(text: str) -> str:
+    """Make a foreign text fit to print: no markup of ours, and nothing that steers a terminal."""
+    from rich.markup import escape
+
+    return escape("".join(each if each.isprintable() else " " for each in text))

@@ -2,32 +2,39 @@
 
 from __future__ import annotations
 
-import argparse
 import asyncio
 import contextlib
 import signal
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from binance_dust.cli import _arguments
 from binance_dust.cli._console import console, print_json
 from binance_dust.sandbox.serve import serve_forever, write_accounts
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
     from binance_dust.credentials import Credentials
     from binance_dust.sandbox import Sandbox
 
-_LAST_PORT: Final = 65_535
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what this command takes."""
-    parser.add_argument("--accounts", type=_count, default=3, metavar="N", help="how many (3)")
-    parser.add_argument("--port", type=_port, default=0, help="where to listen (a free port)")
+    parser.add_argument(
+        "--accounts", type=_arguments.count, default=3, metavar="N", help="how many (3)"
+    )
+    parser.add_argument(
+        "--port", type=_arguments.port, default=0, help="where to listen (a free port)"
+    )
     parser.add_argument("--seed", type=int, default=0, help="what makes it repeatable (0)")
     parser.add_argument(
-        "--window", type=_seconds, default=60.0, metavar="SECONDS", help="of the limits (60)"
+        "--window",
+        type=_arguments.seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="of the limits (60)",
     )
     parser.add_argument("--sliding", action="store_true", help="count sliding windows, not fixed")
     parser.add_argument(
@@ -83,24 +90,3 @@ def _print_json(exchange: Sandbox, accounts: Sequence[Credentials], written: Pat
     ]
     for line in lines:
         print_json(line)
-
-
-def _count(text: str) -> int:
-    number = int(text)
-    if number < 0:
-        raise argparse.ArgumentTypeError("must not be negative")
-    return number
-
-
-def _port(text: str) -> int:
-    number = int(text)
-    if not 0 <= number <= _LAST_PORT:
-        raise argparse.ArgumentTypeError(f"must be from 0 to {_LAST_PORT}")
-    return number
-
-
-def _seconds(text: str) -> float:
-    number = float(text)
-    if not 0 < number < float("inf"):
-        raise argparse.ArgumentTypeError("must be above zero")
-    return number

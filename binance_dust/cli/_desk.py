@@ -1,0 +1,165 @@
+"""The accounts of a command, on sessions that are open while it runs."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from itertools import cycle
+from typing import TYPE_CHECKING, Any, Final
+
+from binance_dust.budget import RateLimits
+from binance_dust.cli import _accounts, _arguments
+from binance_dust.cli._console import complain
+from binance_dust.errors import ConfigurationError
+from binance_dust.events import Banned, Event, Refused, Retried
+from binance_dust.session import Session
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import AsyncIterator, Sequence
+
+    from binance_dust._retry import RetryPolicy
+    from binance_dust.budget import Budget
+    from binance_dust.client import DustClient
+    from binance_dust.credentials import Credentials
+    from binance_dust.events import Observer
+    from binance_dust.sandbox import Sandbox
+
+_USUAL: Final = "https://api.binance.com"
+_SANDBOX_SEED: Final = 7
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add how accounts are chosen, and how they reach the exchange."""
+    _accounts.add_arguments(parser)
+    group = parser.add_argument_group("connection")
+    group.add_argument("--base-url", metavar="URL", help=f"the exchange ({_USUAL})")
+    group.add_argument(
+        "--headroom",
+        type=_arguments.part,
+        default=0.0,
+        metavar="PART",
+        help="of every limit, left to other software behind this address (0)",
+    )
+    group.add_argument(
+        "--local-addr",
+        metavar="ADDRESS",
+        action="append",
+        default=[],
+        help="go out by this address of this machine; accounts are spread over several",
+    )
+    group.add_argument("--proxy", metavar="URL", help="go out by this HTTP proxy")
+    group.add_argument(
+        "--window",
+        type=_arguments.seconds,
+        default=60.0,
+        metavar="SECONDS",
+        help="length of the limits' windows, shorter for sandboxes only (60)",
+    )
+    group = parser.add_argument_group("rehearsal")
+    group.add_argument(
+        "--sandbox", action="store_true", help="a local exchange of its own: no key, no network"
+    )
+    group.add_argument(
+        "--sandbox-accounts",
+        type=_arguments.some,
+        default=5,
+        metavar="N",
+        help="how many accounts it has (5)",
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Desk:
+    """Accounts on open sessions, a session for each outgoing address."""
+
+    clients: Sequence[DustClient]
+    sessions: Sequence[Session]
+    addresses: Sequence[str | None]
+    """The local address of each session, `None` where the system chooses."""
+    base_url: str
+    sandbox: Sandbox | None = None
+
+
+@asynccontextmanager
+async def open_desk(
+    options: argparse.Namespace,
+    *,
+    observer: Observer | None = None,
+    retry: RetryPolicy | None = None,
+    budget: Budget | None = None,
+    lived: bool = False,
+) -> AsyncIterator[Desk]:
+    """Open what the options ask for, and close it in the end.
+
+    A sandbox that has `lived` holds a history: something was converted and exchanged before.
+    """
+    async with AsyncExitStack() as stack:
+        exchange: Sandbox | None = None
+        accounts: Sequence[Credentials]
+        if options.sandbox:
+            exchange, accounts = await _open_sandbox(options, stack)
+        else:
+            accounts = _accounts.find_accounts(options)
+        base_url = exchange.url if exchange else options.base_url or _USUAL
+        settings: dict[str, Any] = {
+            "base_url": base_url,
+            "limits": RateLimits(headroom=options.headroom, window=options.window),
+            "proxy": options.proxy,
+            "observer": observer or Teller(),
+            "retry": retry,
+            "budget": budget,
+        }
+        addresses = tuple(dict.fromkeys(options.local_addr)) or (None,)
+        sessions = [
+            await stack.enter_async_context(Session(local_addr=address, **settings))
+            for address in addresses
+        ]
+        turns = zip(accounts, cycle(sessions), strict=False)
+        clients = [session.client(credentials) for credentials, session in turns]
+        if exchange and lived:
+            await asyncio.gather(*map(_live, clients))
+        yield Desk(clients, sessions, addresses, base_url, exchange)
+
+
+async def _open_sandbox(
+    options: argparse.Namespace, stack: AsyncExitStack
+) -> tuple[Sandbox, Sequence[Credentials]]:
+    for name in ("accounts", "base_url", "proxy"):
+        if getattr(options, name):
+            flag = f"--{name.replace('_', '-')}"
+            raise ConfigurationError(f"--sandbox brings its own exchange: leave out {flag}")
+    from binance_dust.sandbox import Sandbox
+
+    exchange = await stack.enter_async_context(Sandbox(seed=_SANDBOX_SEED, window=options.window))
+    accounts = exchange.open_accounts(options.sandbox_accounts)
+    return exchange, _accounts.choose(accounts, options.account)
+
+
+async def _live(client: DustClient) -> None:
+    """Convert a little dust and exchange a debt, so that a sandbox has something to show."""
+    dust = await client.dust_assets()
+    if dust.details:
+        await client.dust_transfer([row.asset for row in dust.details[:2]])
+    if (await client.account_info()).is_margin_enabled:
+        debts = await client.small_liabilities()
+        if debts:
+            await client.exchange_small_liabilities([debts[0].asset])
+
+
+class Teller:
+    """Tells on stderr what would be a warning in the log, in words for whoever watches."""
+
+    def __call__(self, event: Event, /) -> None:
+        """Tell of refusals, bans, and what is sent again."""
+        match event:
+            case Refused(pool=pool, seconds=seconds):
+                complain(f"{pool}: refused for its weight (429), shut for {seconds:.0f} s")
+            case Banned(seconds=seconds):
+                complain(f"this address is banned (418) for {seconds:.0f} s")
+            case Retried(account=account, reason=reason, pause=pause):
+                whom = f"{account}: " if account else ""
+                complain(f"{whom}{reason}; again in {pause:.1f} s")
+            case _:
+                pass

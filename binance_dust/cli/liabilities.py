@@ -1,0 +1,121 @@
+"""`binance-dust liabilities`: the small margin debts that can be exchanged."""
+
+from __future__ import annotations
+
+from collections import Counter
+from contextlib import aclosing
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any
+
+from binance_dust._plain import plain
+from binance_dust.cli import _desk
+from binance_dust.cli._console import console, make_table, print_json, shown
+from binance_dust.cli._each import each
+from binance_dust.errors import DustError
+from binance_dust.reports import Settled
+
+if TYPE_CHECKING:
+    import argparse
+
+    from binance_dust.client import DustClient
+    from binance_dust.models import SmallLiability
+
+_COLUMNS = ("account", "asset", "principal", "interest", "worth", "")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what this command takes."""
+    parser.add_argument(
+        "--always",
+        action="store_true",
+        help="ask every account for the list (weight 100), without the cheap questions first",
+    )
+    parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
+    _desk.add_arguments(parser)
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Ask every account, and show what is owed."""
+    ask = _ask_the_list if options.always else _ask_for_less
+    table = make_table(*_COLUMNS, right=("principal", "interest", "worth"))
+    sums: Counter[str] = Counter()
+    owed: dict[str, Decimal] = {}
+    async with _desk.open_desk(options) as desk, aclosing(each(desk.clients, ask)) as answers:
+        async for client, answer in answers:
+            if options.json:
+                print_json(_as_json(client, answer))
+            if isinstance(answer, DustError):
+                sums["failed"] += 1
+                table.add_row(shown(client.name), f"[red]failed:[/] {shown(str(answer))}")
+                continue
+            debts, settled = answer
+            sums[settled] += 1
+            for debt in debts:
+                sums["debts"] += 1
+                unit = debt.liability_asset
+                owed[unit] = owed.get(unit, Decimal(0)) + debt.liability_qty
+                table.add_row(*_cells(client, debt))
+    if not options.json:
+        _print(table, sums, owed)
+    return 1 if sums["failed"] else 0
+
+
+async def _ask_the_list(client: DustClient) -> tuple[list[SmallLiability], Settled]:
+    return await client.small_liabilities(), Settled.LIST
+
+
+async def _ask_for_less(client: DustClient) -> tuple[list[SmallLiability], Settled]:
+    """Ask what costs 1 and 10, and spend 100 only where there is a debt to list."""
+    try:
+        if not (await client.account_info()).is_margin_enabled:
+            return [], Settled.NO_MARGIN
+        if not (await client.margin_account()).has_debt:
+            return [], Settled.NO_DEBT
+    except DustError:
+        # A right may be missing for these alone; if not, the list says what is wrong.
+        pass
+    return await _ask_the_list(client)
+
+
+def _as_json(
+    client: DustClient, answer: tuple[list[SmallLiability], Settled] | DustError
+) -> dict[str, Any]:
+    failed = isinstance(answer, DustError)
+    debts, settled = ([], None) if isinstance(answer, DustError) else answer
+    return {
+        "account": client.name,
+        "liabilities": plain(debts),
+        "settled_by": plain(settled),
+        "error": plain(answer) if failed else None,
+    }
+
+
+def _cells(client: DustClient, debt: SmallLiability) -> tuple[str, ...]:
+    return (
+        f"[cyan]{shown(client.name)}[/]",
+        shown(debt.asset),
+        f"{debt.principal:f}",
+        f"{debt.interest:f}",
+        f"{debt.liability_qty:f}",
+        shown(debt.liability_asset),
+    )
+
+
+def _print(table: Any, sums: Counter[str], owed: dict[str, Decimal]) -> None:
+    out = console()
+    if table.row_count:
+        out.print(table)
+        out.print()
+    worth = ", ".join(f"{amount:f} {shown(unit)}" for unit, amount in owed.items())
+    out.print(f"{sums['debts']} small debts{f', worth {worth}' if worth else ''}.")
+    told = [
+        f"{sums[settled]} {text}"
+        for settled, text in (
+            (Settled.NO_MARGIN, "without margin"),
+            (Settled.NO_DEBT, "with margin and no debt"),
+            (Settled.LIST, "asked for their list"),
+            ("failed", "failed"),
+        )
+        if sums[settled]
+    ]
+    out.print(f"Accounts: {', '.join(told) or 'none'}.")
