@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import cycle
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
+from binance_dust._retry import RetryPolicy
 from binance_dust.budget import RateLimits
 from binance_dust.cli import _accounts, _arguments
 from binance_dust.cli._console import complain
+from binance_dust.cli._overheard import Overheard
 from binance_dust.errors import ConfigurationError
 from binance_dust.events import Banned, Event, Refused, Retried
 from binance_dust.session import Session
@@ -19,8 +21,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import AsyncIterator, Sequence
 
-    from binance_dust._retry import RetryPolicy
-    from binance_dust.budget import Budget
     from binance_dust.client import DustClient
     from binance_dust.credentials import Credentials
     from binance_dust.events import Observer
@@ -57,6 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="length of the limits' windows, shorter for sandboxes only (60)",
     )
+    group.add_argument(
+        "--attempts",
+        type=_arguments.some,
+        metavar="N",
+        help="how often a call is sent before it has failed, where that is safe",
+    )
     group = parser.add_argument_group("rehearsal")
     group.add_argument(
         "--sandbox", action="store_true", help="a local exchange of its own: no key, no network"
@@ -88,12 +94,13 @@ async def open_desk(
     *,
     observer: Observer | None = None,
     retry: RetryPolicy | None = None,
-    budget: Budget | None = None,
+    listen: bool = False,
     lived: bool = False,
 ) -> AsyncIterator[Desk]:
     """Open what the options ask for, and close it in the end.
 
-    A sandbox that has `lived` holds a history: something was converted and exchanged before.
+    With `listen` every session's budget is an `Overheard`. A sandbox that has `lived` holds a
+    history: something was converted and exchanged before.
     """
     async with AsyncExitStack() as stack:
         exchange: Sandbox | None = None
@@ -103,19 +110,28 @@ async def open_desk(
         else:
             accounts = _accounts.find_accounts(options)
         base_url = exchange.url if exchange else options.base_url or _USUAL
-        settings: dict[str, Any] = {
-            "base_url": base_url,
-            "limits": RateLimits(headroom=options.headroom, window=options.window),
-            "proxy": options.proxy,
-            "observer": observer or Teller(),
-            "retry": retry,
-            "budget": budget,
-        }
+        limits = RateLimits(headroom=options.headroom, window=options.window)
+        policy = retry or RetryPolicy()
+        if options.attempts is not None:
+            policy = replace(policy, attempts=options.attempts)
         addresses = tuple(dict.fromkeys(options.local_addr)) or (None,)
-        sessions = [
-            await stack.enter_async_context(Session(local_addr=address, **settings))
-            for address in addresses
-        ]
+        sessions = []
+        for address in addresses:
+            watch = observer or Teller()
+            heard = Overheard(limits, watch) if listen else None
+            session = Session(
+                base_url=base_url,
+                limits=limits,
+                proxy=options.proxy,
+                local_addr=address,
+                observer=heard or watch,
+                retry=policy,
+                budget=heard,
+            )
+            sessions.append(await stack.enter_async_context(session))
+            if heard is not None:
+                heard.attach(session)
+                stack.push_async_callback(heard.close)
         turns = zip(accounts, cycle(sessions), strict=False)
         clients = [session.client(credentials) for credentials, session in turns]
         if exchange and lived:
@@ -160,6 +176,7 @@ class Teller:
                 complain(f"this address is banned (418) for {seconds:.0f} s")
             case Retried(account=account, reason=reason, pause=pause):
                 whom = f"{account}: " if account else ""
-                complain(f"{whom}{reason}; again in {pause:.1f} s")
+                _, _, told = reason.partition(": ")
+                complain(f"{whom}{told}; again in {pause:.1f} s")
             case _:
                 pass

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from binance_dust.sandbox.clock import Moment
-    from binance_dust.sandbox.law import Law
+    from binance_dust.sandbox.law import Law, Pool
     from binance_dust.sandbox.rules import Mode, Rules
 
 _HEADERS: Final = {
@@ -28,6 +28,7 @@ _HEADERS: Final = {
     "spot": "X-MBX-USED-WEIGHT-1M",
 }
 _LONGEST: Final = 2160
+_IN_DOUBT: Final = "small_liabilities"
 
 
 class Tally(NamedTuple):
@@ -65,7 +66,8 @@ class Gate:
 
     def charge(self, law: Law, address: str, account: str | None, moment: Moment) -> Tally | None:
         """Charge whom the law names; an account that is not known can't be charged."""
-        payer = account if law.pool == "uid" else address
+        pool = self.pool_of(law)
+        payer = account if pool == "uid" else address
         if payer is None:
             return None
         meter = self._meter(law, payer)
@@ -73,7 +75,7 @@ class Gate:
         if meter.window.used(moment) + law.weight > meter.limit:
             raise self._refuse(meter, law, address, moment)
         meter.overruns = 0
-        return Tally(_HEADERS[law.pool], meter.window.add(law.weight, moment))
+        return Tally(_HEADERS[pool], meter.window.add(law.weight, moment))
 
     def spend(self, law: Law, payer: str, weight: int, moment: Moment) -> None:
         """Spend as somebody else behind the same address, or with the same account, would."""
@@ -100,13 +102,17 @@ class Gate:
             if (pools is None or name in pools) and payer in (None, owner):
                 yield meter.peaks[mode]
 
+    def pool_of(self, law: Law) -> Pool:
+        """Tell who pays: as the law says, but for the list that the documents disagree about."""
+        return self._rules.liability_payer if law.name == _IN_DOUBT else law.pool
+
     def _meter(self, law: Law, payer: str) -> Meter:
         key = _pool_name(law), payer
         meter = self._meters.get(key)
         if meter is None:
             rules = self._rules
             limits = {"ip": rules.ip_weight, "uid": rules.uid_weight, "spot": rules.spot_weight}
-            meter = Meter(limits[law.pool], rules.window, rules.window_mode)
+            meter = Meter(limits[self.pool_of(law)], rules.window, rules.window_mode)
             self._meters[key] = meter
         return meter
 

@@ -16,6 +16,7 @@ Encoding = Literal["both", "comma", "repeat"]
 Scope = Literal["asset", "account"]
 TargetPlace = Literal["detail", "group", "nowhere"]
 Body = Literal["", "{}", "null"]
+Payer = Literal["ip", "uid"]
 
 HOUR: Final = 3600.0
 
@@ -74,6 +75,12 @@ class Rules:
     """Seconds before a conversion shows in the dust log."""
     log_target: TargetPlace = "detail"
     """Where the dust log names the target: in each detail (2026-07), the group, or nowhere."""
+    log_one_bound: bool = False
+    """Take `startTime` without `endTime`, which the exchange refused on 2026-09-07."""
+    log_days: int = 90
+    """Days that one question to the log may span; by the text of -4047."""
+    liability_payer: Payer = "ip"
+    """Who pays for the list of small liabilities: `uid` in the documents of 2024."""
     liability_cooldown: float = 6 * HOUR
     """Between two exchanges of small liabilities."""
     liability_cooldown_code: int = -5006
@@ -100,6 +107,7 @@ class Rules:
             "convert_cooldown": ("asset", "account"),
             "log_target": ("detail", "group", "nowhere"),
             "liability_body": ("", "{}", "null"),
+            "liability_payer": ("ip", "uid"),
         }
         for name, allowed in choices.items():
             if getattr(self, name) not in allowed:
@@ -131,6 +139,9 @@ class RuleChanges(TypedDict, total=False):
     price_moved_code: int | None
     log_lag: float
     log_target: TargetPlace
+    log_one_bound: bool
+    log_days: int
+    liability_payer: Payer
     liability_cooldown: float
     liability_cooldown_code: int
     liability_ceiling: Decimal | str | int

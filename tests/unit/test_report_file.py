@@ -295,7 +295,10 @@ def test_a_cell_is_one_line_that_computes_nothing_and_can_be_read_again(text: st
     ("name", "cell"),
     [
         ("=HYPERLINK(0)", "'=HYPERLINK(0)"),
+        ("+1", "'+1"),
+        ("-1", "'-1"),
         ("@sum", "'@sum"),
+        ("\t=1", "\\u0009=1"),
         ("a\nb", "a\\u000ab"),
         ("a\\u000ab", "a\\\\u000ab"),
         ('"a",b', '"a",b'),

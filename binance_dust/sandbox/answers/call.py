@@ -49,14 +49,15 @@ class Call:
         return "MARGIN"
 
     def span(self) -> tuple[int | None, int | None]:
-        """Read `startTime` and `endTime`; more than 90 days apart is refused with -4047."""
+        """Read `startTime` and `endTime`; too far apart they are refused with -4047."""
         start, end = self.form.whole_number("startTime"), self.form.whole_number("endTime")
-        if start is not None and end is not None and not 0 <= end - start <= _LONGEST_MS:
-            raise refusal.Refusal(-4047, "Time interval must be within 0-90 days")
+        days = self.scene.rules.log_days
+        if start is not None and end is not None and not 0 <= end - start <= days * _DAY_MS:
+            raise refusal.Refusal(-4047, f"Time interval must be within 0-{days} days")
         return start, end
 
 
-_LONGEST_MS = 90 * 86_400_000
+_DAY_MS = 86_400_000
 
 Answering = Callable[[Call], Any]
 """Gives what will be written as JSON; raises `Refusal` to say no."""

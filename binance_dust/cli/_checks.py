@@ -1,0 +1,167 @@
+"""What answers mean for whoever wants to work with dust: from plain values, without I/O."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from binance_dust.errors import DustError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from binance_dust.models import (
+        AccountInfo,
+        AccountStatus,
+        BnbBurn,
+        KeyPermissions,
+        SystemStatus,
+    )
+
+_SOON: Final = timedelta(days=14)
+"""Before an authority ends: time enough to renew it at leisure."""
+_FAR_OFF: Final = 1.0
+"""Seconds: a timestamp that far ahead of the exchange's clock is refused (-1021)."""
+_SLOW: Final = 2.5
+"""Seconds: half of the time for which a signed call is valid unless told otherwise."""
+NORMAL: Final = "Normal"
+
+
+class Level(enum.StrEnum):
+    """How much it matters."""
+
+    OK = "ok"
+    NOTE = "note"
+    WARNING = "warning"
+    PROBLEM = "problem"
+    """Something does not work."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at."""
+
+    level: Level
+    about: str
+    text: str
+    account: str | None = None
+
+
+def judge_clock(offset: float, round_trip: float) -> Iterator[Finding]:
+    """Judge how this machine's clock stands to the exchange's, both in seconds."""
+    # The exchange being ahead means that this machine is behind.
+    where = "behind" if offset > 0 else "ahead"
+    text = f"this machine is {abs(offset):.3f} s {where}, round trip {round_trip * 1000:.0f} ms"
+    if abs(offset) >= _FAR_OFF:
+        yield Finding(
+            Level.WARNING,
+            "clock",
+            f"{text}: corrected for here, but set this machine's clock for other programs' sake",
+        )
+    else:
+        yield Finding(Level.OK, "clock", text)
+    if round_trip >= _SLOW:
+        yield Finding(
+            Level.WARNING, "clock", "answers take so long that signed calls may be too old (-1021)"
+        )
+
+
+def judge_system(status: SystemStatus | DustError) -> Iterator[Finding]:
+    """Judge whether the exchange is open."""
+    if isinstance(status, DustError):
+        yield Finding(Level.PROBLEM, "system", str(status))
+    elif status.is_normal:
+        yield Finding(Level.OK, "system", status.msg)
+    else:
+        yield Finding(Level.PROBLEM, "system", f"closed: {status.msg} ({status.status})")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Answers:
+    """What one account answered; an error where it did not."""
+
+    account: str
+    permissions: KeyPermissions | DustError
+    status: AccountStatus | DustError
+    info: AccountInfo | DustError
+    burn: BnbBurn | DustError
+
+    @property
+    def margin(self) -> bool | None:
+        """Whether the account has margin; `None` if that is not known."""
+        return None if isinstance(self.info, DustError) else self.info.is_margin_enabled
+
+
+def judge_account(answers: Answers, now: datetime) -> Iterator[Finding]:
+    """Judge one account, what matters most first."""
+    name = answers.account
+    found = [
+        *_judge_permissions(answers.permissions, margin=answers.margin, now=now),
+        *_judge_status(answers.status),
+        *_judge_margin(answers.info),
+        *_judge_burn(answers.burn),
+    ]
+    yield from (Finding(each.level, each.about, each.text, name) for each in found)
+
+
+def _judge_permissions(
+    key: KeyPermissions | DustError, *, margin: bool | None, now: datetime
+) -> Iterator[Finding]:
+    about = "key"
+    if isinstance(key, DustError):
+        yield Finding(Level.PROBLEM, about, str(key))
+        return
+    if not key.enable_reading:
+        yield Finding(Level.PROBLEM, about, "may not read, so nothing works")
+    if key.enable_withdrawals:
+        yield Finding(
+            Level.WARNING, about, "may withdraw: nothing here needs it, so take that right away"
+        )
+    if not key.ip_restrict:
+        yield Finding(
+            Level.WARNING, about, "works from any address: restrict it to yours on the exchange"
+        )
+    if not key.enable_spot_and_margin_trading:
+        yield Finding(Level.WARNING, about, "may not trade, so dust can be seen and not converted")
+    if margin and not key.enable_margin:
+        yield Finding(
+            Level.WARNING,
+            about,
+            "has no margin right, so small debts can be seen and not exchanged",
+        )
+    if key.permits_universal_transfer:
+        yield Finding(Level.NOTE, about, "may move funds between wallets: nothing here needs it")
+    ends = key.trading_authority_expiration_time
+    if ends is not None and ends <= now:
+        yield Finding(Level.WARNING, about, f"its right to trade ended on {ends:%Y-%m-%d}")
+    elif ends is not None and ends <= now + _SOON:
+        yield Finding(Level.WARNING, about, f"its right to trade ends on {ends:%Y-%m-%d}")
+
+
+def _judge_status(status: AccountStatus | DustError) -> Iterator[Finding]:
+    if isinstance(status, DustError):
+        yield Finding(Level.PROBLEM, "status", str(status))
+    elif status.data != NORMAL:
+        yield Finding(
+            Level.WARNING, "status", f"{status.data!r} instead of {NORMAL!r}: ask the exchange why"
+        )
+
+
+def _judge_margin(info: AccountInfo | DustError) -> Iterator[Finding]:
+    if isinstance(info, DustError):
+        yield Finding(Level.PROBLEM, "margin", str(info))
+
+
+def _judge_burn(burn: BnbBurn | DustError) -> Iterator[Finding]:
+    if isinstance(burn, DustError):
+        yield Finding(Level.PROBLEM, "fees", str(burn))
+    elif not burn.spot_bnb_burn:
+        yield Finding(
+            Level.NOTE,
+            "fees",
+            "are not paid in BNB: each is taken from what was bought, and leaves a tail of dust"
+            " (binance-dust bnb-burn --spot on)",
+        )
