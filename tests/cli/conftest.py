@@ -1,0 +1,101 @@
+"""Commands in this process, against a sandbox in a thread of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from binance_dust import Credentials
+from binance_dust.cli import main
+from binance_dust.sandbox import Sandbox
+from binance_dust.sandbox.serve import write_accounts
+
+WINDOW = 0.5
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def rows(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+Run = Callable[..., Done]
+
+
+@pytest.fixture(autouse=True)
+def no_accounts_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in os.environ:
+        if name.startswith("BINANCE_"):
+            monkeypatch.delenv(name)
+
+
+@pytest.fixture
+def exchange() -> Iterator[Sandbox]:
+    with Sandbox(seed=7, window=WINDOW) as exchange:
+        yield exchange
+
+
+@pytest.fixture
+def secrets() -> list[str]:
+    """What must show nowhere."""
+    return []
+
+
+@pytest.fixture
+def run(
+    capsys: pytest.CaptureFixture[str], secrets: list[str], caplog: pytest.LogCaptureFixture
+) -> Run:
+    """Run a command in this process; whatever it says is looked through for secrets."""
+
+    def run(*arguments: str) -> Done:
+        try:
+            code = main(arguments)
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+        told = capsys.readouterr()
+        for secret in secrets:
+            assert secret not in told.out + told.err + caplog.text
+        assert "Traceback" not in told.err
+        assert "\x1b" not in told.out, "no colours in a pipe"
+        return Done(code, told.out, told.err)
+
+    return run
+
+
+@pytest.fixture
+def keep(tmp_path: Path, secrets: list[str]) -> Callable[..., Path]:
+    """Write an accounts file."""
+
+    def keep(*accounts: Credentials, name: str = "accounts.toml") -> Path:
+        secrets.extend(text for each in accounts for text in (each.api_key, each.secret.reveal()))
+        return write_accounts(tmp_path / name, accounts)
+
+    return keep
+
+
+@pytest.fixture
+def at(exchange: Sandbox) -> tuple[str, ...]:
+    """The arguments that lead to the sandbox."""
+    return ("--base-url", exchange.url, "--window", str(WINDOW), "--attempts", "2")
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port of this machine where nobody listens."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+    return port
