@@ -33,6 +33,7 @@ INTERRUPTED: Final = 130
 
 _COMMANDS: Final = {
     "demo": "scan 25 accounts of a local sandbox: no key, no network",
+    "scan": "read the dust and the small debts of many accounts at once",
     "doctor": "check clock, keys, accounts and budgets; settle doubts by reading",
     "liabilities": "list the small margin debts of accounts",
     "history": "list what was converted and exchanged, as the exchange remembers it",

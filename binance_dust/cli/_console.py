@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -52,3 +53,13 @@ def shown(text: str) -> str:
     from rich.markup import escape
 
     return escape("".join(each if each.isprintable() else " " for each in text))
+
+
+def duration(seconds: float) -> str:
+    """Say a length of time in two units at most: `2 min 41 s`."""
+    whole = math.ceil(seconds)
+    minutes, rest = divmod(whole, 60)
+    hours, minutes = divmod(minutes, 60)
+    if hours:
+        return f"{hours:,} h {minutes} min"
+    return f"{minutes} min {rest} s" if minutes else f"{rest} s"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Final
 
 from binance_dust.budget import Lane, LocalBudget
@@ -40,6 +41,10 @@ class Overheard:
         admission = await self._inner.admit(charge, deadline=deadline, lane=lane)
         return _Listening(admission, charge.pool, self.heard)
 
+    def forecast(self, charge: Charge, calls: int) -> float:
+        """Foretell the seconds until the last of so many more calls can be sent."""
+        return self._inner.forecast(charge, calls)
+
     def snapshot(self) -> BudgetSnapshot:
         """Show every pool as it is now."""
         return self._inner.snapshot()
@@ -66,9 +71,10 @@ class _SessionClock:
         return asyncio.get_running_loop().time()
 
     def server_time(self) -> float | None:
-        if self.session is None or not self.learnt:
-            return None
-        return self.session.now().timestamp()
+        return self.now() if self.learnt else None
+
+    def now(self) -> float:
+        return time.time() if self.session is None else self.session.now().timestamp()
 
 
 class _Listening:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from contextlib import aclosing
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._plain import plain
 from binance_dust.cli import _desk
@@ -20,7 +20,8 @@ if TYPE_CHECKING:
     from binance_dust.client import DustClient
     from binance_dust.models import SmallLiability
 
-_COLUMNS = ("account", "asset", "principal", "interest", "worth", "")
+_NO_MARGIN_ACCOUNT: Final = -3003
+_COLUMNS: Final = ("account", "asset", "principal", "interest", "worth", "")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -71,9 +72,10 @@ async def _ask_for_less(client: DustClient) -> tuple[list[SmallLiability], Settl
             return [], Settled.NO_MARGIN
         if not (await client.margin_account()).has_debt:
             return [], Settled.NO_DEBT
-    except DustError:
+    except DustError as error:
+        if getattr(error, "code", None) == _NO_MARGIN_ACCOUNT:
+            return [], Settled.NO_MARGIN
         # A right may be missing for these alone; if not, the list says what is wrong.
-        pass
     return await _ask_the_list(client)
 
 

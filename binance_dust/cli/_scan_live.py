@@ -1,0 +1,208 @@
+"""A scan as it goes: drawn again and again on a terminal, a line now and then in a pipe.
+
+Progress goes to stderr, so that stdout holds results only. What is drawn is read in the event
+loop's own thread, between two reports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from binance_dust.cli._console import complain, duration, shown
+from binance_dust.cli._rich import PlainConsole
+from binance_dust.events import Banned, Event, Refused, Retried, Waited
+from binance_dust.scanner import Question
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from rich.console import RenderableType
+
+    from binance_dust.budget import PoolSnapshot
+    from binance_dust.scanner import LaneProgress, Scan, ScanProgress
+    from binance_dust.session import Session
+
+_DRAWN_EVERY: Final = 0.25
+_TOLD_EVERY: Final = 15.0
+"""Seconds, where nobody watches but a log."""
+_BAR: Final = 24
+
+_WORDS: Final = {
+    Question.ASSETS: "assets",
+    Question.QUOTE: "quotes",
+    Question.MARGIN_ENABLED: "margin?",
+    Question.MARGIN_DEBT: "any debt?",
+    Question.LIST: "list of debts",
+}
+
+
+class Watch:
+    """An observer that counts what happens, and keeps the last thing that went wrong."""
+
+    def __init__(self, *, aloud: bool) -> None:
+        """Count; `aloud` tells of what goes wrong as well, where nothing is drawn."""
+        self.counts: Counter[str] = Counter()
+        self.waited = 0.0
+        self.last = ""
+        self._aloud = aloud
+
+    def __call__(self, event: Event, /) -> None:
+        """Take note of an event."""
+        match event:
+            case Waited(seconds=seconds):
+                self.counts["waits"] += 1
+                self.waited = max(self.waited, seconds)
+            case Refused(pool=pool, seconds=seconds):
+                self._note("refused", f"{pool}: refused (429), shut for {duration(seconds)}")
+            case Banned(seconds=seconds):
+                self._note("bans", f"this address is banned (418) for {duration(seconds)}")
+            case Retried(account=account, reason=reason, pause=pause):
+                _, _, told = reason.partition(": ")
+                whom = f"{account}: " if account and f"({account})" not in told else ""
+                self._note("sent again", f"{whom}{told}; again in {pause:.1f} s")
+            case _:
+                pass
+
+    def _note(self, what: str, text: str) -> None:
+        self.counts[what] += 1
+        self.last = text
+        if self._aloud:
+            complain(text)
+
+    def __str__(self) -> str:
+        told = [f"{count:,} {what}" for what, count in self.counts.items()]
+        if self.waited:
+            told.append(f"longest wait {duration(self.waited)}")
+        return ", ".join(told) or "no waits"
+
+
+def draws() -> bool:
+    """Tell whether there is a terminal to draw on."""
+    return sys.stderr.isatty()
+
+
+@asynccontextmanager
+async def shown_live(
+    scan: Scan,
+    watch: Watch,
+    sessions: Sequence[Session],
+    addresses: Sequence[str | None],
+) -> AsyncIterator[None]:
+    """Show a scan while it goes; the drawing is gone when it ends."""
+    keep = _draw if draws() else _tell
+    task = asyncio.create_task(keep(scan, watch, sessions, addresses))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _draw(
+    scan: Scan, watch: Watch, sessions: Sequence[Session], addresses: Sequence[str | None]
+) -> None:
+    console = PlainConsole(stderr=True, highlight=False)
+    with Live(console=console, auto_refresh=False, transient=True) as live:
+        while True:
+            live.update(draw(scan.progress, watch, sessions, addresses), refresh=True)
+            await asyncio.sleep(_DRAWN_EVERY)
+
+
+async def _tell(
+    scan: Scan, watch: Watch, sessions: Sequence[Session], addresses: Sequence[str | None]
+) -> None:
+    del sessions, addresses
+    while True:
+        await asyncio.sleep(_TOLD_EVERY)
+        complain(f"{headline(scan.progress)}; {watch}")
+
+
+def headline(progress: ScanProgress) -> str:
+    """Say in one line how far a scan is."""
+    of = "" if progress.total is None else f" of {progress.total:,}"
+    told = [f"{progress.done:,}{of} accounts", f"{progress.failed:,} failed"]
+    told.append(f"{duration(progress.elapsed)} gone")
+    if progress.seconds_left is not None:
+        told.append(f"{duration(progress.seconds_left)} left")
+    return ", ".join(told)
+
+
+def draw(
+    progress: ScanProgress,
+    watch: Watch,
+    sessions: Sequence[Session],
+    addresses: Sequence[str | None],
+) -> Group:
+    """Draw a scan as it is now."""
+    top = Table.grid(padding=(0, 2))
+    top.add_row(
+        ProgressBar(total=progress.total or 1, completed=progress.done, width=_BAR),
+        headline(progress),
+    )
+    parts: list[RenderableType] = [
+        top,
+        _lanes(progress.lanes, sessions, addresses),
+        f"[dim]{watch}[/]",
+    ]
+    shut = max((session.budget.snapshot().shut_for for session in sessions), default=0.0)
+    if shut:
+        parts.append(f"[bold red]shut out for {duration(shut)}[/]")
+    if watch.last:
+        parts.append(f"[yellow]{shown(watch.last)}[/]")
+    return Group(*parts)
+
+
+def _lanes(
+    lanes: Sequence[LaneProgress],
+    sessions: Sequence[Session],
+    addresses: Sequence[str | None],
+) -> Table:
+    several = len(sessions) > 1
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    titles = ("asked for", "answered", "expected", "budget used", "waiting", "last in", "")
+    for title in (("address",) if several else ()) + titles:
+        right = title not in ("address", "asked for", "")
+        table.add_column(title, justify="right" if right else "left", no_wrap=True)
+    pools = [_pools(session) for session in sessions]
+    for lane in lanes:
+        if lane.expected:
+            pool = pools[lane.session].get(lane.question)
+            cells = (addresses[lane.session] or "any",) if several else ()
+            table.add_row(*cells, *_cells(lane, pool))
+    return table
+
+
+def _cells(lane: LaneProgress, pool: PoolSnapshot | None) -> tuple[str, ...]:
+    state = ""
+    if pool is not None and pool.shut_for:
+        state = f"[bold red]refused: shut for {duration(pool.shut_for)}[/]"
+    elif pool is not None and pool.others:
+        state = f"others spend {pool.others:,}"
+    return (
+        _WORDS[lane.question],
+        f"{lane.answered:,}",
+        f"{lane.expected:,}",
+        f"{pool.used:,} of {pool.limit:,}" if pool else "",
+        f"{pool.waiting:,}" if pool and pool.waiting else "",
+        duration(lane.seconds_left) if lane.seconds_left else "",
+        state,
+    )
+
+
+def _pools(session: Session) -> dict[Question, PoolSnapshot]:
+    """Find the budget of each question, where the address has one."""
+    from binance_dust import endpoints
+
+    by_name = {pool.name: pool for pool in session.budget.snapshot().pools if pool.account is None}
+    titles = {question: endpoints.ALL[question].title for question in Question}
+    return {question: by_name[title] for question, title in titles.items() if title in by_name}

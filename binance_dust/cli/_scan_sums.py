@@ -1,0 +1,150 @@
+"""What a scan adds up to, without keeping the reports: a desk may have a hundred thousand."""
+
+from __future__ import annotations
+
+import heapq
+from collections import Counter
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final
+
+from binance_dust._plain import plain
+from binance_dust.cli._console import console, make_table, shown
+
+if TYPE_CHECKING:
+    from binance_dust.reports import AccountReport
+
+_BEST: Final = 12
+"""Accounts in the table."""
+_MOST: Final = 8
+"""Assets in the table."""
+_REASONS: Final = 12
+"""Failures that are shown; the rest is counted."""
+_ZERO: Final = Decimal(0)
+
+
+class Sums:
+    """Totals of a scan, and what stands out."""
+
+    def __init__(self, target: str) -> None:
+        """Begin with nothing."""
+        self.target: Final = target
+        self.accounts = 0
+        self.failed = 0
+        """Accounts of which a part could not be read."""
+        self.gross = self.net = _ZERO
+        self.debts = 0
+        self.owed: dict[str, Decimal] = {}
+        self.assets: dict[str, list[Decimal]] = {}
+        """By asset: in how many accounts it is dust, and what it would bring."""
+        self.settled: Counter[str] = Counter()
+        self.failures: Counter[tuple[str, str]] = Counter()
+        """By part and reason."""
+        self._best: list[tuple[Decimal, int, AccountReport]] = []
+
+    def add(self, report: AccountReport) -> None:
+        """Add one account."""
+        self.accounts += 1
+        self.failed += not report.ok
+        self.gross += report.gross
+        self.net += report.net
+        self.debts += len(report.liabilities)
+        for unit, amount in report.owed.items():
+            self.owed[unit] = self.owed.get(unit, _ZERO) + amount
+        for row in report.quote.details if report.quote else ():
+            sums = self.assets.setdefault(row.asset, [_ZERO, _ZERO])
+            sums[0] += 1
+            sums[1] += row.to_target_asset_off_exchange
+        if report.settled_by is not None:
+            self.settled[report.settled_by] += 1
+        for part, error in report.errors.items():
+            self.failures[part, reason_of(error, report.account)] += 1
+        entry = (report.net, -self.accounts, report)
+        keep = heapq.heappush if len(self._best) < _BEST else heapq.heappushpop
+        keep(self._best, entry)
+
+    @property
+    def best(self) -> list[AccountReport]:
+        """The accounts with most to bring, the first of them first."""
+        return [report for _, _, report in sorted(self._best, reverse=True)]
+
+    def as_json(self) -> dict[str, Any]:
+        """Give the totals as what JSON has."""
+        return {
+            "accounts": self.accounts,
+            "failed": self.failed,
+            "target": self.target,
+            "gross": plain(self.gross),
+            "fee": plain(self.gross - self.net),
+            "net": plain(self.net),
+            "debts": self.debts,
+            "owed": plain(self.owed),
+        }
+
+
+def reason_of(error: BaseException, account: str) -> str:
+    """Give an error's words without whose it is, so that equal ones can be counted."""
+    return str(error).replace(f" ({account})", "", 1)
+
+
+def print_sums(sums: Sums) -> None:
+    """Show the totals to eyes."""
+    out = console()
+    if sums.best:
+        out.print(_table(sums))
+        out.print()
+    if sums.assets:
+        out.print(f"Most of it: {_most(sums)}.", soft_wrap=True)
+    fee = sums.gross - sums.net
+    out.print(
+        f"{sums.accounts:,} accounts. All dust would bring [bold green]{sums.net:f}"
+        f" {shown(sums.target)}[/], after {fee:f} in fees.",
+        soft_wrap=True,
+    )
+    worth = ", ".join(f"{amount:f} {shown(unit)}" for unit, amount in sums.owed.items())
+    told = ", ".join(f"{count:,} by {settled}" for settled, count in sums.settled.most_common())
+    debts = f"{sums.debts:,} small debts{f', worth {worth}' if worth else ''}"
+    out.print(f"{debts}{f' (settled {told})' if told else ''}.", soft_wrap=True)
+    _print_failures(sums)
+
+
+def _print_failures(sums: Sums) -> None:
+    if not sums.failed:
+        return
+    out = console()
+    out.print(f"[bold red]{sums.failed:,} accounts have parts that failed:[/]", soft_wrap=True)
+    shown_ones = sums.failures.most_common(_REASONS)
+    for (part, reason), count in shown_ones:
+        out.print(f"  {count:>5,} x {part}: {shown(reason)}", soft_wrap=True)
+    rest = len(sums.failures) - len(shown_ones)
+    if rest:
+        out.print(f"  and {rest:,} other reasons")
+
+
+def _table(sums: Sums) -> Any:
+    numbers = ("assets", "dust", "would bring", "fees", "small debts")
+    table = make_table("account", *numbers, "", right=numbers)
+    for report in sums.best:
+        dust = "" if report.quote is None else f"{len(report.quote.details):,}"
+        owed = ", ".join(f"{amount:f} {shown(unit)}" for unit, amount in report.owed.items())
+        debts = f"{len(report.liabilities)} ({owed})" if owed else ""
+        table.add_row(
+            f"[cyan]{shown(report.account)}[/]",
+            "" if "assets" in report.errors else f"{len(report.assets):,}",
+            dust,
+            f"{report.net:f} {shown(sums.target)}" if report.quote else "",
+            f"{report.fee:f}" if report.quote else "",
+            debts,
+            "" if report.ok else f"[red]{', '.join(report.errors)} failed[/]",
+        )
+    rest = sums.accounts - len(sums.best)
+    if rest > 0:
+        table.add_row(f"[dim]and {rest:,} more[/]")
+    return table
+
+
+def _most(sums: Sums) -> str:
+    ranked = sorted(sums.assets.items(), key=lambda item: item[1][1], reverse=True)
+    return ", ".join(
+        f"{shown(asset)} {net:f} ({count} account{'' if count == 1 else 's'})"
+        for asset, (count, net) in ranked[:_MOST]
+    )
