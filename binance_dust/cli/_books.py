@@ -82,11 +82,10 @@ async def read_books(
     books = Books()
     if dust:
         await _add_dust(books, client, "dust", since, until)
-    if not await _has_margin(client):
-        return books
-    if dust:
+    margin = await _has_margin(client)
+    if dust and margin:
         await _add_dust(books, client, "margin dust", since, until)
-    if liabilities:
+    if liabilities and margin:
         await _add_exchanges(books, client, since, until)
     books.lines.sort(key=lambda line: line.at)
     return books

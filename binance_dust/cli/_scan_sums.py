@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._plain import plain
 from binance_dust.cli._console import console, make_table, shown
+from binance_dust.reports import Settled
 
 if TYPE_CHECKING:
     from binance_dust.reports import AccountReport
@@ -20,6 +21,12 @@ _MOST: Final = 8
 _REASONS: Final = 12
 """Failures that are shown; the rest is counted."""
 _ZERO: Final = Decimal(0)
+_SETTLED: Final = {
+    Settled.NOT_ASKED: "accounts not asked",
+    Settled.NO_MARGIN: "accounts without margin",
+    Settled.NO_DEBT: "accounts owe nothing",
+    Settled.LIST: "accounts asked for their list",
+}
 
 
 class Sums:
@@ -36,7 +43,7 @@ class Sums:
         self.owed: dict[str, Decimal] = {}
         self.assets: dict[str, list[Decimal]] = {}
         """By asset: in how many accounts it is dust, and what it would bring."""
-        self.settled: Counter[str] = Counter()
+        self.settled: Counter[Settled] = Counter()
         self.failures: Counter[tuple[str, str]] = Counter()
         """By part and reason."""
         self._best: list[tuple[Decimal, int, AccountReport]] = []
@@ -101,9 +108,11 @@ def print_sums(sums: Sums) -> None:
         soft_wrap=True,
     )
     worth = ", ".join(f"{amount:f} {shown(unit)}" for unit, amount in sums.owed.items())
-    told = ", ".join(f"{count:,} by {settled}" for settled, count in sums.settled.most_common())
+    told = ", ".join(
+        f"{count:,} {_SETTLED[settled]}" for settled, count in sums.settled.most_common()
+    )
     debts = f"{sums.debts:,} small debts{f', worth {worth}' if worth else ''}"
-    out.print(f"{debts}{f' (settled {told})' if told else ''}.", soft_wrap=True)
+    out.print(f"{debts}{f' ({told})' if told else ''}.", soft_wrap=True)
     _print_failures(sums)
 
 
