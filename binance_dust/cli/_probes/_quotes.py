@@ -13,7 +13,7 @@ from binance_dust.errors import ExchangeError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from binance_dust.models import ConvertibleAssets
+    from binance_dust.models import ConvertibleAsset, ConvertibleAssets
 
 _QUOTE: Final = endpoints.CONVERTIBLE_ASSETS
 _TARGETS: Final = ("BNB", "USDT", "BTC", "ETH")
@@ -76,13 +76,14 @@ def judge_fees(quotes: list[ConvertibleAssets]) -> Verdict:
     rows = [(row, quote.dribblet_percentage) for quote in quotes for row in quote.details]
     if not rows:
         return Verdict(settled=False, answer=_NOTHING_LISTED)
-    others: dict[str, str] = {}
-    for row, rate in rows:
-        gross = row.to_target_asset_amount
-        if gross and abs(row.exchange - gross * rate) > _SMALLEST:
-            others[row.asset] = f"{row.exchange / gross:.4f}"
+    odd = [
+        row
+        for row, rate in rows
+        if abs(row.exchange - row.to_target_asset_amount * rate) > _SMALLEST
+    ]
+    others = {row.asset: _rate(row) for row in odd}
     rates = ", ".join(sorted({f"{rate:f}" for _, rate in rows}))
-    answer = f"{len(rows) - len(others)} of {len(rows)} rows cost the listed rate, {rates}"
+    answer = f"{len(rows) - len(odd)} of {len(rows)} rows cost the listed rate, {rates}"
     if others:
         answer += f"; {', '.join(f'{asset} {rate}' for asset, rate in others.items())}"
     configure = "max_fee_rate of a Converter, if those shall stay" if others else "nothing"
@@ -92,6 +93,11 @@ def judge_fees(quotes: list[ConvertibleAssets]) -> Verdict:
         configure=configure,
         evidence={"rows": len(rows), "other_rates": others},
     )
+
+
+def _rate(row: ConvertibleAsset) -> str:
+    gross = row.to_target_asset_amount
+    return f"{row.exchange / gross:.4f}" if gross else "a fee for nothing"
 
 
 async def _ceiling(prober: Prober) -> Verdict:

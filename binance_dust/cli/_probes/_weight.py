@@ -16,7 +16,7 @@ _LIST: Final = endpoints.SMALL_LIABILITIES
 _CHEAP: Final = endpoints.ACCOUNT_STATUS
 _BEFORE: Final = 3
 """Calls before a cut: more than the one behind it, so that beginning anew shows."""
-_TRIES: Final = 3
+_TRIES: Final = 4
 _LEAD: Final = 1 / 4
 """Part of a window, two seconds at most, that is left for the calls before the cut."""
 
@@ -52,12 +52,14 @@ async def _windows(prober: Prober) -> Verdict:
     verdict = Verdict(settled=False, answer="no cut could be looked at")
     slid = 0
     for _ in range(_TRIES):
-        seen = await _look_at_a_cut(prober)
-        verdict = judge_cut(*seen)
+        before, after, ours = await _look_at_a_cut(prober)
+        verdict = judge_cut(before, after, ours)
+        if before is None:
+            return verdict  # no header came, and none will
         if verdict.settled and verdict.evidence["fixed"]:
             return verdict
-        # Others who spend just behind a cut look like a window that slides; not twice in a row.
-        slid = slid + 1 if verdict.settled else 0
+        # Others who spend just behind a cut look like a window that slides; twice is no accident.
+        slid += verdict.settled
         if slid > 1:
             return verdict
     return Verdict(settled=False, answer=verdict.answer, evidence=verdict.evidence)

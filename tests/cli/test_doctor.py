@@ -1,0 +1,257 @@
+"""The doctor: what is judged, how it is told, and what it asks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from binance_dust import CredentialsError, models
+from binance_dust.cli._checks import (
+    Answers,
+    Finding,
+    Level,
+    judge_account,
+    judge_clock,
+    judge_system,
+)
+from binance_dust.sandbox import Sandbox
+from binance_dust.sandbox.account import Permissions
+from tests.cli.conftest import Run
+
+Keep = Callable[..., Path]
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+REFUSED = CredentialsError("Invalid API-key, IP, or permissions for action.", code=-2015)
+
+
+def key(**changes: Any) -> models.KeyPermissions:
+    """Give a key as it should be, but for the changes."""
+    usual: dict[str, Any] = {
+        "ip_restrict": True,
+        "create_time": NOW - timedelta(days=100),
+        "enable_reading": True,
+        "enable_withdrawals": False,
+        "enable_internal_transfer": False,
+        "enable_margin": True,
+        "enable_futures": False,
+        "permits_universal_transfer": False,
+        "enable_vanilla_options": False,
+        "enable_spot_and_margin_trading": True,
+    }
+    return models.KeyPermissions(**(usual | changes))
+
+
+def answers(**changes: Any) -> Answers:
+    usual: dict[str, Any] = {
+        "account": "alice",
+        "permissions": key(),
+        "status": models.AccountStatus("Normal"),
+        "info": models.AccountInfo(vip_level=0, is_margin_enabled=True, is_future_enabled=False),
+        "burn": models.BnbBurn(spot_bnb_burn=True, interest_bnb_burn=False),
+    }
+    return Answers(**(usual | changes))
+
+
+NO_MARGIN = models.AccountInfo(vip_level=0, is_margin_enabled=False, is_future_enabled=False)
+EXPIRES = "trading_authority_expiration_time"
+
+
+@pytest.mark.parametrize(
+    ("changes", "found"),
+    [
+        ({}, []),
+        ({"permissions": key(enable_withdrawals=True)}, [("warning", "key", "may withdraw")]),
+        ({"permissions": key(ip_restrict=False)}, [("warning", "key", "from any address")]),
+        (
+            {"permissions": key(enable_spot_and_margin_trading=False)},
+            [("warning", "key", "may not trade")],
+        ),
+        ({"permissions": key(enable_margin=False)}, [("warning", "key", "no margin right")]),
+        ({"permissions": key(enable_margin=False), "info": NO_MARGIN}, []),
+        ({"permissions": key(enable_reading=False)}, [("problem", "key", "may not read")]),
+        ({"permissions": key(permits_universal_transfer=True)}, [("note", "key", "may move")]),
+        (
+            {"permissions": key(**{EXPIRES: NOW + timedelta(days=13)})},
+            [("warning", "key", "ends on 2026-12-04")],
+        ),
+        ({"permissions": key(**{EXPIRES: NOW + timedelta(days=15)})}, []),
+        (
+            {"permissions": key(**{EXPIRES: NOW - timedelta(days=1)})},
+            [("warning", "key", "ended on 2026-11-20")],
+        ),
+        ({"permissions": REFUSED}, [("problem", "key", "-2015")]),
+        ({"status": models.AccountStatus("Locked")}, [("warning", "status", "'Locked'")]),
+        ({"status": REFUSED}, [("problem", "status", "-2015")]),
+        ({"info": REFUSED}, [("problem", "margin", "-2015")]),
+        (
+            {"burn": models.BnbBurn(spot_bnb_burn=False, interest_bnb_burn=True)},
+            [("note", "fees", "leaves a tail of dust")],
+        ),
+        ({"burn": REFUSED}, [("problem", "fees", "-2015")]),
+        (
+            {"permissions": key(enable_withdrawals=True, ip_restrict=False), "status": REFUSED},
+            [
+                ("warning", "key", "may withdraw"),
+                ("warning", "key", "from any address"),
+                ("problem", "status", "-2015"),
+            ],
+        ),
+    ],
+)
+def test_an_account_is_judged(changes: dict[str, Any], found: list[tuple[str, str, str]]) -> None:
+    findings = list(judge_account(answers(**changes), NOW))
+
+    assert [(each.level.value, each.about) for each in findings] == [row[:2] for row in found]
+    for finding, (_, _, says) in zip(findings, found, strict=True):
+        assert says in finding.text
+        assert finding.account == "alice"
+
+
+@pytest.mark.parametrize(
+    ("offset", "round_trip", "levels", "says"),
+    [
+        (0.004, 0.08, [Level.OK], "this machine is 0.004 s behind, round trip 80 ms"),
+        (-0.999, 0.08, [Level.OK], "0.999 s ahead"),
+        (-1.0, 0.08, [Level.WARNING], "1.000 s ahead"),
+        (90, 0.08, [Level.WARNING], "corrected for here"),
+        (0, 2.5, [Level.OK, Level.WARNING], "too old (-1021)"),
+    ],
+)
+def test_the_clock_is_judged(
+    offset: float, round_trip: float, levels: list[Level], says: str
+) -> None:
+    findings = list(judge_clock(offset, round_trip))
+
+    assert [each.level for each in findings] == levels
+    assert any(says in each.text for each in findings)
+
+
+def test_the_exchange_is_judged() -> None:
+    def judged(status: Any) -> Finding:
+        (finding,) = judge_system(status)
+        return finding
+
+    assert judged(models.SystemStatus(0, "normal")) == Finding(Level.OK, "system", "normal")
+    assert judged(models.SystemStatus(1, "system_maintenance")).level is Level.PROBLEM
+    assert judged(REFUSED).level is Level.PROBLEM
+
+
+@pytest.fixture
+def file(exchange: Sandbox, keep: Keep) -> str:
+    restricted = Permissions(addresses=frozenset({"127.0.0.1"}))
+    return str(
+        keep(
+            exchange.open_account("alice", ADA="6", permissions=restricted, margin=True),
+            exchange.open_account("bob", permissions=Permissions(withdrawals=True)),
+        )
+    )
+
+
+def test_everything_is_asked_once_and_nothing_is_written(
+    run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
+) -> None:
+    done = run("doctor", "--accounts", file, *at)
+
+    asked = [(seen.path, seen.account) for seen in exchange.requests if seen.account]
+    assert sorted(asked) == sorted(
+        (path, account)
+        for account in ("alice", "bob")
+        for path in (
+            "/sapi/v1/account/apiRestrictions",
+            "/sapi/v1/account/status",
+            "/sapi/v1/account/info",
+            "/sapi/v1/bnbBurn",
+        )
+    )
+    assert {seen.method for seen in exchange.requests} == {"GET"}
+    assert done.code == 0, "warnings are no failure"
+    assert "bob: may withdraw" in done.out
+    assert "alice: " not in done.out
+    assert "It works. Look at the warnings above." in done.out
+
+
+def test_programs_get_the_same_as_lines(run: Run, file: str, at: tuple[str, ...]) -> None:
+    rows = run("doctor", "--json", "--accounts", file, *at).rows
+
+    accounts = {row["account"]: row for row in rows if row["about"] == "account"}
+    assert (accounts["alice"]["withdraws"], accounts["bob"]["withdraws"]) == (False, True)
+    assert (accounts["alice"]["margin"], accounts["bob"]["margin"]) == (True, False)
+    budgets = {row["pool"]: row for row in rows if row["about"] == "budget"}
+    assert budgets["GET /sapi/v1/account/status"]["used"] == 2
+    assert budgets["GET /sapi/v1/account/status"]["limit"] == 12_000
+    assert rows[-1] == {"about": "end", "level": "warning"}
+
+
+def test_all_is_well_when_nothing_is_to_be_said(run: Run, file: str, at: tuple[str, ...]) -> None:
+    done = run("doctor", "--accounts", file, "--account", "alice", *at)
+
+    assert done.code == 0
+    assert "Everything is as it should be." in done.out
+
+
+def test_what_others_spend_behind_the_same_address_is_seen(
+    run: Run, file: str, secrets: list[str]
+) -> None:
+    with Sandbox(seed=7) as slow:
+        alice = slow.open_account("alice")
+        slow.faults.spend("GET /sapi/v1/account/status", 700)
+        secrets.append(alice.secret.reveal())
+        Path(file).write_text(
+            f'[alice]\napi_key = "{alice.api_key}"\nsecret = "{alice.secret.reveal()}"\n',
+            encoding="utf-8",
+        )
+        rows = run("doctor", "--json", "--accounts", file, "--base-url", slow.url).rows
+
+    (status,) = [row for row in rows if row.get("pool") == "GET /sapi/v1/account/status"]
+    assert status["others"] >= 699
+
+
+def test_a_key_that_is_refused_is_a_problem_and_the_others_are_looked_at(
+    run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
+) -> None:
+    exchange.faults.refuse(401, code=-2015, account="alice", times=None, retry_after=None)
+
+    done = run("doctor", "--accounts", file, *at)
+
+    assert done.code == 1
+    assert "problem  key" in done.out
+    assert "bob: may withdraw" in done.out
+    assert "Something does not work" in done.out
+
+
+def test_an_exchange_under_maintenance_is_not_asked_about_accounts(
+    run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
+) -> None:
+    exchange.faults.maintenance()
+
+    done = run("doctor", "--accounts", file, *at)
+
+    assert done.code == 1
+    assert "closed: system_maintenance" in done.out
+    assert not [seen for seen in exchange.requests if seen.account]
+
+
+def test_a_clock_that_is_wrong_is_told_and_corrected_for(
+    run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
+) -> None:
+    exchange.faults.drift_clock(30)
+
+    done = run("doctor", "--accounts", file, *at)
+
+    assert done.code == 0
+    assert "corrected for here" in done.out
+    assert "s behind" in done.out
+
+
+def test_what_refusals_came_with_is_told(
+    run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
+) -> None:
+    exchange.faults.refuse(429, retry_after=0, endpoint="/sapi/v1/account/info")
+
+    done = run("doctor", "--accounts", file, "--account", "alice", *at)
+
+    assert "GET /sapi/v1/account/info: 429, Retry-After: 0 s" in done.out
+    assert "refused for its weight (429)" in done.err
