@@ -8,13 +8,13 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from binance_dust._html import escaped, moment, table
 from binance_dust._plain import answer_from_plain, error_from_plain, plain
+from binance_dust.errors import DustError
 from binance_dust.models import ConvertibleAssets, SmallLiability, UserAsset
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from binance_dust.errors import DustError
+    from collections.abc import Callable, Mapping
 
 __all__ = ["AccountReport", "Settled"]
 
@@ -83,6 +83,12 @@ class AccountReport:
             )
         return sums
 
+    def _repr_html_(self) -> str:
+        """Show the report as tables in a notebook."""
+        parts = [_shown(self, part) for part in (_dust_table, _debt_table, _error_table)]
+        heading = f"{escaped(self.account)}</strong>, {escaped(moment(self.at))}"
+        return f"<div><p><strong>{heading}</p>{''.join(parts)}</div>"
+
     def to_plain(self) -> dict[str, Any]:
         """Give the report as what JSON has; `from_plain` reads it again."""
         return {
@@ -110,3 +116,53 @@ class AccountReport:
             settled_by=None if settled_by is None else Settled(settled_by),
             errors={part: error_from_plain(error) for part, error in value["errors"].items()},
         )
+
+
+def _shown(report: AccountReport, part: Callable[[AccountReport], str]) -> str:
+    """Show a part, also one that can't be read: a repr never raises."""
+    try:
+        return part(report)
+    except DustError as error:
+        return f"<p>{escaped(str(error))}</p>"
+
+
+def _dust_table(report: AccountReport) -> str:
+    if report.quote is None:
+        return ""
+    details = report.quote.details
+    rows = [
+        (
+            row.asset,
+            row.amount_free,
+            row.to_target_asset_amount,
+            row.to_target_asset_amount - row.to_target_asset_off_exchange,
+            row.to_target_asset_off_exchange,
+        )
+        for row in sorted(details, key=lambda row: row.to_target_asset_off_exchange, reverse=True)
+    ]
+    return table(
+        f"Dust, in {report.target}",
+        ("asset", "amount", "gross", "fee", "net"),
+        rows,
+        footer=("all", None, report.gross, report.fee, report.net),
+    )
+
+
+def _debt_table(report: AccountReport) -> str:
+    if not report.liabilities:
+        return ""
+    return table(
+        "Small liabilities",
+        ("asset", "principal", "interest", "worth", "in"),
+        [
+            (row.asset, row.principal, row.interest, row.liability_qty, row.liability_asset)
+            for row in report.liabilities
+        ],
+    )
+
+
+def _error_table(report: AccountReport) -> str:
+    if report.ok:
+        return ""
+    rows = [(part, type(error).__name__, str(error)) for part, error in report.errors.items()]
+    return table("Could not be read", ("part", "error", "reason"), rows)

@@ -1,0 +1,132 @@
+"""Tables in HTML, for notebooks and for the page: everything in them is escaped.
+
+Names of accounts and assets are other people's input. They can hold markup, and characters that
+turn a line around or can't be encoded: markup is escaped, those characters are spelled out.
+"""
+
+from __future__ import annotations
+
+import html
+import re
+from datetime import UTC, datetime
+from decimal import Decimal
+from itertools import chain, zip_longest
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = ["Cell", "escaped", "figure", "moment", "table", "visible"]
+
+Cell: TypeAlias = str | int | Decimal | datetime | None
+
+_SHOWN: Final = 100
+"""Rows of a table in a notebook; the rest is counted in its last line."""
+_PLACES: Final = 8
+"""The exchange counts to eight places; a column is padded so far, and nothing is ever cut."""
+
+# Control characters, surrogates on their own, and what changes the direction of a line.
+_UNSEEN: Final = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
+)
+
+
+def visible(text: str) -> str:
+    r"""Spell out what can't be seen or can't be trusted to stay in its place: `\u202e`."""
+    return _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def escaped(text: str) -> str:
+    """Give text as HTML has it, in an element or in an attribute between quotes."""
+    return html.escape(visible(text))
+
+
+def figure(value: Decimal | int, *, places: int = 0) -> str:
+    """Write every digit of a number, with zeros up to so many places, and thousands apart."""
+    if isinstance(value, int):
+        return f"{value:,}"
+    whole, _, fraction = f"{value:,f}".partition(".")
+    fraction = fraction.ljust(places, "0")
+    return f"{whole}.{fraction}" if fraction else whole
+
+
+def moment(value: datetime) -> str:
+    """Write a time as people read it, in UTC and to the second."""
+    return f"{value.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def table(
+    caption: str,
+    header: Sequence[str],
+    rows: Iterable[Sequence[Cell]],
+    *,
+    footer: Sequence[Cell] | None = None,
+    most: int = _SHOWN,
+) -> str:
+    """Make a table: text left, figures right with all their digits, times in UTC.
+
+    Of more rows than `most` the first are shown, and the last line says how many are not.
+    """
+    body = [list(row) for row in rows]
+    shown, rest = body[:most], len(body) - most
+    columns = list(zip_longest(*chain(body, [footer] if footer else [])))
+    looks = [_look(column) for column in columns] or [("left", 0)] * len(header)
+    looks += [("left", 0)] * (len(header) - len(looks))
+    parts = [
+        '<table style="border-collapse:collapse;font-variant-numeric:tabular-nums">',
+        f'<caption style="text-align:left;font-weight:600">{escaped(caption)}</caption>',
+        "<thead>",
+        _row((_th(text, "col", look) for text, look in zip(header, looks, strict=False))),
+        "</thead><tbody>",
+        *(_row(_cells(row, looks)) for row in shown),
+    ]
+    if rest > 0:
+        parts.append(_row([f'<td colspan="{len(header)}"{_style("left")}>and {rest:,} more</td>']))
+    parts.append("</tbody>")
+    if footer:
+        parts += ["<tfoot>", _row(_cells(footer, looks)), "</tfoot>"]
+    return "".join([*parts, "</table>"])
+
+
+def _look(column: Sequence[Cell]) -> tuple[str, int]:
+    """Find out how a column is aligned, and to how many places its figures are padded."""
+    figures = [cell for cell in column if isinstance(cell, Decimal | int)]
+    places = (len(f"{cell:f}".partition(".")[2]) for cell in figures if isinstance(cell, Decimal))
+    return ("right" if figures else "left"), min(max(places, default=0), _PLACES)
+
+
+def _cells(row: Sequence[Cell], looks: Sequence[tuple[str, int]]) -> Iterable[str]:
+    for index, (cell, (align, places)) in enumerate(zip(row, looks, strict=False)):
+        if index == 0:
+            yield _th(_shown(cell, places), "row", (align, places))
+        else:
+            yield f"<td{_style(align)}>{_isolated(_shown(cell, places))}</td>"
+
+
+def _th(text: str, scope: str, look: tuple[str, int]) -> str:
+    return f'<th scope="{scope}"{_style(look[0])}>{_isolated(text)}</th>'
+
+
+def _shown(cell: Cell, places: int) -> str:
+    match cell:
+        case None:
+            return ""
+        case str():
+            return cell
+        case datetime():
+            return moment(cell)
+        case _:
+            return figure(cell, places=places)
+
+
+def _isolated(text: str) -> str:
+    # `bdi` keeps a name that reads from right to left from pulling its neighbours along.
+    return f"<bdi>{escaped(text)}</bdi>" if text and not text.isascii() else escaped(text)
+
+
+def _style(align: str) -> str:
+    return f' style="text-align:{align}"'
+
+
+def _row(cells: Iterable[str]) -> str:
+    return f"<tr>{''.join(cells)}</tr>"
