@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from binance_dust.ledger import Kind, LedgerEntry, LedgerLine
-from binance_dust.models import ConvertibleAssets, SmallLiability
+from binance_dust.models import ConvertibleAssets, SmallLiability, UserAsset
 from binance_dust.reports import AccountReport
 
 if TYPE_CHECKING:
@@ -34,7 +34,15 @@ def dust(asset: str, amount: str, gross: str, fee: str, net: str | None = None) 
     }
 
 
-def debt(asset: str, principal: str, interest: str, worth: object) -> SmallLiability:
+def held(asset: str) -> UserAsset:
+    """Give one asset of the wallet."""
+    amounts = dict.fromkeys(
+        ("free", "locked", "freeze", "withdrawing", "ipoable", "btcValuation"), "1"
+    )
+    return msgspec.convert({"asset": asset, **amounts}, UserAsset)
+
+
+def debt(asset: str, principal: str, interest: str, worth: str) -> SmallLiability:
     """Give one small liability, counted in USDT."""
     wire = {
         "asset": asset,
@@ -66,6 +74,7 @@ def report(
         account=account,
         target=target,
         at=AT,
+        assets=[] if "assets" in (errors or {}) else [held(row["asset"]) for row in rows],
         quote=None if failed else msgspec.convert(wire, ConvertibleAssets),
         liabilities=list(debts),
         errors=errors or {},

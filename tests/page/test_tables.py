@@ -52,7 +52,7 @@ def of_alice(*, asset: str = "ADA", net: str | None = None) -> AccountReport:
     return report(
         "alice",
         dust(asset, "6.21", "0.0099", "0.000198", net),
-        debts=[debt("ETH", "0.001", "0.00083334", 0.3552)],
+        debts=[debt("ETH", "0.001", "0.00083334", "0.3552")],
         errors={"assets": CredentialsError("no <i>permission</i>", code=-2015)},
     )
 
