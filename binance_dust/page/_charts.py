@@ -15,7 +15,7 @@ __all__ = ["bars", "columns", "months_between"]
 _HEIGHT: Final = 300
 _PLOT: Final = 270
 """Of the height, what the columns may fill; under them stand the months."""
-_LABELS: Final = 6
+_LABELS: Final = 5
 """Months that are named under the columns, at the most."""
 _EDGE: Final = 92
 """Percent of the width from which on a month's name ends where its column ends."""

@@ -67,24 +67,30 @@ def accounts(desk: Desk) -> Section:
         (
             each.name,
             *_unit(each.target, one),
-            each.held,
-            each.dust.count if each.dust else None,
             *((each.dust.gross, each.dust.fee, each.dust.net) if each.dust else (None,) * 3),
+            each.dust.count if each.dust else None,
+            each.held,
             None if "liabilities" in each.failed else each.debts,
             f"failed: {', '.join(each.failed)}" if each.failed else "read",
             each.at,
         )
         for each in ordered
     ]
-    counts = (Column("assets held", figures=True), Column("convertible", figures=True))
-    rest = (Column("small debts", figures=True), Column("state"), Column("read at", time=True))
+    counts = (Column(name, figures=True) for name in ("convertible", "assets held", "small debts"))
     table = Table(
         key="accounts",
         caption=f"Dust by account{_in(one)}",
-        columns=(Column("account"), *_unit_column(one), *counts, *_sums(one), *rest),
+        columns=(
+            Column("account"),
+            *_unit_column(one),
+            *_sums(one),
+            *counts,
+            Column("state"),
+            Column("read at", time=True),
+        ),
         rows=rows,
         sorted_by="net",
-        footer=_footer(desk.by_target, one, f"{len(rows):,} accounts", blank=2, after=3),
+        footer=_footer(desk.by_target, one, f"{len(rows):,} accounts", blank=0, after=5),
     )
     return Section("accounts", "Dust by account", "", (table,))
 
