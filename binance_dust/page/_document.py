@@ -48,8 +48,8 @@ def page(
     """
     _check.instance(title, str, "title")
     made_at = _aware(made_at or datetime.now(UTC))
+    read, kept = desk(reports), books(entries)
     with decimal.localcontext(EXACT):
-        read, kept = desk(reports), books(entries)
         return _document(title, read, kept, _sections_of(read, kept), made_at)
 
 

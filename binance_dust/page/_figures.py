@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["EXACT", "Account", "Books", "Debt", "Desk", "Failure", "Line", "Money", "books", "desk"]
 
 EXACT: Final = decimal.Context(prec=decimal.MAX_PREC, traps=[decimal.Inexact])
-"""Sums in it are never rounded, however many digits the amounts have."""
+"""What is added in it is never rounded, however many digits the amounts have."""
 
 
 class Line(NamedTuple):
@@ -38,6 +38,11 @@ class Line(NamedTuple):
     amount: Decimal
     gross: Decimal
     net: Decimal
+
+    @property
+    def fee(self) -> Decimal:
+        """What it costs."""
+        return EXACT.subtract(self.gross, self.net)
 
 
 class Debt(NamedTuple):
@@ -72,14 +77,14 @@ class Money:
     @property
     def fee(self) -> Decimal:
         """What it costs."""
-        return self.gross - self.net
+        return EXACT.subtract(self.gross, self.net)
 
     def add(self, amount: Decimal, gross: Decimal, net: Decimal) -> None:
         """Count one more."""
         self.count += 1
-        self.amount += amount
-        self.gross += gross
-        self.net += net
+        self.amount = EXACT.add(self.amount, amount)
+        self.gross = EXACT.add(self.gross, gross)
+        self.net = EXACT.add(self.net, net)
 
 
 @dataclass(slots=True)
@@ -125,7 +130,7 @@ class Desk:
         """What the small debts are worth, by the asset that they are counted in."""
         sums: defaultdict[str, Decimal] = defaultdict(Decimal)
         for debt in self.debts:
-            sums[debt.counted_in] += debt.worth
+            sums[debt.counted_in] = EXACT.add(sums[debt.counted_in], debt.worth)
         return dict(sums)
 
 
@@ -146,7 +151,7 @@ class Books:
 
 
 def desk(reports: Iterable[AccountReport]) -> Desk:
-    """Read reports, each part by itself. Call it in the context `EXACT`."""
+    """Read reports, each part by itself."""
     made = Desk()
     for report in reports:
         failed = {part: Failure(report.account, part, e) for part, e in report.errors.items()}
@@ -168,7 +173,7 @@ def desk(reports: Iterable[AccountReport]) -> Desk:
 
 
 def books(entries: Iterable[LedgerEntry]) -> Books:
-    """Read entries of the ledger. Call it in the context `EXACT`."""
+    """Read entries of the ledger."""
     by_month: defaultdict[tuple[str, str], Money] = defaultdict(Money)
     by_target: defaultdict[str, Money] = defaultdict(Money)
     ordered = sorted(entries, key=_when, reverse=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from binance_dust.ledger import Kind
 from binance_dust.page._advice import advice
 from binance_dust.page._table import Column, Table
+from binance_dust.page._words import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -24,7 +26,7 @@ _KINDS: Final = {
     Kind.DUST_CONVERT: "dust",
     Kind.LIABILITIES: "small liabilities",
 }
-_SUMS: Final = tuple(Column(name, figures=True, adds_up=True) for name in ("gross", "fee", "net"))
+_SUMS: Final = tuple(Column(name, figures=True) for name in ("gross", "fee", "net"))
 
 
 class Section(NamedTuple):
@@ -51,7 +53,7 @@ def assets(desk: Desk) -> Section:
         columns=(Column("asset"), *_unit_column(one), *about, *_sums(one)),
         rows=rows,
         sorted_by="net",
-        footer=_footer(desk.by_target, one, f"{len(rows):,} assets", blank=2),
+        footer=_footer(desk.by_target, one, count(len(rows), "asset"), blank=2),
     )
     lead = "What converting each asset would bring over all accounts, as the exchange estimates it."
     return Section("assets", "Dust by asset", lead, (table,))
@@ -90,7 +92,7 @@ def accounts(desk: Desk) -> Section:
         ),
         rows=rows,
         sorted_by="net",
-        footer=_footer(desk.by_target, one, f"{len(rows):,} accounts", blank=0, after=5),
+        footer=_footer(desk.by_target, one, count(len(rows), "account"), blank=0, after=5),
     )
     return Section("accounts", "Dust by account", "", (table,))
 
@@ -115,13 +117,13 @@ def balances(desk: Desk) -> Section:
                 *_unit(line.target, one),
                 line.amount,
                 line.gross,
-                line.gross - line.net,
+                line.fee,
                 line.net,
             )
             for line in sorted(desk.lines, key=lambda line: line.net, reverse=True)
         ],
         sorted_by="net",
-        footer=_footer(desk.by_target, one, f"{len(desk.lines):,} balances", blank=2),
+        footer=_footer(desk.by_target, one, count(len(desk.lines), "balance"), blank=2),
     )
     return Section("balances", "Every balance", "", (table,))
 
@@ -143,7 +145,9 @@ def liabilities(desk: Desk) -> Section:
         ),
         rows=[tuple(debt) for debt in ordered],
         sorted_by="worth",
-        footer=(f"{len(ordered):,} debts", "", "", "", desk.owed[one], one) if one else None,
+        footer=None
+        if one is None
+        else (count(len(ordered), "debt"), "", "", "", desk.owed[one], one),
     )
     return Section("liabilities", "Small liabilities", "", (table,))
 
@@ -191,7 +195,7 @@ def history(books: Books) -> Section:
             )
         ],
         sorted_by="month",
-        footer=_footer(books.by_target, one, f"{len(books.by_month):,} months", blank=1),
+        footer=_footer(books.by_target, one, count(len(books.by_month), "month"), blank=1),
     )
     calls = Table(
         key="entries",
@@ -240,15 +244,15 @@ def _in(one: str | None) -> str:
 
 
 def _unit(target: str, one: str | None) -> tuple[str, ...]:
-    return () if one else (target,)
+    return (target,) if one is None else ()
 
 
 def _unit_column(one: str | None) -> tuple[Column, ...]:
-    return () if one else (Column("in"),)
+    return (Column("in"),) if one is None else ()
 
 
 def _sums(one: str | None) -> tuple[Column, ...]:
-    return _SUMS if one else tuple(Column(each.name, figures=True) for each in _SUMS)
+    return tuple(replace(each, adds_up=one is not None) for each in _SUMS)
 
 
 def _footer(

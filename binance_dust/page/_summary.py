@@ -6,6 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._html import escaped, figure
+from binance_dust.page._words import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,18 +32,18 @@ def _tiles(desk: Desk, books: Books) -> Iterator[str]:
         yield _tile("Dust would bring", "nothing", "no account has dust to convert")
     for asset, worth in desk.owed.items():
         owing = sum(each.debts > 0 for each in desk.accounts)
-        words = f"{_count(len(desk.debts), 'debt')} in {_count(owing, 'account')}"
+        words = f"{count(len(desk.debts), 'debt')} in {count(owing, 'account')}"
         yield _tile("Small debts", _amount(worth, asset), words)
     if desk.accounts:
         whole = sum(not each.failed for each in desk.accounts)
         words = "all read whole" if whole == len(desk.accounts) else f"{whole:,} read whole"
         yield _tile("Accounts", f"{len(desk.accounts):,}", words)
     if desk.failures:
-        among = _count(len(desk.accounts) - whole, "account")
+        among = count(len(desk.accounts) - whole, "account")
         words = f'in {among}; <a href="#failures">why, and what to do</a>'
         yield _tile("Failures", f"{len(desk.failures):,}", words, alarm=True)
     for target, sums in books.by_target.items():
-        words = f"{_count(sums.count, 'asset')} converted, {_fees(sums)}"
+        words = f"{count(sums.count, 'asset')} converted, {_fees(sums)}"
         yield _tile("Came in so far", _amount(sums.net, target), words)
     if books.open:
         words = 'calls to settle; <a href="#history">which ones</a>'
@@ -74,7 +75,3 @@ def _fees(sums: Money) -> str:
 def _rate(sums: Money) -> str:
     """Say about how much of it the fee is; the figures beside it are the exact ones."""
     return f"{int(sums.fee * 10_000 // sums.gross) / 100:.2f}\u00a0%"
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -35,7 +35,7 @@ def write_page(
     file = Path(path)
     named = {} if title is None else {"title": title}
     text = page(reports, entries=entries, made_at=made_at, **named)
-    draft = file.with_name(f".{file.name}.{secrets.token_hex(4)}")
+    draft = file.parent / f".{file.name}.{secrets.token_hex(4)}"
     try:
         _write(draft, text)
         draft.replace(file)

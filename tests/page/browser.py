@@ -63,7 +63,8 @@ class Tab:
     async def send(self, method: str, **parameters: Any) -> dict[str, Any]:
         """Ask for something, and give the answer."""
         number = next(self._numbers)
-        answer = self._answers[number] = asyncio.get_running_loop().create_future()
+        answer: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._answers[number] = answer
         await self._line.send_json({"id": number, "method": method, "params": parameters})
         async with asyncio.timeout(_PATIENCE):
             return await answer
