@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from binance_dust.reports import AccountReport
     from binance_dust.scanner import estimate_scan, scan
     from binance_dust.session import Session
+    from binance_dust.sweeper import sweep
 
 __all__ = [
     "AccountReport",
@@ -88,6 +89,7 @@ __all__ = [
     "__version__",
     "estimate_scan",
     "scan",
+    "sweep",
 ]
 
 # These bring aiohttp along, so they are imported when first asked for: the pytest plugin is
@@ -105,6 +107,7 @@ _HOMES = {
     "Session": "session",
     "estimate_scan": "scanner",
     "scan": "scanner",
+    "sweep": "sweeper",
 }
 
 

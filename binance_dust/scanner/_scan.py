@@ -1,18 +1,18 @@
 """Accounts come in, from one or several sessions; reports go out, in the order of completion.
 
 A task an account, a bounded number of them at once: memory is the same for a thousand accounts and
-for a hundred thousand. The consumer's side is a generator that only waits for finished reports;
-whatever ends it (the end, an early `break`, a cancellation, an error) stops everything else first.
+for a hundred thousand.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterable, AsyncIterator, Collection, Iterable
-from typing import TYPE_CHECKING, Final, Self
+from collections.abc import AsyncIterable, Collection, Iterable
+from typing import TYPE_CHECKING, Final
 
 from binance_dust._check import instance
+from binance_dust._results import Results, Stream
 from binance_dust.client import DustClient
 from binance_dust.errors import ConfigurationError
 from binance_dust.reports import AccountReport
@@ -22,7 +22,6 @@ from binance_dust.scanner._visit import Visit
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
-    from types import TracebackType
 
     from binance_dust._spec import AccountType
     from binance_dust.scanner._desk import Liabilities
@@ -75,63 +74,28 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
     )
 
 
-class Scan(AsyncIterator[AccountReport]):
+class Scan(Stream[AccountReport]):
     """A scan under way: iterate it for its reports, look at `progress` meanwhile.
 
     Leaving the loop early stops it. `async with scan(...) as reports` stops it before going on.
     """
 
-    __slots__ = ("_reports", "_work")
+    __slots__ = ("_work",)
 
     def __init__(self, work: _Work) -> None:
         """Prepare; nothing is asked before the first report is waited for."""
+        super().__init__(work.results.of(work.run))
         self._work = work
-        # The generator knows the work and not this object, so that the last reference to a scan
-        # that somebody broke out of is really the last, and ends the generator there and then.
-        self._reports = _deliver(work)
 
     @property
     def progress(self) -> ScanProgress:
         """How far it is, and how long it will take."""
         return self._work.progress()
 
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> AccountReport:
-        return await anext(self._reports)
-
-    async def aclose(self) -> None:
-        """Stop whatever is still under way. Stopping twice is no harm."""
-        await self._reports.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
-
     def __repr__(self) -> str:
         work = self._work
         of = "" if work.total is None else f" of {work.total}"
         return f"<Scan {work.done}{of} accounts, {work.failed} failed>"
-
-
-async def _deliver(work: _Work) -> AsyncGenerator[AccountReport, None]:
-    runner = asyncio.create_task(work.run(), name="binance-dust scan")
-    try:
-        while (item := await work.ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        runner.cancel()
-        await asyncio.gather(runner, return_exceptions=True)
 
 
 class _Work:
@@ -159,26 +123,21 @@ class _Work:
         self._margin, self._debt = Share(), Share()
         self._began: float | None = None
         self._ended: float | None = None
-        self.ready: asyncio.Queue[AccountReport | BaseException | None] = asyncio.Queue(concurrency)
+        self.results: Results[AccountReport] = Results(concurrency)
         self.total: int | None = None
         self.done = 0
         self.failed = 0
 
     async def run(self) -> None:
-        """Visit every account. The last item is `None`, or what broke the scan off."""
+        """Visit every account."""
         self._began = asyncio.get_running_loop().time()
-        last: BaseException | None = None
         try:
             async with asyncio.TaskGroup() as group:
                 async for client in self._wanted():
                     await self._ahead.acquire()
                     group.create_task(self._visit(client))
-        except ExceptionGroup as problems:
-            last = problems.exceptions[0]
-        except Exception as problem:  # noqa: BLE001 - told to whoever waits for reports
-            last = problem
-        self._ended = asyncio.get_running_loop().time()
-        await self.ready.put(last)
+        finally:
+            self._ended = asyncio.get_running_loop().time()
 
     async def _wanted(self) -> AsyncGenerator[DustClient, None]:
         clients = self._clients
@@ -223,7 +182,7 @@ class _Work:
     async def _deliver(self, report: AccountReport) -> None:
         self.done += 1
         self.failed += not report.ok
-        await self.ready.put(report)
+        await self.results.put(report)
 
     def progress(self) -> ScanProgress:
         """Show how far it is."""

@@ -1,0 +1,64 @@
+"""What became of one account in a sweep."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from binance_dust._spec import AccountType
+    from binance_dust.conversion import Quote, Receipt
+    from binance_dust.errors import DustError
+    from binance_dust.ledger import LedgerEntry
+
+__all__ = ["Outcome", "SweepReport"]
+
+
+class Outcome(enum.StrEnum):
+    """How it ended."""
+
+    PLANNED = "planned"
+    """A dry run: this would be converted."""
+    CONVERTED = "converted"
+    NOTHING = "nothing to convert"
+    RESTING = "cooling down"
+    STOPPED = "stopped by a rule"
+    """A safety rule of ours stopped it before anything was sent."""
+    FAILED = "failed"
+    """An error kept it from being read, or the exchange refused; nothing was converted."""
+    UNKNOWN = "unknown"
+    """Funds may have moved, and reading could not tell yet. The next sweep looks again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SweepReport:
+    """One account's turn in a sweep."""
+
+    account: str
+    account_type: AccountType
+    target: str
+    outcome: Outcome
+    at: datetime
+    """When it was over, by the exchange's clock."""
+    quote: Quote | None = None
+    """The plan, with why the rest of what is held is not converted."""
+    receipt: Receipt | None = None
+    """What was done, unless it had to be found out by reading: see `settled`."""
+    settled: tuple[LedgerEntry, ...] = ()
+    """Open entries, of earlier turns or of this one, and how reading has settled them."""
+    error: DustError | None = None
+    """Why it was stopped, failed, or is unknown."""
+    next_at: datetime | None = None
+    """When its turn comes again; `None` in a single sweep unless the account is cooling down."""
+
+    def __str__(self) -> str:
+        what = f"{self.account} ({self.account_type}): {self.outcome}"
+        done = self.receipt or (self.quote if self.outcome is Outcome.PLANNED else None)
+        if done:
+            what += f", {len(done.assets)} assets into {done.net:f} {self.target}"
+        elif self.error is not None:
+            what += f": {self.error}"
+        return what if self.next_at is None else f"{what}; next {self.next_at:%F %T} UTC"

@@ -1,0 +1,200 @@
+"""The dust of many accounts, converted once or on a schedule."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterable, Iterable
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final, TypedDict, Unpack
+
+from binance_dust._check import instance
+from binance_dust._results import Results, Stream
+from binance_dust.client import DustClient
+from binance_dust.conversion import Converter
+from binance_dust.errors import ConfigurationError
+from binance_dust.ledger import Ledger, account_of
+from binance_dust.sweeper._report import SweepReport
+from binance_dust.sweeper._schedule import first_turn, next_turn
+from binance_dust.sweeper._visit import Moving, Visit
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from datetime import datetime
+    from decimal import Decimal
+
+    from binance_dust._spec import AccountType
+
+__all__ = ["Rules", "Sweep", "sweep"]
+
+_LONGEST_SLEEP: Final = 900.0
+"""Seconds: a machine that was suspended, or whose clock was set, finds out by then."""
+
+
+class Rules(TypedDict, total=False):
+    """The rules of `Converter`, for every account alike."""
+
+    target: str
+    keep: Iterable[str]
+    max_fee_rate: Decimal | str
+    min_value: Decimal | str | int
+    quote_ttl: timedelta | float
+    cooldown: timedelta | float
+    together: bool
+
+
+def sweep(  # noqa: PLR0913 - the public face, all by keyword
+    clients: Iterable[DustClient] | AsyncIterable[DustClient],
+    *,
+    ledger: Ledger,
+    dry_run: bool = True,
+    every: timedelta | None = None,
+    account_types: Iterable[AccountType] = ("SPOT",),
+    concurrency: int = 16,
+    **rules: Unpack[Rules],
+) -> Sweep:
+    """Clean up many accounts: settle what is open, quote, guard, convert, report.
+
+        async with sweep(clients, ledger=ledger, dry_run=False) as reports:
+            async for report in reports:
+                print(report)
+
+    A dry run unless told otherwise: it reads, and reports what would be converted. `rules` are
+    those of `Converter`: `target`, `keep`, `max_fee_rate`, `min_value`, `cooldown` and so on.
+
+    With `every` it never ends: each account's turn comes again after that time, or, where it is
+    still cooling down, when it may convert. The ledger knows what was converted before, so a
+    restart changes nothing. Leaving the loop starts nothing new, and finishes what is under way.
+    """
+    if not isinstance(clients, Iterable | AsyncIterable):
+        raise TypeError(f"clients must be iterable, not {type(clients).__name__}")
+    instance(ledger, Ledger, "ledger")
+    instance(dry_run, bool, "dry_run")
+    if instance(concurrency, int, "concurrency") < 1:
+        raise ConfigurationError(f"concurrency must be at least 1, not {concurrency}")
+    if every is not None and instance(every, timedelta, "every") <= timedelta(0):
+        raise ConfigurationError(f"every must be longer than nothing, not {every}")
+    wallets = tuple(account_types)
+    if not wallets or isinstance(account_types, str) or set(wallets) - {"SPOT", "MARGIN"}:
+        raise ConfigurationError(
+            f"account_types must be of 'SPOT' and 'MARGIN', not {account_types!r}"
+        )
+
+    def converter(client: DustClient, wallet: AccountType) -> Converter:
+        return Converter(client, ledger=ledger, account_type=wallet, **rules)
+
+    return Sweep(
+        _Work(
+            clients,
+            ledger=ledger,
+            converter=converter,
+            wallets=wallets,
+            dry_run=dry_run,
+            every=every,
+            concurrency=concurrency,
+        )
+    )
+
+
+class Sweep(Stream[SweepReport]):
+    """A sweep under way: iterate it for its reports.
+
+    Leaving it lets conversions that have begun come to their end: `async with` waits for them.
+    """
+
+    __slots__ = ("_work",)
+
+    def __init__(self, work: _Work) -> None:
+        """Prepare; nothing is asked before the first report is waited for."""
+        super().__init__(work.results.of(work.run, work.moving.finish))
+        self._work = work
+
+    def __repr__(self) -> str:
+        return f"<Sweep {self._work.done} turns done>"
+
+
+class _Work:
+    """What a sweep has to do, and has done."""
+
+    def __init__(  # noqa: PLR0913 - what a sweep is made of, all by keyword
+        self,
+        clients: Iterable[DustClient] | AsyncIterable[DustClient],
+        *,
+        ledger: Ledger,
+        converter: Callable[[DustClient, AccountType], Converter],
+        wallets: tuple[AccountType, ...],
+        dry_run: bool,
+        every: timedelta | None,
+        concurrency: int,
+    ) -> None:
+        self._clients = clients
+        self._ledger = ledger
+        self._converter = converter
+        self._wallets = wallets
+        self._dry_run = dry_run
+        self._every = every
+        self._slots = asyncio.Semaphore(concurrency)
+        self._ahead = asyncio.Semaphore(2 * concurrency)
+        self.results: Results[SweepReport] = Results(concurrency)
+        self.moving = Moving()
+        self.done = 0
+
+    async def run(self) -> None:
+        """Give every account its turn, or its turns."""
+        async with asyncio.TaskGroup() as group:
+            async for client in self._each():
+                if self._every is not None:
+                    group.create_task(self._again_and_again(client, self._every))
+                    continue
+                await self._ahead.acquire()
+                task = group.create_task(self._once(client))
+                task.add_done_callback(lambda _: self._ahead.release())
+
+    async def _once(self, client: DustClient) -> None:
+        for report in await self._turn(client):
+            await self._deliver(report)
+
+    async def _again_and_again(self, client: DustClient, every: timedelta) -> None:
+        due = first_turn(await self._last(client), every, client.session.now())
+        while True:
+            await _sleep_until(due, client)
+            reports = await self._turn(client)
+            due = min(next_turn(report, every) for report in reports)
+            for report in reports:
+                await self._deliver(replace(report, next_at=due))
+
+    async def _turn(self, client: DustClient) -> list[SweepReport]:
+        """Visit the account's wallets, one after the other: they share a place in the ledger."""
+        # In the lane of scans: a bot's single calls go ahead.
+        client = client._for_scans()  # noqa: SLF001
+        async with self._slots:
+            return [
+                await Visit(
+                    self._converter(client, wallet), self.moving, dry_run=self._dry_run
+                ).run()
+                for wallet in self._wallets
+            ]
+
+    async def _deliver(self, report: SweepReport) -> None:
+        self.done += 1
+        await self.results.put(report)
+
+    async def _last(self, client: DustClient) -> datetime | None:
+        """Look up when the account converted last."""
+        newest = self._ledger.entries(
+            account=account_of(client), status="confirmed", newest_first=True, limit=1
+        )
+        return next(iter([entry.at async for entry in newest]), None)
+
+    async def _each(self) -> AsyncGenerator[DustClient, None]:
+        if isinstance(self._clients, AsyncIterable):
+            async for client in self._clients:
+                yield instance(client, DustClient, "each client")
+            return
+        for client in self._clients:
+            yield instance(client, DustClient, "each client")
+
+
+async def _sleep_until(due: datetime, client: DustClient) -> None:
+    while (left := (due - client.session.now()).total_seconds()) > 0:  # noqa: ASYNC110 - a clock
+        await asyncio.sleep(min(left, _LONGEST_SLEEP))
