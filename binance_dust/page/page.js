@@ -65,8 +65,8 @@
     status.setAttribute("role", "status");
     const filter = make("input", { type: "search", id: `${key}-filter`, autocomplete: "off" });
     filter.spellcheck = false;
-    const about = make("span", { className: "heard" }, `: ${table.caption.textContent}`);
-    const label = make("label", { htmlFor: filter.id }, "Filter", about);
+    filter.ariaLabel = `Filter: ${table.caption.textContent}`;
+    const label = make("label", { htmlFor: filter.id }, "Filter");
     const more = make("button", { type: "button" });
     const all = make("button", { type: "button" });
     const buttons = make("p", { className: "more" }, more, all);

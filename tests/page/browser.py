@@ -96,6 +96,11 @@ class Tab:
         assert "exceptionDetails" not in answer, answer["exceptionDetails"]
         return answer["result"].get("value")
 
+    async def until(self, script: str) -> None:
+        """Wait for an expression to become true, looking once a frame."""
+        look = f"const look = () => ({script}) ? done() : requestAnimationFrame(look)"
+        await self.run(f"new Promise(done => {{ {look}; look(); }})")
+
     async def press(self, key: str, *, code: int, text: str = "") -> None:
         """Press a key, as a hand would."""
         about: dict[str, Any] = {"key": key, "code": key, "windowsVirtualKeyCode": code}
