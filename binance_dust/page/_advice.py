@@ -33,6 +33,7 @@ _ADVICE: Final[Mapping[type[DustError], str]] = {
     errors.NotConvertibleError: "Leave the asset out.",
     errors.PriceMovedError: "The price moved: take a new quote.",
     errors.GuardError: "A safety rule stopped it: change the rule, or leave it.",
+    errors.LedgerError: "Look at the ledger's file: nothing is sent while it can't be written.",
     errors.OutcomeUnknownError: "Don't send it again: recover it, which only reads.",
 }
 

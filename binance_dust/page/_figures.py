@@ -218,6 +218,5 @@ def _debts(report: AccountReport, failed: dict[str, Failure], debts: list[Debt])
     return len(read)
 
 
-def _when(entry: LedgerEntry) -> tuple[float, int]:
-    at = entry.happened_at or entry.intended_at
-    return (at.timestamp() if at else float("-inf"), entry.id)
+def _when(entry: LedgerEntry) -> tuple[datetime, int]:
+    return entry.at, entry.id

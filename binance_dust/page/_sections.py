@@ -222,7 +222,7 @@ def history(books: Books) -> Section:
 def _call(entry: LedgerEntry) -> tuple[Cell, ...]:
     done = bool(entry.lines)
     return (
-        entry.happened_at or entry.intended_at,
+        entry.at,
         entry.account,
         f"{_KINDS.get(entry.kind, entry.kind)}, {entry.account_type.lower()}",
         ", ".join(entry.assets),

@@ -110,7 +110,7 @@ def entry(  # noqa: PLR0917 - a row of a table
         target=target,
         assets=(asset,),
         status=status,
-        client_id=None,
+        at=at,
         intended_at=at,
         transaction_id=number,
         lines=(line,) if status == "confirmed" else (),
