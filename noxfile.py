@@ -78,7 +78,10 @@ def wheel(session: nox.Session) -> None:
         pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
         session.run(*pip, str(built), external=True)
         session.chdir(away)
-        tour = "import binance_dust; print(binance_dust.Session())"
+        tour = (
+            "import binance_dust, binance_dust.page as page; print(binance_dust.Session());"
+            " page.write_page('report.html', [])"
+        )
         session.run(python, "-c", tour, external=True)
         session.run(*pip, f"{built}[cli]", external=True)
         session.run(python, "-m", "binance_dust", "demo", external=True)

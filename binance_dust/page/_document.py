@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 __all__ = ["page"]
 
 _TITLE: Final = "Dust and small debts"
+_DAY: Final = len("2026-11-21 ")
 _ICON: Final = (
     "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
     "%3Ccircle cx='8' cy='8' r='5' fill='%23b7791f'/%3E%3C/svg%3E"
@@ -121,8 +122,13 @@ def _banner(title: str, read: Desk, made_at: datetime) -> str:
 def _when(read: Desk, made_at: datetime) -> str:
     if not read.accounts:
         return f"Made {moment(made_at)}."
-    first, last = min(each.at for each in read.accounts), max(each.at for each in read.accounts)
-    return f"Read {moment(first)}." if first == last else f"Read {moment(first)} to {moment(last)}."
+    times = [each.at for each in read.accounts]
+    first, last = moment(min(times)), moment(max(times))
+    if first == last:
+        return f"Read {last}."
+    if first[:_DAY] == last[:_DAY]:
+        return f"Read {first.removesuffix(' UTC')} to {last[_DAY:]}."
+    return f"Read {first} to {last}."
 
 
 def _contents(sections: list[Section]) -> str:

@@ -7,7 +7,7 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from binance_dust.ledger import Kind
+from binance_dust.ledger import Kind, SettledBy
 from binance_dust.page._advice import advice
 from binance_dust.page._table import Column, Table
 from binance_dust.page._words import count
@@ -226,11 +226,17 @@ def _call(entry: LedgerEntry) -> tuple[Cell, ...]:
         entry.account,
         f"{_KINDS.get(entry.kind, entry.kind)}, {entry.account_type.lower()}",
         ", ".join(entry.assets),
-        f"{entry.status}: {entry.reason}" if entry.reason else entry.status,
+        _state(entry),
         *((entry.gross, entry.fee, entry.net) if done else (None,) * 3),
         entry.target,
         None if entry.transaction_id is None else str(entry.transaction_id),
     )
+
+
+def _state(entry: LedgerEntry) -> str:
+    """Say how a call ended, and how that is known where the exchange did not answer it itself."""
+    known = "" if entry.settled_by in (None, SettledBy.ANSWER) else f", by {entry.settled_by}"
+    return f"{entry.status}{known}{f': {entry.reason}' if entry.reason else ''}"
 
 
 def _only(keys: Iterable[str]) -> str | None:

@@ -6,7 +6,8 @@ import base64
 import hashlib
 import json
 import re
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,7 @@ from hypothesis import strategies as st
 
 from binance_dust._html import visible
 from binance_dust.errors import ConfigurationError, CredentialsError, NoAnswerError
+from binance_dust.ledger import SettledBy
 from binance_dust.page import page
 from binance_dust.reports import AccountReport
 from tests.page.desk import AT, debt, dust, entry, report
@@ -137,6 +139,23 @@ def test_what_came_in_is_told_by_month_and_by_call() -> None:
     heights = [float(each.attributes["height"]) for each in drawing.all("rect")]
     assert heights == [270.0, 0.0, pytest.approx(135.0)]
     assert root.by_id("entries-table").rows()[0][4:] == ["unknown", NONE, NONE, NONE, "BNB", "3"]
+
+
+@pytest.mark.parametrize(
+    ("settled_by", "reason", "state"),
+    [
+        (None, None, "unknown"),
+        (None, "the line broke", "unknown: the line broke"),
+        (SettledBy.ANSWER, "-5001", "unknown: -5001"),
+        (SettledBy.HAND, None, "unknown, by hand"),
+    ],
+)
+def test_a_call_says_how_it_is_known_how_it_ended(
+    settled_by: SettledBy | None, reason: str | None, state: str
+) -> None:
+    call = replace(entry(1, "a", AT, "1", "0", "unknown"), settled_by=settled_by, reason=reason)
+
+    assert read(page([], entries=[call])).by_id("entries-table").rows()[0][4] == state
 
 
 def test_bars_are_as_long_as_their_figures() -> None:
@@ -265,6 +284,20 @@ def test_rows_that_do_not_fit_are_data_and_none_is_lost() -> None:
     assert rest["accounts"][-1][:4] == ["</script>1202", "0.00100000", "0.00000000", "0.00100000"]
     assert "<" not in root.by_id("rest").text
     assert "203 more rows are in this page" in root.by_id("accounts").text
+
+
+@pytest.mark.parametrize(
+    ("later", "expected"),
+    [
+        (timedelta(milliseconds=1), "Read 2026-11-21 12:30:00 UTC."),
+        (timedelta(minutes=7), "Read 2026-11-21 12:30:00 to 12:37:00 UTC."),
+        (timedelta(hours=12), "Read 2026-11-21 12:30:00 UTC to 2026-11-22 00:30:00 UTC."),
+    ],
+)
+def test_the_page_says_between_when_it_was_read(later: timedelta, expected: str) -> None:
+    reports = [report("a"), replace(report("b"), at=AT + later)]
+
+    assert read(page(reports, made_at=AT)).one("header").one("p").text == expected
 
 
 def test_a_page_is_the_same_whenever_it_is_made_of_the_same() -> None:
