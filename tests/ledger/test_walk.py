@@ -1,0 +1,240 @@
+"""Whatever a log is like that shows its newest hundred only: all that it can show is found."""
+
+from __future__ import annotations
+
+import bisect
+from collections import Counter
+from dataclasses import dataclass
+from typing import Literal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from binance_dust.ledger._walk import FIRST_RECORD, LONGEST, PAGE, Page, Span, Walk
+
+DAY = 86_400_000
+MINUTE = 60_000
+NOW = 1_795_000_000_000  # in November 2026
+ALL = FIRST_RECORD
+Counting = Literal["range", "ever", "shown", "too many", "nothing"]
+
+
+@dataclass
+class Log:
+    """A log as the exchange's may be: what it shows of a range, and what it counts."""
+
+    times: list[int]
+    page: int = PAGE
+    order: Literal["newest", "oldest"] = "newest"
+    counting: Counting = "range"
+    forgets: bool = False
+    """Only the newest page of all times exists, whatever is asked."""
+
+    def __post_init__(self) -> None:
+        self.times.sort()
+        self.asked: list[Span | None] = []
+
+    @property
+    def records(self) -> list[tuple[int, int]]:
+        return [(at, number) for number, at in enumerate(self.times)]
+
+    def show(self, span: Span | None) -> Page:
+        self.asked.append(span)
+        assert span is None or 0 <= span.end - span.start <= LONGEST
+        low = 0 if span is None else bisect.bisect_left(self.times, span.start)
+        high = len(self.times) if span is None else bisect.bisect_right(self.times, span.end)
+        numbers = range(low, high)
+        if self.forgets:
+            shown = [n for n in numbers if n >= len(self.times) - self.page]
+        else:
+            cut = slice(-self.page, None) if self.order == "newest" else slice(0, self.page)
+            shown = list(numbers[cut])
+        total = {
+            "range": len(numbers),
+            "ever": len(self.times),
+            "shown": len(shown),
+            "too many": len(numbers) + 6,
+            "nothing": 0,
+        }[self.counting]
+        return Page(total, tuple((self.times[n], n) for n in shown))
+
+
+def walk_through(log: Log, since: int = ALL, until: int = NOW) -> Walk:
+    walk = Walk(since, until, page=log.page)
+    steps = walk.steps()
+    try:
+        span = next(steps)
+        while True:
+            span = steps.send(log.show(span))
+    except StopIteration:
+        return walk
+
+
+def recoverable(log: Log, since: int = ALL) -> set[tuple[int, int]]:
+    """A millisecond that holds more than a page shows one page of it and nothing more."""
+    if log.forgets:
+        return set(log.records[-log.page :])
+    by_time: dict[int, list[tuple[int, int]]] = {}
+    for record in log.records:
+        by_time.setdefault(record[0], []).append(record)
+    cut = slice(-log.page, None) if log.order == "newest" else slice(0, log.page)
+    return {one for at, same in by_time.items() if at >= since for one in same[cut]}
+
+
+clusters = st.lists(
+    st.tuples(
+        st.one_of(
+            st.integers(FIRST_RECORD, NOW),
+            st.integers(NOW - LONGEST - 5, NOW),
+            st.integers(NOW - 20, NOW),
+            st.just(FIRST_RECORD),
+        ),
+        st.integers(1, 9),
+        st.sampled_from([0, 0, 1, 7, MINUTE, DAY]),
+    ),
+    max_size=12,
+)
+
+
+@given(
+    clusters=clusters,
+    page=st.integers(1, 7),
+    order=st.sampled_from(["newest", "oldest"]),
+    counting=st.sampled_from(["range", "ever", "shown", "too many", "nothing"]),
+    forgets=st.booleans(),
+    since=st.one_of(st.just(ALL), st.integers(NOW - 2 * LONGEST, NOW)),
+)
+def test_everything_that_a_log_can_show_is_found(
+    clusters: list[tuple[int, int, int]],
+    page: int,
+    order: Literal["newest", "oldest"],
+    counting: Counting,
+    forgets: bool,
+    since: int,
+) -> None:
+    times = [at + n * step for at, count, step in clusters for n in range(count)]
+    log = Log([min(at, NOW) for at in times], page, order, counting, forgets)
+
+    walk = walk_through(log, since)
+
+    assert {one for one in walk.found if one[0] >= since} >= {
+        one for one in recoverable(log, since) if one[0] >= since
+    }
+
+
+@given(clusters=clusters, page=st.integers(1, 7))
+def test_what_an_honest_log_hides_is_named_and_nothing_else(
+    clusters: list[tuple[int, int, int]], page: int
+) -> None:
+    times = [at + n * step for at, count, step in clusters for n in range(count)]
+    log = Log([min(at, NOW) for at in times], page)
+
+    walk = walk_through(log)
+
+    crowded = {at: count for at, count in Counter(log.times).items() if count > page}
+    named = {gap.span.start: gap.counted for gap in walk.gaps if gap.counted is not None}
+    # A count that says no more than the rows leaves it open whether a page is all: only there may
+    # a gap be named that is none, and it says that it doesn't know.
+    assert named == crowded
+    assert all(gap.span.start == gap.span.end for gap in walk.gaps)
+    assert all(gap.counted is not None for gap in walk.gaps)
+
+
+def test_a_short_log_is_one_call() -> None:
+    log = Log([NOW - n * 20 * DAY for n in range(99)])
+
+    walk = walk_through(log)
+
+    assert log.asked == [None]
+    assert (len(walk.found), walk.gaps) == (99, [])
+
+
+def test_an_empty_log_is_one_call() -> None:
+    log = Log([])
+
+    assert walk_through(log).found == set()
+    assert log.asked == [None]
+
+
+def test_a_second_look_is_one_call() -> None:
+    log = Log([NOW - n * DAY for n in range(2000)])
+
+    walk = walk_through(log, since=NOW - 40 * DAY)
+
+    assert log.asked == [Span(NOW - 40 * DAY, NOW)]
+    assert len(walk.found) == 41
+
+
+def test_ten_thousand_records_take_about_a_hundred_calls() -> None:
+    """300 of them within a minute, all the others spread over two years."""
+    spread = [NOW - (n * 2 * 365 * DAY) // 9_700 for n in range(9_700)]
+    dense = [NOW - 400 * DAY + n * 199 for n in range(300)]
+    log = Log(spread + dense)
+
+    walk = walk_through(log)
+
+    assert walk.found == set(log.records)
+    assert walk.gaps == []
+    assert len(log.asked) <= 10_000 / 99 + 2 * 365 / 90 + 5
+
+
+def test_a_log_of_other_habits_costs_more_calls_and_loses_nothing() -> None:
+    spread = [NOW - (n * 365 * DAY) // 2_000 for n in range(2_000)]
+    dense = [NOW - 100 * DAY + n * 199 for n in range(300)]
+    for counting in ("ever", "shown", "nothing"):
+        log = Log(spread + dense, counting=counting)  # type: ignore[arg-type]
+
+        walk = walk_through(log)
+
+        assert walk.found == set(log.records)
+        assert len(log.asked) < 200
+
+
+def test_a_crowded_millisecond_is_named_with_its_count() -> None:
+    log = Log([NOW - 5 * DAY] * 250 + [NOW - n * DAY for n in range(40)])
+
+    walk = walk_through(log)
+
+    (gap,) = walk.gaps
+    assert gap.span == Span(NOW - 5 * DAY, NOW - 5 * DAY)
+    assert (gap.shown, gap.counted) == (100, 251)
+    assert len(walk.found) == 139
+
+
+def test_a_log_that_forgets_is_told_from_one_that_pages() -> None:
+    log = Log([NOW - n * DAY for n in range(250)], forgets=True)
+
+    walk = walk_through(log)
+
+    assert len(walk.found) == 100
+    hidden = sum((gap.counted or 0) - gap.shown for gap in walk.gaps)
+    assert hidden == 150
+    assert all(gap.span.end < NOW - 98 * DAY for gap in walk.gaps)
+
+
+def test_the_documents_own_sample_is_no_reason_to_search_for_long() -> None:
+    """Its `total` is 8, and its rows are 2."""
+    log = Log([NOW - DAY, NOW - 2 * DAY], counting="too many")
+
+    walk = walk_through(log)
+
+    assert len(walk.found) == 2
+    assert len(log.asked) < 60
+
+
+@pytest.mark.parametrize("count", [PAGE - 1, PAGE, PAGE + 1])
+def test_a_page_that_is_just_full_is_not_taken_for_the_end(count: int) -> None:
+    log = Log([NOW - n * DAY for n in range(count)])
+
+    walk = walk_through(log)
+
+    assert len(walk.found) == count
+    assert walk.gaps == []
+
+
+def test_nothing_is_asked_of_a_time_that_is_not_there() -> None:
+    log = Log([NOW])
+
+    assert walk_through(log, since=NOW + 1).found == set()
+    assert log.asked == []
