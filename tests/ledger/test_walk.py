@@ -105,7 +105,7 @@ clusters = st.lists(
     forgets=st.booleans(),
     since=st.one_of(st.just(ALL), st.integers(NOW - 2 * LONGEST, NOW)),
 )
-def test_everything_that_a_log_can_show_is_found(
+def test_everything_that_a_log_can_show_is_found(  # noqa: PLR0917 - what a log may be like
     clusters: list[tuple[int, int, int]],
     page: int,
     order: Literal["newest", "oldest"],
@@ -183,7 +183,7 @@ def test_a_log_of_other_habits_costs_more_calls_and_loses_nothing() -> None:
     spread = [NOW - (n * 365 * DAY) // 2_000 for n in range(2_000)]
     dense = [NOW - 100 * DAY + n * 199 for n in range(300)]
     for counting in ("ever", "shown", "nothing"):
-        log = Log(spread + dense, counting=counting)  # type: ignore[arg-type]
+        log = Log(spread + dense, counting=counting)
 
         walk = walk_through(log)
 
