@@ -1,0 +1,252 @@
+"""The columns of each form, and how a line of the ledger is written in them.
+
+One row a line: an asset that was sold for the target. What tax tools want differs in one point that
+decides about balances, whether the fee is in the amount received already; each form says how it is,
+and from where that is known. Times are UTC everywhere.
+
+Small debts that were exchanged are no trades: nothing was sold and nothing received, one debt took
+the place of another. A tax tool would book the sale of an asset that was never held, so its form
+leaves them out (and the export says how many). The plain form shows them in columns of their own.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC
+from typing import TYPE_CHECKING, Final, Literal
+
+from binance_dust.ledger._entry import Kind
+from binance_dust.ledger.export._cells import amount, iso, text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+
+    from binance_dust.ledger._entry import LedgerEntry, LedgerLine
+
+__all__ = ["FORMS", "Form", "Style"]
+
+Style = Literal["plain", "koinly", "cointracking", "blockpit"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Form:
+    """One way to write the books down."""
+
+    header: tuple[str, ...]
+    row: Callable[[LedgerEntry, LedgerLine], tuple[str, ...]]
+    trades_only: bool = True
+    """Whether it takes nothing but confirmed trades."""
+    bare_row: Callable[[LedgerEntry, str], tuple[str, ...]] | None = None
+    """Writes an asset of an entry that has no lines, because nobody knows yet how it ended."""
+
+
+def _plain_row(entry: LedgerEntry, line: LedgerLine) -> tuple[str, ...]:
+    trade = (text(line.asset), amount(line.amount), text(entry.target), amount(line.net))
+    nothing = ("", "", "", "")
+    debt = entry.kind is Kind.LIABILITIES
+    return (
+        iso(line.at),
+        text(entry.account),
+        entry.account_type,
+        entry.kind.value,
+        *(nothing if debt else trade),
+        amount(line.fee),
+        _number(entry, line),
+        entry.status,
+        *(trade if debt else nothing),
+        str(entry.id),
+    )
+
+
+def _plain_bare_row(entry: LedgerEntry, asset: str) -> tuple[str, ...]:
+    trade, nothing = (text(asset), "", text(entry.target), ""), ("", "", "", "")
+    debt = entry.kind is Kind.LIABILITIES
+    return (
+        iso(entry.at),
+        text(entry.account),
+        entry.account_type,
+        entry.kind.value,
+        *(nothing if debt else trade),
+        "",
+        "",
+        entry.status,
+        *(trade if debt else nothing),
+        str(entry.id),
+    )
+
+
+_PLAIN: Final = Form(
+    header=(
+        "date",
+        "account",
+        "account_type",
+        "kind",
+        "sold_asset",
+        "sold_amount",
+        "received_asset",
+        "received_amount",  # what was credited; before the fee it was this and the fee
+        "fee",  # in the asset received, and taken off already
+        "transaction_id",
+        "status",
+        "debt_ended_asset",
+        "debt_ended_amount",
+        "debt_begun_asset",
+        "debt_begun_amount",
+        "entry",
+    ),
+    row=_plain_row,
+    trades_only=False,
+    bare_row=_plain_bare_row,
+)
+
+
+# Koinly, universal template: support.koinly.io/en/articles/9489976 (dates in UTC, as written here),
+# header as in files made for it, read 2026-11. The fee comes on top of both sides ("bought for
+# $10,000, fee $100, cost $10,100"; one in coins is a disposal of its own: articles/9490025), so
+# what is received stands here before the fee.
+def _koinly_row(entry: LedgerEntry, line: LedgerLine) -> tuple[str, ...]:
+    return (
+        f"{_seconds(line.at, '%Y-%m-%d %H:%M:%S')} UTC",
+        amount(line.amount),
+        text(line.asset),
+        amount(line.gross),
+        text(entry.target),
+        *_fee(entry, line),
+        "",
+        "",
+        "",  # no label: it is a trade
+        text(_comment(entry)),
+        _line_number(entry, line),
+    )
+
+
+_KOINLY: Final = Form(
+    header=(
+        "Date",
+        "Sent Amount",
+        "Sent Currency",
+        "Received Amount",
+        "Received Currency",
+        "Fee Amount",
+        "Fee Currency",
+        "Net Worth Amount",
+        "Net Worth Currency",
+        "Label",
+        "Description",
+        "TxHash",
+    ),
+    row=_koinly_row,
+)
+
+
+# CoinTracking, custom import: header and dates (30-01-2018 15:20:25) of cointracking.info/import/
+# import_csv as quoted by programs that write it, read 2026-11. The fee is "mainly informational";
+# in the currency of a side it is in that side's amount already: "Buy = 0.99 BTC, Sell = 500 USD,
+# Fee = 0.01 BTC" (cointracking.freshdesk.com/solution/articles/29000007202).
+def _cointracking_row(entry: LedgerEntry, line: LedgerLine) -> tuple[str, ...]:
+    return (
+        "Trade",
+        amount(line.net),
+        text(entry.target),
+        amount(line.amount),
+        text(line.asset),
+        *_fee(entry, line),
+        "Binance",
+        text(entry.account),
+        text(_comment(entry)),
+        _seconds(line.at, "%d-%m-%Y %H:%M:%S"),
+        "",
+        _line_number(entry, line),
+        "",
+        "",
+    )
+
+
+_COINTRACKING: Final = Form(
+    header=(
+        "Type",
+        "Buy Amount",
+        "Buy Currency",
+        "Sell Amount",
+        "Sell Currency",
+        "Fee",
+        "Fee Currency",
+        "Exchange",
+        "Trade-Group",
+        "Comment",
+        "Date",
+        "Liquidity pool (optional)",
+        "Tx-ID (optional)",
+        "Buy Value in Account Currency (optional)",
+        "Sell Value in Account Currency (optional)",
+    ),
+    row=_cointracking_row,
+)
+
+
+# Blockpit, manual import: header, label and dates (30.12.2025 23:59:59, UTC) as in programs that
+# write and read it, 2026-11. "Trade, fee in the currency of the buy asset: the total amount (incl.
+# fee) of the incoming asset is entered" (cryptotax.io, generic import; Blockpit's earlier name).
+def _blockpit_row(entry: LedgerEntry, line: LedgerLine) -> tuple[str, ...]:
+    fee, currency = _fee(entry, line)
+    return (
+        _seconds(line.at, "%d.%m.%Y %H:%M:%S"),
+        text(f"Binance {entry.account}"),
+        "Trade",
+        text(line.asset),
+        amount(line.amount),
+        text(entry.target),
+        amount(line.gross),
+        currency,
+        fee,
+        text(_comment(entry)),
+        _line_number(entry, line),
+    )
+
+
+_BLOCKPIT: Final = Form(
+    header=(
+        "Date (UTC)",
+        "Integration Name",
+        "Label",
+        "Outgoing Asset",
+        "Outgoing Amount",
+        "Incoming Asset",
+        "Incoming Amount",
+        "Fee Asset (optional)",
+        "Fee Amount (optional)",
+        "Comment (optional)",
+        "Trx. ID (optional)",
+    ),
+    row=_blockpit_row,
+)
+
+FORMS: Final[Mapping[Style, Form]] = {
+    "plain": _PLAIN,
+    "koinly": _KOINLY,
+    "cointracking": _COINTRACKING,
+    "blockpit": _BLOCKPIT,
+}
+
+
+def _fee(entry: LedgerEntry, line: LedgerLine) -> tuple[str, str]:
+    return (amount(line.fee), text(entry.target)) if line.fee else ("", "")
+
+
+def _comment(entry: LedgerEntry) -> str:
+    return f"{entry.account}: small balance converted"
+
+
+def _number(entry: LedgerEntry, line: LedgerLine) -> str:
+    found = line.transaction_id if entry.transaction_id is None else entry.transaction_id
+    return "" if found is None else str(found)
+
+
+def _line_number(entry: LedgerEntry, line: LedgerLine) -> str:
+    """Name a line: rows of one conversion share its id, and tools take equal ids for doubles."""
+    return f"{_number(entry, line)}-{line.asset}" if _number(entry, line) else ""
+
+
+def _seconds(time: datetime, layout: str) -> str:
+    return time.astimezone(UTC).strftime(layout)

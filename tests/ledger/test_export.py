@@ -1,0 +1,299 @@
+"""The books as files: exact, in order, safe to open, and never half of one."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import errno
+import io
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Iterable
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from binance_dust import ConfigurationError
+from binance_dust.ledger import Kind, LedgerEntry
+from binance_dust.ledger.export import FORMS, Exported, Style, write_csv, write_json_lines
+from tests.ledger.entries import NOON, entry_maker
+
+ADA = ("ADA", "6.21", "0.01777302", "0.00035546")
+XRP = ("XRP", "0.000000001", "0.00000002", "0")
+DEBT = ("ETH", "0.00083434", "1.8576", "0")
+
+
+async def stream(entries: Iterable[LedgerEntry]) -> AsyncIterator[LedgerEntry]:
+    for entry in entries:
+        yield entry
+
+
+async def rows_of(entries: Iterable[LedgerEntry], style: Style = "plain") -> list[dict[str, str]]:
+    text = io.StringIO(newline="")
+    await write_csv(stream(entries), text, style)
+    return list(csv.DictReader(io.StringIO(text.getvalue())))
+
+
+def names_in(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
+def books() -> list[LedgerEntry]:
+    make = entry_maker()
+    return [
+        make(NOON, ADA, XRP, transaction_id=45178372831),
+        make(
+            NOON + timedelta(hours=1),
+            DEBT,
+            kind=Kind.LIABILITIES,
+            account_type="MARGIN",
+            target="USDT",
+            transaction_id=None,
+        ),
+        make(NOON + timedelta(hours=2), status="unknown", assets=("LTC",)),
+        make(NOON + timedelta(hours=3), code=-5006, assets=("LTC",)),
+    ]
+
+
+async def test_the_plain_form() -> None:
+    first, second, debt, unknown = await rows_of(books())
+
+    assert first == {
+        "date": "2026-11-21T12:00:00.000Z",
+        "account": "alice",
+        "account_type": "SPOT",
+        "kind": "dust",
+        "sold_asset": "ADA",
+        "sold_amount": "6.21",
+        "received_asset": "BNB",
+        "received_amount": "0.01741756",
+        "fee": "0.00035546",
+        "transaction_id": "45178372831",
+        "status": "confirmed",
+        "debt_ended_asset": "",
+        "debt_ended_amount": "",
+        "debt_begun_asset": "",
+        "debt_begun_amount": "",
+        "entry": "1",
+    }
+    assert (second["date"], second["sold_amount"]) == ("2026-11-21T12:00:00.037Z", "0.000000001")
+    # A debt in the place of another: nothing sold, nothing received.
+    assert (debt["sold_asset"], debt["received_amount"], debt["kind"]) == ("", "", "liabilities")
+    assert (debt["debt_ended_asset"], debt["debt_ended_amount"]) == ("ETH", "0.00083434")
+    assert (debt["debt_begun_asset"], debt["debt_begun_amount"]) == ("USDT", "1.8576")
+    # What may have moved is shown without amounts; what was refused did not.
+    assert (unknown["status"], unknown["sold_asset"], unknown["sold_amount"]) == (
+        "unknown",
+        "LTC",
+        "",
+    )
+
+
+async def test_koinly_takes_the_fee_off_itself() -> None:
+    first, second = await rows_of(books(), "koinly")
+
+    assert first == {
+        "Date": "2026-11-21 12:00:00 UTC",
+        "Sent Amount": "6.21",
+        "Sent Currency": "ADA",
+        "Received Amount": "0.01777302",
+        "Received Currency": "BNB",
+        "Fee Amount": "0.00035546",
+        "Fee Currency": "BNB",
+        "Net Worth Amount": "",
+        "Net Worth Currency": "",
+        "Label": "",
+        "Description": "alice: small balance converted",
+        "TxHash": "45178372831-ADA",
+    }
+    assert (second["Fee Amount"], second["Fee Currency"]) == ("", "")
+
+
+async def test_cointracking_has_the_fee_in_the_amount_already() -> None:
+    first, _ = await rows_of(books(), "cointracking")
+
+    assert (first["Type"], first["Date"]) == ("Trade", "21-11-2026 12:00:00")
+    assert (first["Buy Amount"], first["Buy Currency"]) == ("0.01741756", "BNB")
+    assert (first["Sell Amount"], first["Sell Currency"]) == ("6.21", "ADA")
+    assert (first["Fee"], first["Fee Currency"]) == ("0.00035546", "BNB")
+    assert (first["Exchange"], first["Trade-Group"]) == ("Binance", "alice")
+    assert first["Tx-ID (optional)"] == "45178372831-ADA"
+
+
+async def test_blockpit_takes_the_fee_off_itself() -> None:
+    first, _ = await rows_of(books(), "blockpit")
+
+    assert (first["Label"], first["Date (UTC)"]) == ("Trade", "21.11.2026 12:00:00")
+    assert (first["Incoming Amount"], first["Incoming Asset"]) == ("0.01777302", "BNB")
+    assert (first["Fee Amount (optional)"], first["Fee Asset (optional)"]) == ("0.00035546", "BNB")
+
+
+@pytest.mark.parametrize("style", sorted(FORMS))
+async def test_every_form_has_as_many_cells_as_columns_and_says_what_it_left_out(
+    style: Style,
+) -> None:
+    text = io.StringIO(newline="")
+
+    done = await write_csv(stream(books()), text, style)
+
+    table = list(csv.reader(io.StringIO(text.getvalue())))
+    assert {len(row) for row in table} == {len(FORMS[style].header)}
+    assert done == (
+        Exported(rows=4, unsettled=1)
+        if style == "plain"
+        else Exported(rows=2, liabilities_left_out=1, unsettled=1)
+    )
+
+
+@given(
+    rows=st.lists(
+        st.tuples(st.decimals(0, "1e9", places=18), st.decimals(0, "1e6", places=8), st.booleans()),
+        min_size=1,
+        max_size=5,
+    )
+)
+async def test_the_amounts_of_every_form_balance(rows: list[tuple[Decimal, Decimal, bool]]) -> None:
+    make = entry_maker()
+    entry = make(
+        NOON,
+        *((f"A{n}", f"{sold:f}", f"{gross:f}", f"{gross / 50 if fee else 0:f}")
+          for n, (sold, gross, fee) in enumerate(rows)),
+    )  # fmt: skip
+
+    def total(table: list[dict[str, str]], column: str) -> Decimal:
+        return sum((Decimal(row[column] or 0) for row in table), Decimal(0))
+
+    plain = await rows_of([entry], "plain")
+    koinly = await rows_of([entry], "koinly")
+    cointracking = await rows_of([entry], "cointracking")
+    blockpit = await rows_of([entry], "blockpit")
+
+    assert total(plain, "received_amount") == entry.net
+    assert total(koinly, "Received Amount") - total(koinly, "Fee Amount") == entry.net
+    assert total(cointracking, "Buy Amount") == entry.net
+    assert (
+        total(blockpit, "Incoming Amount") - total(blockpit, "Fee Amount (optional)") == entry.net
+    )
+
+
+@given(name=st.text(min_size=1, max_size=8))
+async def test_no_cell_is_a_formula(name: str) -> None:
+    make = entry_maker()
+    entry = make(NOON, (name, "1", "0.1", "0.002"), account=name, target=name)
+
+    for style in FORMS:
+        (row,) = await rows_of([entry], style)
+        for cell in row.values():
+            assert not cell.startswith(tuple("=+-@\t\r\n＝＋－＠"))  # noqa: RUF001
+        assert any(name in cell for cell in row.values())
+
+
+async def test_a_name_with_commas_quotes_and_lines_comes_back_whole() -> None:
+    make = entry_maker()
+
+    (row,) = await rows_of([make(NOON, ADA, account='a, "b"\nc 币安人生')])
+
+    assert row["account"] == 'a, "b"\nc 币安人生'
+
+
+async def test_json_lines_have_all_of_an_entry() -> None:
+    text = io.StringIO()
+
+    done = await write_json_lines(stream(books()), text)
+
+    lines = [json.loads(line) for line in text.getvalue().splitlines()]
+    assert done == Exported(rows=4, unsettled=1)
+    assert [line["status"] for line in lines] == ["confirmed", "confirmed", "unknown", "rejected"]
+    assert lines[0]["lines"][0] == {
+        "asset": "ADA",
+        "amount": "6.21",
+        "gross": "0.01777302",
+        "fee": "0.00035546",
+        "net": "0.01741756",
+        "at": "2026-11-21T12:00:00Z",
+        "transaction_id": 4000001,
+    }
+    assert (lines[3]["code"], lines[3]["kind"]) == (-5006, "dust")
+
+
+async def test_a_file_is_replaced_when_the_new_one_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "books.csv"
+    path.write_text("old", encoding="utf-8")
+    path.chmod(0o640)
+    seen = []
+
+    async def slowly() -> AsyncIterator[LedgerEntry]:
+        for entry in books():
+            seen.append(path.read_text(encoding="utf-8"))
+            yield entry
+
+    await write_csv(slowly(), path, "plain")
+
+    assert set(seen) == {"old"}
+    assert path.read_bytes().count(b"\r\n") == 5
+    assert names_in(tmp_path) == ["books.csv"]
+    assert path.stat().st_mode & 0o777 == 0o640
+
+
+async def test_a_new_file_is_its_owners_alone_and_a_link_stays_one(tmp_path: Path) -> None:
+    real, link = tmp_path / "real.csv", tmp_path / "link.csv"
+    link.symlink_to(real)
+
+    await write_csv(stream(books()), link, "plain")
+
+    assert link.is_symlink()
+    assert real.stat().st_mode & 0o777 == 0o600
+
+
+@pytest.mark.parametrize("error", [RuntimeError("lost"), asyncio.CancelledError()])
+async def test_what_stops_halfway_leaves_the_old_file_and_nothing_else(
+    error: BaseException, tmp_path: Path
+) -> None:
+    path = tmp_path / "books.csv"
+    path.write_text("old", encoding="utf-8")
+
+    async def broken() -> AsyncIterator[LedgerEntry]:
+        make = entry_maker()
+        for _ in range(2_000):
+            yield make(NOON, ADA)
+        raise error
+
+    with pytest.raises(type(error)):
+        await write_csv(broken(), path, "plain")
+
+    assert path.read_text(encoding="utf-8") == "old"
+    assert names_in(tmp_path) == ["books.csv"]
+
+
+async def test_a_full_disk_is_said_plainly_and_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(descriptor: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+
+    with pytest.raises(ConfigurationError, match="No space left"):
+        await write_csv(stream(books()), tmp_path / "books.csv", "plain")
+
+    assert names_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("name", ["missing/books.csv", "."])
+async def test_a_place_where_nothing_can_be_written_is_said_plainly(
+    name: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigurationError, match="can't be written"):
+        await write_csv(stream([]), tmp_path / name, "plain")
+
+
+async def test_what_is_no_place_and_what_is_no_style() -> None:
+    with pytest.raises(TypeError, match="int"):
+        await write_csv(stream([]), 3, "plain")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="plain, koinly"):
+        await write_csv(stream([]), sys.stdout, "excel")  # type: ignore[arg-type]

@@ -1,0 +1,171 @@
+"""Sums of what came in, exact and never of two kinds, and pictures of them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from binance_dust import ConfigurationError
+from binance_dust.ledger import Kind
+from binance_dust.ledger._picture import chart, series
+from binance_dust.ledger._totals import By, Total, totals
+from tests.ledger.entries import NOON, entry_maker
+
+ADA = ("ADA", "6.21", "0.01777302", "0.00035546")
+XRP = ("XRP", "1.5", "0.00349999", "0.00006999")
+SEPTEMBER = datetime(2026, 9, 30, 23, 59, 59, tzinfo=UTC)
+
+
+def test_totals_by_month_asset_account_and_target() -> None:
+    make = entry_maker()
+    entries = [
+        make(SEPTEMBER, ADA, XRP),
+        make(NOON, ADA),
+        make(NOON, ("ADA", "1", "0.4512", "0.009"), target="USDT", kind=Kind.DUST_CONVERT),
+        make(NOON, XRP, account="bob"),
+    ]
+
+    def shown(by: By) -> list[tuple[str, str, int, str]]:
+        return [(t.key, t.target, t.count, f"{t.net:f}") for t in totals(entries, by)]
+
+    assert shown("month") == [
+        ("2026-09", "BNB", 1, "0.02084756"),
+        ("2026-11", "BNB", 2, "0.02084756"),
+        ("2026-11", "USDT", 1, "0.4422"),
+    ]
+    assert shown("asset") == [
+        ("ADA", "BNB", 2, "0.03483512"),
+        ("ADA", "USDT", 1, "0.4422"),
+        ("XRP", "BNB", 2, "0.00686000"),
+    ]
+    assert shown("account") == [
+        ("alice", "BNB", 2, "0.03826512"),
+        ("alice", "USDT", 1, "0.4422"),
+        ("bob", "BNB", 1, "0.00343000"),
+    ]
+    assert shown("target") == [("BNB", "BNB", 3, "0.04169512"), ("USDT", "USDT", 1, "0.4422")]
+    assert [t.sold for t in totals(entries, "asset")] == [
+        Decimal("12.42"),
+        Decimal(1),
+        Decimal("3.0"),
+    ]
+
+
+def test_only_what_is_confirmed_counts_and_debts_are_counted_apart() -> None:
+    make = entry_maker()
+    debt = ("ETH", "0.00083434", "1.8576", "0")
+    entries = [
+        make(NOON, ADA, status="unknown"),
+        make(NOON, code=-5006),
+        make(NOON, debt, kind=Kind.LIABILITIES, target="USDT", account_type="MARGIN"),
+    ]
+
+    (total,) = totals(entries, "month", liabilities=True)
+
+    assert totals(entries, "month") == []
+    assert (total.target, total.gross, total.count) == ("USDT", Decimal("1.8576"), 1)
+
+
+def test_a_month_is_a_month_in_utc() -> None:
+    make = entry_maker()
+    east = datetime.fromisoformat("2026-12-01T05:00:00+09:00")
+
+    assert [t.key for t in totals([make(east, ADA)])] == ["2026-11"]
+
+
+amounts = st.decimals(
+    min_value=0, max_value=Decimal("1e30"), places=18, allow_nan=False, allow_infinity=False
+)
+
+
+@given(rows=st.lists(st.tuples(st.sampled_from("ABC"), amounts, amounts), min_size=1, max_size=9))
+def test_not_a_digit_is_lost(rows: list[tuple[str, Decimal, Decimal]]) -> None:
+    make = entry_maker()
+    entries = [make(NOON, (asset, "1", f"{gross:f}", f"{fee:f}")) for asset, gross, fee in rows]
+
+    by_target = totals(entries, "target")
+    by_asset = totals(entries, "asset")
+
+    expected = sum(Fraction(gross) - Fraction(fee) for _, gross, fee in rows)
+    assert Fraction(by_target[0].net) == expected
+    assert sum(Fraction(total.net) for total in by_asset) == expected
+
+
+def test_what_nobody_can_sum_by_is_refused() -> None:
+    with pytest.raises(ConfigurationError, match="month, asset, account, target"):
+        totals([], "weekday")  # type: ignore[arg-type]
+
+
+def month(key: str, net: str, target: str = "BNB") -> Total:
+    return Total(
+        key=key, target=target, count=1, gross=Decimal(net), fee=Decimal(0), net=Decimal(net)
+    )
+
+
+def test_a_series_has_every_month_from_the_first_to_the_last() -> None:
+    (one,) = series([month("2025-11", "1"), month("2026-02", "2")])
+
+    assert [(m.key, m.count) for m in one.months] == [
+        ("2025-11", 1),
+        ("2025-12", 0),
+        ("2026-01", 0),
+        ("2026-02", 1),
+    ]
+    assert one.to_plain()["months"][0] == {
+        "month": "2025-11",
+        "count": 1,
+        "gross": "1",
+        "fee": "0",
+        "net": "1",
+    }
+
+
+def test_the_picture_of_two_targets() -> None:
+    drawn = chart(
+        [month("2026-09", "0.5"), month("2026-11", "1.00"), month("2026-11", "7", "USDT")],
+        width=40,
+    )
+
+    assert drawn.splitlines() == [
+        "BNB, credited by month",
+        "2026-09  █████████████               0.5",
+        "2026-10                              0",
+        "2026-11  ██████████████████████████  1",
+        "",
+        "USDT, credited by month",
+        "2026-11  ████████████████████████████  7",
+    ]
+
+
+def test_without_unicode_the_picture_is_ascii() -> None:
+    drawn = chart([month("2026-10", "0.0001"), month("2026-11", "1")], width=50, unicode=False)
+
+    assert drawn.isascii()
+    # What isn't nothing is seen.
+    assert drawn.splitlines()[1].count("#") == 1
+
+
+@given(
+    nets=st.lists(st.decimals("0", "1e9", places=8), min_size=1, max_size=30),
+    width=st.integers(40, 200),
+)
+def test_no_line_is_wider_than_the_terminal(nets: list[Decimal], width: int) -> None:
+    start = datetime(2024, 1, 15, tzinfo=UTC)
+    months = [(start + timedelta(days=31 * n)).strftime("%Y-%m") for n in range(len(nets))]
+
+    drawn = chart(
+        [month(key, f"{net:f}") for key, net in zip(months, nets, strict=True)], width=width
+    )
+
+    assert max(map(len, drawn.splitlines())) <= width
+
+
+def test_nothing_is_drawn_of_nothing() -> None:
+    assert chart([]) == ""
+    with pytest.raises(ConfigurationError, match="40 columns"):
+        chart([], width=10)
