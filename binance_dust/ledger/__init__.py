@@ -8,13 +8,21 @@ _query.py       what to look for
 _claims.py      who may work on an account
 _observed.py    what the exchange's own records say
 _matching.py    which of our calls a record of the exchange's belongs to
+_marks.py       up to where those have been read
 _store.py       all that blocks
 _ledger.py      the same, off the event loop
+_walk.py        which times to ask a log for that shows its newest hundred only
+_sync.py        the exchange's own records into the ledger
+_cooldown.py    when an account may convert again, learnt
+_totals.py      sums
+_picture.py     sums, drawn
+export/         files for spreadsheets and tax tools
 """
 
 from __future__ import annotations
 
 from binance_dust.ledger._claims import Claim
+from binance_dust.ledger._cooldown import Cooldowns, Scope, next_eligible_at
 from binance_dust.ledger._entry import (
     Intent,
     Kind,
@@ -27,23 +35,38 @@ from binance_dust.ledger._entry import (
 from binance_dust.ledger._ledger import Ledger, account_of
 from binance_dust.ledger._matching import can_have_done, own_entry
 from binance_dust.ledger._observed import converted_lines, from_dust_log, from_liabilities
+from binance_dust.ledger._picture import Series, chart, series
 from binance_dust.ledger._store import Recorded
+from binance_dust.ledger._sync import Missing, SyncReport
+from binance_dust.ledger._totals import Total, totals
+from binance_dust.ledger.export import Exported
 
 __all__ = [
     "Claim",
+    "Cooldowns",
+    "Exported",
     "Intent",
     "Kind",
     "Ledger",
     "LedgerEntry",
     "LedgerLine",
+    "Missing",
     "Observed",
     "Recorded",
+    "Scope",
+    "Series",
     "SettledBy",
     "Status",
+    "SyncReport",
+    "Total",
     "account_of",
     "can_have_done",
+    "chart",
     "converted_lines",
     "from_dust_log",
     "from_liabilities",
+    "next_eligible_at",
     "own_entry",
+    "series",
+    "totals",
 ]

@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from binance_dust._spec import AccountType
     from binance_dust.client import DustClient
     from binance_dust.ledger._claims import Claim
+    from binance_dust.ledger._cooldown import Cooldowns
     from binance_dust.ledger._entry import Intent, Kind, LedgerEntry, LedgerLine, Observed, Status
+    from binance_dust.ledger._marks import Mark
+    from binance_dust.ledger._sync import Source, SyncReport
+    from binance_dust.ledger._totals import By, Total
+    from binance_dust.ledger.export import Exported, Sink, Style
 
 __all__ = ["Ledger", "account_of"]
 
@@ -260,6 +265,100 @@ class Ledger:
                 "the exchange's log, and sync() takes it from there"
             )
         return await self.reject(entry_id, reason, now=now, by=SettledBy.HAND)
+
+    # --- the exchange's own records ---------------------------------------------------------------
+
+    async def sync(
+        self,
+        client: DustClient,
+        *,
+        account_types: Iterable[AccountType] = ("SPOT", "MARGIN"),
+        since: datetime | None = None,
+    ) -> SyncReport:
+        """Take in what the exchange has on record of an account: each record once, none left out.
+
+        The first time it walks back as far as the records go, or to `since`; afterwards it asks for
+        what is new. What the exchange counts and never shows is named in the report (`missing`).
+        Conversions are read by the `account_types` asked for, exchanged debts with `"MARGIN"`.
+        """
+        from binance_dust.ledger._sync import sync
+
+        return await sync(self, client, account_types=account_types, since=since)
+
+    async def synced(self, account: str, source: Source) -> Mark | None:
+        """Say from when to when the exchange's records of a source have been read."""
+        return await self._work(lambda store: store.synced(account, source))
+
+    async def mark_synced(self, account: str, source: Source, mark: Mark) -> None:
+        """Note from when to when the exchange's records of a source have been read."""
+        await self._work(lambda store: store.mark_synced(account, source, mark))
+
+    # --- what follows from the entries ------------------------------------------------------------
+
+    async def export_csv(
+        self,
+        where: str | os.PathLike[str] | Sink,
+        *,
+        style: Style = "plain",
+        account: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Exported:
+        """Write the books into a file, or into anything open for text, a row for each asset.
+
+        `style` is `"plain"`, or the form of a tax tool: `"koinly"`, `"cointracking"`, `"blockpit"`.
+        A file of that name is replaced once the new one is whole. `since` is included, `until` not.
+        """
+        from binance_dust.ledger.export import write_csv
+
+        entries = self.entries(account=account, since=since, until=until)
+        return await write_csv(entries, where, style)
+
+    async def export_json_lines(
+        self,
+        where: str | os.PathLike[str] | Sink,
+        *,
+        account: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Exported:
+        """Write every entry, whole, as a line of JSON: also what was refused."""
+        from binance_dust.ledger.export import write_json_lines
+
+        return await write_json_lines(
+            self.entries(account=account, since=since, until=until), where
+        )
+
+    async def totals(
+        self,
+        by: By = "month",
+        *,
+        account: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+        liabilities: bool = False,
+    ) -> list[Total]:
+        """Add up what was confirmed by `"month"`, `"asset"`, `"account"` or `"target"`.
+
+        Every total is of one target. Exchanged debts are added up if asked for, and then alone.
+        """
+        from binance_dust.ledger._totals import Tally
+
+        tally = Tally(by, liabilities=liabilities)
+        async for entry in self.entries(
+            account=account, status="confirmed", since=since, until=until
+        ):
+            tally.note(entry)
+        return tally.totals()
+
+    async def cooldowns(self, *, since: datetime | None = None) -> Cooldowns:
+        """Learn from the entries of all accounts when each may convert again."""
+        from binance_dust.ledger._cooldown import Cooldowns
+
+        cooldowns = Cooldowns()
+        async for entry in self.entries(status=("confirmed", "rejected"), since=since):
+            cooldowns.note(entry)
+        return cooldowns
 
     # --- the thread ------------------------------------------------------------------------------
 

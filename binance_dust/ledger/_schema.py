@@ -100,7 +100,18 @@ CREATE VIEW open_entries AS
   FROM entries WHERE status IN ('intended', 'unknown');
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST,)
+_SECOND: Final = """
+-- Up to where the exchange's own records have been read: where the next sync begins.
+CREATE TABLE synced (
+  account TEXT NOT NULL,
+  source  TEXT NOT NULL CHECK (source IN ('SPOT', 'MARGIN', 'liabilities')),
+  since   TEXT NOT NULL,
+  until   TEXT NOT NULL,
+  PRIMARY KEY (account, source)
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND)
 """Each brings a ledger from the version that is its place to the next. Append; never change one."""
 
 VERSION: Final = len(MIGRATIONS)

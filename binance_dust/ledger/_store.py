@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from binance_dust.errors import ConfigurationError, GuardError
-from binance_dust.ledger import _claims, _file
+from binance_dust.ledger import _claims, _file, _marks
 from binance_dust.ledger._entry import OPEN, SettledBy
 from binance_dust.ledger._matching import own_entry, same_ids, same_lines
 from binance_dust.ledger._rows import entry_of, line_row, stamp, stamp_or_none
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from binance_dust.ledger._claims import Claim
     from binance_dust.ledger._entry import Intent, LedgerEntry, LedgerLine, Observed, Status
+    from binance_dust.ledger._marks import Mark
     from binance_dust.ledger._query import Query
 
 __all__ = ["Outcome", "Recorded", "Store"]
@@ -127,6 +128,15 @@ class Store:
             return Recorded(added=tuple(added), settled=tuple(settled), known=known)
 
         return self._write(work)
+
+    def synced(self, account: str, source: str) -> Mark | None:
+        """Say up to where a source of an account's records has been read."""
+        with _file.said_plainly(self._path):
+            return _marks.read(self._connection, account, source)
+
+    def mark_synced(self, account: str, source: str, mark: Mark) -> None:
+        """Note up to where a source of an account's records has been read."""
+        self._write(lambda db: _marks.widen(db, account, source, mark))
 
     def ids(self, query: Query) -> list[int]:
         """Find entries."""

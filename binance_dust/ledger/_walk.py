@@ -12,7 +12,8 @@ So the first choice is the cheap one: everything after the oldest row of a full 
 seen, and the walk goes on below it, a hundred rows a call. The counts are held against each other
 on the way. Where they don't add up they are believed no longer, and spans are halved until each
 holds less than a full page: that finds everything that any log of this kind can show. What is
-counted and still not shown is a `Gap`, which names its span.
+counted and still not shown is a `Gap`, which names its span. A log that shows other times than it
+was asked for can't be searched at all: the walk ends, and says so by one gap.
 """
 
 from __future__ import annotations
@@ -29,6 +30,9 @@ LONGEST: Final = 90 * 86_400_000
 """What one question may span: -4047 says 0-90 days."""
 PAGE: Final = 100
 """Rows of a page that is full: "only return last 100 records"."""
+_ASIDE: Final = 60_000
+"""How far a row may lie outside the span that was asked for: what a log searches by need not be the
+very time that it shows."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -82,6 +86,7 @@ class Walk:
         self._page = page
         self._longest = longest
         self._counts_hold = True
+        self._spans_hold = True
 
     def steps(self) -> Steps:
         """Yield each span to ask for, and take its page."""
@@ -92,7 +97,9 @@ class Walk:
             yield from self._rest_of(span, (yield from self._ask(span)))
         else:
             yield from self._whole()
-        if not self._counts_hold:
+        if not self._spans_hold:
+            self.gaps = [Gap(Span(self.since, self.until), len(self.found), None)]
+        elif not self._counts_hold:
             # Gaps that only a count spoke for are none; where a page was full nobody can tell.
             full = (gap for gap in self.gaps if gap.shown >= self._page)
             self.gaps = [Gap(gap.span, gap.shown, None) for gap in full]
@@ -121,7 +128,7 @@ class Walk:
 
     def _back_from(self, end: int, floor: int, counted: int | None) -> Steps:
         """Ask for one longest span after another, until all that is counted was found."""
-        while end >= floor and not self._has_all(counted):
+        while end >= floor and self._spans_hold and not self._has_all(counted):
             span = Span(max(floor, end - self._longest), end)
             yield from self._rest_of(span, (yield from self._ask(span)))
             end = span.start - 1
@@ -134,7 +141,7 @@ class Walk:
 
     def _rest_of(self, span: Span, page: Page) -> Steps:
         """Go on below the oldest row of a full page, as long as the counts agree with that."""
-        while not self._is_complete(page):
+        while self._spans_hold and not self._is_complete(page):
             if span.start == span.end:
                 self._name(span, page)
                 return
@@ -143,8 +150,9 @@ class Walk:
                 return
             # Rows of the oldest millisecond may be hidden too, so it is asked for again; one that
             # fills a page by itself can't show more.
-            only = page.oldest == span.end
-            below = Span(span.start, span.end - 1 if only else page.oldest)
+            oldest = min(max(page.oldest, span.start), span.end)
+            only = oldest == span.end
+            below = Span(span.start, span.end - 1 if only else oldest)
             older = yield from self._ask(below)
             newer = sum(at > below.end for at, _ in page.rows)
             agreed = older.total + newer == page.total and newer > 0
@@ -175,6 +183,10 @@ class Walk:
     def _ask(self, span: Span | None) -> Generator[Span | None, Page, Page]:
         page = yield span
         self.found.update(page.rows)
+        if span is not None and any(
+            not span.start - _ASIDE <= at <= span.end + _ASIDE for at, _ in page.rows
+        ):
+            self._spans_hold = False
         if page.total < len(page.rows):
             self._counts_hold = False
         return page

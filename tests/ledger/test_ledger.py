@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from binance_dust import ConfigurationError, GuardError, Ledger, LedgerEntry
 from binance_dust.ledger import Claim, Kind, SettledBy
+from binance_dust.ledger._schema import VERSION
 from tests.ledger.conftest import MINUTE, NOW, intent, line, seen
 
 
@@ -405,7 +406,7 @@ async def test_every_commit_is_flushed_to_the_disk(ledger: Ledger) -> None:
         for name in ("journal_mode", "synchronous", "foreign_keys", "user_version")
     ]
 
-    assert found == ["wal", 2, 1, 1]
+    assert found == ["wal", 2, 1, VERSION]
 
 
 async def test_a_person_can_read_it(ledger: Ledger, path: Path) -> None:

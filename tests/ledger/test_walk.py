@@ -30,6 +30,8 @@ class Log:
     counting: Counting = "range"
     forgets: bool = False
     """Only the newest page of all times exists, whatever is asked."""
+    deaf: bool = False
+    """It shows the newest of all times, whatever is asked."""
 
     def __post_init__(self) -> None:
         self.times.sort()
@@ -42,6 +44,8 @@ class Log:
     def show(self, span: Span | None) -> Page:
         self.asked.append(span)
         assert span is None or 0 <= span.end - span.start <= LONGEST
+        if self.deaf:
+            span = None
         low = 0 if span is None else bisect.bisect_left(self.times, span.start)
         high = len(self.times) if span is None else bisect.bisect_right(self.times, span.end)
         numbers = range(low, high)
@@ -231,6 +235,32 @@ def test_a_page_that_is_just_full_is_not_taken_for_the_end(count: int) -> None:
 
     assert len(walk.found) == count
     assert walk.gaps == []
+
+
+def test_a_log_that_does_not_listen_is_left_alone() -> None:
+    log = Log([NOW - n * DAY for n in range(900)], deaf=True)
+
+    walk = walk_through(log)
+
+    (gap,) = walk.gaps
+    assert (gap.span, gap.shown, gap.counted) == (Span(ALL, NOW), 100, None)
+    assert len(log.asked) <= 3
+
+
+def test_rows_a_moment_outside_of_what_was_asked_are_no_harm() -> None:
+    """Sought by the time of the call, and shown with the time of the deed."""
+    log = Log([NOW - n * DAY for n in range(300)])
+    show = log.show
+
+    def late(span: Span | None) -> Page:
+        page = show(span)
+        return Page(page.total, tuple((at + 900, number) for at, number in page.rows))
+
+    log.show = late  # type: ignore[method-assign]
+
+    walk = walk_through(log)
+
+    assert {number for _, number in walk.found} == set(range(300))
 
 
 def test_nothing_is_asked_of_a_time_that_is_not_there() -> None:

@@ -1,0 +1,249 @@
+"""The exchange's own records into the ledger: each once, none missing, and what is missing named.
+
+The dust log remembers a hundred conversions of a question and the liability history ninety days;
+the ledger remembers the rest. `_walk` knows which times to ask for, `Ledger.record` which record is
+an entry already, so what is shown twice does no harm. The first sync of an account walks back until
+the exchange has nothing more; from then on a sync begins a day before the last one's end, because
+nobody knows how late a record may show.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
+
+from binance_dust._exact import from_moment
+from binance_dust._spec import AccountType
+from binance_dust.errors import ConfigurationError, RejectedError
+from binance_dust.ledger._marks import Mark
+from binance_dust.ledger._observed import from_dust_log, from_liabilities
+from binance_dust.ledger._walk import FIRST_RECORD, Page, Span, Walk
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from binance_dust.client import DustClient
+    from binance_dust.ledger._entry import Observed
+    from binance_dust.ledger._ledger import Ledger
+    from binance_dust.models import DustLog
+
+__all__ = ["Missing", "Source", "SyncReport", "sync"]
+
+Source: TypeAlias = Literal["SPOT", "MARGIN", "liabilities"]
+
+OVERLAP: Final = timedelta(days=1)
+_AHEAD: Final = timedelta(minutes=1)
+_REMEMBERED: Final = timedelta(days=90)
+"""How far back the liability history goes: 30 days unless asked, 90 at the most."""
+_ROWS_OF_A_CALL: Final = 100
+_NO_MARGIN: Final = -3003
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """A time of which the exchange has more on record than it shows, however it is asked."""
+
+    source: Source
+    start: datetime
+    end: datetime
+    """Included."""
+    shown: int
+    counted: int | None
+    """`None` where nobody can tell how many there are, or whether there are any."""
+
+    def __str__(self) -> str:
+        span = f"{self.start.isoformat()} to {self.end.isoformat()}"
+        if self.counted is None:
+            return f"{self.source}: there may be more than the {self.shown} shown, {span}"
+        return f"{self.source}: {self.counted - self.shown} of {self.counted} not shown, {span}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SyncReport:
+    """What a sync found of one account."""
+
+    account: str
+    added: int
+    """Records that the ledger did not know."""
+    settled: tuple[int, ...]
+    """Entries of our own whose outcome was open, and is known now."""
+    known: int
+    """Records that the ledger had already."""
+    calls: int
+    margin: bool | None
+    """Whether the account has margin; `None` where nobody asked."""
+    missing: tuple[Missing, ...] = ()
+    """What can't be recovered."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything that the exchange has on record is in the ledger."""
+        return not self.missing
+
+
+async def sync(
+    ledger: Ledger,
+    client: DustClient,
+    *,
+    account_types: Iterable[AccountType] = ("SPOT", "MARGIN"),
+    since: datetime | None = None,
+) -> SyncReport:
+    """Bring the ledger up to date with what the exchange has on record of one account."""
+    wanted = _checked(account_types, since)
+    errand = _Errand(ledger, client, client.credentials.identity, since)
+    if "SPOT" in wanted:
+        await errand.read_log("SPOT")
+    margin: bool | None = None
+    if "MARGIN" in wanted:
+        margin = await errand.read_margin()
+    return errand.report(margin=margin)
+
+
+@dataclass(slots=True)
+class _Errand:
+    """One sync under way."""
+
+    ledger: Ledger
+    client: DustClient
+    account: str
+    since: datetime | None
+    added: int = 0
+    settled: list[int] = field(default_factory=list)
+    seen: int = 0
+    calls: int = 0
+    missing: list[Missing] = field(default_factory=list)
+
+    async def read_margin(self) -> bool:
+        """Read the margin account's log and its exchanged debts, if there is such an account."""
+        try:
+            await self.read_log("MARGIN")
+            await self.read_liabilities()
+        except RejectedError as error:
+            if error.code != _NO_MARGIN:
+                raise
+            return False
+        return True
+
+    async def read_log(self, account_type: AccountType) -> None:
+        """Read what is not known yet of the dust log of one wallet."""
+        first = max(self.since or _FIRST, _FIRST)
+        mark = await self.ledger.synced(self.account, account_type)
+        begin = first if mark is None else max(mark.until - OVERLAP, first)
+        await self._walk_to_now(account_type, begin)
+        if mark is not None and first < mark.since:
+            await self._walk(account_type, first, mark.since)
+            await self.ledger.mark_synced(self.account, account_type, Mark(first, mark.since))
+
+    async def read_liabilities(self) -> None:
+        """Read the exchanged debts that are not known yet, as far back as the history goes."""
+        now = self._now()
+        remembered = now + _AHEAD - _REMEMBERED
+        mark = await self.ledger.synced(self.account, "liabilities")
+        begin = first = max(self.since or remembered, remembered)
+        if mark is not None and first >= mark.since:
+            begin = max(mark.until - OVERLAP, first)
+        rows = [
+            row async for row in self.client.small_liability_history(start=begin, end=now + _AHEAD)
+        ]
+        self.calls += max(1, -(-len(rows) // _ROWS_OF_A_CALL))
+        observed = list(from_liabilities(rows, self.account))
+        self.seen += len(observed)
+        await self._record(observed)
+        forgotten = max(mark.until, self.since or mark.until) if mark is not None else begin
+        if forgotten < remembered:
+            self._miss("liabilities", forgotten, remembered, 0, None)
+            begin = forgotten
+        await self.ledger.mark_synced(self.account, "liabilities", Mark(begin, now))
+
+    def report(self, *, margin: bool | None) -> SyncReport:
+        """Say what came of it."""
+        return SyncReport(
+            account=self.account,
+            added=self.added,
+            settled=tuple(self.settled),
+            known=max(self.seen - self.added - len(self.settled), 0),
+            calls=self.calls,
+            margin=margin,
+            missing=tuple(self.missing),
+        )
+
+    async def _walk_to_now(self, account_type: AccountType, begin: datetime) -> None:
+        clock = asyncio.get_running_loop().time
+        begun, until = clock(), self._now() + _AHEAD
+        await self._walk(account_type, begin, until)
+        if self._now() > until + timedelta(seconds=clock() - begun):
+            # Our clock was slow until the first call set it right.
+            await self._walk(account_type, until, self._now() + _AHEAD)
+        done = self._now() - timedelta(seconds=clock() - begun)
+        await self.ledger.mark_synced(self.account, account_type, Mark(begin, max(begin, done)))
+
+    async def _walk(self, account_type: AccountType, since: datetime, until: datetime) -> None:
+        walk = Walk(from_moment(since), from_moment(until))
+        steps = walk.steps()
+        try:
+            span = next(steps)
+            while True:
+                span = steps.send(await self._page(account_type, span))
+        except StopIteration:
+            pass
+        self.seen += len(walk.found)
+        for gap in walk.gaps:
+            start, end = _moment(gap.span.start), _moment(gap.span.end)
+            self._miss(account_type, start, end, gap.shown, gap.counted)
+
+    async def _page(self, account_type: AccountType, span: Span | None) -> Page:
+        bounds: dict[str, Any] = {}
+        if span is not None:
+            bounds = {"start": _moment(span.start), "end": _moment(span.end)}
+        self.calls += 1
+        log = await self.client.dust_log(account_type=account_type, **bounds)
+        await self._record(from_dust_log(log, self.account, account_type))
+        return _as_page(log)
+
+    async def _record(self, observed: Iterable[Observed]) -> None:
+        done = await self.ledger.record(observed, now=self._now())
+        self.added += len(done.added)
+        self.settled += done.settled
+
+    def _miss(
+        self, source: Source, start: datetime, end: datetime, shown: int, counted: int | None
+    ) -> None:
+        self.missing.append(
+            Missing(source=source, start=start, end=end, shown=shown, counted=counted)
+        )
+
+    def _now(self) -> datetime:
+        return self.client.session.now()
+
+
+def _as_page(log: DustLog) -> Page:
+    rows = (
+        (from_moment(group.happened_at), group.trans_id)
+        for group in log.user_asset_dribblets
+        if group.happened_at is not None
+    )
+    return Page(log.total, tuple(rows))
+
+
+def _checked(account_types: Iterable[AccountType], since: datetime | None) -> set[AccountType]:
+    if isinstance(account_types, str):
+        raise TypeError("account_types must be several: write (account_type,)")
+    wanted = set(account_types)
+    if not wanted or not wanted <= set(get_args(AccountType)):
+        allowed = ", ".join(get_args(AccountType))
+        raise ConfigurationError(f"account_types must be some of {allowed}, not {wanted!r}")
+    if since is not None and not isinstance(since, datetime):
+        raise TypeError(f"since must be a datetime, not {type(since).__name__}")
+    if since is not None and since.utcoffset() is None:
+        raise ConfigurationError(f"since ({since}) has no time zone: datetime(..., tzinfo=UTC)")
+    return wanted
+
+
+def _moment(milliseconds: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=milliseconds)
+
+
+_FIRST: Final = _moment(FIRST_RECORD)
