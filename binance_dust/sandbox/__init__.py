@@ -7,7 +7,14 @@ be tried without money. It knows nothing of the client: it reads bytes and check
 from __future__ import annotations
 
 from binance_dust.sandbox._sandbox import Sandbox
-from binance_dust.sandbox.account import Account, Conversion, Debt, Holding, Permissions
+from binance_dust.sandbox.account import (
+    Account,
+    Conversion,
+    Debt,
+    DebtExchange,
+    Holding,
+    Permissions,
+)
 from binance_dust.sandbox.fault import Fault
 from binance_dust.sandbox.faults import Faults
 from binance_dust.sandbox.rules import Rules
@@ -18,6 +25,7 @@ __all__ = [
     "Account",
     "Conversion",
     "Debt",
+    "DebtExchange",
     "Fault",
     "Faults",
     "Holding",

@@ -5,17 +5,26 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Self, Unpack
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
+from binance_dust.sandbox import past
 from binance_dust.sandbox.exchange import Exchange
 from binance_dust.sandbox.rules import RuleChanges, Rules
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
     from types import TracebackType
 
     from binance_dust.credentials import Credentials
-    from binance_dust.sandbox.account import Account, Conversion, Debt, Holding, Permissions
+    from binance_dust.sandbox.account import (
+        Account,
+        Conversion,
+        Debt,
+        Holding,
+        Permissions,
+        WalletName,
+    )
     from binance_dust.sandbox.amounts import Amount
     from binance_dust.sandbox.crowd import Accounts
     from binance_dust.sandbox.faults import Faults
@@ -24,6 +33,8 @@ if TYPE_CHECKING:
     from binance_dust.sandbox.market import Market
     from binance_dust.sandbox.rules import Mode
     from binance_dust.sandbox.witness import Seen
+
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Sandbox:
@@ -135,6 +146,35 @@ class Sandbox:
     def open_accounts(self, count: int) -> list[Credentials]:
         """Open a lively mix by seed: dust, odd assets, margin and debts here and there."""
         return self._core.accounts.open_many(count)
+
+    def make_history(
+        self,
+        name: str,
+        times: Iterable[datetime],
+        *,
+        target: str = "BNB",
+        wallet: WalletName = "SPOT",
+    ) -> tuple[Conversion, ...]:
+        """Put a conversion on an account's record for each of these times, drawn by seed.
+
+        They are in the dust log as if they had been made then. Balances stay as they are; cooldowns
+        count from the newest.
+        """
+        account, moment = self._core.accounts[name], self._core.clock.moment()
+        made = tuple(
+            past.draw(
+                self.seed,
+                account,
+                self._core.market,
+                times_ms=((time - _EPOCH) // timedelta(milliseconds=1) for time in times),
+                target=target,
+                wallet=wallet,
+                ahead=moment.server - moment.true,
+            )
+        )
+        for conversion in made:
+            account.record(conversion)
+        return made
 
     @property
     def accounts(self) -> Accounts:

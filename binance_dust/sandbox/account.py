@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal, Self
 
@@ -265,6 +266,13 @@ class Account:
         if self.margin is None:
             self.margin = Margin()
         self.margin.debts[asset] = debt if isinstance(debt, Debt) else Debt(debt)
+
+    def record(self, done: Conversion | DebtExchange) -> None:
+        """Put something of the past on record, in its place; balances stay as they are."""
+        if isinstance(done, Conversion):
+            insort(self.conversions, done, key=lambda conversion: conversion.at_ms)
+        else:
+            insort(self.debt_exchanges, done, key=lambda exchange: exchange.at_ms)
 
     def wallet(self, name: WalletName) -> Wallet:
         """Find a wallet; an account without margin has no margin wallet."""

@@ -1,0 +1,293 @@
+"""The exchange's own records in the ledger: each once, and what can't be had is named."""
+
+from __future__ import annotations
+
+import asyncio
+import csv
+import io
+from collections.abc import AsyncIterator
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from binance_dust import (
+    ConfigurationError,
+    Credentials,
+    DustClient,
+    DustError,
+    Ledger,
+    RetryPolicy,
+    Session,
+)
+from binance_dust.ledger import Kind, LedgerEntry, from_dust_log
+from binance_dust.ledger._marks import Mark
+from binance_dust.sandbox import DebtExchange, Sandbox
+from tests.ledger.conftest import MINUTE, intent
+
+LOG = "/sapi/v1/asset/dribblet"
+HISTORY = "/sapi/v1/margin/exchange-small-liability-history"
+DAY = timedelta(days=1)
+NOW = datetime.now(UTC)
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator[Sandbox]:
+    async with Sandbox(seed=7) as exchange:
+        yield exchange
+
+
+@pytest.fixture
+def keys(exchange: Sandbox) -> Credentials:
+    return exchange.open_account("alice", ADA="6.21", XRP="1.5")
+
+
+def session_of(exchange: Sandbox) -> Session:
+    return Session(base_url=exchange.url, retry=RetryPolicy(max_wait=0.01))
+
+
+@pytest.fixture
+async def alice(exchange: Sandbox, keys: Credentials) -> AsyncIterator[DustClient]:
+    async with session_of(exchange) as session:
+        yield session.client(keys)
+
+
+async def all_of(ledger: Ledger, **query: Any) -> list[LedgerEntry]:
+    return [entry async for entry in ledger.entries(**query)]
+
+
+def what_the_exchange_did(exchange: Sandbox) -> list[tuple[object, ...]]:
+    return sorted(
+        (done.transaction_id, done.target, row.asset, row.amount, row.gross, row.fee)
+        for done in exchange.conversions
+        for row in done.rows
+    )
+
+
+def what_the_ledger_has(entries: list[LedgerEntry]) -> list[tuple[object, ...]]:
+    return sorted(
+        (entry.transaction_id, entry.target, line.asset, line.amount, line.gross, line.fee)
+        for entry in entries
+        for line in entry.lines
+    )
+
+
+async def test_ten_thousand_conversions_300_of_them_within_a_minute(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger
+) -> None:
+    start = NOW - 700 * DAY
+    times = [start + n * timedelta(minutes=97) for n in range(9_000)]
+    exchange.make_history("alice", times)
+    exchange.make_history("alice", [time + DAY / 3 for time in times[:700]], target="USDT")
+    exchange.make_history("alice", [NOW - 50 * DAY + n * MINUTE / 300 for n in range(300)])
+
+    report = await ledger.sync(alice)
+    again = await ledger.sync(alice)
+
+    entries = await all_of(ledger)
+    assert (report.added, report.complete, report.margin) == (10_000, True, False)
+    assert what_the_ledger_has(entries) == what_the_exchange_did(exchange)
+    assert len({entry.transaction_id for entry in entries}) == 10_000
+    assert report.calls <= 10_000 / 99 + 700 / 90 + 10
+    # And it is known what is known: one call for each wallet, a day's records at most.
+    assert (again.added, again.calls) == (0, 2)
+    text = io.StringIO(newline="")
+    await ledger.export_csv(text)
+    for target in ("BNB", "USDT"):
+        done = [conversion for conversion in exchange.conversions if conversion.target == target]
+        brought = sum((conversion.net for conversion in done), Decimal(0))
+        rows = csv.DictReader(io.StringIO(text.getvalue()))
+        exported = [row for row in rows if row["received_asset"] == target]
+        (total,) = [total for total in await ledger.totals("target") if total.target == target]
+        assert sum((Decimal(row["received_amount"]) for row in exported), Decimal(0)) == brought
+        assert (total.net, total.count) == (brought, len(done))
+
+
+async def test_a_second_sync_asks_for_what_is_new(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger
+) -> None:
+    exchange.make_history("alice", [NOW - n * 3 * DAY for n in range(1, 450)])
+    first = await ledger.sync(alice, account_types=["SPOT"])
+    await alice.dust_transfer(["ADA", "XRP"])
+
+    second = await ledger.sync(alice, account_types=["SPOT"])
+
+    assert (first.added, second.added, second.known, second.calls) == (449, 1, 0, 1)
+
+
+async def test_a_sync_that_is_stopped_halfway_is_no_gap(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger
+) -> None:
+    exchange.make_history("alice", [NOW - n * DAY for n in range(1, 900)])
+    exchange.faults.fail(400, code=-1100, endpoint=LOG, skip=4)
+
+    with pytest.raises(DustError):
+        await ledger.sync(alice, account_types=["SPOT"])
+    kept = len(await all_of(ledger))
+    report = await ledger.sync(alice, account_types=["SPOT"])
+
+    assert 0 < kept < 899
+    assert (report.added + kept, report.complete) == (899, True)
+    assert what_the_ledger_has(await all_of(ledger)) == what_the_exchange_did(exchange)
+
+
+async def test_several_syncs_at_once_are_as_one(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger
+) -> None:
+    exchange.make_history("alice", [NOW - n * DAY for n in range(1, 400)])
+
+    reports = await asyncio.gather(*(ledger.sync(alice, account_types=["SPOT"]) for _ in range(3)))
+
+    assert sum(report.added for report in reports) == 399
+    assert what_the_ledger_has(await all_of(ledger)) == what_the_exchange_did(exchange)
+
+
+async def test_since_reads_a_part_and_the_rest_later(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger
+) -> None:
+    exchange.make_history("alice", [NOW - n * DAY for n in range(1, 900)])
+
+    part = await ledger.sync(alice, account_types=["SPOT"], since=NOW - 200.5 * DAY)
+    rest = await ledger.sync(alice, account_types=["SPOT"])
+
+    assert part.added == 200
+    assert part.added + rest.added == 899
+
+
+async def test_what_can_not_be_recovered_is_named(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger
+) -> None:
+    crowded = datetime(2026, 3, 4, 5, 6, 7, 89_000, tzinfo=UTC)
+    exchange.make_history("alice", [crowded] * 150 + [crowded + DAY, crowded - DAY])
+
+    report = await ledger.sync(alice, account_types=["SPOT"])
+
+    (missing,) = report.missing
+    assert (missing.source, missing.start, missing.end) == ("SPOT", crowded, crowded)
+    assert (missing.shown, missing.counted, report.added) == (100, 150, 102)
+    assert str(missing).startswith("SPOT: 50 of 150 not shown, 2026-03-04T05:06:07.089000+00:00")
+    assert not report.complete
+
+
+async def test_a_conversion_of_our_own_is_known_by_its_id(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger
+) -> None:
+    await alice.dust_transfer(["ADA", "XRP"])
+    log = await alice.dust_log()
+    (observed,) = from_dust_log(log, "alice", "SPOT")
+    now = alice.session.now()
+    begun = await ledger.intend(
+        intent(intended_at=now, sent_after=now - MINUTE, expires_at=now + MINUTE), length=MINUTE
+    )
+    await ledger.confirm(begun.id, observed.lines, transaction_id=observed.transaction_id, now=now)
+
+    report = await ledger.sync(alice)
+
+    assert (report.added, report.settled, report.known) == (0, (), 1)
+    (entry,) = await all_of(ledger)
+    assert not entry.imported
+
+
+async def test_a_conversion_of_our_own_that_nobody_knew_the_end_of_is_settled(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger
+) -> None:
+    now = alice.session.now()
+    begun = await ledger.intend(
+        intent(intended_at=now, sent_after=now - MINUTE, expires_at=now + MINUTE), length=MINUTE
+    )
+    await alice.dust_transfer(["ADA", "XRP"])
+
+    report = await ledger.sync(alice)
+
+    assert (report.added, report.settled) == (0, (begun.id,))
+    (entry,) = await all_of(ledger)
+    assert entry.status == "confirmed"
+    assert entry.net == exchange.conversions[0].net
+
+
+async def test_margin_has_a_log_and_debts_of_its_own(exchange: Sandbox, ledger: Ledger) -> None:
+    bob = exchange.open_account("bob", margin=True)
+    exchange.make_history("bob", [NOW - 9 * DAY], wallet="MARGIN", target="USDT")
+    account = exchange.account("bob")
+    for asset, days in (("ETH", 80), ("BTC", 80), ("ADA", 20), ("XRP", 200)):
+        account.record(
+            DebtExchange(
+                account="bob",
+                asset=asset,
+                amount=Decimal("0.00083434"),
+                target="USDT",
+                target_amount=Decimal("1.8576"),
+                at_ms=int((NOW - days * DAY).timestamp() * 1000),
+            )
+        )
+
+    async with session_of(exchange) as session:
+        report = await ledger.sync(session.client(bob))
+        again = await ledger.sync(session.client(bob))
+
+    assert (report.margin, report.added) == (True, 3)
+    assert (again.added, again.complete) == (0, True)
+    debts = await all_of(ledger, kind=Kind.LIABILITIES)
+    assert [sorted(line.asset for line in entry.lines) for entry in debts] == [
+        ["BTC", "ETH"],
+        ["ADA"],
+    ]
+    (converted,) = await all_of(ledger, account_type="MARGIN", kind=Kind.DUST_CONVERT)
+    assert converted.target == "USDT"
+
+
+async def test_debts_that_the_history_has_forgotten_since_the_last_sync_are_named(
+    exchange: Sandbox, ledger: Ledger
+) -> None:
+    bob = exchange.open_account("bob", margin=True)
+    await ledger.mark_synced("bob", "liabilities", Mark(NOW - 300 * DAY, NOW - 120 * DAY))
+
+    async with session_of(exchange) as session:
+        report = await ledger.sync(session.client(bob))
+        again = await ledger.sync(session.client(bob))
+
+    (missing,) = report.missing
+    assert (missing.source, missing.start) == ("liabilities", NOW - 120 * DAY)
+    assert abs(missing.end - (NOW - 90 * DAY)) < timedelta(hours=1)
+    assert str(missing).startswith("liabilities: there may be more than the 0 shown")
+    # Said once: nobody can do anything about it.
+    assert again.complete
+
+
+@pytest.mark.parametrize("place", ["detail", "group", "nowhere"])
+async def test_the_target_is_taken_from_where_it_stands(place: Any, ledger: Ledger) -> None:
+    async with Sandbox(log_target=place) as exchange:
+        alice = exchange.open_account("alice")
+        exchange.make_history("alice", [NOW - DAY], target="USDT")
+        async with session_of(exchange) as session:
+            await ledger.sync(session.client(alice), account_types=["SPOT"])
+
+    (entry,) = await all_of(ledger)
+    assert entry.target == ("BNB" if place == "nowhere" else "USDT")
+
+
+async def test_a_slow_clock_hides_nothing(
+    exchange: Sandbox, keys: Credentials, ledger: Ledger
+) -> None:
+    """The exchange is two hours ahead of us; its newest records are in our future."""
+    exchange.faults.jump_clock(7_200)
+    exchange.make_history("alice", [NOW + timedelta(hours=n / 100) for n in range(150)])
+    await ledger.mark_synced("alice", "SPOT", Mark(NOW - 900 * DAY, NOW))
+
+    async with session_of(exchange) as session:
+        report = await ledger.sync(session.client(keys), account_types=["SPOT"])
+
+    assert report.added == 150
+
+
+async def test_what_can_not_be_asked_for_is_refused_before_anything_is_sent(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger
+) -> None:
+    with pytest.raises(TypeError, match="several"):
+        await ledger.sync(alice, account_types="SPOT")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="SPOT, MARGIN"):
+        await ledger.sync(alice, account_types=["FUTURES"])  # type: ignore[list-item]
+    with pytest.raises(ConfigurationError, match="no time zone"):
+        await ledger.sync(alice, since=datetime(2026, 1, 1))  # noqa: DTZ001 - that is the point
+    assert exchange.requests == ()
