@@ -199,9 +199,10 @@ class Cooldowns:
         """Say when an attempt is worth making; `now`, where it is already.
 
         `assets` are what is to be converted, where each cools down by itself (`dust_convert`).
+        With a `configured` of zero nothing is ever waited for.
         """
         began = self._history(scope).began(assets)
-        if began is None:
+        if began is None or not configured:
             return now
         return max(now, began + self.lesson(scope).wait(configured) + MARGIN)
 

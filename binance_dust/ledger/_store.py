@@ -167,9 +167,23 @@ class Store:
             return work(db)
 
 
+# The plus keeps SQLite from taking the index of accounts, and going through all that one ever did.
 _BY_TRANSACTION: Final = """
-SELECT id FROM entries WHERE account = ? AND account_type = ?
+SELECT id FROM entries WHERE +account = ? AND +account_type = ?
   AND (transaction_id = ? OR id IN (SELECT entry_id FROM lines WHERE transaction_id = ?))
+"""
+
+# A confirmed entry has the record's own times, to the digit; ours that are in doubt have been sent
+# at some moment before. Open ones are found by their index, which names its statuses.
+_NEAR_BY: Final = """
+SELECT id FROM entries WHERE account = :account AND account_type = :account_type
+  AND at BETWEEN :first AND :last
+UNION
+SELECT id FROM entries WHERE account = :account AND account_type = :account_type
+  AND status = 'rejected' AND at BETWEEN :after AND :before
+UNION
+SELECT id FROM entries WHERE status IN ('intended', 'unknown') AND account = :account
+  AND account_type = :account_type
 """
 
 
@@ -273,16 +287,16 @@ def _new_id(cursor: sqlite3.Cursor) -> int:
 def _candidates(db: sqlite3.Connection, seen: Observed) -> list[LedgerEntry]:
     """Give the entries that a record can belong to: near in time, open, or of the same id."""
     who = (seen.account, seen.account_type)
-    near = (stamp(seen.at - _NEAR), stamp(seen.at + _NEAR))
-    found = {
-        row[0]
-        for row in db.execute(
-            "SELECT id FROM entries WHERE account = ? AND account_type = ? AND at BETWEEN ? AND ?"
-            " UNION SELECT id FROM entries WHERE status IN (?, ?) AND account = ?"
-            " AND account_type = ?",
-            (*who, *near, *OPEN, *who),
-        )
+    times = [seen.at, *(line.at for line in seen.lines)]
+    around = {
+        "account": seen.account,
+        "account_type": seen.account_type,
+        "first": stamp(min(times)),
+        "last": stamp(max(times)),
+        "after": stamp(seen.at - _NEAR),
+        "before": stamp(seen.at + _NEAR),
     }
+    found = {row[0] for row in db.execute(_NEAR_BY, around)}
     for number in seen.ids:
         found.update(row[0] for row in db.execute(_BY_TRANSACTION, (*who, number, number)))
     return list(_entries(db, sorted(found)))

@@ -94,6 +94,12 @@ def test_nothing_is_waited_for_where_nothing_happened() -> None:
     assert next_eligible_at([], NOON, HOUR) == NOON
 
 
+def test_whoever_configures_no_cooldown_never_waits(make_entry: MakeEntry) -> None:
+    history = [make_entry(NOON, ADA), make_entry(NOON + HOUR, code=-5006)]
+
+    assert next_eligible_at(history, NOON, timedelta(0)) == NOON
+
+
 def test_until_something_is_known_the_configured_time_is_kept(make_entry: MakeEntry) -> None:
     history = [make_entry(NOON, ADA)]
 
