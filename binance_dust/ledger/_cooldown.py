@@ -42,6 +42,8 @@ MARGIN: Final = timedelta(seconds=15)
 SLACK: Final = timedelta(seconds=10)
 """How far two clocks, or a request on its way, may put a refusal off. Less than `MARGIN`, so that
 an attempt on time that is refused does speak against the time it was made at."""
+ENOUGH: Final = 300
+"""Entries that are read to learn from: what is older says nothing that these don't."""
 _REFUSALS: Final = frozenset({-5006, 32110})
 _LONGER: Final = 2
 """What a rule beyond the usual ones is looked for with: twice as long each time."""

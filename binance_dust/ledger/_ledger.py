@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 from binance_dust._check import positive
 from binance_dust.errors import ConfigurationError, DustError
 from binance_dust.events import logger
-from binance_dust.ledger._entry import SettledBy
+from binance_dust.ledger._entry import Kind, SettledBy
 from binance_dust.ledger._query import Query
 from binance_dust.ledger._store import Outcome, Recorded, Store
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from binance_dust.client import DustClient
     from binance_dust.ledger._claims import Claim
     from binance_dust.ledger._cooldown import Cooldowns
-    from binance_dust.ledger._entry import Intent, Kind, LedgerEntry, LedgerLine, Observed, Status
+    from binance_dust.ledger._entry import Intent, LedgerEntry, LedgerLine, Observed, Status
     from binance_dust.ledger._marks import Mark
     from binance_dust.ledger._sync import Source, SyncReport
     from binance_dust.ledger._totals import By, Total
@@ -351,8 +351,45 @@ class Ledger:
             tally.note(entry)
         return tally.totals()
 
+    async def next_eligible_at(  # noqa: PLR0913 - whose, of what, and what is believed so far
+        self,
+        account: str,
+        kind: Kind,
+        *,
+        account_type: AccountType = "SPOT",
+        configured: timedelta,
+        now: datetime,
+        assets: Iterable[str] = (),
+    ) -> datetime:
+        """Say when it is worth trying to convert again: `now`, or when the cooldown will be over.
+
+        `configured` is believed until conversions and refusals show what the exchange's rule is,
+        the account's own before those of others. `assets` are what is to be converted: by
+        `dust_convert` each cools down by itself.
+        """
+        from binance_dust.ledger._cooldown import ENOUGH, Cooldowns, Scope
+
+        found: dict[int, LedgerEntry] = {}
+        for whose in (None, account):
+            async for entry in self.entries(
+                account=whose,
+                kind=kind,
+                account_type=account_type,
+                status=("confirmed", "rejected"),
+                newest_first=True,
+                limit=ENOUGH,
+            ):
+                found[entry.id] = entry
+        cooldowns = Cooldowns(sorted(found.values(), key=lambda entry: (entry.at, entry.id)))
+        return cooldowns.next_eligible_at(
+            Scope(account, Kind(kind), account_type), now=now, configured=configured, assets=assets
+        )
+
     async def cooldowns(self, *, since: datetime | None = None) -> Cooldowns:
-        """Learn from the entries of all accounts when each may convert again."""
+        """Learn from the entries of all accounts when each may convert again.
+
+        Read once for many accounts; `next_eligible_at` reads for one.
+        """
         from binance_dust.ledger._cooldown import Cooldowns
 
         cooldowns = Cooldowns()
