@@ -2,7 +2,7 @@
 
     BNB, credited by month
     2026-09  ████████████████▌                0.01741756
-    2026-10                                   0
+    2026-10                                   0.00000000
     2026-11  ██████████████████████████████▍  0.03205112
 
 Every target has bars of its own: their lengths compare months, never different assets.
@@ -85,7 +85,8 @@ def _months(first: str, last: str) -> Iterator[str]:
 
 def _drawn(one: Series, width: int, *, unicode: bool) -> str:
     most = max(month.net for month in one.months)
-    figures = [_figure(month.net) for month in one.months]
+    places = max(_places(month.net) for month in one.months)
+    figures = [f"{month.net:.{places}f}" for month in one.months]
     room = width - len("2026-11  ") - 2 - max(map(len, figures))
     lines = [f"{one.target}, credited by month"]
     for month, figure in zip(one.months, figures, strict=True):
@@ -94,9 +95,9 @@ def _drawn(one: Series, width: int, *, unicode: bool) -> str:
     return "\n".join(lines)
 
 
-def _figure(amount: Decimal) -> str:
-    text = f"{amount:f}"
-    return text.rstrip("0").rstrip(".") if "." in text else text
+def _places(amount: Decimal) -> int:
+    """Count the places that say something, so that all figures stand below each other."""
+    return len(f"{amount:f}".partition(".")[2].rstrip("0"))
 
 
 def _bar(amount: Decimal, most: Decimal, room: int, *, unicode: bool) -> str:
