@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from binance_dust.cli import _arguments, _desk
 from binance_dust.cli._console import complain, console, duration, make_table, print_json
 from binance_dust.cli._scan_live import Watch, draws, shown_live
-from binance_dust.cli._scan_sums import Sums, print_sums
+from binance_dust.cli._scan_sums import Sums, print_sums, sound
 from binance_dust.errors import ConfigurationError
 from binance_dust.report_file import ReportFile, read_reports
 from binance_dust.scanner import estimate_scan, scan
@@ -110,7 +110,8 @@ async def _scan(  # noqa: PLR0913, PLR0917 - what a scan needs, and nobody else 
     addresses = [by_session[session] for session in sessions]
     try:
         async with reports, shown_live(reports, watch, sessions, addresses):
-            async for report in reports:
+            async for each in reports:
+                report = sound(each)
                 if file is not None:
                     file.write(report)
                 if options.json:

@@ -1,0 +1,382 @@
+"""`scan` as a program: what it shows, writes and takes up again, and how it ends."""
+
+from __future__ import annotations
+
+import csv
+import json
+import os
+import pty
+import re
+import select
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from binance_dust import UnreadableAnswerError, models
+from binance_dust.cli._console import duration
+from binance_dust.cli._scan_sums import Sums, reason_of, sound
+from binance_dust.report_file import read_reports
+from binance_dust.reports import AccountReport, Settled
+from binance_dust.sandbox import Sandbox
+from tests.cli.conftest import Run
+
+Keep = Callable[..., Path]
+ROOT = Path(__file__).parents[2]
+LIST = "GET /sapi/v1/margin/exchange-small-liability"
+
+
+@pytest.fixture
+def file(exchange: Sandbox, keep: Keep) -> str:
+    return str(keep(*exchange.open_accounts(10)))
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
+
+
+def test_every_account_is_read_and_summed_up(
+    run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
+) -> None:
+    done = run("scan", "--accounts", file, *at)
+    rows = run("scan", "--json", "--accounts", file, *at).rows
+
+    reports = [AccountReport.from_plain(row) for row in rows]
+    assert done.code == 0
+    assert {each.account for each in reports} == {each.name for each in exchange.accounts}
+    net = sum((each.net for each in reports), Decimal(0))
+    debts = sum(len(each.liabilities) for each in reports)
+    assert f"10 accounts. All dust would bring {net:f} BNB" in done.out
+    assert f"{debts} small debts" in done.out
+    best = max(reports, key=lambda each: each.net)
+    assert done.out.splitlines()[1].startswith(best.account)
+    assert "10 accounts to scan; " in done.err
+
+
+def test_another_target_and_no_debts_may_be_asked_for(
+    run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
+) -> None:
+    asked = ("scan", "--json", "--target", "USDT", "--accounts", file, *at)
+
+    rows = run(*asked, "--liabilities", "never").rows
+    never = len(exchange.requests_of(LIST))
+    run(*asked, "--liabilities", "always")
+
+    assert {row["target"] for row in rows} == {"USDT"}
+    assert {row["settled_by"] for row in rows} == {"not asked"}
+    assert (never, len(exchange.requests_of(LIST))) == (0, 10)
+
+
+def test_an_estimate_sends_nothing(
+    run: Run, exchange: Sandbox, file: str, at: tuple[str, ...], tmp_path: Path
+) -> None:
+    out = tmp_path / "scan.jsonl"
+
+    shown = run("scan", "--estimate", "--out", str(out), "--accounts", file, *at)
+    (row,) = run("scan", "--estimate", "--json", "--accounts", file, *at).rows
+
+    assert (shown.code, exchange.requests, out.exists()) == (0, (), False)
+    assert shown.out.startswith("10 accounts: ")
+    assert row["accounts"] == 10
+    assert row["seconds_at_least"] <= row["seconds_at_most"]
+    assert {lane["question"]: lane["weight_at_most"] for lane in row["lanes"]} == {
+        "user_assets": 50,
+        "convertible_assets": 10,
+        "account_info": 10,
+        "margin_account": 100,
+        "small_liabilities": 1000,
+    }
+
+
+def test_an_account_that_fails_is_shown_with_its_reason_and_the_rest_is_read(
+    run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
+) -> None:
+    exchange.faults.refuse(401, code=-2015, account="bob", times=None, retry_after=None)
+    exchange.faults.wrong_shape(endpoint="/sapi/v3/asset/getUserAsset", account="carol")
+
+    done = run("scan", "--accounts", file, *at)
+
+    assert done.code == 1
+    assert "10 accounts. All dust" in done.out
+    assert "2 accounts have parts that failed" in done.out
+    assert "1 x assets: POST /sapi/v3/asset/getUserAsset: -2015" in done.out
+    assert "(bob)" not in done.out, "equal reasons are counted, whoever they are"
+
+
+def test_reports_are_written_and_the_failed_are_asked_again(
+    run: Run, exchange: Sandbox, file: str, at: tuple[str, ...], tmp_path: Path
+) -> None:
+    out = tmp_path / "scan.jsonl"
+    fault = exchange.faults.refuse(401, code=-2015, account="bob", times=None, retry_after=None)
+    asked = ("scan", "--out", str(out), "--accounts", file, *at)
+
+    first = run(*asked)
+    again = run(*asked)
+    fault.cancel()
+    exchange.forget_requests()
+    second = run(*asked, "--resume")
+
+    assert (first.code, again.code, second.code) == (1, 2, 0)
+    assert "is there already: resume it" in again.err
+    assert {seen.account for seen in exchange.requests} - {None} == {"bob"}
+    assert "1 accounts to scan, 9 were done before" in second.err
+    assert "10 accounts. All dust" in second.out, "with those from before"
+    assert sorted(row["account"] for row in lines_of(out)) == sorted(
+        each.name for each in exchange.accounts
+    )
+    assert all(report.ok for report in read_reports(out))
+
+
+def test_a_spreadsheet_is_written_and_taken_up_again(
+    run: Run, exchange: Sandbox, file: str, at: tuple[str, ...], tmp_path: Path
+) -> None:
+    out = tmp_path / "scan.csv"
+    asked = ("scan", "--out", str(out), "--accounts", file, *at)
+
+    run(*asked, "--account", "alice", "--account", "bob")
+    with out.open("ab") as cut:
+        cut.write(b"carol,2026-11")
+    done = run(*asked, "--resume")
+
+    with out.open(encoding="utf-8-sig", newline="") as rows:
+        totals = [row["account"] for row in csv.DictReader(rows) if row["part"] == "total"]
+    assert done.code == 0
+    assert totals[:2] in (["alice", "bob"], ["bob", "alice"])
+    assert sorted(totals) == sorted(each.name for each in exchange.accounts)
+    assert "with those of 2 accounts from before" in done.out
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--resume",), "name it with --out"),
+        (("--out", "scan.xlsx"), ".jsonl, .ndjson, .csv"),
+        (("--out", "nowhere/scan.csv"), "No such file"),
+        (("--out", "foreign.csv", "--resume"), "no file of reports"),
+        (("--concurrency", "0"), "1 or more"),
+        (("--liabilities", "maybe"), "invalid choice"),
+        (("--target", " "), "target is empty"),
+    ],
+)
+def test_wrong_use_is_told_before_anything_is_sent(
+    run: Run,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: tuple[str, ...],
+    says: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("foreign.csv").write_text("precious", encoding="utf-8")
+
+    done = run("scan", "--sandbox", *arguments)
+
+    assert (done.code, done.out) == (2, "")
+    assert says in done.err
+    assert Path("foreign.csv").read_text(encoding="utf-8") == "precious"
+
+
+def test_a_file_in_another_target_is_not_gone_on_with(run: Run, tmp_path: Path) -> None:
+    out = str(tmp_path / "scan.csv")
+    run("scan", "--sandbox", "--out", out)
+
+    done = run("scan", "--sandbox", "--out", out, "--resume", "--target", "USDT")
+
+    assert done.code == 2
+    assert "holds reports in BNB, not in USDT" in done.err
+
+
+def test_accounts_are_spread_over_addresses_and_each_is_asked_from_one(
+    run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
+) -> None:
+    addresses = ("--local-addr", "127.0.0.2", "--local-addr", "127.0.0.3")
+
+    run("scan", "--accounts", file, *addresses, *at)
+
+    asked = {(seen.account, seen.address) for seen in exchange.requests if seen.account}
+    assert len(asked) == 10
+    assert {address for _, address in asked} == {"127.0.0.2", "127.0.0.3"}
+
+
+# --- as a program --------------------------------------------------------------------------------
+
+
+def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
+    return subprocess.Popen(  # noqa: S603 - our own interpreter
+        [sys.executable, "-m", "binance_dust", *arguments],
+        text=True,
+        **{
+            "env": os.environ | {"PYTHONPATH": str(ROOT)},
+            "stdout": subprocess.PIPE,
+            "stderr": subprocess.PIPE,
+            **options,
+        },
+    )
+
+
+@pytest.fixture
+def busy(keep: Keep) -> Iterator[tuple[str, ...]]:
+    """A desk whose scan is in the middle for a minute: 120 lists go at once, ten must wait."""
+    with Sandbox(seed=7) as exchange:
+        file = keep(*(exchange.open_account(margin=True) for _ in range(130)))
+        yield (
+            *("--accounts", str(file), "--base-url", exchange.url, "--target", "BNB"),
+            *("--concurrency", "200"),
+        )
+
+
+def until(some: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    while not some():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize(("end", "kind"), [(signal.SIGINT, "jsonl"), (signal.SIGKILL, "csv")])
+def test_a_scan_that_is_ended_in_the_middle_is_taken_up_again(
+    run: Run, busy: tuple[str, ...], tmp_path: Path, end: signal.Signals, kind: str
+) -> None:
+    out = tmp_path / f"scan.{kind}"
+    process = start("scan", "--liabilities", "always", "--out", str(out), *busy)
+    until(lambda: out.exists() and out.stat().st_size > 5_000, process)
+
+    process.send_signal(end)
+    told, errors = process.communicate(timeout=30)
+
+    assert process.returncode == (130 if end is signal.SIGINT else -end)
+    assert told == ""
+    if end is signal.SIGINT:
+        assert re.search(r"stopped after [0-9]+ of 130 accounts; --resume goes on", errors)
+        assert "Traceback" not in errors
+    done = run("scan", "--liabilities", "never", "--out", str(out), "--resume", *busy)
+    assert done.code == 0
+    assert "were done before" in done.err
+    if kind == "jsonl":
+        assert len({row["account"] for row in lines_of(out)}) == len(lines_of(out)) == 130
+
+
+def test_a_reader_who_has_enough_ends_a_scan_without_a_complaint(busy: tuple[str, ...]) -> None:
+    process = start("scan", "--json", "--liabilities", "always", *busy)
+    assert process.stdout is not None
+
+    first = json.loads(process.stdout.readline())
+    process.stdout.close()
+    assert process.stderr is not None
+    with process.stderr:
+        errors = process.stderr.read()
+    process.wait(30)
+
+    assert first["settled_by"] == "list"
+    assert process.returncode == 0
+    assert "Traceback" not in errors
+    assert "Exception ignored" not in errors
+
+
+def test_a_terminal_shows_how_far_it_is_and_keeps_the_totals_only() -> None:
+    main, other = pty.openpty()
+    arguments = ("--sandbox", "--sandbox-accounts", "130", "--window", "1")
+    environ = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "110"}
+    asked = ("scan", "--liabilities", "always", *arguments)
+    process = start(*asked, stdout=other, stderr=other, env=environ)
+    os.close(other)
+    seen = b""
+    while select.select([main], [], [], 30)[0]:
+        try:
+            piece = os.read(main, 65_536)
+        except OSError:  # nobody writes there any more
+            break
+        if not piece:
+            break
+        seen += piece
+    os.close(main)
+
+    text = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", seen.decode())
+    assert process.wait(30) == 0
+    assert b"\x1b[" in seen
+    assert "\x1b[?25h" in seen.decode(), "the cursor is there again"
+    assert re.search(r"[0-9]+ of 130 accounts, 0 failed, [0-9]+ s gone, [0-9]+ s left", text)
+    assert "list of debts" in text
+    assert re.search(r"list of debts +[0-9]+ +[0-9]+ +[0-9,]+ of 12,000", text)
+    assert "130 accounts. All dust would bring" in text
+
+
+# --- sums ----------------------------------------------------------------------------------------
+
+
+def report(name: str, *, free: Any = Decimal(1), net: str = "1", broken: bool = False) -> Any:
+    row = models.ConvertibleAsset(
+        asset="ADA",
+        asset_full_name="Cardano",
+        amount_free=Decimal(1),
+        exchange=Decimal(0),
+        to_quota_asset_amount=Decimal(1),
+        to_target_asset_amount=Decimal(net),
+        to_target_asset_off_exchange=Decimal(net),
+    )
+    zero = Decimal(0)
+    quote = models.ConvertibleAssets(
+        dribblet_percentage=zero,
+        total_transfer_quota_asset_amount=zero,
+        total_transfer_target_asset_amount=zero,
+        dribblet_base=zero,
+        details=[row],
+    )
+    problem = UnreadableAnswerError("broken", endpoint="GET /x", account=name)
+    return AccountReport(
+        account=name,
+        at=datetime(2026, 11, 21, tzinfo=UTC),
+        assets=[models.UserAsset("ADA", free, zero, zero, zero, zero, zero)],
+        quote=quote,
+        settled_by=Settled.NO_DEBT,
+        errors={"liabilities": problem} if broken else {},
+    )
+
+
+def test_the_best_are_kept_and_everything_is_summed() -> None:
+    sums = Sums("BNB")
+
+    for number in range(100):
+        sums.add(report(f"a{number}", net=str(number % 37), broken=number % 10 == 0))
+
+    assert [each.net for each in sums.best] == [36, 36, 35, 35, 34, 34, 33, 33, 32, 32, 31, 31]
+    assert [each.account for each in sums.best[:2]] == ["a36", "a73"]
+    assert sums.net == sum(number % 37 for number in range(100))
+    assert (sums.accounts, sums.failed) == (100, 10)
+    assert sums.failures == {("liabilities", "GET /x: broken"): 10}
+    assert sums.assets == {"ADA": [100, sums.net]}
+
+
+def test_an_amount_that_is_no_number_fails_its_part_and_nothing_else() -> None:
+    mended = sound(report("alice", free="NaN"))
+
+    assert list(mended.errors) == ["assets"]
+    assert (mended.assets, mended.net) == ([], Decimal(1))
+    assert mended.to_plain()
+    whole = report("bob")
+    assert sound(whole) is whole
+
+
+def test_reasons_do_not_say_whose_they_are() -> None:
+    error = UnreadableAnswerError("no (alice) here", endpoint="GET /x", account="alice")
+
+    assert reason_of(error, "alice") == "GET /x: no (alice) here"
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0, "0 s"),
+        (0.2, "1 s"),
+        (59.2, "1 min 0 s"),
+        (161, "2 min 41 s"),
+        (3600, "1 h 0 min"),
+        (360_000, "100 h 0 min"),
+    ],
+)
+def test_times_are_told_in_two_units_at_most(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
