@@ -17,10 +17,11 @@ from binance_dust.scanner import estimate_scan, scan
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from binance_dust.cli._desk import Desk
     from binance_dust.client import DustClient
+    from binance_dust.reports import AccountReport
     from binance_dust.scanner import ScanEstimate
 
 _LIABILITIES: Final[dict[str, Literal["auto"] | bool]] = {
@@ -57,6 +58,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="go on with --out where it ends; accounts that failed are asked again",
     )
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write a page to look at, with charts"
+    )
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
     _desk.add_arguments(parser)
 
@@ -65,7 +69,10 @@ async def run(options: argparse.Namespace) -> int:
     """Estimate, scan, write, and sum up."""
     if options.resume and options.out is None:
         raise ConfigurationError("--resume goes on with a file: name it with --out")
+    if options.html is not None:
+        _check_page(options)
     watch = Watch(aloud=not draws())
+    found: list[AccountReport] = []
     with ExitStack() as stack:
         file = None
         if options.out is not None and not options.estimate:
@@ -81,13 +88,19 @@ async def run(options: argparse.Namespace) -> int:
             _announce(longest, shortest, len(desk.clients) - len(todo))
             sums = Sums(options.target)
             _add_earlier(sums, file)
-            await _scan(options, desk, todo, file, sums, watch)
+            await _scan(options, desk, todo, file, sums, watch, found)
+    if options.html is not None and not options.estimate:
+        from binance_dust.page import write_page
+
+        write_page(options.html, found if file is None else _all_of(file, found))
     if not options.json:
         print_sums(sums)
         if file is not None:
             unsummed = len(file.done) - (sums.accounts - sums.failed)
             more = f", with those of {unsummed:,} accounts from before" if unsummed > 0 else ""
             console().print(f"The reports are in {file.path}{more}.", soft_wrap=True)
+        if options.html is not None:
+            console().print(f"The page is {options.html}.", soft_wrap=True)
     return 1 if sums.failed else 0
 
 
@@ -98,6 +111,7 @@ async def _scan(  # noqa: PLR0913, PLR0917 - what a scan needs, and nobody else 
     file: ReportFile | None,
     sums: Sums,
     watch: Watch,
+    found: list[AccountReport],
 ) -> None:
     reports = scan(
         todo,
@@ -116,6 +130,8 @@ async def _scan(  # noqa: PLR0913, PLR0917 - what a scan needs, and nobody else 
                     file.write(report)
                 if options.json:
                     print_json(report.to_plain())
+                if options.html is not None and not _readable(file):
+                    found.append(report)
                 sums.add(report)
     except asyncio.CancelledError:
         way_on = f"; --resume goes on with {file.path}" if file else ""
@@ -134,10 +150,29 @@ def _check_target(file: ReportFile, target: str) -> None:
 
 def _add_earlier(sums: Sums, file: ReportFile | None) -> None:
     """Sum up what an earlier run has found, where it can be read back."""
-    if file is None or not file.done or file.path.suffix.lower() == ".csv":
-        return
-    for report in read_reports(file.path):
-        sums.add(report)
+    if file is not None and file.done and _readable(file):
+        for report in read_reports(file.path):
+            sums.add(report)
+
+
+def _readable(file: ReportFile | None) -> bool:
+    """Tell whether reports can be had back from a file, and need not be kept in memory."""
+    return file is not None and file.path.suffix.lower() != ".csv"
+
+
+def _all_of(file: ReportFile, found: list[AccountReport]) -> Iterable[AccountReport]:
+    return read_reports(file.path) if _readable(file) else found
+
+
+def _check_page(options: argparse.Namespace) -> None:
+    """Refuse before a scan what could not be written after it."""
+    if not options.html.parent.is_dir():
+        raise ConfigurationError(f"can't write {options.html}: there is no such folder")
+    if options.resume and options.out is not None and options.out.suffix.lower() == ".csv":
+        raise ConfigurationError(
+            "a page needs all reports, and a .csv does not give the earlier ones back:"
+            " resume a .jsonl, or leave out --html"
+        )
 
 
 def _estimates(todo: Sequence[DustClient], liabilities: str) -> tuple[ScanEstimate, ScanEstimate]:

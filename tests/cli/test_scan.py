@@ -204,6 +204,40 @@ def test_accounts_are_spread_over_addresses_and_each_is_asked_from_one(
     assert {address for _, address in asked} == {"127.0.0.2", "127.0.0.3"}
 
 
+def test_a_page_shows_all_that_was_found_also_before(
+    run: Run, file: str, at: tuple[str, ...], tmp_path: Path
+) -> None:
+    out, page = tmp_path / "scan.jsonl", tmp_path / "page.html"
+    asked = ("scan", "--accounts", file, *at)
+
+    alone = run(*asked, "--html", str(page), "--account", "alice")
+    first = page.read_text(encoding="utf-8")
+    run(*asked, "--out", str(out), "--account", "alice")
+    both = run(*asked, "--out", str(out), "--resume", "--html", str(page))
+    second = page.read_text(encoding="utf-8")
+    table = run(*asked, "--out", str(tmp_path / "scan.csv"), "--html", str(page))
+
+    assert (alone.code, both.code, table.code) == (0, 0, 0)
+    assert f"The page is {page}." in both.out
+    assert ("alice" in first, "bob" in first) == (True, False)
+    assert ("alice" in second, "bob" in second) == (True, True)
+    assert "judy" in page.read_text(encoding="utf-8")
+
+
+def test_a_page_that_could_not_be_written_is_told_before_the_scan(
+    run: Run, exchange: Sandbox, file: str, at: tuple[str, ...], tmp_path: Path
+) -> None:
+    asked = ("scan", "--accounts", file, *at)
+
+    nowhere = run(*asked, "--html", str(tmp_path / "nowhere" / "page.html"))
+    partly = run(*asked, "--html", "page.html", "--out", "scan.csv", "--resume")
+
+    assert (nowhere.code, partly.code) == (2, 2)
+    assert "there is no such folder" in nowhere.err
+    assert "a .csv does not give the earlier ones back" in partly.err
+    assert exchange.requests == ()
+
+
 # --- as a program --------------------------------------------------------------------------------
 
 
