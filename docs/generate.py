@@ -1,15 +1,22 @@
-"""Writes reference/endpoints.md from the table of endpoints: `python docs/generate.py`."""
+"""Writes the generated pages of the reference: `python docs/generate.py`."""
 
 from __future__ import annotations
 
+import argparse
+import textwrap
 from pathlib import Path
+from typing import TYPE_CHECKING, Final
 
 from binance_dust._spec import Replay
+from binance_dust.cli import load_all, make_parser
 from binance_dust.endpoints import ALL
 
-PAGE = Path(__file__).parent / "reference" / "endpoints.md"
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
-HEAD = """\
+REFERENCE = Path(__file__).parent / "reference"
+
+ENDPOINTS = """\
 # Endpoints
 
 Generated from `binance_dust.endpoints` by `docs/generate.py`. `ip` weight is paid by the outgoing
@@ -20,16 +27,109 @@ endpoint; `request` weight by the address, 6,000 a minute for all of `/api/v3`.
 | --- | --- | --- | --- | --- |
 """
 
+COMMANDS = """\
+# The command line
 
-def page() -> str:
-    """Write the page."""
+Generated from the commands' own parser by `docs/generate.py`. It comes with the extra `cli`:
+
+```sh
+python3 -m pip install 'binance-dust[cli]'
+```
+
+```console
+$ binance-dust --version
+$ binance-dust demo --accounts 10
+$ binance-dust doctor --sandbox
+$ binance-dust endpoints --json
+```
+
+Exit codes: 0 done, 1 something failed, 2 used wrongly (nothing was sent), 3 an outcome is unknown,
+130 ended by Ctrl-C. Results go to stdout; progress and complaints go to stderr. With `--json`
+stdout holds lines of JSON and nothing else. In a pipe there are no colours and nothing that steers
+a terminal.
+"""
+
+SHARED: Final = ("accounts", "connection", "rehearsal")
+"""Groups of options that every command has which asks about accounts."""
+
+
+def endpoints() -> str:
+    """Write the page of the endpoints."""
     rows = (
         f"| `{name}` | {row.method} `{row.path}` | {row.security.value} | {row.weight} | "
         f"{'yes' if row.replay is Replay.SAFE else '**never**'} |"
         for name, row in ALL.items()
     )
-    return HEAD + "\n".join(rows) + "\n"
+    return ENDPOINTS + "\n".join(rows) + "\n"
 
+
+def commands() -> str:
+    """Write the page of the command line."""
+    parser = make_parser(load_all())
+    (chosen,) = (
+        action
+        for action in parser._actions  # noqa: SLF001 - argparse shows them nowhere else
+        if isinstance(action, argparse._SubParsersAction)  # noqa: SLF001 - likewise
+    )
+    parts = [COMMANDS]
+    shared: dict[str, argparse._ArgumentGroup] = {}
+    for name, command in chosen.choices.items():
+        parts += _command(name, command, shared)
+    parts.append("## Accounts and connection\n\nFor every command that asks about accounts.\n")
+    for title, group in shared.items():
+        text = f"{group.description}\n\n" if group.description else ""
+        parts.append(f"### {title.capitalize()}\n\n{text}{_table(group)}\n")
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _command(
+    name: str, command: argparse.ArgumentParser, shared: dict[str, argparse._ArgumentGroup]
+) -> Iterator[str]:
+    yield f"## {name}\n\n{_sentence(command.description or '')}\n"
+    asks = False
+    for group in command._action_groups:  # noqa: SLF001 - argparse shows them nowhere else
+        if group.title in SHARED:
+            shared.setdefault(group.title, group)
+            asks = True
+        elif table := _table(group):
+            yield f"{table}\n"
+    if command.epilog:
+        yield f"{textwrap.fill(command.epilog, 104)}\n"
+    if asks:
+        yield "With all of [accounts and connection](#accounts-and-connection).\n"
+
+
+def _table(group: argparse._ArgumentGroup) -> str:
+    rows = [
+        f"| {_call(action)} | {_cell(action.help or '')} |"
+        for action in group._group_actions  # noqa: SLF001 - argparse shows them nowhere else
+        if action.help is not argparse.SUPPRESS and action.dest != "help"
+    ]
+    return "\n".join(["| Option | |", "| --- | --- |", *rows]) if rows else ""
+
+
+def _call(action: argparse.Action) -> str:
+    """Say how an option is written: `--account NAME`."""
+    value = action.metavar or (f"{{{','.join(action.choices)}}}" if action.choices else None)
+    takes = action.nargs != 0
+    text = value if isinstance(value, str) else action.dest.upper()
+    written = [*action.option_strings[-1:], *([text] if takes else [])]
+    return _cell(f"`{' '.join(written)}`")
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|")
+
+
+def _sentence(text: str) -> str:
+    return text[:1].upper() + text[1:]
+
+
+PAGES: Final[dict[Path, Callable[[], str]]] = {
+    REFERENCE / "endpoints.md": endpoints,
+    REFERENCE / "command-line.md": commands,
+}
 
 if __name__ == "__main__":
-    PAGE.write_text(page(), encoding="utf-8")
+    for path, page in PAGES.items():
+        path.write_text(page(), encoding="utf-8")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import runpy
 from pathlib import Path
+from typing import Any
+
+import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
+PAGES: dict[Path, Any] = runpy.run_path(str(DOCS / "generate.py"))["PAGES"]
 
 
-def test_the_reference_of_endpoints_is_that_of_the_table() -> None:
-    generate = runpy.run_path(str(DOCS / "generate.py"))
-
-    assert (DOCS / "reference" / "endpoints.md").read_text(encoding="utf-8") == generate[
-        "page"
-    ](), "run: python docs/generate.py"
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.stem)
+def test_a_generated_page_is_what_its_source_says(path: Path) -> None:
+    assert path.read_text(encoding="utf-8") == PAGES[path](), "run: python docs/generate.py"
