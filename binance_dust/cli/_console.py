@@ -45,14 +45,14 @@ def print_json(row: object) -> None:
 
 def complain(text: str) -> None:
     """Say on stderr what went wrong."""
-    sys.stderr.write(f"binance-dust: {text}\n")
+    sys.stderr.write(f"binance-dust: {_harmless(text)}\n")
 
 
 def shown(text: str) -> str:
     """Make a foreign text fit to print: no markup of ours, and nothing that steers a terminal."""
     from rich.markup import escape
 
-    return escape("".join(each if each.isprintable() else " " for each in text))
+    return escape(_harmless(text))
 
 
 def duration(seconds: float) -> str:
@@ -63,3 +63,8 @@ def duration(seconds: float) -> str:
     if hours:
         return f"{hours:,} h {minutes} min"
     return f"{minutes} min {rest} s" if minutes else f"{rest} s"
+
+
+def _harmless(text: str) -> str:
+    """Take out what would steer a terminal: names and messages come from elsewhere."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)

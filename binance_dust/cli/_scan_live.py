@@ -112,7 +112,8 @@ async def _draw(
     scan: Scan, watch: Watch, sessions: Sequence[Session], addresses: Sequence[str | None]
 ) -> None:
     console = PlainConsole(stderr=True, highlight=False)
-    with Live(console=console, auto_refresh=False, transient=True) as live:
+    # A terminal that went away must not take the scan along.
+    with suppress(OSError), Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
             live.update(draw(scan.progress, watch, sessions, addresses), refresh=True)
             await asyncio.sleep(_DRAWN_EVERY)

@@ -70,7 +70,7 @@ def run(
         for secret in secrets:
             assert secret not in told.out + told.err + caplog.text
         assert "Traceback" not in told.err
-        assert "\x1b" not in told.out, "no colours in a pipe"
+        assert "\x1b" not in told.out + told.err, "no colours in a pipe"
         return Done(code, told.out, told.err)
 
     return run

@@ -71,6 +71,21 @@ def test_without_a_file_the_environment_holds_the_keys() -> None:
         find_accounts(options(), {})
 
 
+@pytest.mark.parametrize("command", ["doctor", "liabilities", "history", "bnb-burn", "scan"])
+def test_a_name_steers_no_terminal_and_is_no_markup(
+    run: Run, exchange: Sandbox, keep: Callable[..., Path], command: str, at: tuple[str, ...]
+) -> None:
+    # `run` looks for the escape itself.
+    name = "[red]desk[/]\x1b[2J"
+    open_account = exchange.open_account(name, ADA="6.21", debts={"ETH": "0.001"})
+    path = keep(open_account)
+    exchange.faults.refuse(401, code=-2015, account=name, times=4, retry_after=None)
+
+    done = run(command, "--accounts", str(path), *at)
+
+    assert "[red]desk[/] [2J" in done.out + done.err
+
+
 COMMANDS = ["doctor", "liabilities", "history", "bnb-burn"]
 
 

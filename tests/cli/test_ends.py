@@ -1,0 +1,72 @@
+"""How commands end before their time: Ctrl-C, and readers who have enough."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from binance_dust.sandbox import Sandbox
+
+ROOT = Path(__file__).parents[2]
+ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
+
+
+@pytest.mark.parametrize("command", [("liabilities",), ("doctor", "--probe", "all")])
+def test_ctrl_c_in_the_middle_ends_a_command_at_once(
+    keep: Callable[..., Path], command: tuple[str, ...]
+) -> None:
+    with Sandbox(seed=7) as exchange:
+        alice = exchange.open_account("alice", margin=True)
+        # Its answer will not come while anybody waits.
+        slow = exchange.faults.delay(600, endpoint="/sapi/v1/account/info", times=None)
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter
+            [
+                *(sys.executable, "-m", "binance_dust", *command),
+                *("--accounts", str(keep(alice)), "--base-url", exchange.url),
+            ],
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while not slow.hits:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        process.send_signal(signal.SIGINT)
+        told, errors = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert errors == "binance-dust: interrupted\n"
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "endpoints | true",
+        "scan --sandbox --json | true",
+        "doctor --sandbox | head -n 1",
+    ],
+)
+def test_a_reader_who_has_enough_is_no_failure(line: str) -> None:
+    done = subprocess.run(  # noqa: S602 - a pipe needs a shell
+        f"{sys.executable} -m binance_dust {line}; echo ${{PIPESTATUS[0]}}",
+        shell=True,
+        executable="/bin/bash",
+        env=ENVIRONMENT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout.splitlines()[-1] == "0"
+    errors = re.sub(r"binance-dust: 5 accounts to scan; .*\n", "", done.stderr)
+    assert errors == ""
