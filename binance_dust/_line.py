@@ -157,7 +157,13 @@ class _Attempts(Generic[R]):
         self._query = call.query(line.lists)
         title, weight = call.endpoint.title, call.endpoint.weight
         payer = line.payers.get(title, weight.kind) if line.payers else weight.kind
-        self._charge = Charge(title, payer, weight.cost, account.identity if account else None)
+        self._charge = Charge(
+            title,
+            payer,
+            weight.cost,
+            account.identity if account else None,
+            moves_funds=call.endpoint.replay is Replay.NEVER,
+        )
         limit = line.retry.deadline
         self._deadline = None if limit is None else line.clock.monotonic() + limit
         if between is not None:

@@ -33,6 +33,8 @@ __all__ = [
     "Refused",
     "Retried",
     "Sent",
+    "SharedBudgetBack",
+    "SharedBudgetLost",
     "Waited",
 ]
 
@@ -132,6 +134,21 @@ class ClockLearnt(Event):
     at: datetime
 
 
+@dataclass(frozen=True, slots=True)
+class SharedBudgetLost(Event):
+    """The budget that processes share can't be asked: reads go on within a share of this one."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class SharedBudgetBack(Event):
+    """The budget that processes share can be asked again."""
+
+    seconds: float
+    """For which it could not."""
+
+
 class Observer(Protocol):
     """Whoever wants to know."""
 
@@ -145,7 +162,7 @@ class Reporter:
 
     __slots__ = ("_observer",)
 
-    _LOUD: Final = (Refused, Banned, Retried, BoundaryLost)
+    _LOUD: Final = (Refused, Banned, Retried, BoundaryLost, SharedBudgetLost, SharedBudgetBack)
 
     def __init__(self, observer: Observer | None) -> None:
         """Report to an observer, or to the log."""

@@ -12,7 +12,7 @@ from binance_dust._line import Account, Line
 from binance_dust._retry import RetryAllowance, RetryPolicy
 from binance_dust._spec import LimitKind
 from binance_dust._transport import Transport
-from binance_dust.budget import Budget, Charge, Lane, LocalBudget, RateLimits
+from binance_dust.budget import Attachable, Budget, Charge, Lane, LocalBudget, RateLimits
 from binance_dust.errors import ConfigurationError
 from binance_dust.events import ClockLearnt, Observer, Reporter
 
@@ -81,6 +81,8 @@ class Session:
             ClockLearnt(offset, round_trip, clock.now_utc())
         )
         self._own_budget: Final = budget is None
+        if isinstance(budget, Attachable):
+            budget.attach(clock, report, patience=retry.max_wait)
         self._line: Final = Line(
             transport=Transport(
                 base_url=base_url,

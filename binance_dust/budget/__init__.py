@@ -15,6 +15,7 @@ What follows from that is told where it is done:
     _valve.py       shut after a refusal or a ban, then one goes first
     _pace.py        raw requests a second
     _local.py       all pools of one address, in one process
+    _redis/         the same pools, shared by processes and hosts
     _protocol.py    the seam to the session
 
 Times are seconds on the event loop's clock, unless a name says otherwise. Sources and doubts are in
@@ -29,6 +30,7 @@ from binance_dust.budget._limits import RateLimits
 from binance_dust.budget._local import LocalBudget
 from binance_dust.budget._protocol import (
     Admission,
+    Attachable,
     Budget,
     BudgetSnapshot,
     Charge,
@@ -36,9 +38,11 @@ from binance_dust.budget._protocol import (
     Lane,
     PoolSnapshot,
 )
+from binance_dust.budget._redis._budget import RedisBudget
 
 __all__ = [
     "Admission",
+    "Attachable",
     "Budget",
     "BudgetSnapshot",
     "Charge",
@@ -49,5 +53,6 @@ __all__ = [
     "LocalBudget",
     "PoolSnapshot",
     "RateLimits",
+    "RedisBudget",
     "read_feedback",
 ]

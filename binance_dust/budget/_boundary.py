@@ -18,9 +18,9 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from binance_dust.budget._protocol import Clock
 
-_MARGIN: Final = 1 / 240
-_MOST: Final = 1 / 8
-_LOOK_AGAIN: Final = 1 / 60
+MARGIN: Final = 1 / 240
+MOST: Final = 1 / 8
+LOOK_AGAIN: Final = 1 / 60
 """Parts of a window: the margin, the most that it grows to, and when to look for a clock again."""
 
 
@@ -44,7 +44,7 @@ class Boundary:
         """Begin without a proof."""
         self._clock = clock
         self.window = window
-        self.margin = window * _MARGIN
+        self.margin = window * MARGIN
         self.fixed = False
         """Whether the headers proved that this endpoint counts fixed windows."""
         self.slides = False
@@ -58,7 +58,7 @@ class Boundary:
         """Find the window of this moment."""
         server = self._clock.server_time()
         if server is None:
-            return Span(-1, -math.inf, now + self.window * _LOOK_AGAIN)
+            return Span(-1, -math.inf, now + self.window * LOOK_AGAIN)
         number, since = divmod(server - self.margin, self.window)
         return Span(int(number), now - since, now - since + self.window)
 
@@ -69,7 +69,7 @@ class Boundary:
     def lost(self) -> None:
         """Go back to the rule that is safe either way, and look again with more care."""
         self.fixed, self.slides = False, True
-        self.margin = min(self.margin * 2, self.window * _MOST)
+        self.margin = min(self.margin * 2, self.window * MOST)
 
     def __repr__(self) -> str:
         state = "fixed" if self.fixed else "not proven"

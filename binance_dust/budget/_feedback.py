@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
+from binance_dust._spec import LimitKind
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -28,6 +30,11 @@ _OK: Final = 200
 
 _LONGEST: Final = 3 * 24 * 3600.0
 """Seconds: the longest ban that is documented. A longer wait is taken for junk."""
+
+_LEAST_BAN: Final = 120.0
+"""Seconds: bans begin at two minutes (rest-api.md, July 2026); for one whose end was not told."""
+_BAN_MARGIN: Final = 1.0
+"""Seconds to stay away longer: a request that comes a moment too soon makes a ban longer."""
 
 _BANNED_UNTIL: Final = re.compile(rb"banned until (\d{12,14})\b", re.IGNORECASE)
 _TOO_MANY_REQUESTS: Final = re.compile(rb'"code"\s*:\s*"?-1003\b')
@@ -53,6 +60,30 @@ class Feedback:
     """When the answer was here, on the monotonic clock."""
     walled: bool = False
     """Whether a firewall answered (403 without a code of the exchange's own)."""
+
+    def used(self, kind: LimitKind) -> int | None:
+        """Give the weight that the exchange has counted for a kind of payer."""
+        match kind:
+            case LimitKind.IP:
+                return self.used_ip
+            case LimitKind.UID:
+                return self.used_uid
+            case LimitKind.REQUEST:
+                return self.used_request
+
+    @property
+    def bans(self) -> bool:
+        """Whether the address is banned."""
+        return self.status == BANNED or self.banned_until is not None
+
+
+def ban_lasts(answer: Feedback, server_time: float | None) -> float:
+    """Give the seconds for which an address has to stay away after a ban."""
+    waits = [answer.retry_after or 0.0]
+    if answer.banned_until is not None and server_time is not None:
+        waits.append(answer.banned_until - server_time)
+    wait = max(waits)
+    return min(wait, _LONGEST) + _BAN_MARGIN if wait > 0 else _LEAST_BAN
 
 
 def read_feedback(

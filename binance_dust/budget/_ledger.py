@@ -6,7 +6,7 @@ certainly forgotten, however the exchange cuts its windows and however late it a
 answer never came may still be on its way when we give up, and counts for a while longer.
 
 Nothing is kept for each call. Weights are running totals, and what was answered lies in slots:
-calls answered within one `grain` share a slot and are forgotten together. At most `_GRAINS` slots
+calls answered within one `grain` share a slot and are forgotten together. At most `GRAINS` slots
 and two are alive, whatever the load; an account that calls now and then has one.
 """
 
@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-_GRAINS: Final = 240
+GRAINS: Final = 240
 """Slots a window: weight comes back a quarter of a second late at most, for a minute."""
-_DRIFT: Final = 0.001
+DRIFT: Final = 0.001
 """Part of a window by which we wait longer: two clocks never run at quite the same speed."""
-_STRAY: Final = 1 / 6
+STRAY: Final = 1 / 6
 """Part of a window for which a request may still be on its way when we have given it up."""
 
 
@@ -92,10 +92,10 @@ class Ledger:
 
     def __init__(self, window: float) -> None:
         """Begin with nothing spent."""
-        self.keep = window * (1 + _DRIFT)
+        self.keep = window * (1 + DRIFT)
         """Seconds after its answer for which weight counts."""
-        self._certain = window * (1 - _DRIFT)
-        self._grain = window / _GRAINS
+        self._certain = window * (1 - DRIFT)
+        self._grain = window / GRAINS
         self._slots = _Chain()
         self._lost: _Chain | None = None
         self.taken = 0
@@ -141,6 +141,10 @@ class Ledger:
                 return max(now, slot.last + self.keep)
         return now + self.keep
 
+    def answered_slots(self) -> Iterator[_Slot]:
+        """Give what was answered and is not forgotten, the oldest first."""
+        return iter(self._slots)
+
     def __iter__(self) -> Iterator[_Slot]:
         yield from self._slots
         if self._lost is not None:
@@ -148,7 +152,7 @@ class Ledger:
 
     def _give_up(self, lost: _Chain, now: float) -> None:
         """Forget what was lost; from now on it is certain not to arrive any more."""
-        gone = lost.drop(self.keep * (1 + _STRAY), now)
+        gone = lost.drop(self.keep * (1 + STRAY), now)
         self.forgotten += gone
         self.answered += gone
         if lost.oldest is None:

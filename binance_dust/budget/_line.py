@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from binance_dust.budget._admission import LocalAdmission
 
-_CALLS_TO_SCANS: Final = 4
+CALLS_TO_SCANS: Final = 4
 _FEW: Final = 64
 
 
@@ -77,7 +77,7 @@ class Line:
         scan = self._first(Lane.SCAN)
         if call is None or scan is None:
             return call or scan
-        return scan if self._ahead >= _CALLS_TO_SCANS * scan.weight else call
+        return scan if self._ahead >= CALLS_TO_SCANS * scan.weight else call
 
     def leave(self, waiter: Waiter) -> None:
         """Leave the line, from whatever place, without having been served."""
@@ -93,7 +93,7 @@ class Line:
     def serve(self, waiter: Waiter) -> None:
         """Take the head out of the line, its turn being come."""
         if waiter.lane is Lane.SCAN:
-            self._ahead = max(0, self._ahead - _CALLS_TO_SCANS * waiter.weight)
+            self._ahead = max(0, self._ahead - CALLS_TO_SCANS * waiter.weight)
         elif self._weights[Lane.SCAN]:
             self._ahead += waiter.weight
         self._lanes[waiter.lane].popleft()
@@ -108,8 +108,8 @@ class Line:
         """Give the weight that will be served before one of `weight` that came to `lane` now."""
         calls, scans = self._weights[Lane.CALL], self._weights[Lane.SCAN]
         if lane is Lane.CALL:
-            return calls + min(scans, (calls + weight) // _CALLS_TO_SCANS)
-        return scans + min(calls, (scans + weight) * _CALLS_TO_SCANS)
+            return calls + min(scans, (calls + weight) // CALLS_TO_SCANS)
+        return scans + min(calls, (scans + weight) * CALLS_TO_SCANS)
 
     def next_deadline(self) -> float | None:
         """Give the earliest deadline of those who wait."""

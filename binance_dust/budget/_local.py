@@ -11,19 +11,18 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._spec import LimitKind
+from binance_dust.budget import _denials
 from binance_dust.budget._admission import LocalAdmission
 from binance_dust.budget._boundary import Boundary
-from binance_dust.budget._feedback import BANNED, TOO_MANY
+from binance_dust.budget._feedback import TOO_MANY, ban_lasts
 from binance_dust.budget._line import Line, Waiter
 from binance_dust.budget._pace import Pace
 from binance_dust.budget._pool import LONELY, PATIENCE, Go, Pool, Turn
 from binance_dust.budget._protocol import BudgetSnapshot, Lane, PoolSnapshot
 from binance_dust.budget._valve import Valve
-from binance_dust.errors import BannedError, BudgetExceededError, ConfigurationError
 from binance_dust.events import Banned, BoundaryLearnt, BoundaryLost, Refused, Waited
 
 if TYPE_CHECKING:
@@ -32,19 +31,14 @@ if TYPE_CHECKING:
     from binance_dust.budget._feedback import Feedback
     from binance_dust.budget._limits import RateLimits
     from binance_dust.budget._protocol import Charge, Clock
-    from binance_dust.errors import DustError
+    from binance_dust.errors import BannedError, DustError
     from binance_dust.events import Event
 
 __all__ = ["LocalBudget"]
 
-_LEAST_BAN: Final = 120.0
-"""Seconds: bans begin at two minutes (rest-api.md, July 2026); for one whose end was not told."""
-_LONGEST_BAN: Final = 3 * 24 * 3600.0
-_BAN_MARGIN: Final = 1.0
-"""Seconds to stay away longer: a request that comes a moment too soon makes a ban longer."""
-_WALL: Final = 300.0
+WALL: Final = 300.0
 """Seconds for which a firewall is said to block (FAQ 360004492232, November 2024)."""
-_SWEEP: Final = 2
+SWEEP: Final = 2
 """Pools of accounts to look at whenever a new one is made: idle ones go faster than they come."""
 
 
@@ -146,12 +140,10 @@ class LocalBudget:
     def _check(self, pool: Pool, waiter: Waiter, deadline: float | None) -> None:
         """Refuse what can't be waited for."""
         if self._closed:
-            raise _closed()
+            raise _denials.closed()
         weight, now = waiter.weight, waiter.since
         if weight > pool.limit:
-            raise ConfigurationError(
-                f"{pool.name}: a call of weight {weight} can never fit into {pool.limit}"
-            )
+            raise _denials.never_fits(pool.name, weight, pool.limit)
         if self._gate.until - now > self._patience:
             raise self._shut_out(pool, now)
         if deadline is None:
@@ -160,7 +152,7 @@ class LocalBudget:
         ahead = 0 if line is None else line.weight_before(waiter.lane, weight)
         at = max(pool.estimate(ahead + weight, now, alone=line is None), self._gate.until, now)
         if deadline <= at:
-            raise _too_late(pool, weight, at - now)
+            raise _denials.too_late(pool.name, weight, at - now)
 
     def _pool(self, charge: Charge) -> Pool:
         key = _key(charge)
@@ -169,7 +161,7 @@ class LocalBudget:
 
     def _open_pool(self, key: Hashable, charge: Charge) -> Pool:
         if self._closed:
-            raise _closed()
+            raise _denials.closed()
         pool = self._pools[key] = self._make_pool(charge)
         if charge.kind is LimitKind.UID:
             self._evict()
@@ -188,7 +180,7 @@ class LocalBudget:
     def _evict(self) -> None:
         """Forget accounts that were not heard of for a window, a few at a time."""
         now = self.now()
-        for _ in range(min(_SWEEP, len(self._accounts))):
+        for _ in range(min(SWEEP, len(self._accounts))):
             key, pool = self._accounts.popleft()
             if pool.idle(now):
                 del self._pools[key]
@@ -232,7 +224,7 @@ class LocalBudget:
         if head is not None and line.next_deadline() is not None:
             chance = max(min(pool.no_sooner(head.weight, now), alone_at), self._gate.until)
             for waiter in line.hopeless(chance):
-                _tell(waiter, _too_late(pool, waiter.weight, chance - now))
+                _tell(waiter, _denials.too_late(pool.name, waiter.weight, chance - now))
             head = line.head()
         if head is None:
             pool.line = None
@@ -284,15 +276,8 @@ class LocalBudget:
     def settled(self, admission: LocalAdmission, answer: Feedback) -> None:
         """Hear what the exchange answered."""
         pool, now = admission.pool, self.now()
-        match pool.kind:
-            case LimitKind.IP:
-                used = answer.used_ip
-            case LimitKind.UID:
-                used = answer.used_uid
-            case LimitKind.REQUEST:
-                used = answer.used_request
-        turn = pool.answer(admission, used, now)
-        banned = answer.status == BANNED or answer.banned_until is not None
+        turn = pool.answer(admission, answer.used(pool.kind), now)
+        banned = answer.bans
         refused = answer.status == TOO_MANY
         if banned:
             self._ban(answer, now)
@@ -329,12 +314,7 @@ class LocalBudget:
 
     def _ban(self, answer: Feedback, now: float) -> None:
         """Shut the address, for every pool, until the ban lifts."""
-        waits = [answer.retry_after or 0.0]
-        server = self._clock.server_time()
-        if answer.banned_until is not None and server is not None:
-            waits.append(answer.banned_until - server)
-        wait = max(waits)
-        self._shut(now, min(wait, _LONGEST_BAN) + _BAN_MARGIN if wait > 0 else _LEAST_BAN)
+        self._shut(now, ban_lasts(answer, self._clock.server_time()))
 
     def _hit_wall(self, now: float) -> None:
         """Answer a firewall: look with one call, and stay away when it too meets the wall.
@@ -342,7 +322,7 @@ class LocalBudget:
         A single 403 may be the fault of one request; two with no good answer in between are not.
         """
         if self._walled and now >= self._gate.until:
-            self._shut(now, _WALL)
+            self._shut(now, WALL)
         elif not self._walled:
             self._walled = True
             self._gate.be_wary()
@@ -359,16 +339,7 @@ class LocalBudget:
         self._serve_all()
 
     def _shut_out(self, pool: Pool, now: float) -> BannedError:
-        seconds = self._gate.until - now
-        server = self._clock.server_time()
-        until = None if server is None else datetime.fromtimestamp(server + seconds, tz=UTC)
-        return BannedError(
-            "the address is shut out; nothing was sent",
-            status=BANNED,
-            endpoint=pool.name,
-            until=until,
-            retry_after=seconds,
-        )
+        return _denials.shut_out(pool.name, self._gate.until - now, self._clock.server_time())
 
     # --- the rest --------------------------------------------------------------------------------
 
@@ -408,6 +379,10 @@ class LocalBudget:
     async def close(self) -> None:
         """Let go of whoever waits. No task and no timer is left. Closing twice is no harm."""
         self._closed = True
+        self._let_go(_denials.closed())
+
+    def _let_go(self, error: DustError) -> None:
+        """Tell whoever waits that it is in vain."""
         if self._pace_timer is not None:
             self._pace_timer.cancel()
             self._pace_timer = None
@@ -415,7 +390,7 @@ class LocalBudget:
         for pool in list(self._waiting):
             if pool.line is not None:
                 for waiter in pool.line.everybody():
-                    _tell(waiter, _closed())
+                    _tell(waiter, error)
             pool.line = None
             if pool.timer is not None:
                 pool.timer.cancel()
@@ -442,15 +417,3 @@ def _key(charge: Charge) -> Hashable:
 def _tell(waiter: Waiter, error: DustError) -> None:
     if not waiter.future.done():
         waiter.future.set_exception(error)
-
-
-def _closed() -> ConfigurationError:
-    return ConfigurationError("this budget is closed: make another one")
-
-
-def _too_late(pool: Pool, weight: int, wait: float) -> BudgetExceededError:
-    return BudgetExceededError(
-        f"{pool.name}: weight {weight} is free in {wait:.1f} s, and that is too late",
-        pool=pool.name,
-        retry_after=wait,
-    )

@@ -24,25 +24,25 @@ from __future__ import annotations
 
 from typing import Final
 
-_CUSHION: Final = 2.0
-_MOST_CUSHION: Final = 1 / 50
+CUSHION: Final = 2.0
+MOST_CUSHION: Final = 1 / 50
 """Part of the limit: a cushion of more would waste more than the refusals that it spares."""
-_HALF_LIFE: Final = 8.0
+HALF_LIFE: Final = 8.0
 """Windows in which a surprise is half forgotten."""
-_GROUP: Final = 1 / 4
+GROUP: Final = 1 / 4
 """Part of a window after which a glance counts as old, if calls never cease to be in flight."""
-_SAMPLE: Final = 1 / 8
+SAMPLE: Final = 1 / 8
 """The least part of a window by which the whole of it is judged."""
-_FAR_OFF: Final = 1.5
+FAR_OFF: Final = 1.5
 """How far above the share such a judgement must be to count at once, and not from the cut on."""
-_LOOKS: Final = 8
+LOOKS: Final = 8
 """In a window: for so many looks one call's worth each is held back, and sent bit by bit."""
-_FRESH: Final = 1 / 60
+FRESH: Final = 1 / 60
 """Part of a window for which a header is good enough to send a burst on its word."""
-_MOST_GROWTH: Final = 1 / 20
+MOST_GROWTH: Final = 1 / 20
 """Part of half the limit: so much room must have come back before one looks again."""
-_FORGET: Final = 10.0
-_EASE: Final = 1 / 4
+FORGET: Final = 10.0
+EASE: Final = 1 / 4
 """How much of a lower share is believed at once. A higher one is believed whole."""
 
 
@@ -71,7 +71,7 @@ class Others:
         self._window = window
         self._begin = now
         self._half = limit / 2
-        self._cap = limit * _MOST_CUSHION / _CUSHION
+        self._cap = limit * MOST_CUSHION / CUSHION
         self._peak = 0
         self._peak_since = now
         self._sample: float | None = None
@@ -85,7 +85,7 @@ class Others:
 
     def fresh(self, now: float) -> bool:
         """Whether the last header is recent enough to send more than one call on its word."""
-        return now - self.heard <= _FRESH * self._window
+        return now - self.heard <= FRESH * self._window
 
     def expected(self, now: float, spent: int, held: int, *, fixed: bool) -> float:
         """Give the weight that the exchange should be counting, ours and theirs.
@@ -106,10 +106,10 @@ class Others:
             return 0.0
         left = min(1.0, max(0.0, closes - now) / self._window)
         if fixed:
-            theirs = self._window_share() * left + weight * int(left * _LOOKS)
+            theirs = self._window_share() * left + weight * int(left * LOOKS)
         else:
             # They may have begun to spend more since we looked.
-            theirs = min(self._half * age / self._window, self._half * _MOST_GROWTH)
+            theirs = min(self._half * age / self._window, self._half * MOST_GROWTH)
             if now - self._begin < self._window:
                 # Windows may be fixed for all we know, and theirs may have but begun.
                 theirs += max(0.0, self._half - self.level) * left
@@ -117,11 +117,11 @@ class Others:
 
     def cushion(self, now: float) -> float:
         """Give the weight to leave for what can't be foreseen."""
-        return _CUSHION * self._faded(now)
+        return CUSHION * self._faded(now)
 
     def look_due(self, now: float) -> bool:
         """Whether it is time for another look at what they have spent."""
-        return now - self.heard >= self._window / _LOOKS
+        return now - self.heard >= self._window / LOOKS
 
     def _window_share(self) -> float:
         return self._half if self.share is None else self.share
@@ -142,7 +142,7 @@ class Others:
         if seen:
             self._seen = now
         self.heard = now
-        if last or now - self._peak_since > _GROUP * self._window:
+        if last or now - self._peak_since > GROUP * self._window:
             self.level = self._peak
             self._peak = 0
             self._peak_since = now
@@ -155,7 +155,7 @@ class Others:
 
     def _faded(self, now: float) -> float:
         age = now - self._surprised_at
-        faded = float(self._surprise * 0.5 ** (age / (_HALF_LIFE * self._window)))
+        faded = float(self._surprise * 0.5 ** (age / (HALF_LIFE * self._window)))
         return max(faded, self._cap / 2)
 
     def refused(self, now: float, beyond: int, weight: int, since_cut: float) -> None:
@@ -167,21 +167,21 @@ class Others:
 
     def _judge(self, since_cut: float) -> None:
         """Judge a whole window by what came together since its cut."""
-        if since_cut >= _SAMPLE * self._window:
+        if since_cut >= SAMPLE * self._window:
             self._sample = min(self.level * self._window / since_cut, 2 * self._half)
-            if self.share is not None and self._sample > self.share * _FAR_OFF:
+            if self.share is not None and self._sample > self.share * FAR_OFF:
                 self.share = self._sample
 
     def turn(self) -> None:
         """Close a window, at its cut."""
         sample, self._sample = self._sample, None
         if sample is not None:
-            low = sample if self.share is None else self.share + (sample - self.share) * _EASE
+            low = sample if self.share is None else self.share + (sample - self.share) * EASE
             self.share = max(low, sample)
 
     def gone(self, now: float) -> bool:
         """Say whether nobody was seen for long."""
-        return now - self._seen > _FORGET * self._window
+        return now - self._seen > FORGET * self._window
 
     def __repr__(self) -> str:
         return (

@@ -15,8 +15,8 @@ from typing import Final
 
 from aiolimiter import AsyncLimiter
 
-_BURST: Final = 0.1
-_BATCH: Final = 0.02
+BURST: Final = 0.1
+BATCH: Final = 0.02
 """Seconds: whoever waits for the pace is woken in batches, not one timer for each."""
 
 
@@ -27,10 +27,10 @@ class Pace:
 
     def __init__(self, rate: float) -> None:
         """Allow `rate` requests in any one second."""
-        burst = max(1.0, rate * _BURST)
-        leak = rate * (1 - _BURST)
+        burst = max(1.0, rate * BURST)
+        leak = rate * (1 - BURST)
         self._bucket = AsyncLimiter(burst, burst / leak)
-        self.batch_in = max(1 / leak, _BATCH)
+        self.batch_in = max(1 / leak, BATCH)
         """Seconds after which it is worth asking again."""
 
     def take(self) -> bool:

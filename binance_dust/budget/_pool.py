@@ -43,14 +43,14 @@ PATIENCE: Final = 1 / 12
 """Part of a window for which the others wait for what the first one hears."""
 LONELY: Final = 1 / 20
 """Part of a window after which the last one in line takes what is left for a witness."""
-_LEAST_WAIT: Final = 1 / 2000
+LEAST_WAIT: Final = 1 / 2000
 """Part of a window: nobody looks again sooner, unless something was heard."""
-_MOST_RESERVE: Final = 1 / 4
+MOST_RESERVE: Final = 1 / 4
 """Part of the limit: where a single call costs more, none is kept for a witness."""
-_UNDISPUTED: Final = 1 / 4
+UNDISPUTED: Final = 1 / 4
 """Part of the limit that others can't have spent in the moment after a cut."""
-_CAUTION: Final = 8
-_MOST_CAUTION: Final = 512
+CAUTION: Final = 8
+MOST_CAUTION: Final = 512
 _NEVER: Final = float("-inf")
 _UNKNOWN: Final = Span(-1, _NEVER, _NEVER)
 
@@ -169,7 +169,7 @@ class Pool:
         ):
             return 0  # it goes anyway, or not at all
         largest = max(weight, self._largest)
-        return largest if self._span.number >= 0 and largest <= self.limit * _MOST_RESERVE else 0
+        return largest if self._span.number >= 0 and largest <= self.limit * MOST_RESERVE else 0
 
     def _unasked(self) -> bool:
         """Whether a cut has passed, no witness was sent since, and nothing is in flight."""
@@ -198,7 +198,7 @@ class Pool:
                 left = self._span.closes - now
                 chances.append(now + max(self._window / 240, min(self._window / 16, left / 4)))
         # What is past was no chance after all, or this would not be asked.
-        soonest = now + self._window * _LEAST_WAIT
+        soonest = now + self._window * LEAST_WAIT
         return max(soonest, min((chance for chance in chances if chance > now), default=soonest))
 
     def no_sooner(self, weight: int, now: float) -> float:
@@ -287,7 +287,7 @@ class Pool:
         turn: Turn | None = None
         if admission.witness:
             # Others have spent what was left for it. It will not be tried at every cut.
-            self._caution = min(self._caution * _CAUTION, _MOST_CAUTION)
+            self._caution = min(self._caution * CAUTION, MOST_CAUTION)
             self._asked += self._caution
             if self.boundary.fixed:
                 self.boundary.lost()
@@ -311,7 +311,7 @@ class Pool:
             boundary.learnt()
             return Turn.LEARNT
         certain = witness.answered_before - maybe_forgotten
-        if witness.alone and certain >= self.limit * _UNDISPUTED:
+        if witness.alone and certain >= self.limit * UNDISPUTED:
             if boundary.fixed:
                 boundary.lost()
                 return Turn.LOST

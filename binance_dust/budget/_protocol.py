@@ -12,14 +12,18 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from binance_dust._spec import LimitKind
     from binance_dust.budget._feedback import Feedback
+    from binance_dust.events import Event
 
 __all__ = [
     "Admission",
+    "Attachable",
     "Budget",
     "BudgetSnapshot",
     "Charge",
@@ -48,6 +52,8 @@ class Charge:
     weight: int
     account: str | None = None
     """Whose pool it is, where the pool is an account's; a key that says nothing."""
+    moves_funds: bool = False
+    """Whether it must not be sent on a guess, when what is spent is not known for certain."""
 
 
 class Clock(Protocol):
@@ -113,6 +119,15 @@ class Budget(Protocol):
 
     async def close(self) -> None:
         """Let go of whoever waits. No task and no timer is left."""
+        ...
+
+
+@runtime_checkable
+class Attachable(Protocol):
+    """A budget that is made before the session which it serves."""
+
+    def attach(self, clock: Clock, observer: Callable[[Event], None], *, patience: float) -> None:
+        """Take what only a session has: the exchange's time, who listens, the longest wait."""
         ...
 
 

@@ -1,0 +1,41 @@
+"""What budgets say when a call can't be admitted."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from binance_dust.budget._feedback import BANNED
+from binance_dust.errors import BannedError, BudgetExceededError, ConfigurationError
+
+
+def closed() -> ConfigurationError:
+    """Say that nobody is served any more."""
+    return ConfigurationError("this budget is closed: make another one")
+
+
+def never_fits(pool: str, weight: int, limit: int) -> ConfigurationError:
+    """Say that one call is more than a whole window allows."""
+    return ConfigurationError(f"{pool}: a call of weight {weight} can never fit into {limit}")
+
+
+def too_late(pool: str, weight: int, wait: float) -> BudgetExceededError:
+    """Say that the weight is there only after the deadline."""
+    return BudgetExceededError(
+        f"{pool}: weight {weight} is free in {wait:.1f} s, and that is too late",
+        pool=pool,
+        retry_after=wait,
+    )
+
+
+def shut_out(pool: str, seconds: float, server_time: float | None) -> BannedError:
+    """Say that the address is banned for longer than anybody wants to wait."""
+    until = None
+    if server_time is not None:
+        until = datetime.fromtimestamp(server_time + seconds, tz=UTC)
+    return BannedError(
+        "the address is shut out; nothing was sent",
+        status=BANNED,
+        endpoint=pool,
+        until=until,
+        retry_after=seconds,
+    )

@@ -1,0 +1,14 @@
+"""One pool for all processes behind one address, kept in Redis.
+
+    count.lua, pool.lua, line.lua   the rules of `LocalBudget`, run by Redis, one call at a time
+    state.lua, keep.lua, main.lua   what is kept, and what a process can say
+    _script.py                      the script, with the constants of the local pool
+    _messages.py                    what goes there and comes back
+    _store.py                       the connections, which never hang
+    _desk.py                        this process: who waits here, what is on its way
+    _record.py                      what this process has spent, should Redis forget it
+    _share.py                       what it may spend alone, while Redis is away
+    _budget.py                      the choice between the two
+
+Why it is so: docs/decisions/0010-a-pool-in-redis.md.
+"""

@@ -1,0 +1,77 @@
+"""The right to send one call, given by Redis."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from binance_dust.budget._feedback import Feedback
+    from binance_dust.budget._protocol import Charge
+
+
+class Desk(Protocol):
+    """Who passes on how a call went."""
+
+    def copied(self, admission: RedisAdmission, copies: int) -> None:
+        """Hear that copies left unseen."""
+        ...
+
+    def settled(self, admission: RedisAdmission, answer: Feedback) -> None:
+        """Hear what the exchange answered."""
+        ...
+
+    def lost(self, admission: RedisAdmission) -> None:
+        """Hear that no answer came."""
+        ...
+
+    def released(self, admission: RedisAdmission) -> None:
+        """Hear that it never left."""
+        ...
+
+
+class RedisAdmission:
+    """An admission of `RedisBudget`. How it ends is told without waiting."""
+
+    __slots__ = ("_desk", "charge", "id", "over", "sent_at", "weight")
+
+    def __init__(self, desk: Desk, name: str, charge: Charge, now: float) -> None:
+        """Begin when it is heard to be granted."""
+        self._desk = desk
+        self.over = False
+        self.id = name
+        self.charge = charge
+        self.weight = charge.weight
+        """With that of copies."""
+        self.sent_at = now
+
+    def sent(self, extra: int = 0) -> None:
+        """Say that the call leaves now, or that `extra` copies of it left unseen: they count.
+
+        The moment itself is not passed on: it counts from when it was granted, which is earlier,
+        and what its header proves is read in the light of that moment, which is safe.
+        """
+        if not self.over and extra > 0:
+            self.weight += self.charge.weight * extra
+            self._desk.copied(self, extra)
+
+    def settle(self, answer: Feedback) -> None:
+        """Say what the exchange answered."""
+        if not self.over:
+            self.over = True
+            self._desk.settled(self, answer)
+
+    def unknown(self) -> None:
+        """Say that it was sent and nothing came back: it counts for a full window from now."""
+        if not self.over:
+            self.over = True
+            self._desk.lost(self)
+
+    def release(self) -> None:
+        """Say that it never left this machine: its weight goes back."""
+        if not self.over:
+            self.over = True
+            self._desk.released(self)
+
+    def __repr__(self) -> str:
+        state = "over" if self.over else "open"
+        return f"<Admission {state}: {self.weight} of {self.charge.pool}, shared>"

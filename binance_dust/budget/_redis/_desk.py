@@ -1,0 +1,485 @@
+"""A process at Redis: what it asks, and what it hears.
+
+Whatever is to be said within one turn of the event loop goes in one call; what comes up while a
+call is under way goes in the next, in the same order. Nobody but `admit` waits for any of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import uuid
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from binance_dust.budget import _denials
+from binance_dust.budget._feedback import TOO_MANY, ban_lasts
+from binance_dust.budget._protocol import Lane
+from binance_dust.budget._redis._admission import RedisAdmission
+from binance_dust.budget._redis._crowd import Crowd, Waiter
+from binance_dust.budget._redis._messages import (
+    Differs,
+    Look,
+    Reply,
+    encode,
+    read_letter,
+    read_reply,
+)
+from binance_dust.budget._redis._record import Records, key_of, name_of, opening, spent_in
+from binance_dust.budget._redis._store import AwayError
+from binance_dust.budget._redis._views import Views
+from binance_dust.errors import ConfigurationError
+from binance_dust.events import Banned, BoundaryLearnt, BoundaryLost, Refused, Waited
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from binance_dust.budget._feedback import Feedback
+    from binance_dust.budget._protocol import Charge
+    from binance_dust.budget._redis._setting import Setting
+    from binance_dust.budget._redis._store import Store
+    from binance_dust.errors import DustError
+
+_LANES: Final = {Lane.CALL: 1, Lane.SCAN: 2}
+_MOST_OPS: Final = 500
+"""Of one call: Redis serves nobody else meanwhile."""
+_BEATS: Final = 3
+"""In a lease."""
+_DEAF: Final = 2
+"""Beats that did not come round, after which nobody believes that messages arrive."""
+_ENDS: Final = frozenset("surx")
+"""What must be said even when Redis was away in between."""
+
+Op = list[Any]
+
+
+class Desk:
+    """One process of those that share a pool."""
+
+    def __init__(
+        self, store: Store, channel: str, setting: Setting, on_lost: Callable[[str], None]
+    ) -> None:
+        """Begin unconnected; `on_lost` is told once for each time that Redis can't be asked."""
+        self._store = store
+        self._channel = channel
+        self._setting = setting
+        self._on_lost = on_lost
+        self._name = uuid.uuid4().hex[:12]
+        self._life = 0
+        """How often it has connected: each time it is another process to Redis."""
+        self._pid: str | None = None
+        self._gone = False
+        """Whether the connection was lost, and only `greet` may make another."""
+        self._epoch = ""
+        self._ops: list[Op] = []
+        self._sending: asyncio.Task[None] | None = None
+        self._tickets = 0
+        self._crowd = Crowd(self._due)
+        self._left: dict[int, Waiter] = {}
+        """Who left before Redis had said where they stand."""
+        self._flying: dict[RedisAdmission, None] = {}
+        self._beating: asyncio.TimerHandle | None = None
+        self._beat = 0
+        self._heard_beat = 0
+        self.records = Records(setting.limits.window)
+        self.views = Views()
+
+    # --- asking ----------------------------------------------------------------------------------
+
+    async def admit(
+        self, charge: Charge, deadline: float | None, lane: Lane, asked: float
+    ) -> RedisAdmission:
+        """Wait until a call may be sent; `AwayError` if Redis goes away meanwhile."""
+        self._tickets += 1
+        waiter = Waiter(self._tickets, charge, key_of(charge), lane, deadline=deadline, asked=asked)
+        self._crowd.add(waiter)
+        self._ask(waiter)
+        try:
+            return await waiter.future
+        except asyncio.CancelledError:
+            if waiter.future.done() and not waiter.future.cancelled():
+                if waiter.future.exception() is None:
+                    waiter.future.result().release()
+            else:
+                self._leave(waiter)
+            raise
+
+    def _ask(self, waiter: Waiter) -> None:
+        now, charge = self._setting.now(), waiter.charge
+        left = False if waiter.deadline is None else waiter.deadline - now
+        self._say(
+            "a",
+            waiter.ticket,
+            *opening(charge),
+            charge.weight,
+            _LANES[waiter.lane],
+            now - waiter.asked,
+            waiter.since,
+            left,
+        )
+
+    def _leave(self, waiter: Waiter) -> None:
+        if self._crowd.pop(waiter.ticket) is None:
+            return
+        if waiter.since:
+            self._say_left(waiter)
+        else:
+            self._left[waiter.ticket] = waiter
+
+    def _say_left(self, waiter: Waiter) -> None:
+        self._say(
+            "c", waiter.ticket, waiter.key, waiter.charge.weight, _LANES[waiter.lane], waiter.since
+        )
+
+    def _tell(self, waiter: Waiter, error: DustError) -> None:
+        if not waiter.future.done():
+            waiter.future.set_exception(error)
+
+    def _due(self, key: str) -> None:
+        """Look at a pool again: its head may go, or somebody's deadline has come."""
+        now = self._setting.now()
+        self._tell_late(key, now, 0.0)
+        if key in self._crowd:
+            self._say("v", key)
+
+    def _tell_late(self, key: str, now: float, chance: float) -> None:
+        for waiter in self._crowd.hopeless(key, now + chance):
+            charge = waiter.charge
+            self._tell(waiter, _denials.too_late(name_of(charge), charge.weight, chance))
+            if waiter.since:
+                self._say_left(waiter)
+            else:
+                self._left[waiter.ticket] = waiter
+
+    # --- how calls ended -------------------------------------------------------------------------
+
+    def copied(self, admission: RedisAdmission, copies: int) -> None:
+        """Hear that copies left unseen."""
+        weight = admission.charge.weight * copies
+        record = self.records.of(admission.charge, self._setting.now())
+        record.ledger.taken += weight
+        record.flying += weight
+        self._say("x", admission, weight)
+
+    def settled(self, admission: RedisAdmission, answer: Feedback) -> None:
+        """Hear what the exchange answered."""
+        now, charge = self._setting.now(), admission.charge
+        self._ended(admission)
+        self.records.of(charge, now).ledger.answer(admission.weight, admission.sent_at, now)
+        wait = -1.0 if answer.retry_after is None else answer.retry_after
+        if answer.bans:
+            status, wait = "banned", ban_lasts(answer, self._setting.clock.server_time())
+        elif answer.status == TOO_MANY:
+            status = "refused"
+        else:
+            status = "walled" if answer.walled else "good"
+        used = answer.used(charge.kind)
+        # A header that comes late, after Redis was away, says nothing of this moment.
+        self._say("s", admission, False if used is None or self._gone else used, status, wait)
+
+    def lost(self, admission: RedisAdmission) -> None:
+        """Hear that no answer came."""
+        now = self._setting.now()
+        self._ended(admission)
+        record = self.records.of(admission.charge, now)
+        record.ledger.lose(admission.weight, admission.sent_at, now)
+        self._say("u", admission)
+
+    def released(self, admission: RedisAdmission) -> None:
+        """Hear that it never left."""
+        self._ended(admission)
+        record = self.records.of(admission.charge, self._setting.now())
+        record.ledger.taken -= admission.weight
+        self._say("r", admission)
+
+    def _ended(self, admission: RedisAdmission) -> None:
+        record = self.records.of(admission.charge, self._setting.now())
+        record.flying -= admission.weight
+
+    # --- saying ----------------------------------------------------------------------------------
+
+    def _say(self, *op: Any) -> None:
+        self._ops.append(list(op))
+        self._kick()
+
+    def _kick(self) -> None:
+        if self._sending is None and self._ops and not self._gone:
+            self._sending = asyncio.get_running_loop().create_task(self._send())
+
+    async def _send(self) -> None:
+        life, problem = self._life, None
+        try:
+            if self._pid is None:
+                life += 1
+                await self.greet()
+            while self._ops and life == self._life and not self._gone:
+                ops, self._ops = self._ops[:_MOST_OPS], self._ops[_MOST_OPS:]
+                try:
+                    await self._exchange(ops)
+                except BaseException:
+                    self._ops[:0] = [op for op in ops if op[0] in _ENDS]
+                    raise
+        except AwayError as error:
+            problem = str(error)
+        except ConfigurationError as error:
+            self._ops.clear()
+            for waiter in self._crowd.everybody():
+                self._tell(waiter, error)
+        finally:
+            self._sending = None
+        if problem is not None and life == self._life:
+            self.lose(problem)
+        self._kick()
+
+    async def greet(self, known: Iterable[Op] = ()) -> None:
+        """Connect, and say what is known here of what was spent; also whatever else is `known`."""
+        self._pid = None
+        self._life += 1
+        pid = f"{self._name}.{self._life}"
+        life = self._life
+
+        def lost(reason: str) -> None:
+            if life == self._life:
+                self.lose(reason)
+
+        await self._store.open(self._channel + pid, self._hear, lost)
+        now = self._setting.now()
+        names = {
+            flying: f"{pid}:{flying.id.partition(':')[2]}"
+            for flying in self._flying
+            if not flying.over
+        }
+        ops: list[Op] = [
+            ["f", flying.id, name, *opening(flying.charge), flying.weight]
+            for flying, name in names.items()
+        ]
+        for record in self.records:
+            rows, rest = spent_in(record.ledger, now, float("-inf"))
+            ops.append(["w", True, *opening(record.charge), rows, rest - record.flying, 0.0])
+        reply = await self._call(pid, [*ops, *known])
+        for flying, name in names.items():
+            flying.id = name
+        self._epoch = reply.epoch
+        self._beat = self._heard_beat = 0
+        self._gone = False
+        self._pid = pid
+        self._take(reply)
+        self._kick()
+
+    async def _exchange(self, ops: list[Op]) -> None:
+        pid = self._pid
+        if pid is None:
+            raise AwayError("not connected")
+        reply = await self._call(pid, ops)
+        if pid != self._pid:
+            raise AwayError("connected anew meanwhile")
+        for op in ops:
+            if op[0] in "sur" and isinstance(op[1], RedisAdmission):
+                self._flying.pop(op[1], None)
+        self._take(reply)
+        if reply.epoch != self._epoch:
+            self.lose("it has forgotten everything")
+        elif not reply.known and self._crowd:
+            # Taken for dead: whoever waits here takes the old place again.
+            for waiter in self._crowd:
+                if waiter.since:
+                    self._ask(waiter)
+
+    async def _call(self, pid: str, ops: list[Op]) -> Reply:
+        said = [
+            [op[0], op[1].id, *op[2:]] if len(op) > 1 and isinstance(op[1], RedisAdmission) else op
+            for op in ops
+        ]
+        exchange = self._setting.clock.server_time()
+        request = {
+            **self._setting.for_script(),
+            "pid": pid,
+            "channel": self._channel,
+            "epoch": self._epoch,
+            "candidate": f"{pid}.{uuid.uuid4().hex[:8]}",
+            "exchange": False if exchange is None else exchange,
+            "ops": said,
+        }
+        data = await self._store.call(encode(request))
+        try:
+            reply = read_reply(data)
+        except msgspec.MsgspecError as error:
+            raise AwayError(f"its answer can't be read: {error}") from error
+        if isinstance(reply, Differs):
+            raise ConfigurationError(
+                f"others share this budget by other limits: theirs are {reply.limits},"
+                f" these {' '.join(request['limits'])}"
+            )
+        return reply
+
+    # --- hearing ---------------------------------------------------------------------------------
+
+    def _hear(self, data: bytes) -> None:
+        letter = read_letter(data)
+        self._heard_beat = max(self._heard_beat, letter.beat)
+        for ticket in letter.grants:
+            self._grant(ticket)
+        for look in letter.looks:
+            self._look(look)
+        if letter.gate >= 0:
+            self._shut(letter.gate)
+
+    def _take(self, reply: Reply) -> None:
+        now = self._setting.now()
+        for ticket, since in reply.joined:
+            self._joined(ticket, since)
+        for ticket in reply.grants:
+            self._grant(ticket)
+        for ticket, why, seconds in reply.refused:
+            self._refused(ticket, why, seconds)
+        for view in reply.views:
+            self.views.put(view, now)
+        self.views.processes = reply.processes
+        for kind, pool, seconds in reply.events:
+            self._report(kind, pool, seconds)
+        for look in reply.looks:
+            self._look(look)
+        self._shut(reply.gate)
+        self._keep_alive()
+
+    def _joined(self, ticket: int, since: str) -> None:
+        waiter = self._crowd.get(ticket)
+        if waiter is not None:
+            waiter.since = since
+            # Also without a look: it may be taken for dead.
+            lease, now = self._setting.lease, self._setting.now()
+            self._crowd.look_at(waiter.key, now + lease, now)
+            return
+        waiter = self._left.pop(ticket, None)
+        if waiter is not None:
+            waiter.since = since
+            self._say_left(waiter)
+
+    def _grant(self, ticket: int) -> None:
+        self._left.pop(ticket, None)
+        waiter = self._crowd.pop(ticket)
+        name = f"{self._pid}:{ticket}"
+        if waiter is None:
+            self._say("r", name)
+            return
+        now, charge = self._setting.now(), waiter.charge
+        record = self.records.of(charge, now)
+        record.ledger.taken += charge.weight
+        record.flying += charge.weight
+        admission = RedisAdmission(self, name, charge, now)
+        self._flying[admission] = None
+        if waiter.future.done():  # cancelled, and its task has not run yet
+            admission.release()
+            return
+        waiter.future.set_result(admission)
+        self._keep_alive()
+        if waiter.since and now > waiter.asked:
+            self._setting.observer(Waited(name_of(charge), now - waiter.asked))
+
+    def _refused(self, ticket: int, why: str, seconds: float) -> None:
+        self._left.pop(ticket, None)
+        waiter = self._crowd.pop(ticket)
+        if waiter is None:
+            return
+        name, weight = name_of(waiter.charge), waiter.charge.weight
+        match why:
+            case "never":
+                self._tell(waiter, _denials.never_fits(name, weight, round(seconds)))
+            case "late":
+                self._tell(waiter, _denials.too_late(name, weight, seconds))
+            case _:
+                server = self._setting.clock.server_time()
+                self._tell(waiter, _denials.shut_out(name, seconds, server))
+
+    def _look(self, look: Look) -> None:
+        now = self._setting.now()
+        self.views.shut(look.key, look.shut_for, now)
+        self._tell_late(look.key, now, look.chance)
+        self._crowd.look_at(look.key, now + look.delay, now)
+
+    def _shut(self, seconds: float) -> None:
+        self.views.shut_until = self._setting.now() + seconds
+        if seconds <= self._setting.patience:
+            return
+        server = self._setting.clock.server_time()
+        for waiter in self._crowd:
+            self._tell(waiter, _denials.shut_out(name_of(waiter.charge), seconds, server))
+            self._leave(waiter)
+
+    def _report(self, kind: str, pool: str, seconds: float) -> None:
+        observer = self._setting.observer
+        match kind:
+            case "refused":
+                observer(Refused(pool, seconds))
+            case "banned":
+                observer(Banned(seconds))
+            case "learnt":
+                observer(BoundaryLearnt(pool))
+            case _:
+                observer(BoundaryLost(pool))
+
+    # --- being alive -----------------------------------------------------------------------------
+
+    def _keep_alive(self) -> None:
+        """Be heard of while anything of ours is at stake."""
+        if self._beating is None and not self._gone and (self._crowd or self._flying):
+            loop = asyncio.get_running_loop()
+            self._beating = loop.call_later(self._setting.lease / _BEATS, self._on_beat)
+
+    def _on_beat(self) -> None:
+        self._beating = None
+        if self._gone or not (self._crowd or self._flying):
+            return
+        if self._beat - self._heard_beat >= _DEAF:
+            self.lose("its messages don't arrive")
+            return
+        self._beat += 1
+        self._say("h", self._beat)
+        self._keep_alive()
+
+    def lose(self, reason: str) -> None:
+        """Note that Redis can't be asked any more."""
+        if self._gone:
+            return
+        self._gone = True
+        self._pid = None
+        self._stop_beating()
+        self._left.clear()
+        self._ops = [self._without_header(op) for op in self._ops if op[0] in _ENDS]
+        for waiter in self._crowd.everybody():
+            self._tell(waiter, AwayError(reason))
+        self._on_lost(reason)
+
+    @staticmethod
+    def _without_header(op: Op) -> Op:
+        return [*op[:2], False, *op[3:]] if op[0] == "s" else op
+
+    def _stop_beating(self) -> None:
+        if self._beating is not None:
+            self._beating.cancel()
+            self._beating = None
+
+    async def look(self) -> None:
+        """Have a new look at every pool."""
+        for view, _ in self.views:
+            self._say("v", view.key)
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Wait until Redis has heard all there is to say."""
+        while self._sending is not None:
+            await asyncio.wait([self._sending])
+
+    async def close(self) -> None:
+        """Say what is left to say, and go."""
+        self._stop_beating()
+        for waiter in self._crowd.everybody():
+            self._tell(waiter, _denials.closed())
+        await self.flush()
+        pid, self._gone = self._pid, True
+        if pid is not None:
+            with contextlib.suppress(AwayError, ConfigurationError):
+                await self._call(pid, [*self._ops, ["q"]])
+        self._ops.clear()
+        await self._store.close()

