@@ -2,6 +2,8 @@
 
 _policy.py      what a converter was told, and the rules that stop it
 _holdings.py    what an account holds
+_listing.py     what the exchange lists
+_narrowing.py   what every plan can do
 _plan.py        what is converted, and why the rest is not
 _reasons.py     why not
 _cooling.py     until when an account rests
@@ -15,14 +17,28 @@ _receipt.py     what they did
 _judge.py       how an open entry ended, from what was read
 _recover.py     the reading
 _converter.py   all of it
+_debts.py       which small debts are exchanged
+_liabilities.py the same for small debts
 _show.py        for eyes
 """
 
 from __future__ import annotations
 
 from binance_dust.conversion._converter import Converter
+from binance_dust.conversion._debts import LiabilityLine, LiabilityQuote
+from binance_dust.conversion._liabilities import LiabilityExchanger
 from binance_dust.conversion._quote import Quote, QuoteLine
 from binance_dust.conversion._reasons import Reason, Skipped
 from binance_dust.conversion._receipt import Receipt
 
-__all__ = ["Converter", "Quote", "QuoteLine", "Reason", "Receipt", "Skipped"]
+__all__ = [
+    "Converter",
+    "LiabilityExchanger",
+    "LiabilityLine",
+    "LiabilityQuote",
+    "Quote",
+    "QuoteLine",
+    "Reason",
+    "Receipt",
+    "Skipped",
+]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from binance_dust._check import instance
 from binance_dust.client import DustClient
+from binance_dust.errors import GuardError
 from binance_dust.ledger import Claim, Ledger, account_of
 
 if TYPE_CHECKING:
@@ -58,6 +59,25 @@ class Desk:
         """Read the account's entries of which it isn't known how they ended: one at the most."""
         found = self.ledger.entries(account=self.account, status=("intended", "unknown"))
         return [entry async for entry in found]
+
+    async def refuse_beside_open(self) -> None:
+        """Stop where it isn't known how the call before ended."""
+        for entry in await self.open_entries():
+            raise GuardError(
+                f"{self.account}: how entry {entry.id} ended is not known yet ({entry.status}): "
+                "recover() first",
+                account=self.account,
+                entry_ids=(entry.id,),
+            )
+
+    def refuse_cooling(self, until: datetime) -> None:
+        """Stop before the account may convert again."""
+        if until > self.now():
+            raise GuardError(
+                f"{self.account}: cooling down until {until:%F %T} UTC",
+                account=self.account,
+                retry_at=until,
+            )
 
     async def pause(self, seconds: float) -> None:
         """Wait."""

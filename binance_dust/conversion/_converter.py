@@ -17,7 +17,6 @@ from binance_dust.conversion._policy import Policy
 from binance_dust.conversion._quote import Quote
 from binance_dust.conversion._recover import recover
 from binance_dust.conversion._run import Run
-from binance_dust.errors import GuardError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -164,7 +163,7 @@ class Converter:
         instance(quote, Quote, "quote")
         desk = self._desk
         _policy.check(quote, self._policy, account=desk.account, key_id=desk.key_id, now=desk.now())
-        await self._check_open()
+        await desk.refuse_beside_open()
         async with desk.claimed("convert") as claim:
             await self._check_cooldown(quote)
             held = await read_holdings(desk.client, self._policy.account_type)
@@ -200,28 +199,18 @@ class Converter:
         entries += logged(log, desk, self._kind, self._policy)
         return sorted(entries, key=lambda entry: entry.at)
 
-    async def _check_open(self) -> None:
-        for entry in await self._desk.open_entries():
-            raise GuardError(
-                f"{self._desk.account}: how entry {entry.id} ended is not known yet "
-                f"({entry.status}): recover() first",
-                account=self._desk.account,
-                entry_ids=(entry.id,),
-            )
-
     async def _check_cooldown(self, quote: Quote) -> None:
         """Look into the ledger again: another process may have converted since the quote."""
         entries = await history(self._desk, self._kind, self._policy)
-        now = self._desk.now()
-        until = eligible_at(
-            entries, quote.assets, kind=self._kind, cooldown=self._policy.cooldown, now=now
-        )
-        if until > now:
-            raise GuardError(
-                f"{self._desk.account}: cooling down until {until:%F %T} UTC",
-                account=self._desk.account,
-                retry_at=until,
+        self._desk.refuse_cooling(
+            eligible_at(
+                entries,
+                quote.assets,
+                kind=self._kind,
+                cooldown=self._policy.cooldown,
+                now=self._desk.now(),
             )
+        )
 
     def __repr__(self) -> str:
         policy = self._policy

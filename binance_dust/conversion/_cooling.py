@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from binance_dust.ledger import Kind, LedgerEntry, from_dust_log
+from binance_dust.ledger import Kind, from_dust_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from binance_dust.conversion._account import Desk
     from binance_dust.conversion._policy import Policy
-    from binance_dust.ledger import Observed
+    from binance_dust.ledger import LedgerEntry
     from binance_dust.models import DustLog
 
 __all__ = ["cooling", "eligible_at", "history", "kind_of", "logged"]
@@ -32,7 +32,7 @@ async def history(desk: Desk, kind: Kind, policy: Policy) -> list[LedgerEntry]:
 def logged(log: DustLog, desk: Desk, kind: Kind, policy: Policy) -> list[LedgerEntry]:
     """Read the exchange's own log as entries, for what the ledger does not have (yet)."""
     return [
-        _as_entry(seen)
+        seen.as_entry()
         for seen in from_dust_log(log, desk.account, policy.account_type)
         if seen.kind is kind
     ]
@@ -75,18 +75,3 @@ def cooling(
         for asset in assets
     }
     return {asset: until for asset, until in found.items() if until > now}
-
-
-def _as_entry(seen: Observed) -> LedgerEntry:
-    return LedgerEntry(
-        id=0,
-        account=seen.account,
-        kind=seen.kind,
-        account_type=seen.account_type,
-        target=seen.target,
-        assets=tuple(line.asset for line in seen.lines),
-        status="confirmed",
-        at=seen.at,
-        transaction_id=seen.transaction_id,
-        lines=seen.lines,
-    )

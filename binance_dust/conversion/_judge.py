@@ -84,17 +84,24 @@ def judge(entry: LedgerEntry, reading: Reading) -> Verdict:
     for record in sorted(reading.records, key=lambda record: record.at):
         if can_have_done(entry, record):
             return Done(record)
+    parts = _put_together(entry, reading)
+    if parts is not None and parts.assets == frozenset(entry.assets):
+        return Done(parts)
     if reading.clock <= expires_at:
         return NotYet("the exchange can still accept it")
-    return _judge_late(entry, reading, silent_for=reading.clock - expires_at)
+    return _judge_late(entry, reading, parts, silent_for=reading.clock - expires_at)
 
 
-def _judge_late(entry: LedgerEntry, reading: Reading, *, silent_for: timedelta) -> Verdict:
+def _judge_late(
+    entry: LedgerEntry, reading: Reading, parts: Observed | None, *, silent_for: timedelta
+) -> Verdict:
     """Judge from what was read when the exchange could not accept the call any more."""
     less = _less(entry, reading.held)
-    part = _in_part(entry, reading)
-    if part is not None and set(less) <= part.record.assets and reading.complete:
-        return part if silent_for >= QUIET else NotYet("the log shows a part of it so far")
+    if parts is not None and parts.assets.issuperset(less) and reading.complete:
+        if silent_for < QUIET:
+            return NotYet("the log shows a part of it so far")
+        stayed = ", ".join(asset for asset in entry.assets if asset not in parts.assets)
+        return Done(parts, f"in part: {stayed} stayed")
     if not less and reading.complete:
         if silent_for < QUIET:
             return NotYet("the log does not show it, and may be late")
@@ -111,20 +118,17 @@ def _less(entry: LedgerEntry, held: Mapping[str, Decimal]) -> list[str]:
     return [asset for asset, before in entry.held.items() if held.get(asset, before * 0) < before]
 
 
-def _in_part(entry: LedgerEntry, reading: Reading) -> Done | None:
+def _put_together(entry: LedgerEntry, reading: Reading) -> Observed | None:
     """Put together the records of some of the assets.
 
     That a batch is carried out in part, or shown in several records, is documented nowhere, and
     neither is that it isn't.
     """
     parts = [each for each in reading.records if can_have_done(entry, each, in_part=True)]
-    lines = {line.asset: line for each in parts for line in each.lines}
-    if not lines or len({each.target for each in parts}) > 1:
+    if not parts or len({each.target for each in parts}) > 1:
         return None
-    first = min(parts, key=lambda each: each.at)
-    stayed = ", ".join(asset for asset in entry.assets if asset not in lines)
-    note = f"in part: {stayed} stayed" if stayed else None
-    return Done(replace(first, lines=tuple(lines.values())), note)
+    lines = {line.asset: line for each in parts for line in each.lines}
+    return replace(min(parts, key=lambda each: each.at), lines=tuple(lines.values()))
 
 
 def _why_unknown(less: list[str], reading: Reading) -> str:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from binance_dust.conversion._policy import Policy
     from binance_dust.conversion._quote import QuoteLine
+    from binance_dust.ledger import LedgerEntry
     from binance_dust.models import DustConversion
 
 __all__ = ["order", "read_conversion"]
@@ -33,7 +34,7 @@ def order(lines: Iterable[QuoteLine], policy: Policy) -> Order:
             target=policy.target,
             held=held,
             call=endpoints.DUST_TRANSFER(assets=held, account_type=policy.wallet),
-            read=read_conversion,
+            read=_read,
         )
     client_id = correlation_id()
     return Order(
@@ -44,9 +45,13 @@ def order(lines: Iterable[QuoteLine], policy: Policy) -> Order:
         call=endpoints.DUST_CONVERT(
             assets=held, target_asset=policy.target, account_type=policy.wallet, client_id=client_id
         ),
-        read=read_conversion,
+        read=_read,
         client_id=client_id,
     )
+
+
+async def _read(answer: DustConversion, _: LedgerEntry) -> Answer:
+    return read_conversion(answer)
 
 
 def read_conversion(answer: DustConversion) -> Answer:

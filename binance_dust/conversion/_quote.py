@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from binance_dust.conversion import _show
-from binance_dust.conversion._reasons import Reason, Skipped
-from binance_dust.errors import ConfigurationError
+from binance_dust.conversion._narrowing import Narrowing
 
 if TYPE_CHECKING:
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from binance_dust._spec import AccountType
+    from binance_dust.conversion._reasons import Skipped
 
 __all__ = ["Quote", "QuoteLine"]
 
@@ -40,7 +40,7 @@ class QuoteLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quote:
+class Quote(Narrowing):
     """A plan: nothing has happened yet. Read it, narrow it, print it, then `convert` it.
 
     The estimates are the exchange's. It locks no price: a conversion is settled at the market price
@@ -63,11 +63,6 @@ class Quote:
     """Tells the client that it is for, and nothing about its key."""
 
     @property
-    def assets(self) -> tuple[str, ...]:
-        """The assets that would be converted."""
-        return tuple(line.asset for line in self.lines)
-
-    @property
     def gross(self) -> Decimal:
         """What it would bring before fees, in `target`."""
         return sum((line.gross for line in self.lines), Decimal(0))
@@ -86,53 +81,6 @@ class Quote:
     def fee_rate(self) -> Decimal:
         """The part of the gross that the fees take together."""
         return self.fee / self.gross if self.gross else Decimal(0)
-
-    def age(self, now: datetime) -> timedelta:
-        """Tell how old it is; `now` is `session.now()`."""
-        return now - self.at
-
-    def expired(self, now: datetime) -> bool:
-        """Tell whether it is too old to be converted."""
-        return now >= self.expires_at
-
-    def only(self, *assets: str) -> Self:
-        """Keep these assets, and leave the others out."""
-        self._know(assets)
-        return self._leave_out({line.asset for line in self.lines} - set(assets))
-
-    def without(self, *assets: str) -> Self:
-        """Leave these assets out."""
-        self._know(assets)
-        return self._leave_out(set(assets))
-
-    def why_not(self, asset: str) -> tuple[Skipped, ...]:
-        """Say why an asset, or a part of it, is not converted; empty if all of it is."""
-        return tuple(skipped for skipped in self.skipped if skipped.asset == asset)
-
-    def _know(self, assets: tuple[str, ...]) -> None:
-        """Refuse a name that is not in the plan: a misspelt one must not pass unseen."""
-        for asset in assets:
-            if asset in self.assets:
-                continue
-            why = "; ".join(str(skipped) for skipped in self.why_not(asset))
-            raise ConfigurationError(
-                f"{asset} is not in this quote: {why or 'the account does not hold it'}"
-            )
-
-    def _leave_out(self, assets: set[str]) -> Self:
-        return replace(
-            self,
-            lines=tuple(line for line in self.lines if line.asset not in assets),
-            skipped=self.skipped
-            + tuple(
-                Skipped(asset=line.asset, amount=line.amount, reason=Reason.LEFT_OUT)
-                for line in self.lines
-                if line.asset in assets
-            ),
-        )
-
-    def __bool__(self) -> bool:
-        return bool(self.lines)
 
     def __str__(self) -> str:
         head = f"{self.account} ({self.account_type}) into {self.target}, as of {self.at:%F %T} UTC"

@@ -27,6 +27,7 @@ class Reason(enum.StrEnum):
     TOO_SMALL = "too small to be worth anything"
     UNSUPPORTED = "not on the exchange's list"
     COOLING_DOWN = "cooling down"
+    TOO_MANY = "more than go in one call"
     # What this converter was told.
     KEPT = "kept"
     FEE_TOO_HIGH = "the fee is too high"

@@ -18,12 +18,12 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust.conversion._account import CLAIM
-from binance_dust.errors import DustError, LedgerError, OutcomeUnknownError, UnreadableAnswerError
+from binance_dust.errors import DustError, LedgerError, OutcomeUnknownError
 from binance_dust.events import logger
 from binance_dust.ledger import Intent
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Awaitable, Callable, Mapping
     from decimal import Decimal
 
     from binance_dust._spec import AccountType, Call
@@ -60,7 +60,8 @@ class Order:
     target: str
     held: Mapping[str, Decimal]
     call: Call[Any]
-    read: Callable[[Any], Answer]
+    read: Callable[[Any, LedgerEntry], Awaitable[Answer]]
+    """Reads what was done; any error means that it was done, and what it was is not known."""
     client_id: str | None = None
 
 
@@ -86,16 +87,21 @@ async def send(
     between = (entry.intended_at - _BACKWARDS, entry.intended_at + _SEND_WITHIN)
     try:
         answered = await desk.client.send(order.call, between=between)
-        answer = order.read(answered)
     except OutcomeUnknownError as error:
-        raise await _unknown(desk, entry, error, error) from error
-    except UnreadableAnswerError as error:
-        # It was a success, and one of its numbers is none: amounts are read when somebody looks.
-        raise await _unknown(desk, entry, error, _as_unknown(desk, entry, order, error)) from error
+        await _leave_unknown(desk, entry, error, error)
+        raise
     except DustError as error:
+        # Nothing else that the session raises of a call like this leaves a doubt: see `_retry`.
         code = getattr(error, "code", None)
         await desk.ledger.reject(entry.id, str(error), now=desk.now(), code=code)
         raise
+    try:
+        answer = await order.read(answered, entry)
+    except DustError as error:
+        # The exchange said yes, and what it did can't be read (yet).
+        unknown = _as_unknown(desk, entry, order, error)
+        await _leave_unknown(desk, entry, error, unknown)
+        raise unknown from error
     if answer.nothing is not None:
         return await desk.ledger.reject(entry.id, answer.nothing, now=desk.now()), answer
     done = await desk.ledger.confirm(
@@ -121,22 +127,23 @@ def _intent(desk: Desk, order: Order) -> Intent:
 
 
 def _as_unknown(
-    desk: Desk, entry: LedgerEntry, order: Order, error: UnreadableAnswerError
+    desk: Desk, entry: LedgerEntry, order: Order, error: DustError
 ) -> OutcomeUnknownError:
-    intent = _intent(desk, order)
+    assert entry.sent_after is not None  # noqa: S101 - written with the intent
+    assert entry.expires_at is not None  # noqa: S101
     return OutcomeUnknownError(
-        str(error),
+        f"it was accepted, and what it did is not known: {error}",
         endpoint=order.call.endpoint.title,
         account=desk.client.name,
         parameters=order.call.parameters(),
-        sent_after=entry.sent_after or intent.sent_after,
-        expires_at=entry.expires_at or intent.expires_at,
+        sent_after=entry.sent_after,
+        expires_at=entry.expires_at,
     )
 
 
-async def _unknown(
+async def _leave_unknown(
     desk: Desk, entry: LedgerEntry, cause: DustError, error: OutcomeUnknownError
-) -> OutcomeUnknownError:
+) -> None:
     """Write down that nobody knows; where even that fails, the open intent says as much."""
     try:
         await desk.ledger.leave_unknown(
@@ -148,4 +155,3 @@ async def _unknown(
         )
     except LedgerError as failed:
         logger.error("%s: the ledger has its intent only: %s", error, failed)
-    return error

@@ -115,6 +115,21 @@ class Observed:
         found = {line.transaction_id for line in self.lines} | {self.transaction_id}
         return frozenset(number for number in found if number is not None)
 
+    def as_entry(self) -> LedgerEntry:
+        """Show it as the entry that it would be, for rules that go by entries."""
+        return LedgerEntry(
+            id=0,
+            account=self.account,
+            kind=self.kind,
+            account_type=self.account_type,
+            target=self.target,
+            assets=tuple(dict.fromkeys(line.asset for line in self.lines)),
+            status="confirmed",
+            at=self.at,
+            transaction_id=self.transaction_id,
+            lines=self.lines,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry:

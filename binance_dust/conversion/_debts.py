@@ -1,0 +1,156 @@
+"""Which small debts are exchanged, and why the rest is not: values in, values out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from binance_dust.conversion import _show
+from binance_dust.conversion._narrowing import Narrowing
+from binance_dust.conversion._reasons import Reason, Skipped
+from binance_dust.errors import GuardError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from binance_dust.models import SmallLiability
+
+__all__ = ["LiabilityLine", "LiabilityQuote", "changed_debts", "check_debts", "plan_debts"]
+
+MOST_AT_ONCE: Final = 10
+"""Debts in one call (margin documents, 2026-01)."""
+_GROWTH: Final = Decimal("1.01")
+"""Interest is added every hour; a debt that grew by more than this was added to."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiabilityLine:
+    """One small debt that can be exchanged now."""
+
+    asset: str
+    principal: Decimal
+    interest: Decimal
+    worth: Decimal
+    """In the quote's target, as the exchange counts it."""
+
+    @property
+    def amount(self) -> Decimal:
+        """What is owed: principal and interest."""
+        return self.principal + self.interest
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiabilityQuote(Narrowing):
+    """A plan: which small debts would become one debt. It does not reduce what is owed."""
+
+    account: str
+    target: str
+    """What will be owed instead."""
+    lines: tuple[LiabilityLine, ...]
+    skipped: tuple[Skipped, ...] = ()
+    """All else that is owed, and why it is not exchanged."""
+    at: datetime
+    """When it was read, by the exchange's clock."""
+    expires_at: datetime
+    """From when on it is too old to be carried out."""
+    eligible_at: datetime | None = None
+    """When the account may exchange, where that is later than now."""
+    key_id: str | None = None
+    """Tells the client that it is for, and nothing about its key."""
+
+    @property
+    def worth(self) -> Decimal:
+        """What will be owed instead, in `target`."""
+        return sum((line.worth for line in self.lines), Decimal(0))
+
+    def __str__(self) -> str:
+        head = f"{self.account}: small debts into one of {self.target}, as of {self.at:%F %T} UTC"
+        rows = [(line.asset, f"{line.amount:f}", f"{line.worth:f}") for line in self.lines]
+        total = (f"{len(self.lines)} debts", "", f"{self.worth:f}")
+        table = _show.table(("asset", "owed", self.target), rows, total)
+        return "\n".join([head, *table, *(f"not: {skipped}" for skipped in self.skipped)])
+
+
+def plan_debts(
+    listed: Sequence[SmallLiability],
+    owed: Mapping[str, Decimal],
+    *,
+    keep: frozenset[str],
+    until: datetime | None,
+) -> tuple[tuple[LiabilityLine, ...], tuple[Skipped, ...]]:
+    """Divide what is owed into what is exchanged and what is not; the largest go first."""
+    offers = [
+        LiabilityLine(
+            asset=row.asset,
+            principal=row.principal,
+            interest=row.interest,
+            worth=row.liability_qty,
+        )
+        for row in listed
+    ]
+    targets = {row.liability_asset for row in listed} or {"USDT"}
+    lines: list[LiabilityLine] = []
+    skipped: list[Skipped] = []
+    for line in sorted(offers, key=lambda each: each.worth, reverse=True):
+        if line.asset in keep:
+            skipped.append(_skipped(line, Reason.KEPT))
+        elif until is not None:
+            skipped.append(_skipped(line, Reason.COOLING_DOWN, until=until))
+        elif len(lines) == MOST_AT_ONCE:
+            skipped.append(_skipped(line, Reason.TOO_MANY))
+        else:
+            lines.append(line)
+    names = {line.asset for line in offers}
+    for asset, amount in sorted(owed.items()):
+        if asset not in names:
+            reason = Reason.TARGET if asset in targets else Reason.UNSUPPORTED
+            detail = "" if asset in targets else "too large, or of an asset that is not exchanged"
+            skipped.append(Skipped(asset=asset, amount=amount, reason=reason, detail=detail))
+    return tuple(lines), tuple(skipped)
+
+
+def _skipped(line: LiabilityLine, reason: Reason, *, until: datetime | None = None) -> Skipped:
+    return Skipped(asset=line.asset, amount=line.amount, reason=reason, until=until)
+
+
+def check_debts(quote: LiabilityQuote, *, account: str, key_id: str, now: datetime) -> None:
+    """Stop an exchange that the quote does not allow."""
+    if (quote.account, quote.key_id) != (account, key_id):
+        raise GuardError(f"{account}: this quote is for {quote.account}", account=account)
+    if quote.eligible_at is not None and quote.eligible_at > now:
+        raise GuardError(
+            f"{account}: cooling down until {quote.eligible_at:%F %T} UTC",
+            account=account,
+            retry_at=quote.eligible_at,
+        )
+    if not quote.lines:
+        raise GuardError(f"{account}: nothing in this quote can be exchanged", account=account)
+    if len(quote.lines) > MOST_AT_ONCE:
+        raise GuardError(
+            f"{account}: {len(quote.lines)} debts, and at most {MOST_AT_ONCE} go in one call",
+            account=account,
+        )
+    if quote.expired(now):
+        age = quote.age(now).total_seconds()
+        raise GuardError(
+            f"{account}: this quote is {age:.0f} s old: ask for a new one", account=account
+        )
+
+
+def changed_debts(
+    lines: Iterable[LiabilityLine], owed: Mapping[str, Decimal]
+) -> dict[str, Skipped]:
+    """Find the debts that are not the quoted ones any more, but for the interest of an hour."""
+    found: dict[str, Skipped] = {}
+    for line in lines:
+        now = owed.get(line.asset, Decimal(0))
+        if not line.amount <= now <= line.amount * _GROWTH:
+            found[line.asset] = Skipped(
+                asset=line.asset,
+                amount=line.amount,
+                reason=Reason.CHANGED,
+                detail=f"{line.amount:f} then, {now:f} now",
+            )
+    return found

@@ -1,0 +1,179 @@
+"""An exchange far away, in virtual time: what was sent arrives, whatever became of the sender.
+
+A request travels by itself. Whoever sent it may be killed, or may have stopped waiting, and it is
+carried out all the same, perhaps seconds later. That is the world in which funds move at most once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import Coroutine, Generator, Sequence
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Self
+
+from multidict import CIMultiDict
+
+from binance_dust import Converter, Ledger, LedgerEntry, NoAnswerError, NotSentError, _wire
+from binance_dust.client import DustClient
+from binance_dust.sandbox.account import Conversion
+from binance_dust.sandbox.exchange import Request
+from binance_dust.session import Session
+from tests.simulation.world import World
+
+DUST = "/sapi/v1/asset/dust"
+CONVERT = "/sapi/v1/asset/dust-convert/convert"
+LOG = "/sapi/v1/asset/dribblet"
+ASSETS = "/sapi/v3/asset/getUserAsset"
+LIST = "/sapi/v1/asset/dust-btc"
+TIMEOUT = 10.0
+MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a folder of its own
+"""Flushing to a real disk would take most of the time of tests that begin a ledger each."""
+
+
+class FarWorld(World):
+    """The exchange, and a way to it on which requests travel by themselves."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.travelling: set[asyncio.Task[None]] = set()
+        self.refuse_connections = 0
+        """So many requests that follow never leave."""
+
+    def session(self, **options: Any) -> Session:
+        session = super().session(**options)
+        session._line = replace(session._line, transport=_Wire(self))  # type: ignore[misc, arg-type]
+        return session
+
+    async def quiet(self) -> None:
+        """Wait until nothing is on its way any more."""
+        while self.travelling:
+            await asyncio.gather(*self.travelling)
+
+    def conversions(self, name: str = "alice") -> Sequence[Conversion]:
+        """What was carried out, oldest first."""
+        return self.exchange.accounts[name].conversions
+
+
+class _Wire:
+    base_url = "http://127.0.0.1:1"
+
+    def __init__(self, world: FarWorld) -> None:
+        self._world = world
+
+    async def send(self, request: _wire.Request, *, within: float | None = None) -> _wire.Answer:
+        world, title = self._world, request.endpoint.title
+        if world.refuse_connections > 0:
+            world.refuse_connections -= 1
+            raise NotSentError("no connection", endpoint=title)
+        sent = world.monotonic()
+        arrived: asyncio.Future[Any] = world.loop.create_future()
+        task = asyncio.ensure_future(self._travel(request, arrived))
+        world.travelling.add(task)
+        task.add_done_callback(world.travelling.discard)
+        done, _ = await asyncio.wait([arrived], timeout=min(within or TIMEOUT, TIMEOUT))
+        if not done:
+            raise NoAnswerError("timeout", endpoint=title)
+        answer = arrived.result()
+        if answer.line != "whole":
+            raise NoAnswerError("the line was dropped", endpoint=title)
+        headers = CIMultiDict(answer.headers)
+        return _wire.Answer(answer.status, headers, answer.body, sent, world.monotonic())
+
+    async def _travel(self, request: _wire.Request, arrived: asyncio.Future[Any]) -> None:
+        world, exchange = self._world, self._world.exchange
+        path, _, query = request.path_and_query.partition("?")
+        method, key = request.endpoint.method, request.api_key
+        await world.pause()
+        visit = exchange.receive(Request(method=method, path=path, query=query, api_key=key))
+        await asyncio.sleep(visit.wait("request"))
+        if exchange.admit(visit):
+            await asyncio.sleep(visit.wait("execution"))
+            exchange.execute(visit)
+        answer = exchange.depart(visit)
+        await asyncio.sleep(visit.wait("answer"))
+        await world.pause()
+        if not arrived.done():
+            arrived.set_result(answer)
+
+    async def close(self) -> None:
+        pass
+
+
+class Process:
+    """A process of ours: its own session and its own connection to the ledger; it can be killed."""
+
+    def __init__(self, world: FarWorld, credentials: Any, path: Path | str, **options: Any) -> None:
+        self.world = world
+        self.session = world.session(timeout=TIMEOUT)
+        self.client = DustClient(credentials, self.session)
+        self.ledger = Ledger(path)
+        self.converter = Converter(self.client, ledger=self.ledger, **{"cooldown": 0} | options)
+
+    async def __aenter__(self) -> Self:
+        await self.ledger.open()
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.ledger.close()
+        await self.session.close()
+
+    async def convert_all(self) -> Any:
+        return await self.converter.convert(await self.converter.quote())
+
+
+class Killed(BaseException):
+    """The process was ended where it stood."""
+
+
+class Mortal:
+    """A coroutine that is ended at its n-th suspension, and never gets to clean up."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], after: int | None) -> None:
+        self._coroutine = coroutine
+        self._left = after
+        self.steps = 0
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        while True:
+            try:
+                waiting_for = self._coroutine.send(None)
+            except StopIteration as end:
+                return end.value
+            self.steps += 1
+            if self.steps == self._left:
+                # What it waits for need not think that somebody will come back for it.
+                if waiting_for is not None:
+                    waiting_for._asyncio_future_blocking = False
+                raise Killed
+            yield waiting_for
+
+    def bury(self) -> None:
+        """End for good what was left standing, when nothing that it does matters any more."""
+        with contextlib.suppress(RuntimeError):  # it wanted to wait for something once more
+            self._coroutine.close()
+
+
+async def entries_of(ledger: Ledger, **query: Any) -> list[LedgerEntry]:
+    return [entry async for entry in ledger.entries(**query)]
+
+
+async def check_books(world: FarWorld, ledger: Ledger, name: str = "alice") -> None:
+    """See that ledger and exchange agree: each conversion once, to the last digit."""
+    confirmed = await entries_of(ledger, account=name, status="confirmed")
+    done = list(world.conversions(name))
+    assert sorted(entry.transaction_id or 0 for entry in confirmed) == sorted(
+        each.transaction_id for each in done
+    )
+    for entry in confirmed:
+        (made,) = [each for each in done if each.transaction_id == entry.transaction_id]
+        assert (entry.gross, entry.fee, entry.target) == (made.gross, made.fee, made.target)
+        assert entry.happened_at is not None
+        assert {line.asset: line.amount for line in entry.lines} == {
+            row.asset: row.amount for row in made.rows
+        }
+    assert sum((entry.net for entry in confirmed), Decimal(0)) == sum(
+        (each.net for each in done), Decimal(0)
+    )

@@ -1,0 +1,262 @@
+"""Small debts: ten at most, once in six hours, and what was done is read from the history."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from binance_dust import ConfigurationError, CooldownError, GuardError, Ledger, OutcomeUnknownError
+from binance_dust.conversion import LiabilityExchanger, LiabilityQuote, Reason
+from binance_dust.conversion._debts import LiabilityLine, changed_debts, plan_debts
+from binance_dust.models import SmallLiability
+from tests.budget.virtual import run
+from tests.conversion.far import FarWorld, Killed, Mortal, entries_of
+
+EXCHANGE = "POST /sapi/v1/margin/exchange-small-liability"
+HISTORY = "/sapi/v1/margin/exchange-small-liability-history"
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
+class Bench:
+    """An account with small debts, and whoever exchanges them."""
+
+    def __init__(self, path: Path | str = ":memory:", world: FarWorld | None = None) -> None:
+        self.world = world or FarWorld()
+        accounts = self.world.exchange.accounts
+        if "alice" not in {account.name for account in accounts}:
+            debts = {"ETH": "0.001", "XRP": "0.5", "BTC": "0.4", "USDT": "1"}
+            self.credentials = accounts.open("alice", {}, debts=debts)
+        self.session = self.world.session()
+        self.ledger = Ledger(path)
+
+    async def __aenter__(self) -> LiabilityExchanger:
+        await self.ledger.open()
+        self.exchanger = LiabilityExchanger(
+            self.session.client(self.credentials), ledger=self.ledger, cooldown=0
+        )
+        return self.exchanger
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.ledger.close()
+        await self.session.close()
+        await self.world.quiet()
+
+    @property
+    def alice(self) -> Any:
+        return self.world.exchange.accounts["alice"]
+
+
+def test_a_quote_names_what_is_small_enough_and_why_the_rest_is_not() -> None:
+    async def main() -> None:
+        async with Bench() as exchanger:
+            quote = await exchanger.quote()
+
+            assert quote.target == "USDT"
+            assert quote.assets == ("ETH", "XRP")
+            assert quote.lines[0].amount == Decimal("0.001")
+            assert quote.worth == Decimal("3.4") + Decimal("1.07")
+            assert [(each.asset, each.reason) for each in quote.skipped] == [
+                ("BTC", Reason.UNSUPPORTED),
+                ("USDT", Reason.TARGET),
+            ]
+            assert quote.only("ETH").assets == ("ETH",)
+            assert quote.without("ETH").assets == ("XRP",)
+            with pytest.raises(ConfigurationError, match="BTC"):
+                quote.only("BTC")
+            assert "XRP" in str(quote)
+
+    run(main())
+
+
+def test_an_exchange_is_on_record_as_the_history_has_it() -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as exchanger:
+            receipt = await exchanger.exchange(await exchanger.quote())
+
+            assert receipt.assets == ("ETH", "XRP")
+            assert (receipt.gross, receipt.fee) == (Decimal("4.47"), Decimal(0))
+            (entry,) = await entries_of(bench.ledger)
+            assert (entry.kind, entry.status, entry.target) == ("liabilities", "confirmed", "USDT")
+            assert entry.lines == receipt.lines
+            assert entry.transaction_id is None
+            assert bench.alice.margin.debts["USDT"].principal == Decimal("5.47")
+
+    run(main())
+
+
+@pytest.mark.parametrize("after_executing", [True, False])
+def test_a_lost_answer_is_settled_by_the_history(after_executing: bool) -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as exchanger:
+            quote = await exchanger.quote()
+            bench.world.exchange.faults.lose_answer(
+                after_executing=after_executing, endpoint=EXCHANGE
+            )
+            with pytest.raises(OutcomeUnknownError) as caught:
+                await exchanger.exchange(quote)
+            assert caught.value.entry_ids == (1,)
+            with pytest.raises(GuardError, match="recover"):
+                await exchanger.exchange(quote)
+
+            (entry,) = await exchanger.recover()
+
+            assert entry.status == ("confirmed" if after_executing else "rejected")
+            assert len(entry.lines) == (2 if after_executing else 0)
+            assert len(bench.alice.debt_exchanges) == len(entry.lines)
+
+    run(main())
+
+
+def test_a_yes_that_the_history_does_not_show_is_unknown_and_never_a_no() -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as exchanger:
+            quote = await exchanger.quote()
+            bench.world.exchange.faults.fail(500, endpoint=HISTORY, times=100)
+            with pytest.raises(OutcomeUnknownError, match="accepted"):
+                await exchanger.exchange(quote)
+            bench.world.exchange.faults.clear()
+
+            (entry,) = await exchanger.recover()
+
+            assert (entry.status, len(entry.lines)) == ("confirmed", 2)
+
+    run(main())
+
+
+def test_an_exchange_that_is_killed_anywhere_happens_once_at_most(folder: Path) -> None:
+    async def attempt(after: int | None) -> int:
+        path = folder / f"{after}.db"
+        bench = Bench(path)
+        async with bench as exchanger:
+
+            async def work() -> None:
+                await exchanger.exchange(await exchanger.quote())
+
+            mortal = Mortal(work(), after)
+            with contextlib.suppress(Killed):
+                await mortal
+            await bench.world.quiet()
+        second = Bench(path, bench.world)
+        second.credentials = bench.credentials
+        async with second as exchanger:
+            for entry in await exchanger.recover():
+                assert entry.status in ("confirmed", "rejected")
+            confirmed = await entries_of(second.ledger, status="confirmed")
+            lines = [line.asset for entry in confirmed for line in entry.lines]
+            assert sorted(lines) == sorted(each.asset for each in bench.alice.debt_exchanges)
+        mortal.bury()
+        return mortal.steps
+
+    async def main() -> None:
+        steps = await attempt(None)
+        assert steps >= 8
+        for after in range(1, steps + 1):
+            await attempt(after)
+        await asyncio.sleep(0.1)
+
+    run(main())
+
+
+def test_the_cooldown_is_kept_without_asking() -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as free:
+            strict = LiabilityExchanger(free.client, ledger=bench.ledger)
+            before = await strict.quote()
+            await strict.exchange(before)
+            bench.alice.owe("LTC", "0.01")
+            asked = len(bench.world.sent)
+
+            with pytest.raises(GuardError, match="cooling down") as caught:
+                await strict.exchange(before)
+
+            assert len(bench.world.sent) == asked
+            until = await strict.next_eligible_at()
+            assert caught.value.retry_at == until
+            quote = await strict.quote()
+            assert (quote.lines, quote.eligible_at) == ((), until)
+            assert quote.why_not("LTC")[0].reason is Reason.COOLING_DOWN
+            # Without the guard the exchange says no, and that is on record.
+            with pytest.raises(CooldownError):
+                await free.exchange(await free.quote())
+            (_, refused) = await entries_of(bench.ledger)
+            assert (refused.status, refused.code) == ("rejected", -5006)
+
+    run(main())
+
+
+def row(asset: str, worth: str = "1") -> SmallLiability:
+    return SmallLiability(
+        asset=asset,
+        interest=Decimal("0.1"),
+        principal=Decimal(1),
+        liability_asset="USDT",
+        liability_qty=Decimal(worth),
+    )
+
+
+def test_ten_go_at_once_the_largest_first() -> None:
+    rows = [row(f"A{n}", str(n)) for n in range(1, 13)]
+
+    lines, skipped = plan_debts(rows, {}, keep=frozenset({"A12"}), until=None)
+
+    assert [line.asset for line in lines] == [f"A{n}" for n in range(11, 1, -1)]
+    assert [(each.asset, each.reason) for each in skipped] == [
+        ("A12", Reason.KEPT),
+        ("A1", Reason.TOO_MANY),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("now", "as_quoted"),
+    [("1.1", True), ("1.105", True), ("1.2", False), ("1.0999", False), (None, False)],
+)
+def test_a_debt_may_grow_by_its_interest_and_by_nothing_else(
+    now: str | None, as_quoted: bool
+) -> None:
+    line = LiabilityLine(
+        asset="ETH", principal=Decimal(1), interest=Decimal("0.1"), worth=Decimal(3)
+    )
+
+    changed = changed_debts([line], {} if now is None else {"ETH": Decimal(now)})
+
+    assert (changed == {}) is as_quoted
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"account": "bob"}, "is for bob"),
+        ({"key_id": "other"}, "is for"),
+        ({"lines": ()}, "nothing"),
+        ({"expires_at": NOW - timedelta(days=9000)}, "old"),
+        ({"eligible_at": NOW + timedelta(days=9000)}, "cooling"),
+    ],
+)
+def test_a_quote_that_does_not_fit_is_refused_before_anything_is_sent(
+    changes: dict[str, Any], words: str
+) -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as exchanger:
+            from dataclasses import replace
+
+            quote = replace(await exchanger.quote(), **changes)
+            asked = len(bench.world.sent)
+            with pytest.raises(GuardError, match=words):
+                await exchanger.exchange(quote)
+            assert len(bench.world.sent) == asked
+            with pytest.raises(TypeError, match="quote"):
+                await exchanger.exchange("all")  # type: ignore[arg-type]
+            assert isinstance(quote, LiabilityQuote)
+
+    run(main())
