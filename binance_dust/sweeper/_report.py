@@ -6,6 +6,8 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from binance_dust.conversion import LiabilityQuote
+
 if TYPE_CHECKING:
     from datetime import datetime
 
@@ -38,12 +40,14 @@ class SweepReport:
     """One account's turn in a sweep."""
 
     account: str
+    what: str
+    """`dust`, or `liabilities`: its small margin debts."""
     account_type: AccountType
     target: str
     outcome: Outcome
     at: datetime
     """When it was over, by the exchange's clock."""
-    quote: Quote | None = None
+    quote: Quote | LiabilityQuote | None = None
     """The plan, with why the rest of what is held is not converted."""
     receipt: Receipt | None = None
     """What was done, unless it had to be found out by reading: see `settled`."""
@@ -55,10 +59,11 @@ class SweepReport:
     """When its turn comes again; `None` in a single sweep unless the account is cooling down."""
 
     def __str__(self) -> str:
-        what = f"{self.account} ({self.account_type}): {self.outcome}"
+        text = f"{self.account} ({self.account_type} {self.what}): {self.outcome}"
         done = self.receipt or (self.quote if self.outcome is Outcome.PLANNED else None)
         if done:
-            what += f", {len(done.assets)} assets into {done.net:f} {self.target}"
+            worth = done.worth if isinstance(done, LiabilityQuote) else done.net
+            text += f", {len(done.assets)} assets into {worth:f} {self.target}"
         elif self.error is not None:
-            what += f": {self.error}"
-        return what if self.next_at is None else f"{what}; next {self.next_at:%F %T} UTC"
+            text += f": {self.error}"
+        return text if self.next_at is None else f"{text}; next {self.next_at:%F %T} UTC"

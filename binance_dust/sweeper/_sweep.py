@@ -11,19 +11,20 @@ from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 from binance_dust._check import instance
 from binance_dust._results import Results, Stream
 from binance_dust.client import DustClient
-from binance_dust.conversion import Converter
+from binance_dust.conversion import Converter, LiabilityExchanger
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import Ledger, account_of
 from binance_dust.sweeper._report import SweepReport
 from binance_dust.sweeper._schedule import first_turn, next_turn
-from binance_dust.sweeper._visit import Moving, Visit
+from binance_dust.sweeper._visit import Job, Moving, Visit
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Iterator
     from datetime import datetime
     from decimal import Decimal
 
     from binance_dust._spec import AccountType
+    from binance_dust.sweeper._visit import Choose
 
 __all__ = ["Rules", "Sweep", "sweep"]
 
@@ -49,7 +50,9 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
     ledger: Ledger,
     dry_run: bool = True,
     every: timedelta | None = None,
+    choose: Choose | None = None,
     account_types: Iterable[AccountType] = ("SPOT",),
+    liabilities: bool = False,
     concurrency: int = 16,
     **rules: Unpack[Rules],
 ) -> Sweep:
@@ -60,7 +63,11 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
                 print(report)
 
     A dry run unless told otherwise: it reads, and reports what would be converted. `rules` are
-    those of `Converter`: `target`, `keep`, `max_fee_rate`, `min_value`, `cooldown` and so on.
+    those of `Converter`: `target`, `keep`, `max_fee_rate`, `min_value`, `cooldown` and so on. With
+    `liabilities` small margin debts are gathered into one as well.
+
+    `choose` sees each plan before it is carried out, and gives what of it should be:
+    `lambda quote: quote.only("ADA")`. What it raises of ours stops the account, and no other.
 
     With `every` it never ends: each account's turn comes again after that time, or, where it is
     still cooling down, when it may convert. The ledger knows what was converted before, so a
@@ -70,6 +77,7 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
         raise TypeError(f"clients must be iterable, not {type(clients).__name__}")
     instance(ledger, Ledger, "ledger")
     instance(dry_run, bool, "dry_run")
+    instance(liabilities, bool, "liabilities")
     if instance(concurrency, int, "concurrency") < 1:
         raise ConfigurationError(f"concurrency must be at least 1, not {concurrency}")
     if every is not None and instance(every, timedelta, "every") <= timedelta(0):
@@ -80,15 +88,18 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
             f"account_types must be of 'SPOT' and 'MARGIN', not {account_types!r}"
         )
 
-    def converter(client: DustClient, wallet: AccountType) -> Converter:
-        return Converter(client, ledger=ledger, account_type=wallet, **rules)
+    def jobs(client: DustClient) -> Iterator[Job]:
+        for wallet in wallets:
+            yield _dust(Converter(client, ledger=ledger, account_type=wallet, **rules))
+        if liabilities:
+            yield _debts(LiabilityExchanger(client, ledger=ledger, keep=rules.get("keep", ())))
 
     return Sweep(
         _Work(
             clients,
             ledger=ledger,
-            converter=converter,
-            wallets=wallets,
+            jobs=jobs,
+            choose=choose,
             dry_run=dry_run,
             every=every,
             concurrency=concurrency,
@@ -121,16 +132,16 @@ class _Work:
         clients: Iterable[DustClient] | AsyncIterable[DustClient],
         *,
         ledger: Ledger,
-        converter: Callable[[DustClient, AccountType], Converter],
-        wallets: tuple[AccountType, ...],
+        jobs: Callable[[DustClient], Iterable[Job]],
+        choose: Choose | None,
         dry_run: bool,
         every: timedelta | None,
         concurrency: int,
     ) -> None:
         self._clients = clients
         self._ledger = ledger
-        self._converter = converter
-        self._wallets = wallets
+        self._jobs = jobs
+        self._choose = choose
         self._dry_run = dry_run
         self._every = every
         self._slots = asyncio.Semaphore(concurrency)
@@ -164,15 +175,13 @@ class _Work:
                 await self._deliver(replace(report, next_at=due))
 
     async def _turn(self, client: DustClient) -> list[SweepReport]:
-        """Visit the account's wallets, one after the other: they share a place in the ledger."""
+        """Do an account's jobs one after the other: they share a place in the ledger."""
         # In the lane of scans: a bot's single calls go ahead.
         client = client._for_scans()  # noqa: SLF001
         async with self._slots:
             return [
-                await Visit(
-                    self._converter(client, wallet), self.moving, dry_run=self._dry_run
-                ).run()
-                for wallet in self._wallets
+                await Visit(job, self.moving, choose=self._choose, dry_run=self._dry_run).run()
+                for job in self._jobs(client)
             ]
 
     async def _deliver(self, report: SweepReport) -> None:
@@ -193,6 +202,32 @@ class _Work:
             return
         for client in self._clients:
             yield instance(client, DustClient, "each client")
+
+
+def _dust(converter: Converter) -> Job:
+    return Job(
+        client=converter.client,
+        what="dust",
+        account_type=converter.account_type,
+        target=converter.target,
+        quote=converter.quote,
+        carry_out=converter.convert,
+        recover=converter.recover,
+        next_eligible_at=converter.next_eligible_at,
+    )
+
+
+def _debts(exchanger: LiabilityExchanger) -> Job:
+    return Job(
+        client=exchanger.client,
+        what="liabilities",
+        account_type="MARGIN",
+        target="USDT",
+        quote=exchanger.quote,
+        carry_out=exchanger.exchange,
+        recover=exchanger.recover,
+        next_eligible_at=exchanger.next_eligible_at,
+    )
 
 
 async def _sleep_until(due: datetime, client: DustClient) -> None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from binance_dust.errors import (
     CooldownError,
@@ -15,15 +16,38 @@ from binance_dust.errors import (
 from binance_dust.sweeper._report import Outcome, SweepReport
 
 if TYPE_CHECKING:
-    from binance_dust.conversion import Converter, Quote, Receipt
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from binance_dust._spec import AccountType
+    from binance_dust.client import DustClient
+    from binance_dust.conversion import LiabilityQuote, Quote, Receipt
     from binance_dust.ledger import LedgerEntry
+
+    Plan: TypeAlias = Quote | LiabilityQuote
+    Choose: TypeAlias = Callable[[Any], Any]
+    """Looks at a plan before it is carried out, and gives what of it should be."""
 
 _TRIES: Final = 2
 """Quotes that are tried in one turn: where the price has moved, the exchange says to try later."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """What is to be done of one account: its dust in one wallet, or its small debts."""
+
+    client: DustClient
+    what: str
+    account_type: AccountType
+    target: str
+    quote: Callable[[], Awaitable[Plan]]
+    carry_out: Callable[[Any], Awaitable[Receipt]]
+    recover: Callable[[], Awaitable[list[LedgerEntry]]]
+    next_eligible_at: Callable[[], Awaitable[datetime]]
+
+
 class Moving:
-    """Conversions under way: they are finished, whoever stops the sweep."""
+    """Funds under way: what has begun is finished, whoever stops the sweep."""
 
     __slots__ = ("_tasks",)
 
@@ -31,9 +55,9 @@ class Moving:
         """Begin with none."""
         self._tasks: set[asyncio.Task[Any]] = set()
 
-    async def convert(self, converter: Converter, quote: Quote) -> Receipt:
-        """Convert in a task of its own, so that a sweep that is left does not cut it short."""
-        task = asyncio.create_task(converter.convert(quote), name="binance-dust conversion")
+    async def carry_out(self, job: Job, plan: Plan) -> Receipt:
+        """Work in a task of its own, so that a sweep that is left does not cut it short."""
+        task = asyncio.ensure_future(job.carry_out(plan))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
@@ -47,54 +71,60 @@ class Moving:
 class Visit:
     """One account's turn."""
 
-    __slots__ = ("_converter", "_dry_run", "_moving", "_quote", "_settled")
+    __slots__ = ("_choose", "_dry_run", "_job", "_moving", "_plan", "_settled")
 
-    def __init__(self, converter: Converter, moving: Moving, *, dry_run: bool) -> None:
+    def __init__(self, job: Job, moving: Moving, *, choose: Choose | None, dry_run: bool) -> None:
         """Prepare; nothing is asked."""
-        self._converter = converter
+        self._job = job
         self._moving = moving
+        self._choose = choose
         self._dry_run = dry_run
-        self._quote: Quote | None = None
+        self._plan: Plan | None = None
         self._settled: list[LedgerEntry] = []
 
     async def run(self) -> SweepReport:
         """Do all that can be done now; whatever happens is part of the report."""
         try:
-            return await self._try()
+            return await self._settle_and_move()
         except CooldownError as error:
             return await self._resting(error)
         except GuardError as error:
-            if error.retry_at is not None and self._quote is not None:
+            if error.retry_at is not None and self._plan is not None:
                 return self._report(Outcome.RESTING, error=error, next_at=error.retry_at)
             return self._report(Outcome.STOPPED, error=error)
         except DustError as error:
             return self._report(Outcome.FAILED, error=error)
 
-    async def _try(self) -> SweepReport:
-        self._settled += await self._converter.recover()
+    async def _settle_and_move(self) -> SweepReport:
+        self._settled += await self._job.recover()
         if any(entry.open for entry in self._settled):
             return self._report(Outcome.UNKNOWN)
         for tries_left in reversed(range(_TRIES)):
-            quote = self._quote = await self._converter.quote()
-            if not quote:
-                outcome = Outcome.NOTHING if quote.eligible_at is None else Outcome.RESTING
-                return self._report(outcome, next_at=quote.eligible_at)
-            if self._dry_run:
-                return self._report(Outcome.PLANNED)
             try:
-                receipt = await self._moving.convert(self._converter, quote)
-            except OutcomeUnknownError as error:
-                return await self._find_out(error)
+                return await self._quote_and_move()
             except PriceMovedError:
                 if not tries_left:
                     raise
-            else:
-                return self._report(Outcome.CONVERTED, receipt=receipt)
         raise AssertionError  # the last try returns or raises
+
+    async def _quote_and_move(self) -> SweepReport:
+        plan = self._plan = await self._job.quote()
+        if plan and self._choose is not None:
+            plan = self._plan = self._choose(plan)
+        if not plan:
+            outcome = Outcome.NOTHING if plan.eligible_at is None else Outcome.RESTING
+            return self._report(outcome, next_at=plan.eligible_at)
+        if self._dry_run:
+            return self._report(Outcome.PLANNED)
+        try:
+            receipt = await self._moving.carry_out(self._job, plan)
+        except OutcomeUnknownError as error:
+            return await self._find_out(error)
+        return self._report(Outcome.CONVERTED, receipt=receipt)
 
     async def _find_out(self, error: OutcomeUnknownError) -> SweepReport:
         """Read how it ended, at once: the next turn may be days away."""
-        settled = await self._converter.recover()
+        settled = await self._job.recover()
         self._settled += settled
         if not settled or any(entry.open for entry in settled):
             return self._report(Outcome.UNKNOWN, error=error)
@@ -105,20 +135,21 @@ class Visit:
     async def _resting(self, error: CooldownError) -> SweepReport:
         """Say until when an account rests that the exchange has found to come too early."""
         try:
-            next_at = await self._converter.next_eligible_at()
+            next_at = await self._job.next_eligible_at()
         except DustError:
             next_at = None
         return self._report(Outcome.RESTING, error=error, next_at=next_at)
 
     def _report(self, outcome: Outcome, **more: Any) -> SweepReport:
-        converter = self._converter
+        job, plan = self._job, self._plan
         return SweepReport(
-            account=converter.client.name,
-            account_type=converter.account_type,
-            target=converter.target,
+            account=job.client.name,
+            what=job.what,
+            account_type=job.account_type,
+            target=job.target if plan is None else plan.target,
             outcome=outcome,
-            at=converter.client.session.now(),
-            quote=self._quote,
+            at=job.client.session.now(),
+            quote=plan,
             settled=tuple(self._settled),
             **more,
         )

@@ -300,6 +300,7 @@ def test_wrong_use_is_told_at_once(
 def test_a_report_reads_as_a_line() -> None:
     report = SweepReport(
         account="alice",
+        what="dust",
         account_type="SPOT",
         target="BNB",
         outcome=Outcome.RESTING,
@@ -307,4 +308,4 @@ def test_a_report_reads_as_a_line() -> None:
         next_at=datetime(2026, 11, 22, tzinfo=UTC),
     )
 
-    assert str(report) == "alice (SPOT): cooling down; next 2026-11-22 00:00:00 UTC"
+    assert str(report) == "alice (SPOT dust): cooling down; next 2026-11-22 00:00:00 UTC"
