@@ -34,6 +34,13 @@ INTERRUPTED: Final = 130
 _COMMANDS: Final = {
     "demo": "scan 25 accounts of a local sandbox: no key, no network",
     "scan": "read the dust and the small debts of many accounts at once",
+    "quote": "show what could be converted, what it would bring, and why the rest stays",
+    "convert": "turn dust into BNB or another target; a dry run unless --yes",
+    "sweep": "the regular clean-up of many accounts; a dry run unless --yes",
+    "recover": "find out by reading how calls ended whose answer was lost",
+    "sync": "take into the books what the exchange has on record",
+    "books": "sum up the books: by month, asset, account or target",
+    "export": "write the books for a spreadsheet or a tax tool",
     "doctor": "check clock, keys, accounts and budgets; settle doubts by reading",
     "liabilities": "list the small margin debts of accounts",
     "history": "list what was converted and exchanged, as the exchange remembers it",

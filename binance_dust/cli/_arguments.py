@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 _LAST_PORT: Final = 65_535
-_AGO: Final = re.compile(r"([0-9]{1,5})([hdw])")
+_SPAN: Final = re.compile(r"([0-9]{1,5})([hdw])")
 _UNITS: Final = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
@@ -64,7 +64,7 @@ def moment(text: str) -> datetime:
 
     Without a zone it is in UTC, as the exchange's own books are.
     """
-    ago = _AGO.fullmatch(text)
+    ago = _SPAN.fullmatch(text)
     if ago is not None:
         return datetime.now(UTC) - int(ago[1]) * _UNITS[ago[2]]
     try:
@@ -74,3 +74,13 @@ def moment(text: str) -> datetime:
             f"{text!r} is no time: write 2026-11-01, 2026-11-01T08:00, or 30d for 30 days ago"
         ) from None
     return read.replace(tzinfo=UTC) if read.utcoffset() is None else read.astimezone(UTC)
+
+
+def span(text: str) -> timedelta:
+    """Read a length of time: `12h`, `7d`, `2w`; 0 is none."""
+    if text == "0":
+        return timedelta(0)
+    read = _SPAN.fullmatch(text)
+    if read is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no length of time: write 12h, 7d or 2w")
+    return int(read[1]) * _UNITS[read[2]]

@@ -1,0 +1,67 @@
+"""Plans and receipts of a few accounts, each in full."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from binance_dust.cli import _desk, _moving
+from binance_dust.cli._console import complain, console, print_json
+from binance_dust.sweeper import Outcome, sweep
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable
+
+    from rich.console import Console
+
+    from binance_dust.conversion import Quote
+    from binance_dust.sweeper import SweepReport
+
+
+async def convert(
+    options: argparse.Namespace,
+    *,
+    really: bool,
+    choose: Callable[[Quote], Quote] | None = None,
+) -> int:
+    """Go through the accounts, convert if `really`, and show each plan and what came of it."""
+    out, outcomes = console(), []
+    async with (
+        _desk.open_desk(options) as desk,
+        _moving.ledger_of(options) as ledger,
+        sweep(
+            desk.clients,
+            ledger=ledger,
+            dry_run=not really,
+            choose=choose,
+            account_types=_moving.wallets(options),
+            **_moving.rules(options),
+        ) as reports,
+    ):
+        async for report in reports:
+            outcomes.append(report.outcome)
+            if options.json:
+                print_json(_moving.as_json(report))
+            else:
+                _show(out, report)
+    if Outcome.UNKNOWN in outcomes:
+        complain("funds may have moved: binance-dust recover finds out, by reading alone")
+    return _moving.exit_code(outcomes)
+
+
+def _show(out: Console, report: SweepReport) -> None:
+    out.print(_moving.headline(report), soft_wrap=True)
+    if report.receipt is not None:
+        out.print(_moving.receipt_table(report.receipt))
+        for note in report.receipt.notes:
+            out.print(note, markup=False)
+    elif report.quote is not None:
+        out.print(_moving.plan_table(report.quote))
+    if report.settled:
+        table = _moving.entry_table()
+        for entry in report.settled:
+            table.add_row(*_moving.entry_row(entry))
+        out.print("settled by reading:", table)
+    if report.next_at is not None:
+        out.print(f"It may convert again at {report.next_at:%Y-%m-%d %H:%M:%S} UTC.")
+    out.print()

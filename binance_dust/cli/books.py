@@ -1,0 +1,92 @@
+"""`binance-dust books`: what came in and what it cost, by month, asset, account or target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, get_args
+
+from binance_dust._plain import plain
+from binance_dust.cli import _arguments, _moving
+from binance_dust.cli._console import console, make_table, print_json, shown
+from binance_dust.ledger import chart
+from binance_dust.ledger._totals import By
+
+if TYPE_CHECKING:
+    import argparse
+
+    from rich.console import Console
+
+    from binance_dust.ledger import Ledger, Total
+
+_WIDEST = 100
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what this command takes."""
+    parser.add_argument(
+        "--by", choices=get_args(By), default="month", help="what to sum up (month)"
+    )
+    parser.add_argument("--account", metavar="NAME", help="this account alone")
+    parser.add_argument("--since", type=_arguments.moment, metavar="TIME", help="from then on")
+    parser.add_argument("--until", type=_arguments.moment, metavar="TIME", help="before then")
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write a page to look at, with charts"
+    )
+    parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
+    _moving.add_ledger(parser)
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Sum up the books, draw them, and name what is open."""
+    chosen = {"account": options.account, "since": options.since, "until": options.until}
+    async with _moving.existing_ledger(options) as ledger:
+        totals = await ledger.totals(options.by, **chosen)
+        if options.html is not None:
+            from binance_dust.page import write_page
+
+            write_page(options.html, (), entries=[e async for e in ledger.entries(**chosen)])
+        if options.json:
+            for total in totals:
+                print_json({"by": options.by, **_as_json(total)})
+            return 0
+        out = console()
+        _show(out, options.by, totals)
+        if options.by == "month" and totals:
+            width = max(40, min(out.width, _WIDEST))
+            drawn = chart(totals, width=width, unicode=not out.options.ascii_only)
+            out.print(f"\n{drawn}", markup=False)
+        await _show_open(out, ledger, options.account)
+        if options.html is not None:
+            out.print(f"The page is {options.html}.", soft_wrap=True, markup=False)
+    return 0
+
+
+def _show(out: Console, by: str, totals: list[Total]) -> None:
+    if not totals:
+        out.print("The books are empty: nothing was converted, or nothing of what was asked for.")
+        return
+    numbers = ("conversions", "gross", "fee", "net")
+    table = make_table(by, *numbers, "", right=numbers)
+    for total in totals:
+        amounts = (f"{amount:f}" for amount in (total.gross, total.fee, total.net))
+        table.add_row(shown(total.key), f"{total.count:,}", *amounts, shown(total.target))
+    out.print(table)
+
+
+async def _show_open(out: Console, ledger: Ledger, account: str | None) -> None:
+    table = _moving.entry_table()
+    async for entry in ledger.entries(account=account, status=("intended", "unknown")):
+        table.add_row(*_moving.entry_row(entry))
+    if table.row_count:
+        out.print("\n[bold red]It is not known yet how these ended[/]: binance-dust recover", table)
+
+
+def _as_json(total: Total) -> dict[str, object]:
+    return {
+        "key": total.key,
+        "target": total.target,
+        "conversions": total.count,
+        "gross": plain(total.gross),
+        "fee": plain(total.fee),
+        "net": plain(total.net),
+    }

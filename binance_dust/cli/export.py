@@ -1,0 +1,55 @@
+"""`binance-dust export`: the books as a file, for a spreadsheet or a tax tool."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, get_args
+
+from binance_dust.cli import _arguments, _moving
+from binance_dust.cli._console import complain
+from binance_dust.ledger.export import Style
+
+if TYPE_CHECKING:
+    import argparse
+
+    from binance_dust.ledger import Ledger
+    from binance_dust.ledger.export import Exported
+
+_LINES: Final = "jsonl"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what this command takes."""
+    parser.add_argument("out", metavar="FILE", help="the file to write; - for the standard output")
+    parser.add_argument(
+        "--style",
+        choices=(*get_args(Style), _LINES),
+        default="plain",
+        help="whose form: our own, a tax tool's, or lines of JSON with every entry whole (plain)",
+    )
+    parser.add_argument("--account", metavar="NAME", help="this account alone")
+    parser.add_argument("--since", type=_arguments.moment, metavar="TIME", help="from then on")
+    parser.add_argument("--until", type=_arguments.moment, metavar="TIME", help="before then")
+    _moving.add_ledger(parser)
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Write the file, and say what is not in it."""
+    async with _moving.existing_ledger(options) as ledger:
+        written = await _write(ledger, options)
+    complain(f"{written.rows:,} rows written")
+    if written.liabilities_left_out:
+        count = written.liabilities_left_out
+        complain(f"{count:,} exchanges of small debts left out: they are no trades")
+    if written.unsettled:
+        complain(f"{written.unsettled:,} entries are open: recover first, then export again")
+    return 1 if written.unsettled else 0
+
+
+async def _write(ledger: Ledger, options: argparse.Namespace) -> Exported:
+    where = sys.stdout if options.out == "-" else Path(options.out)
+    chosen = {"account": options.account, "since": options.since, "until": options.until}
+    if options.style == _LINES:
+        return await ledger.export_json_lines(where, **chosen)
+    return await ledger.export_csv(where, style=options.style, **chosen)

@@ -1,0 +1,64 @@
+"""`binance-dust recover`: find out how calls ended that nobody heard the answer of, by reading."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from functools import partial
+from typing import TYPE_CHECKING
+
+from binance_dust.cli import _desk, _moving
+from binance_dust.cli._console import complain, console, print_json, shown
+from binance_dust.cli._each import each
+from binance_dust.conversion import Converter
+from binance_dust.errors import DustError
+
+if TYPE_CHECKING:
+    import argparse
+
+    from binance_dust.client import DustClient
+    from binance_dust.ledger import Ledger, LedgerEntry
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what this command takes."""
+    _moving.add_ledger(parser)
+    parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
+    _desk.add_arguments(parser)
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Settle every account's open entries, and show how they ended."""
+    table, failed, unknown, settled = _moving.entry_table(), 0, 0, 0
+    async with (
+        _desk.open_desk(options) as desk,
+        _moving.ledger_of(options) as ledger,
+        aclosing(each(desk.clients, partial(_recover, ledger=ledger))) as answers,
+    ):
+        async for client, answer in answers:
+            if isinstance(answer, DustError):
+                failed += 1
+                complain(f"{client.name}: {answer}")
+                continue
+            for entry in answer:
+                settled += not entry.open
+                unknown += entry.open
+                table.add_row(*_moving.entry_row(entry))
+                if options.json:
+                    print_json(_moving.entry_json(entry))
+    if not options.json:
+        out = console()
+        if table.row_count:
+            out.print(table)
+        left = f", {unknown} still unknown: try again in some minutes" if unknown else ""
+        out.print(
+            f"{settled} entries settled by reading{left}."
+            if settled or unknown
+            else shown("Nothing is open: it is known of every call how it ended.")
+        )
+    if unknown:
+        return 3
+    return 1 if failed else 0
+
+
+async def _recover(client: DustClient, *, ledger: Ledger) -> list[LedgerEntry]:
+    return await Converter(client, ledger=ledger).recover()

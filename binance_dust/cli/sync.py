@@ -1,0 +1,79 @@
+"""`binance-dust sync`: take into the books what the exchange has on record and forgets."""
+
+from __future__ import annotations
+
+from contextlib import aclosing
+from functools import partial
+from typing import TYPE_CHECKING
+
+from binance_dust._plain import plain
+from binance_dust.cli import _arguments, _desk, _moving
+from binance_dust.cli._console import console, make_table, print_json, shown
+from binance_dust.cli._each import each
+from binance_dust.errors import DustError
+
+if TYPE_CHECKING:
+    import argparse
+    from datetime import datetime
+
+    from binance_dust.client import DustClient
+    from binance_dust.ledger import Ledger, SyncReport
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what this command takes."""
+    parser.add_argument(
+        "--since",
+        type=_arguments.moment,
+        metavar="TIME",
+        help="how far to walk back the first time: 2026-01-01, or 90d (as far as the records go)",
+    )
+    _moving.add_ledger(parser)
+    parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
+    _desk.add_arguments(parser)
+
+
+async def run(options: argparse.Namespace) -> int:
+    """Bring the books of every account up to date."""
+    numbers = ("new", "known", "settled", "calls")
+    table = make_table("account", *numbers, "", right=numbers)
+    wrong = 0
+    async with (
+        _desk.open_desk(options, lived=True) as desk,
+        _moving.ledger_of(options) as ledger,
+        aclosing(each(desk.clients, partial(_sync, ledger=ledger, since=options.since))) as answers,
+    ):
+        async for client, answer in answers:
+            name = f"[cyan]{shown(client.name)}[/]"
+            if isinstance(answer, DustError):
+                wrong += 1
+                row: dict[str, object] = {"account": client.name, "error": plain(answer)}
+                table.add_row(name, "", "", "", "", f"[red]failed:[/] {shown(str(answer))}")
+            else:
+                wrong += not answer.complete
+                row = _as_json(answer)
+                missing = "; ".join(map(str, answer.missing))
+                told = f"[yellow]can't be recovered:[/] {shown(missing)}" if missing else ""
+                counts = (answer.added, answer.known, len(answer.settled), answer.calls)
+                table.add_row(name, *(f"{count:,}" for count in counts), told)
+            if options.json:
+                print_json(row)
+    if not options.json:
+        console().print(table)
+    return 1 if wrong else 0
+
+
+async def _sync(client: DustClient, *, ledger: Ledger, since: datetime | None) -> SyncReport:
+    return await ledger.sync(client, since=since)
+
+
+def _as_json(report: SyncReport) -> dict[str, object]:
+    return {
+        "account": report.account,
+        "added": report.added,
+        "known": report.known,
+        "settled": list(report.settled),
+        "calls": report.calls,
+        "missing": [str(each) for each in report.missing],
+        "error": None,
+    }
