@@ -18,6 +18,7 @@ from binance_dust.errors import (
     CooldownError,
     CredentialsError,
     Delivery,
+    DustError,
     DustRejectedError,
     ExchangeError,
     MaintenanceError,
@@ -104,6 +105,12 @@ _MAINTENANCE: Final = re.compile(r"maintenance|upgrading", re.IGNORECASE)
 _BANNED_UNTIL: Final = re.compile(r"banned until (\d{12,14})", re.IGNORECASE)
 
 _FIRST_SERVER_ERROR: Final = 500
+_NO_MARGIN_ACCOUNT: Final = -3003
+
+
+def has_no_margin(error: DustError) -> bool:
+    """Tell whether an error says that the account has no margin: an answer more than a failure."""
+    return isinstance(error, ExchangeError) and error.code == _NO_MARGIN_ACCOUNT
 
 
 def verdict(status: int, code: int | str | None, message: str) -> Verdict:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from binance_dust.cli import _desk, _moving
 from binance_dust.cli._console import complain, console, print_json
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from binance_dust.conversion import Quote
+    from binance_dust.conversion import Quote, Skipped
     from binance_dust.sweeper import SweepReport
 
 
@@ -24,7 +24,13 @@ async def convert(
     really: bool,
     choose: Callable[[Quote], Quote] | None = None,
 ) -> int:
-    """Go through the accounts, convert if `really`, and show each plan and what came of it."""
+    """Go through the accounts' dust, convert if `really`, and show what came of each plan."""
+    wanted: dict[str, Any] = {"account_types": _moving.wallets(options), **_moving.rules(options)}
+    return await move(options, really=really, choose=choose, **wanted)
+
+
+async def move(options: argparse.Namespace, *, really: bool, **wanted: Any) -> int:
+    """Go through the accounts, move if `really`, and show each plan and what came of it."""
     out, outcomes = console(), []
     async with (
         _desk.open_desk(options) as desk,
@@ -33,9 +39,7 @@ async def convert(
             desk.clients,
             ledger=ledger,
             dry_run=not really,
-            choose=choose,
-            account_types=_moving.wallets(options),
-            **_moving.rules(options),
+            **wanted,
         ) as reports,
     ):
         async for report in reports:
@@ -51,12 +55,18 @@ async def convert(
 
 def _show(out: Console, report: SweepReport) -> None:
     out.print(_moving.headline(report), soft_wrap=True)
+    stays: tuple[Skipped, ...] = ()
     if report.receipt is not None:
         out.print(_moving.receipt_table(report.receipt))
         for note in report.receipt.notes:
             out.print(note, markup=False)
+        stays = report.receipt.dropped
     elif report.quote is not None:
-        out.print(_moving.plan_table(report.quote))
+        if report.quote:
+            out.print(_moving.plan_table(report.quote))
+        stays = report.quote.skipped
+    if stays:
+        out.print(_moving.stays_table(stays))
     if report.settled:
         table = _moving.entry_table()
         for entry in report.settled:

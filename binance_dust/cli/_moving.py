@@ -131,7 +131,7 @@ def add_desk(parser: argparse.ArgumentParser) -> None:
 
 
 def plan_table(plan: Quote | LiabilityQuote) -> Table:
-    """Show a plan, and why the rest stays."""
+    """Show a plan."""
     if isinstance(plan, LiabilityQuote):
         table = make_table("asset", "owed", "becomes", right=("owed", "becomes"))
         for debt in plan.lines:
@@ -150,7 +150,16 @@ def plan_table(plan: Quote | LiabilityQuote) -> Table:
             )
         total = (f"{plan.gross:f}", f"{plan.fee:f}", f"{plan.net:f} {plan.target}")
         _close(table, len(plan.lines), "", *total)
-    _add_skipped(table, plan.skipped)
+    return table
+
+
+def stays_table(skipped: Iterable[Skipped]) -> Table:
+    """Show what stays, and why."""
+    table = make_table("stays", "amount", "because", right=("amount",))
+    for each in skipped:
+        until = "" if each.until is None else f" until {each.until:%Y-%m-%d %H:%M} UTC"
+        detail = f" ({shown(each.detail)})" if each.detail else ""
+        table.add_row(shown(each.asset), f"{each.amount:f}", f"{each.reason}{until}{detail}")
     return table
 
 
@@ -163,16 +172,15 @@ def receipt_table(receipt: Receipt) -> Table:
         table.add_row(shown(line.asset), *(f"{amount:f}" for amount in amounts))
     total = (f"{receipt.gross:f}", f"{receipt.fee:f}", f"{receipt.net:f} {receipt.target}")
     _close(table, len(receipt.lines), "", *total)
-    _add_skipped(table, receipt.dropped)
     return table
 
 
 def headline(report: SweepReport) -> str:
     """Say in a line what became of an account."""
     style = _STYLES.get(report.outcome, "dim")
-    return f"[cyan]{shown(report.account)}[/] {report.what} [{style}]{report.outcome}[/]" + (
-        f": {shown(str(report.error))}" if report.error is not None else ""
-    )
+    what = f"{report.account_type.lower()} {report.what}"
+    why = f": {shown(str(report.error))}" if report.error is not None else ""
+    return f"[cyan]{shown(report.account)}[/] {what} [{style}]{report.outcome}[/]{why}"
 
 
 def entry_row(entry: LedgerEntry) -> tuple[str, ...]:
@@ -199,17 +207,6 @@ def _close(table: Table, count: int, *cells: str) -> None:
     if count:
         table.add_section()
         table.add_row(f"{count} in all", *cells, style="bold")
-
-
-def _add_skipped(table: Table, skipped: Iterable[Skipped]) -> None:
-    for each in skipped:
-        until = "" if each.until is None else f" until {each.until:%Y-%m-%d %H:%M} UTC"
-        detail = f" ({shown(each.detail)})" if each.detail else ""
-        table.add_row(
-            f"[dim]{shown(each.asset)}[/]",
-            f"[dim]{each.amount:f}[/]",
-            f"[dim]{each.reason}{until}{detail}[/]",
-        )
 
 
 # --- for programs --------------------------------------------------------------------------------

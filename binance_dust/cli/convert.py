@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from binance_dust.cli import _moving
-from binance_dust.cli._console import console
+from binance_dust.cli._console import complain, console
 from binance_dust.cli._convert import convert
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
     from binance_dust.conversion import Quote
 
@@ -34,12 +35,32 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(options: argparse.Namespace) -> int:
     """Quote every account, and convert where that was asked for."""
-
-    def choose(quote: Quote) -> Quote:
-        chosen = quote.only(*options.only) if options.only else quote
-        return chosen.without(*options.without)
-
-    code = await convert(options, really=options.yes, choose=choose)
+    choice = _Choice(options.only, options.without)
+    code = await convert(options, really=options.yes, choose=choice)
+    if (strange := choice.unseen) and not options.json:
+        # Not an error where others were: accounts hold different assets.
+        complain(f"no account has {', '.join(strange)} in its quote")
+        code = code or 1
     if not options.yes and not options.json:
-        console().print("\nNothing was converted. Add --yes to do it.")
+        console().print("Nothing was converted. Add --yes to do it.")
     return code
+
+
+class _Choice:
+    """Narrows plans to what was asked for, and remembers what no plan had."""
+
+    def __init__(self, only: Iterable[str], without: Iterable[str]) -> None:
+        self._only = frozenset(only)
+        self._without = frozenset(without)
+        self._unseen = {*only, *without}
+
+    def __call__(self, quote: Quote) -> Quote:
+        assets = set(quote.assets)
+        self._unseen -= assets
+        wanted = (assets & self._only if self._only else assets) - self._without
+        return quote.only(*wanted)
+
+    @property
+    def unseen(self) -> list[str]:
+        """Give the names that no account had, misspelt ones among them."""
+        return sorted(self._unseen)

@@ -8,8 +8,10 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._plain import plain
-from binance_dust.cli import _desk
+from binance_dust._verdicts import has_no_margin
+from binance_dust.cli import _desk, _moving
 from binance_dust.cli._console import console, make_table, print_json, shown
+from binance_dust.cli._convert import move
 from binance_dust.cli._each import each
 from binance_dust.errors import DustError
 from binance_dust.reports import Settled
@@ -20,7 +22,6 @@ if TYPE_CHECKING:
     from binance_dust.client import DustClient
     from binance_dust.models import SmallLiability
 
-_NO_MARGIN_ACCOUNT: Final = -3003
 _COLUMNS: Final = ("account", "asset", "principal", "interest", "worth", "")
 
 
@@ -31,12 +32,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="ask every account for the list (weight 100), without the cheap questions first",
     )
+    parser.add_argument(
+        "--exchange",
+        action="store_true",
+        help="gather them into one debt; a dry run unless --yes. What is owed does not get less",
+    )
+    parser.add_argument("--yes", action="store_true", help="really do it")
+    parser.add_argument(
+        "--keep", metavar="ASSET", action="append", default=[], help="leave this debt as it is"
+    )
+    _moving.add_ledger(parser)
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
     _desk.add_arguments(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Ask every account, and show what is owed."""
+    """Ask every account, and show what is owed, or gather it."""
+    if options.exchange:
+        return await _exchange(options)
     ask = _ask_the_list if options.always else _ask_for_less
     table = make_table(*_COLUMNS, right=("principal", "interest", "worth"))
     sums: Counter[str] = Counter()
@@ -61,6 +74,15 @@ async def run(options: argparse.Namespace) -> int:
     return 1 if sums["failed"] else 0
 
 
+async def _exchange(options: argparse.Namespace) -> int:
+    code = await move(
+        options, really=options.yes, account_types=(), liabilities=True, keep=options.keep
+    )
+    if not options.yes and not options.json:
+        console().print("Nothing was exchanged. Add --yes to do it.")
+    return code
+
+
 async def _ask_the_list(client: DustClient) -> tuple[list[SmallLiability], Settled]:
     return await client.small_liabilities(), Settled.LIST
 
@@ -73,7 +95,7 @@ async def _ask_for_less(client: DustClient) -> tuple[list[SmallLiability], Settl
         if not (await client.margin_account()).has_debt:
             return [], Settled.NO_DEBT
     except DustError as error:
-        if getattr(error, "code", None) == _NO_MARGIN_ACCOUNT:
+        if has_no_margin(error):
             return [], Settled.NO_MARGIN
         # A right may be missing for these alone; if not, the list says what is wrong.
     return await _ask_the_list(client)

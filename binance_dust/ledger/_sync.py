@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from binance_dust._exact import from_moment
 from binance_dust._spec import AccountType
+from binance_dust._verdicts import has_no_margin
 from binance_dust.errors import ConfigurationError, RejectedError
 from binance_dust.ledger._marks import Mark
 from binance_dust.ledger._observed import from_dust_log, from_liabilities
@@ -38,7 +39,6 @@ _AHEAD: Final = timedelta(minutes=1)
 _REMEMBERED: Final = timedelta(days=90)
 """How far back the liability history goes: 30 days unless asked, 90 at the most."""
 _ROWS_OF_A_CALL: Final = 100
-_NO_MARGIN: Final = -3003
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -122,7 +122,7 @@ class _Errand:
             await self.read_log("MARGIN")
             await self.read_liabilities()
         except RejectedError as error:
-            if error.code != _NO_MARGIN:
+            if not has_no_margin(error):
                 raise
             return False
         return True

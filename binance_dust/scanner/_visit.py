@@ -13,9 +13,10 @@ asked at the same time.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
-from binance_dust.errors import CredentialsError, DustError, ExchangeError
+from binance_dust._verdicts import has_no_margin
+from binance_dust.errors import CredentialsError, DustError
 from binance_dust.reports import AccountReport, Settled
 from binance_dust.scanner._desk import ENDPOINTS, Question
 
@@ -30,9 +31,6 @@ if TYPE_CHECKING:
     Deliver: TypeAlias = Callable[[AccountReport], Awaitable[None]]
 
 R = TypeVar("R")
-
-_NO_MARGIN_ACCOUNT: Final = -3003
-"""What margin endpoints answer to an account without margin: an answer, not a failure."""
 
 
 class _Found(NamedTuple):
@@ -141,14 +139,14 @@ class Visit:
         try:
             margin = await self._ask(Question.MARGIN_DEBT, self._client.margin_account())
         except DustError as error:
-            return Settled.NO_MARGIN if _has_no_margin(error) else Settled.LIST
+            return Settled.NO_MARGIN if has_no_margin(error) else Settled.LIST
         return Settled.LIST if margin.has_debt else Settled.NO_DEBT
 
     async def _list(self) -> tuple[list[models.SmallLiability] | None, Settled | None]:
         try:
             listed = await self._ask(Question.LIST, self._client.small_liabilities())
         except DustError as error:
-            if _has_no_margin(error):
+            if has_no_margin(error):
                 return None, Settled.NO_MARGIN
             self._errors["liabilities"] = _bare(error)
             return None, None
@@ -186,7 +184,3 @@ class Visit:
 def _bare(error: DustError) -> DustError:
     """Drop the traceback: it would keep the whole visit in memory for as long as the report."""
     return error.with_traceback(None)
-
-
-def _has_no_margin(error: DustError) -> bool:
-    return isinstance(error, ExchangeError) and error.code == _NO_MARGIN_ACCOUNT

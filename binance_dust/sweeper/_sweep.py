@@ -83,10 +83,12 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
     if every is not None and instance(every, timedelta, "every") <= timedelta(0):
         raise ConfigurationError(f"every must be longer than nothing, not {every}")
     wallets = tuple(account_types)
-    if not wallets or isinstance(account_types, str) or set(wallets) - {"SPOT", "MARGIN"}:
+    if isinstance(account_types, str) or set(wallets) - {"SPOT", "MARGIN"}:
         raise ConfigurationError(
             f"account_types must be of 'SPOT' and 'MARGIN', not {account_types!r}"
         )
+    if not wallets and not liabilities:
+        raise ConfigurationError("no account_types and no liabilities: there is nothing to sweep")
 
     def jobs(client: DustClient) -> Iterator[Job]:
         for wallet in wallets:

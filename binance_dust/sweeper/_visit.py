@@ -6,6 +6,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
+from binance_dust._verdicts import has_no_margin
 from binance_dust.errors import (
     CooldownError,
     DustError,
@@ -93,6 +94,8 @@ class Visit:
                 return self._report(Outcome.RESTING, error=error, next_at=error.retry_at)
             return self._report(Outcome.STOPPED, error=error)
         except DustError as error:
+            if has_no_margin(error):
+                return self._report(Outcome.NOTHING)
             return self._report(Outcome.FAILED, error=error)
 
     async def _settle_and_move(self) -> SweepReport:

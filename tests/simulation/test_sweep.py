@@ -276,6 +276,62 @@ def test_both_wallets_of_an_account_are_swept_one_after_the_other() -> None:
     run(main())
 
 
+def test_small_debts_are_gathered_as_well_and_accounts_without_margin_have_none() -> None:
+    async def main() -> None:
+        world = World()
+        async with world.session() as session, Ledger(":memory:") as ledger:
+            accounts = world.exchange.accounts
+            owing = accounts.open("alice", {}, debts={"ETH": "0.001", "XRP": "1"})
+            without = accounts.open("bob", {})
+
+            sweeping = sweep(
+                [session.client(owing), session.client(without)],
+                ledger=ledger,
+                dry_run=False,
+                account_types=(),
+                liabilities=True,
+            )
+            reports = {report.account: report async for report in sweeping}
+
+            assert reports["alice"].outcome is Outcome.CONVERTED
+            assert reports["alice"].what == "liabilities"
+            assert reports["alice"].target == "USDT"
+            assert reports["bob"].outcome is Outcome.NOTHING
+            (entry,) = [entry async for entry in ledger.entries()]
+            assert (entry.kind, entry.status, set(entry.assets)) == (
+                "liabilities",
+                "confirmed",
+                {"ETH", "XRP"},
+            )
+
+    run(main())
+
+
+def test_a_plan_can_be_narrowed_before_it_is_carried_out() -> None:
+    async def main() -> None:
+        world = World()
+        async with world.session() as session, Ledger(":memory:") as ledger:
+            clients = open_desk(world, session, 2)
+
+            reports = await all_of(
+                sweep(
+                    clients,
+                    ledger=ledger,
+                    dry_run=False,
+                    choose=lambda quote: quote.only("XRP" if quote.account == "account-0" else "?"),
+                )
+            )
+
+            receipt = reports["account-0"].receipt
+            assert receipt is not None
+            assert receipt.assets == ("XRP",)
+            # A name that is not in the plan stops the account: a misspelt one must not pass unseen.
+            assert reports["account-1"].outcome is Outcome.FAILED
+            assert isinstance(reports["account-1"].error, ConfigurationError)
+
+    run(main())
+
+
 @pytest.mark.parametrize(
     ("options", "error", "text"),
     [
@@ -283,7 +339,8 @@ def test_both_wallets_of_an_account_are_swept_one_after_the_other() -> None:
         ({"every": 7}, TypeError, "timedelta"),
         ({"concurrency": 0}, ConfigurationError, "at least 1"),
         ({"account_types": "SPOT"}, ConfigurationError, "'SPOT' and 'MARGIN'"),
-        ({"account_types": ()}, ConfigurationError, "'SPOT' and 'MARGIN'"),
+        ({"account_types": ()}, ConfigurationError, "nothing to sweep"),
+        ({"account_types": ["FUNDING"]}, ConfigurationError, "'SPOT' and 'MARGIN'"),
         ({"dry_run": "no"}, TypeError, "dry_run"),
         ({"ledger": "dust.db"}, TypeError, "Ledger"),
     ],
