@@ -43,10 +43,10 @@ $ binance-dust doctor --sandbox
 $ binance-dust endpoints --json
 ```
 
-Exit codes: 0 done, 1 something failed, 2 used wrongly (nothing was sent), 3 an outcome is unknown,
-130 ended by Ctrl-C. Results go to stdout; progress and complaints go to stderr. With `--json`
-stdout holds lines of JSON and nothing else. In a pipe there are no colours and nothing that steers
-a terminal.
+Exit codes: 0 done, 1 something failed, 2 used wrongly (nothing was sent), 3 an outcome is
+unknown, 130 ended by Ctrl-C, 143 by SIGTERM. Results go to stdout; progress and complaints go to
+stderr. With `--json` stdout holds lines of JSON and nothing else. In a pipe there are no colours
+and nothing that steers a terminal.
 """
 
 SHARED: Final = ("accounts", "connection", "rehearsal")

@@ -1,7 +1,7 @@
 """The command line: commands, what they print, and their exit codes.
 
 0: done. 1: something failed. 2: the command was used wrongly. 3: an outcome is unknown.
-130: ended by Ctrl-C.
+130: ended by Ctrl-C. 143: ended by SIGTERM.
 
 Only the module of the command that was asked for is imported, so that `--help` and every command
 start as fast as they can, however many commands there are.
@@ -10,7 +10,9 @@ start as fast as they can, however many commands there are.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
+import signal
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -30,6 +32,8 @@ WRONG_USE: Final = 2
 OUTCOME_UNKNOWN: Final = 3
 INTERRUPTED: Final = 130
 """128 and the number of SIGINT, as shells have it."""
+TERMINATED: Final = 143
+"""Likewise, of SIGTERM."""
 
 _COMMANDS: Final = {
     "demo": "scan 25 accounts of a local sandbox: no key, no network",
@@ -74,7 +78,7 @@ def _guarded(command: ModuleType, options: argparse.Namespace) -> int:
     import asyncio
 
     try:
-        return int(asyncio.run(command.run(options)))
+        return asyncio.run(_until_told(command, options))
     except KeyboardInterrupt:
         complain("interrupted")
         return INTERRUPTED
@@ -91,6 +95,29 @@ def _guarded(command: ModuleType, options: argparse.Namespace) -> int:
     except (DustError, OSError) as error:
         complain(str(error))
         return FAILED
+
+
+async def _until_told(command: ModuleType, options: argparse.Namespace) -> int:
+    """Run a command; SIGTERM ends it as cleanly as Ctrl-C does."""
+    import asyncio
+
+    told = asyncio.Event()
+    work = asyncio.ensure_future(command.run(options))
+
+    def end() -> None:
+        told.set()
+        work.cancel()
+
+    # Windows has no such handlers, and threads but the main one may not have any.
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+    try:
+        return int(await work)
+    except asyncio.CancelledError:
+        if not told.is_set():
+            raise
+        complain("terminated")
+        return TERMINATED
 
 
 def make_parser(modules: Mapping[str, ModuleType]) -> argparse.ArgumentParser:

@@ -19,9 +19,15 @@ ROOT = Path(__file__).parents[2]
 ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
 
 
-@pytest.mark.parametrize("command", [("liabilities",), ("doctor", "--probe", "all")])
-def test_ctrl_c_in_the_middle_ends_a_command_at_once(
-    keep: Callable[..., Path], command: tuple[str, ...]
+@pytest.mark.parametrize(
+    ("command", "end", "code", "says"),
+    [
+        (("doctor", "--probe", "all"), signal.SIGINT, 130, "interrupted"),
+        (("liabilities",), signal.SIGTERM, 143, "terminated"),
+    ],
+)
+def test_a_command_that_is_told_to_end_ends_at_once(
+    keep: Callable[..., Path], command: tuple[str, ...], end: signal.Signals, code: int, says: str
 ) -> None:
     with Sandbox(seed=7) as exchange:
         alice = exchange.open_account("alice", margin=True)
@@ -40,11 +46,11 @@ def test_ctrl_c_in_the_middle_ends_a_command_at_once(
         while not slow.hits:
             assert process.poll() is None, process.communicate()
             time.sleep(0.02)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(end)
         told, errors = process.communicate(timeout=30)
 
-    assert process.returncode == 130
-    assert errors == "binance-dust: interrupted\n"
+    assert process.returncode == code
+    assert errors == f"binance-dust: {says}\n"
     assert "Traceback" not in told
 
 

@@ -1,0 +1,182 @@
+"""What a scan looks like while it goes, drawn from made-up moments."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+
+from binance_dust import Session
+from binance_dust.budget import LimitKind, PoolSnapshot
+from binance_dust.cli import _scan_live
+from binance_dust.cli._scan_live import Watch, draw, headline
+from binance_dust.events import Banned, BoundaryLearnt, Refused, Retried, Waited
+from binance_dust.sandbox import Sandbox
+from binance_dust.scanner import LaneProgress, Question, ScanProgress
+from tests.cli.conftest import Run
+
+LIST = "GET /sapi/v1/margin/exchange-small-liability"
+
+
+class FakeSession:
+    """As much of a session as is drawn."""
+
+    def __init__(self, *pools: PoolSnapshot, shut_for: float = 0) -> None:
+        self.pools = pools
+        self.shut_for = shut_for
+
+    @property
+    def budget(self) -> Any:
+        return self
+
+    def snapshot(self) -> Any:
+        return self
+
+
+def pool(**changes: Any) -> PoolSnapshot:
+    usual: dict[str, Any] = {
+        "name": LIST,
+        "kind": LimitKind.IP,
+        "account": None,
+        "limit": 12_000,
+        "used": 11_900,
+        "in_flight": 0,
+        "waiting": 880,
+        "resets_in": 30,
+        "shut_for": 0,
+        "fixed": True,
+        "others": 0,
+    }
+    return PoolSnapshot(**(usual | changes))
+
+
+def progress(*lanes: LaneProgress, total: int | None = 1000) -> ScanProgress:
+    left = None if total is None else 440.0
+    return ScanProgress(120, 3, total, 61.0, left, lanes)
+
+
+def drawn(
+    moment: ScanProgress, *sessions: Any, watch: Watch | None = None, width: int = 120
+) -> list[str]:
+    out = io.StringIO()
+    addresses = [f"10.0.0.{number}" for number, _ in enumerate(sessions, start=1)]
+    console = Console(file=out, width=width, no_color=True)
+    console.print(draw(moment, watch or Watch(aloud=False), sessions, addresses))
+    return [line.rstrip() for line in out.getvalue().splitlines()]
+
+
+def lane(session: int = 0, question: Question = Question.LIST) -> LaneProgress:
+    return LaneProgress(
+        session, question, asked=1000, answered=120, expected=1000, seconds_left=440
+    )
+
+
+def test_progress_is_told_in_words_that_need_no_colour() -> None:
+    lines = drawn(progress(lane()), FakeSession(pool()))
+
+    assert "120 of 1,000 accounts, 3 failed, 1 min 1 s gone, 7 min 20 s left" in lines[0]
+    told = [" ".join(line.split()) for line in lines]
+    assert told[1] == "asked for answered expected budget used waiting last in"
+    assert told[2] == "list of debts 120 1,000 11,900 of 12,000 880 7 min 20 s"
+    assert lines[3] == "no waits"
+
+
+def test_several_addresses_are_told_apart() -> None:
+    lines = drawn(progress(lane(0), lane(1)), FakeSession(pool()), FakeSession(pool(used=100)))
+
+    assert lines[1].startswith("address")
+    assert lines[2].startswith("10.0.0.1")
+    assert lines[3].startswith("10.0.0.2")
+    assert "100 of 12,000" in lines[3]
+
+
+def test_what_keeps_a_scan_from_going_on_is_shown() -> None:
+    refused = drawn(progress(lane()), FakeSession(pool(shut_for=12)))
+    shared = drawn(progress(lane()), FakeSession(pool(others=700)))
+    banned = drawn(progress(lane()), FakeSession(pool(), shut_for=130))
+
+    assert "refused: shut for 12 s" in refused[2]
+    assert "others spend 700" in shared[2]
+    assert "shut out for 2 min 10 s" in banned[-1]
+
+
+def test_a_lane_that_nobody_needs_is_not_shown() -> None:
+    empty = LaneProgress(0, Question.MARGIN_DEBT, 0, 0, 0, 0.0)
+
+    assert not [line for line in drawn(progress(empty), FakeSession()) if "debt" in line]
+
+
+def test_without_a_total_there_is_no_time_left() -> None:
+    assert headline(progress(total=None)) == "120 accounts, 3 failed, 1 min 1 s gone"
+    assert drawn(progress(lane(), total=None), FakeSession())
+
+
+@pytest.mark.parametrize("width", [20, 40, 80, 200])
+def test_it_fits_any_terminal(width: int) -> None:
+    lines = drawn(progress(lane()), FakeSession(pool()), width=width)
+
+    assert max(map(len, lines)) <= width
+
+
+def test_what_happens_is_counted_and_the_last_trouble_is_kept(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    watch = Watch(aloud=False)
+    for event in (
+        Waited(LIST, 1.5),
+        Waited(LIST, 61),
+        Refused(LIST, 9),
+        Banned(130),
+        BoundaryLearnt(LIST),
+        Retried(LIST, "alice", 1, "NoAnswerError: GET /x (alice): the line [red]broke", 0.3),
+    ):
+        watch(event)
+    lines = drawn(progress(), FakeSession(), watch=watch)
+
+    assert str(watch) == "2 waits, 1 refused, 1 bans, 1 sent again, longest wait 1 min 1 s"
+    assert lines[-1] == "GET /x (alice): the line [red]broke; again in 0.3 s"
+    assert capsys.readouterr().err == ""
+
+
+def test_where_nothing_is_drawn_trouble_is_told_at_once(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    watch = Watch(aloud=True)
+
+    watch(Refused(LIST, 9))
+    watch(Retried(LIST, "alice", 1, "NotSentError: no connection", 0.3))
+
+    assert capsys.readouterr().err.splitlines() == [
+        f"binance-dust: {LIST}: refused (429), shut for 9 s",
+        "binance-dust: alice: no connection; again in 0.3 s",
+    ]
+
+
+def test_in_a_pipe_a_line_now_and_then_says_how_far_it_is(
+    run: Run,
+    exchange: Sandbox,
+    keep: Callable[..., Path],
+    at: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_scan_live, "_TOLD_EVERY", 0.01)
+    exchange.faults.delay(0.1, endpoint="/sapi/v1/account/info", times=1)
+    file = keep(*exchange.open_accounts(3))
+
+    done = run("scan", "--accounts", str(file), *at)
+
+    told = [line for line in done.err.splitlines() if " of 3 accounts, 0 failed, " in line]
+    assert told
+    assert "no waits" in told[0] or "waits" in told[0]
+
+
+def test_a_session_is_what_is_drawn() -> None:
+    """Hold the fake to what it stands for."""
+    session = Session()
+
+    assert session.budget.snapshot().shut_for == 0
+    assert session.budget.snapshot().pools == ()
