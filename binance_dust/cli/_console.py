@@ -55,6 +55,11 @@ def shown(text: str) -> str:
     return escape(_harmless(text))
 
 
+def count(number: int, what: str) -> str:
+    """Say how many: `1 account`, `1,000 accounts`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
+
+
 def duration(seconds: float) -> str:
     """Say a length of time in two units at most: `2 min 41 s`."""
     whole = math.ceil(seconds)

@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING, Final
 from binance_dust._retry import RetryPolicy
 from binance_dust.budget import RateLimits
 from binance_dust.cli import _accounts, _arguments
-from binance_dust.cli._console import complain
+from binance_dust.cli._events import tell
 from binance_dust.cli._overheard import Overheard
 from binance_dust.errors import ConfigurationError
-from binance_dust.events import Banned, Event, Refused, Retried
 from binance_dust.session import Session
 
 if TYPE_CHECKING:
@@ -117,20 +116,18 @@ async def open_desk(
         addresses = tuple(dict.fromkeys(options.local_addr)) or (None,)
         sessions = []
         for address in addresses:
-            watch = observer or Teller()
-            heard = Overheard(limits, watch) if listen else None
+            heard = Overheard(limits) if listen else None
             session = Session(
                 base_url=base_url,
                 limits=limits,
                 proxy=options.proxy,
                 local_addr=address,
-                observer=heard or watch,
+                observer=observer or tell,
                 retry=policy,
                 budget=heard,
             )
             sessions.append(await stack.enter_async_context(session))
             if heard is not None:
-                heard.attach(session)
                 stack.push_async_callback(heard.close)
         turns = zip(accounts, cycle(sessions), strict=False)
         clients = [session.client(credentials) for credentials, session in turns]
@@ -162,21 +159,3 @@ async def _live(client: DustClient) -> None:
         debts = await client.small_liabilities()
         if debts:
             await client.exchange_small_liabilities([debts[0].asset])
-
-
-class Teller:
-    """Tells on stderr what would be a warning in the log, in words for whoever watches."""
-
-    def __call__(self, event: Event, /) -> None:
-        """Tell of refusals, bans, and what is sent again."""
-        match event:
-            case Refused(pool=pool, seconds=seconds):
-                complain(f"{pool}: refused for its weight (429), shut for {seconds:.0f} s")
-            case Banned(seconds=seconds):
-                complain(f"this address is banned (418) for {seconds:.0f} s")
-            case Retried(account=account, reason=reason, pause=pause):
-                whom = f"{account}: " if account else ""
-                _, _, told = reason.partition(": ")
-                complain(f"{whom}{told}; again in {pause:.1f} s")
-            case _:
-                pass

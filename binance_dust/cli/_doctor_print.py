@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from binance_dust.cli._checks import NORMAL, Answers, Finding, Level
-from binance_dust.cli._console import console, make_table, print_json, shown
+from binance_dust.cli._console import console, count, make_table, print_json, shown
 from binance_dust.errors import DustError
 
 if TYPE_CHECKING:
@@ -130,7 +130,7 @@ class _Tables:
 
     def place(self, desk: Desk) -> None:
         where = f"[bold]{shown(desk.base_url)}[/]"
-        self._out.print(f"{where}, {_count(len(desk.clients), 'account')}\n", soft_wrap=True)
+        self._out.print(f"{where}, {count(len(desk.clients), 'account')}\n", soft_wrap=True)
 
     def finding(self, finding: Finding) -> None:
         if finding.account is None:
@@ -245,7 +245,3 @@ def _names(accounts: list[str]) -> str:
     rest = len(accounts) - _NAMED
     named = ", ".join(shown(name) for name in accounts[: _NAMED if rest > 1 else None])
     return f"{named} and {rest} more" if rest > 1 else named
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'' if number == 1 else 's'}"

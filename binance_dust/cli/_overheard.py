@@ -2,33 +2,38 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from typing import TYPE_CHECKING, Final
 
 from binance_dust.budget import Lane, LocalBudget
-from binance_dust.events import ClockLearnt
 
 if TYPE_CHECKING:
-    from binance_dust.budget import Admission, BudgetSnapshot, Charge, Feedback, RateLimits
-    from binance_dust.events import Event, Observer
-    from binance_dust.session import Session
+    from collections.abc import Callable
+
+    from binance_dust.budget import (
+        Admission,
+        BudgetSnapshot,
+        Charge,
+        Clock,
+        Feedback,
+        RateLimits,
+    )
+    from binance_dust.events import Event
 
 
 class Overheard:
-    """The usual budget, with an ear at it: also the session's observer, to know its clock."""
+    """The usual budget of a session, with an ear at it."""
 
-    def __init__(self, limits: RateLimits, observer: Observer) -> None:
-        """Begin with nothing heard; events are passed on."""
+    _inner: LocalBudget
+
+    def __init__(self, limits: RateLimits) -> None:
+        """Begin with nothing heard; the session that it is given to attaches it."""
         self.heard: Final[list[tuple[str, Feedback]]] = []
         """What every answer said of weight, with the endpoint, in the order of their coming."""
-        self._observer = observer
-        self._clock = _SessionClock()
-        self._inner = LocalBudget(limits, self._clock, observer)
+        self._limits = limits
 
-    def attach(self, session: Session) -> None:
-        """Say whose budget this is: its clock is the exchange's."""
-        self._clock.session = session
+    def attach(self, clock: Clock, observer: Callable[[Event], None], *, patience: float) -> None:
+        """Take what only a session has, and make the budget."""
+        self._inner = LocalBudget(self._limits, clock, observer, patience=patience)
 
     def last(self, pool: str) -> Feedback | None:
         """Give what the newest answer of an endpoint said."""
@@ -52,29 +57,6 @@ class Overheard:
     async def close(self) -> None:
         """Let go of whoever waits."""
         await self._inner.close()
-
-    def __call__(self, event: Event, /) -> None:
-        """Take note that the clock was learnt, and pass every event on."""
-        if isinstance(event, ClockLearnt):
-            self._clock.learnt = True
-        self._observer(event)
-
-
-class _SessionClock:
-    """The clock of a session, as a budget reads it."""
-
-    def __init__(self) -> None:
-        self.session: Session | None = None
-        self.learnt = False
-
-    def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
-
-    def server_time(self) -> float | None:
-        return self.now() if self.learnt else None
-
-    def now(self) -> float:
-        return time.time() if self.session is None else self.session.now().timestamp()
 
 
 class _Listening:

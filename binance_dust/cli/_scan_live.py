@@ -18,6 +18,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from binance_dust.cli._console import complain, duration, shown
+from binance_dust.cli._events import in_words
 from binance_dust.cli._rich import PlainConsole
 from binance_dust.events import Banned, Event, Refused, Retried, Waited
 from binance_dust.scanner import Question
@@ -45,6 +46,13 @@ _WORDS: Final = {
 }
 
 
+_COUNTED: Final[dict[type[Event], str]] = {
+    Refused: "refused",
+    Banned: "bans",
+    Retried: "sent again",
+}
+
+
 class Watch:
     """An observer that counts what happens, and keeps the last thing that went wrong."""
 
@@ -57,23 +65,13 @@ class Watch:
 
     def __call__(self, event: Event, /) -> None:
         """Take note of an event."""
-        match event:
-            case Waited(seconds=seconds):
-                self.counts["waits"] += 1
-                self.waited = max(self.waited, seconds)
-            case Refused(pool=pool, seconds=seconds):
-                self._note("refused", f"{pool}: refused (429), shut for {duration(seconds)}")
-            case Banned(seconds=seconds):
-                self._note("bans", f"this address is banned (418) for {duration(seconds)}")
-            case Retried(account=account, reason=reason, pause=pause):
-                _, _, told = reason.partition(": ")
-                whom = f"{account}: " if account and f"({account})" not in told else ""
-                self._note("sent again", f"{whom}{told}; again in {pause:.1f} s")
-            case _:
-                pass
-
-    def _note(self, what: str, text: str) -> None:
-        self.counts[what] += 1
+        if isinstance(event, Waited):
+            self.counts["waits"] += 1
+            self.waited = max(self.waited, event.seconds)
+        text = in_words(event)
+        if text is None:
+            return
+        self.counts[_COUNTED[type(event)]] += 1
         self.last = text
         if self._aloud:
             complain(text)

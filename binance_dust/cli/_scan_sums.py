@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._plain import plain
-from binance_dust.cli._console import console, make_table, shown
+from binance_dust.cli._console import console, count, make_table, shown
 from binance_dust.errors import UnreadableAnswerError
 from binance_dust.reports import Settled
 
@@ -25,10 +25,10 @@ _REASONS: Final = 12
 """Failures that are shown; the rest is counted."""
 _ZERO: Final = Decimal(0)
 _SETTLED: Final = {
-    Settled.NOT_ASKED: "accounts not asked",
-    Settled.NO_MARGIN: "accounts without margin",
-    Settled.NO_DEBT: "accounts owe nothing",
-    Settled.LIST: "accounts asked for their list",
+    Settled.NOT_ASKED: "not asked",
+    Settled.NO_MARGIN: "without margin",
+    Settled.NO_DEBT: "without debt",
+    Settled.LIST: "asked for the list",
 }
 
 
@@ -124,15 +124,16 @@ def print_sums(sums: Sums) -> None:
         out.print(f"Most of it: {_most(sums)}.", soft_wrap=True)
     fee = sums.gross - sums.net
     out.print(
-        f"{sums.accounts:,} accounts. All dust would bring [bold green]{sums.net:f}"
+        f"{count(sums.accounts, 'account')}. All dust would bring [bold green]{sums.net:f}"
         f" {shown(sums.target)}[/], after {fee:f} in fees.",
         soft_wrap=True,
     )
     worth = ", ".join(f"{amount:f} {shown(unit)}" for unit, amount in sums.owed.items())
     told = ", ".join(
-        f"{count:,} {_SETTLED[settled]}" for settled, count in sums.settled.most_common()
+        f"{count(accounts, 'account')} {_SETTLED[settled]}"
+        for settled, accounts in sums.settled.most_common()
     )
-    debts = f"{sums.debts:,} small debts{f', worth {worth}' if worth else ''}"
+    debts = f"{count(sums.debts, 'small debt')}{f', worth {worth}' if worth else ''}"
     out.print(f"{debts}{f' ({told})' if told else ''}.", soft_wrap=True)
     _print_failures(sums)
 
@@ -141,10 +142,11 @@ def _print_failures(sums: Sums) -> None:
     if not sums.failed:
         return
     out = console()
-    out.print(f"[bold red]{sums.failed:,} accounts have parts that failed:[/]", soft_wrap=True)
+    failed = count(sums.failed, "account")
+    out.print(f"[bold red]{failed} with parts that failed:[/]", soft_wrap=True)
     shown_ones = sums.failures.most_common(_REASONS)
-    for (part, reason), count in shown_ones:
-        out.print(f"  {count:>5,} x {part}: {shown(reason)}", soft_wrap=True)
+    for (part, reason), times in shown_ones:
+        out.print(f"  {times:>5,} x {part}: {shown(reason)}", soft_wrap=True)
     rest = len(sums.failures) - len(shown_ones)
     if rest:
         out.print(f"  and {rest:,} other reasons")
@@ -175,6 +177,6 @@ def _table(sums: Sums) -> Any:
 def _most(sums: Sums) -> str:
     ranked = sorted(sums.assets.items(), key=lambda item: item[1][1], reverse=True)
     return ", ".join(
-        f"{shown(asset)} {net:f} ({count} account{'' if count == 1 else 's'})"
-        for asset, (count, net) in ranked[:_MOST]
+        f"{shown(asset)} {net:f} ({count(int(accounts), 'account')})"
+        for asset, (accounts, net) in ranked[:_MOST]
     )

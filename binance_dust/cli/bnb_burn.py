@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from binance_dust._plain import plain
 from binance_dust.cli import _arguments, _desk
-from binance_dust.cli._console import console, make_table, print_json, shown
+from binance_dust.cli._console import console, count, make_table, print_json, shown
 from binance_dust.cli._each import each
 from binance_dust.errors import DustError
 
@@ -71,7 +71,7 @@ async def run(options: argparse.Namespace) -> int:
         out = console()
         out.print(table)
         if changes and not options.yes:
-            out.print(f"\nNothing was set. Add --yes to set it for {changes} accounts.")
+            out.print(f"\nNothing was set. Add --yes to set it for {count(changes, 'account')}.")
     return 1 if failed else 0
 
 

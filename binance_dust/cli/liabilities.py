@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from binance_dust._plain import plain
 from binance_dust._verdicts import has_no_margin
 from binance_dust.cli import _desk, _moving
-from binance_dust.cli._console import console, make_table, print_json, shown
+from binance_dust.cli._console import console, count, make_table, print_json, shown
 from binance_dust.cli._convert import move
 from binance_dust.cli._each import each
 from binance_dust.errors import DustError
@@ -131,7 +131,7 @@ def _print(table: Any, sums: Counter[str], owed: dict[str, Decimal]) -> None:
         out.print(table)
         out.print()
     worth = ", ".join(f"{amount:f} {shown(unit)}" for unit, amount in owed.items())
-    out.print(f"{sums['debts']} small debts{f', worth {worth}' if worth else ''}.")
+    out.print(f"{count(sums['debts'], 'small debt')}{f', worth {worth}' if worth else ''}.")
     told = [
         f"{sums[settled]} {text}"
         for settled, text in (

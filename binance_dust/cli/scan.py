@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
 from binance_dust.cli import _arguments, _desk
-from binance_dust.cli._console import complain, console, duration, make_table, print_json
+from binance_dust.cli._console import complain, console, count, duration, make_table, print_json
 from binance_dust.cli._scan_live import Watch, draws, shown_live
 from binance_dust.cli._scan_results import Results
 from binance_dust.errors import ConfigurationError
@@ -77,7 +77,7 @@ async def run(options: argparse.Namespace) -> int:
             todo = [client for client in desk.clients if client.name not in done]
             before = f", {len(done):,} were done before" if done else ""
             estimate = _spoken(*_estimates(todo, options.liabilities))
-            complain(f"{len(todo):,} accounts to scan{before}; {estimate}")
+            complain(f"{count(len(todo), 'account')} to scan{before}; {estimate}")
             results.add_earlier()
             await _scan(options, desk, todo, results, watch)
         return results.finish()
@@ -105,7 +105,8 @@ async def _scan(
                 results.take(report)
     except asyncio.CancelledError:
         way_on = f"; --resume goes on with {results.file.path}" if results.file else ""
-        complain(f"stopped after {reports.progress.done:,} of {len(todo):,} accounts{way_on}")
+        done, of = reports.progress.done, count(len(todo), "account")
+        complain(f"stopped after {done:,} of {of}{way_on}")
         raise
 
 
@@ -152,7 +153,7 @@ def _show_estimate(longest: ScanEstimate, shortest: ScanEstimate, *, as_json: bo
         )
         return
     out = console()
-    out.print(f"{longest.accounts:,} accounts: {_spoken(longest, shortest)}.\n")
+    out.print(f"{count(longest.accounts, 'account')}: {_spoken(longest, shortest)}.\n")
     numbers = ("calls at most", "weight", "until the last")
     table = make_table("question", *numbers, right=numbers)
     for lane in longest.lanes:

@@ -105,7 +105,7 @@ def test_an_account_that_fails_is_shown_with_its_reason_and_the_rest_is_read(
 
     assert done.code == 1
     assert "10 accounts. All dust" in done.out
-    assert "2 accounts have parts that failed" in done.out
+    assert "2 accounts with parts that failed" in done.out
     assert "1 x assets: POST /sapi/v3/asset/getUserAsset: -2015" in done.out
     assert "(bob)" not in done.out, "equal reasons are counted, whoever they are"
 
@@ -126,7 +126,7 @@ def test_reports_are_written_and_the_failed_are_asked_again(
     assert (first.code, again.code, second.code) == (1, 2, 0)
     assert "is there already: resume it" in again.err
     assert {seen.account for seen in exchange.requests} - {None} == {"bob"}
-    assert "1 accounts to scan, 9 were done before" in second.err
+    assert "1 account to scan, 9 were done before" in second.err
     assert "10 accounts. All dust" in second.out, "with those from before"
     assert sorted(row["account"] for row in lines_of(out)) == sorted(
         each.name for each in exchange.accounts

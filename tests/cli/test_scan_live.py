@@ -151,7 +151,7 @@ def test_where_nothing_is_drawn_trouble_is_told_at_once(
     watch(Retried(LIST, "alice", 1, "NotSentError: no connection", 0.3))
 
     assert capsys.readouterr().err.splitlines() == [
-        f"binance-dust: {LIST}: refused (429), shut for 9 s",
+        f"binance-dust: {LIST}: refused for its weight (429), shut for 9 s",
         "binance-dust: alice: no connection; again in 0.3 s",
     ]
 
