@@ -1,156 +1,183 @@
-"""`binance-dust demo`: a desk of accounts, read on a local sandbox, with no key and no network."""
+"""`binance-dust demo`: a desk of accounts on a local sandbox, from a scan to the books.
+
+Nothing here is special to the demo: it calls what a program of yours would call.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import time
-from dataclasses import dataclass, field
+import tempfile
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
-
 from binance_dust.budget import RateLimits
+from binance_dust.cli import _arguments, _moving
 from binance_dust.cli._console import console as make_console
-from binance_dust.errors import DustError
+from binance_dust.cli._console import duration, make_table, shown
+from binance_dust.cli._scan_live import Watch, draws, shown_live
+from binance_dust.cli._scan_sums import Sums, print_sums
+from binance_dust.conversion import Converter
+from binance_dust.ledger import Ledger
+from binance_dust.page import write_page
 from binance_dust.sandbox import Sandbox
+from binance_dust.scanner import estimate_scan, scan
 from binance_dust.session import Session
+from binance_dust.sweeper import Outcome, sweep
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from rich.console import Console
 
-    from binance_dust import models
     from binance_dust.client import DustClient
-    from binance_dust.credentials import Credentials
+    from binance_dust.reports import AccountReport
 
-_LIABILITIES: Final = "GET /sapi/v1/margin/exchange-small-liability"
+_LIST: Final = "GET /sapi/v1/margin/exchange-small-liability"
+_DUST: Final = "/sapi/v1/asset/dust"
 _MINUTE: Final = 2.0
 """Seconds that a minute of the limits takes here, so that waiting can be watched."""
-_SHOWN: Final = 12
-"""Accounts in the table; the rest is in its last line."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what this command takes."""
-    parser.add_argument("--accounts", type=int, default=25, metavar="N", help="how many (25)")
+    parser.add_argument(
+        "--accounts", type=_arguments.some, default=25, metavar="N", help="how many (25)"
+    )
     parser.add_argument("--seed", type=int, default=7, help="what makes it repeatable (7)")
-
-
-@dataclass(slots=True)
-class Found:
-    """What one account has."""
-
-    name: str
-    assets: int = 0
-    dust: models.DustAssets | None = None
-    debts: list[models.SmallLiability] = field(default_factory=list)
-    error: DustError | None = None
-
-    @property
-    def net(self) -> Decimal:
-        """What converting the dust would bring, in BNB."""
-        if self.dust is None:
-            return Decimal(0)
-        return sum((row.to_bnb_off_exchange for row in self.dust.details), Decimal(0))
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="where the page goes (a temporary folder)"
+    )
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Open a sandbox, read every account at once, and show what is there."""
-    console = make_console()
-    began = time.monotonic()
+    """Open a sandbox; scan, quote, convert, lose an answer, recover it, and show the books."""
+    out = make_console()
+    folder = Path(tempfile.mkdtemp(prefix="binance-dust-demo-"))
+    page = options.html or folder / "report.html"
+    watch = Watch(aloud=not draws())
     async with (
         Sandbox(seed=options.seed, window=_MINUTE) as exchange,
-        Session(base_url=exchange.url, limits=RateLimits(window=_MINUTE)) as session,
+        Session(
+            base_url=exchange.url, limits=RateLimits(window=_MINUTE), observer=watch
+        ) as session,
+        Ledger(folder / "ledger.db") as ledger,
     ):
-        accounts = exchange.open_accounts(max(1, options.accounts))
-        console.print(
-            f"A local exchange is open at [cyan]{exchange.url}[/] with {len(accounts)} accounts."
+        clients = [session.client(account) for account in exchange.open_accounts(options.accounts)]
+        out.print(
+            f"A local exchange is open at [cyan]{exchange.url}[/] with {len(clients)} accounts."
             " Nothing leaves this machine.\n"
-            f"Its minute takes {_MINUTE:g} seconds; an endpoint may cost 12,000 in each.\n"
+            f"Its minute takes {_MINUTE:g} seconds; an endpoint may cost 12,000 in each."
         )
-        found = await _read_all(console, session, accounts)
-        seconds = time.monotonic() - began
-        console.print(_table(found))
-        console.print()
-        _print_sum(console, found)
-        console.print(
-            f"\n{len(exchange.requests)} requests in {seconds:.1f} s,"
-            f" {exchange.refusals} refused for their weight."
-            f" The heaviest list cost {exchange.peak_weight(_LIABILITIES):,} of 12,000 at the most."
-        )
-    console.print(
-        "\n[bold]Next:[/] binance-dust sandbox   an exchange for your own program\n"
-        "      binance-dust endpoints what each call costs, and whether it is sent again\n"
-        "      docs/tutorial          from here to a conversion of your own"
+        reports = await _scan(out, exchange, session, clients, watch)
+        await _quote(out, ledger, _richest(clients, reports))
+        whole = await _convert(out, exchange, ledger, clients)
+        whole = await _show_books(out, exchange, ledger) and whole
+        entries = [entry async for entry in ledger.entries()]
+        write_page(page, reports, entries=entries, title="A rehearsed desk")
+    out.print(f"\nThe page to look at: {page}", soft_wrap=True, markup=False)
+    _print_next(out)
+    return 0 if whole and all(report.ok for report in reports) else 1
+
+
+async def _scan(
+    out: Console,
+    exchange: Sandbox,
+    session: Session,
+    clients: Sequence[DustClient],
+    watch: Watch,
+) -> list[AccountReport]:
+    estimate = estimate_scan(clients)
+    _head(out, "1", f"Scan: {duration(estimate.seconds)} at the most, by the limits")
+    sums, reports = Sums("BNB"), []
+    scanning = scan(clients)
+    async with scanning, shown_live(scanning, watch, [session], [None]):
+        async for report in scanning:
+            reports.append(report)
+            sums.add(report)
+    print_sums(sums)
+    out.print(
+        f"{len(exchange.requests)} requests in {scanning.progress.elapsed:.1f} s,"
+        f" {exchange.refusals} refused for their weight."
+        f" The list of small debts (weight 100) was asked for {len(exchange.requests_of(_LIST))}"
+        f" times instead of {len(clients)}: cheaper questions had settled the rest."
     )
-    return 1 if any(each.error for each in found) else 0
+    return reports
 
 
-async def _read_all(console: Console, session: Session, accounts: list[Credentials]) -> list[Found]:
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeElapsedColumn(),
+async def _quote(out: Console, ledger: Ledger, client: DustClient) -> None:
+    _head(out, "2", f"Quote: what {client.name} could convert, and why the rest stays")
+    quote = await Converter(client, ledger=ledger).quote()
+    out.print(_moving.plan_table(quote))
+    if quote.skipped:
+        out.print(_moving.stays_table(quote.skipped))
+
+
+async def _convert(
+    out: Console, exchange: Sandbox, ledger: Ledger, clients: Sequence[DustClient]
+) -> bool:
+    """Sweep every account; the answers of two are lost, after the exchange has acted."""
+    unlucky = [client.name for client in clients[:2]]
+    for name in unlucky:
+        exchange.faults.lose_answer(endpoint=_DUST, account=name)
+    _head(out, "3", f"Convert: all of it, and the answers to {' and '.join(unlucky)} get lost")
+    unknown, outcomes = 0, []
+    async with sweep(clients, ledger=ledger, dry_run=False) as reports:
+        async for report in reports:
+            outcomes.append(report.outcome)
+            if report.settled:
+                (entry,) = report.settled
+                unknown += 1
+                out.print(
+                    f"[cyan]{shown(report.account)}[/]: no answer came. Was it carried out? Read,"
+                    f" never sent again: entry {entry.id} is [green]{entry.status}[/],"
+                    f" {entry.net:f} BNB, transaction {entry.transaction_id}."
+                )
+    done = sum(outcome is Outcome.CONVERTED for outcome in outcomes)
+    out.print(
+        f"{done} accounts converted, {unknown} of them found out by reading;"
+        f" {len(outcomes) - done} had nothing to convert."
     )
-    with Progress(*columns, console=console, transient=not console.is_terminal) as progress:
-        bar = progress.add_task("reading accounts", total=len(accounts))
-
-        async def read(credentials: Credentials) -> Found:
-            found = await _read(session.client(credentials))
-            progress.advance(bar)
-            return found
-
-        return await asyncio.gather(*map(read, accounts))
+    return Outcome.UNKNOWN not in outcomes and Outcome.FAILED not in outcomes
 
 
-async def _read(client: DustClient) -> Found:
-    """Read one account, the heavy list only where there is margin to have debts on."""
-    found = Found(client.name)
-    try:
-        found.assets = len(await client.user_assets())
-        found.dust = await client.dust_assets()
-        if (await client.account_info()).is_margin_enabled:
-            found.debts = await client.small_liabilities()
-    except DustError as error:
-        found.error = error
-    return found
+async def _show_books(out: Console, exchange: Sandbox, ledger: Ledger) -> bool:
+    """Compare the ledger with what the exchange really did, to the last digit."""
+    _head(out, "4", "The books, and what the exchange itself says")
+    entries = [entry async for entry in ledger.entries(status="confirmed")]
+    numbers = ("conversions", "gross", "fee", "net")
+    table = make_table("", *numbers, right=numbers)
+    ours = _figures([(entry.gross, entry.fee) for entry in entries])
+    theirs = _figures([(each.gross, each.fee) for each in exchange.conversions])
+    table.add_row("the ledger", *ours)
+    table.add_row("the exchange", *theirs)
+    out.print(table)
+    same = ours == theirs
+    told = "[bold green]Equal to the last digit" if same else "[bold red]They differ"
+    out.print(f"{told}[/]: each conversion once, none twice, none forgotten.")
+    return same
 
 
-def _table(found: list[Found]) -> Table:
-    table = Table(box=None, pad_edge=False, header_style="bold", show_footer=len(found) > _SHOWN)
-    rest = len(found) - _SHOWN
-    table.add_column("account", footer=f"[dim]and {rest} more[/]", no_wrap=True)
-    table.add_column("assets", justify="right")
-    table.add_column("dust", justify="right")
-    table.add_column("would bring", justify="right", no_wrap=True)
-    table.add_column("the most of it", no_wrap=True)
-    table.add_column("small debts", justify="right", no_wrap=True)
-    for each in sorted(found, key=lambda each: each.net, reverse=True)[:_SHOWN]:
-        rows = each.dust.details if each.dust else []
-        best = sorted(rows, key=lambda row: row.to_bnb_off_exchange, reverse=True)[:3]
-        owed = sum((debt.liability_qty for debt in each.debts), Decimal(0))
-        debts = f"{len(each.debts)} ({owed:.2f} USDT)" if each.debts else ""
-        table.add_row(
-            f"[cyan]{each.name}[/]",
-            str(each.assets),
-            str(len(rows)),
-            f"{each.net:.8f} BNB",
-            ", ".join(row.asset for row in best),
-            f"[red]{each.error}[/]" if each.error else debts or "[dim]none[/]",
-        )
-    return table
+def _figures(rows: list[tuple[Decimal, Decimal]]) -> tuple[str, ...]:
+    gross = sum((row[0] for row in rows), Decimal(0))
+    fee = sum((row[1] for row in rows), Decimal(0))
+    return str(len(rows)), f"{gross:f}", f"{fee:f}", f"{gross - fee:f} BNB"
 
 
-def _print_sum(console: Console, found: list[Found]) -> None:
-    net = sum((each.net for each in found), Decimal(0))
-    gross = sum((each.dust.total_transfer_bnb for each in found if each.dust), Decimal(0))
-    debts = [debt for each in found for debt in each.debts]
-    owed = sum((debt.liability_qty for debt in debts), Decimal(0))
-    console.print(
-        f"All dust would bring [bold green]{net:.8f} BNB[/], after {gross - net:.8f} BNB in fees."
+def _richest(clients: Sequence[DustClient], reports: Sequence[AccountReport]) -> DustClient:
+    best = max(reports, key=lambda report: report.net)
+    return next(client for client in clients if client.name == best.account)
+
+
+def _head(out: Console, number: str, text: str) -> None:
+    out.print(f"\n[bold]{number}. {shown(text)}[/]")
+
+
+def _print_next(out: Console) -> None:
+    out.print(
+        "\n[bold]Try next:[/]\n"
+        "  binance-dust scan --sandbox --html page.html   the same by hand, command by command\n"
+        "  binance-dust convert --sandbox --yes           convert, with the receipt\n"
+        "  binance-dust sandbox                           an exchange for your own program\n"
+        "  docs/tutorial                                  from here to a safe conversion of yours"
     )
-    console.print(f"{len(debts)} small debts are worth {owed:f} USDT.")
