@@ -134,9 +134,7 @@ class History:
         keys = list(self._keys(line.asset for line in entry.lines))
         first, last = min(line.at for line in entry.lines), max(line.at for line in entry.lines)
         before = [self._converted[key] for key in keys if key in self._converted]
-        unexplained = any(key in self._refused for key in keys)
-        # After a refusal that nothing explains the true age is not known, only that it is greater.
-        if before and not unexplained and first > max(before):
+        if before and first > max(before):
             self.lesson = self.lesson.after_conversion(first - max(before))
         for key in keys:
             self._converted[key] = last

@@ -162,6 +162,33 @@ def test_a_rule_that_changes_is_learnt_again(was: int, becomes: int) -> None:
         assert late[-1] <= (was - becomes) * HOUR + JUST_AFTER
 
 
+def test_a_rule_that_turns_out_shorter_is_looked_for_from_the_shortest_on(
+    make_entry: MakeEntry,
+) -> None:
+    history = [
+        make_entry(NOON, ADA),
+        make_entry(NOON + 6 * HOUR + MARGIN, code=-5006),
+        make_entry(NOON + 24 * HOUR + MARGIN, ADA),
+        make_entry(NOON + 26 * HOUR, ADA),
+    ]
+
+    assert next_eligible_at(history, NOON, 6 * HOUR) == NOON + 27 * HOUR + MARGIN
+
+
+def test_each_conversion_explains_the_refusals_before_it(make_entry: MakeEntry) -> None:
+    """Converted by hand in May, and again in June: neither month teaches a rule of weeks."""
+    may, june = NOON + timedelta(days=30), NOON + timedelta(days=60)
+    history = [
+        make_entry(NOON, ADA),
+        make_entry(NOON + HOUR + MARGIN, ADA),
+        make_entry(may, code=-5006),
+        make_entry(may + HOUR + MARGIN, ADA),
+        make_entry(june, code=-5006),
+    ]
+
+    assert next_eligible_at(history, june, 6 * HOUR) == june + HOUR + MARGIN
+
+
 def test_one_account_teaches_the_others_of_its_kind(make_entry: MakeEntry) -> None:
     cooldowns = Cooldowns([
         make_entry(NOON, ADA),

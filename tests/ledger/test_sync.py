@@ -18,6 +18,7 @@ from binance_dust import (
     DustClient,
     DustError,
     Ledger,
+    RejectedError,
     RetryPolicy,
     Session,
 )
@@ -155,6 +156,42 @@ async def test_since_reads_a_part_and_the_rest_later(
     assert part.added + rest.added == 899
 
 
+async def test_a_record_that_shows_late_is_seen(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger
+) -> None:
+    await ledger.sync(alice, account_types=["SPOT"])
+    exchange.make_history("alice", [NOW - timedelta(hours=5)])
+
+    report = await ledger.sync(alice, account_types=["SPOT"])
+
+    assert report.added == 1
+
+
+async def test_a_part_that_touches_nothing_known_leaves_no_hole(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger
+) -> None:
+    await ledger.mark_synced(
+        "alice", "SPOT", Mark(datetime(2020, 12, 1, tzinfo=UTC), NOW - 40 * DAY)
+    )
+    exchange.make_history("alice", [NOW - n * DAY for n in range(1, 30)])
+
+    part = await ledger.sync(alice, account_types=["SPOT"], since=NOW - 5.5 * DAY)
+    rest = await ledger.sync(alice, account_types=["SPOT"])
+
+    assert (part.added, rest.added) == (5, 24)
+
+
+async def test_only_a_missing_margin_account_is_taken_for_none(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger
+) -> None:
+    exchange.faults.fail(400, code=-3004, msg="Trade not allowed.", endpoint=LOG)
+
+    with pytest.raises(RejectedError) as caught:
+        await ledger.sync(alice, account_types=["MARGIN"])
+
+    assert caught.value.code == -3004
+
+
 async def test_what_can_not_be_recovered_is_named(
     exchange: Sandbox, alice: DustClient, ledger: Ledger
 ) -> None:
@@ -273,7 +310,7 @@ async def test_a_slow_clock_hides_nothing(
     """The exchange is two hours ahead of us; its newest records are in our future."""
     exchange.faults.jump_clock(7_200)
     exchange.make_history("alice", [NOW + timedelta(hours=n / 100) for n in range(150)])
-    await ledger.mark_synced("alice", "SPOT", Mark(NOW - 900 * DAY, NOW))
+    await ledger.mark_synced("alice", "SPOT", Mark(datetime(2020, 12, 1, tzinfo=UTC), NOW))
 
     async with session_of(exchange) as session:
         report = await ledger.sync(session.client(keys), account_types=["SPOT"])

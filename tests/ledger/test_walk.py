@@ -17,7 +17,7 @@ DAY = 86_400_000
 MINUTE = 60_000
 NOW = 1_795_000_000_000  # in November 2026
 ALL = FIRST_RECORD
-Counting = Literal["range", "ever", "shown", "too many", "nothing"]
+Counting = Literal["range", "ever", "shown", "too many", "nothing", "whole"]
 
 
 @dataclass
@@ -60,6 +60,8 @@ class Log:
             "shown": len(shown),
             "too many": len(numbers) + 6,
             "nothing": 0,
+            # All that ever was, where no range is asked for; in a range, what it shows.
+            "whole": len(self.times) if span is None else len(shown),
         }[self.counting]
         return Page(total, tuple((self.times[n], n) for n in shown))
 
@@ -105,7 +107,7 @@ clusters = st.lists(
     clusters=clusters,
     page=st.integers(1, 7),
     order=st.sampled_from(["newest", "oldest"]),
-    counting=st.sampled_from(["range", "ever", "shown", "too many", "nothing"]),
+    counting=st.sampled_from(["range", "ever", "shown", "too many", "nothing", "whole"]),
     forgets=st.booleans(),
     since=st.one_of(st.just(ALL), st.integers(NOW - 2 * LONGEST, NOW)),
 )
@@ -125,6 +127,9 @@ def test_everything_that_a_log_can_show_is_found(  # noqa: PLR0917 - what a log 
     assert {one for one in walk.found if one[0] >= since} >= {
         one for one in recoverable(log, since) if one[0] >= since
     }
+    for gap in walk.gaps:
+        # A gap is either counted, or a full page of which nobody knows whether it is all.
+        assert gap.shown >= page if gap.counted is None else gap.counted > gap.shown
 
 
 @given(clusters=clusters, page=st.integers(1, 7))
@@ -215,6 +220,38 @@ def test_a_log_that_forgets_is_told_from_one_that_pages() -> None:
     hidden = sum((gap.counted or 0) - gap.shown for gap in walk.gaps)
     assert hidden == 150
     assert all(gap.span.end < NOW - 98 * DAY for gap in walk.gaps)
+
+
+def test_what_the_whole_log_counts_and_no_range_shows_is_named() -> None:
+    log = Log([NOW - n * DAY for n in range(250)], forgets=True, counting="whole")
+
+    walk = walk_through(log)
+
+    (gap,) = walk.gaps
+    assert (gap.shown, gap.counted) == (1, 151)
+    assert gap.span == Span(ALL, NOW - 99 * DAY)
+
+
+@pytest.mark.parametrize("counting", ["shown", "nothing"])
+def test_a_crowded_millisecond_is_named_without_a_count_that_can_be_believed(
+    counting: Counting,
+) -> None:
+    log = Log([NOW - 5 * DAY] * 250 + [NOW - n * DAY for n in range(40)], counting=counting)
+
+    walk = walk_through(log)
+
+    (gap,) = walk.gaps
+    assert gap.span == Span(NOW - 5 * DAY, NOW - 5 * DAY)
+    assert (gap.shown, gap.counted) == (100, None)
+
+
+def test_not_a_millisecond_between_two_spans_is_left_out() -> None:
+    newest = [NOW - n for n in range(PAGE)]
+    oldest = newest[-1]
+    edges = [oldest - LONGEST * n + step for n in (1, 2) for step in (-2 * n, -n, -1, 0, 1)]
+    log = Log([*newest, *edges, ALL])
+
+    assert walk_through(log).found == set(log.records)
 
 
 def test_the_documents_own_sample_is_no_reason_to_search_for_long() -> None:

@@ -1,0 +1,43 @@
+"""A record finds its entry, whatever else the account did, and at whatever moment."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from binance_dust import Ledger
+from binance_dust.ledger import Kind, SettledBy
+from tests.ledger.conftest import MINUTE, NOW, intent, line, seen
+
+
+async def test_a_record_without_an_id_is_known_by_its_lines(ledger: Ledger) -> None:
+    """Rows of one exchange of debts may be moments apart, and the record's time any of them."""
+    later = NOW + timedelta(seconds=3)
+    lines = (
+        line("ETH", transaction_id=None, at=later),
+        line("BTC", transaction_id=None, at=NOW),
+    )
+    debts = seen(
+        *lines,
+        kind=Kind.LIABILITIES,
+        account_type="MARGIN",
+        target="USDT",
+        transaction_id=None,
+        at=later,
+    )
+
+    first = await ledger.record([debts], now=NOW)
+    again = await ledger.record([debts], now=NOW)
+
+    assert (len(first.added), again.added, again.known) == (1, (), 1)
+
+
+async def test_what_was_taken_for_not_done_by_reading_and_shows_later_was_done(
+    ledger: Ledger,
+) -> None:
+    begun = await ledger.intend(intent(), length=MINUTE)
+    await ledger.reject(begun.id, "not in the log", now=NOW, by=SettledBy.READING)
+    done = seen(at=NOW + timedelta(seconds=20))
+
+    recorded = await ledger.record([done], now=NOW + MINUTE)
+
+    assert (recorded.added, recorded.settled) == ((), (begun.id,))
