@@ -31,12 +31,25 @@ async def test_a_record_without_an_id_is_known_by_its_lines(ledger: Ledger) -> N
     assert (len(first.added), again.added, again.known) == (1, (), 1)
 
 
+async def test_a_record_of_our_own_call_is_known_by_its_lines(ledger: Ledger) -> None:
+    later = NOW + timedelta(seconds=3)
+    lines = (line("ETH", transaction_id=None, at=later), line("BTC", transaction_id=None, at=NOW))
+    begun = await ledger.intend(intent(), length=MINUTE)
+    await ledger.confirm(begun.id, lines, transaction_id=None, now=later)
+
+    recorded = await ledger.record([seen(*lines, transaction_id=9, at=later)], now=later)
+
+    assert (recorded.added, recorded.known) == ((), 1)
+    assert (await ledger.entry(begun.id)).transaction_id == 9
+
+
 async def test_what_was_taken_for_not_done_by_reading_and_shows_later_was_done(
     ledger: Ledger,
 ) -> None:
     begun = await ledger.intend(intent(), length=MINUTE)
     await ledger.reject(begun.id, "not in the log", now=NOW, by=SettledBy.READING)
-    done = seen(at=NOW + timedelta(seconds=20))
+    later = NOW + timedelta(seconds=20)
+    done = seen(line("ADA", at=later), line("XRP", at=later), at=later)
 
     recorded = await ledger.record([done], now=NOW + MINUTE)
 

@@ -179,6 +179,8 @@ async def test_a_part_that_touches_nothing_known_leaves_no_hole(
     rest = await ledger.sync(alice, account_types=["SPOT"])
 
     assert (part.added, rest.added) == (5, 24)
+    # What was known before still is: one span was left to read, in one call.
+    assert rest.calls == 1
 
 
 async def test_only_a_missing_margin_account_is_taken_for_none(
