@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal, InvalidOperation
 from typing import Final
 
 _LAST_PORT: Final = 65_535
@@ -14,7 +15,7 @@ _UNITS: Final = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta
 
 def count(text: str) -> int:
     """Read a number of things."""
-    number = int(text)
+    number = _whole(text)
     if number < 0:
         raise argparse.ArgumentTypeError("must not be negative")
     return number
@@ -22,7 +23,7 @@ def count(text: str) -> int:
 
 def some(text: str) -> int:
     """Read a number of things that must not be none."""
-    number = int(text)
+    number = _whole(text)
     if number < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
     return number
@@ -30,7 +31,7 @@ def some(text: str) -> int:
 
 def port(text: str) -> int:
     """Read a port of TCP; 0 is any free one."""
-    number = int(text)
+    number = _whole(text)
     if not 0 <= number <= _LAST_PORT:
         raise argparse.ArgumentTypeError(f"must be from 0 to {_LAST_PORT}")
     return number
@@ -38,7 +39,7 @@ def port(text: str) -> int:
 
 def seconds(text: str) -> float:
     """Read a length of time."""
-    number = float(text)
+    number = _real(text)
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError("must be above zero")
     return number
@@ -46,7 +47,7 @@ def seconds(text: str) -> float:
 
 def part(text: str) -> float:
     """Read a part of a whole."""
-    number = float(text)
+    number = _real(text)
     if not 0 <= number < 1:
         raise argparse.ArgumentTypeError("must be from 0 to less than 1")
     return number
@@ -84,3 +85,28 @@ def span(text: str) -> timedelta:
     if read is None:
         raise argparse.ArgumentTypeError(f"{text!r} is no length of time: write 12h, 7d or 2w")
     return int(read[1]) * _UNITS[read[2]]
+
+
+def amount(text: str) -> Decimal:
+    """Read an exact amount of something."""
+    try:
+        read = Decimal(text)
+    except InvalidOperation:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount") from None
+    if not read.is_finite() or read < 0:
+        raise argparse.ArgumentTypeError("must be finite, and not negative")
+    return read
+
+
+def _whole(text: str) -> int:
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+
+
+def _real(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None

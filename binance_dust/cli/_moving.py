@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._plain import plain
@@ -57,14 +57,14 @@ def add_rules(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--max-fee-rate",
-        type=_amount,
+        type=_arguments.amount,
         default=Decimal("0.05"),
         metavar="PART",
         help="of an asset's worth; what costs more stays (0.05)",
     )
     group.add_argument(
         "--min-value",
-        type=_amount,
+        type=_arguments.amount,
         default=Decimal(0),
         metavar="AMOUNT",
         help="of the target; what brings less stays (0)",
@@ -257,16 +257,3 @@ def _spelled(value: Any) -> Any:
     if isinstance(value, tuple):
         return [_spelled(item) for item in value]
     return _as_dict(value) if dataclasses.is_dataclass(value) else plain(value)
-
-
-def _amount(text: str) -> Decimal:
-    try:
-        amount = Decimal(text)
-    except InvalidOperation:
-        raise ValueError(text) from None
-    if not amount.is_finite() or amount < 0:
-        raise ValueError(text)
-    return amount
-
-
-_amount.__name__ = "amount"

@@ -99,9 +99,8 @@ class Visit:
             return self._report(Outcome.FAILED, error=error)
 
     async def _settle_and_move(self) -> SweepReport:
-        self._settled += await self._job.recover()
-        if any(entry.open for entry in self._settled):
-            return self._report(Outcome.UNKNOWN)
+        if (unknown := await self._still_unknown()) is not None:
+            return unknown
         for tries_left in reversed(range(_TRIES)):
             try:
                 return await self._quote_and_move()
@@ -125,13 +124,25 @@ class Visit:
             return await self._find_out(error)
         return self._report(Outcome.CONVERTED, receipt=receipt)
 
+    async def _still_unknown(self, error: DustError | None = None) -> SweepReport | None:
+        """Settle what is open by reading; report if that can't be done."""
+        try:
+            self._settled += await self._job.recover()
+        except GuardError:
+            raise
+        except DustError as unread:
+            # Only where something is open is anything read: whether funds moved is not known.
+            return self._report(Outcome.UNKNOWN, error=error or unread)
+        if any(entry.open for entry in self._settled):
+            return self._report(Outcome.UNKNOWN, error=error)
+        return None
+
     async def _find_out(self, error: OutcomeUnknownError) -> SweepReport:
         """Read how it ended, at once: the next turn may be days away."""
-        settled = await self._job.recover()
-        self._settled += settled
-        if not settled or any(entry.open for entry in settled):
-            return self._report(Outcome.UNKNOWN, error=error)
-        if any(entry.status == "confirmed" for entry in settled):
+        before = len(self._settled)
+        if (unknown := await self._still_unknown(error)) is not None:
+            return unknown
+        if any(entry.status == "confirmed" for entry in self._settled[before:]):
             return self._report(Outcome.CONVERTED)
         return self._report(Outcome.FAILED, error=error)
 

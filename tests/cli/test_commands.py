@@ -29,14 +29,19 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def test_the_demo_reads_every_account_and_says_what_to_try_next() -> None:
-    done = run("demo", "--accounts", "20")
+def test_the_demo_goes_from_a_scan_to_the_books_and_says_what_to_try_next(tmp_path: Path) -> None:
+    page = tmp_path / "report.html"
+
+    done = run("demo", "--accounts", "20", "--html", str(page))
 
     assert done.returncode == 0, done.stderr
     assert "with 20 accounts" in done.stdout
     assert "All dust would bring" in done.stdout
     assert ", 0 refused for their weight" in done.stdout
-    assert "Next:" in done.stdout
+    assert "Read, never sent again" in done.stdout
+    assert "Equal to the last digit" in done.stdout
+    assert "Try next:" in done.stdout
+    assert "A rehearsed desk" in page.read_text(encoding="utf-8")
     assert "Traceback" not in done.stderr
     assert "\x1b[" not in done.stdout, "no colours in a pipe"
 
@@ -93,10 +98,10 @@ def test_a_sandbox_serves_other_programs_until_it_is_told_to_end(
         ((), "required: COMMAND"),
         (("fly",), "invalid choice"),
         (("sandbox", "--port", "99999"), "from 0 to 65535"),
-        (("sandbox", "--port", "x"), "invalid"),
+        (("sandbox", "--port", "x"), "no whole number"),
         (("sandbox", "--accounts", "-1"), "must not be negative"),
         (("sandbox", "--window", "0"), "above zero"),
-        (("demo", "--accounts", "many"), "invalid int"),
+        (("demo", "--accounts", "many"), "no whole number"),
     ],
 )
 def test_wrong_use_is_told_and_exits_with_2(arguments: tuple[str, ...], says: str) -> None:
