@@ -91,6 +91,7 @@ def test_an_amount_that_cannot_be_read_is_a_failure_of_its_part_alone() -> None:
         ("bad", "quote"),
         ("worse", "liabilities"),
     ]
+    assert [account.failed for account in made.accounts] == [["quote"], ["liabilities"]]
     assert all(isinstance(each.error, UnreadableAnswerError) for each in made.failures)
 
 

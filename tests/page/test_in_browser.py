@@ -42,6 +42,7 @@ def write(folder: Path, accounts: int) -> Path:
     reports += [
         report("less", dust("XRP", "1", "90071992547409.92000001", "0")),
         report("more", dust("XRP", "1", "90071992547409.92000002", "0")),
+        report("fine", dust("XRP", "1", "0.000000001", "0")),
     ]
     entries = [
         entry(n, "desk-0001", datetime(2025 + n // 12, n % 12 + 1, 3, tzinfo=UTC), f"{n}", "0.01")
@@ -107,7 +108,7 @@ async def test_figures_sort_by_all_their_digits_and_names_as_people_do(tab: Tab)
     assert (await column(tab, "accounts", 0))[:3] == ["more", "less", "desk-0119"]
 
     await click(tab, "#accounts-table th:nth-child(4) button")
-    assert (await column(tab, "accounts", 3))[:2] == ["1.49000000", "2.49000000"]
+    assert (await column(tab, "accounts", 3))[:2] == ["0.000000001", "1.49000000"]
     assert await tab.run(
         "[...document.querySelectorAll('#accounts-table [aria-sort]')]"
         ".map(th => [th.textContent, th.getAttribute('aria-sort')])"
@@ -118,6 +119,11 @@ async def test_figures_sort_by_all_their_digits_and_names_as_people_do(tab: Tab)
         "90,071,992,547,409.92000002",
         "90,071,992,547,409.92000001",
     ]
+
+    await filter_by(tab, "balances", "xrp")
+    assert await column(tab, "balances", 0) == ["more", "less", "fine"]
+    await click(tab, "#balances-table th:nth-child(6) button")
+    assert await column(tab, "balances", 0) == ["fine", "less", "more"]
 
     await click(tab, "#accounts-table th:nth-child(1) button")
     assert (await column(tab, "accounts", 0))[:3] == [HOSTILE, "desk-0001", "desk-0002"]
@@ -133,19 +139,23 @@ async def test_what_is_not_known_sorts_last_either_way(tab: Tab) -> None:
 
 
 async def test_a_filter_looks_at_all_rows_and_adds_up_what_it_finds(tab: Tab) -> None:
-    assert await said_of(tab, "balances") == "125 rows, the first 50 shown"
+    assert await said_of(tab, "balances") == "126 rows, the first 50 shown"
 
     said = await filter_by(tab, "balances", "DESK-01 ada")
 
-    assert said == "20 of 125 rows"
+    assert said == "20 of 126 rows"
     # 101 to 120 are 2,210, twenty times the smallest unit on top, and the same in fees.
-    assert await tab.run(
-        "[...document.querySelector('#balances-table .part').cells].map(c => c.textContent)"
-    ) == ["these 20", "", "", "2,210.00000020", "0.00000020", "2,210.00000000"]
+    part = "[...document.querySelector('#balances-table .part').cells].map(c => c.textContent)"
+    assert await tab.run(part) == [
+        *("these 20", "", ""),
+        *("2,210.00000020", "0.00000020", "2,210.00000000"),
+    ]
+    await filter_by(tab, "balances", "xrp")
+    assert (await tab.run(part))[3] == "180,143,985,094,819.840000031"
 
-    assert await filter_by(tab, "balances", "币安 img") == "1 of 125 rows"
+    assert await filter_by(tab, "balances", "币安 img") == "1 of 126 rows"
     assert await column(tab, "balances", 0) == [HOSTILE]
-    assert await filter_by(tab, "balances", "nobody has this") == "0 of 125 rows"
+    assert await filter_by(tab, "balances", "nobody has this") == "0 of 126 rows"
 
 
 async def test_more_rows_come_when_asked_for_and_reading_goes_on_where_they_begin(
@@ -160,11 +170,11 @@ async def test_more_rows_come_when_asked_for_and_reading_goes_on_where_they_begi
 
         await click(tab, "#accounts .more button:last-child")
         names = await column(tab, "accounts", 0)
-        assert len(names) == len(set(names)) == 1202
+        assert len(names) == len(set(names)) == 1203
         buttons = "[...document.querySelectorAll('#accounts .more button')]"
         assert await tab.run(f"{buttons}.every(button => button.hidden)")
 
-        assert await filter_by(tab, "accounts", "alert") == "1 of 1,202 rows"
+        assert await filter_by(tab, "accounts", "alert") == "1 of 1,203 rows"
         assert await column(tab, "accounts", 0) == [HOSTILE]
         assert tab.complaints == []
 
@@ -321,7 +331,7 @@ async def test_without_its_script_the_page_still_says_what_it_has_to_say(
 
         assert len(await column(tab, "accounts", 0)) == 1000
         notes = await tab.run("document.querySelector('#accounts .unscripted').innerText")
-        assert notes.startswith("202 more rows are in this page")
+        assert notes.startswith("203 more rows are in this page")
         assert not await tab.run("document.querySelector('input, button:not([hidden])')")
 
 
