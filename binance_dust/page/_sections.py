@@ -21,11 +21,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Section", "accounts", "assets", "balances", "failures", "history", "liabilities"]
 
-_KINDS: Final = {
-    Kind.DUST: "dust",
-    Kind.DUST_CONVERT: "dust",
-    Kind.LIABILITIES: "small liabilities",
-}
 _SUMS: Final = tuple(Column(name, figures=True) for name in ("gross", "fee", "net"))
 
 
@@ -224,13 +219,19 @@ def _call(entry: LedgerEntry) -> tuple[Cell, ...]:
     return (
         entry.at,
         entry.account,
-        f"{_KINDS.get(entry.kind, entry.kind)}, {entry.account_type.lower()}",
+        _what(entry),
         ", ".join(entry.assets),
         _state(entry),
         *((entry.gross, entry.fee, entry.net) if done else (None,) * 3),
         entry.target,
         None if entry.transaction_id is None else str(entry.transaction_id),
     )
+
+
+def _what(entry: LedgerEntry) -> str:
+    if entry.kind is Kind.LIABILITIES:
+        return "small liabilities"
+    return "dust" if entry.account_type == "SPOT" else f"dust, {entry.account_type.lower()}"
 
 
 def _state(entry: LedgerEntry) -> str:

@@ -74,4 +74,4 @@ def _fees(sums: Money) -> str:
 
 def _rate(sums: Money) -> str:
     """Say about how much of it the fee is; the figures beside it are the exact ones."""
-    return f"{int(sums.fee * 10_000 // sums.gross) / 100:.2f}\u00a0%"
+    return f"{int((sums.fee * 20_000 // sums.gross + 1) // 2) / 100:.2f}\u00a0%"

@@ -164,6 +164,13 @@
     draw();
   }
 
+  const fitting = new ResizeObserver((seen) => {
+    for (const { target } of seen) {
+      const box = target.parentElement;
+      box.classList.toggle("fits", target.offsetWidth <= box.clientWidth);
+    }
+  });
+
   function switchColours(button) {
     const NAME = "binance-dust-scheme";
     const system = matchMedia("(prefers-color-scheme: dark)");
@@ -187,6 +194,9 @@
   }
 
   for (const note of document.querySelectorAll(".unscripted")) note.remove();
-  for (const table of document.querySelectorAll("table[data-key]")) enhance(table);
+  for (const table of document.querySelectorAll("table[data-key]")) {
+    enhance(table);
+    fitting.observe(table);
+  }
   switchColours(document.getElementById("scheme"));
 }

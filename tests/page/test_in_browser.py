@@ -309,8 +309,18 @@ async def test_everything_stands_out_from_what_is_behind_it(tab: Tab, scheme: st
 async def test_the_page_fits_any_width_and_only_tables_scroll_aside(tab: Tab, width: int) -> None:
     await tab.resize(width, 800)
 
-    assert await tab.run("document.documentElement.scrollWidth") == width
+    await tab.until(f"document.documentElement.scrollWidth === {width}")
     assert await tab.run("document.querySelector('#accounts h2').getBoundingClientRect().left") >= 0
+
+
+async def test_the_head_of_a_table_that_fits_stays_in_sight(tab: Tab) -> None:
+    head = "document.querySelector('#balances-table th')"
+    await tab.until("document.querySelector('#balances .fits')")
+    await tab.run("document.querySelector('#balances-table tbody').rows[20].scrollIntoView(true)")
+    await tab.until(f"{head}.getBoundingClientRect().top === 0")
+
+    await tab.resize(375, 800)
+    await tab.until("!document.querySelector('#balances .fits')")
 
 
 async def test_who_wants_no_motion_gets_none(tab: Tab) -> None:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from binance_dust._html import visible
 from binance_dust.errors import ConfigurationError, CredentialsError, NoAnswerError
-from binance_dust.ledger import SettledBy
+from binance_dust.ledger import Kind, SettledBy
 from binance_dust.page import page
 from binance_dust.reports import AccountReport
 from tests.page.desk import AT, debt, dust, entry, report
@@ -156,6 +156,27 @@ def test_a_call_says_how_it_is_known_how_it_ended(
     call = replace(entry(1, "a", AT, "1", "0", "unknown"), settled_by=settled_by, reason=reason)
 
     assert read(page([], entries=[call])).by_id("entries-table").rows()[0][4] == state
+
+
+@pytest.mark.parametrize(
+    ("fee", "said"),
+    [("0.01999800", "(2.00\u00a0%)"), ("0.01985", "(1.99\u00a0%)"), ("0", "(0.00\u00a0%)")],
+)
+def test_the_rate_of_the_fees_is_said_to_the_nearest_hundredth(fee: str, said: str) -> None:
+    (tile,) = read(page([report("a", dust("X", "1", "1", fee)), report("b")])).all("dd")[1:2]
+
+    assert tile.text.endswith(said)
+
+
+def test_a_call_says_what_it_was() -> None:
+    calls = [
+        entry(3, "a", AT, "1", "0"),
+        replace(entry(2, "a", AT, "1", "0"), account_type="MARGIN"),
+        entry(1, "a", AT, "1", "0", kind=Kind.LIABILITIES),
+    ]
+
+    rows = read(page([], entries=calls)).by_id("entries-table").rows()
+    assert [row[2] for row in rows] == ["dust", "dust, margin", "small liabilities"]
 
 
 def test_bars_are_as_long_as_their_figures() -> None:
