@@ -92,11 +92,19 @@ def _command(
             shared.setdefault(group.title, group)
             asks = True
         elif table := _table(group):
-            yield f"{table}\n"
+            yield f"{_heading(group)}{table}\n"
     if command.epilog:
         yield f"{textwrap.fill(command.epilog, 104)}\n"
     if asks:
         yield "With all of [accounts and connection](#accounts-and-connection).\n"
+
+
+def _heading(group: argparse._ArgumentGroup) -> str:
+    """Name a group of options that a command made for itself."""
+    if group.title in ("options", "positional arguments"):
+        return ""
+    text = f": {group.description}" if group.description else ""
+    return f"**{_sentence(group.title or '')}**{text}\n\n"
 
 
 def _table(group: argparse._ArgumentGroup) -> str:
