@@ -62,7 +62,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     module: ModuleType | None = None
     if name in _COMMANDS:
         try:
-            module = _load(name)
+            module = load(name)
         except ImportError as error:
             if (error.name or "").partition(".")[0] != "rich":
                 raise
@@ -138,7 +138,7 @@ def make_parser(modules: Mapping[str, ModuleType]) -> argparse.ArgumentParser:
 
 def load_all() -> dict[str, ModuleType]:
     """Import the module of every command, for whoever documents them."""
-    return {name: _load(name) for name in _COMMANDS}
+    return {name: load(name) for name in _COMMANDS}
 
 
 def _named(arguments: Sequence[str]) -> str:
@@ -146,5 +146,6 @@ def _named(arguments: Sequence[str]) -> str:
     return next((word for word in arguments if not word.startswith("-")), "")
 
 
-def _load(name: str) -> ModuleType:
+def load(name: str) -> ModuleType:
+    """Import the module of a command."""
     return importlib.import_module(f"{__name__}.{name.replace('-', '_')}")

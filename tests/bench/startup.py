@@ -13,6 +13,8 @@ IMPORTS = {
     "binance_dust and its sandbox": (
         "from binance_dust import Session; from binance_dust.sandbox import Sandbox"
     ),
+    "command line, for --help": "from binance_dust.cli import make_parser; make_parser({})",
+    "command line, for a scan": "from binance_dust.cli import load; load('scan')",
     "python-binance": "import binance",
     "ccxt": "import ccxt.async_support",
     "official SDK (wallet)": "import binance_sdk_wallet.wallet",

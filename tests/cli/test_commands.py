@@ -145,6 +145,26 @@ def test_a_reader_who_has_enough_is_no_error() -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_help_and_a_wrong_word_are_told_without_importing_what_commands_need() -> None:
+    code = (
+        "import sys\n"
+        "from binance_dust.cli import main\n"
+        "try:\n    main([sys.argv[1]])\n"
+        "except SystemExit:\n    pass\n"
+        "heavy = {'rich', 'aiohttp', 'asyncio', 'msgspec', 'binance_dust.session'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    for word in ("--help", "fly"):
+        done = subprocess.run(  # noqa: S603 - our own interpreter
+            [sys.executable, "-c", code, word],
+            env=ENVIRONMENT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.stdout.splitlines()[-1] == "[]"
+
+
 def test_help_and_version() -> None:
     assert "binance-dust demo" in run("--help").stdout
     assert run("--version").stdout.startswith("binance-dust 0.")

@@ -247,6 +247,29 @@ def test_a_disk_that_is_full_leaves_no_half_of_a_report(
         assert file.done == {"alice", "carol"}
 
 
+def test_a_file_that_can_t_be_mended_stays_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "scan.jsonl"
+    with ReportFile(path) as file:
+        file.write(report("alice"))
+        file.write(report("bob", broken=True))
+    before = path.read_bytes()
+
+    def write(file: int, text: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "write", write)
+        with pytest.raises(ConfigurationError, match="No space left"):
+            ReportFile(path, resume=True)
+
+    assert path.read_bytes() == before
+    assert [each.name for each in tmp_path.iterdir()] == ["scan.jsonl"]
+    with ReportFile(path, resume=True) as file:
+        assert file.done == {"alice"}, "and nobody holds it"
+
+
 def test_each_report_is_on_disk_when_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

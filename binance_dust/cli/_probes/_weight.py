@@ -6,7 +6,6 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from binance_dust import endpoints
-from binance_dust._spec import LimitKind
 from binance_dust.cli._probes._probe import Probe, Prober, Verdict
 
 if TYPE_CHECKING:
@@ -118,9 +117,7 @@ async def _server_time(prober: Prober) -> float:
 
 def _used(prober: Prober) -> int | None:
     said = prober.said(_CHEAP)
-    if said is None:
-        return None
-    return said.used_ip if _CHEAP.weight.kind is LimitKind.IP else said.used_uid
+    return None if said is None else said.used(_CHEAP.weight.kind)
 
 
 PROBES: Final = (
