@@ -10,11 +10,12 @@ nobody knows how late a record may show.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
 
 from binance_dust._exact import from_moment
+from binance_dust._plain import plain
 from binance_dust._spec import AccountType
 from binance_dust._verdicts import has_no_margin
 from binance_dust.errors import ConfigurationError, RejectedError
@@ -82,6 +83,15 @@ class SyncReport:
     def complete(self) -> bool:
         """Whether everything that the exchange has on record is in the ledger."""
         return not self.missing
+
+    def to_plain(self) -> dict[str, Any]:
+        """Give the report as what JSON has."""
+        report = {each.name: plain(getattr(self, each.name)) for each in fields(self)}
+        report["missing"] = [
+            {each.name: plain(getattr(gap, each.name)) for each in fields(gap)}
+            for gap in self.missing
+        ]
+        return report
 
 
 async def sync(

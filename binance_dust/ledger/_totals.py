@@ -8,11 +8,12 @@ confirmed counts.
 from __future__ import annotations
 
 import decimal
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, Literal, get_args
+from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from binance_dust._plain import plain
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import Kind
 
@@ -52,6 +53,10 @@ class Total:
     """What was credited: gross less fee."""
     sold: Decimal | None = None
     """How much of the asset went, where the sum is one asset's."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """Give the sum as what JSON has: amounts are texts, exact."""
+        return {field.name: plain(getattr(self, field.name)) for field in fields(self)}
 
 
 class Tally:

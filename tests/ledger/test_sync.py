@@ -207,6 +207,23 @@ async def test_what_can_not_be_recovered_is_named(
     assert (missing.shown, missing.counted, report.added) == (100, 150, 102)
     assert str(missing).startswith("SPOT: 50 of 150 not shown, 2026-03-04T05:06:07.089000+00:00")
     assert not report.complete
+    assert report.to_plain() == {
+        "account": "alice",
+        "added": 102,
+        "settled": [],
+        "known": 0,
+        "calls": report.calls,
+        "margin": None,
+        "missing": [
+            {
+                "source": "SPOT",
+                "start": "2026-03-04T05:06:07.089000Z",
+                "end": "2026-03-04T05:06:07.089000Z",
+                "shown": 100,
+                "counted": 150,
+            }
+        ],
+    }
 
 
 async def test_a_conversion_of_our_own_is_known_by_its_id(

@@ -56,6 +56,20 @@ def test_totals_by_month_asset_account_and_target() -> None:
     ]
 
 
+def test_a_total_as_plain_values() -> None:
+    make = entry_maker()
+
+    assert totals([make(NOON, ADA)], "asset")[0].to_plain() == {
+        "key": "ADA",
+        "target": "BNB",
+        "count": 1,
+        "gross": "0.01777302",
+        "fee": "0.00035546",
+        "net": "0.01741756",
+        "sold": "6.21",
+    }
+
+
 def test_only_what_is_confirmed_counts_and_debts_are_counted_apart() -> None:
     make = entry_maker()
     debt = ("ETH", "0.00083434", "1.8576", "0")
