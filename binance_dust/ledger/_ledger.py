@@ -311,6 +311,7 @@ class Ledger:
         """
         from binance_dust.ledger.export import write_csv
 
+        self._refuse_itself(where)
         entries = self.entries(account=account, since=since, until=until)
         return await write_csv(entries, where, style)
 
@@ -325,6 +326,7 @@ class Ledger:
         """Write every entry, whole, as a line of JSON: also what was refused."""
         from binance_dust.ledger.export import write_json_lines
 
+        self._refuse_itself(where)
         return await write_json_lines(
             self.entries(account=account, since=since, until=until), where
         )
@@ -396,6 +398,13 @@ class Ledger:
         async for entry in self.entries(status=("confirmed", "rejected"), since=since):
             cooldowns.note(entry)
         return cooldowns
+
+    def _refuse_itself(self, where: object) -> None:
+        """Keep a file that is to be replaced from being the ledger, or what belongs to it."""
+        if isinstance(where, str | os.PathLike):
+            own, other = os.path.realpath(self._path), os.path.realpath(os.fspath(where))
+            if other in (own, f"{own}-wal", f"{own}-shm"):
+                raise ConfigurationError(f"{where} is the ledger itself: name another file")
 
     # --- the thread ------------------------------------------------------------------------------
 

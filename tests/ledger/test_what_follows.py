@@ -96,6 +96,22 @@ async def test_sums_and_pictures_of_a_ledger(ledger: Ledger) -> None:
         await ledger.totals("week")  # type: ignore[arg-type]
 
 
+@pytest.mark.parametrize("name", ["dust.db", "link.db", "dust.db-wal"])
+async def test_a_ledger_never_writes_a_file_over_itself(
+    name: str, ledger: Ledger, path: Path
+) -> None:
+    await converted(ledger, timedelta(0), 1)
+    (path.parent / "link.db").symlink_to(path)
+
+    with pytest.raises(ConfigurationError, match="the ledger itself"):
+        await ledger.export_csv(path.parent / name)
+    with pytest.raises(ConfigurationError, match="the ledger itself"):
+        await ledger.export_json_lines(str(path.parent / name))
+
+    async with Ledger(path) as again:
+        assert (await again.totals("target"))[0].count == 1
+
+
 async def test_files_of_a_ledger(ledger: Ledger, tmp_path: Path) -> None:
     # Written later, happened earlier: files are in the order of what happened.
     await converted(ledger, HOUR, 1)

@@ -11,6 +11,7 @@ from binance_dust import (
     Credentials,
     DustClient,
     ExchangeError,
+    Ledger,
     NotConvertibleError,
     OutcomeUnknownError,
     RateLimitedError,
@@ -20,6 +21,7 @@ from binance_dust import (
     models,
 )
 from binance_dust.credentials import Accounts
+from binance_dust.ledger import Cooldowns, Exported, Missing, SyncReport, Total, chart
 from binance_dust.sandbox import Sandbox
 
 
@@ -68,6 +70,23 @@ def errors_carry_what_it_takes(error: Exception) -> None:
     if isinstance(error, OutcomeUnknownError):
         assert_type(error.expires_at, datetime)
         assert_type(error.parameters, dict[str, str])
+
+
+async def the_books_too(client: DustClient) -> None:
+    async with Ledger("dust.db") as ledger:
+        report = await ledger.sync(client, account_types=["SPOT"], since=datetime.now(UTC))
+        assert_type(report, SyncReport)
+        assert_type(report.missing, tuple[Missing, ...])
+        assert_type(await ledger.export_csv("books.csv", style="koinly"), Exported)
+        totals = await ledger.totals("asset")
+        assert_type(totals, list[Total])
+        assert_type(totals[0].net, Decimal)
+        assert_type(chart(totals), str)
+        assert_type((await ledger.cooldowns()), Cooldowns)
+
+        await ledger.export_csv("books.csv", style="excel")  # type: ignore[arg-type]
+        await ledger.totals("week")  # type: ignore[arg-type]
+        await ledger.sync(client, account_types=["FUNDING"])  # type: ignore[list-item]
 
 
 async def the_sandbox_too() -> None:
