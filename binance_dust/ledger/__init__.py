@@ -22,7 +22,7 @@ export/         files for spreadsheets and tax tools
 from __future__ import annotations
 
 from binance_dust.ledger._claims import Claim
-from binance_dust.ledger._cooldown import Cooldowns, Scope, next_eligible_at
+from binance_dust.ledger._cooldown import Cooldowns, Lesson, Scope, next_eligible_at
 from binance_dust.ledger._entry import (
     Intent,
     Kind,
@@ -50,6 +50,7 @@ __all__ = [
     "Ledger",
     "LedgerEntry",
     "LedgerLine",
+    "Lesson",
     "Missing",
     "Observed",
     "Recorded",
