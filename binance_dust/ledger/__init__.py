@@ -8,7 +8,7 @@ _query.py       what to look for
 _claims.py      who may work on an account
 _observed.py    what the exchange's own records say
 _matching.py    which of our calls a record of the exchange's belongs to
-_marks.py       up to where those have been read
+_marks.py       how far those have been read, and what can't be had
 _store.py       all that blocks
 _ledger.py      the same, off the event loop
 _walk.py        which times to ask a log for that shows its newest hundred only
@@ -33,11 +33,12 @@ from binance_dust.ledger._entry import (
     Status,
 )
 from binance_dust.ledger._ledger import Ledger, account_of
+from binance_dust.ledger._marks import Missing
 from binance_dust.ledger._matching import can_have_done, own_entry
 from binance_dust.ledger._observed import converted_lines, from_dust_log, from_liabilities
 from binance_dust.ledger._picture import Series, chart, series
 from binance_dust.ledger._store import Recorded
-from binance_dust.ledger._sync import Missing, SyncReport
+from binance_dust.ledger._sync import SyncReport
 from binance_dust.ledger._totals import Total, totals
 from binance_dust.ledger.export import Exported
 

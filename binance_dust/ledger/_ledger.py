@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from binance_dust.ledger._claims import Claim
     from binance_dust.ledger._cooldown import Cooldowns
     from binance_dust.ledger._entry import Intent, LedgerEntry, LedgerLine, Observed, Status
-    from binance_dust.ledger._marks import Mark
-    from binance_dust.ledger._sync import Source, SyncReport
+    from binance_dust.ledger._marks import Mark, Missing, Source
+    from binance_dust.ledger._sync import SyncReport
     from binance_dust.ledger._totals import By, Total
     from binance_dust.ledger.export import Exported, Sink, Style
 
@@ -280,6 +280,7 @@ class Ledger:
         The first time it walks back as far as the records go, or to `since`; afterwards it asks for
         what is new. What the exchange counts and never shows is named in the report (`missing`).
         Conversions are read by the `account_types` asked for, exchanged debts with `"MARGIN"`.
+        `missing()` names it later, too.
         """
         from binance_dust.ledger._sync import sync
 
@@ -292,6 +293,14 @@ class Ledger:
     async def mark_synced(self, account: str, source: Source, mark: Mark) -> None:
         """Note from when to when the exchange's records of a source have been read."""
         await self._work(lambda store: store.mark_synced(account, source, mark))
+
+    async def missing(self, account: str | None = None) -> list[Missing]:
+        """Name the times of which the exchange has more on record than it ever showed `sync`."""
+        return await self._work(lambda store: store.missing(account))
+
+    async def mark_missing(self, missing: Missing) -> None:
+        """Note what of the exchange's records can't be had."""
+        await self._work(lambda store: store.mark_missing(missing))
 
     # --- what follows from the entries ------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""Up to where the exchange's own records have been read: what `sync` need not ask for again.
+"""How far the exchange's own records have been read, and what of them can't be had.
 
 Written when a walk has come to its end, and not before. Records are kept as they come, so whoever
 is stopped halfway leaves them there; but the next one begins where the last one that *ended* did.
@@ -6,16 +6,20 @@ is stopped halfway leaves them there; but the next one begins where the last one
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from binance_dust._plain import plain
 from binance_dust.ledger._rows import moment, stamp
 
 if TYPE_CHECKING:
     import sqlite3
     from datetime import datetime
 
-__all__ = ["Mark", "read", "widen"]
+__all__ = ["Mark", "Missing", "Source", "miss", "missing", "read", "widen"]
+
+Source: TypeAlias = Literal["SPOT", "MARGIN", "liabilities"]
+"""The dust log of one wallet or the other, or the history of exchanged debts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +34,31 @@ class Mark:
         if other.since > self.until or self.since > other.until:
             return None
         return Mark(min(self.since, other.since), max(self.until, other.until))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Missing:
+    """A time of which the exchange has more on record than it shows, however it is asked."""
+
+    account: str
+    source: Source
+    start: datetime
+    end: datetime
+    """Included."""
+    shown: int
+    counted: int | None
+    """`None` where nobody can tell how many there are, or whether there are any."""
+
+    def to_plain(self) -> dict[str, Any]:
+        """Give it as what JSON has."""
+        return {each.name: plain(getattr(self, each.name)) for each in fields(self)}
+
+    def __str__(self) -> str:
+        what = f"there may be more than the {self.shown} shown"
+        if self.counted is not None:
+            what = f"{self.counted - self.shown} of {self.counted} not shown"
+        span = f"{self.start.isoformat()} to {self.end.isoformat()}"
+        return f"{self.account} {self.source}: {what}, {span}"
 
 
 def read(db: sqlite3.Connection, account: str, source: str) -> Mark | None:
@@ -49,3 +78,30 @@ def widen(db: sqlite3.Connection, account: str, source: str, mark: Mark) -> None
             "INSERT OR REPLACE INTO synced (account, source, since, until) VALUES (?, ?, ?, ?)",
             (account, source, stamp(joined.since), stamp(joined.until)),
         )
+
+
+def miss(db: sqlite3.Connection, gap: Missing) -> None:
+    """Note what can't be had."""
+    db.execute(
+        "INSERT OR REPLACE INTO missing VALUES (?, ?, ?, ?, ?, ?)",
+        (gap.account, gap.source, stamp(gap.start), stamp(gap.end), gap.shown, gap.counted),
+    )
+
+
+def missing(db: sqlite3.Connection, account: str | None) -> list[Missing]:
+    """Give what can't be had, of one account or of all."""
+    rows = db.execute(
+        'SELECT * FROM missing WHERE ? IS NULL OR account = ? ORDER BY account, "start", source',
+        (account, account),
+    )
+    return [
+        Missing(
+            account=row["account"],
+            source=row["source"],
+            start=moment(row["start"]),
+            end=moment(row["end"]),
+            shown=row["shown"],
+            counted=row["counted"],
+        )
+        for row in rows
+    ]

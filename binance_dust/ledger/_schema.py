@@ -109,6 +109,17 @@ CREATE TABLE synced (
   until   TEXT NOT NULL,
   PRIMARY KEY (account, source)
 ) WITHOUT ROWID;
+
+-- Times of which the exchange has more on record than it shows: what these books can't hold.
+CREATE TABLE missing (
+  account TEXT NOT NULL,
+  source  TEXT NOT NULL CHECK (source IN ('SPOT', 'MARGIN', 'liabilities')),
+  "start" TEXT NOT NULL,
+  "end"   TEXT NOT NULL,
+  shown   INTEGER NOT NULL,
+  counted INTEGER,
+  PRIMARY KEY (account, source, "start", "end")
+) WITHOUT ROWID;
 """
 
 MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND)

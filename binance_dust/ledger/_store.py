@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from binance_dust.ledger._claims import Claim
     from binance_dust.ledger._entry import Intent, LedgerEntry, LedgerLine, Observed, Status
-    from binance_dust.ledger._marks import Mark
+    from binance_dust.ledger._marks import Mark, Missing
     from binance_dust.ledger._query import Query
 
 __all__ = ["Outcome", "Recorded", "Store"]
@@ -137,6 +137,15 @@ class Store:
     def mark_synced(self, account: str, source: str, mark: Mark) -> None:
         """Note up to where a source of an account's records has been read."""
         self._write(lambda db: _marks.widen(db, account, source, mark))
+
+    def missing(self, account: str | None) -> list[Missing]:
+        """Give what of the exchange's records can't be had."""
+        with _file.said_plainly(self._path):
+            return _marks.missing(self._connection, account)
+
+    def mark_missing(self, gap: Missing) -> None:
+        """Note what of the exchange's records can't be had."""
+        self._write(lambda db: _marks.miss(db, gap))
 
     def ids(self, query: Query) -> list[int]:
         """Find entries."""

@@ -12,14 +12,14 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
 from binance_dust._exact import from_moment
 from binance_dust._plain import plain
 from binance_dust._spec import AccountType
 from binance_dust._verdicts import has_no_margin
 from binance_dust.errors import ConfigurationError, RejectedError
-from binance_dust.ledger._marks import Mark
+from binance_dust.ledger._marks import Mark, Missing
 from binance_dust.ledger._observed import from_dust_log, from_liabilities
 from binance_dust.ledger._walk import FIRST_RECORD, Page, Span, Walk
 
@@ -29,11 +29,10 @@ if TYPE_CHECKING:
     from binance_dust.client import DustClient
     from binance_dust.ledger._entry import Observed
     from binance_dust.ledger._ledger import Ledger
+    from binance_dust.ledger._marks import Source
     from binance_dust.models import DustLog
 
-__all__ = ["Missing", "Source", "SyncReport", "sync"]
-
-Source: TypeAlias = Literal["SPOT", "MARGIN", "liabilities"]
+__all__ = ["SyncReport", "sync"]
 
 OVERLAP: Final = timedelta(days=1)
 _AHEAD: Final = timedelta(minutes=1)
@@ -41,25 +40,6 @@ _REMEMBERED: Final = timedelta(days=90)
 """How far back the liability history goes: 30 days unless asked, 90 at the most."""
 _ROWS_OF_A_CALL: Final = 100
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Missing:
-    """A time of which the exchange has more on record than it shows, however it is asked."""
-
-    source: Source
-    start: datetime
-    end: datetime
-    """Included."""
-    shown: int
-    counted: int | None
-    """`None` where nobody can tell how many there are, or whether there are any."""
-
-    def __str__(self) -> str:
-        span = f"{self.start.isoformat()} to {self.end.isoformat()}"
-        if self.counted is None:
-            return f"{self.source}: there may be more than the {self.shown} shown, {span}"
-        return f"{self.source}: {self.counted - self.shown} of {self.counted} not shown, {span}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,10 +67,7 @@ class SyncReport:
     def to_plain(self) -> dict[str, Any]:
         """Give the report as what JSON has."""
         report = {each.name: plain(getattr(self, each.name)) for each in fields(self)}
-        report["missing"] = [
-            {each.name: plain(getattr(gap, each.name)) for each in fields(gap)}
-            for gap in self.missing
-        ]
+        report["missing"] = [gap.to_plain() for gap in self.missing]
         return report
 
 
@@ -164,7 +141,7 @@ class _Errand:
         await self._record(observed)
         forgotten = max(mark.until, self.since or mark.until) if mark is not None else begin
         if forgotten < remembered:
-            self._miss("liabilities", forgotten, remembered, 0, None)
+            await self._miss("liabilities", forgotten, remembered, 0, None)
             begin = forgotten
         await self.ledger.mark_synced(self.account, "liabilities", Mark(begin, now))
 
@@ -202,7 +179,7 @@ class _Errand:
         self.seen += len(walk.found)
         for gap in walk.gaps:
             start, end = _moment(gap.span.start), _moment(gap.span.end)
-            self._miss(account_type, start, end, gap.shown, gap.counted)
+            await self._miss(account_type, start, end, gap.shown, gap.counted)
 
     async def _page(self, account_type: AccountType, span: Span | None) -> Page:
         bounds: dict[str, Any] = {}
@@ -218,12 +195,14 @@ class _Errand:
         self.added += len(done.added)
         self.settled += done.settled
 
-    def _miss(
+    async def _miss(
         self, source: Source, start: datetime, end: datetime, shown: int, counted: int | None
     ) -> None:
-        self.missing.append(
-            Missing(source=source, start=start, end=end, shown=shown, counted=counted)
+        missing = Missing(
+            account=self.account, source=source, start=start, end=end, shown=shown, counted=counted
         )
+        self.missing.append(missing)
+        await self.ledger.mark_missing(missing)
 
     def _now(self) -> datetime:
         return self.client.session.now()

@@ -205,8 +205,11 @@ async def test_what_can_not_be_recovered_is_named(
     (missing,) = report.missing
     assert (missing.source, missing.start, missing.end) == ("SPOT", crowded, crowded)
     assert (missing.shown, missing.counted, report.added) == (100, 150, 102)
-    assert str(missing).startswith("SPOT: 50 of 150 not shown, 2026-03-04T05:06:07.089000+00:00")
+    assert str(missing).startswith(
+        "alice SPOT: 50 of 150 not shown, 2026-03-04T05:06:07.089000+00:00"
+    )
     assert not report.complete
+    assert await ledger.missing("alice") == [missing]
     assert report.to_plain() == {
         "account": "alice",
         "added": 102,
@@ -216,6 +219,7 @@ async def test_what_can_not_be_recovered_is_named(
         "margin": None,
         "missing": [
             {
+                "account": "alice",
                 "source": "SPOT",
                 "start": "2026-03-04T05:06:07.089000Z",
                 "end": "2026-03-04T05:06:07.089000Z",
@@ -306,9 +310,11 @@ async def test_debts_that_the_history_has_forgotten_since_the_last_sync_are_name
     (missing,) = report.missing
     assert (missing.source, missing.start) == ("liabilities", NOW - 120 * DAY)
     assert abs(missing.end - (NOW - 90 * DAY)) < timedelta(hours=1)
-    assert str(missing).startswith("liabilities: there may be more than the 0 shown")
-    # Said once: nobody can do anything about it.
+    assert str(missing).startswith("bob liabilities: there may be more than the 0 shown")
+    # Said once, since nobody can do anything about it; and on record for good.
     assert again.complete
+    assert await ledger.missing("bob") == await ledger.missing() == [missing]
+    assert await ledger.missing("alice") == []
 
 
 @pytest.mark.parametrize("place", ["detail", "group", "nowhere"])
