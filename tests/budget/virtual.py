@@ -51,6 +51,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         super().__init__(self._jump)
         # asyncio's debug mode notes where every timer was set, and there are millions.
         self.set_debug(False)
+        self.endings: list[Callable[[], Coroutine[Any, Any, None]]] = []
+        """What is to be closed at the end."""
 
     def time(self) -> float:
         return self._jump.now
@@ -84,6 +86,8 @@ def run(main: Coroutine[Any, Any, T]) -> T:
     loop = VirtualLoop()
     try:
         result = loop.run_until_complete(main)
+        for ending in loop.endings:
+            loop.run_until_complete(ending())
         assert [task for task in asyncio.all_tasks(loop) if not task.done()] == []
         return result
     finally:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import heapq
-from typing import TYPE_CHECKING
+import math
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -12,11 +13,24 @@ if TYPE_CHECKING:
     from binance_dust.budget._protocol import Charge, Lane
     from binance_dust.budget._redis._admission import RedisAdmission
 
+_MOMENT: Final = 0.005
+"""Seconds between two who ask at the same moment: a few turns of the loop."""
+
 
 class Waiter:
     """Somebody who asked Redis for weight."""
 
-    __slots__ = ("asked", "charge", "deadline", "future", "key", "lane", "since", "ticket")
+    __slots__ = (
+        "asked",
+        "behind",
+        "charge",
+        "deadline",
+        "future",
+        "key",
+        "lane",
+        "since",
+        "ticket",
+    )
 
     def __init__(  # noqa: PLR0913 - what is known of a waiter
         self,
@@ -35,6 +49,8 @@ class Waiter:
         self.lane = lane
         self.deadline = deadline
         self.asked = asked
+        self.behind = 0.0
+        """Seconds by which it stands as if it had asked later, having come with a crowd."""
         self.since = ""
         """Its place in the line, as Redis names it; empty until it stands there."""
         self.future: asyncio.Future[RedisAdmission] = asyncio.get_running_loop().create_future()
@@ -43,12 +59,23 @@ class Waiter:
 class _Group:
     """Those of one pool."""
 
-    __slots__ = ("deadlines", "timer", "waiting")
+    __slots__ = ("_last", "deadlines", "timer", "waiting")
 
     def __init__(self) -> None:
         self.waiting = 0
+        self._last: dict[Lane, tuple[float, float, float]] = {}
+        """Of each lane's last one: when it asked, its place, and how far behind the next stands."""
         self.deadlines: list[tuple[float, int]] = []
         self.timer: asyncio.TimerHandle | None = None
+
+    def place(self, waiter: Waiter, spacing: float) -> None:
+        """Find a place: behind all others of this process, and of a crowd one behind the other."""
+        asked, place, spaced = self._last.get(waiter.lane, (-math.inf, -math.inf, 0.0))
+        if waiter.asked - asked <= _MOMENT:
+            place += spaced
+        place = max(place, waiter.asked)
+        waiter.behind = place - waiter.asked
+        self._last[waiter.lane] = waiter.asked, place, spacing
 
 
 class Crowd:
@@ -76,11 +103,12 @@ class Crowd:
         """The pools in which somebody waits."""
         return list(self._groups)
 
-    def add(self, waiter: Waiter) -> None:
-        """Take somebody in."""
+    def add(self, waiter: Waiter, spacing: float) -> None:
+        """Take somebody in; of a crowd the next one stands `spacing` seconds behind."""
         self._waiters[waiter.ticket] = waiter
         group = self._groups.setdefault(waiter.key, _Group())
         group.waiting += 1
+        group.place(waiter, spacing)
         if waiter.deadline is not None:
             heapq.heappush(group.deadlines, (waiter.deadline, waiter.ticket))
 

@@ -93,7 +93,8 @@ class Desk:
         """Wait until a call may be sent; `AwayError` if Redis goes away meanwhile."""
         self._tickets += 1
         waiter = Waiter(self._tickets, charge, key_of(charge), lane, deadline=deadline, asked=asked)
-        self._crowd.add(waiter)
+        limits = self._setting.limits
+        self._crowd.add(waiter, charge.weight * limits.window / limits.of(charge.kind))
         self._ask(waiter)
         try:
             return await waiter.future
@@ -115,6 +116,7 @@ class Desk:
             charge.weight,
             _LANES[waiter.lane],
             now - waiter.asked,
+            waiter.behind,
             waiter.since,
             left,
         )

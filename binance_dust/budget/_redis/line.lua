@@ -1,7 +1,7 @@
 -- Who waits, of all processes: `_line.py` and the serving half of `_local.py` once more.
 --
--- All lines lie in one sorted set, whose members sort as text: pool, lane, since when, whose. So the
--- head of a lane is one look-up, and joining or leaving costs O(log n), whatever the crowd.
+-- All lines lie in one sorted set, whose members sort as text: pool, lane, place, whose. So the head
+-- of a lane is one look-up, and joining or leaving costs O(log n), whatever the crowd.
 
 local SEP, AFTER = '\31', '\32'
 local LANES = { 'call', 'scan' }
@@ -135,7 +135,7 @@ function line.try(P, weight, pid, ticket, lonely)
   return true
 end
 
-local function since_of(head) return tonumber(string.sub(head.since, 1, 17)) end
+local function since_of(head) return tonumber(string.sub(head.since, -17)) end
 
 -- Admit from the head of a line; tell whether there is more that the pool allows.
 function line.serve(P, most)

@@ -64,7 +64,7 @@ end
 local ops = {}
 
 -- Admit, or stand in line.
-function ops.a(ticket, key, name, kind, account, weight, lane, waited, since, left)
+function ops.a(ticket, key, name, kind, account, weight, lane, waited, behind, since, left)
   local P = touch(open_pool(key, name, kind, account))
   viewed[key] = true
   if weight > P.limit then return refuse(ticket, 'never', P.limit) end
@@ -79,8 +79,11 @@ function ops.a(ticket, key, name, kind, account, weight, lane, waited, since, le
     if left <= at - now then return refuse(ticket, 'late', at - now) end
   end
   if since == '' then
+    -- Of a crowd that comes at once each stands where it would if they had come as the limit lets
+    -- them go: else whoever is a moment earlier with a thousand calls has the line to itself.
     G.serial = (G.serial + 1) % 1e9
-    since = string.format('%017.6f%09d', now - waited, G.serial)
+    local asked = now - waited
+    since = string.format('%017.6f%09d%017.6f', asked + behind, G.serial, asked)
   end
   line.join(P, lane, since, call.pid, ticket, weight)
   reply.joined[#reply.joined + 1] = { ticket, since }

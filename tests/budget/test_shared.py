@@ -1,0 +1,427 @@
+"""Several processes behind one address: one line, one pool, one gate; whoever dies leaves them."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+import redis
+
+from binance_dust import BannedError, BudgetExceededError, ConfigurationError
+from binance_dust.budget import Charge, Feedback, Lane, LimitKind, PoolSnapshot
+from binance_dust.events import Banned, Refused, SharedBudgetLost
+from tests.budget.shared import SharedDesk
+from tests.budget.virtual import LIST, LOG, Exchange, Latency, run
+
+QUICK = Latency(0.01, 0.01)
+
+
+def desks(client: redis.Redis, count: int, way: float = 0.002, **options: Any) -> list[SharedDesk]:
+    """Open processes of one address."""
+    exchange = Exchange(start=10.0, latency=options.pop("latency", QUICK))
+    first = SharedDesk(exchange, client=client, **options)
+    all_of_them = [first, *[first.another() for _ in range(count - 1)]]
+    for desk in all_of_them:
+        desk.store.way = way
+    return all_of_them
+
+
+def waiting(desk: SharedDesk, count: int, **options: Any) -> list[asyncio.Task[Any]]:
+    return [asyncio.ensure_future(desk.budget.admit(LIST, **options)) for _ in range(count)]
+
+
+def done(tasks: list[asyncio.Task[Any]]) -> int:
+    return sum(task.done() for task in tasks)
+
+
+async def let_go(*crowds: list[asyncio.Task[Any]]) -> None:
+    tasks = [task for crowd in crowds for task in crowd]
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def test_four_processes_take_together_what_one_may(client: redis.Redis) -> None:
+    async def main() -> None:
+        processes = desks(client, 4)
+        exchange = processes[0].exchange
+        took = await asyncio.gather(*[desk.scan(85) for desk in processes])
+
+        assert exchange.refused == 0
+        assert exchange.weight == 340 * 100
+        # Two cuts have to come: 119 in the first window, since one is left for the witness.
+        assert max(took) <= (50.0 + 60.0) * 1.05
+        assert max(took) <= 1.2 * min(took)
+
+    run(main())
+
+
+def test_first_come_is_first_served_whichever_process_it_is(client: redis.Redis) -> None:
+    async def main() -> None:
+        # A slow pace, for those who are told in one message can't be told apart.
+        processes = desks(client, 3, requests_per_second=10)
+        await processes[0].scan(119)
+        served: list[int] = []
+
+        async def call(number: int) -> None:
+            admission = await processes[number % 3].budget.admit(LIST)
+            served.append(number)
+            admission.settle(Feedback(200))
+
+        calls = []
+        for number in range(90):
+            calls.append(asyncio.ensure_future(call(number)))
+            await asyncio.sleep(0.01)
+        await asyncio.gather(*calls)
+
+        assert served == list(range(90))
+
+    run(main())
+
+
+def test_a_call_of_one_process_goes_ahead_of_scans_of_another(client: redis.Redis) -> None:
+    async def main() -> None:
+        one, two = desks(client, 2)
+        await one.scan(119)
+        scans = waiting(one, 300, lane=Lane.SCAN)
+        await asyncio.sleep(1.0)
+
+        began = one.exchange.loop.time()
+        await two.call(LIST)
+
+        assert one.exchange.loop.time() - began < 61.0
+        assert done(scans) < 120
+        await let_go(scans)
+
+    run(main())
+
+
+def test_one_refusal_quiets_every_process_and_then_one_goes_first(client: redis.Redis) -> None:
+    async def main() -> None:
+        one, two, three = desks(client, 3)
+        loop = one.exchange.loop
+        await one.call(LIST)
+        admission = await one.budget.admit(LIST)
+        admission.settle(Feedback(429, retry_after=7.0))
+        refused_at = loop.time()
+        await asyncio.sleep(0.1)
+        crowd = waiting(two, 5) + waiting(three, 5)
+
+        await asyncio.sleep(6.8)
+        assert done(crowd) == 0
+        assert [type(event) for event in one.events] == [Refused]
+        assert one.budget.snapshot().pools[0].shut_for == pytest.approx(0.1, abs=0.02)
+        await asyncio.sleep(0.2)
+        assert loop.time() - refused_at >= 7.0
+        assert done(crowd) == 1
+        next(task for task in crowd if task.done()).result().settle(Feedback(200, used_ip=200))
+        await asyncio.sleep(0.1)
+        assert done(crowd) == 10
+
+    run(main())
+
+
+def test_a_ban_quiets_every_process_and_is_told_where_nobody_can_wait(client: redis.Redis) -> None:
+    async def main() -> None:
+        one, two, three = desks(client, 3)
+        three.shared.attach(three.clock, three.events.append, patience=60.0)
+        for desk in (one, two, three):
+            await desk.call(LOG)
+        first = await one.budget.admit(LIST)
+        now = one.exchange.loop.time()
+        hasty, patient = waiting(two, 1, deadline=now + 100.0), waiting(two, 1)
+        restless = waiting(three, 1)
+        await asyncio.sleep(0.1)
+
+        first.settle(Feedback(418, retry_after=150.0))
+        await asyncio.sleep(0.1)
+
+        assert isinstance(hasty[0].exception(), BudgetExceededError)
+        assert isinstance(restless[0].exception(), BannedError)
+        assert isinstance(one.events[-1], Banned)
+        assert two.budget.snapshot().shut_for == pytest.approx(151.0, abs=0.3)
+        with pytest.raises(BannedError):
+            await three.budget.admit(LOG)
+        assert not patient[0].done()
+        await asyncio.sleep(151.0)
+        assert patient[0].done()
+
+    run(main())
+
+
+def test_what_a_killed_process_had_admitted_counts_for_a_window_and_is_free_then(
+    client: redis.Redis,
+) -> None:
+    async def main() -> None:
+        one, two = desks(client, 2, lease=5.0)
+        await one.call(LIST)
+        for _ in range(50):
+            await one.budget.admit(LIST)
+        await two.call(LOG)
+        one.store.die()
+
+        await asyncio.sleep(6.0)
+        pool = await look_at_list(two)
+        assert (pool.used, pool.in_flight) == (100 + 5_000 + 100, 1)
+        await asyncio.sleep(50.0)
+        pool = await look_at_list(two)
+        assert pool.used == 100 + 5_000 + 2 * 100
+        # A sixth of a window longer, for it may have been sent as its process died.
+        await asyncio.sleep(25.0)
+        pool = await look_at_list(two)
+        assert pool.used <= 300
+
+    run(main())
+
+
+async def look_at_list(desk: SharedDesk) -> PoolSnapshot:
+    """Make one call, and look at its pool."""
+    await desk.budget.admit(LIST)
+    return next(pool for pool in desk.budget.snapshot().pools if pool.name == LIST.pool)
+
+
+def test_what_a_killed_process_had_admitted_is_not_spent_again_before(client: redis.Redis) -> None:
+    async def main() -> None:
+        one, two = desks(client, 2, lease=5.0)
+        await one.call(LIST)
+        for _ in range(60):
+            await one.budget.admit(LIST)
+        one.store.die()
+        crowd = waiting(two, 119)
+
+        await asyncio.sleep(59.0)  # a cut has passed, but nobody knows when those arrived
+        assert done(crowd) <= 59
+        await asyncio.sleep(30.0)
+        for task in crowd:
+            if task.done():
+                task.result().settle(Feedback(200))
+        await asyncio.sleep(70.0)
+        assert done(crowd) == 119
+
+    run(main())
+
+
+def test_the_place_of_a_killed_process_in_line_is_free_at_once(client: redis.Redis) -> None:
+    async def main() -> None:
+        one, two = desks(client, 2, lease=5.0)
+        await two.scan(119)
+        dead = waiting(one, 100)
+        await asyncio.sleep(0.1)
+        living = waiting(two, 50)
+        await asyncio.sleep(0.1)
+        assert two.budget.snapshot().pools[0].waiting == 150
+
+        one.store.die()
+        await asyncio.sleep(51.0)  # the cut, and a moment
+
+        assert done(living) >= 1
+        living[0].result().settle(Feedback(200, used_ip=100))
+        await asyncio.sleep(0.5)
+        assert done(living) == 50
+        await let_go(dead, living)
+
+    run(main())
+
+
+def test_the_head_of_the_line_may_die_and_the_next_one_still_looks_in_time(
+    client: redis.Redis,
+) -> None:
+    async def main() -> None:
+        one, two = desks(client, 2, lease=5.0)
+        await two.scan(119)
+        dead = waiting(one, 1)
+        await asyncio.sleep(0.1)
+        living = waiting(two, 1)
+        one.store.die()
+
+        await asyncio.sleep(50.0 + 2.5 + 1.0)
+
+        assert done(living) == 1
+        await let_go(dead)
+
+    run(main())
+
+
+def test_a_process_that_was_silent_too_long_stands_in_line_again(client: redis.Redis) -> None:
+    """Its machine slept, say: it was taken for dead, and it is not."""
+
+    async def main() -> None:
+        (one,) = desks(client, 1, lease=150.0)  # heard of every 50 s
+        two = one.another(lease=1.0)  # and taken for dead after one
+        await two.scan(119)
+        silent = waiting(one, 3)
+        await asyncio.sleep(2.0)
+        for group in one.shared._desk._crowd._groups.values():
+            assert group.timer is not None
+            group.timer.cancel()  # no timer runs while it sleeps, and it reads nothing
+        one.store.others.remove(one.store)
+        crowd = waiting(two, 5)
+        await asyncio.sleep(49.0)  # past a cut: the turn of the silent one is gone
+        assert done(crowd) == 1
+        assert two.budget.snapshot().pools[0].waiting == 4
+        crowd[0].result().settle(Feedback(200, used_ip=100))
+        two.store.others.append(one.store)
+
+        await asyncio.sleep(60.0)
+
+        assert done(silent) == 3
+        assert not [event for event in one.events if isinstance(event, SharedBudgetLost)]
+        await let_go(silent, crowd)
+
+    run(main())
+
+
+def test_processes_that_differ_in_their_limits_are_told_so(client: redis.Redis) -> None:
+    async def main() -> None:
+        (one,) = desks(client, 1)
+        two = SharedDesk(one.exchange, client=client, name=one.name, headroom=0.5)
+        await one.call(LIST)
+
+        with pytest.raises(ConfigurationError, match="by other limits"):
+            await two.call(LIST)
+
+    run(main())
+
+
+def test_limits_may_change_when_nobody_goes_by_the_old_ones(client: redis.Redis) -> None:
+    async def main() -> None:
+        (one,) = desks(client, 1)
+        await one.call(LIST)
+        await one.budget.close()
+        two = SharedDesk(one.exchange, client=client, name=one.name, headroom=0.5)
+
+        await two.call(LIST)
+
+        assert two.budget.snapshot().pools[0].limit == 6_000
+        assert two.budget.snapshot().pools[0].used == 200
+
+    run(main())
+
+
+def test_everything_lies_in_five_keys_that_go_by_themselves(client: redis.Redis) -> None:
+    async def main() -> None:
+        one, two = desks(client, 2)
+        await one.scan(150)
+        for number in range(300):
+            await two.call(Charge("POST /x", LimitKind.UID, 10, f"account-{number}"))
+            await asyncio.sleep(1.0)
+
+        keys = client.keys(f"{{{one.name}}}:*")
+        assert isinstance(keys, list)
+        assert len(keys) <= 5
+        assert all(0 < client.pttl(key) <= 3_600_000 for key in keys)
+        # A minute's worth of accounts, and the few that are looked at next.
+        assert client.hlen(f"{{{one.name}}}:state") < 150
+
+    run(main())
+
+
+def test_a_redis_whose_clock_is_set_back_goes_on_from_where_it_was(client: redis.Redis) -> None:
+    async def main() -> None:
+        (one,) = desks(client, 1)
+        await one.scan(119)
+        one.store.clock_error = -1_000.0
+
+        await one.scan(120)
+
+        assert one.exchange.refused == 0
+
+    run(main())
+
+
+def test_a_call_that_finds_room_asks_once_and_ends_without_waiting(client: redis.Redis) -> None:
+    async def main() -> None:
+        (one,) = desks(client, 1, way=1.0)
+        await one.call(LIST)
+        await asyncio.sleep(5.0)
+        began, calls = one.exchange.loop.time(), one.store.calls
+
+        admission = await one.budget.admit(LIST)
+        assert one.exchange.loop.time() == began + 1.0
+        assert one.store.calls == calls + 1
+        admission.settle(Feedback(200, used_ip=200))
+        assert one.exchange.loop.time() == began + 1.0
+        await one.budget.close()
+        assert one.exchange.loop.timers == 0
+
+    run(main())
+
+
+def test_a_thousand_calls_of_one_moment_are_few_questions(client: redis.Redis) -> None:
+    async def main() -> None:
+        (one,) = desks(client, 1, requests_per_second=1e6)
+        await one.call(LOG)
+        calls = one.store.calls
+
+        await asyncio.gather(*[one.call(LOG) for _ in range(1_000)])
+
+        assert one.store.calls - calls < 20
+
+    run(main())
+
+
+def test_closing_tells_redis_all_that_was_left_to_say(client: redis.Redis) -> None:
+    async def main() -> None:
+        one, two = desks(client, 2)
+        await one.call(LIST)
+        await two.call(LOG)
+        kept = await one.budget.admit(LIST)
+        crowd = waiting(two, 3)
+        admission = await one.budget.admit(LIST)
+        admission.release()
+
+        await one.budget.close()
+        await asyncio.sleep(0.1)
+
+        assert repr(one.budget).endswith("closed>")
+        assert done(crowd) == 3
+        pools = {pool.name: pool for pool in (await two.shared.refresh()).pools}
+        assert pools[LIST.pool].in_flight == 3  # those of the other; `kept` counts as lost
+        assert pools[LIST.pool].used == 500
+        kept.settle(Feedback(200, used_ip=100))  # too late to be heard, and no harm
+        with pytest.raises(ConfigurationError, match="closed"):
+            await one.budget.admit(LIST)
+
+    run(main())
+
+
+@pytest.mark.parametrize("when", ["queued", "waiting", "granted"])
+def test_a_call_that_is_cancelled_costs_nothing(client: redis.Redis, when: str) -> None:
+    async def main() -> None:
+        one, two = desks(client, 2, way=0.1)
+        if when == "waiting":
+            await two.scan(119)
+        else:
+            await two.call(LIST)
+        used = (await two.shared.refresh()).pools[0].used
+        (task,) = waiting(one, 1)
+        await asyncio.sleep({"queued": 0.0, "waiting": 1.0, "granted": 0.1}[when])
+
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await asyncio.sleep(1.0)
+
+        (pool,) = (await two.shared.refresh()).pools
+        assert (pool.used, pool.waiting, pool.in_flight) == (used, 0, 0)
+
+    run(main())
+
+
+def test_others_and_copies_are_seen_by_all(client: redis.Redis) -> None:
+    async def main() -> None:
+        one, two = desks(client, 2)
+        one.exchange.spend(LIST, 3_000)
+        await one.call(LIST)
+        admission = await one.budget.admit(LIST)
+        admission.sent(extra=2)
+        await asyncio.sleep(0.01)
+        await two.call(LOG)
+
+        pool = await look_at_list(two)
+
+        assert pool.others == 3_000
+        assert pool.used == 3_000 + 100 + 300 + 100
+        assert "open: 300 of GET" in repr(admission)
+
+    run(main())
