@@ -1,0 +1,183 @@
+"""One job of a fleet: it calls the roll, hands accounts out, and hears what became of them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import secrets
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+
+from binance_dust.errors import DustError, NotSentError
+from binance_dust.events import logger
+from binance_dust.fleet import _tasks
+from binance_dust.fleet._messages import Call, Errand
+from binance_dust.fleet._post import listen
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from binance_dust.fleet._assignments import Assignments, Handout
+    from binance_dust.fleet._fleet import Timing
+    from binance_dust.fleet._messages import Presence, Result
+    from binance_dust.fleet._post import Post
+
+__all__ = ["Job"]
+
+R = TypeVar("R")
+
+_UNREAD: Final = 2048
+"""Results that may wait for whoever reads them; with more nothing new is handed out."""
+_GATHERING: Final = 0.5
+"""Of a pulse: so long all who are there have to answer before the first account is handed out."""
+
+
+class Job(Generic[R]):
+    """Accounts, each to be given to one worker after the other until there is a result."""
+
+    def __init__(  # noqa: PLR0913 - what a job is made of, most by keyword
+        self,
+        post: Post,
+        assignments: Assignments,
+        task: str,
+        asks: dict[str, Any],
+        *,
+        timing: Timing,
+        read: Callable[[dict[str, Any]], R],
+        give_up: Callable[[str, NotSentError], R],
+        has_failed: Callable[[R], bool],
+    ) -> None:
+        """Prepare; nothing is sent. `read` makes a result of what a worker sends."""
+        self.id = secrets.token_hex(8)
+        self.assignments = assignments
+        self.ready: asyncio.Queue[R | BaseException | None] = asyncio.Queue()
+        self.began: float | None = None
+        self.ended: float | None = None
+        self.failed = 0
+        self._post = post
+        self._task = task
+        self._asks = asks
+        self._timing = timing
+        self._read = read
+        self._give_up = give_up
+        self._has_failed = has_failed
+        self._reply_to = post.queue(self.id)
+        self._wake = asyncio.Event()
+        self._away_since: float | None = None
+
+    # --- what is heard ---------------------------------------------------------------------------
+
+    def heard(self, presence: Presence) -> None:
+        """Hear of a worker."""
+        self.assignments.heard(presence, _now())
+        self._wake.set()
+
+    def reported(self, result: Result) -> None:
+        """Hear what became of an errand. The second time it is of no interest."""
+        if result.job == self.id and self.assignments.reported(result.number, result.worker):
+            self._deliver(self._read(result.value))
+            self._wake.set()
+
+    def _deliver(self, item: R) -> None:
+        self.failed += self._has_failed(item)
+        self.ready.put_nowait(item)
+
+    # --- what is done ----------------------------------------------------------------------------
+
+    async def run(self) -> None:
+        """Get every account its result. The last item of `ready` is `None`, or what ended it."""
+        self.began = _now()
+        last: BaseException | None = None
+        ending = asyncio.Event()
+        broker = self._post.reader(self._reply_to)
+        broker.state.job = self
+        await broker.startup()
+        # One at a time: what a worker says first is heard first.
+        listening = asyncio.create_task(listen(broker, ending, at_once=1))
+        try:
+            await self._work()
+        except DustError as problem:
+            last = problem
+        finally:
+            self.ended = _now()
+            ending.set()
+            with contextlib.suppress(NotSentError):
+                await self._call(_tasks.DISMISS)
+            await asyncio.gather(listening, return_exceptions=True)
+        self.ready.put_nowait(last)
+
+    async def _work(self) -> None:
+        began, call_at = _now(), _now()
+        gathered = began + self._timing.pulse * _GATHERING
+        while not (self.assignments.ended and _now() >= gathered):
+            if _now() >= call_at:
+                call_at = _now() + self._timing.pulse
+                await self._try_to_call()
+            if _now() >= gathered:
+                await self._hand_out()
+                if self.assignments.nobody_came and _now() - began > self._timing.wait:
+                    raise NotSentError("no worker is there")
+            until = gathered if _now() < gathered < call_at else call_at
+            await self._rest(until - _now())
+
+    async def _rest(self, seconds: float) -> None:
+        """Wait until there is something to do."""
+        if not self.assignments.ended:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), max(0.0, seconds))
+        self._wake.clear()
+
+    async def _try_to_call(self) -> None:
+        """Call the roll; where the line is down that is nobody's fault, for a while."""
+        try:
+            await self._call(_tasks.ROLL_CALL)
+        except NotSentError as problem:
+            now = _now()
+            self._away_since = now if self._away_since is None else self._away_since
+            logger.debug("%s", problem)
+            if now - self._away_since > self._timing.wait:
+                raise
+            self.assignments.silence(now)
+        else:
+            if self._away_since is not None:
+                self.assignments.silence(_now())
+            self._away_since = None
+
+    async def _call(self, task: str) -> None:
+        there = self.assignments.workers
+        call = Call(
+            job=self.id,
+            reply_to=self._reply_to,
+            known=tuple(there),
+            rest=-(-self.assignments.waiting // max(1, len(there))),
+            patience=self._timing.patience,
+        )
+        await self._post.send(self._post.bulletin, task, call)
+
+    async def _hand_out(self) -> None:
+        for _, account, reason in self.assignments.failed(_now()):
+            self._deliver(self._give_up(account, NotSentError(reason, account=account)))
+        if self._away_since is not None:
+            return
+        room = _UNREAD - self.ready.qsize()
+        for handout in self.assignments.due(_now(), room):
+            try:
+                await self._send(handout)
+            except NotSentError as problem:
+                logger.debug("%s", problem)
+                self.assignments.took_back(handout.number)
+
+    async def _send(self, handout: Handout) -> None:
+        errand = Errand(
+            job=self.id,
+            number=handout.number,
+            account=handout.account,
+            reply_to=self._reply_to,
+            asks=self._asks,
+            tick=handout.tick,
+            since=handout.since,
+        )
+        await self._post.send(self._post.queue(handout.worker), self._task, errand)
+
+
+def _now() -> float:
+    return asyncio.get_running_loop().time()
