@@ -10,6 +10,10 @@ _engagement.py    what it has in hand for one job
 _round.py         its part of a scan
 _messages.py      what travels
 _tasks.py         the tasks, as taskiq knows them
+_carry.py         reports of sweeps, for the way back
+_orders.py        its part of a sweep
+_survey.py        how long a scan would take
+_timing.py        how long is waited for whom
 _post.py          queues by URL
 _memory.py        within a process
 _redis.py         between processes and hosts
@@ -17,9 +21,10 @@ _redis.py         between processes and hosts
 
 from __future__ import annotations
 
-from binance_dust.fleet._fleet import Fleet, Timing
+from binance_dust.fleet._fleet import Fleet
 from binance_dust.fleet._progress import FleetProgress, WorkerProgress
 from binance_dust.fleet._stream import FleetStream
+from binance_dust.fleet._timing import Timing
 from binance_dust.fleet._worker import Worker
 
 __all__ = ["Fleet", "FleetProgress", "FleetStream", "Timing", "Worker", "WorkerProgress"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from binance_dust.errors import GuardError
 from binance_dust.fleet._round import Round
 
 if TYPE_CHECKING:
@@ -48,6 +49,19 @@ class Engagement:
     def seconds_left(self) -> float:
         """Foretell when the last call of this job can be sent."""
         return self._round.seconds_left(self.call.rest) if self._round else 0.0
+
+    def is_stale(self, errand: Errand) -> bool:
+        """Tell whether an order was on its way for so long that the fleet takes it for lost."""
+        return asyncio.get_running_loop().time() - errand.tick > self.call.patience / 2
+
+    def check(self, errand: Errand) -> None:
+        """Refuse to move funds for a fleet that may take this worker for lost by now.
+
+        It does so `patience` after the last answer that it has heard, and that was an answer to a
+        call that was heard here. Half of it is left for what comes before the intent is on record.
+        """
+        if self.silence > self.call.patience / 2:
+            raise GuardError(f"{errand.account}: the fleet has not been heard for too long")
 
     async def drop(self) -> None:
         """Stop what only reads. What may move funds goes on."""

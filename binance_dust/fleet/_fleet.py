@@ -3,45 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Literal, Self
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, Unpack
 
-from binance_dust._check import instance, positive
+from binance_dust._check import instance
 from binance_dust.errors import ConfigurationError, NotSentError
 from binance_dust.fleet import _tasks
 from binance_dust.fleet._assignments import Assignments
-from binance_dust.fleet._job import Job
+from binance_dust.fleet._job import Job, Kind
 from binance_dust.fleet._post import Post
 from binance_dust.fleet._stream import FleetStream
+from binance_dust.fleet._survey import Survey
+from binance_dust.fleet._timing import Timing
 from binance_dust.reports import AccountReport
+from binance_dust.sweeper import Outcome, SweepReport
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from binance_dust._spec import AccountType
+    from binance_dust.scanner import ScanEstimate
     from binance_dust.scanner._desk import Liabilities
+    from binance_dust.sweeper import Rules
 
-__all__ = ["Fleet", "Timing"]
+__all__ = ["Fleet"]
+
+R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """How often a fleet asks who is there, and for how long it waits for whom."""
-
-    pulse: float = 1.0
-    """Seconds between two roll calls."""
-    patience: float = 5.0
-    """Seconds after which a worker that doesn't answer is lost."""
-    wait: float = 30.0
-    """Seconds that are waited for somebody to come who can do what nobody can."""
-
-    def __post_init__(self) -> None:
-        """Refuse what can't work."""
-        for name in ("pulse", "patience", "wait"):
-            positive(getattr(self, name), name)
-        if self.patience < 2 * self.pulse:
-            raise ConfigurationError("patience must be at least two pulses: one may be missed")
+_AT_ONCE: Final = 16
+"""Orders to move funds that a worker has in hand at once: few, for what it is lost with is not
+ordered again."""
 
 
 class Fleet:
@@ -104,31 +97,107 @@ class Fleet:
         What no worker comes for is reported with an error.
         """
         _check(target, liabilities)
-        asks = {"target": target, "liabilities": liabilities, "account_type": account_type}
-        assignments = Assignments(
-            _names(accounts),
-            skip=_names(skip) or (),
-            patience=self._timing.patience,
-            wait=self._timing.wait,
-        )
 
         def give_up(account: str, error: NotSentError) -> AccountReport:
             errors = dict.fromkeys(("assets", "quote", "liabilities"), error)
             now = datetime.now(UTC)
             return AccountReport(account=account, target=target, at=now, errors=errors)
 
-        return FleetStream(
-            Job(
-                self._post,
-                assignments,
-                _tasks.VISIT,
-                asks,
-                timing=self._timing,
+        return self._begin(
+            self._assignments(accounts, skip=skip),
+            Kind(
+                task=_tasks.VISIT,
+                asks={"target": target, "liabilities": liabilities, "account_type": account_type},
                 read=AccountReport.from_plain,
                 give_up=give_up,
                 has_failed=lambda report: not report.ok,
-            )
+            ),
         )
+
+    def sweep(
+        self,
+        accounts: Iterable[str] | Literal["all"] = "all",
+        *,
+        dry_run: bool = True,
+        account_type: AccountType = "SPOT",
+        **rules: Unpack[Rules],
+    ) -> FleetStream[SweepReport]:
+        """Convert the dust of many accounts, each where its ledger is, and at most once.
+
+        As `binance_dust.sweeper.sweep`, but for names: a dry run unless told otherwise, with the
+        rules of `Converter`. An account goes to workers that have its key and a ledger, which has
+        to be one and the same ledger for all of them. What a worker was lost with is never carried
+        out by another one: that finds out, by reading, what became of it.
+        """
+        from binance_dust.fleet._carry import from_plain
+
+        instance(dry_run, bool, "dry_run")
+        target = rules.get("target", "BNB")
+        asks = {"dry_run": dry_run, "account_type": account_type, **rules}
+
+        def give_up(account: str, error: NotSentError) -> SweepReport:
+            return SweepReport(
+                account=account,
+                what="dust",
+                account_type=account_type,
+                target=target,
+                outcome=Outcome.FAILED,
+                at=datetime.now(UTC),
+                error=error,
+            )
+
+        return self._begin(
+            self._assignments(accounts, funds=True, room=_AT_ONCE),
+            Kind(
+                task=_tasks.CONVERT,
+                asks={name: plain_rule(rule) for name, rule in asks.items()},
+                read=from_plain,
+                give_up=give_up,
+                has_failed=lambda report: report.outcome in (Outcome.FAILED, Outcome.UNKNOWN),
+            ),
+        )
+
+    async def estimate(
+        self,
+        accounts: Iterable[str] | Literal["all"] = "all",
+        *,
+        liabilities: Liabilities = "auto",
+        margin_share: float = 1.0,
+        debt_share: float = 1.0,
+    ) -> ScanEstimate:
+        """Say how long the limits will make a scan last, with the workers that are there now.
+
+        Each is asked for its part, so what its budgets have spent already counts. `session` of the
+        lanes is the worker's number, in the order of their names.
+        """
+        _check("BNB", liabilities)
+        asks = {
+            "liabilities": liabilities,
+            "margin_share": margin_share,
+            "debt_share": debt_share,
+        }
+        survey = Survey(self._post, self._timing, _names(accounts), asks)
+        return await survey.run()
+
+    def _assignments(
+        self,
+        accounts: Iterable[str] | Literal["all"],
+        *,
+        skip: Iterable[str] = (),
+        funds: bool = False,
+        room: int | None = None,
+    ) -> Assignments:
+        return Assignments(
+            _names(accounts),
+            skip=_names(skip) or (),
+            patience=self._timing.patience,
+            wait=self._timing.wait,
+            funds=funds,
+            room=room,
+        )
+
+    def _begin(self, assignments: Assignments, kind: Kind[R]) -> FleetStream[R]:
+        return FleetStream(Job(self._post, assignments, kind, timing=self._timing))
 
     def __repr__(self) -> str:
         return f"<Fleet {self._post!r}>"
@@ -150,3 +219,14 @@ def _names(accounts: Iterable[str] | str) -> tuple[str, ...] | None:
     if isinstance(accounts, str) or not isinstance(accounts, Iterable):
         raise TypeError('accounts must be "all" or a collection of names')
     return tuple(instance(name, str, "each name") for name in accounts)
+
+
+def plain_rule(rule: Any) -> Any:
+    """Write a rule of `Converter` as what JSON has, such that `Converter` takes it again."""
+    if isinstance(rule, timedelta):
+        return rule.total_seconds()
+    if isinstance(rule, Decimal):
+        return str(rule)
+    if isinstance(rule, str | int | float | None):
+        return rule
+    return sorted(rule)

@@ -5,23 +5,25 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from binance_dust.errors import DustError, NotSentError
+from binance_dust._results import Results
+from binance_dust.errors import NotSentError
 from binance_dust.events import logger
 from binance_dust.fleet import _tasks
 from binance_dust.fleet._messages import Call, Errand
-from binance_dust.fleet._post import listen
+from binance_dust.fleet._post import hearing
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from binance_dust.fleet._assignments import Assignments, Handout
-    from binance_dust.fleet._fleet import Timing
     from binance_dust.fleet._messages import Presence, Result
     from binance_dust.fleet._post import Post
+    from binance_dust.fleet._timing import Timing
 
-__all__ = ["Job"]
+__all__ = ["Job", "Kind"]
 
 R = TypeVar("R")
 
@@ -31,35 +33,36 @@ _GATHERING: Final = 0.5
 """Of a pulse: so long all who are there have to answer before the first account is handed out."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Kind(Generic[R]):
+    """What is asked of the workers, and what comes back."""
+
+    task: str
+    asks: dict[str, Any]
+    read: Callable[[dict[str, Any]], R]
+    """Makes a result of what a worker sends."""
+    give_up: Callable[[str, NotSentError], R]
+    """Makes the result of an account that nobody could be found for."""
+    has_failed: Callable[[R], bool]
+
+
 class Job(Generic[R]):
     """Accounts, each to be given to one worker after the other until there is a result."""
 
-    def __init__(  # noqa: PLR0913 - what a job is made of, most by keyword
-        self,
-        post: Post,
-        assignments: Assignments,
-        task: str,
-        asks: dict[str, Any],
-        *,
-        timing: Timing,
-        read: Callable[[dict[str, Any]], R],
-        give_up: Callable[[str, NotSentError], R],
-        has_failed: Callable[[R], bool],
+    def __init__(
+        self, post: Post, assignments: Assignments, kind: Kind[R], *, timing: Timing
     ) -> None:
-        """Prepare; nothing is sent. `read` makes a result of what a worker sends."""
+        """Prepare; nothing is sent."""
         self.id = secrets.token_hex(8)
         self.assignments = assignments
-        self.ready: asyncio.Queue[R | BaseException | None] = asyncio.Queue()
+        self.results: Results[R] = Results(0)
+        self.unread = 0
         self.began: float | None = None
         self.ended: float | None = None
         self.failed = 0
         self._post = post
-        self._task = task
-        self._asks = asks
+        self._kind = kind
         self._timing = timing
-        self._read = read
-        self._give_up = give_up
-        self._has_failed = has_failed
         self._reply_to = post.queue(self.id)
         self._wake = asyncio.Event()
         self._away_since: float | None = None
@@ -71,39 +74,35 @@ class Job(Generic[R]):
         self.assignments.heard(presence, _now())
         self._wake.set()
 
-    def reported(self, result: Result) -> None:
+    async def reported(self, result: Result) -> None:
         """Hear what became of an errand. The second time it is of no interest."""
         if result.job == self.id and self.assignments.reported(result.number, result.worker):
-            self._deliver(self._read(result.value))
+            await self._deliver(self._kind.read(result.value))
             self._wake.set()
 
-    def _deliver(self, item: R) -> None:
-        self.failed += self._has_failed(item)
-        self.ready.put_nowait(item)
+    async def _deliver(self, item: R) -> None:
+        self.failed += self._kind.has_failed(item)
+        self.unread += 1
+        await self.results.put(item)
 
     # --- what is done ----------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Get every account its result. The last item of `ready` is `None`, or what ended it."""
+        """Get every account its result."""
         self.began = _now()
-        last: BaseException | None = None
-        ending = asyncio.Event()
-        broker = self._post.reader(self._reply_to)
-        broker.state.job = self
-        await broker.startup()
-        # One at a time: what a worker says first is heard first.
-        listening = asyncio.create_task(listen(broker, ending, at_once=1))
         try:
-            await self._work()
-        except DustError as problem:
-            last = problem
+            async with hearing(self._post, self._reply_to, self):
+                try:
+                    await self._work()
+                finally:
+                    await self._dismiss()
         finally:
             self.ended = _now()
-            ending.set()
-            with contextlib.suppress(NotSentError):
-                await self._call(_tasks.DISMISS)
-            await asyncio.gather(listening, return_exceptions=True)
-        self.ready.put_nowait(last)
+
+    async def _dismiss(self) -> None:
+        """Tell the workers to drop what they still have in hand. Who misses it hears no more."""
+        with contextlib.suppress(NotSentError):
+            await self._call(_tasks.DISMISS)
 
     async def _work(self) -> None:
         began, call_at = _now(), _now()
@@ -155,10 +154,10 @@ class Job(Generic[R]):
 
     async def _hand_out(self) -> None:
         for _, account, reason in self.assignments.failed(_now()):
-            self._deliver(self._give_up(account, NotSentError(reason, account=account)))
+            await self._deliver(self._kind.give_up(account, NotSentError(reason, account=account)))
         if self._away_since is not None:
             return
-        room = _UNREAD - self.ready.qsize()
+        room = _UNREAD - self.unread
         for handout in self.assignments.due(_now(), room):
             try:
                 await self._send(handout)
@@ -172,11 +171,11 @@ class Job(Generic[R]):
             number=handout.number,
             account=handout.account,
             reply_to=self._reply_to,
-            asks=self._asks,
+            asks=self._kind.asks,
             tick=handout.tick,
             since=handout.since,
         )
-        await self._post.send(self._post.queue(handout.worker), self._task, errand)
+        await self._post.send(self._post.queue(handout.worker), self._kind.task, errand)
 
 
 def _now() -> float:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 from taskiq.exceptions import TaskiqError
@@ -16,11 +17,13 @@ from binance_dust.errors import ConfigurationError, NotSentError
 from binance_dust.events import logger
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
     from taskiq import AsyncBroker
 
-    from binance_dust.fleet._memory import Exchange
+    from binance_dust.fleet._messages import Presence, Result
 
-__all__ = ["Post", "listen"]
+__all__ = ["Hears", "Post", "hearing", "listen"]
 
 _REDIS: Final = ("redis://", "rediss://", "unix://")
 _AGAIN: Final = 0.5
@@ -33,7 +36,7 @@ class Post:
     What it is given it may lose: who sends has to notice that nothing comes back.
     """
 
-    __slots__ = ("_bulletin", "_exchange", "_name", "_sender", "_url")
+    __slots__ = ("_bulletin", "_name", "_sender", "_url")
 
     def __init__(self, url: str, name: str) -> None:
         """Check where the messages go; nothing is opened."""
@@ -41,7 +44,6 @@ class Post:
         self._name = instance(name, str, "name")
         if not name.strip():
             raise ConfigurationError("the fleet's name is empty")
-        self._exchange: Exchange | None = None
         if not url.startswith((*_REDIS, "memory://")):
             raise ConfigurationError("url begins with memory://, redis://, rediss:// or unix://")
         if url.startswith(_REDIS):
@@ -76,10 +78,10 @@ class Post:
             from binance_dust.fleet._memory import MemoryBroker, exchange_of
 
             return MemoryBroker(exchange_of(self._url), queue_name)
-        from binance_dust.fleet._redis import Bulletin, Queue
+        from binance_dust.fleet._redis import LINE, Bulletin, Queue
 
         kind = Bulletin if queue_name == self.bulletin else Queue
-        return kind(self._url, queue_name=queue_name)
+        return kind(self._url, queue_name=queue_name, **LINE)
 
     async def send(self, queue_name: str, task: str, message: msgspec.Struct) -> None:
         """Send a message to whoever listens to a queue; `NotSentError` where it can't be sent."""
@@ -98,6 +100,31 @@ class Post:
     def __repr__(self) -> str:
         # A URL may have a password in it.
         return f"<Post {self._url.partition('://')[0]}:// {self._name}>"
+
+
+class Hears(Protocol):
+    """Whoever workers answer."""
+
+    def heard(self, presence: Presence, /) -> None:
+        """Hear that a worker is there."""
+
+    async def reported(self, result: Result, /) -> None:
+        """Hear what became of an errand."""
+
+
+@asynccontextmanager
+async def hearing(post: Post, queue_name: str, hears: Hears) -> AsyncIterator[None]:
+    """Hear what workers answer into a queue. What one of them says first is heard first."""
+    broker = post.reader(queue_name)
+    broker.state.hears = hears
+    await broker.startup()
+    ending = asyncio.Event()
+    line = asyncio.create_task(listen(broker, ending, at_once=1), name="binance-dust fleet line")
+    try:
+        yield
+    finally:
+        ending.set()
+        await asyncio.gather(line, return_exceptions=True)
 
 
 async def listen(

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from redis.asyncio import Redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
 from taskiq_redis import ListQueueBroker, PubSubBroker
 
 if TYPE_CHECKING:
@@ -16,12 +18,25 @@ if TYPE_CHECKING:
 
     from taskiq import BrokerMessage
 
-__all__ = ["Bulletin", "Queue"]
+__all__ = ["LINE", "Bulletin", "Queue"]
 
 _KEPT: Final = 3600
 """Seconds that a queue is kept which nobody empties: its reader has died."""
 _LOOK: Final = 2
 """Seconds that the server holds a question for messages: less than a line may be silent."""
+LINE: Final = {
+    "max_connection_pool_size": 8,
+    "socket_timeout": 5.0,
+    "socket_connect_timeout": 2.0,
+    # What was not sent is sent again by whoever notices: redis-py would sit on it for minutes.
+    "retry": Retry(NoBackoff(), 0),
+}
+"""How a line to Redis behaves."""
+
+
+def _bytes(value: bytes | str) -> bytes:
+    """Tell the type checker what a connection that decodes nothing gives."""
+    return value if isinstance(value, bytes) else value.encode()
 
 
 class Queue(ListQueueBroker):
@@ -44,7 +59,7 @@ class Queue(ListQueueBroker):
             while True:
                 found = await redis.brpop([self.queue_name], timeout=_LOOK)
                 if found is not None:
-                    yield found[1]
+                    yield _bytes(found[1])
 
 
 class Bulletin(PubSubBroker):

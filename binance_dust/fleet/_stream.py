@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from typing import TYPE_CHECKING, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from binance_dust._results import Results, Stream
 from binance_dust.fleet._progress import FleetProgress, progress_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
-    from types import TracebackType
 
     from binance_dust.fleet._job import Job
 
@@ -19,20 +18,19 @@ __all__ = ["FleetStream"]
 R = TypeVar("R")
 
 
-class FleetStream(AsyncIterator[R], Generic[R]):
+class FleetStream(Stream[R], Generic[R]):
     """A fleet's job under way: iterate it for its results, look at `progress` meanwhile.
 
     Leaving the loop early stops it. `async with fleet.scan(...) as reports` stops it before going
     on.
     """
 
-    __slots__ = ("_job", "_results")
+    __slots__ = ("_job",)
 
     def __init__(self, job: Job[R]) -> None:
         """Prepare; nothing is asked before the first result is waited for."""
+        super().__init__(_read(job))
         self._job = job
-        # The generator knows the job and not this object: see `binance_dust.scanner.Scan`.
-        self._results = _deliver(job)
 
     @property
     def progress(self) -> FleetProgress:
@@ -40,42 +38,23 @@ class FleetStream(AsyncIterator[R], Generic[R]):
         job = self._job
         elapsed = 0.0
         if job.began is not None:
-            elapsed = (job.ended or asyncio.get_running_loop().time()) - job.began
+            now = asyncio.get_running_loop().time() if job.ended is None else job.ended
+            elapsed = now - job.began
         return progress_of(job.assignments, failed=job.failed, elapsed=elapsed)
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> R:
-        return await anext(self._results)
-
-    async def aclose(self) -> None:
-        """Stop whatever is still under way. Stopping twice is no harm."""
-        await self._results.aclose()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.aclose()
 
     def __repr__(self) -> str:
         assignments = self._job.assignments
         return f"<FleetStream {assignments.done} of {assignments.total} accounts>"
 
 
-async def _deliver(job: Job[R]) -> AsyncGenerator[R, None]:
-    runner = asyncio.create_task(job.run(), name="binance-dust fleet job")
+async def _read(job: Job[R]) -> AsyncGenerator[R, None]:
+    # Never full: whoever hears the workers must not wait for a reader. The job waits for it.
+    results: Results[R] = Results(0)
+    job.results = results
+    stream = results.of(job.run)
     try:
-        while (item := await job.ready.get()) is not None:
-            if isinstance(item, BaseException):
-                raise item
+        async for item in stream:
+            job.unread -= 1
             yield item
     finally:
-        runner.cancel()
-        await asyncio.gather(runner, return_exceptions=True)
+        await stream.aclose()

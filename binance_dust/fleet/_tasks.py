@@ -15,7 +15,7 @@ from binance_dust.events import logger
 from binance_dust.fleet._messages import Call, Errand, Presence, Result
 
 if TYPE_CHECKING:
-    from binance_dust.fleet._job import Job
+    from binance_dust.fleet._post import Hears
     from binance_dust.fleet._worker import Worker
 
 __all__ = ["CONVERT", "DISMISS", "FORESEE", "HERE", "RESULT", "ROLL_CALL", "VISIT"]
@@ -70,13 +70,13 @@ async def convert(message: dict[str, Any], state: State) -> None:
 @async_shared_broker.task(HERE)
 async def here(message: dict[str, Any], state: State) -> None:
     """Hear that a worker is there."""
-    _job(state).heard(_read(message, Presence))
+    _fleet(state).heard(_read(message, Presence))
 
 
 @async_shared_broker.task(RESULT)
 async def result(message: dict[str, Any], state: State) -> None:
     """Hear what became of an errand."""
-    _job(state).reported(_read(message, Result))
+    await _fleet(state).reported(_read(message, Result))
 
 
 def _worker(state: TaskiqState) -> Worker:
@@ -84,9 +84,9 @@ def _worker(state: TaskiqState) -> Worker:
     return worker
 
 
-def _job(state: TaskiqState) -> Job[Any]:
-    job: Job[Any] = state.job
-    return job
+def _fleet(state: TaskiqState) -> Hears:
+    hears: Hears = state.hears
+    return hears
 
 
 def _read(message: dict[str, Any], kind: type[S]) -> S:

@@ -14,9 +14,12 @@ from binance_dust.client import DustClient
 from binance_dust.errors import ConfigurationError, NotSentError
 from binance_dust.events import logger
 from binance_dust.fleet import _tasks
+from binance_dust.fleet._carry import to_plain
 from binance_dust.fleet._engagement import Engagement
 from binance_dust.fleet._messages import Call, Errand, Presence, Result
+from binance_dust.fleet._orders import carry_out, find_out, identity
 from binance_dust.fleet._post import Post, listen
+from binance_dust.ledger import Ledger
 from binance_dust.scanner import estimate_scan
 
 if TYPE_CHECKING:
@@ -37,7 +40,7 @@ _REMEMBERED: Final = 1024
 
 
 class Worker:
-    """Reads accounts for fleets, until it is closed.
+    """Reads accounts for fleets, and converts their dust, until it is closed.
 
         async with Session(local_addr="10.0.0.2") as session:
             clients = [session.client(credentials) for credentials in Credentials.load(path)]
@@ -52,6 +55,7 @@ class Worker:
         clients: Iterable[DustClient],
         url: str = "memory://",
         *,
+        ledger: Ledger | None = None,
         fleet: str = "binance-dust",
         name: str | None = None,
         concurrency: int = 64,
@@ -60,11 +64,14 @@ class Worker:
     ) -> None:
         """Take the accounts; nothing is opened.
 
-        `fleet` is the name under which fleets and workers meet at a URL. `concurrency` is as for
-        `scan`, `room` how many accounts it has in hand at once. When it is closed, what it has in
-        hand has `grace` seconds to end; the rest is given back.
+        With an open `ledger` it also converts, if a fleet asks for that. `fleet` is the name under
+        which fleets and workers meet at a URL. `concurrency` is as for `scan`, `room` how many
+        accounts it has in hand at once. When it is closed, what it has in hand has `grace` seconds
+        to end, and the rest is given back; a conversion that has begun is waited for.
         """
         self._clients = _by_name(clients)
+        self._ledger = ledger if ledger is None else instance(ledger, Ledger, "ledger")
+        self._ledger_id = None if ledger is None else identity(ledger)
         for option, value in (("concurrency", concurrency), ("room", room)):
             if instance(value, int, option) < 1:
                 raise ConfigurationError(f"{option} must be at least 1, not {value}")
@@ -114,8 +121,6 @@ class Worker:
         self._leaving = True
         await self._tell_all()
         await self._wind_up()
-        for job in list(self._engagements):
-            await self._engagements[job].drop()
         await self._tell_all()
         self._engagements.clear()
         self._ending.set()
@@ -176,6 +181,32 @@ class Worker:
             engagement.hand.discard(errand.number)
             self._check_idle()
 
+    async def convert(self, errand: Errand) -> None:
+        """Convert an account's dust, or find out what became of that, and report."""
+        ledger, engagement = self._ledger, self._engagements.get(errand.job)
+        if ledger is None or engagement is None:
+            return
+        if errand.since is None and (
+            errand.number in engagement.begun or engagement.is_stale(errand)
+        ):
+            # The message came twice, or too late.
+            return
+        if self._taken(errand) is None:
+            return
+        client = self._clients[errand.account]
+        try:
+            if errand.since is None:
+                engagement.begun.add(errand.number)
+                report = await carry_out(
+                    client, ledger, errand.asks, may_begin=lambda: engagement.check(errand)
+                )
+            else:
+                report = await find_out(client, ledger, errand.asks, errand.since)
+            await self._send(errand, to_plain(report))
+        finally:
+            engagement.hand.discard(errand.number)
+            self._check_idle()
+
     async def foresee(self, errand: Errand) -> None:
         """Say how long the limits would make reading so many accounts last."""
         asks = dict(errand.asks)
@@ -207,6 +238,7 @@ class Worker:
             holding=tuple(engagement.hand),
             begun=tuple(engagement.begun) if self._leaving else (),
             leaving=self._leaving,
+            ledger=self._ledger_id,
             clock=self._any_client.session.now().timestamp(),
             tick=asyncio.get_running_loop().time(),
             seconds_left=engagement.seconds_left,
@@ -237,6 +269,11 @@ class Worker:
         self._check_idle()
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._idle.wait(), self._grace)
+        for job in list(self._engagements):
+            await self._engagements[job].drop()
+        # What is left moves funds, or finds out whether it did.
+        self._check_idle()
+        await self._idle.wait()
 
     def _check_idle(self) -> None:
         if self.in_hand == 0:
