@@ -6,7 +6,7 @@ has written to it for an hour. The bulletin is a channel that everybody hears wh
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from redis.asyncio import Redis
 from redis.asyncio.retry import Retry
@@ -24,7 +24,7 @@ _KEPT: Final = 3600
 """Seconds that a queue is kept which nobody empties: its reader has died."""
 _LOOK: Final = 2
 """Seconds that the server holds a question for messages: less than a line may be silent."""
-LINE: Final = {
+LINE: Final[dict[str, Any]] = {
     "max_connection_pool_size": 8,
     "socket_timeout": 5.0,
     "socket_connect_timeout": 2.0,
