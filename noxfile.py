@@ -92,3 +92,10 @@ def bench(session: nox.Session) -> None:
     """Measure, side by side with others in one run; prints, and never fails for a figure."""
     install(session, "testing", "peers")
     session.run("python", "-m", "tests.bench.run", *session.posargs)
+
+
+@nox.session(default=False)
+def mutants(session: nox.Session) -> None:
+    """Judge the tests: small faults in a module (name it), and a test has to fail for each."""
+    install(session, "testing")
+    session.run("python", "-m", "tests.mutants.run", *session.posargs)

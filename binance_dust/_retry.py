@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FIRST_PAUSE: Final = 0.25
-"""Seconds; the first pause is drawn from nothing to twice this, and so on (full jitter)."""
+"""Seconds; the first pause is drawn from nothing to this, the next to twice this (full jitter)."""
 
 
 class Act(enum.Enum):
@@ -159,7 +159,7 @@ async def send_again(  # noqa: PLR0913 - the parts of a policy, all by keyword
     def pause(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
         # After these the budget's line, or a new look at the clock, is the pause.
-        return 0.0 if error is not None and _costs_nothing(error) else jitter(state)
+        return 0.0 if _costs_nothing(error) else jitter(state)
 
     retrying = tenacity.AsyncRetrying(
         retry=tenacity.retry_if_exception(wanted),
@@ -172,7 +172,7 @@ async def send_again(  # noqa: PLR0913 - the parts of a policy, all by keyword
     return await retrying(once)
 
 
-def _costs_nothing(error: BaseException) -> bool:
+def _costs_nothing(error: BaseException | None) -> bool:
     """Tell errors that name their own remedy: what sends them again is held back elsewhere."""
     return isinstance(error, RateLimitedError | BannedError | ClockError)
 

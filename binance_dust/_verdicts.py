@@ -122,7 +122,7 @@ def verdict(status: int, code: int | str | None, message: str) -> Verdict:
     if known is _RATE and _BANNED_UNTIL.search(message):
         return _BANNED
     if known is None or known is _UNKNOWN:
-        known = _by_words(status, code, message) or known
+        known = _by_words(code, message) or known
     if status >= _FIRST_SERVER_ERROR:
         return _server_error(known)
     if known is not None:
@@ -134,10 +134,10 @@ def verdict(status: int, code: int | str | None, message: str) -> Verdict:
     return _BY_STATUS.get(status, _REJECTED)
 
 
-def _by_words(status: int, code: int | str | None, message: str) -> Verdict | None:
+def _by_words(code: int | str | None, message: str) -> Verdict | None:
     if _MAINTENANCE.search(message):
         return Verdict(MaintenanceError, Delivery.UNKNOWN)
-    if code is not None and status < _FIRST_SERVER_ERROR and _PRICE_MOVED.search(message):
+    if code is not None and _PRICE_MOVED.search(message):
         return Verdict(PriceMovedError)
     return None
 

@@ -109,7 +109,7 @@ def read(
     now: Callable[[], datetime] | None = None,
 ) -> R:
     """Turn an answer into the declared result, or raise what it says instead."""
-    if answer.status < _FIRST_ERROR and call.endpoint.result is not type(None):
+    if answer.status < _FIRST_ERROR:
         try:
             return call.endpoint.decoder.decode(answer.body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
@@ -215,8 +215,8 @@ def _why_unreadable(endpoint: Endpoint[..., Any], body: bytes) -> tuple[str, str
 def _split(text: str, root: str) -> tuple[str, str]:
     """Part msgspec's sentence into what is wrong and where: '... - at `$[3].free`'."""
     what, _, where = text.partition(" - at `")
-    path = where.rstrip("`") or "$"
-    return f"{what} at {path.replace('$', root, 1)}", path.replace("$", root, 1)
+    path = (where.rstrip("`") or "$").replace("$", root)
+    return f"{what} at {path}", path
 
 
 def _unreadable(

@@ -104,12 +104,24 @@ async def test_an_rsa_signature_is_verified_by_the_public_half(
     )
 
 
-async def test_an_rsa_signature_is_made_out_of_the_event_loops_way(
-    monkeypatch: pytest.MonkeyPatch,
+RSA = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
+@pytest.mark.parametrize(
+    ("secret", "elsewhere"),
+    [
+        (SECRET, False),
+        (ed25519.Ed25519PrivateKey.generate(), False),
+        (RSA, True),
+    ],
+    ids=["hmac", "ed25519", "rsa"],
+)
+async def test_an_rsa_signature_and_no_other_is_made_out_of_the_event_loops_way(
+    secret: str | rsa.RSAPrivateKey | ed25519.Ed25519PrivateKey, elsewhere: bool
 ) -> None:
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, PLAIN).decode()
-    signer = signer_for(Credentials(API_KEY, pem))
+    if not isinstance(secret, str):
+        secret = secret.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, PLAIN).decode()
+    signer = signer_for(Credentials(API_KEY, secret))
     threads: list[int] = []
 
     class Watched:
@@ -121,7 +133,7 @@ async def test_an_rsa_signature_is_made_out_of_the_event_loops_way(
 
     await sign(Watched(), "a=b")
 
-    assert threads != [threading.get_ident()]
+    assert (threads != [threading.get_ident()]) is elsewhere
 
 
 @pytest.mark.parametrize("lock", [PLAIN, LOCKED])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 from hypothesis import given
@@ -169,3 +170,104 @@ async def test_closing_lets_go_of_a_lookup() -> None:
 
     with pytest.raises(NotSentError, match="the session was closed"):
         await learner
+
+
+async def test_closing_leaves_no_task_and_may_come_before_any_lookup() -> None:
+    world = World()
+    await world.clock.close()
+    world.gate.clear()
+    learner = asyncio.create_task(world.clock.refresh())
+    await asyncio.sleep(0)
+
+    await world.clock.close()
+
+    assert asyncio.all_tasks() <= {asyncio.current_task(), learner}
+    await asyncio.gather(learner, return_exceptions=True)
+
+
+async def test_a_learner_who_is_cancelled_while_the_session_closes_is_cancelled() -> None:
+    world = World()
+    world.gate.clear()
+    learner = asyncio.create_task(world.clock.refresh())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+
+    closing = asyncio.create_task(world.clock.close())
+    await asyncio.sleep(0)
+    learner.cancel()
+    await asyncio.gather(closing, learner, return_exceptions=True)
+
+    assert learner.cancelled()
+
+
+async def test_a_learner_who_is_cancelled_by_other_means_is_cancelled_too() -> None:
+    world = World()
+    world.gate.clear()
+    learner = world.clock.refresh()
+    learner.send(None)
+
+    with pytest.raises(asyncio.CancelledError):
+        learner.throw(asyncio.CancelledError())
+    await world.clock.close()
+
+
+async def test_whoever_comes_during_the_first_lookup_waits_for_it_and_later_nobody_does() -> None:
+    world = World()
+    world.gate.clear()
+    first = asyncio.create_task(world.clock.refresh())
+    await asyncio.sleep(0.0)
+    await asyncio.sleep(0.0)
+    assert world.asked == 1
+    assert world.clock.due
+    late = asyncio.create_task(world.clock.refresh())
+    await asyncio.sleep(0)
+    assert not late.done()
+    world.gate.set()
+    await asyncio.gather(first, late)
+
+    world.gate.clear()
+    world.true += 60.0
+    assert world.clock.due
+    again = asyncio.create_task(world.clock.refresh())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert world.asked == 2
+    assert not world.clock.due, "what is known is good enough meanwhile"
+    await world.clock.refresh()
+    world.gate.set()
+    await again
+
+    await world.clock.refresh()
+    assert world.asked == 2
+
+
+async def test_after_a_failure_nobody_asks_for_ten_seconds() -> None:
+    world = World()
+    world.down = True
+    with pytest.raises(NoAnswerError):
+        await world.clock.refresh()
+
+    world.true += 9.9
+    await world.clock.refresh()
+    assert world.asked == 1
+    world.true += 0.1
+    assert world.clock.due
+
+
+async def test_whoever_listens_is_told_the_offset_and_the_round_trip() -> None:
+    world = World(wrong=3.0, there=0.25, back=0.25)
+    told: list[tuple[float, float]] = []
+    world.clock.on_learnt = lambda offset, trip: told.append((offset, trip))
+
+    await world.clock.refresh()
+
+    ((offset, trip),) = told
+    assert offset == pytest.approx(-3.0)
+    assert trip == pytest.approx(0.5)
+
+
+async def test_without_another_source_time_is_that_of_the_loop_and_of_the_machine() -> None:
+    clock = ServerClock(World().ask)
+
+    assert clock.monotonic() == pytest.approx(asyncio.get_running_loop().time(), abs=5.0)
+    assert clock.now() == pytest.approx(time.time(), abs=5.0)

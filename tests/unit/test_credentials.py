@@ -97,7 +97,11 @@ def test_accounts_are_told_apart_without_showing_their_keys() -> None:
         (("ke\ny", SECRET), ConfigurationError, "characters that no key has"),
         (("klé", SECRET), ConfigurationError, "characters that no key has"),
         (("key", SECRET + "\n"), ConfigurationError, "white space"),
-        (("key", "-----BEGIN PRIVATE KEY-----\nrubbish"), ConfigurationError, "can't be read"),
+        (
+            ("key", "-----BEGIN PRIVATE KEY-----\nrubbish"),
+            ConfigurationError,
+            "can't be read: it is damaged",
+        ),
     ],
 )
 def test_a_key_that_can_not_work_is_refused_at_once(

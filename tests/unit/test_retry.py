@@ -83,7 +83,7 @@ class Play:
         failed: DustError,
         replay: Replay = Replay.SAFE,
         *,
-        deadline: float = 1e9,
+        deadline: float | None = 1e9,
         allowance: RetryAllowance | None = None,
         **policy: Any,
     ) -> str:
@@ -93,7 +93,7 @@ class Play:
             replay=replay,
             policy=RetryPolicy(**policy),
             allowance=allowance or RetryAllowance(),
-            left=lambda: deadline - sum(self.pauses),
+            left=lambda: None if deadline is None else deadline - sum(self.pauses),
             sleep=self.sleep,
             before=self.before,
         )
@@ -149,7 +149,7 @@ async def test_pauses_grow_with_full_jitter_and_stay_below_the_longest() -> None
         longest = [max(pair) for pair in zip(play.pauses, longest or play.pauses, strict=True)]
 
     assert max(longest) <= 3.0
-    assert longest[0] < 0.51
+    assert 0.2 < longest[0] <= 0.25, "the first is drawn from nothing to a quarter of a second"
     assert longest[0] < longest[1] < longest[2]
     assert min(longest[4:]) > 2.0, "the later pauses use the whole range"
 
@@ -181,6 +181,60 @@ async def test_a_deadline_ends_it_before_a_pause_that_would_pass_it() -> None:
         await play.run(UNKNOWN, attempts=100, deadline=2.0)
     assert sum(play.pauses) < 2.0
     assert 1 < play.attempts < 100
+
+
+async def test_without_a_deadline_the_attempts_end_it() -> None:
+    play = Play(*[UNKNOWN] * 100)
+
+    with pytest.raises(NoAnswerError):
+        await play.run(UNKNOWN, deadline=None)
+    assert play.attempts == 5
+
+
+async def test_a_pause_that_would_reach_the_deadline_is_not_begun() -> None:
+    play = Play("never")
+
+    with pytest.raises(ClockError):
+        await play.run(ClockError("late"), deadline=0.0)
+    assert play.attempts == 1
+
+
+@pytest.mark.parametrize(
+    "error", [RateLimitedError("slow", retry_after=60.0), BannedError("out", retry_after=60.0)]
+)
+async def test_a_wait_that_is_just_allowed_is_waited(error: DustError) -> None:
+    assert await Play("done").run(error, max_wait=60.0) == "done"
+
+
+def test_five_attempts_within_a_minutes_wait_each_unless_said_otherwise() -> None:
+    assert RetryPolicy() == RetryPolicy(attempts=5, max_wait=60.0, deadline=None)
+
+
+def retries_left(allowance: RetryAllowance) -> int:
+    return next(taken for taken in range(10_000) if not allowance.spend())
+
+
+def test_an_allowance_begins_with_500_retries_and_holds_no_more() -> None:
+    allowance = RetryAllowance()
+    for _ in range(10):
+        allowance.earn()
+
+    assert retries_left(allowance) == 500
+
+
+def test_five_calls_earn_a_retry() -> None:
+    allowance = RetryAllowance()
+    retries_left(allowance)
+
+    earned = []
+    for _ in range(50):
+        allowance.earn()
+        earned.append(allowance.spend())
+
+    # Five fifths added up may be a hair below one.
+    assert sum(earned) in (9, 10)
+    assert not any(earned[:4])
+    assert any(earned[4:6])
 
 
 async def test_an_outage_is_not_multiplied() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -108,7 +108,7 @@ def test_a_server_error_is_unknown_whatever_no_it_carries(code: int | None) -> N
     assert error_of(500, code, "no").delivery is UNKNOWN
 
 
-@pytest.mark.parametrize("code", [-1003, -1004, -1008, -1021])
+@pytest.mark.parametrize("code", [-1003, -1004, -1008, -1016, -1021])
 def test_a_server_error_that_says_it_did_nothing_is_believed(code: int) -> None:
     assert error_of(503, code, "busy").delivery is REFUSED
 
@@ -122,6 +122,32 @@ def test_words_decide_where_no_code_is_known() -> None:
     assert maintenance.delivery is UNKNOWN
     assert type(moved) is type(fluctuated) is errors.PriceMovedError
     assert moved.delivery is FINAL
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "message", "kind"),
+    [
+        (400, -1000, "System maintenance", "MaintenanceError"),
+        (400, -1102, "System maintenance", "RejectedError"),
+        (400, -5003, "The price has moved", "NotConvertibleError"),
+        (400, None, "The price has moved", "RejectedError"),
+        (500, -9999, "The price has moved", "UnavailableError"),
+        (400, -1102, "banned until 1672801339253", "RejectedError"),
+        (400, 400001, "banned until 1672801339253", "ExchangeError"),
+    ],
+)
+def test_words_do_not_overrule_a_code_that_is_known(
+    status: int, code: int | None, message: str, kind: str
+) -> None:
+    assert type(error_of(status, code, message)) is getattr(errors, kind)
+
+
+@pytest.mark.parametrize("code", [-1102, -9999, -1000, None])
+def test_a_status_that_asks_to_wait_or_to_log_in_overrules_a_code(code: int | None) -> None:
+    assert type(error_of(429, code, "no")) is errors.RateLimitedError
+    assert type(error_of(418, code, "no")) is errors.BannedError
+    if code in (None, -9999):
+        assert type(error_of(401, code, "no")) is errors.CredentialsError
 
 
 def test_a_rate_limit_carries_the_wait() -> None:
@@ -145,6 +171,37 @@ def test_a_ban_carries_its_end_from_the_text_or_from_the_wait() -> None:
     assert counted.until == datetime(2026, 1, 1, 0, 2, tzinfo=UTC)
     assert type(error_of(400, -1003, text)) is errors.BannedError
     assert getattr(error_of(418, None, ""), "until", 0) is None
+
+
+NOON = datetime(2026, 1, 1, 12, 0, tzinfo=UTC)
+TOLD = f"IP banned until {NOON.timestamp() * 1000:.0f}"
+
+
+@pytest.mark.parametrize(
+    ("message", "retry_after", "now", "until", "wait"),
+    [
+        (TOLD, 7.0, NOON - timedelta(seconds=90), NOON, 90.0),
+        (TOLD, None, NOON - timedelta(seconds=90), NOON, 90.0),
+        (TOLD, 7.0, NOON + timedelta(seconds=90), NOON, 0.0),
+        (TOLD, 7.0, None, NOON, 7.0),
+        ("banned", 60.0, NOON, NOON + timedelta(minutes=1), 60.0),
+        ("banned", 60.0, None, None, 60.0),
+        ("banned", None, NOON, None, None),
+        ("banned", 0.0, NOON, None, 0.0),
+    ],
+)
+def test_the_end_of_a_ban_and_the_wait_for_it_agree_as_far_as_they_are_known(
+    message: str,
+    retry_after: float | None,
+    now: datetime | None,
+    until: datetime | None,
+    wait: float | None,
+) -> None:
+    clock = None if now is None else lambda: now
+    error = error_of(418, -1003, message, retry_after=retry_after, now=clock)
+
+    assert isinstance(error, errors.BannedError)
+    assert (error.until, error.retry_after) == (until, wait)
 
 
 @pytest.mark.parametrize(

@@ -70,6 +70,12 @@ def test_an_unsigned_request_carries_nothing() -> None:
     assert sent.api_key is None
 
 
+def test_an_unsigned_request_with_a_query_carries_that_and_no_more() -> None:
+    sent = _wire.unsigned_request(endpoints.SERVER_TIME(), "symbol=BNBBTC")
+
+    assert sent.path_and_query == "/api/v3/time?symbol=BNBBTC"
+
+
 def test_a_repr_shows_whom_and_what_but_no_query() -> None:
     sent = request(endpoints.DUST_TRANSFER(assets=["ADA"]))
 
@@ -97,9 +103,30 @@ def test_a_wrapped_success_is_unwrapped(body: str, rows: int) -> None:
 
 
 def test_a_wrapped_success_without_its_object_is_unreadable() -> None:
-    with pytest.raises(UnreadableAnswerError) as caught:
+    with pytest.raises(UnreadableAnswerError, match="got `null`") as caught:
         read(endpoints.BNB_BURN(), '{"code":"000000","success":true}')
     assert caught.value.path == "$.data"
+
+
+def test_a_wrapped_number_may_be_text_as_an_unwrapped_one_may() -> None:
+    log = read(endpoints.DUST_LOG(), '{"code":0,"data":{"total":"8","userAssetDribblets":[]}}')
+
+    assert log.total == 8
+
+
+@pytest.mark.parametrize("code", ["true", "[]", "{}", "null"])
+def test_what_can_not_be_a_code_is_neither_a_success_nor_a_refusal(code: str) -> None:
+    with pytest.raises(UnreadableAnswerError):
+        read(ASSETS, f'{{"code":{code},"data":[{ROW}]}}')
+
+
+@pytest.mark.parametrize("code", ["032001", "00a", "-0"])
+def test_a_code_in_letters_or_with_a_zero_before_it_is_a_refusal_inside_a_success(
+    code: str,
+) -> None:
+    with pytest.raises(ExchangeError) as caught:
+        read(ASSETS, f'{{"code":"{code}","data":[{ROW}]}}')
+    assert caught.value.code == code
 
 
 def test_a_wrapped_success_with_a_wrong_row_says_where() -> None:
@@ -182,9 +209,18 @@ def test_an_unreadable_success_says_what_is_wrong_and_where(
     assert error.__context__ is None, "nothing of msgspec leaks"
 
 
-def test_a_redirect_is_no_answer() -> None:
-    with pytest.raises(UnreadableAnswerError, match="HTTP 302"):
-        read(ASSETS, f"[{ROW}]", 302)
+@pytest.mark.parametrize("status", [300, 302, 399])
+@pytest.mark.parametrize("body", [f"[{ROW}]", '{"code":-5006,"msg":"too soon"}'])
+def test_a_redirect_is_no_answer(status: int, body: str) -> None:
+    with pytest.raises(UnreadableAnswerError, match=f"HTTP {status}"):
+        read(ASSETS, body, status)
+
+
+def test_an_unreadable_answer_shows_how_it_begins_if_it_has_a_beginning() -> None:
+    with pytest.raises(UnreadableAnswerError, match=r"; the body begins '<html> fine'$"):
+        read(ASSETS, "<html>  fine")
+    with pytest.raises(UnreadableAnswerError, match=r"the body is empty$"):
+        read(ASSETS, "")
 
 
 @pytest.mark.parametrize(
