@@ -68,8 +68,7 @@ def to_moment(value: object) -> datetime:
         case str() if value.isascii() and value.removeprefix("-").isdigit():
             return _since_epoch(int(value))
         case str():
-            moment = datetime.fromisoformat(value)
-            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+            return _as_utc(datetime.fromisoformat(value))
         case _:
             pass
     raise ValueError(value)
@@ -78,6 +77,15 @@ def to_moment(value: object) -> datetime:
 def from_moment(moment: datetime) -> int:
     """Give the whole milliseconds since the epoch of an aware time."""
     return (moment - _EPOCH) // _MILLISECOND
+
+
+def _as_utc(moment: datetime) -> datetime:
+    if moment.tzinfo is None:
+        return moment.replace(tzinfo=UTC)
+    try:
+        return moment.astimezone(UTC)
+    except OverflowError:  # in the first or the last hours of the calendar, elsewhere
+        raise ValueError(moment) from None
 
 
 def _since_epoch(milliseconds: int) -> datetime:

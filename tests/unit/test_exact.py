@@ -157,7 +157,13 @@ def test_a_time_is_aware_and_utc(sent: object, moment: datetime) -> None:
     assert read.tzinfo is UTC
 
 
-@pytest.mark.parametrize("sent", [True, None, "", "soon", "12:00", 10**18, "9" * 30, 1.5, [], "٣"])
+EDGES = ["0001-01-01T00:00:00+23:59", "9999-12-31T23:59:59-23:59", 253402300800000]
+"""No moment of the calendar in UTC."""
+
+
+@pytest.mark.parametrize(
+    "sent", [True, None, "", "soon", "12:00", 10**18, "9" * 30, 1.5, [], "٣", *EDGES]
+)
 def test_what_is_no_time_is_refused(sent: object) -> None:
     with pytest.raises(ValueError, match=r".*"):
         to_moment(sent)
