@@ -6,6 +6,7 @@ is the only way to its text. Another process gets an account's *name* to look up
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
 import sys
@@ -212,6 +213,8 @@ def _load(path: Path, environ: Mapping[str, str]) -> Accounts:
     except tomllib.TOMLDecodeError as error:
         # Its text has line and column only; its `doc` would have the secrets.
         problem = f"accounts file {path}: not TOML: {error}"
+    except (ValueError, RecursionError):
+        problem = f"accounts file {path}: not TOML that can be read: too long or nested too deep"
     if problem is not None:
         raise ConfigurationError(problem)
     if not tables:
@@ -259,8 +262,15 @@ def _one_value(
             raise ConfigurationError(f"{whom}: set {value} in the environment")
         return environ[value].strip()
     if given[0].endswith("_file"):
-        return _read_private(path.parent / Path(value).expanduser(), whom).strip()
+        return _read_private(path.parent / _expanded(value, whom), whom).strip()
     return value
+
+
+def _expanded(value: str, whom: str) -> Path:
+    """Put a home directory in the place of `~`, where there is one."""
+    with contextlib.suppress(RuntimeError):
+        return Path(value).expanduser()
+    raise ConfigurationError(f"{whom}: {value} names a home directory that nobody knows")
 
 
 def _read_private(path: Path, whom: str) -> str:
@@ -277,6 +287,8 @@ def _read_private(path: Path, whom: str) -> str:
         problem = f"{whom}: {path.name} is not a text file in UTF-8"
     except OSError as error:
         problem = f"{whom}: can't read {path}: {error.strerror}"
+    except ValueError:  # a null character, which no path has
+        problem = f"{whom}: can't read {str(path)!r}: that is no path"
     raise ConfigurationError(problem)
 
 

@@ -241,6 +241,10 @@ def test_a_file_holds_many_accounts_in_its_order(write: Any) -> None:
         ('[a]\napi_key = "x"\nsecret_env = "E"', r"set E in the environment"),
         ('[a]\napi_key = "x"\nsecret_file = "none.pem"', "No such file"),
         ('[a]\napi_key = "x"\nsecret = "canary', "not TOML"),
+        (f'[a]\napi_key = "x"\nsecret = {"9" * 5_000}', "too long"),
+        (f'[a]\napi_key = "x"\nsecret = {"[" * 3_000}', "nested too deep"),
+        ('[a]\napi_key = "x"\nsecret_file = "~nobody-of-this-name/x"', "home directory"),
+        ('[a]\napi_key = "x"\nsecret_file = "a\\u0000b"', "that is no path"),
     ],
 )
 def test_a_file_that_can_not_work_says_where(write: Any, text: str, says: str) -> None:
