@@ -9,12 +9,13 @@ from __future__ import annotations
 import enum
 from datetime import UTC, datetime
 from decimal import Decimal
+from functools import cache
 from typing import Any, TypeVar, get_args, get_type_hints
 
 import msgspec
 
 from binance_dust import errors
-from binance_dust._exact import Answer
+from binance_dust._exact import Answer, to_moment
 from binance_dust.errors import DustError, UnreadableAnswerError, revive
 
 __all__ = ["answer_from_plain", "error_from_plain", "plain"]
@@ -58,7 +59,10 @@ def answer_from_plain(kind: type[A], value: Any) -> A:
 
 
 def error_from_plain(value: dict[str, Any]) -> DustError:
-    """Read an error that was written by `plain`; one of a class that is gone is a `DustError`."""
+    """Read an error that was written by `plain`; one of a class that is gone is a `DustError`.
+
+    Raises `ValueError` or `TypeError` where it was not.
+    """
     fields = dict(value)
     kind = getattr(errors, str(fields.pop("type", "")), DustError)
     if not (isinstance(kind, type) and issubclass(kind, DustError)):
@@ -66,7 +70,7 @@ def error_from_plain(value: dict[str, Any]) -> DustError:
     text = str(fields.pop("text", ""))
     for name in _TIMES & fields.keys():
         if isinstance(fields[name], str):
-            fields[name] = datetime.fromisoformat(fields[name])
+            fields[name] = to_moment(fields[name])
     if isinstance(fields.get("delivery"), str):
         fields["delivery"] = errors.Delivery(fields["delivery"])
     for name in _TUPLES & fields.keys():
@@ -77,17 +81,28 @@ def error_from_plain(value: dict[str, Any]) -> DustError:
 
 def _as_wire(kind: type[Answer], value: dict[str, Any]) -> dict[str, Any]:
     """Put the wire's names, which the decoder knows, in the place of Python's."""
-    names = {field.name: field.encode_name for field in msgspec.structs.fields(kind)}
-    hints = get_type_hints(kind)
+    fields = _fields(kind)
     return {
-        names[name]: _rows_as_wire(hints[name], item)
+        fields[name][0]: _rows_as_wire(fields[name][1], item)
         for name, item in value.items()
-        if name in names
+        if name in fields
     }
 
 
-def _rows_as_wire(hint: Any, item: Any) -> Any:
-    row = next((part for part in get_args(hint) if _is_answer(part)), None)
+@cache
+def _fields(kind: type[Answer]) -> dict[str, tuple[str, type[Answer] | None]]:
+    """Find the wire's name of each field, and the kind of its rows if it has rows."""
+    hints = get_type_hints(kind)
+    return {
+        field.name: (
+            field.encode_name,
+            next((part for part in get_args(hints[field.name]) if _is_answer(part)), None),
+        )
+        for field in msgspec.structs.fields(kind)
+    }
+
+
+def _rows_as_wire(row: type[Answer] | None, item: Any) -> Any:
     if row is None or not isinstance(item, list):
         return item
     return [_as_wire(row, each) for each in item]

@@ -208,7 +208,7 @@ def read_reports(path: str | os.PathLike[str]) -> Iterator[AccountReport]:
             yield AccountReport.from_plain(msgspec.json.decode(line))
     except OSError as error:
         reason = f"can't read {path}: {error.strerror or type(error).__name__}"
-    except (NotOurs, msgspec.MsgspecError, ValueError, KeyError, TypeError, AttributeError):
+    except (NotOurs, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ConfigurationError):
         reason = f"{path}: line {number} is no report of a scan"
     if reason:
         raise ConfigurationError(reason)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
+from binance_dust._check import instance
+from binance_dust._exact import to_moment
 from binance_dust._html import escaped, moment, table
 from binance_dust._plain import answer_from_plain, error_from_plain, plain
-from binance_dust.errors import DustError
+from binance_dust.errors import ConfigurationError, DustError
 from binance_dust.models import ConvertibleAssets, SmallLiability, UserAsset
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from datetime import datetime
 
 __all__ = ["AccountReport", "Settled"]
 
@@ -104,18 +106,29 @@ class AccountReport:
 
     @classmethod
     def from_plain(cls, value: Mapping[str, Any]) -> AccountReport:
-        """Read a report that was written by `to_plain`."""
-        quote, settled_by = value["quote"], value["settled_by"]
-        return cls(
-            account=value["account"],
-            target=value["target"],
-            at=datetime.fromisoformat(value["at"]).astimezone(UTC),
-            assets=[answer_from_plain(UserAsset, row) for row in value["assets"]],
-            quote=None if quote is None else answer_from_plain(ConvertibleAssets, quote),
-            liabilities=[answer_from_plain(SmallLiability, row) for row in value["liabilities"]],
-            settled_by=None if settled_by is None else Settled(settled_by),
-            errors={part: error_from_plain(error) for part, error in value["errors"].items()},
-        )
+        """Read a report that was written by `to_plain`; raises `ConfigurationError` if it wasn't.
+
+        Amounts are read when somebody looks, as those of an answer are.
+        """
+        try:
+            return _read(value)
+        except (LookupError, TypeError, AttributeError, ValueError, DustError) as error:
+            reason = f"no {error}" if isinstance(error, LookupError) else str(error)
+        raise ConfigurationError(f"this is no report of a scan: {reason[:200]}")
+
+
+def _read(value: Mapping[str, Any]) -> AccountReport:
+    quote, settled_by = value["quote"], value["settled_by"]
+    return AccountReport(
+        account=instance(value["account"], str, "account"),
+        target=instance(value["target"], str, "target"),
+        at=to_moment(value["at"]),
+        assets=[answer_from_plain(UserAsset, row) for row in value["assets"]],
+        quote=None if quote is None else answer_from_plain(ConvertibleAssets, quote),
+        liabilities=[answer_from_plain(SmallLiability, row) for row in value["liabilities"]],
+        settled_by=None if settled_by is None else Settled(settled_by),
+        errors={part: error_from_plain(error) for part, error in value["errors"].items()},
+    )
 
 
 def _shown(report: AccountReport, part: Callable[[AccountReport], str]) -> str:
