@@ -41,6 +41,22 @@ class _SentBeforeError(Exception):
     """aiohttp tries to send a request a second time."""
 
 
+class _SilentLines(aiohttp.TCPConnector):
+    """Reuses a connection only if nothing was said on it since the last answer.
+
+    aiohttp keeps what arrives on an idle connection, and takes it for the answer to the request
+    that goes there next: whoever asks would get another's answer, a conversion's perhaps. So a
+    line that has spoken unasked is closed. (A session that is passed in brings its own connector.)
+    """
+
+    async def _get(self, key: Any, traces: Any) -> Any:
+        while (line := await super()._get(key, traces)) is not None:
+            if line.protocol is not None and not line.protocol.should_close:
+                return line
+            line.close()
+        return None
+
+
 class Transport:
     """Sends requests over one aiohttp session: its own, made when first needed, or the caller's."""
 
@@ -149,7 +165,7 @@ class Transport:
             raise ConfigurationError("the session is closed: make another one")
         if self._http is None:
             self._http = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(
+                connector=_SilentLines(
                     # No limit of connections: behind one, signed requests would queue and age.
                     limit=0,
                     local_addr=self._local_addr,
