@@ -8,21 +8,32 @@ from decimal import Decimal
 from typing import assert_type
 
 from binance_dust import (
+    AccountReport,
+    Converter,
     Credentials,
     DustClient,
+    DustError,
     ExchangeError,
     Ledger,
     NotConvertibleError,
     OutcomeUnknownError,
+    Quote,
     RateLimitedError,
     RateLimits,
+    Receipt,
     RetryPolicy,
     Session,
+    estimate_scan,
     models,
+    scan,
+    sweep,
 )
 from binance_dust.credentials import Accounts
 from binance_dust.ledger import Cooldowns, Exported, Missing, SyncReport, Total, chart
+from binance_dust.reports import Settled
 from binance_dust.sandbox import Sandbox
+from binance_dust.scanner import ScanEstimate
+from binance_dust.sweeper import SweepReport
 
 
 async def everything_has_its_type() -> None:
@@ -93,3 +104,32 @@ async def the_sandbox_too() -> None:
     async with Sandbox(seed=7, window=2.0) as exchange:
         assert_type(exchange.url, str)
         assert_type(exchange.open_account("alice", ADA="6.21"), Credentials)
+
+
+async def many_accounts(clients: list[DustClient], source: AsyncIterator[DustClient]) -> None:
+    assert_type(estimate_scan(clients, liabilities=True), ScanEstimate)
+    async for report in scan(clients, liabilities="auto"):
+        assert_type(report, AccountReport)
+        assert_type(report.assets, list[models.UserAsset])
+        assert_type(report.quote, models.ConvertibleAssets | None)
+        assert_type(report.settled_by, Settled | None)
+        assert_type(report.errors["quote"], DustError)
+        assert_type(report.net, Decimal)
+    reports = scan(source)
+    assert_type(reports.progress.seconds_left, float | None)
+    scan(clients, liabilities="sometimes")  # type: ignore[arg-type]
+    scan(clients, concurrency="many")  # type: ignore[arg-type]
+
+
+async def funds(client: DustClient, ledger: Ledger) -> None:
+    converter = Converter(client, ledger=ledger, keep=["BNB"], max_fee_rate="0.03")
+    quote = await converter.quote()
+    assert_type(quote, Quote)
+    assert_type(quote.only("ADA"), Quote)
+    receipt = await converter.convert(quote)
+    assert_type(receipt, Receipt)
+    assert_type(receipt.net, Decimal)
+    async for report in sweep([client], ledger=ledger, dry_run=False, target="USDT"):
+        assert_type(report, SweepReport)
+    Converter(client)  # type: ignore[call-arg]
+    sweep([client], ledger=ledger, targett="USDT")  # type: ignore[call-arg]
