@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from binance_dust._check import instance
 from binance_dust.conversion import _policy
 from binance_dust.conversion._account import Desk
-from binance_dust.conversion._cooling import cooling, eligible_at, history, kind_of, logged
+from binance_dust.conversion._cooling import kind_of, learn
 from binance_dust.conversion._holdings import read_holdings
 from binance_dust.conversion._listing import read_listed
 from binance_dust.conversion._plan import Yardstick, plan, yardstick
@@ -17,6 +17,7 @@ from binance_dust.conversion._policy import Policy
 from binance_dust.conversion._quote import Quote
 from binance_dust.conversion._recover import recover
 from binance_dust.conversion._run import Run
+from binance_dust.ledger import from_dust_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from binance_dust._spec import AccountType
     from binance_dust.client import DustClient
+    from binance_dust.conversion._cooling import Rest
     from binance_dust.conversion._holdings import Holding
     from binance_dust.conversion._quote import QuoteLine
     from binance_dust.conversion._receipt import Receipt
@@ -84,7 +86,7 @@ class Converter:
             cooldown=_policy.span(cooldown, "cooldown"),
         )
         self._together = instance(together, bool, "together")
-        self._kind = kind_of(self._policy)
+        self._kind = kind_of(target)
 
     @property
     def client(self) -> DustClient:
@@ -113,20 +115,14 @@ class Converter:
         desk, policy = self._desk, self._policy
         held = await read_holdings(desk.client, policy.account_type, valued=True)
         listed = await read_listed(desk.client, policy)
-        entries = await self._history()
+        rest = await self._rest()
         at = desk.now()
         lines, skipped = plan(
             listed,
             held,
             policy,
             measure=await self._measure(held, listed),
-            cooling=cooling(
-                entries,
-                [line.asset for line in listed],
-                kind=self._kind,
-                cooldown=policy.cooldown,
-                now=at,
-            ),
+            cooling=rest.resting([line.asset for line in listed], at),
         )
         waits = [each.until for each in skipped if each.until is not None]
         return Quote(
@@ -142,14 +138,14 @@ class Converter:
             eligible_at=min(waits) if waits and not lines else None,
         )
 
-    async def next_eligible_at(self) -> datetime:
-        """Say when the next conversion is worth trying; now, if it is already."""
-        entries = await self._history()
-        now = self._desk.now()
-        assets = {line.asset for entry in entries for line in entry.lines}
-        return eligible_at(
-            entries, assets, kind=self._kind, cooldown=self._policy.cooldown, now=now
-        )
+    async def next_eligible_at(self, assets: Iterable[str] | None = None) -> datetime:
+        """Say when the next conversion is worth trying; now, if it is already.
+
+        Dust for targets other than BNB rests asset by asset: name those that are to be converted,
+        or hear when all that were converted before may be again.
+        """
+        rest = await self._rest()
+        return rest.until(self._desk.now(), assets)
 
     # --- moving funds ----------------------------------------------------------------------------
 
@@ -162,8 +158,8 @@ class Converter:
         """
         instance(quote, Quote, "quote")
         desk = self._desk
-        _policy.check(quote, self._policy, account=desk.account, key_id=desk.key_id, now=desk.now())
         await desk.refuse_beside_open()
+        _policy.check(quote, self._policy, account=desk.account, key_id=desk.key_id, now=desk.now())
         async with desk.claimed("convert") as claim:
             await self._check_cooldown(quote)
             held = await read_holdings(desk.client, self._policy.account_type)
@@ -191,26 +187,20 @@ class Converter:
         )
         return yardstick(answer, held)
 
-    async def _history(self) -> list[LedgerEntry]:
-        """Read what was converted before, by the ledger and by the exchange's newest records."""
-        desk = self._desk
-        log = await desk.client.dust_log(account_type=self._policy.wallet)
-        entries = await history(desk, self._kind, self._policy)
-        entries += logged(log, desk, self._kind, self._policy)
-        return sorted(entries, key=lambda entry: entry.at)
+    async def _rest(self) -> Rest:
+        """Learn when the account may convert, by ledger and by the exchange's newest records."""
+        desk, policy = self._desk, self._policy
+        if not policy.cooldown:
+            return await learn(desk, self._kind, policy.account_type, policy.cooldown)
+        log = await desk.client.dust_log(account_type=policy.wallet)
+        records = from_dust_log(log, desk.account, policy.account_type)
+        return await learn(desk, self._kind, policy.account_type, policy.cooldown, records)
 
     async def _check_cooldown(self, quote: Quote) -> None:
         """Look into the ledger again: another process may have converted since the quote."""
-        entries = await history(self._desk, self._kind, self._policy)
-        self._desk.refuse_cooling(
-            eligible_at(
-                entries,
-                quote.assets,
-                kind=self._kind,
-                cooldown=self._policy.cooldown,
-                now=self._desk.now(),
-            )
-        )
+        policy = self._policy
+        rest = await learn(self._desk, self._kind, policy.account_type, policy.cooldown)
+        self._desk.refuse_cooling(rest.until(self._desk.now(), quote.assets))
 
     def __repr__(self) -> str:
         policy = self._policy

@@ -1,77 +1,77 @@
-"""Until when assets cool down, by the ledger and by the exchange's own log."""
+"""Until when an account rests: by the ledger, by the exchange's newest records, and as learnt."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from binance_dust.ledger import Kind, from_dust_log
+from binance_dust.ledger import Cooldowns, Kind, Scope
+from binance_dust.ledger._cooldown import ENOUGH
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime, timedelta
 
+    from binance_dust._spec import AccountType
     from binance_dust.conversion._account import Desk
-    from binance_dust.conversion._policy import Policy
-    from binance_dust.ledger import LedgerEntry
-    from binance_dust.models import DustLog
+    from binance_dust.ledger import LedgerEntry, Observed
 
-__all__ = ["cooling", "eligible_at", "history", "kind_of", "logged"]
+__all__ = ["Rest", "kind_of", "learn"]
 
 
-def kind_of(policy: Policy) -> Kind:
+def kind_of(target: str) -> Kind:
     """Say which call converts: to BNB the one that is proven with many assets."""
-    return Kind.DUST if policy.target == "BNB" else Kind.DUST_CONVERT
+    return Kind.DUST if target == "BNB" else Kind.DUST_CONVERT
 
 
-async def history(desk: Desk, kind: Kind, policy: Policy) -> list[LedgerEntry]:
-    """Read what the ledger has of one kind of conversion, oldest first."""
-    found = desk.ledger.entries(account=desk.account, kind=kind, account_type=policy.account_type)
-    return [entry async for entry in found]
+class Rest:
+    """What is known of when one account may convert again."""
+
+    def __init__(self, entries: Iterable[LedgerEntry], scope: Scope, configured: timedelta) -> None:
+        """Learn from entries of this and other accounts, in any order."""
+        ordered = sorted(entries, key=lambda entry: (entry.at, entry.id))
+        self._cooldowns = Cooldowns(ordered)
+        self._scope = scope
+        self._configured = configured
+        mine = (entry for entry in ordered if entry.account == scope.account)
+        self._met = {asset for entry in mine for asset in entry.assets}
+
+    def until(self, now: datetime, assets: Iterable[str] | None = None) -> datetime:
+        """Say when an attempt with these assets is worth making; `now`, if it is already.
+
+        One by one converted assets rest one by one. Without assets: all that was converted before.
+        """
+        return self._cooldowns.next_eligible_at(
+            self._scope,
+            now=now,
+            configured=self._configured,
+            assets=self._met if assets is None else assets,
+        )
+
+    def resting(self, assets: Iterable[str], now: datetime) -> dict[str, datetime]:
+        """Say of each asset that rests until when."""
+        found = {asset: self.until(now, [asset]) for asset in assets}
+        return {asset: until for asset, until in found.items() if until > now}
 
 
-def logged(log: DustLog, desk: Desk, kind: Kind, policy: Policy) -> list[LedgerEntry]:
-    """Read the exchange's own log as entries, for what the ledger does not have (yet)."""
-    return [
-        seen.as_entry()
-        for seen in from_dust_log(log, desk.account, policy.account_type)
-        if seen.kind is kind
-    ]
-
-
-def eligible_at(
-    entries: Iterable[LedgerEntry],
-    assets: Iterable[str],
-    *,
+async def learn(
+    desk: Desk,
     kind: Kind,
-    cooldown: timedelta,
-    now: datetime,
-) -> datetime:
-    """Say when assets may be converted again; `now`, if they may already."""
-    if not cooldown:
-        return now
-    wanted = frozenset(assets)
-    times = [
-        line.at
-        for entry in entries
-        if entry.status == "confirmed"
-        for line in entry.lines
-        # One by one converted assets cool down one by one, as far as anybody has seen.
-        if kind is Kind.DUST or line.asset in wanted
-    ]
-    return max((at + cooldown for at in times), default=now) if times else now
-
-
-def cooling(
-    entries: list[LedgerEntry],
-    assets: Iterable[str],
-    *,
-    kind: Kind,
-    cooldown: timedelta,
-    now: datetime,
-) -> dict[str, datetime]:
-    """Say of each asset that cools down until when."""
-    found = {
-        asset: eligible_at(entries, [asset], kind=kind, cooldown=cooldown, now=now)
-        for asset in assets
-    }
-    return {asset: until for asset, until in found.items() if until > now}
+    account_type: AccountType,
+    configured: timedelta,
+    records: Iterable[Observed] = (),
+) -> Rest:
+    """Read what the ledger knows; `records` are the exchange's, which it may not have (yet)."""
+    found: dict[int, LedgerEntry] = {}
+    for whose in (None, desk.account):
+        async for entry in desk.ledger.entries(
+            account=whose,
+            kind=kind,
+            account_type=account_type,
+            status=("confirmed", "rejected"),
+            newest_first=True,
+            limit=ENOUGH,
+        ):
+            found[entry.id] = entry
+    # One that the ledger has too is of the same moment, and teaches nothing a second time.
+    shown = [record.as_entry() for record in records if record.kind is kind]
+    return Rest([*found.values(), *shown], Scope(desk.account, kind, account_type), configured)

@@ -14,19 +14,25 @@ caller may narrow the quote.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 __all__ = ["Search"]
 
 
 class Search:
     """The batches of one conversion, from all assets down to those that can be converted."""
 
-    def __init__(self, assets: tuple[str, ...]) -> None:
-        """Begin with all of them; where one has to be guessed, those named last go first."""
+    def __init__(self, assets: tuple[str, ...], suspects: Iterable[str] | None = None) -> None:
+        """Begin with all of them; where one has to be guessed, in the order of `suspects`."""
+        self._order = tuple(assets if suspects is None else suspects)
         self.dropped: list[str] = []
         """Who is known to be to blame, so far."""
         self._assets = assets
         self._suspects: list[str] | None = None
-        """Who is still to be left out once, the next one last; `None` before it comes to that."""
+        """Who is still to be left out once, the next one first; `None` before it comes to that."""
         self._left_out: str | None = None
 
     @property
@@ -55,9 +61,9 @@ class Search:
             self._drop(gone)
             return
         if self._suspects is None:
-            self._suspects = list(self._assets)
+            self._suspects = [asset for asset in self._order if asset in self._assets]
         if self._suspects:
-            self._left_out = self._suspects.pop()
+            self._left_out = self._suspects.pop(0)
         else:
             # Left out one by one, all in vain: more than one is to blame.
             self._assets, self._left_out = (), None

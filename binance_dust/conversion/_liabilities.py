@@ -11,7 +11,7 @@ from binance_dust import endpoints
 from binance_dust._check import instance
 from binance_dust.conversion import _policy
 from binance_dust.conversion._account import Desk
-from binance_dust.conversion._cooling import eligible_at
+from binance_dust.conversion._cooling import learn
 from binance_dust.conversion._debts import (
     LiabilityQuote,
     changed_debts,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from binance_dust.client import DustClient
+    from binance_dust.conversion._cooling import Rest
     from binance_dust.ledger import Ledger, LedgerLine
 
 __all__ = ["LiabilityExchanger"]
@@ -74,9 +75,9 @@ class LiabilityExchanger:
         desk = self._desk
         owed = await read_debts(desk.client)
         listed = await desk.client.small_liabilities() if owed else []
-        entries = await self._history()
+        rest = await self._rest()
         at = desk.now()
-        until = eligible_at(entries, (), kind=Kind.DUST, cooldown=self._cooldown, now=at)
+        until = rest.until(at)
         lines, skipped = plan_debts(
             listed, owed, keep=self._keep, until=until if until > at else None
         )
@@ -95,13 +96,11 @@ class LiabilityExchanger:
         """Exchange the debts of a quote, once. Errors mean what they mean for `convert`."""
         instance(quote, LiabilityQuote, "quote")
         desk = self._desk
-        check_debts(quote, account=desk.account, key_id=desk.key_id, now=desk.now())
         await desk.refuse_beside_open()
+        check_debts(quote, account=desk.account, key_id=desk.key_id, now=desk.now())
         async with desk.claimed("convert") as claim:
-            entries = [each async for each in self._entries()]
-            desk.refuse_cooling(
-                eligible_at(entries, (), kind=Kind.DUST, cooldown=self._cooldown, now=desk.now())
-            )
+            rest = await learn(desk, Kind.LIABILITIES, "MARGIN", self._cooldown)
+            desk.refuse_cooling(rest.until(desk.now()))
             owed = await read_debts(desk.client)
             changed = changed_debts(quote.lines, owed)
             assets = [asset for asset in quote.assets if asset not in changed]
@@ -136,9 +135,7 @@ class LiabilityExchanger:
 
     async def next_eligible_at(self) -> datetime:
         """Say when the next exchange is worth trying; now, if it is already."""
-        entries = await self._history()
-        now = self._desk.now()
-        return eligible_at(entries, (), kind=Kind.DUST, cooldown=self._cooldown, now=now)
+        return (await self._rest()).until(self._desk.now())
 
     def _order(self, quote: LiabilityQuote, held: Mapping[str, Decimal]) -> Order:
         return Order(
@@ -167,18 +164,15 @@ class LiabilityExchanger:
                 return Answer(lines=tuple(lines[asset] for asset in entry.assets))
         raise NoAnswerError("the history does not show it yet", account=self._desk.client.name)
 
-    def _entries(self) -> Any:
-        return self._desk.ledger.entries(account=self._desk.account, kind=Kind.LIABILITIES)
-
-    async def _history(self) -> list[LedgerEntry]:
-        """Read what was exchanged before, by the ledger and by the exchange."""
+    async def _rest(self) -> Rest:
+        """Learn when the account may exchange, by the ledger and by the exchange's history."""
         desk = self._desk
-        entries = [each async for each in self._entries()]
-        if self._cooldown:
-            start = desk.now() - self._cooldown - timedelta(hours=1)
-            rows = [row async for row in desk.client.small_liability_history(start=start)]
-            entries += [seen.as_entry() for seen in from_liabilities(rows, desk.account)]
-        return sorted(entries, key=lambda entry: entry.at)
+        if not self._cooldown:
+            return await learn(desk, Kind.LIABILITIES, "MARGIN", self._cooldown)
+        start = desk.now() - self._cooldown - timedelta(hours=1)
+        rows = [row async for row in desk.client.small_liability_history(start=start)]
+        records = from_liabilities(rows, desk.account)
+        return await learn(desk, Kind.LIABILITIES, "MARGIN", self._cooldown, records)
 
     def __repr__(self) -> str:
         return f"<LiabilityExchanger {self._desk.account}>"

@@ -75,7 +75,7 @@ class Run:
 
     async def _convert_batch(self, assets: tuple[str, ...]) -> None:
         # The least valuable are suspected first: they cost least to leave out.
-        search = Search(tuple(sorted(assets, key=lambda a: self._by_asset[a].net, reverse=True)))
+        search = Search(assets, sorted(assets, key=lambda asset: self._by_asset[asset].net))
         refusal: NotConvertibleError | None = None
         while batch := search.batch:
             try:

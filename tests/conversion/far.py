@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -19,7 +19,7 @@ from multidict import CIMultiDict
 from binance_dust import Converter, Ledger, LedgerEntry, NoAnswerError, NotSentError, _wire
 from binance_dust.client import DustClient
 from binance_dust.sandbox.account import Conversion
-from binance_dust.sandbox.exchange import Request
+from binance_dust.sandbox.exchange import Request, Visit
 from binance_dust.session import Session
 from tests.simulation.world import World
 
@@ -41,6 +41,12 @@ class FarWorld(World):
         self.travelling: set[asyncio.Task[None]] = set()
         self.refuse_connections = 0
         """So many requests that follow never leave."""
+        self.lies: set[str] = set()
+        """Assets that are listed as convertible, and are not."""
+        self.before_write: Callable[[], None] | None = None
+        """What happens just before the next conversion arrives, once."""
+        self.garble: Callable[[bytes], bytes] | None = None
+        """What happens to the answers of conversions on their way."""
 
     def session(self, **options: Any) -> Session:
         session = super().session(**options)
@@ -89,14 +95,28 @@ class _Wire:
         await world.pause()
         visit = exchange.receive(Request(method=method, path=path, query=query, api_key=key))
         await asyncio.sleep(visit.wait("request"))
+        if world.before_write is not None and path in (DUST, CONVERT):
+            happens, world.before_write = world.before_write, None
+            happens()
         if exchange.admit(visit):
             await asyncio.sleep(visit.wait("execution"))
-            exchange.execute(visit)
+            self._execute(visit)
         answer = exchange.depart(visit)
+        if world.garble is not None and path in (DUST, CONVERT):
+            answer.body = world.garble(answer.body)
         await asyncio.sleep(visit.wait("answer"))
         await world.pause()
         if not arrived.done():
             arrived.set_result(answer)
+
+    def _execute(self, visit: Visit) -> None:
+        market = self._world.exchange.market
+        lying = visit.request.path in (DUST, CONVERT)
+        for asset in self._world.lies:
+            market.list_asset(asset, convertible=not lying)
+        self._world.exchange.execute(visit)
+        for asset in self._world.lies:
+            market.list_asset(asset, convertible=True)
 
     async def close(self) -> None:
         pass

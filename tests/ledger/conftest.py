@@ -65,3 +65,9 @@ def seen(*lines: LedgerLine, **changes: Any) -> Observed:
         "lines": lines or (line("ADA"), line("XRP")),
     }
     return Observed(**fields | changes)
+
+
+def numbered(number: int) -> Observed:
+    """Give one of many records, all of them different."""
+    at = NOW + number * MINUTE
+    return seen(line(transaction_id=number, at=at), transaction_id=number, at=at)

@@ -1,0 +1,676 @@
+"""The converter against the exchange, in virtual time: what it sends, says, and writes down."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+import pickle
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from binance_dust import (
+    BudgetExceededError,
+    ConfigurationError,
+    Converter,
+    CooldownError,
+    DustRejectedError,
+    GuardError,
+    NotConvertibleError,
+    OutcomeUnknownError,
+    PriceMovedError,
+    Receipt,
+)
+from binance_dust.conversion import Reason
+from binance_dust.sandbox.account import Holding
+from tests.budget.virtual import run
+from tests.conversion.far import (
+    ASSETS,
+    CONVERT,
+    DUST,
+    LOG,
+    FarWorld,
+    Process,
+    check_books,
+    entries_of,
+)
+
+D = Decimal
+DUST_OF_TWO = {"ADA": "6.21", "XRP": "1.5"}
+TWENTY = [
+    "ADA", "AR", "ATOM", "AVAX", "BCH", "DOGE", "DOT", "ETH", "FIL", "LINK",
+    "LTC", "NEAR", "PEPE", "SHIB", "SOL", "TRX", "UNI", "USDC", "XLM", "XRP",
+]  # fmt: skip
+
+
+class Scene:
+    """An account with dust, and a process of ours."""
+
+    def __init__(self, balances: dict[str, Any] | None = None, **rules: Any) -> None:
+        self.world = FarWorld(**rules)
+        accounts = self.world.exchange.accounts
+        self.credentials = accounts.open("alice", balances or DUST_OF_TWO)
+        self.alice = accounts["alice"]
+        self.faults = self.world.exchange.faults
+
+    @asynccontextmanager
+    async def process(self, **options: Any) -> AsyncIterator[Process]:
+        async with Process(self.world, self.credentials, ":memory:", **options) as process:
+            yield process
+            await self.world.quiet()
+
+    @property
+    def sent(self) -> list[str]:
+        """The calls that moved funds, or tried to."""
+        return [
+            seen.parameters.get("asset", "")
+            for seen in self.world.exchange.witness.requests()
+            if seen.path in (DUST, CONVERT)
+        ]
+
+
+def in_virtual_time(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Run a test where hours take milliseconds."""
+
+    @functools.wraps(test)
+    def wrapped(**given: Any) -> None:
+        run(test(**given))  # type: ignore[arg-type]
+
+    return wrapped
+
+
+@in_virtual_time
+async def test_dust_becomes_bnb_in_one_batch_and_everything_is_on_record() -> None:
+    scene = Scene(DUST_OF_TWO | {"BNB": "0.5", "BTC": "0.3"}, volatility="0")
+    async with scene.process() as process:
+        quote = await process.converter.quote()
+
+        receipt = await process.converter.convert(quote)
+
+        (done,) = scene.world.conversions()
+        assert (done.endpoint, done.target) == ("dust_transfer", "BNB")
+        assert set(receipt.assets) == {"ADA", "XRP"}
+        assert (receipt.gross, receipt.fee, receipt.net) == (done.gross, done.fee, done.net)
+        assert receipt.transaction_ids == (done.transaction_id,)
+        assert receipt.complete
+        assert scene.alice.free("BNB") == D("0.5") + receipt.net
+        # Previews round, conversions cut: a digit of the eighth place a row, at the most.
+        assert abs(receipt.slippage) <= 2 * D("0.00000001")
+        (entry,) = await entries_of(process.ledger)
+        assert receipt.entry_ids == (entry.id,)
+        assert (entry.status, entry.settled_by, entry.kind) == ("confirmed", "answer", "dust")
+        assert entry.held == {"ADA": D("6.21"), "XRP": D("1.5")}
+        assert entry.client_id is None
+        await check_books(scene.world, process.ledger)
+        assert "2 assets" in str(receipt)
+        assert "<td>ADA</td>" in receipt._repr_html_()
+
+
+@in_virtual_time
+async def test_other_targets_take_one_call_an_asset_until_told_otherwise() -> None:
+    scene = Scene()
+    async with scene.process(target="USDT") as process:
+        receipt = await process.convert_all()
+
+        assert scene.sent == ["ADA", "XRP"]
+        assert len(receipt.entry_ids) == 2
+        entries = await entries_of(process.ledger)
+        ids = [entry.client_id for entry in entries]
+        assert ids == [done.client_id for done in scene.world.conversions()]
+        assert len(set(ids)) == 2
+        assert all(entry.kind == "dust_convert" for entry in entries)
+        await check_books(scene.world, process.ledger)
+
+
+@in_virtual_time
+async def test_other_targets_take_one_call_when_told_so() -> None:
+    scene = Scene()
+    async with scene.process(target="USDT", together=True) as process:
+        receipt = await process.convert_all()
+
+        assert scene.sent == ["ADA,XRP"]
+        assert len(receipt.entry_ids) == 1
+        await check_books(scene.world, process.ledger)
+
+
+@in_virtual_time
+async def test_margin_dust_is_converted_from_the_margin_account() -> None:
+    scene = Scene()
+    scene.alice.owe("USDT", "1")
+    scene.alice.deposit("LTC", "0.05", "MARGIN")
+    scene.alice.hold("SOL", Holding("0", locked="2"), "MARGIN")
+    async with scene.process(account_type="MARGIN") as process:
+        quote = await process.converter.quote()
+        assert quote.assets == ("LTC",)
+        assert quote.why_not("SOL")[0].reason is Reason.IN_ORDER
+
+        receipt = await process.converter.convert(quote)
+
+        assert receipt.account_type == "MARGIN"
+        assert scene.alice.free("BNB", "MARGIN") == receipt.net
+        assert scene.alice.free("ADA") == D("6.21")
+        scene.alice.deposit("LTC", "0.05", "MARGIN")
+        scene.faults.lose_answer(endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError):
+            await process.convert_all() if await wait(3700) else None
+        (entry,) = await process.converter.recover()
+        assert (entry.status, entry.account_type) == ("confirmed", "MARGIN")
+
+
+async def wait(seconds: float) -> bool:
+    await asyncio.sleep(seconds)
+    return True
+
+
+# --- nothing is sent -----------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_a_stale_quote_is_refused_before_sending() -> None:
+    scene = Scene()
+    async with scene.process(quote_ttl=30) as process:
+        quote = await process.converter.quote()
+        await asyncio.sleep(30)
+        asked = len(scene.world.exchange.witness.requests())
+
+        with pytest.raises(GuardError, match="30 s old"):
+            await process.converter.convert(quote)
+
+        assert len(scene.world.exchange.witness.requests()) == asked
+        assert await entries_of(process.ledger) == []
+
+
+@in_virtual_time
+async def test_a_quote_is_converted_by_its_own_client_only() -> None:
+    scene = Scene()
+    bob = scene.world.exchange.accounts.open("bob", DUST_OF_TWO)
+    async with scene.process() as process:
+        others = Converter(process.session.client(bob), ledger=process.ledger)
+
+        with pytest.raises(GuardError, match="this quote is for alice"):
+            await others.convert(await process.converter.quote())
+
+        usdt = Converter(process.client, ledger=process.ledger, target="USDT")
+        with pytest.raises(GuardError, match="into BNB"):
+            await usdt.convert(await process.converter.quote())
+        assert scene.sent == []
+
+
+@in_virtual_time
+async def test_inside_the_cooldown_it_is_refused_before_sending_with_the_time() -> None:
+    scene = Scene()
+    async with scene.process(cooldown=timedelta(hours=24)) as process:
+        await process.convert_all()
+        scene.alice.deposit("ADA", "5")
+        until = await process.converter.next_eligible_at()
+        quote = await process.converter.quote()
+        assert quote.why_not("ADA")[0].reason is Reason.COOLING_DOWN
+        assert quote.eligible_at == until
+
+        with pytest.raises(GuardError, match="cooling down until") as caught:
+            await process.converter.convert(quote)
+
+        assert caught.value.retry_at == until
+        assert len(scene.sent) == 1
+        (entry,) = await entries_of(process.ledger)
+        assert entry.happened_at is not None
+        assert (
+            timedelta(0) <= until - entry.happened_at - timedelta(hours=24) < timedelta(minutes=1)
+        )
+        await asyncio.sleep((until - process.session.now()).total_seconds())
+        assert (await process.convert_all()).assets == ("ADA",)
+
+
+@in_virtual_time
+async def test_a_conversion_that_the_ledger_does_not_know_of_counts_too() -> None:
+    scene = Scene()
+    async with scene.process(cooldown=timedelta(hours=24)) as process:
+        await process.client.dust_transfer(["ADA"])
+
+        quote = await process.converter.quote()
+
+        assert quote.lines == ()
+        assert quote.why_not("XRP")[0].until == await process.converter.next_eligible_at()
+
+
+@in_virtual_time
+async def test_another_process_s_conversion_counts_although_the_quote_is_older() -> None:
+    scene = Scene()
+    async with scene.process(cooldown=timedelta(hours=24)) as process:
+        one, other = await process.converter.quote(), await process.converter.quote()
+        await process.converter.convert(one.only("ADA"))
+
+        with pytest.raises(GuardError, match="cooling down"):
+            await process.converter.convert(other.only("XRP"))
+
+        assert scene.sent == ["ADA"]
+
+
+@in_virtual_time
+async def test_of_two_at_once_in_one_process_one_converts() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        quote = await process.converter.quote()
+
+        outcomes = await asyncio.gather(
+            process.converter.convert(quote),
+            process.converter.convert(quote),
+            return_exceptions=True,
+        )
+
+        assert sorted(type(outcome).__name__ for outcome in outcomes) == ["GuardError", "Receipt"]
+        assert len(scene.sent) == 1
+
+
+@in_virtual_time
+async def test_what_has_changed_since_the_quote_is_left_alone() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        quote = await process.converter.quote()
+        scene.alice.deposit("ADA", "3")
+
+        receipt = await process.converter.convert(quote)
+
+        assert receipt.assets == ("XRP",)
+        assert [(each.asset, each.reason) for each in receipt.dropped] == [("ADA", Reason.CHANGED)]
+        assert not receipt.complete
+        quote = await process.converter.quote()
+        assert quote.assets == ("ADA",)
+        scene.alice.withdraw("ADA", "0.1")
+        with pytest.raises(GuardError, match="every balance has changed"):
+            await process.converter.convert(quote)
+        assert scene.sent == ["XRP"]
+
+
+# --- one that can't be converted -----------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_one_unsupported_among_twenty_is_left_out_beforehand() -> None:
+    scene = Scene(dict.fromkeys(TWENTY, "0.0001") | {"PEPE": "9", "SHIB": "9"}, volatility="0")
+    scene.world.exchange.market.list_asset("AVAX", convertible=False)
+    async with scene.process() as process:
+        quote = await process.converter.quote()
+
+        receipt = await process.converter.convert(quote)
+
+        assert len(scene.sent) == 1
+        assert set(receipt.assets) == set(TWENTY) - {"AVAX"}
+        assert quote.why_not("AVAX")[0].reason is Reason.UNSUPPORTED
+        await check_books(scene.world, process.ledger)
+
+
+@pytest.mark.parametrize("culprit", ["PEPE", "ETH", "BCH"])
+@in_virtual_time
+async def test_where_the_list_lied_the_culprit_is_dropped_and_the_cooldown_is_not_spent(
+    culprit: str,
+) -> None:
+    scene = Scene(dict.fromkeys(TWENTY, "0.0001") | {"PEPE": "9", "SHIB": "9"}, volatility="0")
+    scene.world.lies.add(culprit)
+    async with scene.process() as process:
+        receipt = await process.convert_all()
+
+        # The exchange's own cooldown would have refused a second batch.
+        (done,) = scene.world.conversions()
+        assert {row.asset for row in done.rows} == set(TWENTY) - {culprit}
+        assert set(receipt.assets) == set(TWENTY) - {culprit}
+        ((asset, reason),) = [(each.asset, each.reason) for each in receipt.dropped]
+        assert (asset, reason) == (culprit, Reason.REFUSED)
+        statuses = [entry.status for entry in await entries_of(process.ledger)]
+        assert statuses == ["rejected"] * (len(scene.sent) - 1) + ["confirmed"]
+        assert receipt.entry_ids == tuple(range(1, len(scene.sent) + 1))
+        await check_books(scene.world, process.ledger)
+
+
+@in_virtual_time
+async def test_what_leaves_the_list_after_the_quote_is_dropped_at_the_second_try() -> None:
+    scene = Scene(DUST_OF_TWO | {"LTC": "0.01", "SOL": "0.01"})
+    async with scene.process() as process:
+        quote = await process.converter.quote()
+        scene.world.exchange.market.list_asset("LTC", convertible=False)
+        scene.world.exchange.market.list_asset("ADA", convertible=False)
+
+        receipt = await process.converter.convert(quote)
+
+        assert set(receipt.assets) == {"XRP", "SOL"}
+        assert len(scene.sent) == 2
+
+
+@in_virtual_time
+async def test_two_that_lie_are_given_up_with_nothing_converted() -> None:
+    scene = Scene(DUST_OF_TWO | {"LTC": "0.01", "SOL": "0.01"})
+    scene.world.lies |= {"LTC", "ADA"}
+    async with scene.process() as process:
+        with pytest.raises(NotConvertibleError) as caught:
+            await process.convert_all()
+
+        assert "more than one" in caught.value.__notes__[0]
+        assert scene.world.conversions() == []
+        # Without the two it works at once, since nothing was spent.
+        quote = await process.converter.quote()
+        assert (await process.converter.convert(quote.without("LTC", "ADA"))).complete
+
+
+@in_virtual_time
+async def test_one_by_one_the_refused_is_dropped_and_the_others_go_on() -> None:
+    scene = Scene(DUST_OF_TWO | {"LTC": "0.01"})
+    scene.world.lies.add("LTC")
+    async with scene.process(target="USDT") as process:
+        receipt = await process.convert_all()
+
+        assert receipt.assets == ("ADA", "XRP")
+        assert [each.asset for each in receipt.dropped] == ["LTC"]
+        assert [entry.status for entry in await entries_of(process.ledger)] == [
+            "confirmed",
+            "rejected",
+            "confirmed",
+        ]
+        scene.world.lies |= {"TRX"}
+        scene.alice.deposit("TRX", "1")
+        with pytest.raises(NotConvertibleError):
+            await process.convert_all()
+
+
+@in_virtual_time
+async def test_one_by_one_a_cooldown_stops_the_rest_and_the_receipt_says_so() -> None:
+    scene = Scene(DUST_OF_TWO | {"LTC": "0.01"}, convert_cooldown="account")
+    async with scene.process(target="USDT") as process:
+        receipt = await process.convert_all()
+
+        assert receipt.assets == ("ADA",)
+        assert [(each.asset, each.reason) for each in receipt.dropped] == [
+            ("LTC", Reason.REFUSED),
+            ("XRP", Reason.NOT_TRIED),
+        ]
+        assert len(scene.sent) == 2
+
+
+# --- what the exchange answers -------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_a_cooldown_of_the_exchange_s_is_raised_and_on_record() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        await process.convert_all()
+        scene.alice.deposit("ADA", "5")
+
+        with pytest.raises(CooldownError):
+            await process.convert_all()
+
+        entry = (await entries_of(process.ledger))[-1]
+        assert (entry.status, entry.code, entry.settled_by) == ("rejected", -5006, "answer")
+        # Converters with a guard learn from it.
+        careful = Converter(process.client, ledger=process.ledger, cooldown=timedelta(seconds=1))
+        assert await careful.next_eligible_at() > process.session.now()
+
+
+@in_virtual_time
+async def test_an_empty_answer_converted_nothing() -> None:
+    scene = Scene()
+    scene.faults.convert_nothing(endpoint=DUST)
+    async with scene.process() as process:
+        receipt = await process.convert_all()
+
+        assert not receipt
+        assert receipt.net == 0
+        assert {each.reason for each in receipt.dropped} == {Reason.NOT_DONE}
+        (entry,) = await entries_of(process.ledger)
+        assert entry.status == "rejected"
+        assert "converted nothing" in (entry.reason or "")
+        assert (await process.convert_all()).complete
+
+
+@in_virtual_time
+async def test_a_price_that_moved_too_far_is_raised_and_nothing_is_spent() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        quote = await process.converter.quote()
+        scene.world.exchange.market.move_price("ADA", "0.06")
+
+        with pytest.raises(PriceMovedError):
+            await process.converter.convert(quote)
+
+        (entry,) = await entries_of(process.ledger)
+        assert entry.status == "rejected"
+        assert (await process.convert_all()).complete
+
+
+@pytest.mark.parametrize("code", [-5002, -5013])
+@in_virtual_time
+async def test_a_refusal_of_the_whole_batch_is_raised(code: int) -> None:
+    scene = Scene()
+    scene.faults.fail(400, code=code, after_executing=False, endpoint=DUST)
+    async with scene.process() as process:
+        with pytest.raises(DustRejectedError):
+            await process.convert_all()
+
+        assert [entry.code for entry in await entries_of(process.ledger)] == [code]
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        (b'"amount":"6.21"', b'"amount":"lots"'),
+        (b'"transferResult":[{', b'"transferResult":[],"rest":[{'),
+        (b'"totalServiceCharge":"', b'"totalServiceCharge":"x'),
+    ],
+)
+@in_virtual_time
+async def test_a_yes_that_can_not_be_read_is_unknown_and_then_settled(
+    before: bytes, after: bytes
+) -> None:
+    scene = Scene(volatility="0")
+    scene.world.garble = lambda body: body.replace(before, after)
+    async with scene.process() as process:
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await process.convert_all()
+        assert caught.value.entry_ids == (1,)
+        (entry,) = await entries_of(process.ledger)
+        assert entry.status == "unknown"
+
+        (entry,) = await process.converter.recover()
+
+        assert (entry.status, entry.settled_by) == ("confirmed", "reading")
+        assert len(scene.sent) == 1
+        await check_books(scene.world, process.ledger)
+
+
+# --- unknown outcomes ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("executed", [True, False])
+@pytest.mark.parametrize("lag", [0.0, 45.0])
+@in_virtual_time
+async def test_a_lost_answer_is_settled_by_reading_in_two_minutes_at_most(
+    executed: bool, lag: float
+) -> None:
+    scene = Scene(log_lag=lag)
+    async with scene.process() as process:
+        scene.faults.lose_answer(after_executing=executed, endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await process.convert_all()
+        entry = await process.ledger.entry(caught.value.entry_ids[-1])
+        assert (entry.status, entry.open) == ("unknown", True)
+        assert entry.expires_at == caught.value.expires_at
+        with pytest.raises(GuardError, match="recover") as guarded:
+            await process.convert_all()
+        assert guarded.value.entry_ids == (entry.id,)
+        began = scene.world.loop.time()
+
+        (settled,) = await process.converter.recover()
+
+        assert scene.world.loop.time() - began < 120
+        assert settled.status == ("confirmed" if executed else "rejected")
+        assert settled.settled_by == "reading"
+        assert len(scene.sent) == 1
+        await check_books(scene.world, process.ledger)
+        assert await process.converter.recover() == []
+        if not executed:
+            assert (await process.convert_all()).complete
+
+
+@in_virtual_time
+async def test_what_can_not_be_known_stays_unknown_until_somebody_looks() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError):
+            await process.convert_all()
+        # Sold by hand meanwhile: the balance is gone, and the log does not say why.
+        scene.alice.withdraw("ADA", "6.21")
+
+        (entry,) = await process.converter.recover()
+
+        assert (entry.status, entry.settled_by) == ("unknown", None)
+        assert "less ADA than before" in (entry.reason or "")
+        (again,) = await process.converter.recover()
+        assert again.status == "unknown"
+        await process.ledger.resolve(
+            entry.id, "rejected", "sold on the market", now=process.session.now()
+        )
+        assert (await process.convert_all()).assets == ("XRP",)
+        assert len(scene.sent) == 2
+
+
+@in_virtual_time
+async def test_one_recovers_at_a_time() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError):
+            await process.convert_all()
+
+        first = asyncio.ensure_future(process.converter.recover())
+        await asyncio.sleep(3)
+        with pytest.raises(GuardError, match="another recover"):
+            await process.converter.recover()
+
+        ((entry,),) = [await first]
+        assert entry.status == "rejected"
+
+
+@pytest.mark.parametrize("executed", [True, False])
+@in_virtual_time
+async def test_who_recovers_while_the_sender_lives_does_no_harm(executed: bool) -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        quote = await process.converter.quote()
+        scene.faults.delay(8.0, on="answer", endpoint=DUST)
+        if not executed:
+            scene.faults.fail(400, code=-5002, after_executing=False, endpoint=DUST)
+
+        sending = asyncio.ensure_future(process.converter.convert(quote))
+        await asyncio.sleep(1)
+        (settled,) = await process.converter.recover()
+        (outcome,) = await asyncio.gather(sending, return_exceptions=True)
+
+        assert settled.status == ("confirmed" if executed else "rejected")
+        assert isinstance(outcome, Receipt if executed else DustRejectedError)
+        assert (await process.ledger.entry(settled.id)).status == settled.status
+        await check_books(scene.world, process.ledger)
+
+
+@in_virtual_time
+async def test_an_exchange_that_can_not_be_read_is_asked_again() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        scene.faults.lose_answer(endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError):
+            await process.convert_all()
+        scene.faults.garble_body(endpoint=LOG, times=2)
+        scene.faults.fail(503, endpoint=ASSETS, times=6)
+
+        (entry,) = await process.converter.recover()
+
+        assert entry.status == "confirmed"
+
+
+@in_virtual_time
+async def test_one_by_one_an_unknown_outcome_stops_the_rest() -> None:
+    scene = Scene(DUST_OF_TWO | {"LTC": "0.01"})
+    async with scene.process(target="USDT") as process:
+        scene.faults.lose_answer(endpoint=CONVERT, skip=1)
+
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await process.convert_all()
+
+        assert caught.value.entry_ids == (1, 2)
+        statuses = [entry.status for entry in await entries_of(process.ledger)]
+        assert statuses == ["confirmed", "unknown"]
+        await process.converter.recover()
+        await check_books(scene.world, process.ledger)
+        assert (await process.convert_all()).assets == ("XRP",)
+
+
+# --- sending in time or not at all ---------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_what_can_not_be_sent_in_time_is_not_sent() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        quote = await process.converter.quote()
+        # The answer to the first attempt shuts the pool for longer than an intent is good for.
+        scene.faults.refuse(retry_after=45, endpoint=DUST)
+
+        with pytest.raises((GuardError, BudgetExceededError)):
+            await process.converter.convert(quote)
+
+        await asyncio.sleep(60)
+        assert scene.world.conversions() == []
+        assert len(scene.sent) == 1
+        (entry,) = await entries_of(process.ledger)
+        assert entry.status == "rejected"
+        assert (await process.convert_all()).complete
+
+
+@pytest.mark.parametrize("jump", [-100.0, 100.0])
+@in_virtual_time
+async def test_a_clock_that_was_set_right_does_not_move_the_times_that_are_on_record(
+    jump: float,
+) -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        quote = await process.converter.quote()
+        scene.world.before_write = lambda: scene.faults.jump_clock(jump)
+
+        with pytest.raises(GuardError, match="it was to be stamped between"):
+            await process.converter.convert(quote)
+
+        (entry,) = await entries_of(process.ledger)
+        assert entry.status == "rejected"
+        assert scene.world.conversions() == []
+        assert (await process.convert_all()).complete
+        await check_books(scene.world, process.ledger)
+
+
+# --- plain misuse --------------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_misuse_is_told_before_anything_is_asked() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        wrong_ones: tuple[Callable[[], Any], ...] = (
+            lambda: Converter("alice", ledger=process.ledger),  # type: ignore[arg-type]
+            lambda: Converter(process.client, ledger="dust.db"),  # type: ignore[arg-type]
+            lambda: Converter(process.client, ledger=process.ledger, keep="ADA"),
+            lambda: Converter(process.client, ledger=process.ledger, max_fee_rate=0.1),  # type: ignore[arg-type]
+            lambda: Converter(process.client, ledger=process.ledger, together=1),  # type: ignore[arg-type]
+        )
+        for wrong in wrong_ones:
+            with pytest.raises(TypeError):
+                wrong()
+        with pytest.raises(ConfigurationError):
+            Converter(process.client, ledger=process.ledger, account_type="FUNDING")  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="quote"):
+            await process.converter.convert(["ADA"])  # type: ignore[arg-type]
+        with pytest.raises(TypeError, match="pickled"):
+            pickle.dumps(process.converter)
+        assert repr(process.converter) == "<Converter alice SPOT into BNB>"
+        assert scene.world.exchange.witness.requests() == ()

@@ -1,0 +1,124 @@
+"""Real processes on a real socket: killed with -9, and two that want the same at once."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from binance_dust import Converter, Credentials, Ledger, Session
+from binance_dust.sandbox import Sandbox
+
+CONVERTER = """
+import asyncio, json, os, sys
+from binance_dust import Converter, Credentials, DustError, Ledger, Session
+
+async def main():
+    url, path, key, secret = sys.argv[1:]
+    async with Session(base_url=url) as session, Ledger(path) as ledger:
+        client = session.client(Credentials(key, secret, name="alice"))
+        converter = Converter(client, ledger=ledger)
+        quote = await converter.quote()
+        print("ready", flush=True)
+        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+        try:
+            receipt = await converter.convert(quote)
+            print(json.dumps({"receipt": list(receipt.transaction_ids)}), flush=True)
+        except DustError as error:
+            print(json.dumps({"error": type(error).__name__}), flush=True)
+
+asyncio.run(main())
+"""
+
+
+class Child:
+    """A converter in a process of its own, which waits for a word to begin."""
+
+    def __init__(self, exchange: Sandbox, path: Path, alice: Credentials) -> None:
+        arguments = [exchange.url, str(path), alice.api_key, alice.secret.reveal()]
+        self._process = subprocess.Popen(  # noqa: S603 - our own interpreter
+            [sys.executable, "-c", CONVERTER, *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+        )
+
+    def until_ready(self) -> None:
+        assert self._process.stdout is not None
+        assert self._process.stdout.readline() == "ready\n"
+
+    def begin(self) -> None:
+        assert self._process.stdin is not None
+        self._process.stdin.write("go\n")
+        self._process.stdin.flush()
+
+    def outcome(self) -> Any:
+        assert self._process.stdout is not None
+        answer = json.loads(self._process.stdout.readline())
+        self._process.communicate()
+        return answer
+
+    def kill(self) -> None:
+        self._process.send_signal(signal.SIGKILL)
+        self._process.communicate()
+
+
+async def settle(exchange: Sandbox, path: Path, alice: Credentials) -> list[str]:
+    async with Session(base_url=exchange.url) as session, Ledger(path) as ledger:
+        converter = Converter(session.client(alice), ledger=ledger)
+        await converter.recover()
+        entries = [entry async for entry in ledger.entries()]
+        confirmed = [entry for entry in entries if entry.status == "confirmed"]
+        assert [entry.transaction_id for entry in confirmed] == [
+            done.transaction_id for done in exchange.conversions
+        ]
+        return [entry.status for entry in entries]
+
+
+def test_of_two_processes_that_convert_at_the_same_moment_one_does(
+    folder: Path,
+) -> None:
+    # The exchange's own cooldown is off, so it would do both.
+    with Sandbox(seed=7, cooldown=0.0) as exchange:
+        alice = exchange.open_account("alice", ADA="6.21", XRP="1.5")
+        children = [Child(exchange, folder / "dust.db", alice) for _ in range(2)]
+        for child in children:
+            child.until_ready()
+        for child in children:
+            child.begin()
+        outcomes = [child.outcome() for child in children]
+
+        assert len(exchange.conversions) == 1
+        receipts = [outcome["receipt"] for outcome in outcomes if "receipt" in outcome]
+        assert receipts == [[exchange.conversions[0].transaction_id]]
+        assert [each["error"] for each in outcomes if "error" in each] == ["GuardError"]
+        assert asyncio.run(settle(exchange, folder / "dust.db", alice)) == ["confirmed"]
+
+
+@pytest.mark.parametrize("leg", ["request", "answer"])
+def test_a_process_that_is_killed_with_its_call_under_way_leaves_what_it_takes_to_settle_it(
+    folder: Path, leg: Any
+) -> None:
+    with Sandbox(seed=7) as exchange:
+        alice = exchange.open_account("alice", ADA="6.21", XRP="1.5")
+        child = Child(exchange, folder / "dust.db", alice)
+        child.until_ready()
+        struck = exchange.faults.delay(0.5, on=leg, endpoint="/sapi/v1/asset/dust")
+        child.begin()
+        while not struck.hits:
+            time.sleep(0.005)
+        child.kill()
+        while not exchange.requests_of("/sapi/v1/asset/dust"):
+            time.sleep(0.005)
+
+        assert len(exchange.conversions) == 1
+        assert asyncio.run(settle(exchange, folder / "dust.db", alice)) == ["confirmed"]

@@ -1,0 +1,645 @@
+"""The rules of moving funds, as tables: values in, values out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from binance_dust import ConfigurationError, GuardError, Quote, UnreadableAnswerError
+from binance_dust.conversion import QuoteLine, Reason, Skipped
+from binance_dust.conversion._culprits import Search
+from binance_dust.conversion._holdings import Holding, margin_holdings, spot_holdings
+from binance_dust.conversion._judge import (
+    Done,
+    NotDone,
+    NotYet,
+    Reading,
+    Unknowable,
+    judge,
+)
+from binance_dust.conversion._orders import read_conversion
+from binance_dust.conversion._plan import Yardstick, plan, yardstick
+from binance_dust.conversion._policy import Policy, amount, changed, check, names, span
+from binance_dust.ledger import Kind, LedgerEntry, LedgerLine, Observed
+from binance_dust.models import (
+    ConvertedAsset,
+    ConvertibleAsset,
+    ConvertibleAssets,
+    DustConversion,
+    MarginAccount,
+    MarginAsset,
+    UserAsset,
+)
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+D = Decimal
+
+
+def seconds(number: float) -> timedelta:
+    return timedelta(seconds=number)
+
+
+def policy(**changes: Any) -> Policy:
+    fields: dict[str, Any] = {
+        "target": "BNB",
+        "account_type": "SPOT",
+        "keep": frozenset(),
+        "max_fee_rate": D("0.05"),
+        "min_value": D(0),
+        "quote_ttl": seconds(60),
+        "cooldown": timedelta(hours=24),
+    }
+    return Policy(**fields | changes)
+
+
+def line(asset: str = "ADA", **changes: Any) -> QuoteLine:
+    fields: dict[str, Any] = {
+        "full_name": asset,
+        "amount": D("6.21"),
+        "gross": D("0.01777302"),
+        "fee": D("0.00035546"),
+        "net": D("0.01741756"),
+    }
+    return QuoteLine(asset=asset, **fields | changes)
+
+
+def quote(*lines: QuoteLine, **changes: Any) -> Quote:
+    fields: dict[str, Any] = {
+        "account": "alice",
+        "key_id": "k",
+        "account_type": "SPOT",
+        "target": "BNB",
+        "lines": lines or (line("ADA"), line("XRP")),
+        "at": NOW,
+        "expires_at": NOW + seconds(60),
+    }
+    return Quote(**fields | changes)
+
+
+# --- the guards ----------------------------------------------------------------------------------
+
+
+def checked(plan: Quote, rules: Policy, now: datetime = NOW) -> None:
+    check(plan, rules, account="alice", key_id="k", now=now)
+
+
+def test_a_quote_in_order_passes() -> None:
+    checked(quote(), policy())
+    checked(quote(), policy(), now=NOW + seconds(59.999))
+
+
+@pytest.mark.parametrize(
+    ("plan", "rules", "words"),
+    [
+        (quote(account="bob"), policy(), "this quote is for bob"),
+        (quote(key_id="other"), policy(), "this quote is for"),
+        (quote(target="USDT"), policy(), "into USDT"),
+        (quote(account_type="MARGIN"), policy(), "MARGIN into BNB"),
+        (replace(quote(), lines=()), policy(), "nothing in this quote"),
+        (quote(), policy(keep=frozenset({"XRP"})), "XRP: kept"),
+        (quote(), policy(max_fee_rate=D("0.01")), r"ADA: the fee is too high \(2.00 %"),
+        (quote(), policy(min_value=D("0.02")), "ADA: worth less than min_value"),
+        (quote(line("BNB")), policy(), "BNB: is the target itself"),
+    ],
+)
+def test_what_a_converter_was_told_stops_it(plan: Quote, rules: Policy, words: str) -> None:
+    with pytest.raises(GuardError, match=words) as caught:
+        checked(plan, rules)
+    assert caught.value.account == "alice"
+
+
+@pytest.mark.parametrize(
+    ("ttl", "age", "old"),
+    [(60, 59.999, False), (60, 60, True), (600, 60, True), (5, 5, True), (5, 4.9, False)],
+)
+def test_a_quote_is_good_for_its_own_time_and_for_the_converter_s(
+    ttl: float, age: float, old: bool
+) -> None:
+    if old:
+        with pytest.raises(GuardError, match="ask for a new one"):
+            checked(quote(), policy(quote_ttl=seconds(ttl)), NOW + seconds(age))
+    else:
+        checked(quote(), policy(quote_ttl=seconds(ttl)), NOW + seconds(age))
+
+
+def test_while_the_account_cools_down_the_guard_says_until_when() -> None:
+    until = NOW + seconds(30)
+    with pytest.raises(GuardError, match="cooling down until 2026-11-21 12:00:30 UTC") as caught:
+        checked(quote(eligible_at=until), policy())
+    assert caught.value.retry_at == until
+    checked(quote(eligible_at=until), policy(), now=until)
+
+
+def test_a_fee_of_the_last_digit_is_rounding_and_no_rate() -> None:
+    tiny = line(gross=D("0.00000003"), fee=D("0.00000001"), net=D("0.00000002"))
+    checked(quote(tiny), policy())
+    with pytest.raises(GuardError, match="fee"):
+        checked(quote(replace(tiny, fee=D("0.00000002"))), policy())
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"target": ""}, "target is empty"),
+        ({"account_type": "FUNDING"}, "SPOT or MARGIN"),
+        ({"max_fee_rate": D("1.1")}, "max_fee_rate"),
+        ({"max_fee_rate": D("-0.1")}, "max_fee_rate"),
+        ({"min_value": D(-1)}, "min_value"),
+        ({"quote_ttl": seconds(0)}, "quote_ttl"),
+        ({"cooldown": seconds(-1)}, "cooldown"),
+    ],
+)
+def test_what_can_not_work_is_refused(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        policy(**changes)
+
+
+def test_options_are_taken_as_they_come_and_exact() -> None:
+    assert amount("0.02", "x") == amount(D("0.02"), "x") == D("0.02")
+    assert span(1.5, "x") == span(timedelta(seconds=1.5), "x") == seconds(1.5)
+    assert names(["ADA"], "keep") == frozenset({"ADA"})
+    for wrong in (0.02, True, None):
+        with pytest.raises(TypeError, match="x must be"):
+            amount(wrong, "x")  # type: ignore[arg-type]
+    for text in ("two", "NaN", "1e9999999"):
+        with pytest.raises(ConfigurationError, match="finite"):
+            amount(text, "x")
+    with pytest.raises(TypeError, match="timedelta or seconds"):
+        span("1h", "x")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="seconds"):
+        span(1e300, "x")
+    with pytest.raises(TypeError, match="several names"):
+        names("ADA", "keep")
+    with pytest.raises(TypeError, match="keep"):
+        names([1], "keep")  # type: ignore[list-item]
+
+
+def test_a_balance_that_is_not_the_quoted_one_is_left_alone() -> None:
+    def held(free: str) -> dict[str, Holding]:
+        return {"ADA": Holding(asset="ADA", free=D(free))}
+
+    assert changed(line(), held("6.21")) is None
+    assert changed(line(), held("6.210")) is None
+    for now in (held("6.2100001"), held("6.2"), {}):
+        why = changed(line(), now)
+        assert why is not None
+        assert why.reason is Reason.CHANGED
+
+
+# --- why not -------------------------------------------------------------------------------------
+
+
+def user_asset(asset: str, **parts: str) -> UserAsset:
+    names = ("free", "locked", "freeze", "withdrawing", "ipoable", "btc_valuation")
+    amounts: dict[str, Any] = {name: D(parts.get(name, "0")) for name in names}
+    return UserAsset(asset=asset, **amounts)
+
+
+MEASURE = Yardstick(ceiling=D(10), bitcoin=D(100_000))
+
+
+@pytest.mark.parametrize(
+    ("row", "reasons"),
+    [
+        ({"free": "5", "btc_valuation": "0.00005"}, [Reason.UNSUPPORTED]),
+        ({"free": "5", "btc_valuation": "0.0001"}, [Reason.ABOVE_CEILING]),
+        ({"free": "5", "btc_valuation": "0.00009999"}, [Reason.UNSUPPORTED]),
+        ({"free": "5"}, [Reason.TOO_SMALL]),
+        ({"locked": "5"}, [Reason.IN_ORDER]),
+        ({"freeze": "5"}, [Reason.FROZEN]),
+        ({"withdrawing": "5"}, [Reason.WITHDRAWING]),
+        ({"ipoable": "5"}, [Reason.IN_LAUNCH]),
+        ({"locked": "1", "freeze": "2"}, [Reason.IN_ORDER, Reason.FROZEN]),
+        # Half of it is free, and so is half of its worth.
+        (
+            {"free": "1", "locked": "1", "btc_valuation": "0.00015"},
+            [Reason.UNSUPPORTED, Reason.IN_ORDER],
+        ),
+        (
+            {"free": "1", "locked": "1", "btc_valuation": "0.0002"},
+            [Reason.ABOVE_CEILING, Reason.IN_ORDER],
+        ),
+    ],
+)
+def test_what_is_held_and_not_listed_has_its_reason(
+    row: dict[str, str], reasons: list[Reason]
+) -> None:
+    held = spot_holdings([user_asset("BTC", **row)], valued=True)
+
+    lines, skipped = plan([], held, policy(), measure=MEASURE, cooling={})
+
+    assert lines == ()
+    assert [each.reason for each in skipped] == reasons
+    assert sum(each.amount for each in skipped) == held["BTC"].total
+
+
+@pytest.mark.parametrize(
+    ("changes", "rules", "reason"),
+    [
+        ({}, {}, None),
+        ({}, {"keep": frozenset({"ADA"})}, Reason.KEPT),
+        ({}, {"target": "ADA"}, Reason.TARGET),
+        ({"fee": D("0.00177731")}, {}, Reason.FEE_TOO_HIGH),
+        ({}, {"min_value": D("0.01741757")}, Reason.BELOW_MIN_VALUE),
+        ({}, {"min_value": D("0.01741756")}, None),
+    ],
+)
+def test_what_is_listed_is_converted_unless_the_converter_was_told_otherwise(
+    changes: dict[str, Any], rules: dict[str, Any], reason: Reason | None
+) -> None:
+    lines, skipped = plan([line(**changes)], {}, policy(**rules), measure=Yardstick(), cooling={})
+
+    assert [each.reason for each in skipped] == ([] if reason is None else [reason])
+    assert len(lines) == (1 if reason is None else 0)
+
+
+def test_what_cools_down_says_until_when() -> None:
+    until = NOW + seconds(5)
+
+    lines, (why,) = plan(
+        [line("ADA"), line("XRP")], {}, policy(), measure=MEASURE, cooling={"XRP": until}
+    )
+
+    assert [each.asset for each in lines] == ["ADA"]
+    assert (why.asset, why.reason, why.until) == ("XRP", Reason.COOLING_DOWN, until)
+    assert "until 2026-11-21 12:00:05 UTC" in str(why)
+
+
+def test_the_stuck_part_of_what_is_converted_is_explained_too() -> None:
+    held = spot_holdings([user_asset("ADA", free="6.21", locked="2")], valued=True)
+
+    lines, (why,) = plan([line()], held, policy(), measure=MEASURE, cooling={})
+
+    assert len(lines) == 1
+    assert (why.amount, why.reason) == (D(2), Reason.IN_ORDER)
+
+
+def test_the_target_and_what_is_kept_are_named_as_such() -> None:
+    rows = [user_asset("BNB", free="1", locked="2", btc_valuation="1"), user_asset("ETH", free="1")]
+
+    _, skipped = plan(
+        [],
+        spot_holdings(rows, valued=True),
+        policy(keep=frozenset({"ETH"})),
+        measure=MEASURE,
+        cooling={},
+    )
+
+    assert [(each.asset, each.amount, each.reason) for each in skipped] == [
+        ("BNB", D(3), Reason.TARGET),
+        ("ETH", D(1), Reason.KEPT),
+    ]
+
+
+def test_margin_has_no_valuations_and_the_plan_says_no_more_than_it_knows() -> None:
+    account = MarginAccount(
+        user_assets=[
+            MarginAsset(
+                asset="ETH", borrowed=D(1), free=D(2), interest=D(0), locked=D(3), net_asset=D(4)
+            )
+        ]
+    )
+
+    held = margin_holdings(account)
+    _, (free, locked) = plan([], held, policy(), measure=Yardstick(), cooling={})
+
+    assert (free.amount, free.reason) == (D(2), Reason.UNSUPPORTED)
+    assert "too much" in free.detail
+    assert (locked.amount, locked.reason) == (D(3), Reason.IN_ORDER)
+
+
+def convertible(*rows: tuple[str, str]) -> ConvertibleAssets:
+    details = [
+        ConvertibleAsset(
+            asset=asset,
+            asset_full_name=asset,
+            amount_free=D(1),
+            exchange=D(0),
+            to_quota_asset_amount=D(quota),
+            to_target_asset_amount=D(1),
+            to_target_asset_off_exchange=D(1),
+        )
+        for asset, quota in rows
+    ]
+    return ConvertibleAssets(
+        dribblet_percentage=D("0.02"),
+        total_transfer_quota_asset_amount=D(0),
+        total_transfer_target_asset_amount=D(0),
+        dribblet_base=D(10),
+        details=details,
+    )
+
+
+@pytest.mark.parametrize(
+    ("listed", "rows", "bitcoin"),
+    [
+        (
+            convertible(("ADA", "2"), ("XRP", "5")),
+            {"ADA": "0.00002", "XRP": "0.00005001"},
+            "99980.00399920015996800639872",
+        ),
+        (convertible(("ADA", "2")), {"ADA": "0", "USDT": "0.00001"}, "100000"),
+        (convertible(("ADA", "2")), {"XRP": "0.1"}, None),
+        (convertible(), {}, None),
+    ],
+)
+def test_what_a_bitcoin_is_worth_is_taken_from_what_is_given_in_both(
+    listed: ConvertibleAssets, rows: dict[str, str], bitcoin: str | None
+) -> None:
+    held = spot_holdings(
+        [user_asset(asset, free="1", btc_valuation=worth) for asset, worth in rows.items()],
+        valued=True,
+    )
+
+    found = yardstick(listed, held)
+
+    assert found.ceiling == D(10)
+    assert found.bitcoin == (None if bitcoin is None else D(bitcoin))
+
+
+def test_without_a_measure_only_what_is_above_all_ceilings_ever_seen_is_called_so() -> None:
+    assert Yardstick().is_above(D("0.0012"))
+    assert not Yardstick().is_above(D("0.0011"))
+    assert yardstick(None, {}) == Yardstick()
+
+
+# --- narrowing -----------------------------------------------------------------------------------
+
+
+def test_a_quote_is_narrowed_and_says_what_was_left_out() -> None:
+    plan = quote()
+
+    narrow = plan.only("ADA")
+
+    assert (narrow.assets, plan.assets) == (("ADA",), ("ADA", "XRP"))
+    assert narrow == replace(plan.without("XRP"))
+    assert [(each.asset, each.reason) for each in narrow.why_not("XRP")] == [
+        ("XRP", Reason.LEFT_OUT)
+    ]
+    assert (narrow.gross, narrow.fee, narrow.net) == (
+        D("0.01777302"),
+        D("0.00035546"),
+        D("0.01741756"),
+    )
+    assert plan.net == 2 * narrow.net
+    assert not plan.without("ADA", "XRP")
+    with pytest.raises(ConfigurationError, match=r"XRP is not in this quote: .*left out"):
+        narrow.only("XRP")
+    with pytest.raises(ConfigurationError, match="there is none"):
+        plan.without("ADAA")
+
+
+@given(kept=st.sets(st.sampled_from(["ADA", "XRP", "LTC", "TRX"])))
+def test_only_and_without_divide_a_quote_in_two(kept: set[str]) -> None:
+    plan = quote(*[line(asset) for asset in ("ADA", "XRP", "LTC", "TRX")])
+
+    one, other = plan.only(*kept), plan.without(*kept)
+
+    assert set(one.assets) == kept
+    assert set(one.assets) | set(other.assets) == set(plan.assets)
+    assert one.net + other.net == plan.net
+
+
+def test_a_quote_can_be_read() -> None:
+    why = Skipped(asset="<b>", amount=D(1), reason=Reason.FROZEN)
+
+    plan = quote(skipped=(why,))
+
+    text = str(plan)
+    assert "alice (SPOT) into BNB, as of 2026-11-21 12:00:00 UTC" in text
+    assert "0.01777302  0.00035546 (2.00 %)  0.01741756" in text
+    assert "not: <b> 1: frozen by the exchange" in text
+    page = plan._repr_html_()
+    assert "<td>0.01741756</td>" in page
+    assert "&lt;b&gt; 1: frozen" in page
+    assert plan.age(NOW + seconds(5)) == seconds(5)
+    assert plan.fee_rate == D("0.00071092") / D("0.03554604")
+
+
+# --- whom to leave out ---------------------------------------------------------------------------
+
+
+@given(
+    size=st.integers(1, 25),
+    data=st.data(),
+    told=st.sampled_from(["by name", "by the list", "not at all"]),
+)
+def test_a_culprit_is_found_without_a_success_that_teaches(
+    size: int, data: st.DataObject, told: str
+) -> None:
+    assets = tuple(f"A{n}" for n in range(size))
+    most = size if told != "not at all" else min(1, size)
+    guilty = data.draw(st.sets(st.sampled_from(assets), max_size=most))
+    search, attempts = Search(assets), 0
+
+    while batch := search.batch:
+        attempts += 1
+        found = guilty & set(batch)
+        if not found:
+            search.succeeded()
+            break
+        search.refused(
+            tuple(found)[:1] if told == "by name" else batch,
+            tuple(found) if told == "by the list" else (),
+        )
+
+    # The one batch that went through is all that can be converted.
+    assert set(batch) == set(assets) - guilty
+    assert set(search.dropped) == guilty
+    assert attempts <= size + 1
+
+
+def test_two_unnamed_culprits_are_given_up_with_nothing_converted() -> None:
+    assets = tuple("ABCDE")
+    search, tried = Search(assets), []
+
+    while batch := search.batch:
+        tried.append(batch)
+        assert {"B", "D"} & set(batch)
+        search.refused(batch)
+
+    assert len(tried) == 6
+    assert search.dropped == []
+
+
+# --- what an answer says -------------------------------------------------------------------------
+
+
+def conversion(*rows: tuple[str, str, str], gross: str, fee: str) -> DustConversion:
+    return DustConversion(
+        total_transferred=D(gross),
+        total_service_charge=D(fee),
+        transfer_result=[
+            ConvertedAsset(
+                tran_id=7,
+                from_asset=asset,
+                amount=D(1),
+                transferred_amount=D(transferred),
+                service_charge_amount=D(charge),
+                operate_time=NOW,
+            )
+            for asset, transferred, charge in rows
+        ],
+    )
+
+
+def test_the_transferred_amount_is_gross() -> None:
+    answer = read_conversion(conversion(("ADA", "0.5", "0.01"), gross="0.5", fee="0.01"))
+
+    assert answer.transaction_id == 7
+    (done,) = answer.lines
+    assert (done.gross, done.fee, done.net) == (D("0.5"), D("0.01"), D("0.49"))
+    assert answer.notes == ()
+
+
+@pytest.mark.parametrize(
+    ("gross", "notes"),
+    [("0.50000001", 0), ("0.50000002", 1), ("0.49999999", 0), ("0.4", 1)],
+)
+def test_totals_may_be_off_by_the_last_digit_of_each_row(gross: str, notes: int) -> None:
+    assert (
+        len(read_conversion(conversion(("ADA", "0.5", "0.01"), gross=gross, fee="0.01")).notes)
+        == notes
+    )
+
+
+def test_an_empty_result_converted_nothing_and_a_total_without_rows_is_a_riddle() -> None:
+    assert read_conversion(conversion(gross="0", fee="0")).nothing is not None
+    for gross, fee in (("0.1", "0"), ("0", "0.1")):
+        with pytest.raises(UnreadableAnswerError, match="a total of"):
+            read_conversion(conversion(gross=gross, fee=fee))
+
+
+# --- how an open entry ended ---------------------------------------------------------------------
+
+EXPIRES = NOW + seconds(35)
+
+
+def entry(**changes: Any) -> LedgerEntry:
+    fields: dict[str, Any] = {
+        "id": 1,
+        "account": "alice",
+        "kind": Kind.DUST,
+        "account_type": "SPOT",
+        "target": "BNB",
+        "assets": ("ADA", "XRP"),
+        "held": {"ADA": D(6), "XRP": D(1)},
+        "status": "intended",
+        "at": NOW,
+        "intended_at": NOW,
+        "sent_after": NOW - seconds(1),
+        "expires_at": EXPIRES,
+    }
+    return LedgerEntry(**fields | changes)
+
+
+def record(*assets: str, at: datetime = NOW, number: int = 7, target: str = "BNB") -> Observed:
+    lines = tuple(
+        LedgerLine(asset=asset, amount=D(1), gross=D(1), fee=D(0), at=at, transaction_id=number)
+        for asset in assets
+    )
+    return Observed(
+        account="alice",
+        kind=Kind.DUST,
+        account_type="SPOT",
+        target=target,
+        transaction_id=number,
+        at=at,
+        lines=lines,
+    )
+
+
+BEFORE = {"ADA": D(6), "XRP": D(1)}
+GONE = {"ADA": D(0), "XRP": D(0)}
+WHOLE = record("ADA", "XRP")
+
+
+@pytest.mark.parametrize(
+    ("late", "records", "held", "complete", "verdict"),
+    [
+        # The log shows it: whenever it is read, whatever the balances are.
+        (-10, [WHOLE], BEFORE, True, Done),
+        (500, [WHOLE], GONE, False, Done),
+        # The exchange may still accept it: nothing else means anything.
+        (-10, [], BEFORE, True, NotYet),
+        (0, [], BEFORE, True, NotYet),
+        (0, [], GONE, True, NotYet),
+        (0, [record("ADA")], {"ADA": D(0), "XRP": D(1)}, True, NotYet),
+        # It can't any more, and a late record would look the same.
+        (0.001, [], BEFORE, True, NotYet),
+        (59.9, [], BEFORE, True, NotYet),
+        (60, [], BEFORE, True, NotDone),
+        (60, [], {"ADA": D(7), "XRP": D(1)}, True, NotDone),
+        # A balance is less, and nothing says why.
+        (60, [], GONE, True, NotYet),
+        (79, [], {"XRP": D(1)}, True, NotYet),
+        (80, [], {"XRP": D(1)}, True, Unknowable),
+        (80, [], GONE, True, Unknowable),
+        # The log is full: what it does not show may be behind.
+        (60, [], BEFORE, False, NotYet),
+        (80, [], BEFORE, False, Unknowable),
+        # Records of other calls prove nothing.
+        (60, [record("ADA", "XRP", at=NOW - seconds(2))], BEFORE, True, NotDone),
+        (60, [record("ADA", "XRP", at=EXPIRES + seconds(11))], BEFORE, True, NotDone),
+        (60, [record("ADA", "XRP", target="USDT")], BEFORE, True, NotDone),
+        (60, [record("ADA", "XRP", "LTC")], BEFORE, True, NotDone),
+        # In part, and the rest is where it was; in several records; in part, and the rest is gone.
+        (60, [record("ADA")], {"ADA": D(0), "XRP": D(1)}, True, Done),
+        (59, [record("ADA")], {"ADA": D(0), "XRP": D(1)}, True, NotYet),
+        (-10, [record("ADA"), record("XRP", number=8)], GONE, True, Done),
+        (80, [record("ADA")], GONE, True, Unknowable),
+        (80, [record("ADA")], {"ADA": D(0), "XRP": D(1)}, False, Unknowable),
+    ],
+)
+def test_how_it_ended(
+    late: float, records: list[Observed], held: dict[str, D], complete: bool, verdict: type
+) -> None:
+    reading = Reading(clock=EXPIRES + seconds(late), records=records, held=held, complete=complete)
+
+    assert type(judge(entry(), reading)) is verdict
+
+
+def test_a_verdict_says_what_was_done() -> None:
+    both = [record("XRP", number=8), record("ADA")]
+    held = {"ADA": D(0), "XRP": D(0)}
+
+    whole = judge(entry(), Reading(clock=EXPIRES, records=both, held=held))
+    part = judge(
+        entry(), Reading(clock=EXPIRES + seconds(60), records=both[:1], held={"ADA": D(6)})
+    )
+
+    assert isinstance(whole, Done)
+    assert whole.record.assets == {"ADA", "XRP"}
+    assert whole.note is None
+    assert isinstance(part, Done)
+    assert part.note == "in part: ADA stayed"
+
+
+def test_an_entry_that_does_not_say_until_when_is_never_judged_from_an_absence() -> None:
+    reading = Reading(clock=NOW + timedelta(days=9), records=[], held=BEFORE)
+    assert isinstance(judge(entry(expires_at=None), reading), Unknowable)
+
+
+@given(
+    late=st.floats(-100, 1000),
+    held=st.dictionaries(st.sampled_from(["ADA", "XRP"]), st.integers(0, 9).map(Decimal)),
+    complete=st.booleans(),
+)
+def test_an_absence_proves_something_only_late_and_with_nothing_missing(
+    late: float, held: dict[str, D], complete: bool
+) -> None:
+    verdict = judge(
+        entry(), Reading(clock=EXPIRES + seconds(late), records=[], held=held, complete=complete)
+    )
+
+    assert not isinstance(verdict, Done)
+    if isinstance(verdict, NotDone):
+        assert late >= 60
+        assert complete
+        assert all(held.get(asset, D(0)) >= before for asset, before in BEFORE.items())
