@@ -44,6 +44,9 @@ SLACK: Final = timedelta(seconds=10)
 an attempt on time that is refused does speak against the time it was made at."""
 ENOUGH: Final = 300
 """Entries that are read to learn from: what is older says nothing that these don't."""
+_ONE_BY_ONE: Final = timedelta(minutes=10)
+"""Conversions of different assets this close together are a program's that takes one a call: the
+log does not tell by which call, and `dust_convert` may cool down asset by asset."""
 _REFUSALS: Final = frozenset({-5006, 32110})
 _LONGER: Final = 2
 """What a rule beyond the usual ones is looked for with: twice as long each time."""
@@ -112,6 +115,8 @@ class History:
     """
     lesson: Lesson = field(default_factory=Lesson)
     _converted: dict[str, datetime] = field(default_factory=dict)
+    _assets: frozenset[str] = frozenset()
+    """What the last conversion took."""
     _refused: dict[str, datetime] = field(default_factory=dict)
     """Refusals that no conversion on record explains: another one must have come before."""
 
@@ -134,8 +139,12 @@ class History:
         keys = list(self._keys(line.asset for line in entry.lines))
         first, last = min(line.at for line in entry.lines), max(line.at for line in entry.lines)
         before = [self._converted[key] for key in keys if key in self._converted]
+        assets = frozenset(line.asset for line in entry.lines)
         if before and first > max(before):
-            self.lesson = self.lesson.after_conversion(first - max(before))
+            age = first - max(before)
+            if self.by_asset or age > _ONE_BY_ONE or assets & self._assets:
+                self.lesson = self.lesson.after_conversion(age)
+        self._assets = assets
         for key in keys:
             self._converted[key] = last
             self._refused.pop(key, None)

@@ -114,6 +114,21 @@ def test_two_conversions_closer_together_prove_the_rule_shorter(make_entry: Make
     assert next_eligible_at(history, NOON, 24 * HOUR) == NOON + 3 * HOUR + MARGIN
 
 
+def test_a_program_that_converts_one_by_one_proves_nothing(make_entry: MakeEntry) -> None:
+    """Imported as dust, since the log doesn't tell; but -5006 knows another rule."""
+    moments = (NOON + timedelta(seconds=n) for n in range(3))
+    history = [
+        make_entry(at, (asset, "1", "0.01", "0"))
+        for at, asset in zip(moments, ("ADA", "XRP", "LTC"), strict=True)
+    ]
+    last = history[-1].at
+
+    assert next_eligible_at(history, NOON, 6 * HOUR) == last + 6 * HOUR + MARGIN
+
+    again = [*history, make_entry(last + timedelta(minutes=3), ("LTC", "1", "0.01", "0"))]
+    assert next_eligible_at(again, NOON, 6 * HOUR) == again[-1].at + timedelta(minutes=3) + MARGIN
+
+
 def test_a_refusal_proves_the_rule_longer(make_entry: MakeEntry) -> None:
     history = [make_entry(NOON, ADA), make_entry(NOON + HOUR + MARGIN, code=-5006)]
 
