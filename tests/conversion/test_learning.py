@@ -1,0 +1,86 @@
+"""Hidden cooldowns, learnt by converting: against the sandbox, in virtual time."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from binance_dust import CooldownError
+from tests.budget.virtual import run
+from tests.conversion.far import FarWorld, Process
+
+HOUR = 3600.0
+
+
+class Desk:
+    """An account that gets dust all the time, and a schedule that converts it when it may."""
+
+    def __init__(self, rule: float, *names: str) -> None:
+        self.rule = rule
+        self.world = FarWorld(cooldown=rule, volatility=0)
+        self.names = names
+        self.keys = {name: self.world.exchange.accounts.open(name, {}) for name in names}
+        self.refusals = 0
+
+    async def convert(self, process: Process, name: str = "alice") -> float:
+        """Try at each time that the converter says until it works; tell how late it was."""
+        world = self.world
+        before = [each.done_at for each in world.conversions(name)]
+        while True:
+            when = await process.converter.next_eligible_at()
+            await asyncio.sleep(max(0.0, when.timestamp() - world.true()))
+            if not world.exchange.accounts[name].free("ADA"):
+                world.exchange.accounts[name].deposit("ADA", "5")
+            try:
+                await process.convert_all()
+            except CooldownError:
+                self.refusals += 1
+                continue
+            done = world.conversions(name)[-1].done_at
+            return done - before[-1] - self.rule if before else 0.0
+
+
+@pytest.mark.parametrize("configured", [1, 6, 24])
+@pytest.mark.parametrize("rule", [1, 6, 24])
+def test_the_second_scheduled_conversion_lands_just_after_the_account_may_convert_again(
+    rule: int, configured: int, folder: Path
+) -> None:
+    async def main() -> None:
+        desk = Desk(rule * HOUR, "alice")
+        cooldown = timedelta(hours=configured)
+        path = folder / "dust.db"
+        async with Process(desk.world, desk.keys["alice"], path, cooldown=cooldown) as process:
+            await desk.convert(process)
+            await desk.convert(process)
+            second = await desk.convert(process)
+            paid = desk.refusals
+        # What was learnt outlives the process.
+        async with Process(desk.world, desk.keys["alice"], path, cooldown=cooldown) as process:
+            third = await desk.convert(process)
+
+        assert 0 <= second <= 60
+        assert 0 <= third <= 60
+        assert paid == desk.refusals <= 2
+
+    run(main())
+
+
+def test_what_one_account_pays_for_the_next_one_knows(folder: Path) -> None:
+    async def main() -> None:
+        desk = Desk(6 * HOUR, "alice", "bob")
+        cooldown, path = timedelta(hours=24), folder / "dust.db"
+        async with Process(desk.world, desk.keys["alice"], path, cooldown=cooldown) as process:
+            for _ in range(3):
+                await desk.convert(process)
+            paid = desk.refusals
+        async with Process(desk.world, desk.keys["bob"], path, cooldown=cooldown) as process:
+            await desk.convert(process, "bob")
+            first = await desk.convert(process, "bob")
+
+        assert paid == desk.refusals == 1
+        assert 0 <= first <= 60
+
+    run(main())
