@@ -25,10 +25,7 @@
 
   const scaled = (value, places) => value.digits * 10n ** BigInt(places - value.places);
 
-  function compareFigures(one, other) {
-    if (one === other) return 0;
-    const [a, b] = [one, other].map((text) => Number(text.replaceAll(",", "")));
-    if (a !== b) return a - b;
+  function compareDigits(one, other) {
     const [x, y] = [exact(one), exact(other)];
     const places = Math.max(x.places, y.places);
     const [left, right] = [scaled(x, places), scaled(y, places)];
@@ -36,6 +33,15 @@
   }
 
   const isFigure = (text) => /^-?\d[\d,]*(\.\d+)?$/.test(text);
+  const float = (text) => (isFigure(text) ? Number(text.replaceAll(",", "")) : NaN);
+
+  /* Floats settle most of it at once; where they are equal, the digits do. */
+  function compareFigures(one, other) {
+    if (one.float !== other.float) return one.float - other.float;
+    return one.text === other.text ? 0 : compareDigits(one.text, other.text);
+  }
+
+  const compareTexts = (one, other) => collator.compare(one.text, other.text);
 
   function sum(texts) {
     const values = texts.filter(isFigure).map(exact);
@@ -128,13 +134,17 @@
       const down = before ? before === "ascending" : figures[index];
       for (const head of heads) head.removeAttribute("aria-sort");
       heads[index].setAttribute("aria-sort", down ? "descending" : "ascending");
-      const compare = figures[index] ? compareFigures : collator.compare;
-      const empty = (row) => figures[index] && !isFigure(row.cells[index]);
-      rows.sort((one, other) => {
-        if (empty(one) || empty(other)) return empty(one) - empty(other);
-        const order = compare(one.cells[index], other.cells[index]);
-        return down ? -order : order;
+      const compare = figures[index] ? compareFigures : compareTexts;
+      const keyed = rows.map((row) => {
+        const text = row.cells[index];
+        const value = figures[index] ? float(text) : 0;
+        return { row, text, float: value, empty: Number.isNaN(value) };
       });
+      keyed.sort((one, other) => {
+        if (one.empty || other.empty) return one.empty - other.empty;
+        return down ? compare(other, one) : compare(one, other);
+      });
+      keyed.forEach((each, place) => (rows[place] = each.row));
       narrow();
     }
 
