@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._retry import RetryPolicy
-from binance_dust.budget import RateLimits
+from binance_dust.budget import RateLimits, RedisBudget
 from binance_dust.cli import _accounts, _arguments
 from binance_dust.cli._events import tell
 from binance_dust.cli._overheard import Overheard
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import AsyncIterator, Sequence
 
+    from binance_dust.budget import Budget
     from binance_dust.client import DustClient
     from binance_dust.credentials import Credentials
     from binance_dust.events import Observer
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
 _USUAL: Final = "https://api.binance.com"
 _SANDBOX_SEED: Final = 7
+REDIS_VARIABLE: Final = "BINANCE_DUST_REDIS"
+"""A URL may hold a password, and everybody on a machine can read a command's arguments."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -61,6 +65,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_arguments.some,
         metavar="N",
         help="how often a call is sent before it has failed, where that is safe",
+    )
+    group.add_argument(
+        "--redis",
+        metavar="URL",
+        help="share the limits with all programs behind this address that name the same Redis;"
+        f" else the one that {REDIS_VARIABLE} names",
     )
     group = parser.add_argument_group("rehearsal")
     group.add_argument(
@@ -116,7 +126,7 @@ async def open_desk(
         addresses = tuple(dict.fromkeys(options.local_addr)) or (None,)
         sessions = []
         for address in addresses:
-            heard = Overheard(limits) if listen else None
+            budget = _budget(options, limits, address, stack, listen=listen)
             session = Session(
                 base_url=base_url,
                 limits=limits,
@@ -124,11 +134,9 @@ async def open_desk(
                 local_addr=address,
                 observer=observer or tell,
                 retry=policy,
-                budget=heard,
+                budget=budget,
             )
             sessions.append(await stack.enter_async_context(session))
-            if heard is not None:
-                stack.push_async_callback(heard.close)
         turns = zip(accounts, cycle(sessions), strict=False)
         clients = [session.client(credentials) for credentials, session in turns]
         if exchange and lived:
@@ -136,10 +144,29 @@ async def open_desk(
         yield Desk(clients, sessions, addresses, base_url, exchange)
 
 
+def _budget(
+    options: argparse.Namespace,
+    limits: RateLimits,
+    address: str | None,
+    stack: AsyncExitStack,
+    *,
+    listen: bool,
+) -> Budget | None:
+    """Make a session's budget, closed after the session; `None` where its own will do."""
+    url = options.redis or (None if options.sandbox else os.environ.get(REDIS_VARIABLE))
+    shared = RedisBudget(url, limits=limits, name=address or "default") if url else None
+    if shared is None and not listen:
+        return None
+    budget = Overheard(limits, shared) if listen else shared
+    if budget is not None:
+        stack.push_async_callback(budget.close)
+    return budget
+
+
 async def _open_sandbox(
     options: argparse.Namespace, stack: AsyncExitStack
 ) -> tuple[Sandbox, Sequence[Credentials]]:
-    for name in ("accounts", "base_url", "proxy"):
+    for name in ("accounts", "base_url", "proxy", "redis"):
         if getattr(options, name):
             flag = f"--{name.replace('_', '-')}"
             raise ConfigurationError(f"--sandbox brings its own exchange: leave out {flag}")

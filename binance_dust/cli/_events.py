@@ -3,7 +3,14 @@
 from __future__ import annotations
 
 from binance_dust.cli._console import complain, duration
-from binance_dust.events import Banned, Event, Refused, Retried
+from binance_dust.events import (
+    Banned,
+    Event,
+    Refused,
+    Retried,
+    SharedBudgetBack,
+    SharedBudgetLost,
+)
 
 
 def in_words(event: Event) -> str | None:
@@ -18,6 +25,10 @@ def in_words(event: Event) -> str | None:
             _, _, told = reason.partition(": ")
             whom = f"{account}: " if account and f"({account})" not in told else ""
             return f"{whom}{told}; again in {pause:.1f} s"
+        case SharedBudgetLost(reason=reason):
+            return f"Redis can't be asked ({reason}): reads go on within a share of the limits"
+        case SharedBudgetBack(seconds=seconds):
+            return f"Redis can be asked again, after {duration(seconds)}"
         case _:
             return None
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
         Clock,
         Feedback,
         RateLimits,
+        RedisBudget,
     )
     from binance_dust.events import Event
 
@@ -23,17 +24,22 @@ if TYPE_CHECKING:
 class Overheard:
     """The usual budget of a session, with an ear at it."""
 
-    _inner: LocalBudget
+    _inner: LocalBudget | RedisBudget
 
-    def __init__(self, limits: RateLimits) -> None:
+    def __init__(self, limits: RateLimits, shared: RedisBudget | None = None) -> None:
         """Begin with nothing heard; the session that it is given to attaches it."""
         self.heard: Final[list[tuple[str, Feedback]]] = []
         """What every answer said of weight, with the endpoint, in the order of their coming."""
         self._limits = limits
+        self._shared = shared
 
     def attach(self, clock: Clock, observer: Callable[[Event], None], *, patience: float) -> None:
         """Take what only a session has, and make the budget."""
-        self._inner = LocalBudget(self._limits, clock, observer, patience=patience)
+        if self._shared is not None:
+            self._shared.attach(clock, observer, patience=patience)
+            self._inner = self._shared
+        else:
+            self._inner = LocalBudget(self._limits, clock, observer, patience=patience)
 
     def last(self, pool: str) -> Feedback | None:
         """Give what the newest answer of an endpoint said."""

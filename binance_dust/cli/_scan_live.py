@@ -20,7 +20,15 @@ from rich.table import Table
 from binance_dust.cli._console import complain, duration, shown
 from binance_dust.cli._events import in_words
 from binance_dust.cli._rich import PlainConsole
-from binance_dust.events import Banned, Event, Refused, Retried, Waited
+from binance_dust.events import (
+    Banned,
+    Event,
+    Refused,
+    Retried,
+    SharedBudgetBack,
+    SharedBudgetLost,
+    Waited,
+)
 from binance_dust.scanner import Question
 
 if TYPE_CHECKING:
@@ -50,6 +58,8 @@ _COUNTED: Final[dict[type[Event], str]] = {
     Refused: "refused",
     Banned: "bans",
     Retried: "sent again",
+    SharedBudgetLost: "times without Redis",
+    SharedBudgetBack: "times with it again",
 }
 
 

@@ -1,0 +1,75 @@
+"""Commands that share the limits with other programs behind the same address, by a Redis."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from binance_dust.sandbox import Sandbox
+from tests.budget.shared import Server, a_server
+from tests.cli.conftest import Run
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with a_server() as server:
+        yield server
+
+
+@pytest.fixture
+def asked(keep: Callable[..., Path]) -> Iterator[tuple[str, ...]]:
+    """Accounts at an exchange whose minute lasts longer than the test."""
+    with Sandbox(seed=7, window=3600) as exchange:
+        file = keep(exchange.open_account("alice"), exchange.open_account("bob"))
+        window = ("--window", "3600", "--attempts", "1")
+        yield ("--accounts", str(file), "--base-url", exchange.url, *window)
+
+
+@pytest.mark.parametrize("by", ["argument", "environment"])
+def test_what_one_program_spends_the_next_one_knows(
+    run: Run,
+    asked: tuple[str, ...],
+    server: Server,
+    by: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    shared = (
+        "--redis",
+        server.url,
+        "--local-addr",
+        "127.0.0.7" if by == "argument" else "127.0.0.8",
+    )
+    if by == "environment":
+        monkeypatch.setenv("BINANCE_DUST_REDIS", server.url)
+        shared = shared[2:]
+
+    first = run("bnb-burn", *asked, *shared)
+    rows = run("doctor", "--json", "--probe", "recv-window", *asked, *shared).rows
+
+    assert first.code == 0
+    (burn,) = [row for row in rows if row.get("pool") == "GET /sapi/v1/bnbBurn"]
+    assert (burn["used"], burn["others"]) == (4, 0)
+    assert any(row.get("probe") == "recv-window" and row["settled"] for row in rows)
+
+
+def test_without_redis_reads_go_on_and_say_so_and_no_password_shows(
+    run: Run, asked: tuple[str, ...], closed_port: int, secrets: list[str]
+) -> None:
+    secrets.append("hunter2")
+
+    done = run("bnb-burn", *asked, "--redis", f"redis://:hunter2@127.0.0.1:{closed_port}/0")
+
+    assert done.code == 0
+    assert "Redis can't be asked" in done.err
+    assert "alice" in done.out
+
+
+def test_what_is_no_redis_is_wrong_use(run: Run, asked: tuple[str, ...]) -> None:
+    no_url = run("bnb-burn", *asked, "--redis", "http://127.0.0.1")
+    rehearsed = run("bnb-burn", "--sandbox", "--redis", "redis://127.0.0.1")
+
+    assert (no_url.code, rehearsed.code) == (2, 2)
+    assert "redis://" in no_url.err
+    assert "leave out --redis" in rehearsed.err
