@@ -35,15 +35,12 @@ def test_what_one_program_spends_the_next_one_knows(
     by: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    shared = (
-        "--redis",
-        server.url,
-        "--local-addr",
-        "127.0.0.7" if by == "argument" else "127.0.0.8",
-    )
-    if by == "environment":
+    # An address each, for each has a budget of its own there.
+    shared = ["--local-addr", "127.0.0.7"]
+    if by == "argument":
+        shared = ["--local-addr", "127.0.0.8", "--redis", server.url]
+    else:
         monkeypatch.setenv("BINANCE_DUST_REDIS", server.url)
-        shared = shared[2:]
 
     first = run("bnb-burn", *asked, *shared)
     rows = run("doctor", "--json", "--probe", "recv-window", *asked, *shared).rows
