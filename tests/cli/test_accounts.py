@@ -137,7 +137,7 @@ def test_no_network_is_told_and_is_a_failure(
     ("arguments", "says"),
     [
         (("--headroom", "1"), "less than 1"),
-        (("--headroom", "x"), "invalid"),
+        (("--headroom", "x"), "is no number"),
         (("--window", "0"), "above zero"),
         (("--attempts", "0"), "1 or more"),
         (("--sandbox-accounts", "0"), "1 or more"),
