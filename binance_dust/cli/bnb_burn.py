@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._plain import plain
 from binance_dust.cli import _arguments, _desk
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from binance_dust.client import DustClient
     from binance_dust.models import BnbBurn
+
+
+_UNKNOWN: Final[dict[str, Any]] = {"spot": None, "interest": None, "changes": {}, "set": False}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -59,14 +62,14 @@ async def run(options: argparse.Namespace) -> int:
             name = f"[cyan]{shown(client.name)}[/]"
             if isinstance(answer, DustError):
                 failed += 1
-                row: dict[str, Any] = {"account": client.name, "error": plain(answer)}
+                row: dict[str, Any] = {**_UNKNOWN, "error": plain(answer)}
                 table.add_row(name, "", "", f"[red]failed:[/] {shown(str(answer))}")
             else:
                 changes += bool(answer["changes"])
-                row = {"account": client.name, **answer, "error": None}
+                row = {**answer, "error": None}
                 table.add_row(name, *_cells(answer))
             if options.json:
-                print_json(row)
+                print_json({"account": client.name, **row})
     if not options.json:
         out = console()
         out.print(table)

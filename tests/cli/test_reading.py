@@ -122,6 +122,24 @@ def test_the_switch_is_shown_and_set_only_with_yes(
     assert len([seen for seen in exchange.requests if seen.method == "POST"]) == 1
 
 
+def test_a_switch_that_can_t_be_read_is_not_set(
+    run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
+) -> None:
+    exchange.faults.refuse(401, code=-2015, account="bob", times=None, retry_after=None)
+
+    done = run("bnb-burn", "--json", "--spot", "off", "--yes", "--accounts", file, *at)
+    shown = run("bnb-burn", "--accounts", file, *at)
+
+    assert (done.code, shown.code) == (1, 1)
+    assert [(row["account"], row["spot"], row["set"]) for row in done.rows] == [
+        ("alice", False, True),
+        ("bob", None, False),
+        ("carol", False, True),
+    ]
+    assert done.rows[1]["error"]["code"] == -2015
+    assert "failed: GET /sapi/v1/bnbBurn (bob): -2015" in shown.out
+
+
 def test_a_switch_is_on_or_off(run: Run) -> None:
     done = run("bnb-burn", "--sandbox", "--spot", "maybe")
 
