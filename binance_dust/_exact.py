@@ -139,6 +139,16 @@ class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", eq=False
         return f"{type(self).__name__}({fields})"
 
 
+def ensure_readable(value: object) -> None:
+    """Read every amount and time of an answer once, so that none raises later on."""
+    if isinstance(value, list):
+        for item in value:
+            ensure_readable(item)
+    elif isinstance(value, Answer):
+        for name in value.__struct_fields__:
+            ensure_readable(getattr(value, name))
+
+
 def _mark_of(hint: Any) -> _Converted | None:
     """Find the mark in `Amount`, and in `Amount | None`."""
     for part in (hint, *getattr(hint, "__args__", ())):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from binance_dust.cli._console import console, print_json
-from binance_dust.cli._scan_sums import Sums, print_sums, sound
+from binance_dust.cli._scan_sums import Sums, print_sums
 from binance_dust.errors import ConfigurationError
 from binance_dust.report_file import ReportFile, read_reports
 
@@ -47,7 +47,6 @@ class Results:
 
     def take(self, report: AccountReport) -> None:
         """Take one report."""
-        report = sound(report)
         if self.file is not None:
             self.file.write(report)
         if self._as_json:

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import heapq
 from collections import Counter
-from dataclasses import replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._plain import plain
 from binance_dust.cli._console import console, count, make_table, shown
-from binance_dust.errors import UnreadableAnswerError
 from binance_dust.reports import Settled
 
 if TYPE_CHECKING:
-    from binance_dust.errors import DustError
     from binance_dust.reports import AccountReport
 
 _BEST: Final = 12
@@ -89,24 +86,6 @@ class Sums:
             "debts": self.debts,
             "owed": plain(self.owed),
         }
-
-
-def sound(report: AccountReport) -> AccountReport:
-    """Give a report of which every amount can be read; a part that can't be has failed.
-
-    Amounts are converted when they are looked at. One that is no number must not end a scan.
-    """
-    failed: dict[str, DustError] = {}
-    for part in ("assets", "quote", "liabilities"):
-        try:
-            plain(getattr(report, part))
-        except UnreadableAnswerError as error:
-            failed[part] = error
-    if not failed:
-        return report
-    empty: dict[str, Any] = {part: None if part == "quote" else [] for part in failed}
-    settled = None if "liabilities" in failed else report.settled_by
-    return replace(report, **empty, settled_by=settled, errors={**report.errors, **failed})
 
 
 def reason_of(error: BaseException, account: str) -> str:

@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
+from binance_dust._exact import ensure_readable
 from binance_dust._verdicts import has_no_margin
 from binance_dust.errors import CredentialsError, DustError
 from binance_dust.reports import AccountReport, Settled
@@ -86,11 +87,11 @@ class Visit:
             if settled is Settled.LIST and self._key_is_refused():
                 # The list would be refused as well, and cost a hundred.
                 self._errors["liabilities"] = self._errors["assets"]
+                desk.tallies[Question.LIST].due -= 1
                 settled = None
             if settled is not Settled.LIST:
                 await deliver(self._report(found, settled))
                 return
-            desk.tallies[Question.LIST].due += 1
             await desk.held.acquire()
         # Out of the slot: others go on meanwhile, there is room in the other lanes.
         try:
@@ -125,6 +126,7 @@ class Visit:
         elif liabilities:
             settled = Settled.LIST
         self._desk.scouted += 1
+        self._desk.tallies[Question.LIST].due += settled is Settled.LIST
         return settled
 
     async def _scout_cheaply(self) -> Settled:
@@ -174,11 +176,14 @@ class Visit:
         room = desk.session.forecast(ENDPOINTS[question], 1) <= 0
         began = time()
         try:
-            return await answer
+            found = await answer
+            # Here, where it is a part that fails, and not where somebody adds up reports.
+            ensure_readable(found)
         finally:
             tally.answered += 1
             if room:
                 tally.took.append(time() - began)
+        return found
 
 
 def _bare(error: DustError) -> DustError:

@@ -22,7 +22,7 @@ import pytest
 
 from binance_dust import UnreadableAnswerError, models
 from binance_dust.cli._console import duration
-from binance_dust.cli._scan_sums import Sums, reason_of, sound
+from binance_dust.cli._scan_sums import Sums, reason_of
 from binance_dust.report_file import read_reports
 from binance_dust.reports import AccountReport, Settled
 from binance_dust.sandbox import Sandbox
@@ -383,16 +383,6 @@ def test_the_best_are_kept_and_everything_is_summed() -> None:
     assert (sums.accounts, sums.failed) == (100, 10)
     assert sums.failures == {("liabilities", "GET /x: broken"): 10}
     assert sums.assets == {"ADA": [100, sums.net]}
-
-
-def test_an_amount_that_is_no_number_fails_its_part_and_nothing_else() -> None:
-    mended = sound(report("alice", free="NaN"))
-
-    assert list(mended.errors) == ["assets"]
-    assert (mended.assets, mended.net) == ([], Decimal(1))
-    assert mended.to_plain()
-    whole = report("bob")
-    assert sound(whole) is whole
 
 
 def test_reasons_do_not_say_whose_they_are() -> None:

@@ -249,9 +249,9 @@ async def test_an_outcome_that_finds_no_room_is_settled_when_there_is_some(path:
             quote = await converter.quote()
             confirm = ledger.confirm
 
-            async def full(*args: object, **options: object) -> object:
+            async def full(*args: object, **options: object) -> None:
                 await fill(ledger)
-                return await use_up(ledger)
+                await use_up(ledger)
 
             ledger.confirm = full  # type: ignore[method-assign, assignment]
             with pytest.raises(LedgerError) as caught:

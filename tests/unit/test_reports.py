@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -14,14 +15,15 @@ from binance_dust.models import UserAsset
 from binance_dust.reports import Settled
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
+NONE = Decimal(0)
 ROW = UserAsset(
     asset="ADA",
-    free="6.21",
-    locked="0",
-    freeze="0",
-    withdrawing="0",
-    ipoable="0",
-    btc_valuation="0",
+    free=Decimal("6.21"),
+    locked=NONE,
+    freeze=NONE,
+    withdrawing=NONE,
+    ipoable=NONE,
+    btc_valuation=NONE,
 )
 REPORT = AccountReport(
     account="alice",
