@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 __all__ = ["connect", "said_plainly", "transaction"]
 
 MEMORY: Final = ":memory:"
+_PAUSE: Final = 0.02
+"""Seconds between two attempts at what SQLite does not wait for."""
 _SQLITE_MAGIC: Final = b"SQLite format 3\x00"
 
 _WORDS: Final = {
@@ -43,7 +46,7 @@ def connect(path: str, *, busy_timeout: float) -> sqlite3.Connection:
             _prepare(Path(path))
         connection = sqlite3.connect(path, timeout=busy_timeout, isolation_level=None)
         try:
-            _set_up(connection, path)
+            _set_up(connection, path, busy_timeout)
         except BaseException:
             connection.close()
             raise
@@ -111,11 +114,11 @@ def _keep_name(folder: Path) -> None:
         os.close(handle)
 
 
-def _set_up(connection: sqlite3.Connection, path: str) -> None:
+def _set_up(connection: sqlite3.Connection, path: str, busy_timeout: float) -> None:
     connection.row_factory = sqlite3.Row
     # Looked at before anything is written, least of all to somebody else's database.
     _check_owner(connection, path)
-    connection.execute("PRAGMA journal_mode = WAL").fetchone()
+    _write_ahead(connection, busy_timeout)
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA fullfsync = ON")  # where plain fsync does not reach the disk
     connection.execute("PRAGMA foreign_keys = ON")
@@ -126,12 +129,27 @@ def _set_up(connection: sqlite3.Connection, path: str) -> None:
         raise LedgerError(f"{_WORDS['SQLITE_CORRUPT']} ({found})", path=path)
 
 
+def _write_ahead(connection: sqlite3.Connection, busy_timeout: float) -> None:
+    """Switch to a write-ahead log: while others do the same, SQLite fails without waiting."""
+    attempts = max(1, round(busy_timeout / _PAUSE))
+    for attempt in range(1, attempts + 1):
+        try:
+            connection.execute("PRAGMA journal_mode = WAL").fetchone()
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or attempt == attempts:
+                raise
+            time.sleep(_PAUSE)
+        else:
+            return
+
+
 def _check_owner(connection: sqlite3.Connection, path: str) -> None:
+    # In one transaction: between the two another process may make a ledger of an empty file.
+    connection.execute("BEGIN")
     application = connection.execute("PRAGMA application_id").fetchone()[0]
-    if application == _schema.APPLICATION_ID:
-        return
     tables = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()[0]
-    if application or tables:
+    connection.execute("ROLLBACK")
+    if application != _schema.APPLICATION_ID and (application or tables):
         raise LedgerError("it is no ledger (another program's database)", path=path)
 
 

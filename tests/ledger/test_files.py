@@ -9,6 +9,7 @@ import sqlite3
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ import pytest
 from binance_dust import Converter, Ledger, LedgerError, RateLimits, Session
 from binance_dust.ledger import _schema
 from binance_dust.sandbox import Sandbox
+from tests.conversion.far import MEMORY
 from tests.ledger.conftest import MINUTE, NOW, intent, numbered
 
 
@@ -140,8 +142,12 @@ def test_a_refused_file_is_left_as_it_was(path: Path) -> None:
     assert [file.name for file in path.parent.iterdir()] == ["dust.db"]
 
 
-async def test_many_may_open_a_new_file_at_once(path: Path) -> None:
-    await asyncio.gather(*[opened(path) for _ in range(12)])
+async def test_many_may_open_a_new_file_at_once() -> None:
+    # In memory, so that they meet each other and not the disk.
+    for _ in range(20):
+        with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+            path = Path(folder) / "dust.db"
+            await asyncio.gather(*[opened(path) for _ in range(12)])
 
 
 @pytest.mark.parametrize("version", range(1, _schema.VERSION))
@@ -271,6 +277,7 @@ async def test_an_outcome_that_finds_no_room_is_settled_when_there_is_some(path:
 LIMITED = """
 import asyncio, resource, signal, sys
 from binance_dust import Ledger, LedgerError
+from tests.conversion.far import MEMORY
 from tests.ledger.conftest import MINUTE, NOW, numbered
 
 async def main():
