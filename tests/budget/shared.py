@@ -202,13 +202,14 @@ class SharedDesk(Desk):
         clock_error: float | None = 0.0,
         lease: float = 5.0,
         share: float = 0.1,
+        funds: Literal["wait", "fail"] = "wait",
         **limits: Any,
     ) -> None:
         super().__init__(exchange, clock_error=clock_error, **limits)
         self.name = name or f"test-{next(_names)}-{time.monotonic_ns()}"
         self.store = VirtualStore(client, self.name, exchange)
         self.client = client
-        self.settings = limits | {"lease": lease, "share": share}
+        self.settings = limits | {"lease": lease, "share": share, "funds": funds}
         limits = {"window": exchange.window, "ip_weight": exchange.limit} | limits
         self.shared = a_budget(
             self.store,
@@ -217,8 +218,8 @@ class SharedDesk(Desk):
             RateLimits(**limits),
             lease=lease,
             share=share,
+            funds=funds,
         )
-
         self.budget = self.shared  # type: ignore[assignment]
         exchange.loop.endings.append(self.shared.close)
 

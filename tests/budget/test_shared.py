@@ -247,7 +247,7 @@ def test_a_process_that_was_silent_too_long_stands_in_line_again(client: redis.R
     """Its machine slept, say: it was taken for dead, and it is not."""
 
     async def main() -> None:
-        (one,) = desks(client, 1, lease=150.0)  # heard of every 50 s
+        (one,) = desks(client, 1, lease=240.0)  # heard of every 80 s
         two = one.another(lease=1.0)  # and taken for dead after one
         await two.scan(119)
         silent = waiting(one, 3)

@@ -106,6 +106,7 @@ class RedisBudget:
         self._funds = funds
         self._setting.share(self._part)  # refuses what leaves nothing
         self._desk = Desk(store, channel, self._setting, self._lost)
+        self._desk.on_unsaid = self._unsaid
         self._share: Share | None = None
         """Made when it is first needed, and kept: what it has spent counts the next time too."""
         self._away_since: float | None = None
@@ -181,6 +182,9 @@ class RedisBudget:
         self._hold_back(self._own_share())
         self._setting.observer(SharedBudgetLost(reason))
         self._returning = asyncio.get_running_loop().create_task(self._return())
+
+    def _unsaid(self, charge: Charge, status: str, wait: float) -> None:
+        self._own_share().heed(charge, status, wait)
 
     def _hold_back(self, share: Share) -> None:
         """Keep shut what was shut, and what all together had nearly used up."""

@@ -54,6 +54,10 @@ _ENDS: Final = frozenset("surx")
 Op = list[Any]
 
 
+def _nobody(charge: Charge, status: str, wait: float) -> None:
+    """Care for nothing."""
+
+
 class Desk:
     """One process of those that share a pool."""
 
@@ -65,6 +69,8 @@ class Desk:
         self._channel = channel
         self._setting = setting
         self._on_lost = on_lost
+        self.on_unsaid: Callable[[Charge, str, float], None] = _nobody
+        """Told of each answer that Redis can't be told of yet."""
         self._name = uuid.uuid4().hex[:12]
         self._life = 0
         """How often it has connected: each time it is another process to Redis."""
@@ -179,6 +185,8 @@ class Desk:
         used = answer.used(charge.kind)
         # A header that comes late, after Redis was away, says nothing of this moment.
         self._say("s", admission, False if used is None or self._gone else used, status, wait)
+        if self._gone:
+            self.on_unsaid(charge, status, wait)
 
     def lost(self, admission: RedisAdmission) -> None:
         """Hear that no answer came."""
@@ -452,6 +460,9 @@ class Desk:
         for waiter in self._crowd.everybody():
             self._tell(waiter, AwayError(reason))
         self._on_lost(reason)
+        for op in self._ops:
+            if op[0] == "s":
+                self.on_unsaid(op[1].charge, op[3], op[4])
 
     @staticmethod
     def _without_header(op: Op) -> Op:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from binance_dust.budget._feedback import TOO_MANY, ban_lasts
 from binance_dust.budget._local import LocalBudget
 from binance_dust.budget._protocol import Charge
 from binance_dust.budget._redis._record import opening, spent_in
@@ -12,8 +11,6 @@ from binance_dust.errors import DustError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from binance_dust.budget._feedback import Feedback
 
 
 class BackError(DustError):
@@ -35,12 +32,12 @@ class Share(LocalBudget):
         """Keep the whole address shut for some time."""
         self._gate.shut(self.now() + seconds)
 
-    def heed(self, charge: Charge, answer: Feedback) -> None:
-        """Hear a refusal of a call that was admitted elsewhere."""
-        if answer.bans:
-            self.stay_away(ban_lasts(answer, self._clock.server_time()))
-        elif answer.status == TOO_MANY:
-            self.hold(charge, answer.retry_after or self._limits.window)
+    def heed(self, charge: Charge, status: str, wait: float) -> None:
+        """Hear a refusal of a call that was admitted by Redis."""
+        if status == "banned":
+            self.stay_away(wait)
+        elif status == "refused":
+            self.hold(charge, wait if wait > 0 else self._limits.window)
 
     def dismiss(self) -> None:
         """Send whoever waits back to Redis."""

@@ -1,0 +1,266 @@
+"""Sessions that share a budget in a real Redis, against the sandbox: killed, slow, gone and empty."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Any
+
+import pytest
+
+from binance_dust import ConfigurationError, Credentials, DustError, RateLimits, Session
+from binance_dust.budget import RedisBudget
+from binance_dust.budget._redis import _store
+from binance_dust.events import Event, SharedBudgetBack, SharedBudgetLost
+from binance_dust.sandbox import Sandbox
+from tests.budget.shared import Server, a_server
+
+WINDOW = 0.5
+LIMITS = RateLimits(window=WINDOW)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    with a_server() as server:
+        yield server
+
+
+class Fleet:
+    """Sessions, each with a budget of its own as if it were another process."""
+
+    def __init__(self, exchange: Sandbox, sessions: list[Session], budgets: list[RedisBudget]):
+        self.exchange = exchange
+        self.sessions = sessions
+        self.budgets = budgets
+        self.events: list[Event] = []
+
+    def ask(self, accounts: list[Credentials]) -> list[Awaitable[Any]]:
+        sessions = self.sessions
+        clients = [sessions[n % len(sessions)].client(each) for n, each in enumerate(accounts)]
+        return [client.small_liabilities() for client in clients]
+
+
+@asynccontextmanager
+async def a_fleet(url: str, processes: int, **options: Any) -> AsyncIterator[Fleet]:
+    async with AsyncExitStack() as stack:
+        exchange = await stack.enter_async_context(Sandbox(window=WINDOW))
+        fleet = Fleet(exchange, [], [])
+        for _ in range(processes):
+            options = {"lease": 0.5, "timeout": 0.5, "limits": LIMITS} | options
+            budget = await stack.enter_async_context(RedisBudget(url, **options))
+            session = Session(base_url=exchange.url, budget=budget, observer=fleet.events.append)
+            fleet.budgets.append(budget)
+            fleet.sessions.append(await stack.enter_async_context(session))
+        yield fleet
+
+
+def accounts_of(fleet: Fleet, count: int) -> list[Credentials]:
+    return [fleet.exchange.open_account(margin=True) for _ in range(count)]
+
+
+async def test_four_that_share_are_all_answered_and_never_refused(server: Server) -> None:
+    async with a_fleet(server.url, 4) as fleet:
+        lists = await asyncio.gather(*fleet.ask(accounts_of(fleet, 340)))
+
+        assert len(lists) == 340
+        assert fleet.exchange.refusals == 0
+        pool = next(p for p in fleet.budgets[0].snapshot().pools if "liability" in p.name)
+        assert pool.fixed
+
+
+async def test_a_redis_that_is_killed_in_the_middle_and_comes_back_empty_costs_no_ban(
+    server: Server,
+) -> None:
+    async with a_fleet(server.url, 3) as fleet, asyncio.timeout(60):
+        scan = asyncio.gather(*fleet.ask(accounts_of(fleet, 300)))
+        await asyncio.sleep(WINDOW / 2)
+        server.kill()
+        await asyncio.sleep(WINDOW)
+        await asyncio.to_thread(server.start)
+
+        assert len(await scan) == 300
+
+        assert fleet.exchange.bans == 0
+        kinds = [type(event) for event in fleet.events]
+        assert kinds.count(SharedBudgetLost) >= 3
+        assert kinds.count(SharedBudgetBack) >= 1
+
+
+async def test_a_redis_that_does_not_come_back_ends_no_read(server: Server) -> None:
+    async with a_fleet(server.url, 2, share=0.5) as fleet, asyncio.timeout(60):
+        scan = asyncio.gather(*fleet.ask(accounts_of(fleet, 200)))
+        await asyncio.sleep(WINDOW / 4)
+        server.kill()
+
+        assert len(await scan) == 200
+
+        assert fleet.exchange.bans == 0
+        assert "away" in repr(fleet.budgets[0])
+
+
+async def test_a_redis_that_is_too_slow_is_one_that_is_away(server: Server) -> None:
+    async with a_slow_way(server) as way:
+        async with a_fleet(f"redis://{way.address}", 1, timeout=0.1) as fleet, asyncio.timeout(60):
+            client = fleet.sessions[0].client(fleet.exchange.open_account(ADA="1"))
+            await client.user_assets()
+            way.open.clear()
+
+            await client.user_assets()
+            assert SharedBudgetLost in [type(event) for event in fleet.events]
+
+            way.open.set()
+            while SharedBudgetBack not in [type(event) for event in fleet.events]:
+                await asyncio.sleep(0.01)
+            await client.user_assets()
+        assert fleet.exchange.refusals == 0
+
+
+class SlowWay:
+    """A way to Redis that can be blocked."""
+
+    def __init__(self, server: Server) -> None:
+        self._server = server
+        self.open = asyncio.Event()
+        self.open.set()
+        self.address = ""
+        self._writers: list[asyncio.StreamWriter] = []
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there = await asyncio.open_unix_connection(str(self._server.path))
+        self._writers += [writer, there[1]]
+        await asyncio.gather(self._pass(reader, there[1]), self._pass(there[0], writer))
+
+    async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while data := await reader.read(65_536):
+            await self.open.wait()
+            writer.write(data)
+        writer.close()
+
+    def close(self) -> None:
+        for writer in self._writers:
+            writer.close()
+
+
+@asynccontextmanager
+async def a_slow_way(server: Server) -> AsyncIterator[SlowWay]:
+    way = SlowWay(server)
+    door = await asyncio.start_server(way.serve, "127.0.0.1", 0)
+    way.address = f"127.0.0.1:{door.sockets[0].getsockname()[1]}/0"
+    try:
+        yield way
+    finally:
+        way.open.set()
+        way.close()
+        door.close()
+        await door.wait_closed()
+        await asyncio.sleep(0.05)
+
+
+VICTIM = """
+import asyncio, sys
+from binance_dust import RateLimits
+from binance_dust.budget import Charge, LimitKind, RedisBudget
+
+async def main():
+    budget = RedisBudget(sys.argv[1], limits=RateLimits(window=0.5), lease=0.5)
+    charge = Charge("GET /sapi/v1/margin/exchange-small-liability", LimitKind.IP, 100)
+    first = await budget.admit(charge)
+    first.unknown()
+    crowd = [asyncio.ensure_future(budget.admit(charge)) for _ in range(200)]
+    await asyncio.sleep(0.2)
+    print("waiting", flush=True)
+    await asyncio.sleep(100)
+
+asyncio.run(main())
+"""
+
+
+async def test_a_process_that_is_killed_leaves_its_share_to_the_others(server: Server) -> None:
+    """Killed with calls admitted and others in line: none of them is ever settled."""
+    async with a_fleet(server.url, 1) as fleet, asyncio.timeout(60):
+        victim = await asyncio.create_subprocess_exec(
+            sys.executable, "-c", VICTIM, server.url, stdout=asyncio.subprocess.PIPE
+        )
+        assert victim.stdout is not None
+        assert await victim.stdout.readline() == b"waiting\n"
+        scan = asyncio.gather(*fleet.ask(accounts_of(fleet, 150)))
+        await asyncio.sleep(0.05)
+
+        victim.send_signal(signal.SIGKILL)
+        await victim.wait()
+
+        assert len(await scan) == 150
+        assert fleet.exchange.refusals == 0
+
+
+async def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "redis", None)
+    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
+
+    with pytest.raises(ConfigurationError, match="binance-dust\\[redis\\]"):
+        RedisBudget("redis://127.0.0.1")
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"url": "http://user:hunter2@host"}, "URL of Redis"),
+        ({"url": "redis://127.0.0.1", "name": "two words"}, "one word"),
+        ({"url": "redis://127.0.0.1", "name": ""}, "one word"),
+        ({"url": "redis://127.0.0.1", "lease": 0}, "lease"),
+        ({"url": "redis://127.0.0.1", "timeout": -1}, "timeout"),
+        ({"url": "redis://127.0.0.1", "share": 1.5}, "share"),
+        ({"url": "redis://127.0.0.1", "share": 1e-9}, "leaves nothing"),
+        ({"url": "redis://127.0.0.1", "funds": "lose"}, "'wait' or 'fail'"),
+    ],
+)
+def test_what_can_not_work_is_refused_before_anything_is_opened(
+    options: dict[str, Any], words: str
+) -> None:
+    with pytest.raises(ConfigurationError, match=words) as caught:
+        RedisBudget(**options)
+
+    assert "hunter2" not in str(caught.value)
+
+
+async def test_a_password_shows_nowhere(server: Server) -> None:
+    async with a_slow_way(server) as way:
+        async with a_fleet(f"redis://:hunter2@{way.address}", 1) as fleet:
+            client = fleet.sessions[0].client(fleet.exchange.open_account(ADA="1"))
+            await client.user_assets()  # within the share: this Redis knows no password
+
+            (lost, *_) = [event for event in fleet.events if isinstance(event, SharedBudgetLost)]
+            shown = f"{lost} {fleet.budgets[0]!r} {fleet.sessions[0]!r}"
+            assert "hunter2" not in shown
+
+
+async def test_a_client_of_the_users_own_is_taken(server: Server) -> None:
+    from redis.asyncio import Redis
+
+    made: list[Any] = []
+
+    def connect() -> Any:
+        made.append(Redis.from_url(server.url))
+        return made[-1]
+
+    async with RedisBudget(connect, limits=LIMITS) as budget, Sandbox(window=WINDOW) as exchange:
+        async with Session(base_url=exchange.url, budget=budget) as session:
+            await session.client(exchange.open_account(ADA="1")).user_assets()
+            assert [pool.used for pool in (await budget.refresh()).pools if "Asset" in pool.name]
+
+    assert len(made) == 1
+
+
+async def test_whatever_a_store_throws_is_an_error_of_ours(server: Server) -> None:
+    def connect() -> Any:
+        raise ZeroDivisionError
+
+    store = _store.RedisStore(connect, "x", 1.0)
+
+    with pytest.raises(DustError, match="ZeroDivisionError"):
+        await store.open("channel", print, print)
+    with pytest.raises(DustError, match="not connected"):
+        await store.call(b"")
