@@ -1,4 +1,4 @@
-"""Sessions that share a budget in a real Redis, against the sandbox: killed, slow, gone and empty."""
+"""Sessions that share a budget in a real Redis, against the sandbox: killed, slow, gone, empty."""
 
 from __future__ import annotations
 
@@ -31,11 +31,19 @@ def server() -> Iterator[Server]:
 class Fleet:
     """Sessions, each with a budget of its own as if it were another process."""
 
-    def __init__(self, exchange: Sandbox, sessions: list[Session], budgets: list[RedisBudget]):
+    def __init__(
+        self, exchange: Sandbox, sessions: list[Session], budgets: list[RedisBudget]
+    ) -> None:
         self.exchange = exchange
         self.sessions = sessions
         self.budgets = budgets
         self.events: list[Event] = []
+        self.back = asyncio.Event()
+
+    def watch(self, event: Event) -> None:
+        self.events.append(event)
+        if isinstance(event, SharedBudgetBack):
+            self.back.set()
 
     def ask(self, accounts: list[Credentials]) -> list[Awaitable[Any]]:
         sessions = self.sessions
@@ -44,14 +52,14 @@ class Fleet:
 
 
 @asynccontextmanager
-async def a_fleet(url: str, processes: int, **options: Any) -> AsyncIterator[Fleet]:
+async def a_fleet(url: str, processes: int, **changes: Any) -> AsyncIterator[Fleet]:
+    options: dict[str, Any] = {"lease": 0.5, "timeout": 0.5, "limits": LIMITS, **changes}
     async with AsyncExitStack() as stack:
         exchange = await stack.enter_async_context(Sandbox(window=WINDOW))
         fleet = Fleet(exchange, [], [])
         for _ in range(processes):
-            options = {"lease": 0.5, "timeout": 0.5, "limits": LIMITS} | options
             budget = await stack.enter_async_context(RedisBudget(url, **options))
-            session = Session(base_url=exchange.url, budget=budget, observer=fleet.events.append)
+            session = Session(base_url=exchange.url, budget=budget, observer=fleet.watch)
             fleet.budgets.append(budget)
             fleet.sessions.append(await stack.enter_async_context(session))
         yield fleet
@@ -112,8 +120,7 @@ async def test_a_redis_that_is_too_slow_is_one_that_is_away(server: Server) -> N
             assert SharedBudgetLost in [type(event) for event in fleet.events]
 
             way.open.set()
-            while SharedBudgetBack not in [type(event) for event in fleet.events]:
-                await asyncio.sleep(0.01)
+            await fleet.back.wait()
             await client.user_assets()
         assert fleet.exchange.refusals == 0
 
@@ -227,14 +234,15 @@ def test_what_can_not_work_is_refused_before_anything_is_opened(
 
 
 async def test_a_password_shows_nowhere(server: Server) -> None:
-    async with a_slow_way(server) as way:
-        async with a_fleet(f"redis://:hunter2@{way.address}", 1) as fleet:
-            client = fleet.sessions[0].client(fleet.exchange.open_account(ADA="1"))
-            await client.user_assets()  # within the share: this Redis knows no password
+    async with (
+        a_slow_way(server) as way,
+        a_fleet(f"redis://:hunter2@{way.address}", 1) as fleet,
+    ):
+        client = fleet.sessions[0].client(fleet.exchange.open_account(ADA="1"))
+        await client.user_assets()  # within the share: this Redis knows no password
 
-            (lost, *_) = [event for event in fleet.events if isinstance(event, SharedBudgetLost)]
-            shown = f"{lost} {fleet.budgets[0]!r} {fleet.sessions[0]!r}"
-            assert "hunter2" not in shown
+        (lost, *_) = [event for event in fleet.events if isinstance(event, SharedBudgetLost)]
+        assert "hunter2" not in f"{lost} {fleet.budgets[0]!r} {fleet.sessions[0]!r}"
 
 
 async def test_a_client_of_the_users_own_is_taken(server: Server) -> None:
@@ -246,10 +254,13 @@ async def test_a_client_of_the_users_own_is_taken(server: Server) -> None:
         made.append(Redis.from_url(server.url))
         return made[-1]
 
-    async with RedisBudget(connect, limits=LIMITS) as budget, Sandbox(window=WINDOW) as exchange:
-        async with Session(base_url=exchange.url, budget=budget) as session:
-            await session.client(exchange.open_account(ADA="1")).user_assets()
-            assert [pool.used for pool in (await budget.refresh()).pools if "Asset" in pool.name]
+    async with (
+        RedisBudget(connect, limits=LIMITS) as budget,
+        Sandbox(window=WINDOW) as exchange,
+        Session(base_url=exchange.url, budget=budget) as session,
+    ):
+        await session.client(exchange.open_account(ADA="1")).user_assets()
+        assert [pool.used for pool in (await budget.refresh()).pools if "Asset" in pool.name]
 
     assert len(made) == 1
 
