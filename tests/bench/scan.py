@@ -32,10 +32,10 @@ Keys = list[tuple[str, str]]
 Scan = Callable[[str, Keys], Awaitable[list[bool]]]
 
 
-def _serve(pipe: Connection, mode: Any) -> None:
+def _serve(pipe: Connection, mode: Any, accounts: int, window: float) -> None:
     async def serve() -> None:
-        async with Sandbox(window=WINDOW, window_mode=mode) as exchange:
-            opened = [exchange.open_account(margin=True) for _ in range(ACCOUNTS)]
+        async with Sandbox(window=window, window_mode=mode) as exchange:
+            opened = [exchange.open_account(margin=True) for _ in range(accounts)]
             pipe.send((exchange.url, [(each.api_key, each.secret.reveal()) for each in opened]))
             await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
             pipe.send((exchange.refusals, exchange.bans, exchange.shut_out))
@@ -44,10 +44,14 @@ def _serve(pipe: Connection, mode: Any) -> None:
 
 
 @contextmanager
-def an_exchange(mode: str) -> Iterator[tuple[str, Keys, Callable[[], tuple[int, int, int]]]]:
+def an_exchange(
+    mode: str, accounts: int = ACCOUNTS, window: float = WINDOW
+) -> Iterator[tuple[str, Keys, Callable[[], tuple[int, int, int]]]]:
     """Run a sandbox, and give its URL, its accounts, and what it will have seen."""
     ours, theirs = multiprocessing.Pipe()
-    process = multiprocessing.get_context("spawn").Process(target=_serve, args=(theirs, mode))
+    process = multiprocessing.get_context("spawn").Process(
+        target=_serve, args=(theirs, mode, accounts, window)
+    )
     process.start()
     try:
         url, keys = ours.recv()

@@ -22,7 +22,7 @@ RUN_ELSEWHERE = (
     "python3 -m pip install nox && nox",
     "python3 -m pip install 'binance-dust[cli]'",
 )
-SHOWN = {"text", "toml", "console", "sh", "{toctree}", "{eval-rst}"}
+SHOWN = {"text", "toml", "yaml", "console", "sh", "{toctree}", "{eval-rst}"}
 
 
 def blocks(page: Path, language: str) -> list[tuple[int, str]]:
