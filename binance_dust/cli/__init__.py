@@ -45,6 +45,7 @@ _COMMANDS: Final = {
     "sync": "take into the books what the exchange has on record",
     "books": "sum up the books: by month, asset, account or target",
     "export": "write the books for a spreadsheet or a tax tool",
+    "worker": "read and convert accounts for a fleet, behind this machine's address",
     "doctor": "check clock, keys, accounts and budgets; settle doubts by reading",
     "liabilities": "list the small margin debts of accounts",
     "history": "list what was converted and exchanged, as the exchange remembers it",

@@ -7,8 +7,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from binance_dust.cli import _arguments, _desk
+from binance_dust.cli import _arguments, _desk, _fleet
 from binance_dust.cli._console import complain, console, count, duration, make_table, print_json
+from binance_dust.cli._scan_fleet import estimates_of_fleet, scan_by_fleet
 from binance_dust.cli._scan_live import Watch, draws, shown_live
 from binance_dust.cli._scan_results import Results
 from binance_dust.errors import ConfigurationError
@@ -60,6 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--html", type=Path, metavar="FILE", help="write a page to look at, with charts"
     )
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
+    _fleet.add_url(parser, "let workers do it, who meet at this Redis")
     _desk.add_arguments(parser)
 
 
@@ -72,6 +74,10 @@ async def run(options: argparse.Namespace) -> int:
     watch = Watch(aloud=not draws())
     with ExitStack() as stack:
         results = Results(options, stack)
+        if options.fleet is not None:
+            results.add_earlier()
+            await scan_by_fleet(options, results, _LIABILITIES[options.liabilities])
+            return results.finish()
         async with _desk.open_desk(options, observer=watch) as desk:
             done = results.done
             todo = [client for client in desk.clients if client.name not in done]
@@ -111,8 +117,11 @@ async def _scan(
 
 
 async def _estimate(options: argparse.Namespace) -> int:
-    async with _desk.open_desk(options) as desk:
-        estimates = _estimates(desk.clients, options.liabilities)
+    if options.fleet is not None:
+        estimates = await estimates_of_fleet(options, _LIABILITIES[options.liabilities])
+    else:
+        async with _desk.open_desk(options) as desk:
+            estimates = _estimates(desk.clients, options.liabilities)
     _show_estimate(*estimates, as_json=options.json)
     return 0
 

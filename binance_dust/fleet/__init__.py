@@ -21,6 +21,14 @@ _redis.py         between processes and hosts
 
 from __future__ import annotations
 
+try:
+    import taskiq  # noqa: F401
+    import taskiq_redis  # noqa: F401
+except ImportError:
+    raise ImportError(
+        "binance_dust.fleet needs the extra 'fleet': pip install 'binance-dust[fleet]'"
+    ) from None
+
 from binance_dust.fleet._fleet import Fleet
 from binance_dust.fleet._progress import FleetProgress, WorkerProgress
 from binance_dust.fleet._stream import FleetStream

@@ -46,8 +46,6 @@ class Post:
             raise ConfigurationError("the fleet's name is empty")
         if not url.startswith((*_REDIS, "memory://")):
             raise ConfigurationError("url begins with memory://, redis://, rediss:// or unix://")
-        if url.startswith(_REDIS):
-            _need_redis()
         self._sender: AsyncBroker | None = None
         self._bulletin: AsyncBroker | None = None
 
@@ -152,12 +150,3 @@ async def listen(
     finally:
         with contextlib.suppress(Exception):
             await broker.shutdown()
-
-
-def _need_redis() -> None:
-    try:
-        import taskiq_redis  # noqa: F401
-    except ImportError:
-        raise ConfigurationError(
-            "a fleet needs the extra 'fleet': pip install 'binance-dust[fleet]'"
-        ) from None

@@ -1,0 +1,127 @@
+"""`binance-dust scan --fleet`: the same scan, done by workers elsewhere."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.live import Live
+
+from binance_dust.cli import _fleet
+from binance_dust.cli._console import complain, duration, make_table, shown
+from binance_dust.cli._rich import PlainConsole
+from binance_dust.cli._scan_live import draws
+from binance_dust.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import AsyncIterator
+
+    from rich.table import Table
+
+    from binance_dust.cli._scan_results import Results
+    from binance_dust.fleet import FleetProgress, FleetStream
+    from binance_dust.scanner import ScanEstimate
+
+_DRAWN_EVERY: Final = 0.25
+_TOLD_EVERY: Final = 15.0
+_NOT_HERE: Final = ("accounts", "base_url", "local_addr", "proxy", "sandbox")
+"""Options that are the workers' business."""
+
+
+async def scan_by_fleet(options: argparse.Namespace, results: Results, liabilities: Any) -> None:
+    """Let the workers scan, and take their reports."""
+    _check(options)
+    async with _fleet.fleet_of(options) as fleet:
+        reports = fleet.scan(
+            options.account or "all",
+            target=options.target,
+            liabilities=liabilities,
+            skip=results.done,
+        )
+        try:
+            async with reports, _shown(reports):
+                async for report in reports:
+                    results.take(report)
+        except asyncio.CancelledError:
+            way_on = f"; --resume goes on with {results.file.path}" if results.file else ""
+            complain(f"stopped after {reports.progress.done:,} accounts{way_on}")
+            raise
+
+
+async def estimates_of_fleet(
+    options: argparse.Namespace, liabilities: Any
+) -> tuple[ScanEstimate, ScanEstimate]:
+    """Give the longest and the shortest time that a scan can take by the limits."""
+    _check(options)
+    async with _fleet.fleet_of(options) as fleet:
+        names = options.account or "all"
+        longest = await fleet.estimate(names, liabilities=liabilities)
+        shortest = await fleet.estimate(
+            names, liabilities=liabilities, margin_share=0, debt_share=0
+        )
+    return longest, shortest
+
+
+def _check(options: argparse.Namespace) -> None:
+    for name in _NOT_HERE:
+        if getattr(options, name):
+            flag = f"--{name.replace('_', '-')}"
+            raise ConfigurationError(f"with --fleet that is the workers' business: {flag}")
+
+
+@asynccontextmanager
+async def _shown(reports: FleetStream[Any]) -> AsyncIterator[None]:
+    task = asyncio.create_task(_draw(reports) if draws() else _tell(reports))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _draw(reports: FleetStream[Any]) -> None:
+    console = PlainConsole(stderr=True, highlight=False)
+    # A terminal that went away must not take the scan along.
+    with suppress(OSError), Live(console=console, auto_refresh=False, transient=True) as live:
+        while True:
+            live.update(draw(reports.progress), refresh=True)
+            await asyncio.sleep(_DRAWN_EVERY)
+
+
+async def _tell(reports: FleetStream[Any]) -> None:
+    while True:
+        await asyncio.sleep(_TOLD_EVERY)
+        complain(headline(reports.progress))
+
+
+def headline(progress: FleetProgress) -> str:
+    """Say in one line how far a fleet is."""
+    here = sum(worker.here for worker in progress.workers)
+    told = [
+        f"{progress.done:,} of {progress.total:,} accounts",
+        f"{progress.failed:,} failed",
+        f"{here} workers",
+        f"{duration(progress.elapsed)} gone",
+    ]
+    if progress.seconds_left is not None:
+        told.append(f"{duration(progress.seconds_left)} left")
+    return ", ".join(told)
+
+
+def draw(progress: FleetProgress) -> Table:
+    """Draw a fleet as it is now."""
+    numbers = ("done", "in hand", "last in")
+    table = make_table("worker", *numbers, "", right=numbers)
+    table.title, table.title_justify = headline(progress), "left"
+    for worker in progress.workers:
+        table.add_row(
+            shown(worker.name),
+            f"{worker.done:,}",
+            f"{worker.in_hand:,}",
+            duration(worker.seconds_left) if worker.seconds_left else "",
+            "" if worker.here else "[yellow]gone[/]",
+        )
+    return table
