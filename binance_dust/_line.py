@@ -30,6 +30,7 @@ from binance_dust.errors import (
     GuardError,
     NotSentError,
     OutcomeUnknownError,
+    UnreadableAnswerError,
 )
 from binance_dust.events import Answered, PayerLearnt, Retried, Sent, logger
 
@@ -43,6 +44,10 @@ R = TypeVar("R")
 
 _SHORTEST_TIMEOUT: Final = 0.001
 _MOST_AHEAD: Final = timedelta(seconds=1)
+_OPENED: Final = 1_500_000_000
+_FAR_OFF: Final = 4_102_444_800
+"""In 2017 the exchange opened, and in 2100 somebody else will see to this. A time that is neither
+is a mistake, and near the calendar's ends it would be in no calendar after a moment's waiting."""
 
 
 class Account:
@@ -117,7 +122,13 @@ class Line:
         """Read the exchange's clock: once, for whoever learns it tries again in its own time."""
         attempts = _Attempts(self, endpoints.SERVER_TIME(), None, Lane.CALL)
         answer, result = await attempts.exchange()
-        return Reading(result.server_time.timestamp(), answer.sent, answer.received)
+        told = result.server_time.timestamp()
+        if not _OPENED <= told < _FAR_OFF:
+            raise UnreadableAnswerError(
+                f"the exchange says that it is {result.server_time:%Y}",
+                endpoint=endpoints.SERVER_TIME.title,
+            )
+        return Reading(told, answer.sent, answer.received)
 
 
 class _Attempts(Generic[R]):
