@@ -59,8 +59,12 @@ class World:
         """Open a session whose requests go to this exchange."""
         given: dict[str, Any] = {"timeout": 30.0, "retry": RetryPolicy()} | options
         session = Session(base_url="http://127.0.0.1:1", time=self, **given)
-        session._line = replace(session._line, transport=_Way(self))  # type: ignore[misc, arg-type]
+        session._line = replace(session._line, transport=self.way())  # type: ignore[misc, arg-type]
         return session
+
+    def way(self) -> Way:
+        """Make the way there and back, for one session."""
+        return Way(self)
 
     def accounts(self, count: int) -> list[Any]:
         """Open accounts with margin, since those have lists of liabilities."""
@@ -80,15 +84,17 @@ class World:
         return self.exchange.gate.refused + self.exchange.gate.shut_out
 
 
-class _Way:
+class Way:
     """A transport without a socket: the same seam, the exchange behind it."""
 
     base_url = "http://127.0.0.1:1"
 
     def __init__(self, world: World) -> None:
+        """Begin at a session, and end at the world's exchange."""
         self._world = world
 
     async def send(self, request: _wire.Request, *, within: float | None = None) -> _wire.Answer:
+        """Carry a request there, and its answer back."""
         world = self._world
         sent = world.monotonic()
         path, _, query = request.path_and_query.partition("?")
@@ -109,7 +115,7 @@ class _Way:
         return _wire.Answer(answer.status, headers, answer.body, sent, world.monotonic())
 
     async def close(self) -> None:
-        pass
+        """Nothing is open."""
 
 
 def least(count: int, per_window: int, window: float, start: float, *, fixed: bool) -> float:
