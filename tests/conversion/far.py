@@ -45,8 +45,8 @@ class FarWorld(World):
         """Assets that are listed as convertible, and are not."""
         self.before_write: Callable[[], None] | None = None
         """What happens just before the next conversion arrives, once."""
-        self.garble: Callable[[bytes], bytes] | None = None
-        """What happens to the answers of conversions on their way."""
+        self.garble: Callable[[str, bytes], bytes] | None = None
+        """What happens to an answer on its way, by the path that was asked."""
 
     def session(self, **options: Any) -> Session:
         session = super().session(**options)
@@ -102,8 +102,8 @@ class _Wire:
             await asyncio.sleep(visit.wait("execution"))
             self._execute(visit)
         answer = exchange.depart(visit)
-        if world.garble is not None and path in (DUST, CONVERT):
-            answer.body = world.garble(answer.body)
+        if world.garble is not None:
+            answer.body = world.garble(path, answer.body)
         await asyncio.sleep(visit.wait("answer"))
         await world.pause()
         if not arrived.done():

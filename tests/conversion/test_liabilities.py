@@ -132,6 +132,27 @@ def test_a_yes_that_the_history_does_not_show_is_unknown_and_never_a_no() -> Non
     run(main())
 
 
+def test_a_history_that_is_late_is_looked_at_again() -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as exchanger:
+            quote = await exchanger.quote()
+            looks = 0
+
+            def late(path: str, body: bytes) -> bytes:
+                nonlocal looks
+                looks += path == HISTORY
+                return b'{"total":0,"rows":[]}' if path == HISTORY and looks < 3 else body
+
+            bench.world.garble = late
+            receipt = await exchanger.exchange(quote)
+
+            assert receipt.assets == ("ETH", "XRP")
+            assert looks == 3
+
+    run(main())
+
+
 def test_an_exchange_that_is_killed_anywhere_happens_once_at_most(folder: Path) -> None:
     async def attempt(after: int | None) -> int:
         path = folder / f"{after}.db"
