@@ -16,7 +16,7 @@ PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
 
 
-def install(session: nox.Session, *groups: str, extras: str = "cli,keys") -> None:
+def install(session: nox.Session, *groups: str, extras: str = "cli,fleet,keys,otel,redis") -> None:
     """Install dependency groups and the package with its extras, as users have it."""
     session.install(*nox.project.dependency_groups(PYPROJECT, *groups), "-e", f".[{extras}]")
 
