@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from binance_dust._check import instance
 from binance_dust.client import DustClient
 from binance_dust.errors import GuardError
-from binance_dust.ledger import Claim, Ledger, account_of
+from binance_dust.ledger import OPEN, Claim, Ledger, account_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -56,9 +56,15 @@ class Desk:
             self.ledger.release_soon(claim)
 
     async def open_entries(self) -> list[LedgerEntry]:
-        """Read the account's entries of which it isn't known how they ended: one at the most."""
-        found = self.ledger.entries(account=self.account, status=("intended", "unknown"))
-        return [entry async for entry in found]
+        """Read the account's entries of which it isn't known how they ended.
+
+        Also those under another name for the same key: it is the same account.
+        """
+        return [
+            entry
+            async for entry in self.ledger.entries(status=OPEN)
+            if entry.account == self.account or entry.key_id == self.key_id
+        ]
 
     async def refuse_beside_open(self) -> None:
         """Stop where it isn't known how the call before ended."""

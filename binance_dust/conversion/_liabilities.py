@@ -70,6 +70,11 @@ class LiabilityExchanger:
         """The account."""
         return self._desk.client
 
+    @property
+    def ledger(self) -> Ledger:
+        """The record."""
+        return self._desk.ledger
+
     async def quote(self) -> LiabilityQuote:
         """Read which debts can be exchanged now, and of the rest why not. Heavy: weight 110."""
         desk = self._desk

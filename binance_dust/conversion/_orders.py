@@ -12,10 +12,9 @@ from binance_dust.errors import UnreadableAnswerError
 from binance_dust.ledger import Kind, converted_lines
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Mapping
 
     from binance_dust.conversion._policy import Policy
-    from binance_dust.conversion._quote import QuoteLine
     from binance_dust.ledger import LedgerEntry
     from binance_dust.models import DustConversion
 
@@ -24,9 +23,8 @@ __all__ = ["order", "read_conversion"]
 NOTHING = "the exchange answered that it converted nothing"
 
 
-def order(lines: Iterable[QuoteLine], policy: Policy) -> Order:
-    """Write the call that converts these."""
-    held = {line.asset: line.amount for line in lines}
+def order(held: Mapping[str, Decimal], policy: Policy) -> Order:
+    """Write the call that converts these, of which so much is free."""
     if policy.target == "BNB":
         return Order(
             kind=Kind.DUST,

@@ -155,7 +155,7 @@ def changed(line: QuoteLine, held: Mapping[str, Holding]) -> Skipped | None:
     """Say if a balance is no longer the quoted one: a conversion would take what nobody saw."""
     holding = held.get(line.asset)
     free = holding.free if holding else Decimal(0)
-    if free == line.amount:
+    if abs(free - line.amount) < TOLERANCE:
         return None
     return Skipped(
         asset=line.asset,

@@ -45,6 +45,7 @@ class Run:
         self._quote = quote
         self._in_one = policy.target == "BNB" or together
         self._by_asset = {line.asset: line for line in quote.lines}
+        self._held: Mapping[str, Holding] = {}
         self._done: list[LedgerLine] = []
         self._dropped: list[Skipped] = []
         self._entry_ids: list[int] = []
@@ -52,6 +53,7 @@ class Run:
 
     async def convert(self, held: Mapping[str, Holding]) -> Receipt:
         """Convert what is still as it was quoted; `held` was read a moment ago."""
+        self._held = held
         for line in self._quote.lines:
             if (why := _policy.changed(line, held)) is not None:
                 self._dropped.append(why)
@@ -131,9 +133,9 @@ class Run:
                 "out: ask for a new one",
                 account=self._desk.account,
             )
-        lines = [self._by_asset[asset] for asset in batch]
+        held = {asset: self._held[asset].free for asset in batch}
         _, answer = await send(
-            self._desk, self._claim, order(lines, self._policy), self._entry_ids.append
+            self._desk, self._claim, order(held, self._policy), self._entry_ids.append
         )
         self._done.extend(answer.lines)
         self._notes.extend(answer.notes)

@@ -24,6 +24,7 @@ from __future__ import annotations
 from binance_dust.ledger._claims import Claim
 from binance_dust.ledger._cooldown import Cooldowns, Lesson, Scope, next_eligible_at
 from binance_dust.ledger._entry import (
+    OPEN,
     Intent,
     Kind,
     LedgerEntry,
@@ -43,6 +44,7 @@ from binance_dust.ledger._totals import Total, totals
 from binance_dust.ledger.export import Exported
 
 __all__ = [
+    "OPEN",
     "Claim",
     "Cooldowns",
     "Exported",

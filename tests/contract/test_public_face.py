@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 
 import binance_dust
-from binance_dust import DustClient, DustError, Session, credentials, errors, events, models
+from binance_dust import (
+    DustClient,
+    DustError,
+    Session,
+    conversion,
+    credentials,
+    errors,
+    events,
+    ledger,
+    models,
+)
 
 HEAVY = ("cryptography", "rich", "aiohttp.web", "redis", "opentelemetry")
 
@@ -40,7 +50,9 @@ def test_every_error_is_exported_and_has_the_one_root() -> None:
             assert getattr(binance_dust, name) is kind
 
 
-@pytest.mark.parametrize("module", [binance_dust, errors, models, events, credentials])
+@pytest.mark.parametrize(
+    "module", [binance_dust, errors, models, events, credentials, conversion, ledger]
+)
 def test_each_public_thing_says_what_it_is(module: types.ModuleType) -> None:
     for name in module.__all__:
         thing = getattr(module, name)

@@ -18,6 +18,7 @@ from binance_dust import (
     ConfigurationError,
     Converter,
     CooldownError,
+    Credentials,
     DustRejectedError,
     GuardError,
     NotConvertibleError,
@@ -535,6 +536,26 @@ async def test_what_can_not_be_known_stays_unknown_until_somebody_looks() -> Non
         )
         assert (await process.convert_all()).assets == ("XRP",)
         assert len(scene.sent) == 2
+
+
+@in_virtual_time
+async def test_one_account_under_two_names_is_one_account() -> None:
+    scene = Scene()
+    key = scene.credentials
+    async with scene.process() as process:
+        scene.faults.lose_answer(endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError):
+            await process.convert_all()
+        scene.alice.deposit("ADA", "5")
+        again = Credentials(key.api_key, key.secret.reveal(), name="alice, again")
+        other = Converter(process.session.client(again), ledger=process.ledger, cooldown=0)
+
+        with pytest.raises(GuardError, match="recover"):
+            await other.convert(await other.quote())
+        assert len(scene.sent) == 1
+
+        (entry,) = await other.recover()
+        assert (entry.account, entry.status) == ("alice", "confirmed")
 
 
 @in_virtual_time

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import assert_type
 
@@ -15,6 +15,7 @@ from binance_dust import (
     DustError,
     ExchangeError,
     Ledger,
+    LedgerEntry,
     NotConvertibleError,
     OutcomeUnknownError,
     Quote,
@@ -28,6 +29,7 @@ from binance_dust import (
     scan,
     sweep,
 )
+from binance_dust.conversion import LiabilityExchanger, LiabilityQuote
 from binance_dust.credentials import Accounts
 from binance_dust.ledger import Cooldowns, Exported, Missing, SyncReport, Total, chart
 from binance_dust.reports import Settled
@@ -133,3 +135,19 @@ async def funds(client: DustClient, ledger: Ledger) -> None:
         assert_type(report, SweepReport)
     Converter(client)  # type: ignore[call-arg]
     sweep([client], ledger=ledger, targett="USDT")  # type: ignore[call-arg]
+
+
+async def books(client: DustClient, ledger: Ledger) -> None:
+    converter = Converter(client, ledger=ledger, account_type="MARGIN", cooldown=timedelta(hours=1))
+    assert_type(await converter.recover(), list[LedgerEntry])
+    assert_type(await converter.next_eligible_at(), datetime)
+    exchanger = LiabilityExchanger(client, ledger=ledger)
+    debts = await exchanger.quote()
+    assert_type(debts.without("ETH"), LiabilityQuote)
+    assert_type(await exchanger.exchange(debts), Receipt)
+    async for entry in ledger.entries(status=("intended", "unknown"), kind="dust"):
+        assert_type(entry.transaction_id, int | None)
+        assert_type(entry.net, Decimal)
+    ledger.entries(status="done")  # type: ignore[arg-type]
+    Converter(client, ledger=ledger, max_fee_rate=0.03)  # type: ignore[arg-type]
+    await converter.convert(debts)  # type: ignore[arg-type]
