@@ -40,11 +40,6 @@ class Search:
         """What to try next; empty when there is nothing left to try."""
         return tuple(asset for asset in self._assets if asset != self._left_out)
 
-    @property
-    def guessing(self) -> bool:
-        """Whether an asset is left out on suspicion."""
-        return self._left_out is not None
-
     def refused(self, named: tuple[str, ...], unlisted: tuple[str, ...] = ()) -> None:
         """Take in that the batch was refused: for these by name, and with those off the list."""
         batch = self.batch

@@ -14,6 +14,7 @@ from binance_dust.conversion._receipt import Receipt
 from binance_dust.conversion._send import send
 from binance_dust.errors import (
     DustError,
+    ExchangeError,
     GuardError,
     LedgerError,
     NotConvertibleError,
@@ -121,7 +122,8 @@ class Run:
         if not self._done:
             raise error
         first, *others = rest
-        self._drop(first, Reason.REFUSED, str(error))
+        refused = isinstance(error, ExchangeError)
+        self._drop(first, Reason.REFUSED if refused else Reason.NOT_TRIED, str(error))
         for asset in others:
             self._drop(asset, Reason.NOT_TRIED, "see the one before")
 

@@ -21,6 +21,7 @@ from binance_dust import (
     Credentials,
     DustRejectedError,
     GuardError,
+    LedgerError,
     NotConvertibleError,
     OutcomeUnknownError,
     PriceMovedError,
@@ -390,6 +391,33 @@ async def test_one_by_one_a_cooldown_stops_the_rest_and_the_receipt_says_so() ->
         assert len(scene.sent) == 2
 
 
+@in_virtual_time
+async def test_one_by_one_what_the_exchange_refuses_at_once_is_raised() -> None:
+    scene = Scene(convert_cooldown="account")
+    async with scene.process(target="USDT") as process:
+        quote = await process.converter.quote()
+        await process.converter.convert(quote.only("ADA"))
+
+        with pytest.raises(CooldownError):
+            await process.converter.convert(quote.only("XRP"))
+
+
+@in_virtual_time
+async def test_a_quote_that_grows_old_while_it_is_carried_out_goes_no_further() -> None:
+    scene = Scene()
+    async with scene.process(target="USDT", quote_ttl=8) as process:
+        scene.faults.delay(9, on="answer", endpoint=CONVERT)
+
+        receipt = await process.convert_all()
+
+        assert receipt.assets == ("ADA",)
+        assert [(each.asset, each.reason) for each in receipt.dropped] == [
+            ("XRP", Reason.NOT_TRIED)
+        ]
+        assert "grown too old" in receipt.dropped[0].detail
+        assert scene.sent == ["ADA"]
+
+
 # --- what the exchange answers -------------------------------------------------------------------
 
 
@@ -647,6 +675,25 @@ async def test_one_by_one_an_unknown_outcome_stops_the_rest() -> None:
         await process.converter.recover()
         await check_books(scene.world, process.ledger)
         assert (await process.convert_all()).assets == ("XRP",)
+
+
+@in_virtual_time
+async def test_an_unknown_outcome_is_told_also_where_the_ledger_can_not_be_written() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+
+        async def full(*_: object, **__: object) -> Any:
+            raise LedgerError("the disk is full", path="dust.db")
+
+        process.ledger.leave_unknown = full  # type: ignore[method-assign]
+        scene.faults.lose_answer(endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await process.convert_all()
+        del process.ledger.leave_unknown
+
+        assert (await process.ledger.entry(caught.value.entry_ids[0])).status == "intended"
+        (entry,) = await process.converter.recover()
+        assert entry.status == "confirmed"
 
 
 # --- sending in time or not at all ---------------------------------------------------------------
