@@ -167,8 +167,8 @@ def run() -> None:
     with a_server() as server:
         print(f"\none call that finds room, of {CALLS} one after the other")
         for name, make in BUDGETS.items():
-            took = asyncio.run(_one_by_one(make, server.url))
-            print(f"{name:20}{took * 1e6:10.0f} us")
+            one = asyncio.run(_one_by_one(make, server.url))
+            print(f"{name:20}{one * 1e6:10.0f} us")
     print(f"\n{PROCESSES} processes, {ACCOUNTS} accounts, weight 100, windows of {WINDOW:g} s")
     for mode in ("fixed", "sliding"):
         print(f"\n{mode} windows: at least {least(mode):.2f} s for all")

@@ -132,9 +132,15 @@ class VirtualStore:
         if self._pubsub is None:
             return
         loop = self._exchange.loop
-        while self._pubsub.connection and self._pubsub.connection.can_read(0):
-            message = self._pubsub.get_message(ignore_subscribe_messages=True)
-            if message is not None and self._heard is not None:
+        # What was published before comes before the answer to this.
+        self._pubsub.ping()
+        while True:
+            message = self._pubsub.get_message(timeout=1)
+            if message is None or message["type"] == "subscribe":
+                continue
+            if message["type"] == "pong":
+                return
+            if self._heard is not None:
                 loop.call_later(self.way / 2, self._heard, message["data"])
 
     async def close(self) -> None:
@@ -166,8 +172,12 @@ class VirtualBudget(RedisBudget):
         if self._away_since is None and desk._pid is not None and not desk._gone:
             ops, desk._ops = desk._ops, []
             looks = [["v", view.key] for view, _ in desk.views]
+            store = desk._store
+            assert isinstance(store, VirtualStore)
+            way, store.way = store.way, 0.0
             with contextlib.suppress(StopIteration):
                 desk._exchange([*ops, *looks]).send(None)
+            store.way = way
 
 
 def a_budget(

@@ -168,6 +168,28 @@ def test_what_is_on_its_way_while_redis_is_away_is_settled_when_it_is_back(
     run(main())
 
 
+def test_a_failover_that_lost_the_last_moment_loses_no_weight(client: redis.Redis) -> None:
+    async def main() -> None:
+        (one,) = desks(client, 1, lease=5.0)
+        await one.call(LIST)
+        await asyncio.sleep(0.1)
+        keys = [f"{{{one.name}}}:{name}" for name in ("state", "alive")]
+        replica = {key: client.dump(key) or b"" for key in keys}
+        await one.budget.admit(LIST)
+        await cut_off(one)
+        client.flushdb()
+        for key, value in replica.items():
+            client.restore(key, 0, value)
+        back(one)
+        await asyncio.sleep(1.0)
+
+        (pool,) = (await one.shared.refresh()).pools
+        assert pool.in_flight == 1
+        assert pool.used == 200
+
+    run(main())
+
+
 @pytest.mark.parametrize("empty", [False, True])
 def test_a_refusal_that_is_heard_while_redis_is_away_is_kept(
     client: redis.Redis, *, empty: bool

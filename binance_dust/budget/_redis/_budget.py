@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["RedisBudget"]
 
+_SHORTEST_LEASE: Final = 0.5
+_LONGEST_LEASE: Final = 5.0
+"""Seconds, unless told: a twelfth of a window, but any process may hang for half a second."""
 _FIRST_PAUSE: Final = 1 / 50
 _LONGEST_PAUSE: Final = 1 / 5
 """Parts of a lease, between attempts to reach Redis again: all are back before it ends."""
@@ -59,7 +62,7 @@ class RedisBudget:
         limits: RateLimits | None = None,
         name: str = "default",
         timeout: float = 1.0,
-        lease: float = 5.0,
+        lease: float | None = None,
         share: float = 0.1,
         funds: Literal["wait", "fail"] = "wait",
         prefix: str = "binance-dust",
@@ -67,9 +70,9 @@ class RedisBudget:
         """Check the configuration; nothing is opened.
 
         `url` is Redis' address, or a function that makes a `redis.asyncio.Redis` (for Sentinel).
-        `timeout` bounds each question to it. A process that was not heard of for `lease` seconds is
-        taken for dead: what it had admitted counts for a window more, and its places in line go to
-        the next.
+        `timeout` bounds each question to it. A process that was not heard of for `lease` seconds
+        (5, or less where windows are short) is taken for dead: what it had admitted counts for a
+        window more, and its places in line go to the next.
         """
         timeout = positive(timeout, "timeout")
         if not name or any(ord(letter) <= ord(" ") or letter in "{}" for letter in name):
@@ -92,11 +95,13 @@ class RedisBudget:
         channel: str,
         *,
         limits: RateLimits | None,
-        lease: float,
+        lease: float | None,
         share: float,
         funds: Literal["wait", "fail"],
     ) -> None:
         limits = instance(RateLimits() if limits is None else limits, RateLimits, "limits")
+        if lease is None:
+            lease = min(_LONGEST_LEASE, max(_SHORTEST_LEASE, limits.window / 12))
         if funds not in ("wait", "fail"):
             raise ConfigurationError(f"funds must be 'wait' or 'fail', not {funds!r}")
         self._setting = Setting(

@@ -30,7 +30,7 @@ from binance_dust.budget._redis._record import Records, key_of, name_of, opening
 from binance_dust.budget._redis._store import AwayError
 from binance_dust.budget._redis._views import Views
 from binance_dust.errors import ConfigurationError
-from binance_dust.events import Banned, BoundaryLearnt, BoundaryLost, Refused, Waited
+from binance_dust.events import Banned, BoundaryLearnt, BoundaryLost, Refused, Waited, logger
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -236,6 +236,9 @@ class Desk:
             self._ops.clear()
             for waiter in self._crowd.everybody():
                 self._tell(waiter, error)
+        except Exception as error:  # noqa: BLE001 - ours, then; nobody may hang on it
+            logger.exception("the shared budget failed")
+            problem = f"{type(error).__name__}: {error}"
         finally:
             self._sending = None
         if problem is not None and life == self._life:
@@ -303,7 +306,8 @@ class Desk:
         ]
         exchange = self._setting.clock.server_time()
         request = {
-            **self._setting.for_script(),
+            **self._setting.for_script,
+            "patience": self._setting.patience,
             "pid": pid,
             "channel": self._channel,
             "epoch": self._epoch,

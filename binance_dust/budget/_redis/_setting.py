@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from binance_dust._spec import LimitKind
@@ -43,21 +43,21 @@ class Setting:
     clock: Clock
     observer: Callable[[Event], None]
     patience: float
+    for_script: dict[str, Any] = field(init=False)
 
     def now(self) -> float:
         """Read the monotonic clock."""
         return self.clock.monotonic()
 
-    def for_script(self) -> dict[str, Any]:
-        """Give what the script has to know of it."""
+    def __post_init__(self) -> None:
+        """Work out what the script has to know of it."""
         limits = self.limits
         kinds = {kind.value: [limits.of(kind), limits.whole(kind)] for kind in LimitKind}
         rate = limits.requests_per_second
         leak = rate * (1 - BURST)
-        return {
+        self.for_script = {
             "window": limits.window,
             "lease": self.lease,
-            "patience": self.patience,
             "burst": max(1.0, rate * BURST),
             "leak": leak,
             "batch": max(1 / leak, BATCH),

@@ -164,11 +164,14 @@ function ops.h(beat)
   mail(call.pid).beat = beat
 end
 
--- A call that was on its way while its process was away: known still, or known no more.
+-- A call that was on its way while its process was away. It may be unknown: if the process was taken
+-- for dead it counts as lost already; else it was forgotten, with all or (in a failover) with the last
+-- moment.
 function ops.f(old, id, key, name, kind, account, weight)
   local admission = flights.take(old)
   if not admission then
-    if not strange then return end
+    local buried = not redis.call('ZSCORE', ALIVE, string.match(old, '^[^:]*'))
+    if buried and not strange then return end
     local P = touch(open_pool(key, name, kind, account))
     P.taken, P.flying = P.taken + weight, P.flying + 1
     admission = { key = key, weight = weight, extra = 0, sent = now, witness = false, alone = false,
