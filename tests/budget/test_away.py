@@ -119,7 +119,9 @@ def test_a_redis_that_comes_back_empty_is_told_what_was_spent(
         assert exchange.weight >= 11_900
         await cut_off(*processes)
         client.flushdb()
-        back(*processes)
+        for desk in processes:  # one after the other, each knowing only its own part
+            back(desk)
+            await asyncio.sleep(1.5)
 
         await asyncio.gather(*calls)
 
@@ -164,6 +166,41 @@ def test_what_is_on_its_way_while_redis_is_away_is_settled_when_it_is_back(
         open_still.settle(Feedback(200, used_ip=300))
         (pool,) = (await one.shared.refresh()).pools
         assert (pool.used, pool.in_flight) == (300, 0)
+
+    run(main())
+
+
+def test_a_short_outage_shuts_nothing_that_the_exchange_has_not_shut(client: redis.Redis) -> None:
+    async def main() -> None:
+        one, two = desks(client, 2, lease=5.0)
+        await one.scan(119)
+        await two.call(LOG)
+        await cut_off(one)
+        back(one)
+        await asyncio.sleep(1.0)
+
+        assert (await one.shared.refresh()).pools[0].shut_for == 0
+        crowd = waiting(two, 1)
+        await asyncio.sleep(50.0)
+        assert done(crowd) == 1
+
+    run(main())
+
+
+def test_what_was_being_said_when_redis_went_is_said_again(client: redis.Redis) -> None:
+    async def main() -> None:
+        (one,) = desks(client, 1, lease=5.0)
+        await one.call(LIST)
+        admission = await one.budget.admit(LIST)
+        one.store.away = True
+        admission.settle(Feedback(200, used_ip=200))
+        await asyncio.sleep(1.0)
+        assert news(one) == [SharedBudgetLost]
+        back(one)
+        await asyncio.sleep(3.0)
+
+        (pool,) = (await one.shared.refresh()).pools
+        assert (pool.used, pool.in_flight) == (200, 0)
 
     run(main())
 

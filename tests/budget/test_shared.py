@@ -224,6 +224,46 @@ def test_the_place_of_a_killed_process_in_line_is_free_at_once(client: redis.Red
     run(main())
 
 
+def test_nobody_is_served_for_a_process_that_dies_just_before_its_turn(
+    client: redis.Redis,
+) -> None:
+    async def main() -> None:
+        one, two = desks(client, 2, lease=5.0)
+        await two.scan(119)
+        dead = waiting(one, 100)
+        await asyncio.sleep(0.1)
+        living = waiting(two, 50)
+        await asyncio.sleep(50.0 - 0.2 - one.exchange.loop.time())
+
+        one.store.die()
+        await asyncio.sleep(1.0)  # the cut, and a tenth of a lease
+        living[0].result().settle(Feedback(200, used_ip=100))
+        await asyncio.sleep(0.5)
+
+        assert done(living) == 50
+        assert two.budget.snapshot().pools[0].used == 50 * 100
+        await let_go(dead, living)
+
+    run(main())
+
+
+def test_whoever_comes_to_the_head_is_told_when_to_look(client: redis.Redis) -> None:
+    async def main() -> None:
+        one, two = desks(client, 2, lease=20.0)
+        await one.scan(119)
+        head = waiting(one, 1)
+        await asyncio.sleep(0.1)
+        (second,) = waiting(two, 1)
+        await asyncio.sleep(45.0)
+
+        await let_go(head)
+        await asyncio.sleep(50.0 + 0.5 - one.exchange.loop.time())
+
+        assert second.done()
+
+    run(main())
+
+
 def test_the_head_of_the_line_may_die_and_the_next_one_still_looks_in_time(
     client: redis.Redis,
 ) -> None:
@@ -323,9 +363,10 @@ def test_a_redis_whose_clock_is_set_back_goes_on_from_where_it_was(client: redis
         await one.scan(119)
         one.store.clock_error = -1_000.0
 
-        await one.scan(120)
+        took = await one.scan(120)
 
         assert one.exchange.refused == 0
+        assert took < 120.0
 
     run(main())
 

@@ -199,11 +199,10 @@ class RedisBudget:
         snapshot = views.snapshot(self._setting.limits, now)
         for pool, (view, _) in zip(snapshot.pools, views, strict=True):
             charge = Charge(pool.name, pool.kind, 0, pool.account)
-            wait = pool.shut_for
-            if pool.used and view.room <= pool.limit * self._part * views.processes:
-                wait = max(wait, pool.resets_in)
-            if wait > 0:
-                share.hold(charge, wait)
+            if pool.shut_for:
+                share.hold(charge, pool.shut_for)
+            elif pool.used and view.room <= pool.limit * self._part * views.processes:
+                share.hold(charge, pool.resets_in, guess=True)
 
     async def _return(self) -> None:
         """Try to reach Redis until it is there."""

@@ -15,6 +15,8 @@ from binance_dust.budget import _boundary, _ledger, _line, _local, _others, _poo
 _PARTS: Final = ("state", "count", "pool", "line", "keep", "main")
 _MOST_SERVED: Final = 256
 """Calls that are admitted at once to a pool: Redis serves nobody else meanwhile."""
+_LATER: Final = 1 / 10
+"""Part of a lease by which others look later than who owns the head of a line: it may be dead."""
 _KEPT: Final = 60
 """Windows for which everything is kept that nobody asks for."""
 
@@ -31,6 +33,7 @@ CONSTANTS: Final[dict[str, float]] = {
     "group": _others.GROUP,
     "half_life": _others.HALF_LIFE,
     "kept": _KEPT,
+    "later": _LATER,
     "least_wait": _pool.LEAST_WAIT,
     "lonely": _pool.LONELY,
     "look_again": _boundary.LOOK_AGAIN,

@@ -10,7 +10,12 @@ from binance_dust.budget._redis._record import opening, spent_in
 from binance_dust.errors import DustError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
+
+    from binance_dust.budget._limits import RateLimits
+    from binance_dust.budget._pool import Pool
+    from binance_dust.budget._protocol import Clock
+    from binance_dust.events import Event
 
 
 class BackError(DustError):
@@ -20,13 +25,29 @@ class BackError(DustError):
 class Share(LocalBudget):
     """A local budget that can be told what was known before, and tells what it has spent."""
 
+    def __init__(
+        self,
+        limits: RateLimits,
+        clock: Clock,
+        observer: Callable[[Event], None],
+        *,
+        patience: float,
+    ) -> None:
+        """Begin with nothing spent and nothing known."""
+        super().__init__(limits, clock, observer, patience=patience)
+        self._guesses: dict[Pool, float] = {}
+        """Pools that are shut though no exchange has shut them, and until when."""
+
     def fits(self, charge: Charge) -> bool:
         """Whether such a call can be paid for out of a share."""
         return charge.weight <= self._limits.of(charge.kind)
 
-    def hold(self, charge: Charge, seconds: float) -> None:
-        """Keep a pool shut for some time; then one goes first."""
-        self._pool(charge).valve.shut(self.now() + seconds)
+    def hold(self, charge: Charge, seconds: float, *, guess: bool = False) -> None:
+        """Keep a pool shut for some time; then one goes first. Of a `guess` nobody is told."""
+        pool = self._pool(charge)
+        pool.valve.shut(self.now() + seconds)
+        if guess:
+            self._guesses[pool] = pool.valve.until
 
     def stay_away(self, seconds: float) -> None:
         """Keep the whole address shut for some time."""
@@ -41,6 +62,7 @@ class Share(LocalBudget):
 
     def dismiss(self) -> None:
         """Send whoever waits back to Redis."""
+        self._guesses.clear()
         self._let_go(BackError("Redis is back"))
 
     @property
@@ -53,7 +75,8 @@ class Share(LocalBudget):
         now = self.now()
         for pool in self._pools.values():
             rows, rest = spent_in(pool.count.ledger, now, since)
-            shut = max(0.0, pool.valve.until - now)
+            guessed = pool.valve.until == self._guesses.get(pool)
+            shut = 0.0 if guessed else max(0.0, pool.valve.until - now)
             if rows or rest or shut:
                 charge = Charge(pool.name, pool.kind, 0, pool.account)
                 yield ["w", False, *opening(charge), rows, rest, shut]

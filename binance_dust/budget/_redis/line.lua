@@ -178,7 +178,7 @@ function line.look(P, head)
   local at, chance = chances(P, head)
   -- A hair later: differences of large numbers are not exact, and too soon costs another look.
   return {
-    P.key, at - now + call.lease / 2, math.max(0, chance - now), math.max(0, P.valve.till - now),
+    P.key, at - now + call.lease * K.later, math.max(0, chance - now), math.max(0, P.valve.till - now),
   }, at - now + 1e-6
 end
 
