@@ -131,12 +131,12 @@ class Count:
         """
         return min(call.weight + call.answered_before - used, self.cut_at)
 
-    def refused(self, weight: int, now: float, span: Span, *, fixed: bool) -> None:
+    def refused(self, now: float, span: Span, *, fixed: bool) -> None:
         """Note a refusal: somebody else must be spending."""
         if self.others is None:
             self.others = Others(self._window, self._whole, now)
         beyond = self._whole - self._certain(now, fixed=fixed)
-        self.others.refused(now, beyond, weight, _since(span, now))
+        self.others.refused(now, beyond, _since(span, now))
 
     def _certain(self, now: float, *, fixed: bool) -> int:
         """Give what is ours of the weight that the exchange counts.

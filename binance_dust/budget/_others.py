@@ -158,10 +158,10 @@ class Others:
         faded = float(self._surprise * 0.5 ** (age / (HALF_LIFE * self._window)))
         return max(faded, self._cap / 2)
 
-    def refused(self, now: float, beyond: int, weight: int, since_cut: float) -> None:
+    def refused(self, now: float, beyond: int, since_cut: float) -> None:
         """Note that we were refused: the limit, or nearly so, is spent, `beyond` ours by them."""
         self.level = max(self.level, beyond)
-        self.surprised(now, max(2 * self._faded(now), weight))
+        self.surprised(now, self._cap)
         self._seen = self.heard = now
         self._judge(since_cut)
 

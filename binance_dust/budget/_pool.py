@@ -264,7 +264,7 @@ class Pool:
     def give_back(self, admission: LocalAdmission) -> None:
         """Take back an admission that never left."""
         self.count.give_back(admission.weight + admission.extra)
-        if admission.witness and self._asked == self._span.number:
+        if admission.witness and admission.cut_before == self.count.cut_at:
             self._asked -= 1
 
     def lose(self, admission: LocalAdmission, now: float) -> None:
@@ -294,7 +294,7 @@ class Pool:
                 turn = Turn.LOST
         if now >= self.valve.until:
             fixed = self.boundary.fixed
-            self.count.refused(admission.weight, now, self._span, fixed=fixed)
+            self.count.refused(now, self._span, fixed=fixed)
         # Retry-After is sometimes 0: then until the window ends, as far as its end is known.
         if not wait:
             end = self._span.closes if self.boundary.fixed else now + self.count.ledger.keep
@@ -327,7 +327,6 @@ class Pool:
             self.line is None
             and count.flying == 0
             and now >= self.valve.until
-            and now - count.last_answer > self._window
             and count.ledger.spent(now) == 0
         )
 
@@ -350,9 +349,9 @@ class Pool:
             return 0.0
         # All that the ledger still holds, also what a header has shown to be forgotten.
         ledger = self.count.ledger
-        by_time = ledger.room_at(max(1, ledger.spent(now)), now) - now
+        by_time = ledger.room_at(ledger.spent(now), now) - now
         if self.boundary.fixed:
-            return min(by_time, max(0.0, self.boundary.span(now).closes - now))
+            return min(by_time, self.boundary.span(now).closes - now)
         return by_time
 
     def __repr__(self) -> str:

@@ -110,3 +110,35 @@ def test_what_is_in_flight_is_foretold_as_if_it_were_answered_now() -> None:
     ledger.taken = 10
 
     assert ledger.room_at(10, 5.0) == pytest.approx(65.0, abs=0.1)
+
+
+def test_what_was_lost_may_have_been_forgotten_a_window_after_it_was_sent() -> None:
+    ledger = Ledger(WINDOW)
+    ledger.taken = 5
+    ledger.lose(5, 0.0, 10.0)
+
+    assert [ledger.maybe_forgotten(at) for at in (59.9, WINDOW * (1 - 0.001), 75.0)] == [0, 5, 5]
+    assert ledger.spent(81.0) == 0
+    assert ledger.maybe_forgotten(81.0) == 5
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "slots", "forgotten_at"),
+    [
+        ((0.0, 1.0), (0.5, 1.2), 1, 60.0),
+        ((0.5, 1.0), (0.0, 1.2), 1, 60.0),
+        ((0.0, 1.0), (0.5, 1.25), 2, 60.0),
+    ],
+)
+def test_calls_answered_within_a_grain_share_a_slot_and_the_earliest_sending(
+    first: tuple[float, float], second: tuple[float, float], slots: int, forgotten_at: float
+) -> None:
+    ledger = Ledger(WINDOW)
+    for sent, answered in (first, second):
+        ledger.taken += 5
+        ledger.answer(5, sent, answered)
+
+    assert len(list(ledger)) == slots
+    assert ledger.maybe_forgotten(59.9) == 0
+    assert ledger.maybe_forgotten(forgotten_at) == (10 if slots == 1 else 5)
+    assert ledger.maybe_forgotten(60.5) == 10

@@ -1,0 +1,208 @@
+"""What of a window is spent, by time and by header, ours and theirs: figure by figure."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from binance_dust.budget._boundary import Span
+from binance_dust.budget._count import Count
+from binance_dust.budget._others import Others
+
+SPAN = Span(7, 100.0, 160.0)
+
+
+class Call(NamedTuple):
+    """What was known when a call left."""
+
+    weight: int = 100
+    answered_before: int = 0
+    cleared_before: int = 0
+    cut_before: int = 0
+    sent_at: float = 110.0
+
+
+def count_of(taken: int, *, cut_at: int = 0, gone: int = 0) -> Count:
+    count = Count(60.0, 1_200)
+    count.take(taken)
+    count.flying = 1
+    count.cut_at = cut_at
+    count.gone = gone
+    return count
+
+
+def with_others(count: Count, *, level: int = 0, grown: int = 0, heard: float = 110.0) -> Others:
+    others = count.others = Others(60.0, 1_200, heard - 100_000.0)
+    others.level, others.grown, others.heard, others.share = level, grown, heard, 0.0
+    return others
+
+
+def listen(count: Count, call: Call, used: int, *, fixed: bool = False, now: float = 111.0) -> None:
+    count.listen(call, used, now, SPAN, fixed=fixed)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("call", "used", "cut_at", "gone"),
+    [
+        (Call(100, 500), 100, 500, 500),
+        (Call(100, 500), 350, 500, 250),
+        (Call(100, 500), 700, 500, -100),
+        # Only what was spent before a cut can be found forgotten.
+        (Call(100, 500), 100, 200, 200),
+        (Call(100, 500), 1, 0, 0),
+    ],
+)
+def test_a_header_proves_forgotten_what_it_does_not_show(
+    call: Call, used: int, cut_at: int, gone: int
+) -> None:
+    count = count_of(600, cut_at=cut_at)
+
+    assert count.proven_gone(call, used) == gone  # type: ignore[arg-type]
+    listen(count, call._replace(cut_before=cut_at), min(used, 600))
+    assert count.gone == max(0, gone if used <= 600 else 0)
+
+
+def test_nobody_is_seen_as_long_as_a_header_can_be_ours() -> None:
+    count = count_of(600)
+    listen(count, Call(100, 500, cleared_before=50), 550)
+    assert count.others is None
+
+    listen(count, Call(100, 500, cleared_before=50), 551)
+    assert count.others is not None
+    assert count.others.level == 0, "by as much as is certain, it is all ours"
+    assert count.others.grown == 0
+
+
+def test_what_is_more_than_ours_is_theirs() -> None:
+    count = count_of(600)
+    listen(count, Call(100, 500), 850)
+
+    assert count.others is not None
+    assert (count.others.level, count.others.grown) == (250, 250)
+
+
+@pytest.mark.parametrize(
+    ("used", "gone", "grown"),
+    [
+        # Proven is 600 - used: 50 are gone by the best header so far, and 20 have grown since.
+        (540, 60, 0),
+        (550, 50, 0),
+        (570, 30, 0),
+        (571, 50, 21),
+        (600, 50, 50),
+    ],
+)
+def test_a_header_is_better_if_it_leaves_less_than_was_expected(
+    used: int, gone: int, grown: int
+) -> None:
+    count = count_of(600, cut_at=500, gone=50)
+    others = with_others(count, grown=20)
+
+    listen(count, Call(100, 500, cut_before=500), used)
+
+    assert (count.gone, others.grown) == (gone, grown)
+
+
+def test_a_header_of_a_window_that_is_over_tells_nothing_of_others_in_this_one() -> None:
+    count = count_of(600, cut_at=500)
+    others = with_others(count, level=10)
+
+    listen(count, Call(100, 500, cut_before=400), 900)
+    assert (others.level, others.grown, others.heard) == (10, 0, 110.0)
+
+    listen(count, Call(100, 500, cut_before=500), 900)
+    assert others.level > 10
+
+
+@pytest.mark.parametrize(
+    ("fixed", "sent_at", "surprise"),
+    [(False, 110.5, 24.0), (False, 111.5, 12.0), (True, 111.5, 24.0)],
+)
+def test_a_header_surprises_if_what_is_known_was_fresh_when_its_call_left_or_windows_are_fixed(
+    *, fixed: bool, sent_at: float, surprise: float
+) -> None:
+    count = count_of(600)
+    others = with_others(count)
+    assert others.cushion(111.0) == 12.0
+
+    listen(count, Call(100, 500, sent_at=sent_at), 1_000, fixed=fixed, now=112.0)
+
+    assert others.cushion(112.0) == pytest.approx(surprise)
+
+
+def test_of_ours_what_is_certain_is_what_came_after_the_cut_or_within_a_window() -> None:
+    count = count_of(0)
+    for sent in (0.0, 30.0, 90.0):
+        count.take(100)
+        count.answer(100, sent, sent + 0.1)
+    count.cut_at = 200
+
+    assert count._certain(91.0, fixed=True) == 100
+    assert count._certain(89.0, fixed=False) == 200
+    assert count._certain(91.0, fixed=False) == 100
+    assert count.cleared == count.ledger.forgotten == 0
+    count.gone = 250
+    assert count.cleared == 250
+    assert count.ours(91.0) == 50
+    count.gone = 0
+    assert count.ours(91.0) == 100
+    assert count.cleared == 200
+
+
+def test_whoever_was_not_seen_for_ten_windows_is_forgotten_with_the_next_answer() -> None:
+    count = count_of(200)
+    others = with_others(count)
+    others._seen = 100.0
+
+    count.answer(100, 699.0, 700.0)
+    assert count.others is others
+    count.answer(100, 699.5, 700.1)
+    assert count.others is None
+
+
+@pytest.mark.parametrize(("used", "level"), [(700, 100), (1_300, 700)])
+def test_a_first_refusal_finds_others_who_have_spent_what_ours_is_not(
+    used: int, level: int
+) -> None:
+    count = count_of(500 if used == 1_300 else 1_100)
+
+    count.refused(111.0, SPAN, fixed=False)
+
+    assert count.others is not None
+    assert count.others.level == level
+    # What a header told before is no worse for it.
+    known: Any = count.others
+    count.refused(112.0, SPAN, fixed=False)
+    assert count.others is known
+
+
+@pytest.mark.parametrize(
+    ("span", "share"),
+    [
+        (SPAN, 600 * 60.0 / 40.0),  # together in forty seconds since the cut
+        (Span(-1, float("-inf"), 141.0), None),  # nobody knows since when
+    ],
+)
+def test_their_share_is_judged_from_the_cut_on_where_it_is_known(
+    span: Span, share: float | None
+) -> None:
+    count = count_of(100)
+    count.listen(Call(), 700, 140.0, span, fixed=False)  # type: ignore[arg-type]
+    assert count.others is not None
+
+    count.cut()
+
+    assert count.others.share == share
+    assert count.cut_at == 100
+
+
+def test_what_is_expected_of_all_is_ours_where_nobody_else_was_seen() -> None:
+    count = count_of(500, gone=200)
+    assert count.total(111.0, fixed=True) == count.total(111.0, fixed=False) == 300
+
+    with_others(count, level=50, grown=70)
+    assert count.total(111.0, fixed=False) == 370
+    assert count.total(111.0, fixed=True) == 370
+    count.gone = 0
+    assert count.total(111.0, fixed=False) == 550

@@ -1,0 +1,788 @@
+"""One pool by itself, at moments that are set by hand: each of its decisions, and each foretelling.
+
+The limit is 1,200 a minute, and a cut of the clock comes when `at` is 50, but for the margin of a
+quarter of a second.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from binance_dust._spec import LimitKind
+from binance_dust.budget._admission import LocalAdmission
+from binance_dust.budget._boundary import Boundary
+from binance_dust.budget._line import Line
+from binance_dust.budget._others import Others
+from binance_dust.budget._pool import Go, Pool, Turn
+
+EPOCH = 1_800_000_000.0
+
+
+class Clock:
+    def __init__(self, *, known: bool = True) -> None:
+        self.at = 0.0
+        self.known = known
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def server_time(self) -> float | None:
+        return self.now() if self.known else None
+
+    def now(self) -> float:
+        return EPOCH + 10.0 + self.at
+
+
+class Bench:
+    """A pool, its clock, and calls that end as they are told."""
+
+    def __init__(self, *, fixed: bool = False, known: bool = True, limit: int = 1_200) -> None:
+        self.clock = Clock(known=known)
+        self.boundary = Boundary(60.0, self.clock)
+        self.boundary.fixed = fixed
+        self.pool = Pool("GET /x", LimitKind.IP, None, (limit, 1_200), self.boundary)
+
+    @property
+    def at(self) -> float:
+        return self.clock.at
+
+    def ask(self, weight: int, at: float, *, lonely: bool = False) -> Go:
+        self.clock.at = at
+        return self.pool.may_go(weight, at, lonely=lonely)
+
+    def estimate(self, weight: int, at: float, *, alone: bool = False) -> float:
+        self.clock.at = at
+        return self.pool.estimate(weight, at, alone=alone)
+
+    def forecast(self, weight: int, at: float) -> float:
+        self.clock.at = at
+        return self.pool.forecast(weight, at)
+
+    def send(self, weight: int, at: float, *, lonely: bool = False) -> LocalAdmission:
+        go = self.ask(weight, at, lonely=lonely)
+        assert go is not Go.NO
+        admission = LocalAdmission(self, self.pool, weight, at)
+        self.pool.admit(admission, at, go)
+        return admission
+
+    def answer(self, call: LocalAdmission, used: int | None, at: float) -> Turn | None:
+        self.clock.at = at
+        turn = self.pool.answer(call, used, at)
+        self.pool.valve.heard(call, good=True)
+        return turn
+
+    def refuse(self, call: LocalAdmission, wait: float | None, at: float) -> Turn | None:
+        self.clock.at = at
+        self.answer(call, None, at)
+        return self.pool.refuse(call, wait, at)
+
+    def spend(self, weight: int, at: float, used: int | None = None) -> Turn | None:
+        """Make a call that is answered at once, and hears only of ours unless `used` says more."""
+        call = self.send(weight, at, lonely=True)
+        ours = self.pool.count.ours(at)
+        return self.answer(call, ours if used is None else used, at)
+
+    # Whom admissions tell of their ends; here nobody ends one by itself.
+    def now(self) -> float:
+        return self.at
+
+    def settled(self, admission: LocalAdmission, answer: object) -> None: ...
+
+    def lost(self, admission: LocalAdmission) -> None: ...
+
+    def released(self, admission: LocalAdmission) -> None: ...
+
+
+# --- may it go -----------------------------------------------------------------------------------
+
+
+def test_a_pool_begins_with_one_alone_and_so_it_does_after_a_window_of_silence() -> None:
+    bench = Bench()
+
+    assert bench.ask(1_200, 0.0) is Go.ALONE
+    assert bench.ask(1_201, 0.0) is Go.NO
+    bench.spend(100, 0.0)
+    assert bench.ask(100, 0.1) is Go.YES
+    assert bench.ask(100, 60.0) is Go.YES
+    assert bench.ask(100, 60.01) is Go.ALONE
+
+
+def test_one_calls_worth_is_left_for_a_witness_unless_nobody_else_waits() -> None:
+    bench = Bench()
+    for _ in range(10):
+        bench.spend(100, 0.0)
+
+    assert bench.ask(100, 2.0) is Go.YES
+    assert bench.ask(101, 2.0) is Go.NO
+    assert bench.ask(200, 2.0, lonely=True) is Go.YES
+    assert bench.ask(201, 2.0, lonely=True) is Go.NO
+
+
+@pytest.mark.parametrize(
+    ("largest", "known", "room"),
+    [
+        (100, True, 1_000),
+        (300, True, 600),
+        # Where one call costs more than a quarter, none is kept.
+        (301, True, 899),
+        # Without a clock there is no cut to send a witness after.
+        (100, False, 1_100),
+    ],
+)
+def test_what_is_left_for_a_witness_is_the_largest_call_up_to_a_quarter(
+    largest: int, known: bool, room: int
+) -> None:
+    bench = Bench(known=known)
+    bench.spend(largest, 0.0)
+    small = [weight for weight in range(1, largest + 1) if bench.ask(weight, 1.0) is Go.YES]
+
+    assert small == list(range(1, largest + 1))
+    assert room == max(
+        weight
+        for weight in range(1_201)
+        if weight + bench.pool._reserve(0) <= bench.pool._free(1.0)
+    )
+
+
+def test_a_witness_goes_when_the_pool_is_full_and_a_cut_has_passed_with_nothing_in_flight() -> None:
+    bench = Bench()
+    for _ in range(11):
+        bench.spend(100, 1.0)
+
+    assert bench.ask(100, 50.2) is Go.NO
+    assert bench.ask(100, 50.3) is Go.ALONE
+    assert bench.ask(101, 50.3) is Go.NO
+    witness = bench.send(100, 50.3)
+    assert (witness.witness, witness.alone) == (True, True)
+    assert bench.ask(100, 56.0) is Go.NO, "it asks once, however long its answer takes"
+
+
+def test_a_full_pool_sends_no_witness_where_nothing_was_left_for_it() -> None:
+    bench = Bench()
+    for _ in range(12):
+        bench.spend(100, 1.0)
+
+    assert bench.ask(100, 50.3) is Go.NO
+
+
+def test_while_one_is_in_flight_no_witness_goes() -> None:
+    bench = Bench()
+    for _ in range(10):
+        bench.spend(100, 1.0)
+    bench.send(100, 49.0)
+
+    assert bench.ask(100, 50.3) is Go.NO
+
+
+def test_where_cuts_hold_a_call_goes_after_one_whatever_was_spent_before() -> None:
+    bench = Bench(fixed=True)
+    bench.spend(1_200, 0.0)
+
+    assert bench.ask(1_200, 50.2) is Go.NO
+    assert bench.pool._cut_passed() is False
+    # Unasked, with nothing in flight, and all of it answered long before.
+    bench.pool.valve.be_wary()
+    assert bench.ask(1_200, 50.3) is Go.ALONE
+
+
+def test_what_was_in_flight_at_a_cut_may_count_behind_it() -> None:
+    """It was sent before the cut, and may have arrived after it: no call goes on top of it."""
+    bench = Bench(fixed=True)
+    bench.spend(1, 0.0)
+    bench.send(1_150, 49.0 + 60.0)
+
+    assert bench.ask(100, 50.3 + 60.0 + 5.0) is Go.NO
+    assert bench.estimate(100, bench.at) > bench.at
+    assert bench.forecast(100, bench.at) > bench.at
+
+
+def test_a_released_witness_leaves_its_place_to_the_next_call() -> None:
+    bench = Bench()
+    bench.spend(100, 0.0)
+    witness = bench.send(100, 51.0)
+    assert witness.witness
+
+    bench.pool.give_back(witness)
+    assert bench.send(100, 52.0).witness
+    assert not bench.send(100, 53.0).witness
+
+
+def test_a_witness_released_in_a_later_window_takes_nothing_back() -> None:
+    bench = Bench()
+    bench.spend(100, 0.0)
+    old = bench.send(100, 51.0)
+    bench.spend(1, 60.0)
+    assert bench.send(100, 111.0).witness
+
+    bench.pool.give_back(old)
+
+    assert not bench.send(100, 112.0).witness
+
+
+def test_copies_that_left_with_it_are_given_back_with_it() -> None:
+    bench = Bench()
+    call = bench.send(100, 0.0)
+    call.sent(extra=2)
+    assert bench.pool.used(0.0) == 300
+
+    bench.pool.give_back(call)
+
+    assert bench.pool.used(0.0) == 0
+
+
+def test_copies_of_what_was_lost_are_lost_with_it() -> None:
+    bench = Bench()
+    call = bench.send(100, 0.0)
+    call.sent(extra=2)
+    bench.pool.lose(call, 10.0)
+
+    assert bench.pool.used(80.0) == 300
+    assert bench.pool.used(80.1) == 0
+
+
+def with_others(bench: Bench, at: float, *, level: int = 0, heard: float | None = None) -> Others:
+    """Let others be known since long ago; the cushion that is kept for them is of twelve."""
+    others = bench.pool.count.others = Others(60.0, 1_200, at - 100_000.0)
+    others.heard = at if heard is None else heard
+    others.level = level
+    others.share = 0.0
+    return others
+
+
+@pytest.mark.parametrize(
+    ("fixed", "level", "go"),
+    [
+        (True, 1_200, Go.ALONE),  # their window begins anew, too
+        (False, 1_200, Go.NO),
+        (False, 1_001, Go.NO),
+        (False, 1_000, Go.ALONE),
+    ],
+)
+def test_after_a_cut_others_are_looked_at_where_it_holds_or_there_is_room(
+    *, fixed: bool, level: int, go: Go
+) -> None:
+    bench = Bench(fixed=fixed)
+    bench.spend(100, 0.0)
+    with_others(bench, 0.0, level=level).grown = level
+
+    assert bench.ask(100, 50.3) is go
+    bench.pool.count.flying = 1
+    assert bench.ask(100, 50.3) is Go.NO
+
+
+@pytest.mark.parametrize(
+    ("fixed", "grown", "heard", "go"),
+    [
+        (True, 988, 2.5, Go.ALONE),
+        (True, 989, 2.5, Go.NO),
+        (True, 988, 2.6, Go.NO),  # the last look was less than an eighth of a window ago
+        (False, 988, 2.5, Go.NO),
+    ],
+)
+def test_between_cuts_others_are_looked_at_with_what_there_is_beside_the_cushion(
+    *, fixed: bool, grown: int, heard: float, go: Go
+) -> None:
+    bench = Bench(fixed=fixed)
+    bench.spend(100, 0.0)
+    others = with_others(bench, 0.0, level=grown, heard=heard)
+    others.grown = grown
+    assert others.cushion(10.0) == 12.0
+
+    assert bench.ask(100, 10.0) is go
+    bench.pool.count.flying = 1
+    assert bench.ask(100, 10.0) is Go.NO
+
+
+@pytest.mark.parametrize(
+    ("others", "fixed", "asked_up_to", "reserve"),
+    [
+        (False, False, 0, 100),
+        (False, True, 0, 100),
+        (True, True, 0, 0),  # it goes in any case
+        (True, False, 0, 100),
+        (True, False, 1, 0),  # it goes in no case
+        (False, False, 1, 100),
+    ],
+)
+def test_nothing_is_left_for_a_witness_that_goes_in_any_case_or_in_none(
+    *, others: bool, fixed: bool, asked_up_to: int, reserve: int
+) -> None:
+    bench = Bench(fixed=fixed)
+    bench.spend(100, 0.0)
+    bench.pool._asked += asked_up_to
+    if others:
+        with_others(bench, 0.0)
+
+    assert bench.pool._reserve(50) == reserve
+    assert bench.pool._reserve(301) == 0
+
+
+def test_where_others_are_a_burst_needs_a_fresh_look() -> None:
+    bench = Bench()
+    bench.spend(100, 0.0)
+    with_others(bench, 0.0)
+
+    assert bench.ask(100, 1.0) is Go.YES
+    assert bench.ask(100, 1.1) is Go.ALONE
+
+
+# --- what a witness proves -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("before", "answered", "used", "fixed", "turn", "slides"),
+    [
+        (400, 1.0, 100, False, Turn.LEARNT, False),
+        (400, 1.0, 499, False, Turn.LEARNT, False),
+        (400, 1.0, 500, False, None, True),
+        (400, 1.0, 900, False, None, True),
+        # Less than a quarter may be somebody else's.
+        (300, 1.0, 400, False, None, True),
+        (299, 1.0, 399, False, None, False),
+        # What was answered at the very cut may have arrived behind it.
+        (400, 49.7, 500, False, None, True),
+        (400, 49.75, 500, False, None, False),
+        (400, 1.0, 100, True, None, False),
+        (400, 1.0, 500, True, Turn.LOST, True),
+        (299, 1.0, 399, True, None, False),
+    ],
+)
+def test_a_witness_proves_cuts_or_disproves_them_or_neither(
+    *, before: int, answered: float, used: int, fixed: bool, turn: Turn | None, slides: bool
+) -> None:
+    bench = Bench(fixed=fixed)
+    call = bench.send(before, 0.0)
+    bench.answer(call, before, answered)
+
+    assert bench.answer(bench.send(100, 50.5), used, 50.6) is turn
+    assert bench.boundary.slides is slides
+    assert bench.boundary.fixed is (turn is Turn.LEARNT or (fixed and turn is not Turn.LOST))
+
+
+def test_what_a_sliding_window_may_have_forgotten_by_itself_disproves_nothing() -> None:
+    bench = Bench()
+    bench.spend(250, 0.0)
+    bench.spend(250, 20.0)
+
+    assert bench.answer(bench.send(100, 65.0), 600, 65.1) is None
+    assert not bench.boundary.slides
+
+
+def test_without_the_exchanges_time_there_is_no_witness() -> None:
+    bench = Bench(known=False)
+
+    assert not bench.send(100, 0.0).witness
+
+
+def test_a_witness_that_goes_while_another_call_flies_disproves_nothing() -> None:
+    bench = Bench()
+    bench.spend(400, 0.0)
+    bench.send(10, 40.0)
+    witness = bench.send(100, 50.5)
+    assert (witness.witness, witness.alone) == (True, False)
+
+    assert bench.answer(witness, 500, 50.6) is None
+    assert not bench.boundary.slides
+
+
+def test_a_header_that_is_no_witness_proves_nothing() -> None:
+    bench = Bench()
+    bench.spend(400, 0.0)
+    first = bench.send(100, 50.5)
+    second = bench.send(100, 50.5)
+
+    assert bench.answer(second, 100, 50.6) is None
+    assert bench.answer(first, None, 50.7) is None
+    assert not bench.boundary.fixed
+
+
+# --- refused -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("fixed", "wait", "shut"),
+    [
+        (False, 7.0, 7.0),
+        (False, 0.0, 60.06),
+        (False, None, 60.06),
+        (True, 7.0, 7.0),
+        (True, 0.0, 40.25),
+        (True, None, 40.25),
+    ],
+)
+def test_a_refusal_shuts_for_as_long_as_it_says_or_until_the_window_ends(
+    fixed: bool, wait: float | None, shut: float
+) -> None:
+    bench = Bench(fixed=fixed)
+    bench.spend(100, 0.0)
+
+    bench.refuse(bench.send(100, 9.0), wait, 10.0)
+
+    assert bench.pool.valve.until == pytest.approx(10.0 + shut)
+    assert bench.ask(100, 9.9 + shut) is Go.NO
+    assert bench.pool.look_again(100, 9.9 + shut) == pytest.approx(10.0 + shut)
+
+
+def test_a_refusal_that_is_heard_behind_its_window_shuts_for_the_margin_at_least() -> None:
+    bench = Bench(fixed=True)
+    bench.spend(100, 0.0)
+
+    bench.refuse(bench.send(100, 49.0), 0.0, 55.0)
+
+    assert bench.pool.valve.until == pytest.approx(55.25)
+
+
+def test_a_witness_that_is_refused_is_not_sent_at_every_cut() -> None:
+    bench = Bench()
+    bench.spend(10, 0.0)
+    waited: list[int] = []
+    window, since = 1, 0
+    while len(waited) < 4:
+        at = 51.0 + 60.0 * (window - 1)
+        call = bench.send(10, at)
+        if call.witness:
+            bench.refuse(call, 0.5, at)
+            waited.append(window - since)
+            since = window
+        else:
+            bench.answer(call, 10, at)
+        window += 1
+
+    assert waited == [1, 9, 65, 513]
+
+
+def test_a_witness_that_is_refused_after_the_last_pause_waits_as_long_again() -> None:
+    bench = Bench()
+    bench.pool._caution = 512
+    bench.spend(10, 0.0)
+    bench.refuse(bench.send(10, 51.0), 0.5, 51.0)
+
+    assert not bench.send(10, 51.0 + 512 * 60.0).witness
+    assert bench.send(10, 51.0 + 513 * 60.0).witness
+
+
+def test_a_refused_witness_ends_the_belief_in_cuts_and_another_call_does_not() -> None:
+    bench = Bench(fixed=True)
+    bench.spend(10, 0.0)
+    witness, other = bench.send(10, 51.0), bench.send(10, 51.0)
+
+    assert bench.refuse(other, 0.5, 51.0) is None
+    assert bench.boundary.fixed
+    assert bench.refuse(witness, 0.5, 51.0) is Turn.LOST
+    assert not bench.boundary.fixed
+    assert bench.refuse(witness, 0.5, 51.0) is None, "there is nothing more to lose"
+
+
+def test_of_several_refusals_at_once_one_tells_of_others() -> None:
+    bench = Bench()
+    bench.spend(10, 0.0)
+    first, second = bench.send(100, 1.0), bench.send(1_000, 1.0, lonely=True)
+    assert bench.pool.count.others is None
+
+    bench.refuse(first, 5.0, 2.0)
+    others = bench.pool.count.others
+    assert others is not None
+    before = others.level
+    bench.refuse(second, 5.0, 3.0)
+
+    assert others.level == before
+    assert others.heard == 2.0
+
+    bench.pool.refuse(second, 5.0, bench.pool.valve.until)
+    assert others.heard == bench.at + 5.0
+
+
+# --- when ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("weight", "known", "at", "again"),
+    [
+        (100, True, 11.0, 50.25),  # a cut
+        (100, True, 50.5, 60.06),  # what was spent at 0.0
+        (250, True, 50.5, 60.06),  # all of it, with as much for a witness
+        (251, True, 50.5, 70.06),  # what was spent at 10.0 is needed, too
+        (301, True, 50.5, 60.06),
+        (500, False, 11.0, 60.06),
+        (501, False, 11.0, 70.06),
+        (1_200, True, 105.0, 110.25),
+    ],
+)
+def test_it_is_worth_looking_again_when_room_comes_or_a_cut(
+    weight: int, known: bool, at: float, again: float
+) -> None:
+    bench = Bench(known=known)
+    for _ in range(4):
+        bench.spend(100, 0.0)
+    for _ in range(7):
+        bench.spend(100, 10.0)
+    bench.ask(weight, at)
+
+    assert bench.pool.look_again(weight, at) == pytest.approx(again)
+
+
+def test_whoever_goes_alone_needs_nothing_beside_it() -> None:
+    bench = Bench()
+    for _ in range(4):
+        bench.spend(100, 0.0)
+    for _ in range(7):
+        bench.spend(100, 10.0)
+    bench.ask(250, 50.5)
+    assert bench.pool.look_again(251, 50.5) == pytest.approx(70.06)
+
+    bench.pool.valve.be_wary()
+
+    assert bench.pool.look_again(251, 50.5) == pytest.approx(60.06)
+    assert bench.pool.look_again(500, 50.5) == pytest.approx(60.06)
+
+
+def test_nobody_looks_again_at_once() -> None:
+    bench = Bench()
+    for _ in range(11):
+        bench.spend(100, 0.0)
+    bench.ask(100, 50.24)
+
+    assert bench.pool.look_again(100, 50.24) == pytest.approx(50.24 + 0.03)
+
+
+@pytest.mark.parametrize(
+    ("at", "again"),
+    [
+        (10.25, 10.25 + 3.75),  # a sixteenth of a window
+        (46.25, 46.25 + 1.0),  # a quarter of what is left
+        (49.65, 49.65 + 0.25),  # no sooner than that, ...
+        (50.2, 50.25),  # ... but for the cut itself
+    ],
+)
+def test_what_others_leave_over_is_looked_for_more_often_towards_a_cut(
+    at: float, again: float
+) -> None:
+    bench = Bench(fixed=True)
+    bench.spend(100, 0.0, used=1_200)
+    assert bench.pool.count.others is not None
+    bench.ask(100, at)
+
+    assert bench.pool.look_again(100, at) == pytest.approx(again)
+    # Where windows slide there is nothing to be left over.
+    bench.boundary.fixed = False
+    assert bench.pool.look_again(100, at) == pytest.approx(50.25)
+
+
+def test_what_is_known_of_others_ends_a_window_after_it_was_heard() -> None:
+    bench = Bench(known=False)
+    bench.spend(100, 0.0, used=1_200)
+    bench.spend(1, 61.0, used=1_200) if bench.ask(1, 61.0) is not Go.NO else None
+    others = bench.pool.count.others
+    assert others is not None
+    at = others.heard + 30.0
+    bench.ask(1_000, at)
+
+    assert bench.pool.look_again(1_000, at) == pytest.approx(others.heard + 60.0)
+
+
+def test_nothing_is_sooner_than_the_end_of_a_refusal_and_nothing_is_known_while_one_flies() -> None:
+    bench = Bench()
+    bench.spend(1_100, 0.0)
+    assert bench.pool.no_sooner(200, 1.0) == pytest.approx(50.25)
+    call = bench.send(100, 1.0, lonely=True)
+    assert bench.pool.no_sooner(200, 1.0) == 1.0, "its answer may tell more"
+
+    bench.refuse(call, 7.0, 2.0)
+    assert bench.pool.no_sooner(200, 3.0) >= 9.0
+
+
+@pytest.mark.parametrize(
+    ("fixed", "alone", "weight", "at"),
+    [
+        (False, False, 1_000, 1.0),  # with the witness's hundred there is just room
+        (False, False, 1_001, 60.06),
+        (False, True, 1_001, 4.0),  # whoever is alone takes the witness's part after a while
+        (False, True, 1_100, 4.0),
+        (False, True, 1_101, 61.06),
+        (True, False, 1_001, 50.25),
+        (True, False, 1_000 + 1_100, 50.25),
+        (True, False, 1_000 + 1_101, 110.25),
+        (True, False, 1_000 + 2_201, 170.25),
+    ],
+)
+def test_a_deadline_is_held_against_the_rule_that_is_known_to_hold(
+    fixed: bool, alone: bool, weight: int, at: float
+) -> None:
+    bench = Bench(fixed=fixed)
+    bench.spend(100, 0.0)
+
+    assert bench.estimate(weight, 1.0, alone=alone) == pytest.approx(at)
+
+
+def test_by_the_sliding_rule_each_round_waits_for_what_was_spent_before() -> None:
+    bench = Bench()
+    bench.spend(100, 0.0)
+    bench.spend(500, 10.0)
+    bench.pool._largest = 100
+
+    # 500 left after the witness's part; then a hundred comes back, then five hundred.
+    assert bench.estimate(500, 20.0) == 20.0
+    assert bench.estimate(501, 20.0) == pytest.approx(60.06)
+    assert bench.estimate(600, 20.0) == pytest.approx(60.06)
+    assert bench.estimate(601, 20.0) == pytest.approx(70.06)
+    assert bench.estimate(500 + 1_100 + 100, 20.0) == pytest.approx(120.06)
+
+
+def test_after_a_cut_that_holds_all_is_there_at_once() -> None:
+    bench = Bench(fixed=True)
+    bench.spend(100, 0.0)
+    bench.spend(1_000, 1.0)
+    bench.pool._largest = 100
+
+    assert bench.estimate(1_100, 51.0) == 51.0
+    assert bench.estimate(1_101, 51.0) == pytest.approx(110.25)
+    assert bench.forecast(1_200, 51.0) == 51.0
+    assert bench.forecast(1_201, 51.0) == pytest.approx(110.25)
+
+
+def test_from_the_moment_of_a_cut_on_it_is_past() -> None:
+    def full() -> Bench:
+        bench = Bench(fixed=True)
+        bench.spend(100, 0.0)
+        bench.spend(1_000, 1.0, used=1_100)
+        bench.pool._largest = 100
+        return bench
+
+    assert full().ask(100, 50.25) is not Go.NO
+    assert full().estimate(1_100, 50.25) == 50.25
+    assert full().forecast(1_200, 50.25) == 50.25
+    assert full().forecast(1_200, 50.24) > 50.24
+
+
+def test_of_a_pool_that_is_new_all_may_be_had_at_once() -> None:
+    bench = Bench()
+
+    assert bench.estimate(1_200, 0.0) == 0.0
+    assert bench.estimate(1_201, 0.0) > 0.0
+    assert bench.forecast(1_200, 0.0) == 0.0
+
+
+def test_of_a_pool_that_is_full_nothing_is_promised() -> None:
+    bench = Bench()
+    for _ in range(12):
+        bench.spend(100, 0.0)
+
+    assert bench.forecast(1, 1.0) == pytest.approx(50.25)
+    assert bench.forecast(1_200, 1.0) == pytest.approx(50.25)
+    assert bench.forecast(1_201, 1.0) == pytest.approx(110.25)
+
+
+@pytest.mark.parametrize("weight", [1, 5_000])
+def test_nothing_is_foretold_for_while_it_is_shut(weight: int) -> None:
+    bench = Bench(fixed=True)
+    bench.spend(100, 0.0)
+    bench.refuse(bench.send(100, 1.0), 300.0, 1.0)
+
+    least = 301.0
+    assert bench.estimate(weight, 2.0) >= least
+    assert bench.estimate(weight, 2.0, alone=True) >= least
+    assert bench.forecast(weight, 2.0) >= least
+    bench.boundary.fixed = False
+    assert bench.estimate(weight, 2.0) >= least
+    assert bench.forecast(weight, 2.0) >= least
+
+
+@pytest.mark.parametrize(
+    ("weight", "at"),
+    [
+        (0, 1.0),
+        (1_000, 1.0),
+        (1_001, 50.25),
+        (1_000 + 1_200, 50.25),
+        (1_000 + 1_201, 110.25),
+    ],
+)
+def test_users_are_foretold_cuts_until_they_are_seen_not_to_hold(weight: int, at: float) -> None:
+    bench = Bench()
+    bench.spend(100, 0.0)
+
+    assert bench.forecast(weight, 1.0) == pytest.approx(at)
+    bench.boundary.slides = True
+    assert bench.forecast(weight, 1.0) == bench.estimate(weight, 1.0)
+
+
+# --- how it looks --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("at", "idle"), [(0.0, False), (60.0, False), (60.03, False), (60.07, True), (600.0, True)]
+)
+def test_a_pool_is_idle_when_nothing_of_it_counts_any_more(at: float, idle: bool) -> None:
+    bench = Bench()
+    assert bench.pool.idle(0.0)
+    bench.spend(100, 0.0)
+
+    assert bench.pool.idle(at) is idle
+
+
+def test_a_pool_is_not_idle_while_somebody_waits_or_flies_or_it_is_shut() -> None:
+    bench = Bench()
+    bench.pool.line = Line()
+    assert not bench.pool.idle(0.0)
+    bench.pool.line = None
+
+    bench.pool.valve.shut(5.0)
+    assert not bench.pool.idle(4.9)
+    assert bench.pool.idle(5.0)
+
+    call = bench.send(100, 5.0)
+    assert not bench.pool.idle(500.0)
+    bench.pool.give_back(call)
+    assert bench.pool.idle(500.0)
+
+
+def test_what_a_header_has_cleared_is_not_idle_before_its_window_is_over() -> None:
+    bench = Bench()
+    call = bench.send(100, 0.0)
+    bench.pool.lose(call, 10.0)
+
+    assert not bench.pool.idle(70.0)
+    assert not bench.pool.idle(79.9)
+    assert bench.pool.idle(80.1)
+
+
+@pytest.mark.parametrize(
+    ("at", "share", "fixed", "seen"),
+    [
+        (1.0, None, False, 500),
+        (60.0, None, False, 500),
+        (60.1, None, False, 0),
+        (1.0, 300.4, True, 300),
+        (1.0, 300.4, False, 500),
+        (1.0, None, True, 500),
+    ],
+)
+def test_others_are_shown_by_their_share_if_it_is_known_and_not_for_longer_than_a_window(
+    at: float, share: float | None, fixed: bool, seen: int
+) -> None:
+    bench = Bench()
+    assert bench.pool.others(100.0) == 0
+    others = bench.pool.count.others = Others(60.0, 1_200, 100.0)
+    others.level = 500
+    others.share = share
+    bench.boundary.fixed = fixed
+
+    assert bench.pool.others(100.0 + at) == seen
+
+
+@pytest.mark.parametrize(
+    ("fixed", "at", "seconds"),
+    [(False, 1.0, 69.06), (False, 60.1, 9.96), (True, 1.0, 49.25), (True, 50.3, 19.76)],
+)
+def test_all_is_given_back_when_the_last_is_forgotten_or_at_the_cut(
+    fixed: bool, at: float, seconds: float
+) -> None:
+    bench = Bench(fixed=fixed)
+    assert bench.pool.resets_in(0.0) == 0.0
+    call = bench.send(100, 0.0)
+    bench.answer(call, 100, 0.0)
+    bench.spend(50, 10.0)
+    bench.clock.at = at
+
+    assert bench.pool.resets_in(at) == pytest.approx(seconds)
+    assert bench.pool.resets_in(70.1) == 0.0
