@@ -176,26 +176,20 @@ class Assignments:
 
     def failed(self, now: float) -> Iterator[tuple[int, str, str]]:
         """Give up accounts that can't be had: number, name, and why. Each is told once."""
-        for able, numbers in self._pools.items():
-            for number in list(numbers):
-                account = self._accounts[number]
-                if not self._free(number):
+        for number in list(self._pools.get(frozenset(), ())):
+            account = self._accounts[number]
+            if not self._free(number):
+                continue
+            if account.tries >= _TRIES:
+                reason = f"lost {account.tries} times, each time with its worker or on the way"
+            else:
+                account.alone_since = now if account.alone_since is None else account.alone_since
+                if now - account.alone_since < self._wait:
                     continue
-                if account.tries >= _TRIES:
-                    reason = f"lost {account.tries} times, each time with its worker or on the way"
-                elif able:
-                    account.alone_since = None
-                    continue
-                else:
-                    account.alone_since = (
-                        now if account.alone_since is None else account.alone_since
-                    )
-                    if now - account.alone_since < self._wait:
-                        continue
-                    reason = self._why_nobody(account)
-                account.ended = True
-                self.done += 1
-                yield number, account.name, reason
+                reason = self._why_nobody(account)
+            account.ended = True
+            self.done += 1
+            yield number, account.name, reason
 
     def took_back(self, number: int) -> None:
         """Take note that a handout was not sent after all."""
@@ -284,7 +278,10 @@ class Assignments:
             self._ledgers = self._ledger_of_each()
         for number, account in enumerate(self._accounts):
             if self._free(number):
-                self._pools.setdefault(self._able(account), deque()).append(number)
+                able = self._able(account)
+                self._pools.setdefault(able, deque()).append(number)
+                if able:
+                    account.alone_since = None
 
     def _able(self, account: _Account) -> frozenset[str]:
         if account.tries >= _TRIES:

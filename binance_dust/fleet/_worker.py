@@ -85,6 +85,7 @@ class Worker:
         self._engagements: dict[str, Engagement] = {}
         self._over: OrderedDict[str, None] = OrderedDict()
         self._idle = asyncio.Event()
+        self._engaged = asyncio.Event()
         self._ending = asyncio.Event()
         self._leaving = False
         self._lines: list[asyncio.Task[None]] = []
@@ -153,6 +154,7 @@ class Worker:
                 return
             engagement = Engagement(call, concurrency=self._concurrency)
             self._engagements[call.job] = engagement
+            self._engaged.set()
         engagement.called(call)
         await self._tell(engagement)
 
@@ -282,12 +284,14 @@ class Worker:
     async def _watch(self) -> None:
         """Drop the jobs of fleets that are silent for too long: they have died."""
         while True:
-            patience = min((each.call.patience for each in self._engagements.values()), default=5.0)
-            await asyncio.sleep(patience)
-            for job, engagement in list(self._engagements.items()):
-                if engagement.silence > engagement.call.patience * _GONE:
-                    logger.info("%s: a fleet has gone silent, its job is dropped", self._name)
-                    await self.dismiss(job)
+            await self._engaged.wait()
+            self._engaged.clear()
+            while self._engagements:
+                await asyncio.sleep(min(each.call.patience for each in self._engagements.values()))
+                for job, engagement in list(self._engagements.items()):
+                    if engagement.silence > engagement.call.patience * _GONE:
+                        logger.info("%s: a fleet has gone silent, its job is dropped", self._name)
+                        await self.dismiss(job)
 
     @property
     def _any_client(self) -> DustClient:

@@ -55,11 +55,13 @@ class World:
         """This machine's clock, as wrong as it is."""
         return self.true() + self.wrong_clock
 
-    def session(self, **options: Any) -> Session:
-        """Open a session whose requests go to this exchange."""
+    def session(self, *, address: str = "127.0.0.1", **options: Any) -> Session:
+        """Open a session whose requests go to this exchange, from an address."""
         given: dict[str, Any] = {"timeout": 30.0, "retry": RetryPolicy()} | options
         session = Session(base_url="http://127.0.0.1:1", time=self, **given)
-        session._line = replace(session._line, transport=self.way())  # type: ignore[misc, arg-type]
+        way = self.way()
+        way.address = address
+        session._line = replace(session._line, transport=way)  # type: ignore[misc, arg-type]
         return session
 
     def way(self) -> Way:
@@ -92,6 +94,7 @@ class Way:
     def __init__(self, world: World) -> None:
         """Begin at a session, and end at the world's exchange."""
         self._world = world
+        self.address = "127.0.0.1"
 
     async def send(self, request: _wire.Request, *, within: float | None = None) -> _wire.Answer:
         """Carry a request there, and its answer back."""
@@ -101,7 +104,13 @@ class Way:
         await world.pause()
         world.sent.append((world.monotonic(), request.endpoint.title))
         visit = world.exchange.receive(
-            Request(method=request.endpoint.method, path=path, query=query, api_key=request.api_key)
+            Request(
+                method=request.endpoint.method,
+                path=path,
+                query=query,
+                api_key=request.api_key,
+                address=self.address,
+            )
         )
         if world.exchange.admit(visit):
             await asyncio.sleep(visit.wait("execution"))
