@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 from binance_dust._check import instance
-from binance_dust._exact import to_moment
+from binance_dust._exact import to_moment, total
 from binance_dust._html import escaped, moment, table
 from binance_dust._plain import answer_from_plain, error_from_plain, plain
 from binance_dust.errors import ConfigurationError, DustError
@@ -17,6 +16,7 @@ from binance_dust.models import ConvertibleAssets, SmallLiability, UserAsset
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+    from decimal import Decimal
 
 __all__ = ["AccountReport", "Settled"]
 
@@ -62,13 +62,13 @@ class AccountReport:
     def gross(self) -> Decimal:
         """What converting all the dust would bring before fees, in `target`."""
         rows = self.quote.details if self.quote else []
-        return sum((row.to_target_asset_amount for row in rows), Decimal(0))
+        return total(row.to_target_asset_amount for row in rows)
 
     @property
     def net(self) -> Decimal:
         """What converting all the dust would bring, in `target`."""
         rows = self.quote.details if self.quote else []
-        return sum((row.to_target_asset_off_exchange for row in rows), Decimal(0))
+        return total(row.to_target_asset_off_exchange for row in rows)
 
     @property
     def fee(self) -> Decimal:
@@ -78,12 +78,13 @@ class AccountReport:
     @property
     def owed(self) -> dict[str, Decimal]:
         """What the small debts are worth, by the asset that the exchange counts them in."""
-        sums: dict[str, Decimal] = {}
-        for row in self.liabilities:
-            sums[row.liability_asset] = (
-                sums.get(row.liability_asset, Decimal(0)) + row.liability_qty
+        units = dict.fromkeys(row.liability_asset for row in self.liabilities)
+        return {
+            unit: total(
+                row.liability_qty for row in self.liabilities if row.liability_asset == unit
             )
-        return sums
+            for unit in units
+        }
 
     def _repr_html_(self) -> str:
         """Show the report as tables in a notebook."""

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final, Literal
+
+from binance_dust._exact import total
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
+    from decimal import Decimal
 
     from binance_dust._spec import AccountType
 
@@ -175,12 +177,12 @@ class LedgerEntry:
     @property
     def gross(self) -> Decimal:
         """What was brought in before fees, in `target`."""
-        return sum((line.gross for line in self.lines), Decimal(0))
+        return total(line.gross for line in self.lines)
 
     @property
     def fee(self) -> Decimal:
         """What it cost, in `target`."""
-        return sum((line.fee for line in self.lines), Decimal(0))
+        return total(line.fee for line in self.lines)
 
     @property
     def net(self) -> Decimal:

@@ -411,7 +411,8 @@ async def test_only_names_travel(
     assert len([report async for report in fleet.scan()]) == 3
 
     everything = b"".join(sent)
-    assert Result.__name__ and b"binance_dust.visit" in everything
+    assert Result.__name__
+    assert b"binance_dust.visit" in everything
     for account in accounts:
         assert (account.name or "").encode() in everything
         assert account.secret.reveal().encode() not in everything

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from binance_dust._exact import Amount, Answer, Moment, from_moment, to_amount, to_moment
+from binance_dust._exact import Amount, Answer, Moment, from_moment, to_amount, to_moment, total
 from binance_dust.errors import UnreadableAnswerError
 
 
@@ -180,3 +180,11 @@ def test_milliseconds_come_back_to_the_digit(milliseconds: int) -> None:
 
     assert from_moment(moment) == milliseconds
     assert from_moment(moment.astimezone(timezone(timedelta(hours=-7)))) == milliseconds
+
+
+def test_a_sum_has_every_digit_that_its_amounts_have() -> None:
+    amounts = [Decimal("123456789012345678901234567890.12345678"), Decimal("0.00000001")]
+
+    assert total(amounts) == Decimal("123456789012345678901234567890.12345679")
+    assert sum(amounts, Decimal(0)) != total(amounts)
+    assert total([]) == 0
