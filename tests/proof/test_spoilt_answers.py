@@ -41,7 +41,8 @@ class _SpoiltWay(Way):
 
 def test_a_debt_that_is_no_number_costs_the_list_and_does_not_end_the_scan() -> None:
     async def main() -> None:
-        row = b'{"asset":"ETH","borrowed":"NaN","free":"0","interest":"0","locked":"0","netAsset":"0"}'
+        amounts = b'"borrowed":"NaN","free":"0","interest":"0","locked":"0","netAsset":"0"'
+        row = b'{"asset":"ETH",%s}' % amounts
         world = Spoilt(MARGIN, lambda _: b'{"userAssets":[%s]}' % row)
         async with world.session() as session:
             clients = [session.client(credentials) for credentials in world.accounts(3)]
