@@ -45,10 +45,10 @@ class Desk:
         return self.client.session.now()
 
     @asynccontextmanager
-    async def claimed(self, role: Role) -> AsyncIterator[Claim]:
+    async def claimed(self, role: Role, length: timedelta = CLAIM) -> AsyncIterator[Claim]:
         """Hold the right to work on the account, in this process and all others."""
         claim = Claim(self.account, role, secrets.token_hex(8))
-        await self.ledger.claim(claim, now=self.now(), length=CLAIM)
+        await self.ledger.claim(claim, now=self.now(), length=length)
         try:
             yield claim
         finally:

@@ -9,7 +9,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from binance_dust.conversion._account import CLAIM
 from binance_dust.conversion._holdings import read_debts, read_holdings
 from binance_dust.conversion._judge import Done, NotDone, NotYet, Reading, judge
 from binance_dust.errors import DeliveryError, RateLimitedError, UnavailableError
@@ -26,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["recover"]
 
+_CLAIM: Final = timedelta(seconds=45)
+"""Renewed after each reading. Should it run out while its holder lives, two read the same."""
 _BETWEEN_READINGS: Final = 10.0
 """Seconds: seven readings or so of three calls each, for an entry that was not carried out."""
 _AFTERWARDS: Final = timedelta(minutes=2)
@@ -40,7 +41,7 @@ async def recover(desk: Desk) -> list[LedgerEntry]:
     """Settle the account's open entries; gives each as it stands afterwards."""
     if not await desk.open_entries():
         return []
-    async with desk.claimed("recover") as claim:
+    async with desk.claimed("recover", _CLAIM) as claim:
         # Asked again: whoever had the claim before may have settled it.
         return [await _settle(desk, claim, entry) for entry in await desk.open_entries()]
 
@@ -57,7 +58,7 @@ async def _settle(desk: Desk, claim: Claim, entry: LedgerEntry) -> LedgerEntry:
             return await _write(desk, entry, verdict)
         logger.info("%s: entry %d: %s", desk.account, entry.id, verdict.reason)
         await desk.pause(_until_next(entry, desk.now()))
-        await desk.ledger.extend(claim, now=desk.now(), length=CLAIM)
+        await desk.ledger.extend(claim, now=desk.now(), length=_CLAIM)
 
 
 def _until_next(entry: LedgerEntry, now: datetime) -> float:

@@ -9,34 +9,40 @@ from typing import Any
 
 import pytest
 
-from binance_dust import OutcomeUnknownError
+from binance_dust import GuardError, OutcomeUnknownError
+from binance_dust.sandbox.fault import Leg
 from tests.budget.virtual import run
 from tests.conversion.far import (
+    CONVERT,
+    DUST,
     FarWorld,
     Killed,
     Mortal,
     Process,
     check_books,
+    entries_of,
 )
 
 
 async def one_life(
     world: FarWorld, alice: Any, path: Path, after: int | None, **options: Any
-) -> int:
-    """Quote and convert in a process that is killed on the way; tell how many steps it lived."""
+) -> Mortal:
+    """Quote and convert in a process that is killed on the way, and does not clean up."""
     async with Process(world, alice, path, **options) as process:
         mortal = Mortal(process.convert_all(), after)
         with contextlib.suppress(Killed, OutcomeUnknownError):
             await mortal
-        await world.quiet()
-        mortal.bury()
-    return mortal.steps
+    return mortal
 
 
 @pytest.mark.parametrize("target", ["BNB", "USDT"])
+@pytest.mark.parametrize("leg", ["request", "execution", "answer"])
+@pytest.mark.parametrize("late", [0.0, 4.0, 9.0])
 def test_a_conversion_that_is_killed_anywhere_happens_once_at_most(
-    target: str, folder: Path
+    target: str, leg: Leg, late: float, folder: Path
 ) -> None:
+    """However late the call arrives that its sender did not live to see answered."""
+
     async def main() -> None:
         steps = await attempt(None)
         assert steps >= 10
@@ -46,22 +52,65 @@ def test_a_conversion_that_is_killed_anywhere_happens_once_at_most(
     async def attempt(after: int | None) -> int:
         world = FarWorld(cooldown=0.0, convert_cooldown="asset")
         alice = world.exchange.accounts.open("alice", {"ADA": "6.21", "XRP": "1.5"})
+        for endpoint in (DUST, CONVERT):
+            world.exchange.faults.delay(late, on=leg, endpoint=endpoint)
         path = folder / f"{target}-{after}.db"
-        steps = await one_life(world, alice, path, after, target=target)
+        mortal = await one_life(world, alice, path, after, target=target)
         async with Process(world, alice, path, target=target) as process:
-            before = len(world.conversions())
+            # At once, while the call may still be on its way.
             settled = await process.converter.recover()
             assert [entry.status for entry in settled] in ([], ["confirmed"], ["rejected"])
-            assert len(world.conversions()) == before, "recover() sent something"
+            before = len(world.conversions())
+            await world.quiet()
+            assert len(world.conversions()) == before, "settled before it was over"
             await check_books(world, process.ledger)
             # The account is free again: what is left can be converted, and nothing happens twice.
             await asyncio.sleep(100)
             if world.exchange.accounts["alice"].free("XRP"):
                 await process.convert_all()
             await check_books(world, process.ledger)
-        await world.quiet()
         rows = [row.asset for each in world.conversions() for row in each.rows]
         assert sorted(rows) == ["ADA", "XRP"]
-        return steps
+        await world.quiet()
+        mortal.bury()
+        await asyncio.sleep(0.1)
+        return mortal.steps
+
+    run(main())
+
+
+@pytest.mark.parametrize("executed", [True, False])
+def test_a_recovery_that_is_killed_anywhere_is_begun_again(executed: bool, folder: Path) -> None:
+    async def main() -> None:
+        steps = await attempt(None)
+        assert steps >= 5
+        for after in range(1, steps + 1):
+            await attempt(after)
+
+    async def attempt(after: int | None) -> int:
+        world = FarWorld(log_lag=20.0)
+        alice = world.exchange.accounts.open("alice", {"ADA": "6.21"})
+        world.exchange.faults.lose_answer(after_executing=executed, endpoint=DUST)
+        path = folder / f"{after}.db"
+        await one_life(world, alice, path, None)
+        async with Process(world, alice, path) as process:
+            mortal = Mortal(process.converter.recover(), after)
+            with contextlib.suppress(Killed):
+                await mortal
+        async with Process(world, alice, path) as process:
+            try:
+                await process.converter.recover()
+            except GuardError as busy:
+                # The claim of the one that died: it runs out by itself.
+                assert busy.retry_at is not None
+                await asyncio.sleep((busy.retry_at - process.session.now()).total_seconds() + 1)
+                await process.converter.recover()
+            (entry,) = await entries_of(process.ledger)
+            assert entry.status == ("confirmed" if executed else "rejected")
+            await check_books(world, process.ledger)
+        await world.quiet()
+        mortal.bury()
+        await asyncio.sleep(0.1)
+        return mortal.steps
 
     run(main())
