@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,15 @@ class Child:
         self._process.communicate()
 
 
+def until(happened: Callable[[], bool]) -> None:
+    """Wait for another process, and not for ever."""
+    for _ in range(6000):
+        if happened():
+            return
+        time.sleep(0.005)
+    pytest.fail("the other process does nothing")
+
+
 async def settle(exchange: Sandbox, path: Path, alice: Credentials) -> list[str]:
     async with Session(base_url=exchange.url) as session, Ledger(path) as ledger:
         converter = Converter(session.client(alice), ledger=ledger)
@@ -114,11 +124,9 @@ def test_a_process_that_is_killed_with_its_call_under_way_leaves_what_it_takes_t
         child.until_ready()
         struck = exchange.faults.delay(0.5, on=leg, endpoint="/sapi/v1/asset/dust")
         child.begin()
-        while not struck.hits:
-            time.sleep(0.005)
+        until(lambda: struck.hits > 0)
         child.kill()
-        while not exchange.requests_of("/sapi/v1/asset/dust"):
-            time.sleep(0.005)
+        until(lambda: exchange.requests_of("/sapi/v1/asset/dust") != ())
 
         assert len(exchange.conversions) == 1
         assert asyncio.run(settle(exchange, folder / "dust.db", alice)) == ["confirmed"]
