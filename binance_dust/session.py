@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
 from binance_dust import endpoints
@@ -13,12 +13,11 @@ from binance_dust._retry import RetryAllowance, RetryPolicy
 from binance_dust._spec import LimitKind
 from binance_dust._transport import Transport
 from binance_dust.budget import Attachable, Budget, Charge, Lane, LocalBudget, RateLimits
-from binance_dust.errors import ConfigurationError
-from binance_dust.events import ClockLearnt, Observer, Reporter
+from binance_dust.errors import ConfigurationError, DustError
+from binance_dust.events import ClockLearnt, Observer, Reporter, logger
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
     from types import TracebackType
 
     import aiohttp
@@ -131,6 +130,20 @@ class Session:
     def now(self) -> datetime:
         """Give the exchange's time as far as it is known here."""
         return self._line.clock.now_utc()
+
+    def machine_time(self) -> datetime:
+        """Give this machine's own time, which all its processes agree on, right or wrong."""
+        return datetime.fromtimestamp(self._line.clock.source.wall(), tz=UTC)
+
+    async def learn_time(self) -> None:
+        """Learn the exchange's time, if it is due: signed calls do it by themselves.
+
+        Without an answer go on with what is known; until anything is, that is this machine's clock.
+        """
+        try:
+            await self._line.clock.refresh()
+        except DustError as error:
+            logger.warning("the exchange's clock was not learnt: %s", error)
 
     async def send(
         self,

@@ -44,11 +44,21 @@ class Desk:
         """Give the exchange's time."""
         return self.client.session.now()
 
+    def claim_clock(self) -> datetime:
+        """Give the time that claims go by: the machine's, on which all who share a file agree."""
+        return self.client.session.machine_time()
+
     @asynccontextmanager
     async def claimed(self, role: Role, length: timedelta = CLAIM) -> AsyncIterator[Claim]:
         """Hold the right to work on the account, in this process and all others."""
         claim = Claim(self.account, role, secrets.token_hex(8))
-        await self.ledger.claim(claim, now=self.now(), length=length)
+        now = self.claim_clock()
+        try:
+            await self.ledger.claim(claim, now=now, length=length)
+        except GuardError as error:
+            if error.retry_at is not None:
+                error.retry_at += self.now() - now
+            raise
         try:
             yield claim
         finally:

@@ -159,6 +159,7 @@ class Converter:
         instance(quote, Quote, "quote")
         desk = self._desk
         await desk.refuse_beside_open()
+        await desk.client.session.learn_time()
         _policy.check(quote, self._policy, account=desk.account, key_id=desk.key_id, now=desk.now())
         async with desk.claimed("convert") as claim:
             await self._check_cooldown(quote)

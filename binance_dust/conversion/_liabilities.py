@@ -102,6 +102,7 @@ class LiabilityExchanger:
         instance(quote, LiabilityQuote, "quote")
         desk = self._desk
         await desk.refuse_beside_open()
+        await desk.client.session.learn_time()
         check_debts(quote, account=desk.account, key_id=desk.key_id, now=desk.now())
         async with desk.claimed("convert") as claim:
             rest = await learn(desk, Kind.LIABILITIES, "MARGIN", self._cooldown)

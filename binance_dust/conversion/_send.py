@@ -81,7 +81,9 @@ async def send(
     Raises what the exchange refused it for, with the entry rejected; or `OutcomeUnknownError`, with
     the entry unknown. `noted` is told the entry as soon as there is one.
     """
-    entry = await desk.ledger.intend(_intent(desk, order), claim=claim, length=CLAIM)
+    entry = await desk.ledger.intend(
+        _intent(desk, order), claim=claim, now=desk.claim_clock(), length=CLAIM
+    )
     noted(entry.id)
     assert entry.intended_at is not None  # noqa: S101 - it was just written
     between = (entry.intended_at - _BACKWARDS, entry.intended_at + _SEND_WITHIN)

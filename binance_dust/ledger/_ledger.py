@@ -179,13 +179,20 @@ class Ledger:
             self._thread.submit(self._try, lambda store: store.release(claim))
 
     async def intend(
-        self, intent: Intent, *, claim: Claim | None = None, length: timedelta
+        self,
+        intent: Intent,
+        *,
+        claim: Claim | None = None,
+        now: datetime | None = None,
+        length: timedelta,
     ) -> LedgerEntry:
         """Write down a call before it is sent; it is on the disk when this returns.
 
-        `GuardError` if another call of the account is open, or the claim was lost.
+        `GuardError` if another call of the account is open, or the claim was lost, which is held
+        for `length` from `now` on by the clock of claims (or else from the intent's own time).
         """
-        return await self._work(lambda store: store.intend(intent, claim, length))
+        from_when = intent.intended_at if now is None else now
+        return await self._work(lambda store: store.intend(intent, claim, from_when, length))
 
     async def confirm(  # noqa: PLR0913 - what is known of the outcome, all by keyword
         self,

@@ -86,12 +86,14 @@ class Store:
         """Give a right back."""
         self._write(lambda db: _claims.release(db, claim))
 
-    def intend(self, intent: Intent, claim: Claim | None, length: timedelta) -> LedgerEntry:
+    def intend(
+        self, intent: Intent, claim: Claim | None, now: datetime, length: timedelta
+    ) -> LedgerEntry:
         """Write down a call that is about to be sent, unless another one of the account is open."""
 
         def work(db: sqlite3.Connection) -> LedgerEntry:
             if claim is not None:
-                _claims.extend(db, claim, now=intent.intended_at, length=length)
+                _claims.extend(db, claim, now=now, length=length)
             _refuse_beside_open(db, intent)
             return _entry(db, _insert_intent(db, intent))
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import functools
 import pickle
+import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -35,6 +37,7 @@ from tests.conversion.far import (
     CONVERT,
     DUST,
     LOG,
+    MEMORY,
     FarWorld,
     Process,
     check_books,
@@ -564,6 +567,27 @@ async def test_what_can_not_be_known_stays_unknown_until_somebody_looks() -> Non
         )
         assert (await process.convert_all()).assets == ("XRP",)
         assert len(scene.sent) == 2
+
+
+@pytest.mark.parametrize("wrong", [-86400.0, -30.0, 3600.0])
+@in_virtual_time
+async def test_who_recovers_first_thing_goes_by_the_exchange_s_clock(wrong: float) -> None:
+    scene = Scene(wrong_clock=wrong)
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        path = Path(folder) / "dust.db"
+        async with Process(scene.world, scene.credentials, path) as process:
+            scene.faults.lose_answer(after_executing=False, endpoint=DUST)
+            with pytest.raises(OutcomeUnknownError):
+                await process.convert_all()
+        async with Process(scene.world, scene.credentials, path) as process:
+            (entry,) = await process.converter.recover()
+
+            assert entry.status == "rejected"
+        # A quote may come from elsewhere, and this process has asked nothing yet.
+        async with Process(scene.world, scene.credentials, path) as process:
+            quote = await process.converter.quote()
+        async with Process(scene.world, scene.credentials, path) as process:
+            assert (await process.converter.convert(quote)).complete
 
 
 @in_virtual_time

@@ -121,7 +121,7 @@ graves: list[Mortal] = []
 @given(
     plan=st.lists(rounds, min_size=1, max_size=3),
     lag=st.sampled_from([0.0, 5.0, 50.0]),
-    wrong_clock=st.sampled_from([0.0, -7.0, 30.0]),
+    wrong_clock=st.sampled_from([0.0, -7.0, 30.0, -3600.0, 86400.0]),
     seed=st.integers(0, 9),
 )
 def test_whatever_goes_wrong_each_intent_happens_once_at_most_and_the_books_are_right(
