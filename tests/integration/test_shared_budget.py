@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from binance_dust import ConfigurationError, Credentials, DustError, RateLimits, Session
+from binance_dust import BudgetExceededError, ConfigurationError, Credentials, DustError, RateLimits, Session
 from binance_dust.budget import RedisBudget
 from binance_dust.budget._redis import _store
 from binance_dust.events import Event, SharedBudgetBack, SharedBudgetLost
@@ -275,3 +275,15 @@ async def test_whatever_a_store_throws_is_an_error_of_ours(server: Server) -> No
         await store.open("channel", print, print)
     with pytest.raises(DustError, match="not connected"):
         await store.call(b"")
+
+
+async def test_funds_are_not_moved_on_a_guess(server: Server) -> None:
+    server.kill()
+    async with a_fleet(server.url, 1, funds="fail") as fleet:
+        client = fleet.sessions[0].client(fleet.exchange.open_account(ADA="6.21"))
+        await client.user_assets()
+
+        with pytest.raises(BudgetExceededError, match="nothing was sent"):
+            await client.dust_transfer(["ADA"])
+
+        assert fleet.exchange.conversions == ()
