@@ -11,7 +11,14 @@ from typing import Any
 
 import pytest
 
-from binance_dust import BudgetExceededError, ConfigurationError, Credentials, DustError, RateLimits, Session
+from binance_dust import (
+    BudgetExceededError,
+    ConfigurationError,
+    Credentials,
+    DustError,
+    RateLimits,
+    Session,
+)
 from binance_dust.budget import RedisBudget
 from binance_dust.budget._redis import _store
 from binance_dust.events import Event, SharedBudgetBack, SharedBudgetLost

@@ -5,7 +5,8 @@
     _script.py                      the script, with the constants of the local pool
     _messages.py                    what goes there and comes back
     _store.py                       the connections, which never hang
-    _desk.py                        this process: who waits here, what is on its way
+    _courier.py                     what a process says, in its order
+    _desk.py                        who waits in a process, what is on its way
     _record.py                      what this process has spent, should Redis forget it
     _share.py                       what it may spend alone, while Redis is away
     _budget.py                      the choice between the two

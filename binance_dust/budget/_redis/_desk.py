@@ -1,39 +1,26 @@
-"""A process at Redis: what it asks, and what it hears.
-
-Whatever is to be said within one turn of the event loop goes in one call; what comes up while a
-call is under way goes in the next, in the same order. Nobody but `admit` waits for any of it.
-"""
+"""A process at Redis: who waits here, what is on its way, and what was heard of it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import uuid
-from typing import TYPE_CHECKING, Any, Final
-
-import msgspec
+from typing import TYPE_CHECKING, Final
 
 from binance_dust.budget import _denials
 from binance_dust.budget._feedback import TOO_MANY, ban_lasts
 from binance_dust.budget._protocol import Lane
 from binance_dust.budget._redis._admission import RedisAdmission
+from binance_dust.budget._redis._courier import Courier, Op
 from binance_dust.budget._redis._crowd import Crowd, Waiter
-from binance_dust.budget._redis._messages import (
-    Differs,
-    Look,
-    Reply,
-    encode,
-    read_letter,
-    read_reply,
-)
+from binance_dust.budget._redis._messages import Look, Reply, read_letter
 from binance_dust.budget._redis._record import Records, key_of, name_of, opening, spent_in
 from binance_dust.budget._redis._store import AwayError
 from binance_dust.budget._redis._views import Views
 from binance_dust.errors import ConfigurationError
-from binance_dust.events import Banned, BoundaryLearnt, BoundaryLost, Refused, Waited, logger
+from binance_dust.events import Banned, BoundaryLearnt, BoundaryLost, Refused, Waited
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
     from binance_dust.budget._feedback import Feedback
     from binance_dust.budget._protocol import Charge
@@ -42,44 +29,27 @@ if TYPE_CHECKING:
     from binance_dust.errors import DustError
 
 _LANES: Final = {Lane.CALL: 1, Lane.SCAN: 2}
-_MOST_OPS: Final = 500
-"""Of one call: Redis serves nobody else meanwhile."""
 _BEATS: Final = 3
 """In a lease."""
 _DEAF: Final = 2
 """Beats that did not come round, after which nobody believes that messages arrive."""
-_ENDS: Final = frozenset("surx")
-"""What must be said even when Redis was away in between."""
-
-Op = list[Any]
 
 
 def _nobody(charge: Charge, status: str, wait: float) -> None:
     """Care for nothing."""
 
 
-class Desk:
+class Desk(Courier):
     """One process of those that share a pool."""
 
     def __init__(
         self, store: Store, channel: str, setting: Setting, on_lost: Callable[[str], None]
     ) -> None:
         """Begin unconnected; `on_lost` is told once for each time that Redis can't be asked."""
-        self._store = store
-        self._channel = channel
-        self._setting = setting
+        super().__init__(store, channel, setting)
         self._on_lost = on_lost
         self.on_unsaid: Callable[[Charge, str, float], None] = _nobody
         """Told of each answer that Redis can't be told of yet."""
-        self._name = uuid.uuid4().hex[:12]
-        self._life = 0
-        """How often it has connected: each time it is another process to Redis."""
-        self._pid: str | None = None
-        self._gone = False
-        """Whether the connection was lost, and only `greet` may make another."""
-        self._epoch = ""
-        self._ops: list[Op] = []
-        self._sending: asyncio.Task[None] | None = None
         self._tickets = 0
         self._crowd = Crowd(self._due)
         self._left: dict[int, Waiter] = {}
@@ -207,56 +177,7 @@ class Desk:
         record = self.records.of(admission.charge, self._setting.now())
         record.flying -= admission.weight
 
-    # --- saying ----------------------------------------------------------------------------------
-
-    def _say(self, *op: Any) -> None:
-        self._ops.append(list(op))
-        self._kick()
-
-    def _kick(self) -> None:
-        if self._sending is None and self._ops and not self._gone:
-            self._sending = asyncio.get_running_loop().create_task(self._send())
-
-    async def _send(self) -> None:
-        life, problem = self._life, None
-        try:
-            if self._pid is None:
-                life += 1
-                await self.greet()
-            while self._ops and life == self._life and not self._gone:
-                ops, self._ops = self._ops[:_MOST_OPS], self._ops[_MOST_OPS:]
-                try:
-                    await self._exchange(ops)
-                except BaseException:
-                    self._ops[:0] = [op for op in ops if op[0] in _ENDS]
-                    raise
-        except AwayError as error:
-            problem = str(error)
-        except ConfigurationError as error:
-            self._ops.clear()
-            for waiter in self._crowd.everybody():
-                self._tell(waiter, error)
-        except Exception as error:  # noqa: BLE001 - ours, then; nobody may hang on it
-            logger.exception("the shared budget failed")
-            problem = f"{type(error).__name__}: {error}"
-        finally:
-            self._sending = None
-        if problem is not None and life == self._life:
-            self.lose(problem)
-        self._kick()
-
-    async def greet(self, known: Iterable[Op] = ()) -> None:
-        """Connect, and say what is known here of what was spent; also whatever else is `known`."""
-        self._pid = None
-        self._life += 1
-        pid = f"{self._name}.{self._life}"
-        life = self._life
-
-        def lost(reason: str) -> None:
-            if life == self._life:
-                self.lose(reason)
-
-        await self._store.open(self._channel + pid, self._hear, lost)
+    def _introduce(self, pid: str) -> tuple[list[Op], dict[RedisAdmission, str]]:
         now = self._setting.now()
         names = {
             flying: f"{pid}:{flying.id.partition(':')[2]}"
@@ -270,62 +191,8 @@ class Desk:
         for record in self.records:
             rows, rest = spent_in(record.ledger, now, float("-inf"))
             ops.append(["w", True, *opening(record.charge), rows, rest - record.flying, 0.0])
-        reply = await self._call(pid, [*ops, *known])
-        for flying, name in names.items():
-            flying.id = name
-        self._epoch = reply.epoch
         self._beat = self._heard_beat = 0
-        self._gone = False
-        self._pid = pid
-        self._take(reply)
-        self._kick()
-
-    async def _exchange(self, ops: list[Op]) -> None:
-        pid = self._pid
-        if pid is None:
-            raise AwayError("not connected")
-        reply = await self._call(pid, ops)
-        if pid != self._pid:
-            raise AwayError("connected anew meanwhile")
-        for op in ops:
-            if op[0] in "sur" and isinstance(op[1], RedisAdmission):
-                self._flying.pop(op[1], None)
-        self._take(reply)
-        if reply.epoch != self._epoch:
-            self.lose("it has forgotten everything")
-        elif not reply.known and self._crowd:
-            # Taken for dead: whoever waits here takes the old place again.
-            for waiter in self._crowd:
-                if waiter.since:
-                    self._ask(waiter)
-
-    async def _call(self, pid: str, ops: list[Op]) -> Reply:
-        said = [
-            [op[0], op[1].id, *op[2:]] if len(op) > 1 and isinstance(op[1], RedisAdmission) else op
-            for op in ops
-        ]
-        exchange = self._setting.clock.server_time()
-        request = {
-            **self._setting.for_script,
-            "patience": self._setting.patience,
-            "pid": pid,
-            "channel": self._channel,
-            "epoch": self._epoch,
-            "candidate": f"{pid}.{uuid.uuid4().hex[:8]}",
-            "exchange": False if exchange is None else exchange,
-            "ops": said,
-        }
-        data = await self._store.call(encode(request))
-        try:
-            reply = read_reply(data)
-        except msgspec.MsgspecError as error:
-            raise AwayError(f"its answer can't be read: {error}") from error
-        if isinstance(reply, Differs):
-            raise ConfigurationError(
-                f"others share this budget by other limits: theirs are {reply.limits},"
-                f" these {' '.join(request['limits'])}"
-            )
-        return reply
+        return ops, names
 
     # --- hearing ---------------------------------------------------------------------------------
 
@@ -339,8 +206,9 @@ class Desk:
         if letter.gate >= 0:
             self._shut(letter.gate)
 
-    def _take(self, reply: Reply) -> None:
+    def _heard(self, ops: list[Op], reply: Reply) -> None:
         now = self._setting.now()
+        self._told(ops)
         for ticket, since in reply.joined:
             self._joined(ticket, since)
         for ticket in reply.grants:
@@ -356,6 +224,20 @@ class Desk:
             self._look(look)
         self._shut(reply.gate)
         self._keep_alive()
+        if ops and not reply.known:
+            self._stand_again()
+
+    def _told(self, ops: list[Op]) -> None:
+        """Note which ends of calls are known to Redis."""
+        for op in ops:
+            if op[0] in "sur" and isinstance(op[1], RedisAdmission):
+                self._flying.pop(op[1], None)
+
+    def _stand_again(self) -> None:
+        """Take the old places in line, having been taken for dead."""
+        for waiter in self._crowd:
+            if waiter.since:
+                self._ask(waiter)
 
     def _joined(self, ticket: int, since: str) -> None:
         waiter = self._crowd.get(ticket)
@@ -452,25 +334,18 @@ class Desk:
         self._say("h", self._beat)
         self._keep_alive()
 
-    def lose(self, reason: str) -> None:
-        """Note that Redis can't be asked any more."""
-        if self._gone:
-            return
-        self._gone = True
-        self._pid = None
+    def _went_away(self, reason: str) -> None:
         self._stop_beating()
         self._left.clear()
-        self._ops = [self._without_header(op) for op in self._ops if op[0] in _ENDS]
-        for waiter in self._crowd.everybody():
-            self._tell(waiter, AwayError(reason))
+        self._refuse_all(AwayError(reason))
         self._on_lost(reason)
         for op in self._ops:
             if op[0] == "s":
                 self.on_unsaid(op[1].charge, op[3], op[4])
 
-    @staticmethod
-    def _without_header(op: Op) -> Op:
-        return [*op[:2], False, *op[3:]] if op[0] == "s" else op
+    def _refuse_all(self, error: DustError) -> None:
+        for waiter in self._crowd.everybody():
+            self._tell(waiter, error)
 
     def _stop_beating(self) -> None:
         if self._beating is not None:
@@ -483,16 +358,10 @@ class Desk:
             self._say("v", view.key)
         await self.flush()
 
-    async def flush(self) -> None:
-        """Wait until Redis has heard all there is to say."""
-        while self._sending is not None:
-            await asyncio.wait([self._sending])
-
     async def close(self) -> None:
         """Say what is left to say, and go."""
         self._stop_beating()
-        for waiter in self._crowd.everybody():
-            self._tell(waiter, _denials.closed())
+        self._refuse_all(_denials.closed())
         await self.flush()
         pid, self._gone = self._pid, True
         if pid is not None:
