@@ -82,7 +82,7 @@ async def test_four_that_share_are_all_answered_and_never_refused(server: Server
 
         assert len(lists) == 340
         assert fleet.exchange.refusals == 0
-        pool = next(p for p in fleet.budgets[0].snapshot().pools if "liability" in p.name)
+        pool = next(p for p in (await fleet.budgets[0].refresh()).pools if "liability" in p.name)
         assert pool.fixed
 
 

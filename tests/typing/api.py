@@ -30,6 +30,7 @@ from binance_dust import (
     sweep,
 )
 from binance_dust.conversion import LiabilityExchanger, LiabilityQuote
+from binance_dust.budget import BudgetSnapshot, RedisBudget
 from binance_dust.credentials import Accounts
 from binance_dust.ledger import Cooldowns, Exported, Missing, SyncReport, Total, chart
 from binance_dust.reports import Settled
@@ -40,6 +41,10 @@ from binance_dust.sweeper import SweepReport
 
 async def everything_has_its_type() -> None:
     session = Session(limits=RateLimits(headroom=0.1), retry=RetryPolicy(deadline=30))
+    async with RedisBudget("redis://127.0.0.1", name="203.0.113.7", share=0.2) as budget:
+        assert_type(budget, RedisBudget)
+        assert_type(await budget.refresh(), BudgetSnapshot)
+        Session(budget=budget)
     client = session.client(Credentials("key", "secret", name="alice"))
     assert_type(client, DustClient)
     assert_type(Credentials.load("accounts.toml"), Accounts)
