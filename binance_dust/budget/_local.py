@@ -133,7 +133,8 @@ class LocalBudget:
             else:
                 was_next = line.head() is waiter
                 line.leave(waiter)
-                if was_next or not line.waiting:
+                # Whoever is left alone by this may go sooner than it could in company.
+                if was_next or line.waiting <= 1:
                     self._serve(pool)
             raise
 
@@ -233,7 +234,8 @@ class LocalBudget:
                 timer.cancel()
                 pool.timer = None
             return
-        at = max(pool.look_again(head.weight, now), self._gate.next_chance(now))
+        gate = self._gate
+        at = pool.look_again(head.weight, now) if gate.passes(now) else gate.next_chance(now)
         at = min(at, alone_at, line.next_deadline() or math.inf)
         loop = asyncio.get_running_loop()
         at = loop.time() + (at - now)
@@ -323,7 +325,7 @@ class LocalBudget:
         """
         if self._walled and now >= self._gate.until:
             self._shut(now, WALL)
-        elif not self._walled:
+        else:
             self._walled = True
             self._gate.be_wary()
 

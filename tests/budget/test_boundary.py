@@ -160,3 +160,40 @@ def test_a_cut_that_did_not_hold_doubles_the_margin_up_to_a_part_of_the_window()
     assert not boundary.fixed
     # At the very cut of a minute: it will be past for certain in 7.5 s, and is not so now.
     assert boundary.span(100.0) == (16_666_667, 87.5, 147.5)
+
+
+class Minute:
+    """Forty seconds into a minute, for those who know the time and for those who guess."""
+
+    def __init__(self, *, known: bool) -> None:
+        self._known = known
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def server_time(self) -> float | None:
+        return self.now() if self._known else None
+
+    def now(self) -> float:
+        return 1_000_000_000.0
+
+
+def test_a_window_is_known_with_the_exchanges_time_and_looked_for_again_without() -> None:
+    assert Boundary(60.0, Minute(known=True)).span(100.0) == (16_666_666, 60.25, 120.25)
+    number, opened, closes = Boundary(60.0, Minute(known=False)).span(100.0)
+    assert (number, opened, closes) == (-1, float("-inf"), 101.0)
+
+
+@pytest.mark.parametrize("known", [True, False])
+def test_a_cut_is_guessed_by_this_machines_clock_if_need_be(*, known: bool) -> None:
+    assert Boundary(60.0, Minute(known=known)).likely_close(100.0) == 120.25
+
+
+def test_what_is_learnt_and_what_is_lost_exclude_each_other() -> None:
+    boundary = Boundary(60.0, Minute(known=True))
+    assert (boundary.fixed, boundary.slides) == (False, False)
+
+    boundary.lost()
+    assert (boundary.fixed, boundary.slides) == (False, True)
+    boundary.learnt()
+    assert (boundary.fixed, boundary.slides) == (True, False)

@@ -84,10 +84,13 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 def run(main: Coroutine[Any, Any, T]) -> T:
     """Run a coroutine in virtual time, and see that it leaves nothing behind."""
     loop = VirtualLoop()
+    problems: list[dict[str, Any]] = []
+    loop.set_exception_handler(lambda _, problem: problems.append(problem))
     try:
         result = loop.run_until_complete(main)
         for ending in loop.endings:
             loop.run_until_complete(ending())
+        assert problems == [], "a timer struck, and nobody heard what went wrong"
         assert [task for task in asyncio.all_tasks(loop) if not task.done()] == []
         return result
     finally:
