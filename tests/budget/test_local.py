@@ -10,7 +10,7 @@ import pytest
 
 from binance_dust.budget import Charge, Feedback, Lane, LimitKind, LocalBudget, RateLimits
 from binance_dust.errors import BannedError, BudgetExceededError, ConfigurationError
-from binance_dust.events import Banned, BoundaryLost, Waited
+from binance_dust.events import Banned, BoundaryLost, Refused, Waited
 from tests.budget.virtual import ASSETS, LIST, LOG, Desk, Exchange, Latency, run
 
 QUICK = Latency(0.01, 0.01)
@@ -224,6 +224,8 @@ def test_whoever_waits_is_told_at_its_deadline_at_the_latest() -> None:
             for seconds in (4.0, 2.0)
         ]
 
+        await asyncio.sleep(0)
+        assert desk.exchange.loop.timers == 1
         await asyncio.sleep(1.99)
         assert [task.done() for task in waiting] == [False, False]
         await asyncio.sleep(0.02)
@@ -326,6 +328,7 @@ def test_a_ban_is_sat_out_up_to_the_patience_that_was_set(patience: float) -> No
     async def main() -> None:
         desk = desk_of()
         budget = LocalBudget(RateLimits(), desk.clock, patience=patience)
+        await asyncio.sleep(500.0)
         first = await budget.admit(LIST)
         waiting = asyncio.ensure_future(budget.admit(LIST))
         await asyncio.sleep(0)
@@ -351,6 +354,7 @@ def test_whoever_is_shut_out_is_told_by_whom_and_for_how_long(*, known: bool) ->
         if not known:
             desk.clock.error = None
         budget = LocalBudget(RateLimits(), desk.clock, patience=1.0)
+        await asyncio.sleep(500.0)
         (await budget.admit(LIST)).settle(Feedback(418, retry_after=100.0))
 
         with pytest.raises(BannedError) as caught:
@@ -409,6 +413,11 @@ def test_what_is_foretold_counts_those_in_line_and_a_ban() -> None:
         (await budget.admit(LOG)).settle(Feedback(418, retry_after=299.0))
         assert budget.forecast(LOG, 1) == pytest.approx(300.0)
         assert budget.forecast(LOG, 0) == 0.0
+
+        desk = desk_of()
+        (await desk.budget.admit(LIST)).settle(Feedback(429, retry_after=30.0))
+        assert desk.budget.forecast(LIST, 0) == 0.0
+        assert desk.budget.forecast(LIST, 1) == pytest.approx(30.0)
 
     run(main())
 
@@ -533,13 +542,14 @@ def test_a_pool_that_is_done_keeps_no_other_from_the_pace() -> None:
 
 
 @pytest.mark.parametrize("ending", ["release", "unknown"])
-def test_what_was_not_heard_of_opens_no_pool_that_was_refused(ending: str) -> None:
+def test_what_was_not_heard_of_opens_no_pool_that_sends_one_first(ending: str) -> None:
     async def main() -> None:
         desk = desk_of()
         await fill(desk, 3)
-        (await desk.budget.admit(LIST)).settle(Feedback(429, retry_after=5.0))
+        (pool,) = desk.budget._pools.values()
+        pool.valve.be_wary()
         waiting = [asyncio.ensure_future(desk.budget.admit(LIST)) for _ in range(3)]
-        await asyncio.sleep(5.1)
+        await asyncio.sleep(0.1)
         assert [task.done() for task in waiting] == [True, False, False]
 
         getattr(waiting[0].result(), ending)()
@@ -736,5 +746,50 @@ def test_a_pool_whose_first_call_met_a_ban_or_a_wall_still_sends_one_alone() -> 
             assert [task.done() for task in waiting] == [True, False, False]
             await desk.budget.close()
             await asyncio.gather(*waiting, return_exceptions=True)
+
+    run(main())
+
+
+def test_when_the_first_after_a_ban_is_heard_the_others_go_at_once() -> None:
+    async def main() -> None:
+        desk = desk_of()
+        (await desk.budget.admit(LIST)).settle(Feedback(418, retry_after=10.0))
+        waiting = [asyncio.ensure_future(desk.budget.admit(charge)) for charge in (LIST, LOG)]
+        await asyncio.sleep(11.1)
+
+        waiting[0].result().settle(GOOD)
+        await asyncio.sleep(0)
+
+        assert waiting[1].done()
+
+    run(main())
+
+
+def test_a_refusal_is_told_with_its_seconds_from_when_it_was_heard() -> None:
+    async def main() -> None:
+        desk = desk_of()
+        await asyncio.sleep(5.0)
+
+        (await desk.budget.admit(LIST)).settle(Feedback(429, retry_after=7.0))
+
+        assert desk.events == [Refused(LIST.pool, 7.0)]
+
+    run(main())
+
+
+def test_late_news_of_a_wall_keeps_nobody_away_for_longer() -> None:
+    async def main() -> None:
+        desk = desk_of()
+        await fill(desk, 2)
+        walled = Feedback(403, walled=True)
+        flying = [await desk.budget.admit(LIST) for _ in range(3)]
+        flying[0].settle(walled)
+        flying[1].settle(walled)
+        assert desk.budget.snapshot().shut_for == pytest.approx(300.0)
+
+        await asyncio.sleep(100.0)
+        flying[2].settle(walled)
+
+        assert desk.budget.snapshot().shut_for == pytest.approx(200.0)
 
     run(main())

@@ -31,13 +31,22 @@ from pathlib import Path
 from typing import Any, Final
 
 import aiohttp  # noqa: F401 - once, and not in every fork
-import hypothesis  # noqa: F401
+import hypothesis
 import pytest
 
 from tests.mutants.mutate import Mutant, mutants, tell_tale
 from tests.mutants.table import EXPLAINED, JUDGES, TOO_SLOW
 
-_QUIET: Final = ("-q", "-s", "-p", "no:randomly", "-p", "no:cacheprovider", "--assert=plain")
+_QUIET: Final = (
+    "-q",
+    "-s",
+    "-p",
+    "no:randomly",
+    "-p",
+    "no:cacheprovider",
+    "--assert=plain",
+    "--tb=no",
+)
 _TELL: Final = "__reached__"
 
 
@@ -57,6 +66,17 @@ class Loader(SourceFileLoader):
     def load(self) -> None:
         sys.meta_path.insert(0, self)
         importlib.import_module(self.name)
+
+
+# The first example that fails is enough: nobody waits for the smallest one.
+hypothesis.settings.register_profile(
+    "mutants",
+    deadline=None,
+    derandomize=True,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+os.environ["HYPOTHESIS_PROFILE"] = "mutants"
 
 
 def hurry(seconds: float) -> None:
@@ -139,9 +159,12 @@ def collect(path: str, tree: ast.Module, work: Callable[[Bench], Any]) -> Any:
 class Trial:
     """The faults of one module, tried one after another."""
 
-    def __init__(self, path: str, until: float) -> None:
+    def __init__(self, path: str, until: float, slow: float) -> None:
         self.path = path
         self.until = until
+        self.slow = slow
+        self.out = os.dup(1)
+        """Where to tell of survivors, also from a process that is silent otherwise."""
         self.source = Path(path).read_text(encoding="utf-8")
         self.tree = ast.parse(self.source)
         self.faults = list(mutants(self.tree))
@@ -180,7 +203,11 @@ class Trial:
             # Who noticed one is likely to notice the next.
             self.order.remove(killer)
             self.order.insert(0, killer)
-        return bool(code or killer)
+        if code or killer:
+            return True
+        why = EXPLAINED.get(self.path, {}).get(str(fault), "NOT EXPLAINED")
+        os.write(self.out, f"  {self.path}:{fault.line} {fault}  [{why}]\n".encode())
+        return False
 
     def _all(self, bench: Bench) -> str:
         return bench.first_to_fail(self.order, self.seconds)
@@ -195,7 +222,9 @@ class Trial:
         code, told = fork(lambda: self._watch(bench))
         if code:
             raise RuntimeError(code)
-        self.order = sorted(told, key=lambda name: told[name][0])
+        self.order = sorted(
+            (name for name in told if told[name][0] < self.slow), key=lambda name: told[name][0]
+        )
         self.reached = {name: blocks for name, (_, blocks) in told.items()}
         self.seconds = {name: seconds for name, (seconds, _) in told.items()}
         tried, survivors = 0, []
@@ -213,7 +242,7 @@ class Trial:
                     function.__code__ = code
                 return bench.first_to_fail(chosen, self.seconds)
 
-            if not chosen or not self._noticed(fault, work):
+            if not self._noticed(fault, work):
                 survivors.append(number)
         return tried, survivors, self.order, self.seconds, sorted(self.at_once)
 
@@ -235,13 +264,11 @@ def _codes(code: types.CodeType) -> list[types.CodeType]:
     return inner + [deeper for one in inner for deeper in _codes(one)]
 
 
-def judge(path: str, until: float) -> bool:
+def judge(path: str, until: float, slow: float) -> bool:
     """Judge one module's tests; tell whether all is well."""
-    trial = Trial(path, until)
+    trial = Trial(path, until, slow)
     tried, survivors = trial.hold()
     known = EXPLAINED.get(path, {})
-    for fault in sorted(survivors, key=lambda fault: fault.line):
-        print(f"  {path}:{fault.line} {fault}  [{known.get(str(fault), 'NOT EXPLAINED')}]")
     unexplained = sum(str(fault) not in known for fault in survivors)
     all_of = "" if tried == len(trial.faults) else f" of {len(trial.faults)}"
     share = 100 * (tried - len(survivors)) / max(1, tried)
@@ -258,6 +285,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make small faults, and see that a test fails.")
     parser.add_argument("modules", nargs="*", help="paths, as binance_dust/budget/_pool.py")
     parser.add_argument("--minutes", type=float, default=60, help="for all of them (60)")
+    help_slow = "seconds of CPU: tests that take longer don't judge (0.25)"
+    parser.add_argument("--slow", type=float, default=0.25, help=help_slow)
     asked = parser.parse_args()
     until = time.monotonic() + 60 * asked.minutes
     os.nice(10)
@@ -266,7 +295,7 @@ def main() -> None:
         for place in JUDGES
         for path in (sorted(Path(place).glob("*.py")) or [Path(place)])
     ]
-    sys.exit(not all([judge(path, until) for path in paths]))  # noqa: C419 - all of them, always
+    sys.exit(not all([judge(path, until, asked.slow) for path in paths]))  # noqa: C419 - all of them, always
 
 
 if __name__ == "__main__":

@@ -1,0 +1,269 @@
+"""How far a scan is and how long it will take: arithmetic over what budgets foretell."""
+
+from __future__ import annotations
+
+import asyncio
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from binance_dust import ConfigurationError
+from binance_dust.scanner import LaneProgress, Question, ScanEstimate, estimate_scan
+from binance_dust.scanner._desk import ENDPOINTS, Desk, Share, Tally, questions
+from binance_dust.scanner._progress import LaneEstimate, _spoken, lanes_of, seconds_left
+
+ASSETS, QUOTE, ENABLED, DEBT, LIST = Question
+
+
+class FakeSession:
+    """Foretells a second for each weight, and allows a hundred requests in one."""
+
+    def __init__(self, pace: float = 100.0) -> None:
+        snapshot = SimpleNamespace(requests_per_second=pace)
+        self.budget = SimpleNamespace(snapshot=lambda: snapshot)
+        self.asked: list[tuple[Any, int]] = []
+
+    def forecast(self, endpoint: Any, calls: int) -> float:
+        self.asked.append((endpoint, calls))
+        return float(calls * endpoint.weight.cost) or 0.5
+
+
+def clients_of(*sessions: Any) -> Any:
+    return [SimpleNamespace(session=session) for session in sessions]
+
+
+def desk_of(session: Any = None) -> Desk:
+    used: Any = session or FakeSession()
+    return Desk(used, 4)
+
+
+@pytest.mark.parametrize(
+    ("liabilities", "asked"),
+    [
+        ("auto", (ASSETS, QUOTE, ENABLED, DEBT, LIST)),
+        (True, (ASSETS, QUOTE, LIST)),
+        (False, (ASSETS, QUOTE)),
+    ],
+)
+def test_the_cheap_questions_come_first(liabilities: Any, asked: tuple[Question, ...]) -> None:
+    assert questions(liabilities) == asked
+
+
+def test_a_share_begins_as_expected_and_becomes_what_was_seen() -> None:
+    share = Share()
+    assert share.value == 1.0
+    for yes in (False, True, False):
+        share.saw(yes=yes)
+    assert share.value == 2 / 4
+    assert Share(0.5).value == 0.5
+
+
+def test_the_usual_answer_is_the_middle_one() -> None:
+    tally = Tally()
+    assert (tally.usual, tally.asked, tally.answered, tally.due) == (0.0, 0, 0, 0)
+    for seconds in (9.0, 1.0, 2.0):
+        tally.took.append(seconds)
+    assert tally.usual == 2.0
+    tally.took.append(3.0)
+    assert tally.usual == 3.0
+    tally.took.extend([7.0] * 64)
+    assert list(tally.took) == [7.0] * 64
+
+
+def test_what_is_still_to_be_asked_is_what_was_found_and_a_share_of_what_is_not_known() -> None:
+    desk = desk_of()
+    margin, debt = Share(), Share()
+    for _ in range(3):
+        margin.saw(yes=False)
+    debt.saw(yes=False)
+    desk.begun = 10
+    desk.tallies[ASSETS].asked = 4
+    desk.tallies[ENABLED].answered = 6
+    desk.tallies[DEBT].due, desk.tallies[DEBT].asked = 3, 1
+    desk.tallies[LIST].due, desk.tallies[LIST].asked = 5, 2
+    desk.scouted = 2
+
+    assert desk.due(ASSETS, margin, debt) == 6
+    assert desk.due(QUOTE, margin, debt) == 10
+    assert desk.due(DEBT, margin, debt) == 2 + 4 * 0.25
+    assert desk.due(LIST, margin, debt) == 3 + 8 * 0.5
+    desk.accounts = 20
+    assert desk.due(ASSETS, margin, debt) == 16
+    assert desk.due(DEBT, margin, debt) == 2 + 14 * 0.25
+
+
+def test_the_estimate_has_a_lane_for_each_question_of_each_session_the_slowest_first() -> None:
+    one, two = FakeSession(), FakeSession()
+
+    found = estimate_scan(clients_of(one, one, one, two))
+
+    assert (found.accounts, found.seconds) == (4, 300.0)
+    assert found.lanes[0] == LaneEstimate(0, LIST, 3, 300, 300.0)
+    assert [lane.seconds for lane in found.lanes] == sorted(
+        (lane.seconds for lane in found.lanes), reverse=True
+    )
+    assert len(found.lanes) == 10
+    assert {(lane.session, lane.calls) for lane in found.lanes} == {(0, 3), (1, 1)}
+
+
+@pytest.mark.parametrize(
+    ("liabilities", "margin", "debt", "calls"),
+    [
+        ("auto", 1.0, 1.0, (10, 10)),
+        ("auto", 0.5, 1.0, (5, 5)),
+        ("auto", 0.5, 0.11, (5, 2)),
+        ("auto", 0.0, 0.0, (0, 0)),
+        (True, 0.5, 0.1, (None, 10)),
+        (False, 0.5, 0.1, (None, None)),
+    ],
+)
+def test_shares_are_of_all_accounts_and_count_where_the_cheap_questions_are_asked(
+    liabilities: Any, margin: float, debt: float, calls: tuple[int | None, int | None]
+) -> None:
+    session = FakeSession()
+    found = estimate_scan(
+        clients_of(*[session] * 10),
+        liabilities=liabilities,
+        margin_share=margin,
+        debt_share=debt,
+    )
+
+    by_question = {lane.question: lane.calls for lane in found.lanes}
+    assert (by_question.get(DEBT), by_question.get(LIST)) == calls
+    assert by_question[ASSETS] == 10
+
+
+def test_where_no_weight_is_short_the_pace_of_an_address_is_the_limit() -> None:
+    slow, quick = FakeSession(pace=0.01), FakeSession(pace=1.0)
+
+    found = estimate_scan(clients_of(slow, quick, quick), liabilities=False)
+
+    assert found.seconds == 200.0
+    assert estimate_scan([]).seconds == 0.0
+
+
+@pytest.mark.parametrize("share", [-0.01, 1.01, float("nan")])
+@pytest.mark.parametrize("name", ["margin_share", "debt_share"])
+def test_a_share_is_between_nothing_and_all(name: str, share: float) -> None:
+    shares: dict[str, Any] = {name: share}
+    with pytest.raises(ConfigurationError, match=name):
+        estimate_scan([], **shares)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [
+        (0.0, "0 s"),
+        (0.1, "1 s"),
+        (59.0, "59 s"),
+        (59.1, "1 min 0 s"),
+        (161.0, "2 min 41 s"),
+        (3_599.0, "59 min 59 s"),
+        (3_600.0, "1 h 0 min"),
+        (7_380.0, "2 h 3 min"),
+    ],
+)
+def test_a_duration_is_said_in_two_parts_at_the_most(seconds: float, text: str) -> None:
+    assert _spoken(seconds) == text
+
+
+def test_an_estimate_says_what_each_lane_costs() -> None:
+    lanes = (LaneEstimate(0, LIST, 3, 300, 90.0), LaneEstimate(0, DEBT, 0, 0, 0.0))
+
+    assert str(ScanEstimate(3, 90.0, lanes)) == (
+        "3 accounts in 1 min 30 s"
+        " (small_liabilities 3 x 100 in 1 min 30 s, margin_account 0 x 0 in 0 s)"
+    )
+
+
+def test_lanes_show_what_was_asked_and_what_is_to_come_for_each_session() -> None:
+    one, two = desk_of(), desk_of()
+    one.accounts, two.begun = 5, 2
+    one.tallies[ASSETS].asked, one.tallies[ASSETS].answered = 3, 2
+
+    lanes = lanes_of((one, two), (ASSETS, QUOTE), Share(), Share())
+
+    assert lanes == (
+        LaneProgress(0, ASSETS, 3, 2, 5, 10.0),
+        LaneProgress(0, QUOTE, 0, 0, 5, 5.0),
+        LaneProgress(1, ASSETS, 0, 0, 2, 10.0),
+        LaneProgress(1, QUOTE, 0, 0, 2, 2.0),
+    )
+    assert [lane.waiting for lane in lanes] == [1, 0, 0, 0]
+
+
+def test_a_lane_with_nothing_to_come_takes_as_long_as_those_who_stand_in_line() -> None:
+    desk = desk_of()
+    desk.accounts = 3
+    tally = desk.tallies[ASSETS]
+    tally.asked, tally.answered = 3, 2
+    (lane,) = lanes_of((desk,), (ASSETS,), Share(), Share())
+    assert (lane.expected, lane.seconds_left) == (3, 0.5)
+    session: Any = desk.session
+    assert session.asked == [(ENDPOINTS[ASSETS], 0)]
+
+    tally.answered = 3
+    (lane,) = lanes_of((desk,), (ASSETS,), Share(), Share())
+    assert lane.seconds_left == 0.0
+
+    # More than there are, by a share that was too high: not less than nothing is to come.
+    tally.asked = 5
+    (lane,) = lanes_of((desk,), (ASSETS,), Share(), Share())
+    assert lane.expected == 5
+
+
+def lane_of(question: Question, answered: int, expected: int, seconds: float) -> LaneProgress:
+    return LaneProgress(0, question, answered, answered, expected, seconds)
+
+
+def test_the_time_left_is_that_of_the_slowest_lane_and_of_its_answers() -> None:
+    desk = desk_of()
+    desk.accounts = 1
+    desk.tallies[ASSETS].answered = 1
+    desk.tallies[LIST].took.append(3.0)
+    desk.tallies[QUOTE].took.append(30.0)
+    done, busy, quick = (
+        lane_of(QUOTE, 5, 5, 99.0),
+        lane_of(LIST, 4, 5, 7.0),
+        lane_of(DEBT, 0, 5, 1.0),
+    )
+
+    assert seconds_left((desk,), (done, busy, quick), Share(), 4) == 10.0
+    assert seconds_left((desk,), (quick, busy), Share(), 4) == 10.0
+    assert seconds_left((desk,), (done,), Share(), 4) == 0.0
+
+
+@pytest.mark.parametrize(
+    ("usual", "visit"),
+    [
+        ({ASSETS: 8.0}, 8.0),
+        ({QUOTE: 8.0}, 8.0),
+        ({ENABLED: 2.0, DEBT: 8.0}, 2.0 + 0.25 * 8.0),
+        ({ASSETS: 3.0, QUOTE: 4.0, ENABLED: 4.5}, 4.5),
+    ],
+)
+def test_where_no_lane_is_short_it_is_that_of_the_visits_so_many_at_once(
+    usual: dict[Question, float], visit: float
+) -> None:
+    margin = Share()
+    for _ in range(3):
+        margin.saw(yes=False)
+    desk = desk_of()
+    desk.begun = 12
+    desk.tallies[ASSETS].answered = 2
+    for question, seconds in usual.items():
+        desk.tallies[question].took.append(seconds)
+
+    assert seconds_left((desk,), (), margin, 4) == pytest.approx(10 * visit / 4)
+    desk.accounts = 22
+    assert seconds_left((desk, desk_of()), (), margin, 4) == pytest.approx(20 * visit / 4)
+
+
+async def test_a_desk_begins_with_nothing_and_with_places_for_so_many_at_once() -> None:
+    desk = desk_of()
+
+    assert (desk.accounts, desk.begun, desk.scouted) == (None, 0, 0)
+    for _ in range(4):
+        await asyncio.wait_for(desk.slots.acquire(), 1.0)
+    assert desk.slots.locked()
