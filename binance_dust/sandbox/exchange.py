@@ -227,13 +227,15 @@ class Exchange:
         if retry_after is not None:
             headers["Retry-After"] = retry_after
         visit.code = no.code
-        body = _encode({"code": no.code, "msg": no.msg})
-        visit.answer = Answer(status=no.status, body=body, headers=headers)
+        visit.answer = refused(no)
+        visit.answer.headers = headers
 
 
 def refused(no: Refusal) -> Answer:
-    """Make the answer of a refusal that no visit belongs to."""
-    return Answer(status=no.status, body=_encode({"code": no.code, "msg": no.msg}))
+    """Make the answer of a refusal."""
+    # It may quote what was sent, and that need not be text.
+    msg = no.msg.encode("utf-8", "replace").decode()
+    return Answer(status=no.status, body=_encode({"code": no.code, "msg": msg}))
 
 
 def _law(request: Request) -> Law:

@@ -58,6 +58,9 @@ class Door:
             visit = exchange.receive(await _read(request))
         except web.HTTPRequestEntityTooLarge:
             return _response(refused(refusal.malformed(status=413)))
+        except ConnectionError:
+            # Whoever asked has gone in the middle of it; what is returned here goes nowhere.
+            return web.Response(status=400)
         await _pause(visit, "request")
         if exchange.admit(visit):
             await _pause(visit, "execution")

@@ -246,3 +246,16 @@ def test_a_body_that_is_no_form_is_not_read(exchange: Sandbox, content_type: str
 
     assert b'"code":-2014' in received
     assert exchange.requests[-1].parameters == {}
+
+
+def test_a_refusal_that_quotes_what_is_no_text(exchange: Sandbox) -> None:
+    received = talk(
+        exchange,
+        b"POST /sapi/v1/asset/dust?timestamp=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        b"X-MBX-APIKEY: %s\r\nContent-Type: application/x-www-form-urlencoded\r\n"
+        b"Content-Length: 6\r\n\r\na\xaa=%%FF" % exchange.account("alice").api_key.encode(),
+    )
+
+    assert b'"code":-1100' in received
+    assert b"parameter 'a?'" in received
+    assert_documented(received)
