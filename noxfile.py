@@ -99,3 +99,10 @@ def mutants(session: nox.Session) -> None:
     """Judge the tests: small faults in a module (name it), and a test has to fail for each."""
     install(session, "testing")
     session.run("python", "-m", "tests.mutants.run", *session.posargs)
+
+
+@nox.session(default=False)
+def proof(session: nox.Session) -> None:
+    """Fuzz, soak and break lines at length; the tests have short forms of all of it."""
+    install(session, "testing")
+    session.run("python", "-m", "tests.proof.run", *session.posargs)

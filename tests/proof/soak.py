@@ -25,6 +25,8 @@ _PACKAGE: Final = (
     tracemalloc.Filter(inclusive=True, filename_pattern="*/binance_dust/*"),
     tracemalloc.Filter(inclusive=False, filename_pattern="*/binance_dust/sandbox/*"),
 )
+_IN_CALM: Final = {"fine", "cancelled", "CooldownError", "NotConvertibleError"}
+"""What single calls end with in calm: what was converted once can't be converted again."""
 _READS: Final = (
     *("user_assets", "dust_assets", "dust_log", "small_liabilities", "margin_account"),
     *("bnb_burn", "key_permissions", "account_info", "system_status", "server_time"),
@@ -69,14 +71,18 @@ class Desk:
         self._soak = soak
         self._told: dict[str, Counter[str]] = {}
         self._opened = 0
+        self._clients: list[DustClient] = []
         self.session: Session = world.session()
 
-    async def round(self, accounts: int, pace: float) -> None:
+    def meet(self, count: int) -> None:
+        """Take on new accounts in the place of the old."""
+        names = [f"account-{self._opened + number}" for number in range(count)]
+        self._opened += count
+        self._clients = [self.session.client(self._world.account(name)) for name in names]
+
+    async def round(self, pace: float) -> None:
         """Work through a storm, the time after it and the calm."""
-        world = self._world
-        names = [f"account-{self._opened + number}" for number in range(accounts)]
-        self._opened += accounts
-        clients = [self.session.client(world.account(name)) for name in names]
+        world, clients = self._world, self._clients
         storm = asyncio.create_task(world.storm(STORM))
         await self._work(clients, STORM, pace)
         await storm
@@ -84,7 +90,7 @@ class Desk:
         before, refusals = Counter(self._soak.calls), world.refusals
         await self._work(clients, CALM, pace)
         spoilt = self._soak.calls - before
-        assert set(spoilt) <= {"fine", "CooldownError", "cancelled"}, f"calm, and yet {spoilt}"
+        assert set(spoilt) <= _IN_CALM, f"calm, and yet {spoilt}"
         assert world.refusals == refusals, "calm, and yet refused"
         self._compare()
 
@@ -163,8 +169,7 @@ class Desk:
             done = len(self._world.exchange.accounts[name].conversions)
             assert told["done"] <= done <= 1, f"{name} was told {told}, and {done} were done"
             assert told["done"] or told["unknown"] or not done, f"{name} was told of none"
-        self._soak.conversions += sum(told["done"] for told in self._told.values())
-        self._told.clear()
+        self._soak.conversions = sum(told["done"] for told in self._told.values())
 
     def weigh(self) -> Weight:
         """Count what the package holds now."""
@@ -200,16 +205,24 @@ def _traced() -> int:
     return sum(each.size for each in taken.statistics("filename"))
 
 
-def soak(*, seed: int, rounds: int, accounts: int = 8, pace: float = 1.0) -> Soak:
-    """Have a desk work through so many rounds of ten minutes."""
+def soak(
+    *, seed: int, rounds: int, accounts: int = 8, pace: float = 1.0, newcomers: bool = True
+) -> Soak:
+    """Have a desk work through so many rounds of ten minutes.
+
+    With `newcomers` each round has accounts of its own, as if a thousand came and went. Without,
+    memory can be compared: the exchange, which is in this process too, forgets no account.
+    """
     gone = Soak()
 
     async def main() -> None:
         world = RoughWorld(seed=seed, remember=100)
         desk = Desk(world, gone)
         async with desk.session:
-            for _ in range(rounds):
-                await desk.round(accounts, pace)
+            for number in range(rounds):
+                if newcomers or not number:
+                    desk.meet(accounts)
+                await desk.round(pace)
                 gone.weights.append(desk.weigh())
         gone.struck, gone.seconds = world.struck, world.loop.time()
 

@@ -1,0 +1,143 @@
+"""The long forms: `python -m tests.proof.run fuzz soak sockets wire`, or some of them.
+
+Each prints how far it got, and fails at the first finding. Fuzzing is bounded by time: what was
+reached by then is what is printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import faulthandler
+import itertools
+import logging
+import os
+import tempfile
+import time
+import tracemalloc
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Final
+
+from binance_dust.sandbox import Sandbox
+from tests.proof.admission import knock, without_a_door
+from tests.proof.decoders import readers
+from tests.proof.fuzz import fuzz
+from tests.proof.mutations import Mutator
+from tests.proof.proxy import Leg, Trouble, What
+from tests.proof.soak import Weight, soak
+from tests.proof.sockets import soak_sockets
+from tests.proof.wire import hold_all, measure
+
+_HANGS: Final = 120
+"""Seconds in which nothing was printed: then all stacks are, and it ends."""
+_PART: Final = 100_000
+
+
+def run_fuzz(options: argparse.Namespace) -> None:
+    """Feed every reader, and the sandbox's admission, a million changed samples."""
+    done, began = 0, time.perf_counter()
+    with tempfile.TemporaryDirectory() as folder:
+        rows = [*readers(Path(folder)), without_a_door()]
+        for part in itertools.count():
+            left = options.seconds - (time.perf_counter() - began)
+            wanted = min(_PART, options.inputs - done)
+            if wanted <= 0 or left <= 0:
+                break
+            count = fuzz(rows, seed=options.seed + part, inputs=wanted, seconds=left)
+            done += count.inputs
+            worst = max(count.slowest.items(), key=lambda item: item[1][0])
+            tell(f"fuzz: {done:,} inputs, the slowest {worst[1][0] * 1000:.0f} ms ({worst[0]})")
+    right = asyncio.run(knock(seed=options.seed, count=options.knocks))
+    tell(f"fuzz: {options.knocks:,} requests on a socket, {right} of them right after all")
+
+
+def run_soak(options: argparse.Namespace) -> None:
+    """Have a desk work through hours of storms and calm, and weigh it."""
+    tracemalloc.start()
+    try:
+        gone = soak(seed=options.seed, rounds=options.hours * 6, pace=0.5, newcomers=False)
+    finally:
+        tracemalloc.stop()
+    tenth = max(2, len(gone.weights) // 10)
+    # The first round learns: pools, boundaries, caches.
+    first, last = gone.weights[1 : tenth + 1], gone.weights[-tenth:]
+    for name in Weight.__slots__:
+        before, after = (max(getattr(each, name) for each in part) for part in (first, last))
+        tell(f"soak: {name} {before:,.0f} in the first tenth, {after:,.0f} in the last")
+        slack = 65_536 if name == "memory" else 60
+        assert name == "allowance" or after <= before * 1.2 + slack, f"{name} grew"
+    tell(f"soak: {gone.seconds / 3600:.1f} h, {gone.conversions} conversions, {dict(gone.calls)}")
+
+
+def run_sockets(options: argparse.Namespace) -> None:
+    """Open and close sessions on sockets that break, and count descriptors."""
+    gone = asyncio.run(soak_sockets(seed=options.seed, rounds=options.sessions))
+    tell(f"sockets: {gone.struck} of {gone.connections} connections broken, {dict(gone.calls)}")
+    tell(f"sockets: descriptors after each session {min(gone.open)} to {max(gone.open)}")
+    assert max(gone.open) <= gone.open[0]
+
+
+def run_wire(options: argparse.Namespace) -> None:
+    """Break the line at every single byte of a visit, in every way."""
+
+    async def sweep(what: What, step: int, **more: float | Callable[[bytes], bytes]) -> None:
+        legs: tuple[Leg, ...] = ("answer",) if what in _ANSWERS_ONLY else ("request", "answer")
+        async with Sandbox(seed=options.seed) as exchange:
+            whole = await measure(exchange)
+            troubles = [Trouble(what, leg, at) for leg in legs for at in range(0, whole[leg], step)]
+            met = 0
+            for some in _parts(troubles, 500):
+                met += await hold_all(exchange, some, **more)  # type: ignore[arg-type]
+                exchange.forget_requests()
+            tell(f"wire: {what}: {met:,} lines of {len(troubles):,} broken, the books agree")
+
+    change = Mutator(options.seed).change
+    asyncio.run(sweep("reset", 1))
+    asyncio.run(sweep("close", 1))
+    asyncio.run(sweep("twice", 7))
+    asyncio.run(sweep("echo", 7))
+    asyncio.run(sweep("stall", 7, at_once=16, timeout=0.5))
+    asyncio.run(sweep("change", 1, at_once=16, timeout=0.5, change=change))
+
+
+_ANSWERS_ONLY: Final = ("twice", "echo", "change")
+_ALL: Final[dict[str, Callable[[argparse.Namespace], None]]] = {
+    "fuzz": run_fuzz,
+    "soak": run_soak,
+    "sockets": run_sockets,
+    "wire": run_wire,
+}
+
+
+def _parts(troubles: list[Trouble], size: int) -> Iterator[list[Trouble]]:
+    for begin in range(0, len(troubles), size):
+        yield troubles[begin : begin + size]
+
+
+def tell(text: str) -> None:
+    """Print a line, and begin to wait for the next."""
+    print(text, flush=True)
+    faulthandler.dump_traceback_later(_HANGS, exit=True)
+
+
+def main() -> None:
+    """Run what is named, or all."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m tests.proof.run")
+    parser.add_argument("what", nargs="*", choices=[[], *_ALL], help="all unless named")
+    parser.add_argument("--seed", type=int, default=8, help="another, another day")
+    parser.add_argument("--inputs", type=int, default=1_000_000)
+    parser.add_argument("--knocks", type=int, default=10_000)
+    parser.add_argument("--seconds", type=float, default=900.0, help="that fuzzing may take")
+    parser.add_argument("--hours", type=int, default=24, help="of virtual time")
+    parser.add_argument("--sessions", type=int, default=60)
+    options = parser.parse_args()
+    logging.disable()
+    tell(f"seed {options.seed}, process {os.getpid()}")
+    for name in options.what or _ALL:
+        _ALL[name](options)
+    faulthandler.cancel_dump_traceback_later()
+
+
+if __name__ == "__main__":
+    main()
