@@ -87,10 +87,11 @@ def run_wire(options: argparse.Namespace) -> None:
             whole = await measure(exchange)
             troubles = [Trouble(what, leg, at) for leg in legs for at in range(0, whole[leg], step)]
             met = 0
-            for some in _parts(troubles, 500):
+            for number, some in enumerate(_parts(troubles, 500), start=1):
                 met += await hold_all(exchange, some, **more)  # type: ignore[arg-type]
                 exchange.forget_requests()
-            tell(f"wire: {what}: {met:,} lines of {len(troubles):,} broken, the books agree")
+                done = min(500 * number, len(troubles))
+                tell(f"wire: {what}: {met:,} lines broken of {done:,}, and the books agree")
 
     change = Mutator(options.seed).change
     asyncio.run(sweep("reset", 1))
