@@ -43,6 +43,8 @@ LOCAL = {
 }
 """What is said of a process's own memory and classes."""
 ONLY_ALONE = TOO_MANY_CALLS | LOCAL
+OF_ONE_PROCESS = "test_local"
+"""The module on what a budget in one process does between its pools, moment by moment."""
 
 
 @pytest.fixture(scope="session")
@@ -63,7 +65,8 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     if not hasattr(module, "Desk") or hasattr(module, "SharedDesk"):
         return
     inner = getattr(getattr(test, "hypothesis", None), "inner_test", test)
-    kept = KEPT[:1] if test.__name__ in ONLY_ALONE else KEPT
+    alone = test.__name__ in ONLY_ALONE or module.__name__.endswith(OF_ONE_PROCESS)
+    kept = KEPT[:1] if alone else KEPT
     if "desk" in inspect.getsource(inner).lower():
         metafunc.parametrize("where", kept, indirect=True, scope="module")
 
