@@ -81,6 +81,8 @@ class Proxy:
         self.connections = 0
         self.struck = 0
         """How often trouble came."""
+        self.echoing = 0
+        """Echoes that are still to come."""
         self.passed: dict[Leg, int] = {"request": 0, "answer": 0}
         """Bytes that came in each direction, on all connections."""
 
@@ -179,9 +181,13 @@ class Proxy:
             case "twice":
                 await self._write(sink, rest + rest)
             case "echo":
-                await self._write(sink, rest)
-                await asyncio.sleep(0.01)
-                await self._write(sink, bytes(line.answer))
+                self.echoing += 1
+                try:
+                    await self._write(sink, rest)
+                    await asyncio.sleep(0.005)
+                    await self._write(sink, bytes(line.answer))
+                finally:
+                    self.echoing -= 1
             case "change":
                 await self._write(sink, self._change(rest))
         return True

@@ -16,6 +16,7 @@ from binance_dust import DustClient, DustError, RetryPolicy, Session
 from binance_dust.sandbox import Sandbox
 from tests.proof.mutations import Mutator
 from tests.proof.proxy import Leg, Proxy, Trouble, What
+from tests.proof.wire import settled
 
 _DESCRIPTORS: Final = Path("/dev/fd")
 _KINDS: Final[tuple[What, ...]] = ("reset", "close", "twice", "echo", "change", "stall")
@@ -48,6 +49,7 @@ async def soak_sockets(*, seed: int, rounds: int, accounts: int = 12, calls: int
                         *[_work(client, calls, dice, gone.calls) for client in clients]
                     )
                 await proxy.quiet()
+                await settled(exchange)
                 gone.open.append(descriptors())
                 gone.tasks.append(len(asyncio.all_tasks()))
             gone.connections, gone.struck = proxy.connections, proxy.struck

@@ -84,14 +84,9 @@ class Visit:
             }
             for who, writes in self._calls:
                 await self._step(who, clients[who], writes=writes)
-                # A line that breaks between two calls is heard of, or not, as it happens.
-                await asyncio.sleep(0.02 if self._echoes else 0)
+                await _heard(proxy)
         await settled(exchange)
         return self
-
-    @property
-    def _echoes(self) -> bool:
-        return any(trouble is not None and trouble.what == "echo" for trouble in self._troubles)
 
     async def _step(self, who: str, client: DustClient, *, writes: bool) -> None:
         try:
@@ -137,6 +132,15 @@ class Visit:
         assert step.error is None, f"a read did not recover: {told}"
         free = {row.asset: row.free for row in step.result}
         assert free.get("ADA", _BALANCES[step.who]) == _BALANCES[step.who], f"another's: {told}"
+
+
+async def _heard(proxy: Proxy) -> None:
+    """Wait for an echo; one that comes when the next request has gone looks like its answer."""
+    while proxy.echoing:  # noqa: ASYNC110 - the proxy is in this loop
+        await asyncio.sleep(0.001)
+    # From the system to the client, which is in this loop.
+    for _ in range(5):
+        await asyncio.sleep(0)
 
 
 async def settled(exchange: Sandbox) -> None:
