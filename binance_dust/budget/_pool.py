@@ -218,7 +218,7 @@ class Pool:
             return begin
         if alone and weight <= free:
             return max(begin, now + self._window * LONELY)
-        rounds, rest = divmod(math.ceil(short) - 1, max(1, self.limit - reserve))
+        rounds, rest = divmod(math.ceil(short) - 1, self.limit - reserve)
         if self.boundary.fixed:
             return max(begin, self._span.closes) + rounds * self._window
         return max(begin, self.count.ledger.room_at(rest + 1, now)) + rounds * self._window
@@ -322,13 +322,7 @@ class Pool:
 
     def idle(self, now: float) -> bool:
         """Whether nothing would be lost if this pool were forgotten."""
-        count = self.count
-        return (
-            self.line is None
-            and count.flying == 0
-            and now >= self.valve.until
-            and count.ledger.spent(now) == 0
-        )
+        return self.line is None and now >= self.valve.until and self.count.ledger.spent(now) == 0
 
     def used(self, now: float) -> int:
         """Give the weight that the exchange may be counting."""

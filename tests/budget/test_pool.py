@@ -219,6 +219,33 @@ def test_a_witness_released_in_a_later_window_takes_nothing_back() -> None:
     assert not bench.send(100, 112.0).witness
 
 
+def test_a_call_that_was_no_witness_leaves_nobody_a_place() -> None:
+    bench = Bench()
+    bench.spend(100, 0.0)
+
+    bench.pool.give_back(bench.send(100, 1.0))
+
+    assert not bench.send(100, 2.0).witness
+
+
+def test_if_nothing_is_heard_of_the_first_another_goes_after_a_twelfth_of_a_window() -> None:
+    bench = Bench()
+    bench.send(100, 0.0)
+
+    assert bench.ask(100, 4.99) is Go.NO
+    assert bench.ask(100, 5.0) is Go.ALONE
+
+
+def test_after_a_cut_others_are_looked_at_within_what_is_ours_of_the_limit() -> None:
+    bench = Bench(limit=600)
+    bench.spend(100, 0.0)
+    bench.spend(400, 1.0)
+    with_others(bench, 1.0)
+
+    assert bench.ask(101, 50.3) is Go.NO
+    assert bench.ask(100, 50.3) is Go.ALONE
+
+
 def test_copies_that_left_with_it_are_given_back_with_it() -> None:
     bench = Bench()
     call = bench.send(100, 0.0)
@@ -394,6 +421,14 @@ def test_a_header_that_is_no_witness_proves_nothing() -> None:
     assert bench.answer(second, 100, 50.6) is None
     assert bench.answer(first, None, 50.7) is None
     assert not bench.boundary.fixed
+
+
+def test_without_the_exchanges_time_no_header_proves_anything_forgotten() -> None:
+    bench = Bench(known=False)
+    bench.spend(100, 0.0)
+    bench.spend(100, 1.0, used=1)
+
+    assert bench.pool.count.ours(1.0) == 200
 
 
 # --- refused -------------------------------------------------------------------------------------

@@ -19,7 +19,11 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     "binance_dust/_wire.py": ("tests/unit/test_wire.py", "tests/contract"),
     "binance_dust/_spec.py": ("tests/unit/test_spec.py", "tests/contract"),
     "binance_dust/_clock.py": ("tests/unit/test_clock.py",),
-    "binance_dust/scanner/": ("tests/simulation", "tests/integration/test_scan.py"),
+    "binance_dust/scanner/": (
+        "tests/unit/test_scan_progress.py",
+        "tests/simulation/test_scan_estimates.py",
+        "tests/integration/test_scan.py",
+    ),
 }
 """By path, or by how it begins."""
 
@@ -37,8 +41,84 @@ TOO_SLOW: Final = (
 _TYPES: Final = "never otherwise: it narrows a type for the checker"
 _NOBODY_CARES: Final = "a figure of taste: the next one does as well"
 _FASTER: Final = "only faster: without it the same is found out on the longer way"
+_MILLIONS: Final = "a window's number is -1 or in the millions"
+_CLOSED: Final = "a closed budget is not looked at again: this only lets go of it sooner"
+_MOMENT: Final = "of two pools that wait for the pace either may go first, in that very moment"
 
 EXPLAINED: Final[dict[str, dict[str, str]]] = {
+    "binance_dust/budget/_local.py": {
+        "module: 2 -> 3": _NOBODY_CARES,
+        "LocalBudget.admit: deadline is None or now < deadline -> deadline is None": _FASTER,
+        "LocalBudget.admit: pool.line is None and (not self._paced) and"
+        " (deadline is None or now < deadline) -> False": _FASTER,
+        "LocalBudget.admit: pool.line is None and (not self._paced) and"
+        " (deadline is None or now < deadline)"
+        " -> pool.line is None and (deadline is None or now < deadline)": _MOMENT,
+        "LocalBudget.admit: not self._paced -> self._paced": _FASTER,
+        "LocalBudget._try: not gate.open and (not gate.passes(now))"
+        " -> not gate.passes(now)": _FASTER,
+        "LocalBudget._wait: 1 -> 2": _FASTER,
+        "LocalBudget._wait: was_next or line.waiting <= 1 -> True": _FASTER,
+        "LocalBudget._serve: 1 -> 2": "compared with one and with infinity only",
+        "LocalBudget._set_timer: head is not None and line.waiting == 1 and"
+        " (now < head.since + self._lonely_after)"
+        " -> line.waiting == 1 and now < head.since + self._lonely_after": _TYPES,
+        "LocalBudget._set_timer: head is not None and line.next_deadline() is not None"
+        " -> head is not None": _FASTER,
+        "LocalBudget._set_timer: head is not None and line.next_deadline() is not None"
+        " -> line.next_deadline() is not None": _TYPES,
+        "LocalBudget._set_timer: timer.when() <= at -> False": _FASTER,
+        "LocalBudget._set_timer: timer.when() <= at -> timer.when() < at": _FASTER,
+        "LocalBudget._strike_pace: self._paced -> False": _MOMENT,
+        "LocalBudget.settled: banned or refused or answer.walled"
+        " -> banned or answer.walled": "a refusal has shut the valve, and nothing opens that",
+        "LocalBudget._ended: not self._gate.open and self._gate.heard(admission, good=good)"
+        " -> self._gate.heard(admission, good=good)": _FASTER,
+        "LocalBudget._ended: pool.line is not None -> True": _FASTER,
+        "LocalBudget._shut: pool.line is not None -> True": _TYPES,
+        "LocalBudget.close: pool.line is not None -> True": _TYPES,
+        "LocalBudget.close: pool.timer is not None -> True": _TYPES,
+        "LocalBudget.close: self._pace_timer = None -> left out": _CLOSED,
+        "LocalBudget.close: self._paced.clear() -> left out": _CLOSED,
+        "LocalBudget.close: pool.line = None -> left out": _CLOSED,
+        "LocalBudget.close: pool.timer = None -> left out": _CLOSED,
+        "LocalBudget.close: self._waiting.clear() -> left out": _CLOSED,
+    },
+    "binance_dust/budget/_pace.py": {
+        "Pace.take: raise AssertionError -> left out": "never reached, as it says",
+    },
+    "binance_dust/budget/_count.py": {
+        "_since: 0.0 -> 1.0": "too short to judge by, as nothing is",
+        "_since: 0 -> 1": _MILLIONS,
+        "_since: span.number >= 0 -> span.number > 0": _MILLIONS,
+    },
+    "binance_dust/budget/_ledger.py": {
+        "_Chain.add: sent < slot.earliest -> sent <= slot.earliest": "the same moment either way",
+        "Ledger.spent: slot is not None and slot.last + self.keep <= now -> True": _FASTER,
+        "Ledger.spent: slot is not None and slot.last + self.keep <= now"
+        " -> slot is not None": _FASTER,
+        "Ledger.spent: slot.last + self.keep -> slot.last - self.keep": _FASTER,
+        "Ledger._give_up: lost.oldest is None -> False": _FASTER,
+        "Ledger._give_up: self._lost = None -> left out": _FASTER,
+    },
+    "binance_dust/budget/_pool.py": {
+        "Pool.may_go: not valve.open and (not valve.passes(now)) -> not valve.passes(now)": _FASTER,
+        "Pool.estimate: now >= self._span.closes -> True": _FASTER,
+        "Pool.forecast: now >= self._span.closes -> True": _FASTER,
+        "Pool.may_go: now >= self._span.closes -> True": _FASTER,
+        "Pool.__init__: True -> False": "a pool that never had an answer sends one alone anyway",
+        "Pool._reserve: 0 -> 1": _MILLIONS,
+        "Pool._reserve: self._span.number >= 0 -> self._span.number > 0": _MILLIONS,
+        "Pool.look_again: 0 -> 1": _MILLIONS,
+        "Pool.look_again: self._span.number >= 0 -> self._span.number > 0": _MILLIONS,
+        "Pool.look_again: 1 -> 2": "with room at hand it only says when to look once more",
+        "Pool.estimate: now >= self._span.closes -> now > self._span.closes": "at the very cut"
+        " it foretells that cut in either case",
+        "module: 2000 -> 2001": _NOBODY_CARES,
+        "module: 1 -> 2": _MILLIONS,
+        "Pool.look_again: chance > now -> chance >= now": "the soonest is a moment later anyway",
+        "Pool.give_back: 1 -> 2": "it is compared with later windows' numbers only",
+    },
     "binance_dust/_retry.py": {
         "send_again.announce: state.outcome -> True": _TYPES,
         "send_again.announce: isinstance(error, DustError) -> True": _TYPES,
