@@ -13,7 +13,7 @@ from binance_dust.errors import NotSentError
 from binance_dust.events import logger
 from binance_dust.fleet import _tasks
 from binance_dust.fleet._messages import Call, Errand
-from binance_dust.fleet._post import hearing
+from binance_dust.fleet._post import hearing, wait
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,16 +113,19 @@ class Job(Generic[R]):
                 await self._try_to_call()
             if _now() >= gathered:
                 await self._hand_out()
-                if self.assignments.nobody_came and _now() - began > self._timing.wait:
-                    raise NotSentError("no worker is there")
+                self._check_somebody_is_there(began)
             until = gathered if _now() < gathered < call_at else call_at
             await self._rest(until - _now())
+
+    def _check_somebody_is_there(self, began: float) -> None:
+        waited = _now() - began > self._timing.wait
+        if waited and self.assignments.nobody_came and self._away_since is None:
+            raise NotSentError("no worker is there")
 
     async def _rest(self, seconds: float) -> None:
         """Wait until there is something to do."""
         if not self.assignments.ended:
-            with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._wake.wait(), max(0.0, seconds))
+            await wait(self._wake, seconds)
         self._wake.clear()
 
     async def _try_to_call(self) -> None:

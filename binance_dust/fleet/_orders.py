@@ -11,6 +11,7 @@ import asyncio
 import os
 import platform
 import secrets
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -21,7 +22,7 @@ from binance_dust.ledger import Claim, account_of
 from binance_dust.sweeper import Outcome, SweepReport, sweep
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncIterator, Callable
 
     from binance_dust.client import DustClient
     from binance_dust.ledger import Ledger, LedgerEntry
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 __all__ = ["carry_out", "find_out", "identity"]
 
 _CLAIM: Final = timedelta(seconds=90)
+_CLAIMS: Final = 3
+"""Times that a claim is tried for."""
 _CLOCKS: Final = timedelta(seconds=2)
 """By how much the clock that a worker told, and the ledger's, may differ."""
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -71,19 +74,14 @@ async def find_out(
     client: DustClient, ledger: Ledger, asks: dict[str, Any], since: float
 ) -> SweepReport:
     """Find out what became of an order that another worker was lost with; nothing is sent."""
-    holder = Claim(account_of(client), "convert", secrets.token_hex(8))
     settled: list[LedgerEntry] = []
-    error: DustError | None = None
-    outcome = Outcome.FAILED
+    error: DustError | None
     try:
-        # If it lives after all, it may be about to write its intent: not past this.
-        await _claim(client, ledger, holder)
-        try:
-            converter = Converter(client, ledger=ledger, account_type=asks["account_type"])
-            await converter.recover()
-            settled = await _entries(client, ledger, since)
-        finally:
-            await ledger.release(holder)
+        settled = await _settled(client, ledger, asks, since)
+        if not settled:
+            # If it lives after all, it may be about to write its intent: not past this.
+            async with _alone(client, ledger):
+                settled = await _settled(client, ledger, asks, since)
         outcome, error = _judge(settled)
     except DustError as problem:
         outcome, error = Outcome.UNKNOWN, problem
@@ -110,22 +108,29 @@ def _judge(entries: list[LedgerEntry]) -> tuple[Outcome, DustError | None]:
     return Outcome.STOPPED, GuardError(reason)
 
 
-async def _claim(client: DustClient, ledger: Ledger, claim: Claim) -> None:
-    """Wait for whoever is at work on the account; who died holds it for a minute and a half."""
-    tries = 3
-    while True:
+async def _settled(
+    client: DustClient, ledger: Ledger, asks: dict[str, Any], since: float
+) -> list[LedgerEntry]:
+    """Settle what is open, and give everything that was begun since then."""
+    await Converter(client, ledger=ledger, account_type=asks["account_type"]).recover()
+    begin = datetime.fromtimestamp(since, tz=UTC) - _CLOCKS
+    return [entry async for entry in ledger.entries(account=account_of(client), since=begin)]
+
+
+@asynccontextmanager
+async def _alone(client: DustClient, ledger: Ledger) -> AsyncIterator[None]:
+    """Keep everybody from converting; who died while at it is waited for, a minute and a half."""
+    claim = Claim(account_of(client), "convert", secrets.token_hex(8))
+    for tries_left in reversed(range(_CLAIMS)):
         try:
             await ledger.claim(claim, now=client.session.now(), length=_CLAIM)
+            break
         except GuardError as error:
-            tries -= 1
-            if error.retry_at is None or not tries:
+            if error.retry_at is None or not tries_left:
                 raise
             left = (error.retry_at - client.session.now()).total_seconds()
             await asyncio.sleep(max(0.0, left) + 0.1)
-        else:
-            return
-
-
-async def _entries(client: DustClient, ledger: Ledger, since: float) -> list[LedgerEntry]:
-    begin = datetime.fromtimestamp(since, tz=UTC) - _CLOCKS
-    return [entry async for entry in ledger.entries(account=account_of(client), since=begin)]
+    try:
+        yield
+    finally:
+        await ledger.release(claim)

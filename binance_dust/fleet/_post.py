@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from binance_dust.fleet._messages import Presence, Result
 
-__all__ = ["Hears", "Post", "hearing", "listen"]
+__all__ = ["Hears", "Post", "hearing", "listen", "wait"]
 
 _REDIS: Final = ("redis://", "rediss://", "unix://")
 _AGAIN: Final = 0.5
@@ -125,6 +125,17 @@ async def hearing(post: Post, queue_name: str, hears: Hears) -> AsyncIterator[No
         await asyncio.gather(line, return_exceptions=True)
 
 
+async def wait(event: asyncio.Event, seconds: float) -> None:
+    """Wait until something happens, or for a while.
+
+    Not by `asyncio.wait_for`: before Python 3.12 it forgets a cancellation that comes together with
+    the event (https://github.com/python/cpython/issues/86296).
+    """
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(max(0.0, seconds)):
+            await event.wait()
+
+
 async def listen(
     broker: AsyncBroker, ending: asyncio.Event, *, at_once: int, grace: float | None = None
 ) -> None:
@@ -145,8 +156,7 @@ async def listen(
                 await receiver.listen(ending)
             except Exception as problem:  # noqa: BLE001 - whatever ended it, it is opened again
                 logger.debug("a fleet's line broke: %r", problem)
-                with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(ending.wait(), _AGAIN)
+                await wait(ending, _AGAIN)
     finally:
         with contextlib.suppress(Exception):
             await broker.shutdown()

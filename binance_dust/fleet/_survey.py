@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import secrets
 from typing import TYPE_CHECKING, Any
 
 from binance_dust.errors import NotSentError
 from binance_dust.fleet import _tasks
 from binance_dust.fleet._messages import Call, Errand
-from binance_dust.fleet._post import hearing
+from binance_dust.fleet._post import hearing, wait
 from binance_dust.scanner import LaneEstimate, Question, ScanEstimate
 
 if TYPE_CHECKING:
@@ -103,8 +102,7 @@ class Survey:
         await self._post.send(self._post.bulletin, task, call)
 
     async def _rest(self, seconds: float) -> None:
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._wake.wait(), seconds)
+        await wait(self._wake, seconds)
         self._wake.clear()
 
     def _sum(self, accounts: int) -> ScanEstimate:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import platform
 import secrets
 from collections import OrderedDict
@@ -18,7 +17,7 @@ from binance_dust.fleet._carry import to_plain
 from binance_dust.fleet._engagement import Engagement
 from binance_dust.fleet._messages import Call, Errand, Presence, Result
 from binance_dust.fleet._orders import carry_out, find_out, identity
-from binance_dust.fleet._post import Post, listen
+from binance_dust.fleet._post import Post, listen, wait
 from binance_dust.ledger import Ledger
 from binance_dust.scanner import estimate_scan
 
@@ -269,8 +268,7 @@ class Worker:
     async def _wind_up(self) -> None:
         """Wait until nothing is in hand, for a while."""
         self._check_idle()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._idle.wait(), self._grace)
+        await wait(self._idle, self._grace)
         for job in list(self._engagements):
             await self._engagements[job].drop()
         # What is left moves funds, or finds out whether it did.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AsyncExitStack
@@ -18,6 +19,12 @@ TIMING = Timing(pulse=0.05, patience=2.0, wait=0.5)
 """Quick to ask; slow to blame, for the machine may be busy."""
 
 Hire = Callable[..., Any]
+
+
+async def until(condition: Callable[[], object]) -> None:
+    """Wait until something is so."""
+    while not condition():  # noqa: ASYNC110 - of the exchange's, and of tasks
+        await asyncio.sleep(0.005)
 
 
 @pytest.fixture
@@ -51,7 +58,8 @@ def hire(exchange: Sandbox, stack: AsyncExitStack, url: str) -> Hire:
             local_addr=f"127.0.0.{next(addresses)}",
         )
         await stack.enter_async_context(session)
-        worker = Worker(map(session.client, accounts), **{"url": url, "grace": 5.0} | options)
+        given: dict[str, Any] = {"url": url, "grace": 5.0} | options
+        worker = Worker(map(session.client, accounts), **given)
         return await stack.enter_async_context(worker)
 
     return hire

@@ -286,73 +286,85 @@ steps = st.lists(
 )
 
 
+class Play:
+    """A fleet, and workers that take what they are handed."""
+
+    def __init__(self, *, funds: bool) -> None:
+        self.rules = desk(list("abcdef"), funds=funds, room=3)
+        self.now = 0.0
+        self.lives = Counter[str]()
+        self.hands: dict[str, set[int]] = {}
+        self.ended: Counter[str] = Counter()
+        self.fresh: Counter[str] = Counter()
+        """How often an account was handed out to be done, and not to be asked about."""
+
+    def do(self, happening: str, about: Any) -> None:
+        match happening:
+            case "pass":
+                self.now += about
+            case "answer":
+                self.answer(about)
+            case "leave" if f"{about}-{self.lives[about]}" in self.rules.workers:
+                self.answer(about, leaving=True)
+                self.lives[about] += 1
+            case "die":
+                self.lives[about] += 1
+            case "report" | "lose":
+                for life, hand in self.hands.items():
+                    if about in hand:
+                        self.finish(life, about, lost=happening == "lose")
+        self.hand_out()
+
+    def answer(self, worker: str, *, leaving: bool = False) -> None:
+        life = f"{worker}-{self.lives[worker]}"
+        hand = self.hands.setdefault(life, set())
+        accounts = None if life in self.rules.workers else WORKERS[worker]
+        begun = tuple(hand) if leaving else ()
+        presence = here(life, accounts, *hand, ledger="L", leaving=leaving, begun=begun)
+        self.rules.heard(presence, self.now)
+
+    def finish(self, life: str, number: int, *, lost: bool = False) -> None:
+        self.hands[life].discard(number)
+        if not lost and (name := self.rules.reported(number, life)):
+            self.ended[name] += 1
+
+    def hand_out(self) -> None:
+        for handout in self.rules.due(self.now, 99):
+            assert handout.account in WORKERS[handout.worker.partition("-")[0]]
+            self.hands[handout.worker].add(handout.number)
+            self.fresh[handout.account] += handout.since is None
+        for worker in self.rules.workers.values():
+            assert len(worker.hand) <= 3
+        for _, name, _ in self.rules.failed(self.now):
+            self.ended[name] += 1
+
+    def end_well(self) -> None:
+        """Let everybody answer, and do what is in hand."""
+        for _ in range(99):
+            self.now += 1.0
+            for worker in WORKERS:
+                self.answer(worker)
+            self.hand_out()
+            for life in self.rules.workers:
+                for number in list(self.hands[life]):
+                    self.finish(life, number)
+            if self.rules.ended:
+                break
+
+
 @given(steps, st.booleans())
 def test_every_account_ends_once_whatever_becomes_of_workers_and_messages(
     happenings: list[tuple[str, Any]], funds: bool
 ) -> None:
-    rules = desk(list("abcdef"), funds=funds, room=3)
-    now, lives = 0.0, Counter[str]()
-    hands: dict[str, set[int]] = {}
-    ended: Counter[str] = Counter()
-    fresh: Counter[str] = Counter()
-
-    def answer(worker: str, *, leaving: bool = False) -> None:
-        life = f"{worker}-{lives[worker]}"
-        hand = hands.setdefault(life, set())
-        known = life in rules.workers
-        accounts = None if known else WORKERS[worker]
-        begun = tuple(hand) if leaving else ()
-        rules.heard(
-            here(life, accounts, *hand, ledger="L", leaving=leaving, room=3, begun=begun), now
-        )
-
-    def hand_out() -> None:
-        for handout in rules.due(now, 99):
-            assert handout.account in WORKERS[handout.worker.partition("-")[0]]
-            hands[handout.worker].add(handout.number)
-            fresh[handout.account] += handout.since is None
-        for worker in rules.workers.values():
-            assert len(worker.hand) <= 3
-        for _, name, _ in rules.failed(now):
-            ended[name] += 1
-
+    play = Play(funds=funds)
     for happening, about in happenings:
-        match happening:
-            case "pass":
-                now += about
-            case "answer":
-                answer(about)
-            case "leave" if f"{about}-{lives[about]}" in rules.workers:
-                answer(about, leaving=True)
-                lives[about] += 1
-            case "die":
-                lives[about] += 1
-            case "report" | "lose":
-                for life, hand in hands.items():
-                    if about in hand:
-                        hand.discard(about)
-                        if happening == "report" and (name := rules.reported(about, life)):
-                            ended[name] += 1
-        hand_out()
-    # In the end everybody answers, and does what is in hand.
-    for _ in range(99):
-        if rules.ended:
-            break
-        now += 1.0
-        for worker in WORKERS:
-            answer(worker)
-        hand_out()
-        for life, hand in hands.items():
-            if life in rules.workers:
-                for number in list(hand):
-                    hand.discard(number)
-                    if name := rules.reported(number, life):
-                        ended[name] += 1
+        play.do(happening, about)
+    play.end_well()
 
-    assert rules.ended
-    assert ended == Counter("abcdef")
+    assert play.rules.ended
+    assert play.ended == Counter("abcdef")
     if funds:
-        assert all(count <= 1 for count in fresh.values()), fresh
+        assert all(count <= 1 for count in play.fresh.values()), play.fresh
 
 
 @given(st.dictionaries(st.sampled_from("xyz"), st.sets(st.sampled_from("abcdefgh")), min_size=1))

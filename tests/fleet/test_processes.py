@@ -1,0 +1,238 @@
+"""A real Redis, and workers that are processes: killed, told to end, cut off from each other."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from binance_dust import Credentials, NotSentError
+from binance_dust.cli import main
+from binance_dust.fleet import Fleet, FleetStream, Timing
+from binance_dust.ledger import Ledger
+from binance_dust.sandbox import Sandbox
+from binance_dust.sandbox.serve import write_accounts
+from binance_dust.sweeper import Outcome, SweepReport
+from tests.budget.shared import Server, a_server
+from tests.fleet.conftest import WINDOW, Hire, until
+
+ROOT = Path(__file__).parents[2]
+ASSETS = "POST /sapi/v3/asset/getUserAsset"
+DUST = "POST /sapi/v1/asset/dust"
+TIMING = Timing(pulse=0.1, patience=1.0, wait=30)
+
+Start = Callable[..., subprocess.Popen[str]]
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    with a_server() as server:
+        yield server
+
+
+@pytest.fixture
+def url(server: Server) -> str:
+    return server.url
+
+
+@pytest.fixture
+async def exchange() -> AsyncIterator[Sandbox]:
+    async with Sandbox(seed=7, window=WINDOW, cooldown=0) as exchange:
+        yield exchange
+
+
+@pytest.fixture
+async def fleet(url: str, request: pytest.FixtureRequest) -> AsyncIterator[Fleet]:
+    async with Fleet(url, name=request.node.name, timing=TIMING) as fleet:
+        yield fleet
+
+
+@pytest.fixture
+def start(
+    exchange: Sandbox, url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> Iterator[Start]:
+    """Start `binance-dust worker`, with an address of its own."""
+    started: list[subprocess.Popen[str]] = []
+
+    def start(accounts: list[Credentials], *options: str) -> subprocess.Popen[str]:
+        number = len(started) + 1
+        path = write_accounts(tmp_path / f"{number}.toml", accounts)
+        command = [
+            *(sys.executable, "-m", "binance_dust", "worker"),
+            *("--fleet", url, "--fleet-name", request.node.name, "--name", str(number)),
+            *("--accounts", str(path), "--local-addr", f"127.0.0.{number}"),
+            *("--base-url", exchange.url, "--window", str(WINDOW), *options),
+        ]
+        environment = {key: value for key, value in os.environ.items() if "BINANCE" not in key}
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter
+            command,
+            env=environment | {"PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.communicate()
+
+
+async def test_killing_a_worker_loses_no_account(
+    exchange: Sandbox, fleet: Fleet, start: Start
+) -> None:
+    accounts = exchange.open_accounts(120)
+    # So that the one which is killed has something in hand, whatever the machine is busy with.
+    stuck = exchange.faults.delay(600, endpoint=ASSETS, account=accounts[-1].name, times=1)
+    victim = start(accounts)
+    reports = fleet.scan()
+
+    found = [(await anext(reports)).account]
+    await until(lambda: stuck.hits)
+    victim.send_signal(signal.SIGKILL)
+    start(accounts)
+    found += [report.account async for report in reports]
+
+    assert Counter(found) == Counter(account.name for account in accounts)
+    assert exchange.refusals == 0
+
+
+async def test_killing_a_worker_repeats_no_conversion(
+    exchange: Sandbox, fleet: Fleet, start: Start, tmp_path: Path
+) -> None:
+    accounts = [exchange.open_account(f"account-{number}", ADA="6.21") for number in range(12)]
+    books = ("--ledger", str(tmp_path / "books.db"))
+    stuck = exchange.faults.delay(600, endpoint=DUST, account="account-7", times=1)
+    victim = start(accounts, *books)
+    reports = fleet.sweep(dry_run=False, cooldown=0)
+    found = {report.account: report async for report in _some(reports, 11)}
+    # It is carried out, and the answer is on its way for ever.
+    assert stuck.hits == 1
+    victim.send_signal(signal.SIGKILL)
+    start(accounts, *books)
+    found |= {report.account: report async for report in reports}
+
+    converted = Counter(each.account for each in exchange.conversions)
+    assert converted == Counter(account.name for account in accounts)
+    assert len(exchange.requests_of(DUST)) == 12
+    assert {report.outcome for report in found.values()} == {Outcome.CONVERTED}
+    # By the answer, and where that was lost with its worker by reading.
+    assert [name for name, report in found.items() if report.settled] == ["account-7"]
+    async with Ledger(tmp_path / "books.db") as ledger:
+        entries = [entry async for entry in ledger.entries()]
+        assert Counter(entry.account for entry in entries) == converted
+        assert {entry.status for entry in entries} == {"confirmed"}
+
+
+async def _some(reports: FleetStream[SweepReport], count: int) -> AsyncIterator[SweepReport]:
+    for _ in range(count):
+        yield await anext(reports)
+
+
+async def test_a_worker_that_is_told_to_end_gives_back_what_it_has(
+    exchange: Sandbox, fleet: Fleet, start: Start
+) -> None:
+    accounts = exchange.open_accounts(60)
+    stuck = exchange.faults.delay(600, endpoint=ASSETS, account=accounts[-1].name, times=1)
+    leaver = start(accounts, "--grace", "0.2")
+    reports = fleet.scan()
+
+    found = [(await anext(reports)).account]
+    await until(lambda: stuck.hits)
+    leaver.terminate()
+    start(accounts)
+    found += [report.account async for report in reports]
+
+    assert Counter(found) == Counter(account.name for account in accounts)
+    told, errors = await asyncio.to_thread(leaver.communicate, timeout=20)
+    assert leaver.returncode == 0, errors
+    assert told == ""
+    assert "Traceback" not in errors
+    assert "1 ends: " in errors
+
+
+async def test_a_redis_that_comes_back_empty_loses_no_account(
+    exchange: Sandbox, hire: Hire, url: str, server: Server
+) -> None:
+    accounts = exchange.open_accounts(80)
+    for _ in range(2):
+        await hire(accounts, room=10, fleet="phoenix")
+    exchange.faults.delay(0.05, endpoint=ASSETS, times=None)
+    async with Fleet(url, name="phoenix", timing=TIMING) as fleet:
+        reports = fleet.scan(liabilities=False)
+        found = [(await anext(reports)).account for _ in range(10)]
+
+        server.kill()
+        await asyncio.sleep(0.3)
+        server.start()
+        found += [report.account async for report in reports]
+
+    assert Counter(found) == Counter(account.name for account in accounts)
+
+
+async def test_the_scan_command_lets_a_fleet_do_it(
+    exchange: Sandbox,
+    hire: Hire,
+    url: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    accounts = exchange.open_accounts(10)
+    await hire(accounts, fleet="asked")
+    asks = ("scan", "--fleet", url, "--fleet-name", "asked")
+
+    async def run(*options: str) -> tuple[int, str, str]:
+        code = await asyncio.to_thread(main, [*asks, *options])
+        told = capfd.readouterr()
+        return code, told.out, told.err
+
+    code, out, _ = await run()
+    assert code == 0
+    assert "10 accounts. All dust would bring" in out
+    code, out, _ = await run("--estimate", "--account", accounts[0].name or "")
+    assert code == 0
+    assert out.startswith("1 account")
+    code, _, err = await run("--local-addr", "127.0.0.1")
+    assert (code, err) == (
+        2,
+        "binance-dust: with --fleet that is the workers' business: --local-addr\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("worker",), "name the fleet's Redis"),
+        (("worker", "--fleet", "memory://"), "memory:// is within one process"),
+        (
+            ("worker", "--fleet", "redis://x", "--local-addr", "a", "--local-addr", "b"),
+            "one address",
+        ),
+        (("scan", "--fleet"), "name the fleet's Redis"),
+    ],
+)
+def test_wrong_use_is_told(
+    arguments: tuple[str, ...],
+    says: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("BINANCE_DUST_FLEET", raising=False)
+    assert main(arguments) == 2
+    assert says in capsys.readouterr().err
+
+
+async def test_a_redis_that_is_not_there_is_told(tmp_path: Path) -> None:
+    timing = Timing(pulse=0.05, patience=0.2, wait=0.2)
+    async with Fleet(f"unix://{tmp_path}/nothing.sock", timing=timing) as fleet:
+        with pytest.raises(NotSentError, match="can't be reached") as caught:
+            await anext(fleet.scan())
+    assert str(tmp_path) not in str(caught.value)
