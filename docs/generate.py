@@ -1,12 +1,13 @@
-"""Writes the generated pages of the reference: `python docs/generate.py`."""
+"""Writes the generated pages, and the generated parts of pages: `python docs/generate.py`."""
 
 from __future__ import annotations
 
 import argparse
 import textwrap
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from binance_dust import Credentials, Session, estimate_scan
 from binance_dust._spec import Replay
 from binance_dust.cli import load_all, make_parser
 from binance_dust.endpoints import ALL
@@ -14,7 +15,10 @@ from binance_dust.endpoints import ALL
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from binance_dust.scanner import ScanEstimate
+
 REFERENCE = Path(__file__).parent / "reference"
+SIZING = Path(__file__).parent / "explanation" / "sizing-by-addresses.md"
 
 ENDPOINTS = """\
 # Endpoints
@@ -133,9 +137,75 @@ def _sentence(text: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+# Sizing
+
+SIZES: Final = (100, 300, 1_000, 2_000, 5_000, 10_000)
+ADDRESSES: Final = (1, 2, 4, 8)
+CASES: Final[dict[str, dict[str, Any]]] = {
+    "Everybody is asked for the list (`liabilities=True`)": {"liabilities": True},
+    "Three in ten have margin, one in ten owes (`liabilities=\"auto\"`)": {
+        "margin_share": 0.3,
+        "debt_share": 0.1,
+    },
+    "Nobody is asked (`liabilities=False`)": {"liabilities": False},
+}
+MARK: Final = "<!-- {} by docs/generate.py -->"
+
+
+class Standstill:
+    """A clock that stands still, so that the page is the same whenever it is written."""
+
+    def monotonic(self) -> float:
+        """Give some time."""
+        return 0.0
+
+    def wall(self) -> float:
+        """Give the beginning of a minute."""
+        return 1_790_000_040.0
+
+
+def sizing() -> str:
+    """Write the page about sizing: its tables anew, the rest as it is."""
+    before, _, rest = SIZING.read_text(encoding="utf-8").partition(MARK.format("computed"))
+    _, _, after = rest.partition(MARK.format("end of what is computed"))
+    tables = "\n".join(f"{title}:\n\n{_sizes(case)}\n" for title, case in CASES.items())
+    begin, end = MARK.format("computed"), MARK.format("end of what is computed")
+    return f"{before}{begin}\n\n{tables}\n{end}{after}"
+
+
+def _sizes(case: dict[str, Any]) -> str:
+    titles = "".join(f" {count} address{'es' * (count > 1)} |" for count in ADDRESSES)
+    rows = [f"| accounts | what decides |{titles}", "| --- | --- |" + " --- |" * len(ADDRESSES)]
+    for size in SIZES:
+        found = [_estimate(size, addresses, case) for addresses in ADDRESSES]
+        cells = "".join(f" {_minutes(estimate.seconds)} |" for estimate in found)
+        rows.append(f"| {size:,} | {_slowest(found[0])} |{cells}")
+    return "\n".join(rows)
+
+
+def _estimate(accounts: int, addresses: int, case: dict[str, Any]) -> ScanEstimate:
+    sessions = [Session(time=Standstill()) for _ in range(addresses)]
+    nobody = Credentials("nobody", "nothing")
+    clients = [sessions[number % addresses].client(nobody) for number in range(accounts)]
+    return estimate_scan(clients, **case)
+
+
+def _slowest(estimate: ScanEstimate) -> str:
+    lane = estimate.lanes[0]
+    return f"`{lane.question}`" if lane.seconds >= estimate.seconds else "requests a second"
+
+
+def _minutes(seconds: float) -> str:
+    whole = round(seconds)
+    if whole < 1:
+        return "at once"
+    return f"{whole} s" if whole < 60 else f"{whole // 60}:{whole % 60:02} min"  # noqa: PLR2004
+
+
 PAGES: Final[dict[Path, Callable[[], str]]] = {
     REFERENCE / "endpoints.md": endpoints,
     REFERENCE / "command-line.md": commands,
+    SIZING: sizing,
 }
 
 if __name__ == "__main__":

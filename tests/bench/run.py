@@ -6,7 +6,7 @@ import importlib
 import platform
 import sys
 
-MEASUREMENTS = ("decoding", "calls", "scan", "desk", "memory", "startup", "redis")
+MEASUREMENTS = ("decoding", "calls", "scan", "desk", "memory", "startup", "redis", "fleet")
 
 
 def main() -> None:
