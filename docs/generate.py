@@ -143,7 +143,7 @@ SIZES: Final = (100, 300, 1_000, 2_000, 5_000, 10_000)
 ADDRESSES: Final = (1, 2, 4, 8)
 CASES: Final[dict[str, dict[str, Any]]] = {
     "Everybody is asked for the list (`liabilities=True`)": {"liabilities": True},
-    "Three in ten have margin, one in ten owes (`liabilities=\"auto\"`)": {
+    'Three in ten have margin, one in ten owes (`liabilities="auto"`)': {
         "margin_share": 0.3,
         "debt_share": 0.1,
     },

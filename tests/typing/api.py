@@ -29,8 +29,8 @@ from binance_dust import (
     scan,
     sweep,
 )
-from binance_dust.conversion import LiabilityExchanger, LiabilityQuote
 from binance_dust.budget import BudgetSnapshot, RedisBudget
+from binance_dust.conversion import LiabilityExchanger, LiabilityQuote
 from binance_dust.credentials import Accounts
 from binance_dust.ledger import Cooldowns, Exported, Missing, SyncReport, Total, chart
 from binance_dust.reports import Settled
