@@ -71,7 +71,7 @@ def _measure(workers: int, folder: Path) -> tuple[float, list[int]]:
 
 async def _until_all_are_there(url: str, workers: int) -> tuple[float, list[int]]:
     async with Fleet(url) as fleet:
-        while len({lane.session for lane in (await fleet.estimate()).lanes}) < workers:
+        while len({lane.session for lane in (await fleet.estimate()).lanes}) < workers:  # noqa: ASYNC110
             await asyncio.sleep(0.2)
     return await _scan(url)
 
