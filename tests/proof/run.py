@@ -54,9 +54,18 @@ def run_fuzz(options: argparse.Namespace) -> None:
 
 def run_soak(options: argparse.Namespace) -> None:
     """Have a desk work through hours of storms and calm, and weigh it."""
+    rounds = itertools.count(1)
+
+    def say(weight: Weight) -> None:
+        number = next(rounds)
+        if number % 6 == 0:
+            tell(f"soak: {number // 6} h, {weight}")
+
     tracemalloc.start()
     try:
-        gone = soak(seed=options.seed, rounds=options.hours * 6, pace=0.5, newcomers=False)
+        gone = soak(
+            seed=options.seed, rounds=options.hours * 6, pace=0.5, newcomers=False, after=say
+        )
     finally:
         tracemalloc.stop()
     tenth = max(2, len(gone.weights) // 10)

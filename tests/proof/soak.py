@@ -11,6 +11,7 @@ import asyncio
 import gc
 import tracemalloc
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -206,7 +207,13 @@ def _traced() -> int:
 
 
 def soak(
-    *, seed: int, rounds: int, accounts: int = 8, pace: float = 1.0, newcomers: bool = True
+    *,
+    seed: int,
+    rounds: int,
+    accounts: int = 8,
+    pace: float = 1.0,
+    newcomers: bool = True,
+    after: Callable[[Weight], None] | None = None,
 ) -> Soak:
     """Have a desk work through so many rounds of ten minutes.
 
@@ -224,6 +231,8 @@ def soak(
                     desk.meet(accounts)
                 await desk.round(pace)
                 gone.weights.append(desk.weigh())
+                if after is not None:
+                    after(gone.weights[-1])
         gone.struck, gone.seconds = world.struck, world.loop.time()
 
     run(main())
