@@ -81,7 +81,7 @@ class Session:
         )
         self._own_budget: Final = budget is None
         if isinstance(budget, Attachable):
-            budget.attach(clock, report, patience=retry.max_wait)
+            budget.attach(clock, report, patience=retry.max_wait, limits=limits)
         self._line: Final = Line(
             transport=Transport(
                 base_url=base_url,

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from binance_dust._spec import LimitKind
     from binance_dust.budget._feedback import Feedback
+    from binance_dust.budget._limits import RateLimits
     from binance_dust.events import Event
 
 __all__ = [
@@ -126,8 +127,15 @@ class Budget(Protocol):
 class Attachable(Protocol):
     """A budget that is made before the session which it serves."""
 
-    def attach(self, clock: Clock, observer: Callable[[Event], None], *, patience: float) -> None:
-        """Take what only a session has: the exchange's time, who listens, the longest wait."""
+    def attach(
+        self,
+        clock: Clock,
+        observer: Callable[[Event], None],
+        *,
+        patience: float,
+        limits: RateLimits,
+    ) -> None:
+        """Take what a session has: the exchange's time, who listens, the longest wait, limits."""
         ...
 
 

@@ -33,10 +33,17 @@ class Overheard:
         self._limits = limits
         self._shared = shared
 
-    def attach(self, clock: Clock, observer: Callable[[Event], None], *, patience: float) -> None:
+    def attach(
+        self,
+        clock: Clock,
+        observer: Callable[[Event], None],
+        *,
+        patience: float,
+        limits: RateLimits,
+    ) -> None:
         """Take what only a session has, and make the budget."""
         if self._shared is not None:
-            self._shared.attach(clock, observer, patience=patience)
+            self._shared.attach(clock, observer, patience=patience, limits=limits)
             self._inner = self._shared
         else:
             self._inner = LocalBudget(self._limits, clock, observer, patience=patience)

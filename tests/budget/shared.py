@@ -196,7 +196,7 @@ def a_budget(
         store, f"{store._keys[0]}:", limits=limits, lease=lease, share=share, funds=funds
     )
     budget._name = "virtual"
-    budget.attach(clock, observer, patience=float("inf"))
+    budget.attach(clock, observer, patience=float("inf"), limits=limits)
     return budget
 
 

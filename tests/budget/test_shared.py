@@ -125,7 +125,8 @@ def test_one_refusal_quiets_every_process_and_then_one_goes_first(client: redis.
 def test_a_ban_quiets_every_process_and_is_told_where_nobody_can_wait(client: redis.Redis) -> None:
     async def main() -> None:
         one, two, three = desks(client, 3)
-        three.shared.attach(three.clock, three.events.append, patience=60.0)
+        limits = three.shared._setting.limits
+        three.shared.attach(three.clock, three.events.append, patience=60.0, limits=limits)
         for desk in (one, two, three):
             await desk.call(LOG)
         first = await one.budget.admit(LIST)

@@ -294,3 +294,19 @@ async def test_funds_are_not_moved_on_a_guess(server: Server) -> None:
             await client.dust_transfer(["ADA"])
 
         assert fleet.exchange.conversions == ()
+
+
+async def test_a_budget_without_limits_takes_those_of_its_session(server: Server) -> None:
+    async with (
+        Sandbox(window=WINDOW) as exchange,
+        RedisBudget(server.url) as budget,
+        Session(base_url=exchange.url, limits=LIMITS, budget=budget) as session,
+    ):
+        accounts = [exchange.open_account(margin=True) for _ in range(150)]
+        clients = [session.client(credentials) for credentials in accounts]
+        async with asyncio.timeout(20):  # less than one of the usual windows
+            await asyncio.gather(*[client.small_liabilities() for client in clients])
+        assert exchange.refusals == 0
+
+        with pytest.raises(ConfigurationError, match="have to agree"):
+            Session(limits=RateLimits(headroom=0.5), budget=budget)

@@ -12,7 +12,7 @@ from binance_dust.budget import _denials
 from binance_dust.budget._limits import RateLimits
 from binance_dust.budget._protocol import Charge, Lane
 from binance_dust.budget._redis._desk import Desk
-from binance_dust.budget._redis._record import key_of
+from binance_dust.budget._redis._record import Records, key_of
 from binance_dust.budget._redis._setting import LoopClock, Setting
 from binance_dust.budget._redis._share import BackError, Share
 from binance_dust.budget._redis._store import AwayError, RedisStore, connector, import_redis
@@ -46,9 +46,9 @@ class RedisBudget:
             async with Session(budget=budget) as session:
                 ...
 
-    All who go out by one address give the same `name` and the same `limits`; two addresses are two
-    names. One budget may serve several sessions of one process. Nothing is opened before the first
-    call, and whoever creates it closes it, after its sessions.
+    All who go out by one address give the same `name` and the same `limits` (unless told, those of
+    the session); two addresses are two names. One budget may serve several sessions of one process.
+    Nothing is opened before the first call, and whoever creates it closes it, after its sessions.
 
     While Redis can't be asked, each process goes on reading within its `share` of the limits, and
     says so (`SharedBudgetLost`). `share` times the number of processes should stay below 1. Calls
@@ -99,19 +99,21 @@ class RedisBudget:
         share: float,
         funds: Literal["wait", "fail"],
     ) -> None:
-        limits = instance(RateLimits() if limits is None else limits, RateLimits, "limits")
-        if lease is None:
-            lease = min(_LONGEST_LEASE, max(_SHORTEST_LEASE, limits.window / 12))
+        if limits is not None:
+            instance(limits, RateLimits, "limits")
+        if lease is not None:
+            positive(lease, "lease")
         if funds not in ("wait", "fail"):
             raise ConfigurationError(f"funds must be 'wait' or 'fail', not {funds!r}")
-        self._setting = Setting(
-            limits, positive(lease, "lease"), LoopClock(), Reporter(None), math.inf
-        )
+        self._limits = limits
+        self._own_limits = limits is not None
+        self._lease = lease
         self._part = positive(share, "share", most=1)
         self._funds = funds
-        self._setting.share(self._part)  # refuses what leaves nothing
+        self._setting = Setting(LoopClock(), Reporter(None), math.inf)
         self._desk = Desk(store, channel, self._setting, self._lost)
         self._desk.on_unsaid = self._unsaid
+        self._go_by(limits or RateLimits())
         self._share: Share | None = None
         """Made when it is first needed, and kept: what it has spent counts the next time too."""
         self._away_since: float | None = None
@@ -120,10 +122,33 @@ class RedisBudget:
         self._returning: asyncio.Task[None] | None = None
         self._closed = False
 
-    def attach(self, clock: Clock, observer: Callable[[Event], None], *, patience: float) -> None:
-        """Take what only a session has. Of several sessions the last one is asked for the time."""
+    def attach(
+        self,
+        clock: Clock,
+        observer: Callable[[Event], None],
+        *,
+        patience: float,
+        limits: RateLimits,
+    ) -> None:
+        """Take what a session has, and its limits where this budget was given none.
+
+        Of several sessions the last one is asked for the time.
+        """
+        if self._limits is None:
+            self._limits = limits
+            self._go_by(limits)
+        elif not self._own_limits and limits != self._limits:
+            raise ConfigurationError("sessions that share a budget have to agree on their limits")
         setting = self._setting
         setting.clock, setting.observer, setting.patience = clock, observer, patience
+
+    def _go_by(self, limits: RateLimits) -> None:
+        lease = self._lease
+        if lease is None:
+            lease = min(_LONGEST_LEASE, max(_SHORTEST_LEASE, limits.window / 12))
+        self._setting.go_by(limits, lease)
+        self._setting.share(self._part)  # refuses what leaves nothing
+        self._desk.records = Records(limits.window)
 
     # --- admission -------------------------------------------------------------------------------
 

@@ -58,7 +58,8 @@ class Desk(Courier):
         self._beating: asyncio.TimerHandle | None = None
         self._beat = 0
         self._heard_beat = 0
-        self.records = Records(setting.limits.window)
+        self.records = Records(1.0)
+        """Made anew for each window's length that is told."""
         self.views = Views()
 
     # --- asking ----------------------------------------------------------------------------------

@@ -37,27 +37,27 @@ class LoopClock:
 class Setting:
     """What does not change, but for what a session brings."""
 
-    limits: RateLimits
-    lease: float
-    """Seconds after which a process that was not heard of is taken for dead."""
     clock: Clock
     observer: Callable[[Event], None]
     patience: float
+    limits: RateLimits = field(init=False)
+    lease: float = field(init=False)
+    """Seconds after which a process that was not heard of is taken for dead."""
     for_script: dict[str, Any] = field(init=False)
 
     def now(self) -> float:
         """Read the monotonic clock."""
         return self.clock.monotonic()
 
-    def __post_init__(self) -> None:
-        """Work out what the script has to know of it."""
-        limits = self.limits
+    def go_by(self, limits: RateLimits, lease: float) -> None:
+        """Take limits, and work out what the script has to know of them."""
+        self.limits, self.lease = limits, lease
         kinds = {kind.value: [limits.of(kind), limits.whole(kind)] for kind in LimitKind}
         rate = limits.requests_per_second
         leak = rate * (1 - BURST)
         self.for_script = {
             "window": limits.window,
-            "lease": self.lease,
+            "lease": lease,
             "burst": max(1.0, rate * BURST),
             "leak": leak,
             "batch": max(1 / leak, BATCH),
