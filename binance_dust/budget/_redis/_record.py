@@ -19,7 +19,7 @@ def key_of(charge: Charge) -> str:
     """Give what tells a pool from others."""
     match charge.kind:
         case LimitKind.UID:
-            return f"uid {charge.pool} {charge.account}"
+            return f"uid {charge.pool}\t{charge.account}"
         case LimitKind.IP:
             return f"ip {charge.pool}"
         case _:

@@ -99,7 +99,7 @@ def _show(view: View, seen: float, limits: RateLimits, now: float) -> PoolSnapsh
     kind = LimitKind(kind_name)
     account = None
     if kind is LimitKind.UID:
-        rest, _, account = rest.rpartition(" ")
+        rest, _, account = rest.partition("\t")
     age = now - seen
     shown = PoolSnapshot(
         name=rest,

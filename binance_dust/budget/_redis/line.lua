@@ -164,7 +164,7 @@ local function chances(P, head)
     alone_at = since_of(head) + W * K.lonely
   end
   local chance = math.max(math.min(pool.no_sooner(P, head.weight), alone_at), G.gate.till)
-  local at = math.max(pool.look_again(P, head.weight), valve.next_chance(G.gate))
+  local at = valve.passes(G.gate) and pool.look_again(P, head.weight) or valve.next_chance(G.gate)
   for _, key in ipairs(G.paced) do
     if key == P.key then at = now + call.batch end
   end

@@ -28,9 +28,8 @@ end
 local function hit_wall()
   if G.walled and now >= G.gate.till then
     shut_gate(K.wall)
-  elseif not G.walled then
-    G.walled = true
-    G.gate.open = false
+  else
+    G.walled, G.gate.open = true, false
   end
 end
 
