@@ -152,9 +152,9 @@ function others.surprised(o, by)
   o.surprised_at = now
 end
 
-function others.refused(o, beyond, weight, since_cut)
+function others.refused(o, beyond, since_cut)
   o.level = math.max(o.level, beyond)
-  others.surprised(o, math.max(2 * faded(o), weight))
+  others.surprised(o, o.cap)
   o.seen, o.heard = now, now
   judge(o, since_cut)
 end
@@ -224,9 +224,9 @@ function count.listen(P, call, used, fixed)
     o, used - certain(P, fixed), used - (taken - P.gone), since(P), seen, P.flying == 1)
 end
 
-function count.refused(P, weight, fixed)
+function count.refused(P, fixed)
   if not P.others then P.others = others.new(P.whole) end
-  others.refused(P.others, P.whole - certain(P, fixed), weight, since(P))
+  others.refused(P.others, P.whole - certain(P, fixed), since(P))
 end
 
 function count.cut(P)

@@ -180,7 +180,7 @@ end
 function pool.give_back(P, call)
   P.taken = P.taken - call.weight - call.extra
   P.flying = P.flying - 1
-  if call.witness and P.asked == P.span[1] then P.asked = P.asked - 1 end
+  if call.witness and call.cut == P.cut_at then P.asked = P.asked - 1 end
 end
 
 function pool.lose(P, call)
@@ -228,7 +228,7 @@ function pool.refuse(P, call, wait)
       turn = 'lost'
     end
   end
-  if now >= P.valve.till then count.refused(P, call.weight, b.fixed) end
+  if now >= P.valve.till then count.refused(P, b.fixed) end
   if wait <= 0 then
     wait = math.max((b.fixed and P.span[3] or now + KEEP) - now, b.margin)
   end
@@ -237,14 +237,13 @@ function pool.refuse(P, call, wait)
 end
 
 function pool.idle(P)
-  return P.waiting == 0 and P.flying == 0 and now >= P.valve.till and now - P.last_answer > W
-    and ledger.spent(P) == 0
+  return P.waiting == 0 and P.flying == 0 and now >= P.valve.till and ledger.spent(P) == 0
 end
 
 function pool.resets_in(P)
   local used = count.ours(P)
   if used == 0 then return 0 end
-  local by_time = ledger.room_at(P, math.max(1, ledger.spent(P))) - now
+  local by_time = ledger.room_at(P, ledger.spent(P)) - now
   if not fixed(P) then return by_time end
   return math.min(by_time, math.max(0, boundary.span(boundary.of(P.name))[3] - now))
 end
