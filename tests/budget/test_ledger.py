@@ -142,3 +142,23 @@ def test_calls_answered_within_a_grain_share_a_slot_and_the_earliest_sending(
     assert ledger.maybe_forgotten(59.9) == 0
     assert ledger.maybe_forgotten(forgotten_at) == (10 if slots == 1 else 5)
     assert ledger.maybe_forgotten(60.5) == 10
+
+
+def test_of_several_that_were_lost_each_counts_for_its_own_time() -> None:
+    ledger = Ledger(WINDOW)
+    ledger.taken = 10
+    ledger.lose(5, 0.0, 1.0)
+    ledger.lose(5, 20.0, 21.0)
+
+    assert [ledger.spent(at) for at in (71.0, 71.1, 91.0, 91.1)] == [10, 5, 5, 0]
+    assert ledger.answered == 10
+
+
+def test_what_is_answered_after_all_was_forgotten_is_remembered_as_well() -> None:
+    ledger = Ledger(WINDOW)
+    for at in (0.0, 100.0, 100.1):
+        assert ledger.spent(at) == (5 if at == 100.1 else 0)
+        ledger.taken += 5
+        ledger.answer(5, at, at)
+
+    assert [ledger.spent(at) for at in (160.0, 160.1, 160.2)] == [10, 10, 0]

@@ -11,17 +11,18 @@ import pytest
 from binance_dust.budget import Charge, Feedback, Lane, LimitKind, LocalBudget, RateLimits
 from binance_dust.errors import BannedError, BudgetExceededError, ConfigurationError
 from binance_dust.events import Banned, BoundaryLost, Refused, Waited
-from tests.budget.virtual import ASSETS, LIST, LOG, Desk, Exchange, Latency, run
+from tests.budget.virtual import ASSETS, LIST, LOG, Exchange, Latency, run
+from tests.budget.virtual import Desk as DeskAlone
 
 QUICK = Latency(0.01, 0.01)
 GOOD = Feedback(200, used_ip=100)
 
 
-def desk_of(start: float = 10.0, **limits: float) -> Desk:
-    return Desk(Exchange(start=start, latency=QUICK), **limits)
+def desk_of(start: float = 10.0, **limits: float) -> DeskAlone:
+    return DeskAlone(Exchange(start=start, latency=QUICK), **limits)
 
 
-async def fill(desk: Desk, calls: int = 119) -> None:
+async def fill(desk: DeskAlone, calls: int = 119) -> None:
     await desk.scan(calls)
 
 

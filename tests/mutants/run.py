@@ -292,8 +292,9 @@ def main() -> None:
     os.nice(10)
     paths = asked.modules or [
         str(path)
-        for place in JUDGES
-        for path in (sorted(Path(place).glob("*.py")) or [Path(place)])
+        for begin in JUDGES
+        for path in sorted(Path().glob(begin + "*" * (not begin.endswith(".py"))))
+        if path.name != "__init__.py" and path.is_file()
     ]
     sys.exit(not all([judge(path, until, asked.slow) for path in paths]))  # noqa: C419 - all of them, always
 

@@ -5,7 +5,14 @@ from __future__ import annotations
 from typing import Final
 
 JUDGES: Final[dict[str, tuple[str, ...]]] = {
-    "binance_dust/budget/": ("tests/budget",),
+    "binance_dust/budget/_": tuple(
+        f"tests/budget/test_{name}.py"
+        for name in (
+            *("pool", "count", "figures_of_others", "line_order", "ledger", "valve", "local"),
+            *("boundary", "cost", "feedback", "limits", "never_idle", "never_over", "others"),
+            *("refusals", "waiters"),
+        )
+    ),
     "binance_dust/_retry.py": ("tests/unit/test_retry.py",),
     "binance_dust/_verdicts.py": ("tests/unit/test_verdicts.py",),
     "binance_dust/_signing.py": (
@@ -28,6 +35,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
 """By path, or by how it begins."""
 
 TOO_SLOW: Final = (
+    "[shared",  # the same with a pool in Redis: what is judged here is the one of a process
     "test_a_day_of_scanning",
     "test_an_hour_of_several",
     "test_nobody_is_refused_who_is_alone",
@@ -83,6 +91,17 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "LocalBudget.close: pool.line = None -> left out": _CLOSED,
         "LocalBudget.close: pool.timer = None -> left out": _CLOSED,
         "LocalBudget.close: self._waiting.clear() -> left out": _CLOSED,
+    },
+    "binance_dust/budget/_line.py": {
+        "Line._sweep: 0 -> 1": _NOBODY_CARES,
+        "Line.serve: self._lanes[waiter.lane].popleft() -> left out": "whoever has left is"
+        " skipped in any case",
+    },
+    "binance_dust/budget/_valve.py": {
+        "Valve.next_chance: self.open -> False": "an open valve is not asked for its next chance",
+        "Valve.passes: self.open or (now >= self.until and (self._first is None or now >="
+        " self._lapses)) -> now >= self.until and (self._first is None or now >="
+        " self._lapses)": _FASTER,
     },
     "binance_dust/budget/_pace.py": {
         "Pace.take: raise AssertionError -> left out": "never reached, as it says",
