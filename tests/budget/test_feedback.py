@@ -92,6 +92,7 @@ def test_a_date_is_held_against_the_date_of_the_answer_itself() -> None:
         (400, b'{"code":-10031}', 400, None),
         (418, b'{"code":-1003}', 418, None),
         (418, b"banned until 12", 418, None),
+        (200, b'{"code":-1003,"msg":"banned until 1800000120000"}', 200, None),
         (500, b"", 500, None),
     ],
 )

@@ -105,6 +105,14 @@ def test_nothing_is_kept_on_the_word_of_a_header_that_is_older_than_a_window(
     assert others().kept(60.1, 120.0, 100, fixed=fixed) == 0
 
 
+def test_their_first_window_begins_when_they_are_first_seen() -> None:
+    found = Others(60.0, 12_000, 1_000.0)
+
+    assert found.kept(1_000.0, 1_060.0, 100, fixed=False) == 6_000 + MOST
+    found.heard = 1_060.0
+    assert found.kept(1_060.0, 1_120.0, 100, fixed=False) == found.cushion(1_060.0)
+
+
 def test_a_surprise_is_half_forgotten_in_eight_windows_and_half_a_cushion_stays() -> None:
     found = others()
 

@@ -108,3 +108,29 @@ async def _pause(seconds: float) -> None:
     import asyncio
 
     await asyncio.sleep(seconds)
+
+
+def test_the_limits_are_those_that_the_exchange_publishes_unless_said_otherwise() -> None:
+    assert RateLimits() == RateLimits(
+        ip_weight=12_000,
+        uid_weight=180_000,
+        request_weight=6_000,
+        window=60.0,
+        headroom=0.0,
+        requests_per_second=500,
+    )
+
+
+@pytest.mark.parametrize("name", ["ip_weight", "uid_weight", "request_weight"])
+def test_a_limit_is_one_at_the_least_and_so_is_what_headroom_leaves_of_it(name: str) -> None:
+    options: dict[str, Any] = {name: 1}
+    assert RateLimits(**options)
+    options = {name: 10, "headroom": 0.9}
+    assert RateLimits(**options)
+
+    options = {name: 0}
+    with pytest.raises(ConfigurationError, match=f"{name} must be at least 1, not 0"):
+        RateLimits(**options)
+    options = {name: 10, "headroom": 0.91}
+    with pytest.raises(ConfigurationError, match=r"headroom 0\.91 leaves nothing of the"):
+        RateLimits(**options)

@@ -353,6 +353,24 @@ def test_where_others_are_a_burst_needs_a_fresh_look() -> None:
     assert bench.ask(100, 1.1) is Go.ALONE
 
 
+def test_a_call_is_judged_by_what_was_known_when_it_left_and_not_when_it_was_admitted() -> None:
+    bench = Bench()
+    bench.spend(100, 0.0)
+    call = bench.send(100, 1.0)
+    bench.spend(100, 2.0)
+    assert (call.sent_at, call.answered_before) == (1.0, 100)
+
+    bench.clock.at = 3.0
+    call.sent()
+    assert (call.sent_at, call.answered_before) == (3.0, 200)
+
+    # A copy that left unseen counts, and changes nothing of that.
+    bench.clock.at = 4.0
+    call.sent(extra=1)
+    assert (call.sent_at, call.extra) == (3.0, 100)
+    assert bench.pool.used(4.0) == 400
+
+
 # --- what a witness proves -----------------------------------------------------------------------
 
 

@@ -103,6 +103,22 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " self._lapses)) -> now >= self.until and (self._first is None or now >="
         " self._lapses)": _FASTER,
     },
+    "binance_dust/budget/_admission.py": {
+        "LocalAdmission.__init__: False -> True": "whether it was alone is asked of a witness only,"
+        " and said when it becomes one",
+    },
+    "binance_dust/budget/_limits.py": {
+        "RateLimits.of: 6 -> 7": _NOBODY_CARES,
+    },
+    "binance_dust/budget/_others.py": {
+        "Others.__init__: 0 -> 1": "a level of one is as good as none",
+        "Others.listen: 0 -> 1": "a level of one is as good as none",
+    },
+    "binance_dust/budget/_feedback.py": {
+        "_epoch: not date -> False": _TYPES,
+        "_epoch: math.isfinite(seconds) -> True": "no date that Python reads is anything else",
+        "Feedback: 0.0 -> 1.0": "only tests leave it to the default",
+    },
     "binance_dust/budget/_pace.py": {
         "Pace.take: raise AssertionError -> left out": "never reached, as it says",
     },
