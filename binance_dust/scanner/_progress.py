@@ -135,7 +135,7 @@ def _foresee(
 ) -> Iterable[LaneEstimate]:
     for question in questions(liabilities):
         share = 1.0
-        if liabilities == "auto" and question is Question.MARGIN_DEBT:
+        if question is Question.MARGIN_DEBT:
             share = shares[0]
         elif liabilities == "auto" and question is Question.LIST:
             share = min(shares)

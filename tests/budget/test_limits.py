@@ -124,9 +124,9 @@ def test_the_limits_are_those_that_the_exchange_publishes_unless_said_otherwise(
 @pytest.mark.parametrize("name", ["ip_weight", "uid_weight", "request_weight"])
 def test_a_limit_is_one_at_the_least_and_so_is_what_headroom_leaves_of_it(name: str) -> None:
     options: dict[str, Any] = {name: 1}
-    assert RateLimits(**options)
+    assert getattr(RateLimits(**options), name) == 1
     options = {name: 10, "headroom": 0.9}
-    assert RateLimits(**options)
+    assert getattr(RateLimits(**options), name) == 10
 
     options = {name: 0}
     with pytest.raises(ConfigurationError, match=f"{name} must be at least 1, not 0"):

@@ -224,6 +224,47 @@ async def test_what_was_done_before_is_left_out(clients: list[DustClient]) -> No
     assert reports.progress.total == 3
 
 
+@pytest.mark.parametrize("lazily", ["not", "with a pause", "without"])
+async def test_what_was_done_before_is_left_out_wherever_clients_come_from(
+    clients: list[DustClient], lazily: str
+) -> None:
+    async def after_a_while() -> AsyncIterator[DustClient]:
+        for client in clients:
+            yield client
+
+    sources: dict[str, Any] = {
+        "not": clients,
+        "with a pause": after_a_while(),
+        "without": iter(clients),
+    }
+    done = [client.name for client in clients[:9]]
+
+    reports = scan(sources[lazily], liabilities=False, concurrency=1, skip=done)
+
+    assert {report.account async for report in reports} == {c.name for c in clients[9:]}
+
+
+async def test_progress_begins_with_nothing_and_ends_with_what_was_done(
+    clients: list[DustClient], exchange: Sandbox, session: Session
+) -> None:
+    bad = session.client(Credentials("no-such-key", "secret", name="bad"))
+    reports = scan([*clients, bad], liabilities=False)
+    before = reports.progress
+    assert (before.done, before.failed, before.total) == (0, 0, None)
+    assert (before.elapsed, before.seconds_left, before.lanes) == (0.0, None, ())
+
+    began = asyncio.get_running_loop().time()
+    assert len([report async for report in reports]) == 13
+    took = asyncio.get_running_loop().time() - began
+
+    after = reports.progress
+    assert (after.done, after.failed, after.total, after.seconds_left) == (13, 1, 13, 0.0)
+    assert 0.0 < after.elapsed <= took
+    assert [(lane.asked, lane.expected) for lane in after.lanes] == [(13, 13), (13, 13)]
+    await asyncio.sleep(0.001)
+    assert reports.progress == after, "its time stands still"
+
+
 async def test_leaving_early_leaves_nothing_running(clients: list[DustClient]) -> None:
 
     async for _ in scan(clients):

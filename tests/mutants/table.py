@@ -26,11 +26,10 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     "binance_dust/_wire.py": ("tests/unit/test_wire.py", "tests/contract"),
     "binance_dust/_spec.py": ("tests/unit/test_spec.py", "tests/contract"),
     "binance_dust/_clock.py": ("tests/unit/test_clock.py",),
-    "binance_dust/scanner/": (
-        "tests/unit/test_scan_progress.py",
-        "tests/simulation/test_scan_estimates.py",
-        "tests/integration/test_scan.py",
-    ),
+    "binance_dust/scanner/_desk.py": ("tests/unit/test_scan_progress.py",),
+    "binance_dust/scanner/_progress.py": ("tests/unit/test_scan_progress.py",),
+    "binance_dust/scanner/_visit.py": ("tests/unit/test_visit.py",),
+    "binance_dust/scanner/": ("tests/integration/test_scan.py",),
 }
 """By path, or by how it begins."""
 
@@ -43,6 +42,7 @@ TOO_SLOW: Final = (
     "test_others_who_spend_half_cost",
     "test_a_hundred_thousand_accounts_in_turn",
     "test_an_outage_is_not_multiplied",
+    "test_two_addresses_scan_twice_as_fast",
 )
 """Tests that take seconds don't judge, or a fault that nobody notices would cost minutes."""
 
@@ -153,6 +153,9 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "module: 1 -> 2": _MILLIONS,
         "Pool.look_again: chance > now -> chance >= now": "the soonest is a moment later anyway",
         "Pool.give_back: 1 -> 2": "it is compared with later windows' numbers only",
+    },
+    "binance_dust/scanner/_desk.py": {
+        "module: 512 -> 513": _NOBODY_CARES,
     },
     "binance_dust/_retry.py": {
         "send_again.announce: state.outcome -> True": _TYPES,
