@@ -110,6 +110,11 @@ async def test_dust_becomes_bnb_in_one_batch_and_everything_is_on_record() -> No
         assert (entry.status, entry.settled_by, entry.kind) == ("confirmed", "answer", "dust")
         assert entry.held == {"ADA": D("6.21"), "XRP": D("1.5")}
         assert entry.client_id is None
+        # Stamped from two seconds before the intent to thirty after, accepted from a second before
+        # that to recv_window (5 s) after.
+        assert entry.intended_at is not None
+        assert entry.sent_after == entry.intended_at - timedelta(seconds=3)
+        assert entry.expires_at == entry.intended_at + timedelta(seconds=35)
         await check_books(scene.world, process.ledger)
         assert "2 assets" in str(receipt)
         assert "<td>ADA</td>" in receipt._repr_html_()

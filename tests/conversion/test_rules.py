@@ -102,8 +102,12 @@ def test_a_quote_in_order_passes() -> None:
         (quote(target="USDT"), policy(), "into USDT"),
         (quote(account_type="MARGIN"), policy(), "MARGIN into BNB"),
         (replace(quote(), lines=()), policy(), "nothing in this quote"),
-        (quote(), policy(keep=frozenset({"XRP"})), "XRP: kept"),
-        (quote(), policy(max_fee_rate=D("0.01")), r"ADA: the fee is too high \(2.00 %"),
+        (quote(), policy(keep=frozenset({"XRP"})), "XRP: kept$"),
+        (
+            quote(),
+            policy(max_fee_rate=D("0.01")),
+            r"ADA: the fee is too high \(2.00 %, at most 1.00 % allowed\)$",
+        ),
         (quote(), policy(min_value=D("0.02")), "ADA: worth less than min_value"),
         (quote(line("BNB")), policy(), "BNB: is the target itself"),
     ],
@@ -139,6 +143,11 @@ def test_while_the_account_cools_down_the_guard_says_until_when() -> None:
 def test_a_fee_of_the_last_digit_is_rounding_and_no_rate() -> None:
     tiny = line(gross=D("0.00000003"), fee=D("0.00000001"), net=D("0.00000002"))
     checked(quote(tiny), policy())
+    # To the digit: one unit above the rate is still rounding, two are not.
+    even = line(gross=D("0.001"), fee=D("0.00005001"))
+    checked(quote(even), policy())
+    with pytest.raises(GuardError, match="fee"):
+        checked(quote(replace(even, fee=D("0.00005002"))), policy())
     with pytest.raises(GuardError, match="fee"):
         checked(quote(replace(tiny, fee=D("0.00000002"))), policy())
 
@@ -160,6 +169,16 @@ def test_what_can_not_work_is_refused(changes: dict[str, Any], words: str) -> No
         policy(**changes)
 
 
+def test_all_of_a_fee_or_none_may_be_allowed() -> None:
+    assert policy(max_fee_rate=D(0)).max_fee_rate == 0
+    assert policy(max_fee_rate=D(1)).max_fee_rate == 1
+
+
+def test_the_default_wallet_is_not_named_since_older_pages_know_no_other() -> None:
+    assert policy().wallet is None
+    assert policy(account_type="MARGIN").wallet == "MARGIN"
+
+
 def test_options_are_taken_as_they_come_and_exact() -> None:
     assert amount("0.02", "x") == amount(D("0.02"), "x") == D("0.02")
     assert span(1.5, "x") == span(timedelta(seconds=1.5), "x") == seconds(1.5)
@@ -170,8 +189,9 @@ def test_options_are_taken_as_they_come_and_exact() -> None:
     for text in ("two", "NaN", "1e9999999"):
         with pytest.raises(ConfigurationError, match="finite"):
             amount(text, "x")
-    with pytest.raises(TypeError, match="timedelta or seconds"):
-        span("1h", "x")  # type: ignore[arg-type]
+    for wrong_span in ("1h", True):
+        with pytest.raises(TypeError, match="timedelta or seconds"):
+            span(wrong_span, "x")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="seconds"):
         span(1e300, "x")
     with pytest.raises(TypeError, match="several names"):
@@ -192,6 +212,7 @@ def test_a_balance_that_is_not_the_quoted_one_is_left_alone() -> None:
         why = changed(line(), now)
         assert why is not None
         assert why.reason is Reason.CHANGED
+    assert changed(line(amount=D(1)), {}) is not None
 
 
 # --- why not -------------------------------------------------------------------------------------
@@ -457,6 +478,15 @@ def test_a_culprit_is_found_without_a_success_that_teaches(
     assert attempts <= size + 1
 
 
+def test_whom_to_suspect_first_is_said() -> None:
+    search = Search(("A", "B", "C"), suspects=["C", "A", "B"])
+
+    search.refused(("A", "B", "C"))
+    assert search.batch == ("A", "B")
+    search.refused(("A", "B"))
+    assert search.batch == ("B", "C")
+
+
 def test_two_unnamed_culprits_are_given_up_with_nothing_converted() -> None:
     assets = tuple("ABCDE")
     search, tried = Search(assets), []
@@ -621,6 +651,56 @@ def test_a_verdict_says_what_was_done() -> None:
     assert whole.note is None
     assert isinstance(part, Done)
     assert part.note == "in part: ADA stayed"
+
+
+def test_of_two_records_that_fit_the_earlier_one_is_it() -> None:
+    later, earlier = record("ADA", "XRP", at=NOW + seconds(9), number=9), WHOLE
+
+    verdict = judge(entry(), Reading(clock=NOW, records=[later, earlier], held={}))
+
+    assert isinstance(verdict, Done)
+    assert verdict.record is earlier
+
+
+def test_what_is_put_together_has_the_id_of_its_earliest_part() -> None:
+    parts = [record("XRP", at=NOW + seconds(1), number=9), record("ADA", number=8)]
+
+    verdict = judge(entry(), Reading(clock=NOW, records=parts, held={}))
+
+    assert isinstance(verdict, Done)
+    assert verdict.record.transaction_id == 8
+
+
+def test_debts_that_became_two_debts_are_not_put_together() -> None:
+    debts = entry(kind=Kind.LIABILITIES, account_type="MARGIN", target="USDT")
+    parts = [
+        replace(record(asset, target=target), kind=Kind.LIABILITIES, account_type="MARGIN")
+        for asset, target in (("ADA", "USDT"), ("XRP", "USDC"))
+    ]
+
+    verdict = judge(debts, Reading(clock=EXPIRES + seconds(99), records=parts, held=GONE))
+
+    assert isinstance(verdict, Unknowable)
+
+
+@pytest.mark.parametrize(
+    ("late", "held", "complete", "words"),
+    [
+        (0, BEFORE, True, "can still accept it"),
+        (1, BEFORE, True, "may be late"),
+        (60, BEFORE, True, "60 s after the exchange could accept it for the last time"),
+        (80, {"ADA": D(6)}, True, "less XRP than before"),
+        (80, {}, True, "less ADA, XRP than before"),
+        (80, BEFORE, False, "its newest hundred records only"),
+    ],
+)
+def test_a_verdict_says_why(late: float, held: dict[str, D], complete: bool, words: str) -> None:
+    reading = Reading(clock=EXPIRES + seconds(late), records=[], held=held, complete=complete)
+
+    verdict = judge(entry(), reading)
+
+    assert isinstance(verdict, NotYet | NotDone | Unknowable)
+    assert words in verdict.reason
 
 
 def test_an_entry_that_does_not_say_until_when_is_never_judged_from_an_absence() -> None:

@@ -30,6 +30,14 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     "binance_dust/scanner/_progress.py": ("tests/unit/test_scan_progress.py",),
     "binance_dust/scanner/_visit.py": ("tests/unit/test_visit.py",),
     "binance_dust/scanner/": ("tests/integration/test_scan.py",),
+    "binance_dust/conversion/": (
+        "tests/conversion/test_rules.py",
+        "tests/conversion/test_converter.py",
+        "tests/conversion/test_liabilities.py",
+    ),
+    "binance_dust/ledger/_matching.py": ("tests/ledger/test_ledger.py",),
+    "binance_dust/ledger/_claims.py": ("tests/ledger/test_ledger.py",),
+    "binance_dust/ledger/_store.py": ("tests/ledger/test_ledger.py", "tests/conversion"),
 }
 """By path, or by how it begins."""
 
