@@ -707,7 +707,9 @@ async def test_one_by_one_an_unknown_outcome_stops_the_rest() -> None:
 
 
 @in_virtual_time
-async def test_an_unknown_outcome_is_told_also_where_the_ledger_can_not_be_written() -> None:
+async def test_an_unknown_outcome_is_told_also_where_the_ledger_can_not_be_written(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     scene = Scene()
     async with scene.process() as process:
 
@@ -719,6 +721,7 @@ async def test_an_unknown_outcome_is_told_also_where_the_ledger_can_not_be_writt
         with pytest.raises(OutcomeUnknownError) as caught:
             await process.convert_all()
         del process.ledger.leave_unknown
+        assert "the ledger has its intent only" in caplog.text
 
         assert (await process.ledger.entry(caught.value.entry_ids[0])).status == "intended"
         (entry,) = await process.converter.recover()
