@@ -243,6 +243,7 @@ async def test_which_records_can_be_a_call_s(
 async def test_a_claim_is_one_holder_s_until_it_runs_out(ledger: Ledger) -> None:
     mine, theirs = Claim("alice", "convert", "me"), Claim("alice", "convert", "they")
     await ledger.claim(mine, now=NOW, length=MINUTE)
+    await ledger.claim(mine, now=NOW, length=MINUTE)  # it is mine already
 
     with pytest.raises(GuardError, match="another convert") as caught:
         await ledger.claim(theirs, now=NOW, length=MINUTE)

@@ -35,7 +35,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         "tests/conversion/test_converter.py",
         "tests/conversion/test_liabilities.py",
     ),
-    "binance_dust/ledger/_matching.py": ("tests/ledger/test_ledger.py",),
+    "binance_dust/ledger/_matching.py": ("tests/ledger/test_matching.py",),
     "binance_dust/ledger/_claims.py": ("tests/ledger/test_ledger.py",),
     "binance_dust/ledger/_store.py": ("tests/ledger/test_ledger.py", "tests/conversion"),
 }

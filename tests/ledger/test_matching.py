@@ -1,0 +1,150 @@
+"""Which call of ours a record belongs to, as tables."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from binance_dust.ledger import Kind, LedgerEntry, SettledBy, can_have_done, own_entry
+from binance_dust.ledger._matching import same_ids, same_lines
+from tests.ledger.conftest import NOW, line, seen
+
+PROCESSING = timedelta(seconds=10)
+LINES = (line("ADA", transaction_id=7), line("XRP", transaction_id=8))
+RENUMBERED = tuple(replace(each, transaction_id=98) for each in LINES)
+SEEN = seen(*LINES, transaction_id=7)
+
+
+def entry(**changes: Any) -> LedgerEntry:
+    fields: dict[str, Any] = {
+        "id": 1,
+        "account": "alice",
+        "kind": Kind.DUST,
+        "account_type": "SPOT",
+        "target": "BNB",
+        "assets": ("ADA", "XRP"),
+        "status": "confirmed",
+        "at": NOW,
+        "sent_after": NOW - timedelta(seconds=1),
+        "expires_at": NOW + timedelta(seconds=5),
+        "transaction_id": 7,
+        "lines": LINES,
+    }
+    return LedgerEntry(**fields | changes)
+
+
+OTHERS = [{"account": "bob"}, {"account_type": "MARGIN"}, {"target": "USDT"}]
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({}, True),
+        ({"transaction_id": None}, True),
+        ({"transaction_id": 9}, True),
+        ({"lines": ()}, True),
+        ({"lines": (), "transaction_id": 9}, False),
+        ({"lines": (), "transaction_id": None}, False),
+        *[(other, False) for other in OTHERS],
+    ],
+)
+def test_the_same_id_in_the_same_place(changes: dict[str, Any], same: bool) -> None:
+    assert same_ids(entry(**changes), SEEN) is same
+
+
+def test_no_id_is_never_the_same_as_no_id() -> None:
+    bare = tuple(replace(each, transaction_id=None) for each in LINES)
+    assert not same_ids(entry(transaction_id=None, lines=bare), seen(*bare, transaction_id=None))
+
+
+@pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({}, True),
+        ({"lines": LINES[::-1]}, True),
+        ({"kind": Kind.DUST_CONVERT}, True),
+        ({"kind": Kind.LIABILITIES}, False),
+        ({"lines": LINES[:1]}, False),
+        ({"lines": (LINES[0], replace(LINES[1], amount=Decimal(1)))}, False),
+        ({"lines": (LINES[0], replace(LINES[1], gross=Decimal(1)))}, False),
+        ({"lines": (LINES[0], replace(LINES[1], at=NOW + timedelta(seconds=1)))}, False),
+        ({"lines": (LINES[0], replace(LINES[1], asset="LTC"))}, False),
+        *[(other, False) for other in OTHERS],
+    ],
+)
+def test_the_same_lines_in_the_same_place(changes: dict[str, Any], same: bool) -> None:
+    assert same_lines(entry(**changes), SEEN) is same
+
+
+@pytest.mark.parametrize(
+    ("changes", "can"),
+    [
+        ({}, True),
+        ({"sent_after": NOW}, True),
+        ({"sent_after": NOW + timedelta(milliseconds=1)}, False),
+        ({"expires_at": NOW - PROCESSING}, True),
+        ({"expires_at": NOW - PROCESSING - timedelta(milliseconds=1)}, False),
+        ({"sent_after": None}, False),
+        ({"expires_at": None}, False),
+        ({"assets": ("ADA",)}, False),
+        ({"assets": ("ADA", "XRP", "LTC")}, False),
+        ({"kind": Kind.DUST_CONVERT}, True),
+        ({"kind": Kind.LIABILITIES}, False),
+        *[(other, False) for other in OTHERS],
+    ],
+)
+def test_what_a_call_can_have_done(changes: dict[str, Any], can: bool) -> None:
+    assert can_have_done(entry(**changes), SEEN) is can
+
+
+def test_a_part_is_enough_where_it_is_asked_for_and_nothing_is_not() -> None:
+    whole = entry(assets=("ADA", "XRP", "LTC"))
+    assert can_have_done(whole, SEEN, in_part=True)
+    assert can_have_done(entry(), SEEN, in_part=True)
+    assert not can_have_done(entry(assets=("ADA",)), SEEN, in_part=True)
+    assert not can_have_done(entry(assets=()), replace(SEEN, lines=()))
+
+
+def test_debts_may_become_a_debt_that_nobody_expected() -> None:
+    debts = replace(SEEN, kind=Kind.LIABILITIES, account_type="MARGIN", target="FDUSD")
+    assert can_have_done(entry(kind=Kind.LIABILITIES, account_type="MARGIN"), debts)
+
+
+UNSURE: dict[str, Any] = {"transaction_id": None, "lines": ()}
+
+
+@pytest.mark.parametrize(
+    ("entries", "found"),
+    [
+        ([], None),
+        # By id, by lines, and confirmed before all that is in doubt.
+        ([entry(lines=())], 1),
+        ([entry(transaction_id=99, lines=RENUMBERED)], 1),
+        ([entry(id=1, status="unknown", **UNSURE), entry(id=2)], 2),
+        # In doubt: open ones first, then what was concluded from an absence; the oldest first.
+        ([entry(status="intended", **UNSURE)], 1),
+        ([entry(status="rejected", settled_by=SettledBy.READING, **UNSURE)], 1),
+        (
+            [
+                entry(id=1, status="rejected", settled_by=SettledBy.READING, **UNSURE),
+                entry(id=2, status="unknown", **UNSURE),
+            ],
+            2,
+        ),
+        ([entry(id=5, status="unknown", **UNSURE), entry(id=4, status="unknown", **UNSURE)], 4),
+        ([entry(status="unknown", assets=("ADA",), **UNSURE)], None),
+        # Not in doubt: the exchange said no, somebody looked, or it is known and another one.
+        ([entry(status="rejected", settled_by=SettledBy.ANSWER, **UNSURE)], None),
+        ([entry(status="rejected", settled_by=SettledBy.HAND, **UNSURE)], None),
+        ([entry(settled_by=SettledBy.READING, **UNSURE)], None),
+        ([entry(status="rejected", settled_by=SettledBy.ANSWER)], None),
+    ],
+)  # fmt: skip
+def test_whose_a_record_is(entries: list[LedgerEntry], found: int | None) -> None:
+    own = own_entry(entries, SEEN)
+
+    assert (None if own is None else own.id) == found
