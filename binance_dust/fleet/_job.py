@@ -138,7 +138,6 @@ class Job(Generic[R]):
             logger.debug("%s", problem)
             if now - self._away_since > self._timing.wait:
                 raise
-            self.assignments.silence(now)
         else:
             if self._away_since is not None:
                 self.assignments.silence(_now())

@@ -74,11 +74,13 @@ class Visit:
         desk, client = self._desk, self._client
         async with desk.slots:
             assets, quote, scouted = await asyncio.gather(
-                self._part("assets", Question.ASSETS, client.user_assets()),
+                self._part("assets", Question.ASSETS, client.user_assets),
                 self._part(
                     "quote",
                     Question.QUOTE,
-                    client.convertible_assets(self._target, account_type=self._account_type),
+                    lambda: client.convertible_assets(
+                        self._target, account_type=self._account_type
+                    ),
                 ),
                 self._scout(liabilities),
             )
@@ -160,9 +162,13 @@ class Visit:
             isinstance(self._errors.get(part), CredentialsError) for part in ("assets", "quote")
         )
 
-    async def _part(self, part: str, question: Question, answer: Awaitable[R]) -> R | None:
+    async def _part(
+        self, part: str, question: Question, ask: Callable[[], Awaitable[R]]
+    ) -> R | None:
+        # Called here and not before: a visit may be stopped before this begins, and a coroutine
+        # that was made and never awaited is a warning.
         try:
-            return await self._ask(question, answer)
+            return await self._ask(question, ask())
         except DustError as error:
             self._errors[part] = _bare(error)
             return None

@@ -57,6 +57,13 @@ def test_accounts_are_spread_evenly_and_only_as_far_as_there_is_room() -> None:
     assert rules.waiting == 10
 
 
+def test_what_moves_funds_is_in_hand_in_smaller_numbers() -> None:
+    for most, room, count in ((5, 2, 2), (2, 5, 2)):
+        rules = desk(list("abcdef"), room=most)
+        rules.heard(here("one", "abcdef", room=room), 0.0)
+        assert len(rules.due(0.0, 99)) == count
+
+
 def test_whom_only_one_has_the_key_of_goes_first_to_that_one() -> None:
     rules = desk(list("abcd"))
     rules.heard(here("one", "abcd", room=2), 0.0)

@@ -22,6 +22,7 @@ from binance_dust import (
 from binance_dust.fleet import Fleet, Timing, Worker
 from binance_dust.fleet._memory import MemoryBroker
 from binance_dust.fleet._messages import Errand
+from binance_dust.fleet._post import Post
 from binance_dust.sandbox import Sandbox
 from tests.fleet.conftest import TIMING, WINDOW, Hire, until
 
@@ -293,6 +294,53 @@ async def test_two_fleets_share_their_workers(
             return len([report async for report in another.scan(liabilities=False)])
 
     assert list(await asyncio.gather(read(), read(), read())) == [20, 20, 20]
+
+
+async def test_who_is_busy_for_one_fleet_has_no_room_for_another(
+    exchange: Sandbox, hire: Hire, fleet: Fleet, url: str
+) -> None:
+    worker = await hire(exchange.open_accounts(20), room=8)
+    exchange.faults.delay(30, endpoint=ASSETS, times=None)
+    first = fleet.scan(liabilities=False)
+    waiting = [asyncio.ensure_future(anext(first))]
+    await until(lambda: worker.in_hand == 8)
+    async with Fleet(url, timing=TIMING) as another:
+        second = another.scan(liabilities=False)
+        waiting.append(asyncio.ensure_future(anext(second)))
+        await until(lambda: len(worker._engagements) == 2)
+        await asyncio.sleep(0.2)
+
+        assert worker.in_hand == 8
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, return_exceptions=True)
+
+
+async def test_while_the_post_is_away_nobody_is_blamed(
+    exchange: Sandbox, hire: Hire, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await hire(exchange.open_accounts(5))
+    slow = exchange.faults.delay(1.0, endpoint=ASSETS, times=None)
+    send, down = Post.send, asyncio.Event()
+
+    async def unreachable(self: Post, queue: str, task: str, message: Any) -> None:
+        if down.is_set() and task == "binance_dust.roll_call":
+            raise NotSentError("the fleet's post can't be reached (ConnectionError)")
+        await send(self, queue, task, message)
+
+    monkeypatch.setattr(Post, "send", unreachable)
+    async with Fleet(url, timing=Timing(pulse=0.05, patience=0.3, wait=5)) as fleet:
+        reports = fleet.scan(liabilities=False)
+        waiting = asyncio.ensure_future(anext(reports))
+        await until(lambda: slow.hits)
+        down.set()
+        await asyncio.sleep(0.6)
+        down.clear()
+        found = [await waiting, *[report async for report in reports]]
+
+    assert len(found) == 5
+    assert [each.here for each in reports.progress.workers] == [True]
+    assert len(exchange.requests_of(ASSETS)) == 5
 
 
 async def test_fleets_of_different_names_do_not_meet(

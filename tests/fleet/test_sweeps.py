@@ -18,8 +18,8 @@ from binance_dust import GuardError, NotSentError
 from binance_dust.fleet import Fleet, Timing, Worker
 from binance_dust.fleet._carry import from_plain, to_plain
 from binance_dust.fleet._memory import MemoryBroker
-from binance_dust.fleet._orders import identity
-from binance_dust.ledger import Ledger
+from binance_dust.fleet._orders import find_out, identity
+from binance_dust.ledger import Claim, Ledger, account_of
 from binance_dust.sandbox import Sandbox
 from binance_dust.sweeper import Outcome, SweepReport, sweep
 from tests.fleet.conftest import Hire, until
@@ -118,18 +118,50 @@ async def test_an_order_that_comes_twice_is_carried_out_once(
 ) -> None:
     accounts = [exchange.open_account(f"account-{number}", ADA="6.21") for number in range(5)]
     kick = MemoryBroker.kick
+    orders: list[Any] = []
 
     async def twice(self: MemoryBroker, message: Any) -> None:
         await kick(self, message)
         await kick(self, message)
+        if message.task_name == "binance_dust.convert":
+            orders.append(message)
 
     monkeypatch.setattr(MemoryBroker, "kick", twice)
     await hire(accounts, ledger=ledger)
+    # Who isn't there is waited for, so that the job goes on for a while.
+    names = [account.name or "" for account in accounts]
+    reports = fleet.sweep([*names, "nobody"], **RULES)
+    found = [await anext(reports) for _ in accounts]
 
-    found = await all_of(fleet, **RULES)
+    # Once more, now that it is done, and that there is dust again.
+    for name in names:
+        exchange.account(name).deposit("ADA", "1.5")
+    for order in orders:
+        await kick(fleet._post._sender, order)  # type: ignore[arg-type]
+    last = [report async for report in reports]
 
-    assert {report.outcome for report in found.values()} == {Outcome.CONVERTED}
+    assert {report.outcome for report in found} == {Outcome.CONVERTED}
+    assert [report.account for report in last] == ["nobody"]
     assert len(exchange.requests_of(DUST)) == 5
+
+
+async def test_who_finds_out_waits_for_who_may_be_about_to_send(
+    exchange: Sandbox, hire: Hire, ledger: Ledger
+) -> None:
+    worker = await hire([exchange.open_account("alice", ADA="6.21")], ledger=ledger)
+    client = worker._clients["alice"]
+    await client.server_time()
+    began = client.session.now()
+    other = Claim(account_of(client), "convert", "another process")
+    await ledger.claim(other, now=began, length=timedelta(seconds=0.4))
+
+    asks = {"account_type": "SPOT"}
+    report = await find_out(client, ledger, asks, began.timestamp())
+
+    assert report.outcome is Outcome.STOPPED
+    assert client.session.now() >= began + timedelta(seconds=0.4)
+    # And it keeps nobody from converting afterwards.
+    await ledger.claim(other, now=client.session.now(), length=timedelta(seconds=1))
 
 
 async def test_what_became_of_an_order_whose_result_was_lost_is_read_in_the_ledger(
@@ -267,7 +299,9 @@ async def test_a_report_is_the_same_on_the_other_side(
 
 async def test_one_file_is_one_ledger_however_it_is_called(tmp_path: Path) -> None:
     path = tmp_path / "books.db"
-    async with Ledger(path) as one, Ledger(tmp_path / "." / "books.db") as same:
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
+    async with Ledger(path) as one, Ledger(link) as same:
         assert identity(one) == identity(same)
         async with Ledger(tmp_path / "other.db") as other:
             assert identity(one) != identity(other)
