@@ -244,6 +244,26 @@ async def test_what_was_done_before_is_left_out_wherever_clients_come_from(
     assert {report.account async for report in reports} == {c.name for c in clients[9:]}
 
 
+async def test_no_more_accounts_are_read_ahead_than_fit(
+    clients: list[DustClient], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("binance_dust.scanner._scan._AHEAD", 2)
+    read: list[DustClient] = []
+
+    def one_by_one() -> Iterator[DustClient]:
+        for client in clients:
+            read.append(client)
+            yield client
+
+    done, ahead = 0, []
+    async for _ in scan(one_by_one(), liabilities=False):
+        done += 1
+        ahead.append(len(read) - done)
+
+    assert done == 12
+    assert max(ahead) <= 4
+
+
 async def test_progress_begins_with_nothing_and_ends_with_what_was_done(
     clients: list[DustClient], exchange: Sandbox, session: Session
 ) -> None:

@@ -28,7 +28,10 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     "binance_dust/_clock.py": ("tests/unit/test_clock.py",),
     "binance_dust/scanner/_desk.py": ("tests/unit/test_scan_progress.py",),
     "binance_dust/scanner/_progress.py": ("tests/unit/test_scan_progress.py",),
-    "binance_dust/scanner/_visit.py": ("tests/unit/test_visit.py",),
+    "binance_dust/scanner/_visit.py": (
+        "tests/unit/test_visit.py",
+        "tests/integration/test_scan.py",
+    ),
     "binance_dust/scanner/": ("tests/integration/test_scan.py",),
     "binance_dust/conversion/": (
         "tests/conversion/test_rules.py",
@@ -59,6 +62,7 @@ _NOBODY_CARES: Final = "a figure of taste: the next one does as well"
 _FASTER: Final = "only faster: without it the same is found out on the longer way"
 _MILLIONS: Final = "a window's number is -1 or in the millions"
 _CLOSED: Final = "a closed budget is not looked at again: this only lets go of it sooner"
+_ESTIMATES: Final = "tests/simulation/test_scan_estimates.py may: it is too slow to judge"
 _MOMENT: Final = "of two pools that wait for the pace either may go first, in that very moment"
 
 EXPLAINED: Final[dict[str, dict[str, str]]] = {
@@ -92,13 +96,13 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " -> self._gate.heard(admission, good=good)": _FASTER,
         "LocalBudget._ended: pool.line is not None -> True": _FASTER,
         "LocalBudget._shut: pool.line is not None -> True": _TYPES,
-        "LocalBudget.close: pool.line is not None -> True": _TYPES,
-        "LocalBudget.close: pool.timer is not None -> True": _TYPES,
-        "LocalBudget.close: self._pace_timer = None -> left out": _CLOSED,
-        "LocalBudget.close: self._paced.clear() -> left out": _CLOSED,
-        "LocalBudget.close: pool.line = None -> left out": _CLOSED,
-        "LocalBudget.close: pool.timer = None -> left out": _CLOSED,
-        "LocalBudget.close: self._waiting.clear() -> left out": _CLOSED,
+        "LocalBudget._let_go: pool.line is not None -> True": _TYPES,
+        "LocalBudget._let_go: pool.timer is not None -> True": _TYPES,
+        "LocalBudget._let_go: self._pace_timer = None -> left out": _CLOSED,
+        "LocalBudget._let_go: self._paced.clear() -> left out": _CLOSED,
+        "LocalBudget._let_go: pool.line = None -> left out": _CLOSED,
+        "LocalBudget._let_go: pool.timer = None -> left out": _CLOSED,
+        "LocalBudget._let_go: self._waiting.clear() -> left out": _CLOSED,
     },
     "binance_dust/budget/_line.py": {
         "Line._sweep: 0 -> 1": _NOBODY_CARES,
@@ -161,6 +165,14 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "module: 1 -> 2": _MILLIONS,
         "Pool.look_again: chance > now -> chance >= now": "the soonest is a moment later anyway",
         "Pool.give_back: 1 -> 2": "it is compared with later windows' numbers only",
+    },
+    "binance_dust/scanner/_scan.py": {
+        "module: 2048 -> 2049": _NOBODY_CARES,
+        "_Work._wanted: self.total is not None or self._wants(client)"
+        " -> self._wants(client)": _FASTER,
+        "_Work._wanted: self._desk(session).accounts = count -> left out": _ESTIMATES,
+        "_Work._visit: 1 -> 2": _ESTIMATES,
+        "_Work._visit: desk.begun += 1 -> left out": _ESTIMATES,
     },
     "binance_dust/scanner/_desk.py": {
         "module: 512 -> 513": _NOBODY_CARES,
