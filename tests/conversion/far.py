@@ -21,6 +21,7 @@ from binance_dust.client import DustClient
 from binance_dust.sandbox.account import Conversion
 from binance_dust.sandbox.exchange import Request, Visit
 from binance_dust.session import Session
+from tests.budget.virtual import VirtualLoop
 from tests.simulation.world import World
 
 DUST = "/sapi/v1/asset/dust"
@@ -142,6 +143,22 @@ class Process:
 
     async def convert_all(self) -> Any:
         return await self.converter.convert(await self.converter.quote())
+
+
+def run_with_deaths(main: Coroutine[Any, Any, None]) -> None:
+    """Run in virtual time what leaves behind futures that nobody waits for any more.
+
+    The loop would complain of those that a killed process was waiting for.
+    """
+    loop = VirtualLoop()
+    loop.set_exception_handler(lambda *_: None)
+    try:
+        loop.run_until_complete(main)
+        for ending in loop.endings:
+            loop.run_until_complete(ending())
+        assert [task for task in asyncio.all_tasks(loop) if not task.done()] == []
+    finally:
+        loop.close()
 
 
 class Killed(BaseException):

@@ -12,7 +12,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from binance_dust import DustError
-from tests.budget.virtual import run
 from tests.conversion.far import (
     DUST,
     MEMORY,
@@ -22,6 +21,7 @@ from tests.conversion.far import (
     Process,
     check_books,
     entries_of,
+    run_with_deaths,
 )
 
 workers = st.tuples(
@@ -75,4 +75,4 @@ def test_however_many_want_the_same_at_once_it_happens_once(
         await asyncio.sleep(0.1)
 
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-        run(main(Path(folder) / "dust.db"))
+        run_with_deaths(main(Path(folder) / "dust.db"))

@@ -11,7 +11,6 @@ from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
 from binance_dust import DustError
-from tests.budget.virtual import run
 from tests.conversion.far import (
     ASSETS,
     CONVERT,
@@ -25,6 +24,7 @@ from tests.conversion.far import (
     Process,
     check_books,
     entries_of,
+    run_with_deaths,
 )
 
 TIME = "/api/v3/time"
@@ -166,4 +166,4 @@ def test_whatever_goes_wrong_each_intent_happens_once_at_most_and_the_books_are_
         await asyncio.sleep(0.1)
 
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
-        run(main(Path(folder) / "dust.db"))
+        run_with_deaths(main(Path(folder) / "dust.db"))

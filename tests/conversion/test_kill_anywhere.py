@@ -11,7 +11,6 @@ import pytest
 
 from binance_dust import GuardError, OutcomeUnknownError
 from binance_dust.sandbox.fault import Leg
-from tests.budget.virtual import run
 from tests.conversion.far import (
     CONVERT,
     DUST,
@@ -21,6 +20,7 @@ from tests.conversion.far import (
     Process,
     check_books,
     entries_of,
+    run_with_deaths,
 )
 
 
@@ -76,7 +76,7 @@ def test_a_conversion_that_is_killed_anywhere_happens_once_at_most(
         await asyncio.sleep(0.1)
         return mortal.steps
 
-    run(main())
+    run_with_deaths(main())
 
 
 @pytest.mark.parametrize("executed", [True, False])
@@ -113,4 +113,4 @@ def test_a_recovery_that_is_killed_anywhere_is_begun_again(executed: bool, folde
         await asyncio.sleep(0.1)
         return mortal.steps
 
-    run(main())
+    run_with_deaths(main())

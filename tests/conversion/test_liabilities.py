@@ -16,7 +16,7 @@ from binance_dust.conversion import LiabilityExchanger, LiabilityQuote, Reason
 from binance_dust.conversion._debts import LiabilityLine, changed_debts, plan_debts
 from binance_dust.models import SmallLiability
 from tests.budget.virtual import run
-from tests.conversion.far import FarWorld, Killed, Mortal, entries_of
+from tests.conversion.far import FarWorld, Killed, Mortal, entries_of, run_with_deaths
 
 EXCHANGE = "POST /sapi/v1/margin/exchange-small-liability"
 HISTORY = "/sapi/v1/margin/exchange-small-liability-history"
@@ -184,7 +184,7 @@ def test_an_exchange_that_is_killed_anywhere_happens_once_at_most(folder: Path) 
             await attempt(after)
         await asyncio.sleep(0.1)
 
-    run(main())
+    run_with_deaths(main())
 
 
 def test_the_cooldown_is_kept_without_asking() -> None:
