@@ -154,6 +154,7 @@ class Fleet:
                 read=from_plain,
                 give_up=give_up,
                 has_failed=lambda report: report.outcome in (Outcome.FAILED, Outcome.UNKNOWN),
+                funds=not dry_run,
             ),
         )
 

@@ -30,7 +30,7 @@ R = TypeVar("R")
 _UNREAD: Final = 2048
 """Results that may wait for whoever reads them; with more nothing new is handed out."""
 _GATHERING: Final = 0.5
-"""Of a pulse: so long all who are there have to answer before the first account is handed out."""
+"""Of a pulse: for so long those who are there can answer before accounts are shared out."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,6 +44,8 @@ class Kind(Generic[R]):
     give_up: Callable[[str, NotSentError], R]
     """Makes the result of an account that nobody could be found for."""
     has_failed: Callable[[R], bool]
+    funds: bool = False
+    """Whether it may move funds."""
 
 
 class Job(Generic[R]):
@@ -106,7 +108,7 @@ class Job(Generic[R]):
 
     async def _work(self) -> None:
         began, call_at = _now(), _now()
-        gathered = began + self._timing.pulse * _GATHERING
+        gathered = began + self._gathering
         while not (self.assignments.ended and _now() >= gathered):
             if _now() >= call_at:
                 call_at = _now() + self._timing.pulse
@@ -121,6 +123,12 @@ class Job(Generic[R]):
         waited = _now() - began > self._timing.wait
         if waited and self.assignments.nobody_came and self._away_since is None:
             raise NotSentError("no worker is there")
+
+    @property
+    def _gathering(self) -> float:
+        """Seconds until accounts are handed out: who answers later has missed the first ones."""
+        timing = self._timing
+        return timing.gather if self._kind.funds else timing.pulse * _GATHERING
 
     async def _rest(self, seconds: float) -> None:
         """Wait until there is something to do."""

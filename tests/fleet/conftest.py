@@ -15,7 +15,7 @@ from binance_dust.fleet import Fleet, Timing, Worker
 from binance_dust.sandbox import Sandbox
 
 WINDOW = 0.5
-TIMING = Timing(pulse=0.05, patience=2.0, wait=0.5)
+TIMING = Timing(pulse=0.05, patience=2.0, gather=0.1, wait=0.5)
 """Quick to ask; slow to blame, for the machine may be busy."""
 
 Hire = Callable[..., Any]

@@ -26,7 +26,7 @@ from tests.fleet.conftest import WINDOW, Hire, until
 ROOT = Path(__file__).parents[2]
 ASSETS = "POST /sapi/v3/asset/getUserAsset"
 DUST = "POST /sapi/v1/asset/dust"
-TIMING = Timing(pulse=0.1, patience=1.0, wait=30)
+TIMING = Timing(pulse=0.1, patience=1.0, gather=0.1, wait=30)
 
 Start = Callable[..., subprocess.Popen[str]]
 

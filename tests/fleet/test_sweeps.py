@@ -95,7 +95,7 @@ async def test_a_worker_without_a_ledger_moves_nothing(
 async def test_workers_with_different_ledgers_move_nothing_of_an_account(  # noqa: PLR0917
     exchange: Sandbox,
     hire: Hire,
-    fleet: Fleet,
+    url: str,
     ledger: Ledger,
     stack: AsyncExitStack,
     tmp_path: Path,
@@ -105,7 +105,9 @@ async def test_workers_with_different_ledgers_move_nothing_of_an_account(  # noq
     await hire([alice, bob], ledger=ledger)
     await hire([alice], ledger=other)
 
-    found = await all_of(fleet, **RULES)
+    timing = Timing(pulse=0.05, patience=2.0, gather=1.0, wait=0.5)
+    async with Fleet(url, timing=timing) as fleet:
+        found = await all_of(fleet, **RULES)
 
     assert found["bob"].outcome is Outcome.CONVERTED
     assert found["alice"].outcome is Outcome.FAILED
@@ -180,7 +182,7 @@ async def test_what_became_of_an_order_whose_result_was_lost_is_read_in_the_ledg
     monkeypatch.setattr(Worker, "_send", lossy)
     await hire([alice], ledger=ledger)
 
-    async with Fleet(url, timing=Timing(pulse=0.05, patience=0.5, wait=5)) as fleet:
+    async with Fleet(url, timing=Timing(pulse=0.05, patience=0.5, gather=0.1, wait=5)) as fleet:
         found = await all_of(fleet, **RULES)
 
     assert found["alice"].outcome is Outcome.CONVERTED
@@ -203,7 +205,7 @@ async def test_an_order_on_which_nothing_was_sent_is_told_so(
             await kick(self, message)
 
     monkeypatch.setattr(MemoryBroker, "kick", lossy)
-    async with Fleet(url, timing=Timing(pulse=0.05, patience=0.5, wait=5)) as fleet:
+    async with Fleet(url, timing=Timing(pulse=0.05, patience=0.5, gather=0.1, wait=5)) as fleet:
         found = await all_of(fleet, **RULES)
 
     assert found["alice"].outcome is Outcome.STOPPED
@@ -227,7 +229,7 @@ async def test_an_order_that_comes_too_late_is_not_carried_out(
         await kick(self, message)
 
     monkeypatch.setattr(MemoryBroker, "kick", slow)
-    async with Fleet(url, timing=Timing(pulse=0.05, patience=0.5, wait=1)) as fleet:
+    async with Fleet(url, timing=Timing(pulse=0.05, patience=0.5, gather=0.1, wait=1)) as fleet:
         reports = fleet.sweep(["alice", "nobody"], **RULES)
         first = await anext(reports)
         # Found out meanwhile: now it comes.
@@ -245,7 +247,7 @@ async def test_a_worker_that_has_not_heard_its_fleet_for_long_moves_nothing(
     alice = exchange.open_account("alice", ADA="6.21")
     worker = await hire([alice], ledger=ledger)
     slow = exchange.faults.delay(0.6, endpoint="POST /sapi/v1/asset/dust-btc", times=None)
-    async with Fleet(url, timing=Timing(pulse=0.05, patience=0.6, wait=30)) as fleet:
+    async with Fleet(url, timing=Timing(pulse=0.05, patience=0.6, gather=0.1, wait=30)) as fleet:
         waiting = asyncio.ensure_future(all_of(fleet, **RULES))
         await until(lambda: slow.hits)
         # Cut off: what the fleet says comes no more, and it takes the worker for lost.
