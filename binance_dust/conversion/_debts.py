@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from binance_dust import _exact
 from binance_dust.conversion import _show
 from binance_dust.conversion._narrowing import Narrowing
 from binance_dust.conversion._reasons import Reason, Skipped
@@ -63,7 +64,7 @@ class LiabilityQuote(Narrowing):
     @property
     def worth(self) -> Decimal:
         """What will be owed instead, in `target`."""
-        return sum((line.worth for line in self.lines), Decimal(0))
+        return _exact.total(line.worth for line in self.lines)
 
     def __str__(self) -> str:
         head = f"{self.account}: small debts into one of {self.target}, as of {self.at:%F %T} UTC"
@@ -71,6 +72,15 @@ class LiabilityQuote(Narrowing):
         total = (f"{len(self.lines)} debts", "", f"{self.worth:f}")
         table = _show.table(("asset", "owed", self.target), rows, total)
         return "\n".join([head, *table, *(f"not: {skipped}" for skipped in self.skipped)])
+
+    def _repr_html_(self) -> str:
+        return _show.as_html(
+            f"{self.account}: small debts into one of {self.target}",
+            [(line.asset, line.amount, line.worth) for line in self.lines],
+            ("all", None, self.worth),
+            self.skipped,
+            head=("asset", "owed", self.target),
+        )
 
 
 def plan_debts(

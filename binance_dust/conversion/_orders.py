@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from binance_dust import endpoints
+from binance_dust import _exact, endpoints
 from binance_dust.conversion._policy import TOLERANCE
 from binance_dust.conversion._send import Answer, Order, correlation_id
 from binance_dust.errors import UnreadableAnswerError
@@ -13,6 +12,7 @@ from binance_dust.ledger import Kind, converted_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from decimal import Decimal
 
     from binance_dust.conversion._policy import Policy
     from binance_dust.ledger import LedgerEntry
@@ -66,8 +66,8 @@ def read_conversion(answer: DustConversion) -> Answer:
             )
         return Answer(lines=(), nothing=NOTHING)
     sums = (
-        sum((line.gross for line in lines), Decimal(0)),
-        sum((line.fee for line in lines), Decimal(0)),
+        _exact.total(line.gross for line in lines),
+        _exact.total(line.fee for line in lines),
     )
     notes = tuple(
         f"the exchange's total {name} of {total:f} is not what its rows come to, {rows:f}"

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from binance_dust import _exact
 from binance_dust.conversion import _show
 from binance_dust.conversion._narrowing import Narrowing
 
@@ -65,17 +66,17 @@ class Quote(Narrowing):
     @property
     def gross(self) -> Decimal:
         """What it would bring before fees, in `target`."""
-        return sum((line.gross for line in self.lines), Decimal(0))
+        return _exact.total(line.gross for line in self.lines)
 
     @property
     def fee(self) -> Decimal:
         """What it would cost, in `target`."""
-        return sum((line.fee for line in self.lines), Decimal(0))
+        return _exact.total(line.fee for line in self.lines)
 
     @property
     def net(self) -> Decimal:
         """What it would bring, in `target`."""
-        return sum((line.net for line in self.lines), Decimal(0))
+        return _exact.total(line.net for line in self.lines)
 
     @property
     def fee_rate(self) -> Decimal:
@@ -105,19 +106,12 @@ class Quote(Narrowing):
         return "\n".join([head, *table, *(f"not: {skipped}" for skipped in self.skipped)])
 
     def _repr_html_(self) -> str:
-        rows = [
-            (
-                f"{line.asset} ({line.full_name})",
-                f"{line.amount:f}",
-                f"{line.gross:f}",
-                f"{line.fee:f}",
-                f"{line.net:f}",
-            )
-            for line in self.lines
-        ]
-        total = ("all", "", f"{self.gross:f}", f"{self.fee:f}", f"{self.net:f}")
-        caption = f"{self.account} ({self.account_type}) into {self.target}"
-        notes = [str(skipped) for skipped in self.skipped]
-        return _show.html_table(
-            caption, ("asset", "amount", "gross", "fee", "net"), rows, total, notes
+        return _show.as_html(
+            f"{self.account} ({self.account_type}) into {self.target}",
+            [
+                (f"{line.asset} ({line.full_name})", line.amount, line.gross, line.fee, line.net)
+                for line in self.lines
+            ],
+            ("all", None, self.gross, self.fee, self.net),
+            self.skipped,
         )

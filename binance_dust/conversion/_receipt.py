@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from binance_dust import _exact
 from binance_dust.conversion import _show
 
 if TYPE_CHECKING:
@@ -52,12 +53,12 @@ class Receipt:
     @property
     def gross(self) -> Decimal:
         """What was brought in before fees, in `target`."""
-        return sum((line.gross for line in self.lines), Decimal(0))
+        return _exact.total(line.gross for line in self.lines)
 
     @property
     def fee(self) -> Decimal:
         """What it cost, in `target`."""
-        return sum((line.fee for line in self.lines), Decimal(0))
+        return _exact.total(line.fee for line in self.lines)
 
     @property
     def net(self) -> Decimal:
@@ -79,36 +80,18 @@ class Receipt:
 
     def __str__(self) -> str:
         head = f"{self.account} ({self.account_type}) into {self.target}, {self.at:%F %T} UTC"
-        table = _show.table(("asset", "amount", "gross", "fee", "net"), *self._rows())
+        rows = [tuple(map(_show.text, row)) for row in self._rows()]
+        total = tuple(map(_show.text, self._total(f"{len(self.lines)} assets")))
+        table = _show.table(("asset", "amount", "gross", "fee", "net"), rows, total)
         dropped = (f"not: {skipped}" for skipped in self.dropped)
         return "\n".join([head, *table, *dropped, *self.notes])
 
     def _repr_html_(self) -> str:
-        rows, total = self._rows()
-        return _show.html_table(
-            f"{self.account} ({self.account_type}) into {self.target}",
-            ("asset", "amount", "gross", "fee", "net"),
-            rows,
-            total,
-            [str(skipped) for skipped in self.dropped],
-        )
+        caption = f"{self.account} ({self.account_type}) into {self.target}"
+        return _show.as_html(caption, self._rows(), self._total("all"), self.dropped)
 
-    def _rows(self) -> tuple[list[tuple[str, ...]], tuple[str, ...]]:
-        rows: list[tuple[str, ...]] = [
-            (
-                line.asset,
-                f"{line.amount:f}",
-                f"{line.gross:f}",
-                f"{line.fee:f}",
-                f"{line.net:f}",
-            )
-            for line in self.lines
-        ]
-        total = (
-            f"{len(self.lines)} assets",
-            "",
-            f"{self.gross:f}",
-            f"{self.fee:f}",
-            f"{self.net:f}",
-        )
-        return rows, total
+    def _rows(self) -> list[tuple[_show.Cell, ...]]:
+        return [(line.asset, line.amount, line.gross, line.fee, line.net) for line in self.lines]
+
+    def _total(self, label: str) -> tuple[_show.Cell, ...]:
+        return label, None, self.gross, self.fee, self.net

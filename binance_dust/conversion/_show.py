@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-from html import escape
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, TypeAlias
+
+from binance_dust import _html
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from decimal import Decimal
 
-__all__ = ["html_table", "percent", "table"]
+    from binance_dust.conversion._reasons import Skipped
+
+__all__ = ["Cell", "as_html", "percent", "table", "text"]
+
+Cell: TypeAlias = str | Decimal | None
 
 Row = tuple[str, ...]
 
@@ -34,19 +39,19 @@ def table(head: Row, rows: Sequence[Row], total: Row) -> list[str]:
     return [line(row) for row in everything]
 
 
-def html_table(
-    caption: str, head: Row, rows: Sequence[Row], total: Row, notes: Iterable[str]
+def text(cell: Cell) -> str:
+    """Write a cell: every digit of an amount, and nothing for nothing."""
+    return f"{cell:f}" if isinstance(cell, Decimal) else str(cell or "")
+
+
+def as_html(
+    caption: str,
+    rows: Sequence[Sequence[Cell]],
+    total: Sequence[Cell],
+    stays: Iterable[Skipped],
+    head: Sequence[str] = ("asset", "amount", "gross", "fee", "net"),
 ) -> str:
-    """Write a table for a notebook."""
-
-    def line(row: Row, tag: str) -> str:
-        cells = "".join(f"<{tag}>{escape(text)}</{tag}>" for text in row)
-        return f"<tr>{cells}</tr>"
-
-    body = "".join(line(row, "td") for row in rows)
-    listed = "".join(f"<li>{escape(note)}</li>" for note in notes)
-    return (
-        f"<table><caption>{escape(caption)}</caption><thead>{line(head, 'th')}</thead>"
-        f"<tbody>{body}</tbody><tfoot>{line(total, 'th')}</tfoot></table>"
-        + (f"<ul>{listed}</ul>" if listed else "")
-    )
+    """Write a plan or a receipt for a notebook, and below it what stays and why."""
+    notes = "".join(f"<li>{_html.escaped(str(skipped))}</li>" for skipped in stays)
+    made = _html.table(caption, head, rows, footer=total)
+    return f"{made}<ul>{notes}</ul>" if notes else made

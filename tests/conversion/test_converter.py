@@ -117,7 +117,7 @@ async def test_dust_becomes_bnb_in_one_batch_and_everything_is_on_record() -> No
         assert entry.expires_at == entry.intended_at + timedelta(seconds=35)
         await check_books(scene.world, process.ledger)
         assert "2 assets" in str(receipt)
-        assert "<td>ADA</td>" in receipt._repr_html_()
+        assert ">ADA</th>" in receipt._repr_html_()
 
 
 @in_virtual_time

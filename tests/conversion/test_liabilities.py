@@ -70,6 +70,7 @@ def test_a_quote_names_what_is_small_enough_and_why_the_rest_is_not() -> None:
             with pytest.raises(ConfigurationError, match="BTC"):
                 quote.only("BTC")
             assert "XRP" in str(quote)
+            assert ">XRP</th>" in quote._repr_html_()
 
     run(main())
 

@@ -439,7 +439,7 @@ def test_a_quote_can_be_read() -> None:
     assert "0.01777302  0.00035546 (2.00 %)  0.01741756" in text
     assert "not: <b> 1: frozen by the exchange" in text
     page = plan._repr_html_()
-    assert "<td>0.01741756</td>" in page
+    assert ">0.01741756</td>" in page
     assert "&lt;b&gt; 1: frozen" in page
     assert plan.age(NOW + seconds(5)) == seconds(5)
     assert plan.fee_rate == D("0.00071092") / D("0.03554604")
