@@ -14,6 +14,7 @@ nox.options.reuse_venv = "yes"
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
+SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
 
 
 def install(session: nox.Session, *groups: str, extras: str = "cli,fleet,keys,otel,redis") -> None:
@@ -49,14 +50,14 @@ def layers(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, warnings being errors."""
     install(session, "testing", "peers")
-    session.run("pytest", *session.posargs, env={"PYTHONDEVMODE": "1"})
+    session.run("pytest", *SIDE_BY_SIDE, *session.posargs, env={"PYTHONDEVMODE": "1"})
 
 
 @nox.session(python=PYTHONS, default=False)
 def everywhere(session: nox.Session) -> None:
     """Run the tests on every Python that the package supports and this machine has."""
     install(session, "testing", "peers")
-    session.run("pytest", *session.posargs)
+    session.run("pytest", *SIDE_BY_SIDE, *session.posargs)
 
 
 @nox.session
