@@ -22,7 +22,7 @@ from binance_dust import (
 from binance_dust.fleet import Fleet, Timing, Worker
 from binance_dust.fleet._memory import MemoryBroker
 from binance_dust.fleet._messages import Errand
-from binance_dust.fleet._post import Post
+from binance_dust.fleet._post import Post, wait
 from binance_dust.sandbox import Sandbox
 from tests.fleet.conftest import TIMING, WINDOW, Hire, until
 
@@ -284,6 +284,21 @@ async def test_a_fleet_that_dies_keeps_no_worker_busy(
     assert worker.in_hand == 0
 
 
+@pytest.mark.parametrize("ticks", range(4))
+async def test_waiting_forgets_no_cancellation(ticks: int) -> None:
+    event = asyncio.Event()
+    waiting = asyncio.create_task(wait(event, 60))
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    event.set()
+    for _ in range(ticks):
+        await asyncio.sleep(0)
+    told = waiting.cancel()
+    await asyncio.wait([waiting])
+
+    assert waiting.cancelled() == told
+
+
 async def test_two_fleets_share_their_workers(
     exchange: Sandbox, hire: Hire, fleet: Fleet, url: str
 ) -> None:
@@ -341,6 +356,7 @@ async def test_while_the_post_is_away_nobody_is_blamed(
     assert len(found) == 5
     assert [each.here for each in reports.progress.workers] == [True]
     assert len(exchange.requests_of(ASSETS)) == 5
+    assert [account.tries for account in reports._job.assignments._accounts] == [1] * 5
 
 
 async def test_fleets_of_different_names_do_not_meet(
