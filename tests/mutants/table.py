@@ -140,6 +140,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "_since: span.number >= 0 -> span.number > 0": _MILLIONS,
     },
     "binance_dust/budget/_ledger.py": {
+        "module: 240 -> 241": _NOBODY_CARES,
         "_Chain.add: sent < slot.earliest -> sent <= slot.earliest": "the same moment either way",
         "Ledger.spent: slot is not None and slot.last + self.keep <= now -> True": _FASTER,
         "Ledger.spent: slot is not None and slot.last + self.keep <= now"
