@@ -24,6 +24,8 @@ docs/explanation/weights-and-windows.md, choices in docs/decisions/0005-pace-and
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from binance_dust._spec import LimitKind
 from binance_dust.budget._feedback import Feedback, read_feedback
 from binance_dust.budget._limits import RateLimits
@@ -38,7 +40,9 @@ from binance_dust.budget._protocol import (
     Lane,
     PoolSnapshot,
 )
-from binance_dust.budget._redis._budget import RedisBudget
+
+if TYPE_CHECKING:
+    from binance_dust.budget._redis._budget import RedisBudget
 
 __all__ = [
     "Admission",
@@ -56,3 +60,16 @@ __all__ = [
     "RedisBudget",
     "read_feedback",
 ]
+
+
+def __getattr__(name: str) -> object:
+    # Every session imports this package, and few share their budget.
+    if name != "RedisBudget":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from binance_dust.budget._redis._budget import RedisBudget
+
+    return RedisBudget
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -10,7 +10,7 @@ from itertools import cycle
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._retry import RetryPolicy
-from binance_dust.budget import RateLimits, RedisBudget
+from binance_dust.budget import RateLimits
 from binance_dust.cli import _accounts, _arguments
 from binance_dust.cli._events import tell
 from binance_dust.cli._overheard import Overheard
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import AsyncIterator, Sequence
 
-    from binance_dust.budget import Budget
+    from binance_dust.budget import Budget, RedisBudget
     from binance_dust.client import DustClient
     from binance_dust.credentials import Credentials
     from binance_dust.events import Observer
@@ -154,13 +154,19 @@ def _budget(
 ) -> Budget | None:
     """Make a session's budget, closed after the session; `None` where its own will do."""
     url = options.redis or (None if options.sandbox else os.environ.get(REDIS_VARIABLE))
-    shared = RedisBudget(url, limits=limits, name=address or "default") if url else None
+    shared = _shared(url, limits, address) if url else None
     if shared is None and not listen:
         return None
     budget = Overheard(limits, shared) if listen else shared
     if budget is not None:
         stack.push_async_callback(budget.close)
     return budget
+
+
+def _shared(url: str, limits: RateLimits, address: str | None) -> RedisBudget:
+    from binance_dust.budget import RedisBudget
+
+    return RedisBudget(url, limits=limits, name=address or "default")
 
 
 async def _open_sandbox(
