@@ -50,21 +50,25 @@ class Job:
 class Moving:
     """Funds under way: what has begun is finished, whoever stops the sweep."""
 
-    __slots__ = ("_tasks",)
+    __slots__ = ("_ending", "_tasks")
 
     def __init__(self) -> None:
         """Begin with none."""
         self._tasks: set[asyncio.Task[Any]] = set()
+        self._ending = False
 
     async def carry_out(self, job: Job, plan: Plan) -> Receipt:
         """Work in a task of its own, so that a sweep that is left does not cut it short."""
+        if self._ending:
+            raise asyncio.CancelledError
         task = asyncio.ensure_future(job.carry_out(plan))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
 
     async def finish(self) -> None:
-        """Wait until none is under way."""
+        """Wait until none is under way; nothing new is begun."""
+        self._ending = True
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 

@@ -230,25 +230,27 @@ def test_a_restart_goes_on_where_the_last_one_was(tmp_path: Path) -> None:
     run(main())
 
 
-def test_a_conversion_under_way_is_finished_when_the_sweep_is_left() -> None:
+def test_a_sweep_that_is_left_finishes_what_is_under_way_and_begins_nothing_new() -> None:
     async def main() -> None:
         world = World()
         async with world.session() as session, Ledger(":memory:") as ledger:
-            clients = open_desk(world, session, 6)
-            world.exchange.faults.delay(5.0, endpoint=DUST, times=None)
-            reports = sweep(clients, ledger=ledger, dry_run=False, concurrency=3)
+            clients = open_desk(world, session, 8)
+            # One takes long, and next to it there would be time for all the others.
+            world.exchange.faults.delay(20.0, endpoint=DUST, account="account-0")
+            world.exchange.faults.delay(2.0, endpoint=DUST, times=None)
+            reports = sweep(clients, ledger=ledger, dry_run=False, concurrency=2)
             reader = asyncio.ensure_future(anext(reports))
-            await asyncio.sleep(3.0)
+            await asyncio.sleep(1.5)
             began = len(conversions(world))
 
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
             await reports.aclose()
 
-            assert began == 3
+            assert began == 2
             booked = [entry async for entry in ledger.entries()]
-            assert [entry.status for entry in booked] == ["confirmed"] * 3
-            assert len(conversions(world)) == 3
+            assert [entry.status for entry in booked] == ["confirmed"] * 2
+            assert len(conversions(world)) == 2
 
     run(main())
 
