@@ -76,6 +76,7 @@ class _Wire:
             world.refuse_connections -= 1
             raise NotSentError("no connection", endpoint=title)
         sent = world.monotonic()
+        world.sent.append((sent, title))
         arrived: asyncio.Future[Any] = world.loop.create_future()
         task = asyncio.ensure_future(self._travel(request, arrived))
         world.travelling.add(task)

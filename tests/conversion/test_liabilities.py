@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import pickle
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -79,9 +80,13 @@ def test_an_exchange_is_on_record_as_the_history_has_it() -> None:
     async def main() -> None:
         bench = Bench()
         async with bench as exchanger:
-            receipt = await exchanger.exchange(await exchanger.quote())
+            quote = await exchanger.quote()
+            began = bench.world.loop.time()
+            receipt = await exchanger.exchange(quote)
 
+            assert bench.world.loop.time() - began < 2.0
             assert receipt.assets == ("ETH", "XRP")
+            assert receipt.quoted_net == quote.worth == Decimal("4.47")
             assert (receipt.gross, receipt.fee) == (Decimal("4.47"), Decimal(0))
             (entry,) = await entries_of(bench.ledger)
             assert (entry.kind, entry.status, entry.target) == ("liabilities", "confirmed", "USDT")
@@ -146,10 +151,12 @@ def test_a_history_that_is_late_is_looked_at_again() -> None:
                 return b'{"total":0,"rows":[]}' if path == HISTORY and looks < 3 else body
 
             bench.world.garble = late
+            began = bench.world.loop.time()
             receipt = await exchanger.exchange(quote)
 
             assert receipt.assets == ("ETH", "XRP")
             assert looks == 3
+            assert 10.0 <= bench.world.loop.time() - began < 12.0
 
     run(main())
 
@@ -212,6 +219,94 @@ def test_the_cooldown_is_kept_without_asking() -> None:
                 await free.exchange(await free.quote())
             (_, refused) = await entries_of(bench.ledger)
             assert (refused.status, refused.code) == ("rejected", -5006)
+
+    run(main())
+
+
+def test_a_history_that_never_shows_it_leaves_it_unknown() -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as exchanger:
+            quote = await exchanger.quote()
+            bench.world.garble = lambda path, body: (
+                b'{"total":0,"rows":[]}' if path == HISTORY else body
+            )
+
+            with pytest.raises(OutcomeUnknownError, match="does not show it yet"):
+                await exchanger.exchange(quote)
+
+            (entry,) = await entries_of(bench.ledger)
+            assert entry.status == "unknown"
+
+    run(main())
+
+
+def test_what_another_program_has_exchanged_counts_for_the_cooldown_as_well() -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as somebody, Ledger(":memory:") as ours:
+            await somebody.exchange(await somebody.quote())
+            done_at = somebody.client.session.now()
+            bench.alice.owe("LTC", "0.01")
+            strict = LiabilityExchanger(somebody.client, ledger=ours)
+
+            await asyncio.sleep(6 * 3600 - 60)
+            quote = await strict.quote()
+
+            assert quote.lines == ()
+            assert quote.eligible_at is not None
+            late = quote.eligible_at - (done_at + timedelta(hours=6))
+            assert abs(late) < timedelta(minutes=1)
+            await asyncio.sleep(120)
+            again = await strict.quote()
+            assert (again.assets, again.eligible_at) == (("LTC",), None)
+
+    run(main())
+
+
+def test_without_a_cooldown_the_history_is_not_asked() -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as exchanger:
+            await exchanger.quote()
+            assert not [title for _, title in bench.world.sent if title.endswith(HISTORY)]
+
+            await LiabilityExchanger(exchanger.client, ledger=bench.ledger).quote()
+            assert [title for _, title in bench.world.sent if title.endswith(HISTORY)]
+
+    run(main())
+
+
+def test_whoever_owes_nothing_is_not_asked_for_the_heavy_list() -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as exchanger:
+            bench.alice.margin.debts.clear()
+            quote = await exchanger.quote()
+
+            assert (quote.lines, quote.skipped, quote.target) == ((), (), "USDT")
+            assert not [
+                title for _, title in bench.world.sent if title.endswith("exchange-small-liability")
+            ]
+
+    run(main())
+
+
+def test_where_every_debt_has_changed_nothing_is_sent() -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as exchanger:
+            quote = await exchanger.quote()
+            bench.alice.owe("ETH", "0.5")
+            bench.alice.owe("XRP", "0.9")
+
+            with pytest.raises(GuardError, match="every debt has changed"):
+                await exchanger.exchange(quote)
+
+            assert EXCHANGE not in [title for _, title in bench.world.sent]
+            assert await entries_of(bench.ledger) == []
+            with pytest.raises(TypeError, match="never pickled"):
+                pickle.dumps(exchanger)
 
     run(main())
 

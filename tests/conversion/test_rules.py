@@ -370,6 +370,9 @@ def convertible(*rows: tuple[str, str]) -> ConvertibleAssets:
         (convertible(("ADA", "2")), {"ADA": "0", "USDT": "0.00001"}, "100000"),
         (convertible(("ADA", "2")), {"XRP": "0.1"}, None),
         (convertible(), {}, None),
+        (convertible(), {"USDT": "0"}, None),
+        # What was measured by dust is believed before the balance of dollars.
+        (convertible(("ADA", "2")), {"ADA": "0.00001", "USDT": "0.00002"}, "200000"),
     ],
 )
 def test_what_a_bitcoin_is_worth_is_taken_from_what_is_given_in_both(
@@ -390,6 +393,30 @@ def test_without_a_measure_only_what_is_above_all_ceilings_ever_seen_is_called_s
     assert Yardstick().is_above(D("0.0012"))
     assert not Yardstick().is_above(D("0.0011"))
     assert yardstick(None, {}) == Yardstick()
+    assert Yardstick(ceiling=D(10)).is_above(D("0.0012"))
+    assert not Yardstick(ceiling=D(10)).is_above(D("0.0011"))
+    assert not Yardstick(bitcoin=D(100_000)).is_above(D("0.0011"))
+
+
+def test_a_ceiling_is_named_where_it_is_known() -> None:
+    held = spot_holdings([user_asset("ETH", free="1", btc_valuation="1")], valued=True)
+
+    told = [
+        plan([], held, policy(), measure=measure, cooling={})[1][0].detail
+        for measure in (MEASURE, Yardstick())
+    ]
+
+    assert told == ["the ceiling is 10 USDT", ""]
+
+
+def test_a_target_of_which_nothing_is_held_is_not_worth_a_word() -> None:
+    nothing = spot_holdings([user_asset("BNB", free="0")])
+    some = spot_holdings([user_asset("BNB", free="1")])
+
+    assert plan([], nothing, policy(), measure=MEASURE, cooling={}) == ((), ())
+    assert [each.reason for each in plan([], some, policy(), measure=MEASURE, cooling={})[1]] == [
+        Reason.TARGET
+    ]
 
 
 # --- narrowing -----------------------------------------------------------------------------------
