@@ -110,7 +110,7 @@ def _why_not_free(holding: Holding, policy: Policy, measure: Yardstick) -> tuple
     if worth is None:
         # The margin wallet comes without valuations.
         return Reason.UNSUPPORTED, "or too much or too little of it to be dust"
-    if worth and measure.is_above(worth):
+    if measure.is_above(worth):
         ceiling = "" if measure.ceiling is None else f"the ceiling is {measure.ceiling:f} USDT"
         return Reason.ABOVE_CEILING, ceiling
     if not worth:
@@ -129,6 +129,6 @@ def yardstick(listed: ConvertibleAssets | None, held: Mapping[str, Holding]) -> 
     ]
     # The largest has the most digits, and so the least error.
     worth, quota = max(measured, default=(Decimal(0), Decimal(0)))
-    if not worth and (dollars := held.get("USDT")) is not None and dollars.in_bitcoin:
-        worth, quota = dollars.in_bitcoin, dollars.total
+    if not worth and (dollars := held.get("USDT")) is not None:
+        worth, quota = dollars.in_bitcoin or Decimal(0), dollars.total
     return Yardstick(ceiling=listed.dribblet_base, bitcoin=quota / worth if worth else None)

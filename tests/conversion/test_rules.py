@@ -414,6 +414,9 @@ def test_a_target_of_which_nothing_is_held_is_not_worth_a_word() -> None:
     some = spot_holdings([user_asset("BNB", free="1")])
 
     assert plan([], nothing, policy(), measure=MEASURE, cooling={}) == ((), ())
+    # Should the exchange list it all the same, it is said once that it stays.
+    _, told = plan([line(asset="BNB")], some, policy(), measure=MEASURE, cooling={})
+    assert [each.reason for each in told] == [Reason.TARGET]
     assert [each.reason for each in plan([], some, policy(), measure=MEASURE, cooling={})[1]] == [
         Reason.TARGET
     ]
