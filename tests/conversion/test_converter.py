@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import json
 import pickle
+import re
 import tempfile
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -456,10 +458,74 @@ async def test_an_empty_answer_converted_nothing() -> None:
         assert not receipt
         assert receipt.net == 0
         assert {each.reason for each in receipt.dropped} == {Reason.NOT_DONE}
+        assert all("converted nothing" in each.detail for each in receipt.dropped)
         (entry,) = await entries_of(process.ledger)
         assert entry.status == "rejected"
         assert "converted nothing" in (entry.reason or "")
         assert (await process.convert_all()).complete
+
+
+@in_virtual_time
+async def test_a_total_that_is_not_what_its_rows_come_to_is_noted() -> None:
+    scene = Scene()
+    scene.world.garble = lambda path, body: (
+        re.sub(rb'"totalTransfered":"[0-9.]+"', b'"totalTransfered":"7"', body)
+        if path == DUST
+        else body
+    )
+    async with scene.process() as process:
+        receipt = await process.convert_all()
+
+        (note,) = receipt.notes
+        assert note.startswith("the exchange's total gross of 7 is not what its rows come to")
+        assert note in str(receipt)
+        # The rows are what is believed, and what is on record.
+        (entry,) = await entries_of(process.ledger)
+        assert entry.gross == receipt.gross == scene.world.conversions()[0].gross
+
+
+@in_virtual_time
+async def test_a_row_that_is_missing_is_said_to_be_not_done() -> None:
+    scene = Scene()
+
+    def without_a_row(path: str, body: bytes) -> bytes:
+        if path != DUST:
+            return body
+        answer = json.loads(body)
+        answer["transferResult"] = answer["transferResult"][:1]
+        return json.dumps(answer).encode()
+
+    scene.world.garble = without_a_row
+    async with scene.process() as process:
+        receipt = await process.convert_all()
+
+        (done,), (missing,) = receipt.assets, receipt.dropped
+        assert {done, missing.asset} == {"ADA", "XRP"}
+        assert (missing.reason, missing.detail) == (Reason.NOT_DONE, "")
+
+
+@pytest.mark.parametrize("named", [True, False])
+@in_virtual_time
+async def test_where_the_exchange_names_the_culprit_its_list_is_not_asked_again(
+    named: bool,
+) -> None:
+    scene = Scene(DUST_OF_TWO | {"LTC": "0.01"})
+    scene.world.lies.add("LTC")
+    refusal = b'{"code":-5001,"msg":"LTC is not allowed to be transferred."}'
+    if named:
+        scene.world.garble = lambda path, body: (
+            refusal if path == DUST and b'"code"' in body else body
+        )
+    async with scene.process() as process:
+        quote = await process.converter.quote()
+        asked = len(scene.world.sent)
+
+        receipt = await process.converter.convert(quote)
+
+        lists = [title for _, title in scene.world.sent[asked:] if title.endswith("dust-btc")]
+        assert [each.asset for each in receipt.dropped] == ["LTC"]
+        assert len(scene.sent) == 2
+        assert len(lists) == (0 if named else 1)
 
 
 @in_virtual_time
