@@ -238,6 +238,26 @@ async def test_inside_the_cooldown_it_is_refused_before_sending_with_the_time() 
 
 
 @in_virtual_time
+async def test_one_by_one_each_asset_rests_by_itself_and_bnb_is_another_matter() -> None:
+    """The two calls that convert have cooldowns of their own, as far as anybody has seen."""
+    scene = Scene({"ADA": "6.21"}, cooldown=24 * 3600.0)
+    async with scene.process(target="USDT", cooldown=timedelta(hours=24)) as process:
+        await process.convert_all()
+        scene.alice.deposit("ADA", "6")
+        scene.alice.deposit("XRP", "1.5")
+
+        quote = await process.converter.quote()
+
+        assert quote.assets == ("XRP",)
+        (resting,) = quote.why_not("ADA")
+        assert resting.reason is Reason.COOLING_DOWN
+        assert resting.until is not None
+        assert resting.until - quote.at > timedelta(hours=23)
+        into_bnb = Converter(process.client, ledger=process.ledger, cooldown=timedelta(hours=24))
+        assert set((await into_bnb.quote()).assets) == {"ADA", "USDT", "XRP"}
+
+
+@in_virtual_time
 async def test_a_conversion_that_the_ledger_does_not_know_of_counts_too() -> None:
     scene = Scene()
     async with scene.process(cooldown=timedelta(hours=24)) as process:
