@@ -118,6 +118,19 @@ class Line:
                 raise attempts.outcome_unknown(error) from error
             raise
 
+    async def learn_clock(self, past: int | None = None) -> None:
+        """Learn the exchange's time if it is due; without an answer go on with what is known.
+
+        A clock that is really wrong shows as -1021, and then the call says so.
+        """
+        try:
+            if past is None:
+                await self.clock.refresh()
+            else:
+                await self.clock.learn_past(past)
+        except DustError as error:
+            logger.warning("the exchange's clock was not learnt: %s", error)
+
     async def ask_time(self) -> Reading:
         """Read the exchange's clock: once, for whoever learns it tries again in its own time."""
         attempts = _Attempts(self, endpoints.SERVER_TIME(), None, Lane.CALL)
@@ -197,7 +210,7 @@ class _Attempts(Generic[R]):
         line = self._line
         self._number += 1
         if self._account is not None and line.clock.due:
-            await self._learn_clock()
+            await line.learn_clock()
         admission = await line.budget.admit(self._charge, deadline=self._deadline, lane=self._lane)
         try:
             request = await self._sign()
@@ -237,7 +250,7 @@ class _Attempts(Generic[R]):
         reason = f"{type(error).__name__}: {error}"
         self._line.report(Retried(self._charge.pool, label, attempt, reason, pause))
         if isinstance(error, ClockError):
-            await self._learn_clock(past=self._generation)
+            await self._line.learn_clock(past=self._generation)
 
     def outcome_unknown(self, error: DustError) -> OutcomeUnknownError:
         """Say that funds may have moved, with all that is needed to find out."""
@@ -281,20 +294,6 @@ class _Attempts(Generic[R]):
                     account=self._label,
                 )
         return timestamp
-
-    async def _learn_clock(self, past: int | None = None) -> None:
-        """Learn the exchange's time; without an answer go on with what is known.
-
-        A clock that is really wrong shows as -1021, and then the call says so.
-        """
-        clock = self._line.clock
-        try:
-            if past is None:
-                await clock.refresh()
-            else:
-                await clock.learn_past(past)
-        except DustError as error:
-            logger.warning("the exchange's clock was not learnt: %s", error)
 
     def _learn_payer(self, feedback: Feedback) -> None:
         """Believe a header that counts the weight elsewhere than the endpoint's row does.

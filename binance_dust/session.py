@@ -13,8 +13,8 @@ from binance_dust._retry import RetryAllowance, RetryPolicy
 from binance_dust._spec import LimitKind
 from binance_dust._transport import Transport
 from binance_dust.budget import Attachable, Budget, Charge, Lane, LocalBudget, RateLimits
-from binance_dust.errors import ConfigurationError, DustError
-from binance_dust.events import ClockLearnt, Observer, Reporter, logger
+from binance_dust.errors import ConfigurationError
+from binance_dust.events import ClockLearnt, Observer, Reporter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -140,10 +140,7 @@ class Session:
 
         Without an answer go on with what is known; until anything is, that is this machine's clock.
         """
-        try:
-            await self._line.clock.refresh()
-        except DustError as error:
-            logger.warning("the exchange's clock was not learnt: %s", error)
+        await self._line.learn_clock()
 
     async def send(
         self,

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from binance_dust.cli._console import complain, duration
+from binance_dust._duration import duration
+from binance_dust.cli._console import complain
 from binance_dust.events import (
     Banned,
     Event,

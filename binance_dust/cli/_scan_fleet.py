@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from rich.live import Live
 
+from binance_dust._duration import duration
 from binance_dust.cli import _fleet
-from binance_dust.cli._console import complain, duration, make_table, shown
+from binance_dust.cli._console import complain, make_table, shown
 from binance_dust.cli._rich import PlainConsole
 from binance_dust.cli._scan_live import draws
 from binance_dust.errors import ConfigurationError

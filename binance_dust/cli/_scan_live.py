@@ -17,7 +17,8 @@ from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from binance_dust.cli._console import complain, duration, shown
+from binance_dust._duration import duration
+from binance_dust.cli._console import complain, shown
 from binance_dust.cli._events import in_words
 from binance_dust.cli._rich import PlainConsole
 from binance_dust.events import (

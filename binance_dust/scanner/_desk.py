@@ -13,6 +13,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from binance_dust import endpoints
+from binance_dust.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -49,7 +50,9 @@ ENDPOINTS: Final[Mapping[Question, Endpoint[Any, Any]]] = {
 
 
 def questions(liabilities: Liabilities) -> tuple[Question, ...]:
-    """Give the questions that a scan may ask, the cheap ones first."""
+    """Give the questions that a scan may ask, the cheap ones first; refuse what is no choice."""
+    if liabilities != "auto" and not isinstance(liabilities, bool):
+        raise ConfigurationError(f"liabilities must be True, False or 'auto', not {liabilities!r}")
     always = (Question.ASSETS, Question.QUOTE)
     match liabilities:
         case "auto":

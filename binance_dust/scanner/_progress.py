@@ -9,23 +9,21 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from binance_dust._check import instance
+from binance_dust._duration import duration
+from binance_dust.client import DustClient
 from binance_dust.errors import ConfigurationError
 from binance_dust.scanner._desk import ENDPOINTS, Desk, Question, Share, questions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from binance_dust.client import DustClient
     from binance_dust.scanner._desk import Liabilities
     from binance_dust.session import Session
 
 __all__ = ["LaneEstimate", "LaneProgress", "ScanEstimate", "ScanProgress", "estimate_scan"]
-
-_MINUTE: Final = 60
-_HOUR: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,10 +52,10 @@ class ScanEstimate:
     def __str__(self) -> str:
         rows = ", ".join(
             f"{lane.question} {lane.calls} x {lane.weight // max(1, lane.calls)}"
-            f" in {_spoken(lane.seconds)}"
+            f" in {duration(lane.seconds)}"
             for lane in self.lanes
         )
-        return f"{self.accounts} accounts in {_spoken(self.seconds)} ({rows})"
+        return f"{self.accounts} accounts in {duration(self.seconds)} ({rows})"
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +106,14 @@ def estimate_scan(
     estimate is the longest that it can be.
     """
     for name, share in (("margin_share", margin_share), ("debt_share", debt_share)):
-        if not 0 <= instance(float(share), float, name) <= 1:
+        if not isinstance(share, int | float) or isinstance(share, bool):
+            raise TypeError(f"{name} must be a number, not {type(share).__name__}")
+        if not 0 <= share <= 1:
             raise ConfigurationError(f"{name} must be between 0 and 1, not {share}")
-    counts: Counter[Session] = Counter(client.session for client in clients)
+    questions(liabilities)
+    counts: Counter[Session] = Counter(
+        instance(client, DustClient, "each client").session for client in clients
+    )
     lanes = [
         lane
         for number, (session, accounts) in enumerate(counts.items())
@@ -204,13 +207,3 @@ def _line(desk: Desk, question: Question) -> float:
     if tally.asked == tally.answered:
         return 0.0
     return desk.session.forecast(ENDPOINTS[question], 0)
-
-
-def _spoken(seconds: float) -> str:
-    """Say a duration: `2 min 41 s`."""
-    whole = math.ceil(seconds)
-    if whole < _MINUTE:
-        return f"{whole} s"
-    if whole < _HOUR:
-        return f"{whole // _MINUTE} min {whole % _MINUTE} s"
-    return f"{whole // _HOUR} h {whole % _HOUR // _MINUTE} min"

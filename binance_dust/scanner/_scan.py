@@ -54,8 +54,8 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
     """
     if not isinstance(clients, Iterable | AsyncIterable):
         raise TypeError(f"clients must be iterable, not {type(clients).__name__}")
-    if liabilities != "auto" and not isinstance(liabilities, bool):
-        raise ConfigurationError(f"liabilities must be True, False or 'auto', not {liabilities!r}")
+    if account_type not in (None, "SPOT", "MARGIN"):
+        raise ConfigurationError(f"account_type must be 'SPOT' or 'MARGIN', not {account_type!r}")
     if instance(concurrency, int, "concurrency") < 1:
         raise ConfigurationError(f"concurrency must be at least 1, not {concurrency}")
     if not instance(target, str, "target").strip():

@@ -19,6 +19,7 @@ from binance_dust import (
     RateLimits,
     Session,
     UnreadableAnswerError,
+    estimate_scan,
     scan,
 )
 from binance_dust.reports import Settled
@@ -357,6 +358,7 @@ async def test_a_slow_reader_is_waited_for(clients: list[DustClient]) -> None:
         ({"concurrency": "many"}, TypeError, "must be a"),
         ({"target": " "}, ConfigurationError, "name an asset"),
         ({"skip": "alice"}, TypeError, "collection of names"),
+        ({"account_type": "FUNDING"}, ConfigurationError, "'SPOT' or 'MARGIN'"),
     ],
 )
 async def test_wrong_use_is_told_before_anything_is_sent(
@@ -372,6 +374,22 @@ async def test_wrong_use_is_told_before_anything_is_sent(
     assert exchange.requests == ()
 
 
+@pytest.mark.parametrize(
+    ("options", "error", "text"),
+    [
+        ({"liabilities": "sometimes"}, ConfigurationError, "True, False or 'auto'"),
+        ({"margin_share": 1.5}, ConfigurationError, "margin_share must be between 0 and 1"),
+        ({"debt_share": float("nan")}, ConfigurationError, "debt_share must be between 0 and 1"),
+        ({"debt_share": "much"}, TypeError, "debt_share must be a number"),
+    ],
+)
+async def test_an_estimate_of_what_can_not_be_is_refused(
+    options: dict[str, Any], error: type[Exception], text: str, clients: list[DustClient]
+) -> None:
+    with pytest.raises(error, match=text):
+        estimate_scan(clients, **options)
+
+
 async def test_what_is_no_client_is_told(session: Session, exchange: Sandbox) -> None:
     account = exchange.open_account("alice")
 
@@ -379,6 +397,8 @@ async def test_what_is_no_client_is_told(session: Session, exchange: Sandbox) ->
         scan(session.client(account))  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="DustClient, not Credentials"):
         await anext(scan([account]))  # type: ignore[list-item]
+    with pytest.raises(TypeError, match="DustClient, not Credentials"):
+        estimate_scan([account])  # type: ignore[list-item]
     assert exchange.requests == ()
 
 
@@ -434,3 +454,8 @@ async def test_rights_that_are_missing_are_told_once(exchange: Sandbox, session:
 
     assert isinstance(report.errors["assets"], CredentialsError)
     assert len(exchange.requests_of(ASSETS)) == 1
+
+
+async def test_no_account_at_all_is_no_harm() -> None:
+    assert estimate_scan([]).seconds == 0
+    assert [report async for report in scan([])] == []

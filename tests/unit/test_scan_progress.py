@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
-from binance_dust import ConfigurationError
+from binance_dust import ConfigurationError, DustClient
+from binance_dust._duration import duration
 from binance_dust.scanner import LaneProgress, Question, ScanEstimate, estimate_scan
 from binance_dust.scanner._desk import ENDPOINTS, Desk, Share, Tally, questions
-from binance_dust.scanner._progress import LaneEstimate, _spoken, lanes_of, seconds_left
+from binance_dust.scanner._progress import LaneEstimate, lanes_of, seconds_left
 
 ASSETS, QUOTE, ENABLED, DEBT, LIST = Question
 
@@ -29,8 +30,13 @@ class FakeSession:
         return float(calls * endpoint.weight.cost) or 0.5
 
 
-def clients_of(*sessions: Any) -> Any:
-    return [SimpleNamespace(session=session) for session in sessions]
+def clients_of(*sessions: Any) -> list[DustClient]:
+    clients = []
+    for session in sessions:
+        client = object.__new__(DustClient)
+        client._session = session
+        clients.append(client)
+    return clients
 
 
 def desk_of(session: Any = None) -> Desk:
@@ -165,7 +171,7 @@ def test_a_share_is_between_nothing_and_all(name: str, share: float) -> None:
     ],
 )
 def test_a_duration_is_said_in_two_parts_at_the_most(seconds: float, text: str) -> None:
-    assert _spoken(seconds) == text
+    assert duration(seconds) == text
 
 
 def test_an_estimate_says_what_each_lane_costs() -> None:
