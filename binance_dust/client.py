@@ -9,10 +9,11 @@ called as often as the budgets allow. Those that move funds (`dust_convert`, `du
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from binance_dust import endpoints
 from binance_dust._check import instance
+from binance_dust._closing import Closing
 from binance_dust._line import Account
 from binance_dust.budget import Lane
 from binance_dust.errors import ConfigurationError
@@ -21,7 +22,6 @@ from binance_dust.session import Session
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from decimal import Decimal
-    from types import TracebackType
 
     from binance_dust import models
     from binance_dust._spec import AccountType, Call
@@ -38,7 +38,7 @@ _PAGE: Final = 100
 """Rows of a page of history: the most that the exchange gives."""
 
 
-class DustClient:
+class DustClient(Closing):
     """One account on the exchange.
 
     On a session it is cheap, and closing it leaves the session open. Without one it makes its own
@@ -258,17 +258,6 @@ class DustClient:
         """Close the session, if it is this client's own."""
         if self._own_session:
             await self._session.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     def __repr__(self) -> str:
         return f"<DustClient {self.name}>"

@@ -73,7 +73,7 @@ class AccountReport:
     @property
     def fee(self) -> Decimal:
         """What converting all the dust would cost, in `target`."""
-        return self.gross - self.net
+        return total((self.gross, self.net.copy_negate()))
 
     @property
     def owed(self) -> dict[str, Decimal]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 from binance_dust import endpoints
 from binance_dust._check import instance, positive
 from binance_dust._clock import ServerClock, TimeSource
+from binance_dust._closing import Closing
 from binance_dust._line import Account, Line
 from binance_dust._retry import RetryAllowance, RetryPolicy
 from binance_dust._spec import LimitKind
@@ -18,7 +19,6 @@ from binance_dust.events import ClockLearnt, Observer, Reporter
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from types import TracebackType
 
     import aiohttp
 
@@ -34,7 +34,7 @@ _LONGEST_WINDOW: Final = 60_000
 """Milliseconds: recvWindow may not be longer (-1131)."""
 
 
-class Session:
+class Session(Closing):
     """Connections, clock and weight budgets of one outgoing address, shared by many clients.
 
     Whoever creates a session closes it: `async with Session() as session`, or `await
@@ -184,14 +184,6 @@ class Session:
         if self._closed:
             raise ConfigurationError(_CLOSED)
         return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else repr(self._line.budget)

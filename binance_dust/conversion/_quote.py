@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from binance_dust import _exact
 from binance_dust.conversion import _show
 from binance_dust.conversion._narrowing import Narrowing
+from binance_dust.ledger._sums import Sums
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,7 +41,7 @@ class QuoteLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quote(Narrowing):
+class Quote(Narrowing, Sums):
     """A plan: nothing has happened yet. Read it, narrow it, print it, then `convert` it.
 
     The estimates are the exchange's. It locks no price: a conversion is settled at the market price
@@ -62,21 +62,6 @@ class Quote(Narrowing):
     """When the account may convert, where that is later than now."""
     key_id: str | None = None
     """Tells the client that it is for, and nothing about its key."""
-
-    @property
-    def gross(self) -> Decimal:
-        """What it would bring before fees, in `target`."""
-        return _exact.total(line.gross for line in self.lines)
-
-    @property
-    def fee(self) -> Decimal:
-        """What it would cost, in `target`."""
-        return _exact.total(line.fee for line in self.lines)
-
-    @property
-    def net(self) -> Decimal:
-        """What it would bring, in `target`."""
-        return _exact.total(line.net for line in self.lines)
 
     @property
     def fee_rate(self) -> Decimal:

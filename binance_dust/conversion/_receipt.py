@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from binance_dust import _exact
 from binance_dust.conversion import _show
+from binance_dust.ledger._sums import Sums
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -20,7 +20,7 @@ __all__ = ["Receipt"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt:
+class Receipt(Sums):
     """What a conversion did, as the exchange answered it. The ledger has the same."""
 
     account: str
@@ -49,21 +49,6 @@ class Receipt:
         """The exchange's ids, each once."""
         ids = (line.transaction_id for line in self.lines)
         return tuple(dict.fromkeys(number for number in ids if number is not None))
-
-    @property
-    def gross(self) -> Decimal:
-        """What was brought in before fees, in `target`."""
-        return _exact.total(line.gross for line in self.lines)
-
-    @property
-    def fee(self) -> Decimal:
-        """What it cost, in `target`."""
-        return _exact.total(line.fee for line in self.lines)
-
-    @property
-    def net(self) -> Decimal:
-        """What was credited, in `target`."""
-        return self.gross - self.fee
 
     @property
     def slippage(self) -> Decimal:

@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, Unpack
 
 from binance_dust._check import instance
+from binance_dust._closing import Closing
 from binance_dust.errors import ConfigurationError, NotSentError
 from binance_dust.fleet import _tasks
 from binance_dust.fleet._assignments import Assignments
@@ -20,8 +21,6 @@ from binance_dust.reports import AccountReport
 from binance_dust.sweeper import Outcome, SweepReport
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from binance_dust._spec import AccountType
     from binance_dust.scanner import ScanEstimate
     from binance_dust.scanner._desk import Liabilities
@@ -37,7 +36,7 @@ _AT_ONCE: Final = 16
 ordered again."""
 
 
-class Fleet:
+class Fleet(Closing):
     """The workers that meet at a URL, asked as one.
 
         async with Fleet("redis://queue.internal") as fleet:
@@ -71,14 +70,6 @@ class Fleet:
     async def __aenter__(self) -> Self:
         await self.open()
         return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     # --- work ------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from binance_dust._check import instance
+from binance_dust._closing import Closing
 from binance_dust.client import DustClient
 from binance_dust.errors import ConfigurationError, NotSentError
 from binance_dust.events import logger
@@ -23,7 +24,6 @@ from binance_dust.scanner import estimate_scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
-    from types import TracebackType
 
 __all__ = ["Worker"]
 
@@ -38,7 +38,7 @@ _REMEMBERED: Final = 1024
 """Jobs that have ended, whose late errands are known for what they are."""
 
 
-class Worker:
+class Worker(Closing):
     """Reads accounts for fleets, and converts their dust, until it is closed.
 
         async with Session(local_addr="10.0.0.2") as session:
@@ -132,14 +132,6 @@ class Worker:
     async def __aenter__(self) -> Self:
         await self.open()
         return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     # --- what the tasks do -----------------------------------------------------------------------
 

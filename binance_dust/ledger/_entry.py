@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
 from binance_dust._exact import total
+from binance_dust.ledger._sums import Sums
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +71,7 @@ class LedgerLine:
     @property
     def net(self) -> Decimal:
         """What was credited."""
-        return self.gross - self.fee
+        return total((self.gross, self.fee.copy_negate()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,7 +135,7 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerEntry:
+class LedgerEntry(Sums):
     """One call that moved funds, or was about to. Times are by the exchange's clock."""
 
     id: int
@@ -173,21 +174,6 @@ class LedgerEntry:
     def happened_at(self) -> datetime | None:
         """When the exchange did it; `None` where it did not."""
         return min((line.at for line in self.lines), default=None)
-
-    @property
-    def gross(self) -> Decimal:
-        """What was brought in before fees, in `target`."""
-        return total(line.gross for line in self.lines)
-
-    @property
-    def fee(self) -> Decimal:
-        """What it cost, in `target`."""
-        return total(line.fee for line in self.lines)
-
-    @property
-    def net(self) -> Decimal:
-        """What was credited, in `target`."""
-        return self.gross - self.fee
 
     @property
     def open(self) -> bool:

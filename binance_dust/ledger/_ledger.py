@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
 
 from binance_dust._check import positive
+from binance_dust._closing import Closing
 from binance_dust.errors import ConfigurationError, DustError
 from binance_dust.events import logger
 from binance_dust.ledger._entry import Kind, SettledBy
@@ -17,7 +18,6 @@ from binance_dust.ledger._store import Outcome, Recorded, Store
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable
     from datetime import datetime, timedelta
-    from types import TracebackType
 
     from binance_dust._spec import AccountType
     from binance_dust.client import DustClient
@@ -41,7 +41,7 @@ def account_of(client: DustClient) -> str:
     return client.credentials.identity
 
 
-class Ledger:
+class Ledger(Closing):
     """The record of everything that moved funds, kept in one SQLite file.
 
         async with Ledger("dust.db") as ledger:
@@ -100,14 +100,6 @@ class Ledger:
     async def __aenter__(self) -> Self:
         await self.open()
         return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     # --- reading ---------------------------------------------------------------------------------
 

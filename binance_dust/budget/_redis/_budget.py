@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import math
-from typing import TYPE_CHECKING, Final, Literal, Self
+from typing import TYPE_CHECKING, Final, Literal
 
 from binance_dust._check import instance, positive
+from binance_dust._closing import Closing
 from binance_dust.budget import _denials
 from binance_dust.budget._limits import RateLimits
 from binance_dust.budget._protocol import Charge, Lane
@@ -21,7 +22,6 @@ from binance_dust.events import Reporter, SharedBudgetBack, SharedBudgetLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import TracebackType
 
     from redis.asyncio import Redis
 
@@ -39,7 +39,7 @@ _LONGEST_PAUSE: Final = 1 / 5
 """Parts of a lease, between attempts to reach Redis again: all are back before it ends."""
 
 
-class RedisBudget:
+class RedisBudget(Closing):
     """One pool for all processes and hosts behind one address, in Redis or Valkey.
 
         async with RedisBudget("redis://127.0.0.1:6379/0", name="203.0.113.7") as budget:
@@ -305,17 +305,6 @@ class RedisBudget:
         if self._share is not None:
             await self._share.close()
         await self._desk.close()
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        await self.close()
 
     def __repr__(self) -> str:
         state = "closed" if self._closed else "away" if self._away_since is not None else "open"
