@@ -145,7 +145,7 @@ def plan_table(plan: Quote | LiabilityQuote) -> Table:
                 shown(line.asset),
                 f"{line.amount:f}",
                 f"{line.gross:f}",
-                f"{line.fee:f} ({line.fee_rate:.2%})",
+                f"{line.fee:f} ({line.fee_rate * 100:.2f} %)",
                 f"{line.net:f}",
             )
         total = (f"{plan.gross:f}", f"{plan.fee:f}", f"{plan.net:f} {plan.target}")

@@ -14,7 +14,7 @@ from binance_dust._duration import duration
 from binance_dust.budget import RateLimits
 from binance_dust.cli import _arguments, _moving
 from binance_dust.cli._console import console as make_console
-from binance_dust.cli._console import make_table, shown
+from binance_dust.cli._console import count, make_table, shown
 from binance_dust.cli._scan_live import Watch, draws, shown_live
 from binance_dust.cli._scan_sums import Sums, print_sums
 from binance_dust.conversion import Converter
@@ -99,9 +99,9 @@ async def _scan(
     print_sums(sums)
     out.print(
         f"{len(exchange.requests)} requests in {scanning.progress.elapsed:.1f} s,"
-        f" {exchange.refusals} refused for their weight."
-        f" The list of small debts (weight 100) was asked for {len(exchange.requests_of(_LIST))}"
-        f" times instead of {len(clients)}: cheaper questions had settled the rest."
+        f" {exchange.refusals} refused for their weight. The list of small debts (weight 100) was"
+        f" asked for {len(exchange.requests_of(_LIST))} of {count(len(clients), 'account')}:"
+        " cheaper questions had settled the rest."
     )
     return reports
 
