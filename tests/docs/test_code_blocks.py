@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -96,11 +98,33 @@ def test_no_block_hides_in_a_language_that_nobody_runs() -> None:
                 assert (token.info.split() or [""])[0] in SHOWN | {"python"}, name_of(page)
 
 
-def test_links_between_pages_lead_somewhere() -> None:
+def test_links_and_pictures_lead_somewhere() -> None:
     for page in PAGES:
-        for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
-            for child in token.children or []:
-                target = str(child.attrs.get("href", ""))
-                if child.type == "link_open" and "://" not in target:
-                    file = page.parent / target.partition("#")[0]
-                    assert file.exists(), f"{name_of(page)}: {target}"
+        for target in targets(page):
+            path, _, anchor = target.partition("#")
+            found = page.parent / path if path else page
+            assert found.exists(), f"{name_of(page)}: {target}"
+            if anchor:
+                assert anchor in anchors(found), f"{name_of(page)}: {target}"
+
+
+def targets(page: Path) -> list[str]:
+    """Give what a page links to and shows, but for other people's sites."""
+    found = [
+        str(child.attrs.get("href") or child.attrs.get("src"))
+        for token in MarkdownIt().parse(page.read_text(encoding="utf-8"))
+        for child in token.children or []
+        if child.type in ("link_open", "image")
+    ]
+    return [target for target in found if "://" not in target]
+
+
+def anchors(page: Path) -> set[str]:
+    """Give the headings of a page as links name them."""
+    tokens = MarkdownIt().parse(page.read_text(encoding="utf-8"))
+    titles = [
+        following.content
+        for token, following in itertools.pairwise(tokens)
+        if token.type == "heading_open"
+    ]
+    return {re.sub(r"[^\w\- ]", "", title.lower()).replace(" ", "-") for title in titles}
