@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust import Credentials, Session, estimate_scan
-from binance_dust._spec import Replay
+from binance_dust._spec import LimitKind, Replay
+from binance_dust.budget import RateLimits
 from binance_dust.cli import load_all, make_parser
 from binance_dust.endpoints import ALL
 
@@ -17,8 +18,10 @@ if TYPE_CHECKING:
 
     from binance_dust.scanner import ScanEstimate
 
-REFERENCE = Path(__file__).parent / "reference"
-SIZING = Path(__file__).parent / "explanation" / "sizing-by-addresses.md"
+DOCS = Path(__file__).parent
+README = DOCS.parent / "README.md"
+REFERENCE = DOCS / "reference"
+SIZING = DOCS / "explanation" / "sizing-by-addresses.md"
 
 ENDPOINTS = """\
 # Endpoints
@@ -166,11 +169,15 @@ class Standstill:
 
 def sizing() -> str:
     """Write the page about sizing: its tables anew, the rest as it is."""
-    before, _, rest = SIZING.read_text(encoding="utf-8").partition(MARK.format("computed"))
-    _, _, after = rest.partition(MARK.format("end of what is computed"))
-    tables = "\n".join(f"{title}:\n\n{_sizes(case)}\n" for title, case in CASES.items())
-    begin, end = MARK.format("computed"), MARK.format("end of what is computed")
-    return f"{before}{begin}\n\n{tables}\n{end}{after}"
+    tables = "\n\n".join(f"{title}:\n\n{_sizes(case)}" for title, case in CASES.items())
+    return _renewed(SIZING, "sizes", tables)
+
+
+def _renewed(page: Path, part: str, text: str) -> str:
+    """Give a page with one part of it anew, and the rest as it is."""
+    begin, end = MARK.format(part), MARK.format(f"end of {part}")
+    before, _, rest = page.read_text(encoding="utf-8").partition(begin)
+    return f"{before}{begin}\n\n{text}\n\n{end}{rest.partition(end)[2]}"
 
 
 def _sizes(case: dict[str, Any]) -> str:
@@ -202,10 +209,36 @@ def _minutes(seconds: float) -> str:
     return f"{whole} s" if whole < 60 else f"{whole // 60}:{whole % 60:02} min"  # noqa: PLR2004
 
 
+# README
+
+LIMITS: Final = """\
+| Calls | Weight | Paid by | That is, in a minute |
+| --- | ---: | --- | ---: |
+"""
+PAYERS: Final = {LimitKind.IP: "the address", LimitKind.UID: "the account"}
+
+
+def readme() -> str:
+    """Write the table of the limits into README: signed calls, the dearest first."""
+    limits = RateLimits()
+    calls: dict[tuple[int, str, int], list[str]] = {}
+    for name, row in ALL.items():
+        if row.security.signed:
+            kind, cost = row.weight.kind, row.weight.cost
+            let_through = limits.of(kind) // cost
+            calls.setdefault((let_through, PAYERS[kind], cost), []).append(f"`{name}`")
+    rows = (
+        f"| {', '.join(names)} | {cost:,} | {payer} | {let_through:,} |"
+        for (let_through, payer, cost), names in sorted(calls.items())
+    )
+    return _renewed(README, "limits", LIMITS + "\n".join(rows))
+
+
 PAGES: Final[dict[Path, Callable[[], str]]] = {
     REFERENCE / "endpoints.md": endpoints,
     REFERENCE / "command-line.md": commands,
     SIZING: sizing,
+    README: readme,
 }
 
 if __name__ == "__main__":
