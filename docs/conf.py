@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any
+
 from binance_dust import __version__
+
+if TYPE_CHECKING:
+    from sphinx.application import Sphinx
 
 project = "binance_dust"
 author = "The binance_dust maintainers"
@@ -26,8 +31,22 @@ python_use_unqualified_type_names = True
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!binance_dust\.[a-z]).*"),
     (r"py:.*", r"binance_dust\._.*"),
-    (r"py:.*", r"binance_dust\.(budget|sandbox)\..*"),
+    (r"py:.*", r"binance_dust\.sandbox\..*"),
 ]
 
 html_theme = "furo"
 html_title = f"binance_dust {version}"
+
+
+def setup(app: Sphinx) -> None:
+    """Take part in the build."""
+    app.connect("autodoc-process-docstring", mark_code)
+
+
+def mark_code(*arguments: Any) -> None:
+    """Show what is indented in a docstring as code; docstrings themselves stay free of markup."""
+    lines: list[str] = arguments[-1]
+    for at in range(len(lines) - 1, 1, -1):
+        begins = lines[at].startswith("    ") and not lines[at - 1]
+        if begins and lines[at - 2] and not lines[at - 2].startswith(" "):
+            lines[at - 1 : at - 1] = ["", "::"]

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["OPEN", "Intent", "Kind", "LedgerEntry", "LedgerLine", "Observed", "SettledBy", "Status"]
 
 Status = Literal["intended", "confirmed", "rejected", "unknown"]
+"""How a call stands."""
 OPEN: Final[tuple[Status, ...]] = ("intended", "unknown")
 """Entries of which it is still to be found out how they ended."""
 
