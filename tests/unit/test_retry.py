@@ -64,6 +64,7 @@ class Play:
         self.attempts = 1
         self.pauses: list[float] = []
         self.prepared: list[tuple[DustError, int]] = []
+        self.announced: list[float] = []
 
     async def attempt(self) -> str:
         self.attempts += 1
@@ -77,6 +78,7 @@ class Play:
 
     async def before(self, error: DustError, attempt: int, pause: float) -> None:
         self.prepared.append((error, attempt))
+        self.announced.append(pause)
 
     async def run(
         self,
@@ -106,6 +108,15 @@ async def test_a_read_goes_on_until_it_succeeds() -> None:
     assert play.attempts == 4
     assert [error for error, _ in play.prepared] == [UNKNOWN, UNSENT, REFUSED]
     assert [attempt for _, attempt in play.prepared] == [1, 2, 3]
+
+
+async def test_the_pause_that_is_told_is_the_pause_that_is_made() -> None:
+    play = Play(UNSENT, REFUSED, "done")
+
+    await play.run(UNKNOWN)
+
+    assert play.announced == play.pauses
+    assert len(play.pauses) == 3
 
 
 async def test_the_first_attempt_counts() -> None:
