@@ -35,6 +35,7 @@ from binance_dust.errors import (
 from binance_dust.events import Answered, PayerLearnt, Retried, Sent, logger
 
 if TYPE_CHECKING:
+    from binance_dust._signing import Signer
     from binance_dust._spec import Call, ListStyle
     from binance_dust._transport import Transport
     from binance_dust.budget import Feedback
@@ -58,10 +59,10 @@ class Account:
     def __init__(self, credentials: Credentials) -> None:
         """Prepare an account's signer once, for all its calls."""
         instance(credentials, Credentials, "credentials")
-        self.api_key = credentials.api_key
-        self.identity = credentials.identity
-        self.label = credentials.label
-        self.signer = signer_for(credentials)
+        self.api_key: str = credentials.api_key
+        self.identity: str = credentials.identity
+        self.label: str = credentials.label
+        self.signer: Signer = signer_for(credentials)
 
     def __repr__(self) -> str:
         return f"<Account {self.label}>"

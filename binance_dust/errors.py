@@ -212,7 +212,7 @@ class ExchangeError(DustError):
         self.status = status
         self.endpoint = endpoint
         self.account = account
-        self.delivery = delivery or self.usual_delivery
+        self.delivery: Delivery = delivery or self.usual_delivery
 
 
 class RejectedError(ExchangeError):
@@ -361,7 +361,7 @@ class OutcomeUnknownError(DustError):
         self.reason = reason
         self.endpoint = endpoint
         self.account = account
-        self.parameters = dict(parameters)
+        self.parameters: dict[str, str] = dict(parameters)
         self.sent_after = sent_after
         self.expires_at = expires_at
         self.entry_ids = entry_ids
