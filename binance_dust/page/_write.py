@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 from pathlib import Path
@@ -44,7 +45,9 @@ def write_page(
     else:
         return file
     finally:
-        draft.unlink(missing_ok=True)
+        # Where there never was a draft, looking for it may fail as making it did.
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
     raise ConfigurationError(problem)
 
 

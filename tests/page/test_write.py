@@ -43,7 +43,8 @@ def test_a_file_that_cannot_be_replaced_stays_as_it_was(
     assert [each.name for each in tmp_path.iterdir()] == ["report.html"]
 
 
-@pytest.mark.parametrize("name", ["missing/report.html", ".", "/"])
+@pytest.mark.parametrize("name", ["missing/report.html", "file/report.html", "long" * 99, ".", "/"])
 def test_a_path_that_cannot_be_written_is_named(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
     with pytest.raises(ConfigurationError, match="can't be written"):
         write_page(tmp_path / name, REPORTS)
