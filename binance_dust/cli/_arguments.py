@@ -70,11 +70,11 @@ def moment(text: str) -> datetime:
         return datetime.now(UTC) - int(ago[1]) * _UNITS[ago[2]]
     try:
         read = datetime.fromisoformat(text)
-    except ValueError:
+        return read.replace(tzinfo=UTC) if read.utcoffset() is None else read.astimezone(UTC)
+    except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
             f"{text!r} is no time: write 2026-11-01, 2026-11-01T08:00, or 30d for 30 days ago"
         ) from None
-    return read.replace(tzinfo=UTC) if read.utcoffset() is None else read.astimezone(UTC)
 
 
 def span(text: str) -> timedelta:

@@ -204,6 +204,6 @@ def test_times_may_be_told_by_how_long_ago() -> None:
     assert before <= day + timedelta(days=30) <= after
     assert before <= week + timedelta(weeks=2) <= after
     assert before <= hour + timedelta(hours=6) <= after
-    for wrong in ("yesterday", "30", "-3d", "3m"):
+    for wrong in ("yesterday", "30", "-3d", "3m", "0001-01-01T00:00+05:00"):
         with pytest.raises(argparse.ArgumentTypeError, match="is no time"):
             _arguments.moment(wrong)
