@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal, InvalidOperation
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, InvalidOperation
 from typing import Final
 
 Amount = Decimal | str | int
@@ -10,6 +10,8 @@ Amount = Decimal | str | int
 
 ZERO: Final = Decimal(0)
 STEP: Final = Decimal("1e-8")
+_WIDE: Final = Context(prec=100)
+"""Eight places of whatever a caller names as a price: the usual 28 digits need not be enough."""
 
 
 def exact(amount: Amount) -> Decimal:
@@ -29,12 +31,12 @@ def exact(amount: Amount) -> Decimal:
 
 def floored(value: Decimal) -> Decimal:
     """Cut to eight places, as executed rows of 2021 to 2025 are."""
-    return value.quantize(STEP, ROUND_FLOOR)
+    return value.quantize(STEP, ROUND_FLOOR, _WIDE)
 
 
 def rounded(value: Decimal) -> Decimal:
     """Round half up to eight places, as previews are."""
-    return value.quantize(STEP, ROUND_HALF_UP)
+    return value.quantize(STEP, ROUND_HALF_UP, _WIDE)
 
 
 def text(value: Decimal) -> str:

@@ -126,10 +126,17 @@ def test_the_callers_own_price_makes_the_preview(new_bench: Callable[..., Bench]
 
     assert line["toQuotaAssetAmount"] == "4.512"
     assert line["toTargetAssetAmount"] == "2.256"
-    refused = bench.ask(QUERY, targetAsset="BTC", dustQuotaAssetToTargetAssetPrice="0")
-    assert refused.code == -1130
-    refused = bench.ask(QUERY, targetAsset="BTC", dustQuotaAssetToTargetAssetPrice="1e3")
-    assert refused.code == -1100
+
+
+@pytest.mark.parametrize(
+    ("price", "code"), [("0", -1130), ("1e3", -1100), ("9" * 21, -1100), ("9" * 20, None)]
+)
+def test_a_price_of_the_callers_is_a_number_above_zero_in_twenty_digits(
+    bench: Bench, price: str, code: int | None
+) -> None:
+    reply = bench.ask(QUERY, targetAsset="BTC", dustQuotaAssetToTargetAssetPrice=price)
+
+    assert reply.code == code
 
 
 def test_only_what_can_be_converted_now_is_listed(new_bench: Callable[..., Bench]) -> None:
