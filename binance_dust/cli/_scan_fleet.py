@@ -3,30 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Any, Final
-
-from rich.live import Live
 
 from binance_dust._duration import duration
 from binance_dust.cli import _fleet
 from binance_dust.cli._console import complain, make_table, shown
-from binance_dust.cli._rich import PlainConsole
-from binance_dust.cli._scan_live import draws
+from binance_dust.cli._live import shown_live
 from binance_dust.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import AsyncIterator
 
     from rich.table import Table
 
     from binance_dust.cli._scan_results import Results
-    from binance_dust.fleet import FleetProgress, FleetStream
+    from binance_dust.fleet import FleetProgress
     from binance_dust.scanner import ScanEstimate
 
-_DRAWN_EVERY: Final = 0.25
-_TOLD_EVERY: Final = 15.0
 _NOT_HERE: Final = ("accounts", "base_url", "local_addr", "proxy", "sandbox")
 """Options that are the workers' business."""
 
@@ -42,7 +35,8 @@ async def scan_by_fleet(options: argparse.Namespace, results: Results, liabiliti
             skip=results.done,
         )
         try:
-            async with reports, _shown(reports):
+            live = shown_live(lambda: draw(reports.progress), lambda: headline(reports.progress))
+            async with reports, live:
                 async for report in reports:
                     results.take(report)
         except asyncio.CancelledError:
@@ -70,32 +64,6 @@ def _check(options: argparse.Namespace) -> None:
         if getattr(options, name):
             flag = f"--{name.replace('_', '-')}"
             raise ConfigurationError(f"with --fleet that is the workers' business: {flag}")
-
-
-@asynccontextmanager
-async def _shown(reports: FleetStream[Any]) -> AsyncIterator[None]:
-    task = asyncio.create_task(_draw(reports) if draws() else _tell(reports))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def _draw(reports: FleetStream[Any]) -> None:
-    console = PlainConsole(stderr=True, highlight=False)
-    # A terminal that went away must not take the scan along.
-    with suppress(OSError), Live(console=console, auto_refresh=False, transient=True) as live:
-        while True:
-            live.update(draw(reports.progress), refresh=True)
-            await asyncio.sleep(_DRAWN_EVERY)
-
-
-async def _tell(reports: FleetStream[Any]) -> None:
-    while True:
-        await asyncio.sleep(_TOLD_EVERY)
-        complain(headline(reports.progress))
 
 
 def headline(progress: FleetProgress) -> str:

@@ -1,26 +1,18 @@
-"""A scan as it goes: drawn again and again on a terminal, a line now and then in a pipe.
-
-Progress goes to stderr, so that stdout holds results only. What is drawn is read in the event
-loop's own thread, between two reports.
-"""
+"""What a scan looks like while it goes, and what has happened to it so far."""
 
 from __future__ import annotations
 
-import asyncio
-import sys
 from collections import Counter
-from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from rich.console import Group
-from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
 from binance_dust._duration import duration
 from binance_dust.cli._console import complain, shown
 from binance_dust.cli._events import in_words
-from binance_dust.cli._rich import PlainConsole
+from binance_dust.cli._live import shown_live
 from binance_dust.events import (
     Banned,
     Event,
@@ -33,7 +25,8 @@ from binance_dust.events import (
 from binance_dust.scanner import Question
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from rich.console import RenderableType
 
@@ -41,9 +34,6 @@ if TYPE_CHECKING:
     from binance_dust.scanner import LaneProgress, Scan, ScanProgress
     from binance_dust.session import Session
 
-_DRAWN_EVERY: Final = 0.25
-_TOLD_EVERY: Final = 15.0
-"""Seconds, where nobody watches but a log."""
 _BAR: Final = 24
 
 _WORDS: Final = {
@@ -53,7 +43,6 @@ _WORDS: Final = {
     Question.MARGIN_DEBT: "any debt?",
     Question.LIST: "list of debts",
 }
-
 
 _COUNTED: Final[dict[type[Event], str]] = {
     Refused: "refused",
@@ -94,47 +83,17 @@ class Watch:
         return ", ".join(told) or "no waits"
 
 
-def draws() -> bool:
-    """Tell whether there is a terminal to draw on."""
-    return sys.stderr.isatty()
-
-
-@asynccontextmanager
-async def shown_live(
+def shown_scan(
     scan: Scan,
     watch: Watch,
     sessions: Sequence[Session],
     addresses: Sequence[str | None],
-) -> AsyncIterator[None]:
-    """Show a scan while it goes; the drawing is gone when it ends."""
-    keep = _draw if draws() else _tell
-    task = asyncio.create_task(keep(scan, watch, sessions, addresses))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
-
-
-async def _draw(
-    scan: Scan, watch: Watch, sessions: Sequence[Session], addresses: Sequence[str | None]
-) -> None:
-    console = PlainConsole(stderr=True, highlight=False)
-    # A terminal that went away must not take the scan along.
-    with suppress(OSError), Live(console=console, auto_refresh=False, transient=True) as live:
-        while True:
-            live.update(draw(scan.progress, watch, sessions, addresses), refresh=True)
-            await asyncio.sleep(_DRAWN_EVERY)
-
-
-async def _tell(
-    scan: Scan, watch: Watch, sessions: Sequence[Session], addresses: Sequence[str | None]
-) -> None:
-    del sessions, addresses
-    while True:
-        await asyncio.sleep(_TOLD_EVERY)
-        complain(f"{headline(scan.progress)}; {watch}")
+) -> AbstractAsyncContextManager[None]:
+    """Show a scan while it goes."""
+    return shown_live(
+        lambda: draw(scan.progress, watch, sessions, addresses),
+        lambda: f"{headline(scan.progress)}; {watch}",
+    )
 
 
 def headline(progress: ScanProgress) -> str:

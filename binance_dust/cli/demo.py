@@ -15,7 +15,8 @@ from binance_dust.budget import RateLimits
 from binance_dust.cli import _arguments, _moving
 from binance_dust.cli._console import console as make_console
 from binance_dust.cli._console import count, make_table, shown
-from binance_dust.cli._scan_live import Watch, draws, shown_live
+from binance_dust.cli._live import draws
+from binance_dust.cli._scan_live import Watch, shown_scan
 from binance_dust.cli._scan_sums import Sums, print_sums
 from binance_dust.conversion import Converter
 from binance_dust.ledger import Ledger
@@ -92,7 +93,7 @@ async def _scan(
     _head(out, "1", f"Scan: {duration(estimate.seconds)} at the most, by the limits")
     sums, reports = Sums("BNB"), []
     scanning = scan(clients)
-    async with scanning, shown_live(scanning, watch, [session], [None]):
+    async with scanning, shown_scan(scanning, watch, [session], [None]):
         async for report in scanning:
             reports.append(report)
             sums.add(report)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Final, Literal
 from binance_dust._duration import duration
 from binance_dust.cli import _arguments, _desk, _fleet
 from binance_dust.cli._console import complain, console, count, make_table, print_json
+from binance_dust.cli._live import draws
 from binance_dust.cli._scan_fleet import estimates_of_fleet, scan_by_fleet
-from binance_dust.cli._scan_live import Watch, draws, shown_live
+from binance_dust.cli._scan_live import Watch, shown_scan
 from binance_dust.cli._scan_results import Results
 from binance_dust.errors import ConfigurationError
 from binance_dust.scanner import estimate_scan, scan
@@ -107,7 +108,7 @@ async def _scan(
     by_session = dict(zip(desk.sessions, desk.addresses, strict=True))
     addresses = [by_session[session] for session in sessions]
     try:
-        async with reports, shown_live(reports, watch, sessions, addresses):
+        async with reports, shown_scan(reports, watch, sessions, addresses):
             async for report in reports:
                 results.take(report)
     except asyncio.CancelledError:

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from binance_dust import Session
 from binance_dust.budget import LimitKind, PoolSnapshot
-from binance_dust.cli import _scan_live
+from binance_dust.cli import _live
 from binance_dust.cli._scan_live import Watch, draw, headline
 from binance_dust.events import Banned, BoundaryLearnt, Refused, Retried, Waited
 from binance_dust.sandbox import Sandbox
@@ -163,7 +163,7 @@ def test_in_a_pipe_a_line_now_and_then_says_how_far_it_is(
     at: tuple[str, ...],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_scan_live, "_TOLD_EVERY", 0.01)
+    monkeypatch.setattr(_live, "_TOLD_EVERY", 0.01)
     exchange.faults.delay(0.1, endpoint="/sapi/v1/account/info", times=1)
     file = keep(*exchange.open_accounts(3))
 

@@ -1,0 +1,60 @@
+"""What goes on, while it does: drawn again and again on a terminal, a line now and then in a pipe.
+
+Progress goes to stderr, so that stdout holds results only. What is drawn is read in the event
+loop's own thread, between two reports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final
+
+from rich.live import Live
+
+from binance_dust.cli._console import complain
+from binance_dust.cli._rich import PlainConsole
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from rich.console import RenderableType
+
+_DRAWN_EVERY: Final = 0.25
+_TOLD_EVERY: Final = 15.0
+"""Seconds, where nobody watches but a log."""
+
+
+def draws() -> bool:
+    """Tell whether there is a terminal to draw on."""
+    return sys.stderr.isatty()
+
+
+@asynccontextmanager
+async def shown_live(
+    draw: Callable[[], RenderableType], tell: Callable[[], str]
+) -> AsyncIterator[None]:
+    """Show what goes on, as a drawing or in a line; the drawing is gone when it ends."""
+    task = asyncio.create_task(_draw(draw) if draws() else _tell(tell))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _draw(draw: Callable[[], RenderableType]) -> None:
+    console = PlainConsole(stderr=True, highlight=False)
+    # A terminal that went away must not take the work along.
+    with suppress(OSError), Live(console=console, auto_refresh=False, transient=True) as live:
+        while True:
+            live.update(draw(), refresh=True)
+            await asyncio.sleep(_DRAWN_EVERY)
+
+
+async def _tell(tell: Callable[[], str]) -> None:
+    while True:
+        await asyncio.sleep(_TOLD_EVERY)
+        complain(tell())
