@@ -36,7 +36,7 @@ async def shown_live(
     draw: Callable[[], RenderableType], tell: Callable[[], str]
 ) -> AsyncIterator[None]:
     """Show what goes on, as a drawing or in a line; the drawing is gone when it ends."""
-    task = asyncio.create_task(_draw(draw) if draws() else _tell(tell))
+    task = asyncio.create_task(_show(draw, tell))
     try:
         yield
     finally:
@@ -45,10 +45,15 @@ async def shown_live(
             await task
 
 
+async def _show(draw: Callable[[], RenderableType], tell: Callable[[], str]) -> None:
+    # A terminal, or a reader, that went away must not take the work along.
+    with suppress(OSError):
+        await (_draw(draw) if draws() else _tell(tell))
+
+
 async def _draw(draw: Callable[[], RenderableType]) -> None:
     console = PlainConsole(stderr=True, highlight=False)
-    # A terminal that went away must not take the work along.
-    with suppress(OSError), Live(console=console, auto_refresh=False, transient=True) as live:
+    with Live(console=console, auto_refresh=False, transient=True) as live:
         while True:
             live.update(draw(), refresh=True)
             await asyncio.sleep(_DRAWN_EVERY)

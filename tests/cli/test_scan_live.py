@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import io
 from collections.abc import Callable
 from pathlib import Path
@@ -172,6 +173,22 @@ def test_in_a_pipe_a_line_now_and_then_says_how_far_it_is(
     told = [line for line in done.err.splitlines() if " of 3 accounts, 0 failed, " in line]
     assert told
     assert "no waits" in told[0] or "waits" in told[0]
+
+
+async def test_a_log_that_takes_no_more_does_not_take_the_scan_along(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    told = asyncio.Event()
+
+    def gone(_: str) -> None:
+        told.set()
+        raise BrokenPipeError
+
+    monkeypatch.setattr(_live, "_TOLD_EVERY", 0)
+    monkeypatch.setattr(_live, "complain", gone)
+
+    async with _live.shown_live(str, lambda: "half of it"):
+        await told.wait()
 
 
 def test_a_session_is_what_is_drawn() -> None:
