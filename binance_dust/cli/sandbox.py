@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import signal
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,11 +44,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(options: argparse.Namespace) -> int:
     """Serve until interrupted."""
-    task = asyncio.current_task()
-    if task is not None:
-        with contextlib.suppress(NotImplementedError):  # Windows has no such handlers
-            asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-            asyncio.get_running_loop().add_signal_handler(signal.SIGINT, task.cancel)
 
     def opened(exchange: Sandbox, accounts: Sequence[Credentials]) -> None:
         if options.write is not None:
