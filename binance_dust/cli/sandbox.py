@@ -76,11 +76,8 @@ def _print(exchange: Sandbox, accounts: Sequence[Credentials], written: Path | N
 
 
 def _print_json(exchange: Sandbox, accounts: Sequence[Credentials], written: Path | None) -> None:
-    lines: list[dict[str, str | None]] = [{"url": exchange.url}]
-    lines += [
-        {"name": each.name, "api_key": each.api_key, "secret": each.secret.reveal()}
-        for each in accounts
-        if written is None
-    ]
-    for line in lines:
-        print_json(line)
+    print_json({"url": exchange.url})
+    if written is None:
+        for account in accounts:
+            secret = account.secret.reveal()
+            print_json({"name": account.name, "api_key": account.api_key, "secret": secret})
