@@ -54,11 +54,6 @@ def shown(text: str) -> str:
     return escape(_harmless(text))
 
 
-def count(number: int, what: str) -> str:
-    """Say how many: `1 account`, `1,000 accounts`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
-
-
 def _harmless(text: str) -> str:
     """Take out what would steer a terminal: names and messages come from elsewhere."""
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)

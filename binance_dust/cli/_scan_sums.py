@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._plain import plain
-from binance_dust.cli._console import console, count, make_table, shown
+from binance_dust._words import count
+from binance_dust.cli._console import console, make_table, shown
 from binance_dust.reports import Settled
 
 if TYPE_CHECKING:

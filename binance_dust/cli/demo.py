@@ -10,11 +10,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from binance_dust._duration import duration
+from binance_dust._words import count, duration
 from binance_dust.budget import RateLimits
 from binance_dust.cli import _arguments, _moving
 from binance_dust.cli._console import console as make_console
-from binance_dust.cli._console import count, make_table, shown
+from binance_dust.cli._console import make_table, shown
 from binance_dust.cli._live import draws
 from binance_dust.cli._scan_live import Watch, shown_scan
 from binance_dust.cli._scan_sums import Sums, print_sums

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._plain import plain
 from binance_dust._verdicts import has_no_margin
+from binance_dust._words import count
 from binance_dust.cli import _desk, _moving
-from binance_dust.cli._console import console, count, make_table, print_json, shown
+from binance_dust.cli._console import console, make_table, print_json, shown
 from binance_dust.cli._convert import move
 from binance_dust.cli._each import each
 from binance_dust.errors import DustError

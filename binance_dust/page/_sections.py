@@ -7,10 +7,10 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from binance_dust._words import count
 from binance_dust.ledger import Kind, SettledBy
 from binance_dust.page._advice import advice
 from binance_dust.page._table import Column, Table
-from binance_dust.page._words import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

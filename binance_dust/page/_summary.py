@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._html import escaped, figure
-from binance_dust.page._words import count
+from binance_dust._words import count
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

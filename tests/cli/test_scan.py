@@ -21,7 +21,6 @@ from typing import Any
 import pytest
 
 from binance_dust import UnreadableAnswerError, models
-from binance_dust._duration import duration
 from binance_dust.cli._scan_sums import Sums, reason_of
 from binance_dust.report_file import read_reports
 from binance_dust.reports import AccountReport, Settled
@@ -389,18 +388,3 @@ def test_reasons_do_not_say_whose_they_are() -> None:
     error = UnreadableAnswerError("no (alice) here", endpoint="GET /x", account="alice")
 
     assert reason_of(error, "alice") == "GET /x: no (alice) here"
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0, "0 s"),
-        (0.2, "1 s"),
-        (59.2, "1 min 0 s"),
-        (161, "2 min 41 s"),
-        (3600, "1 h 0 min"),
-        (360_000, "100 h 0 min"),
-    ],
-)
-def test_times_are_told_in_two_units_at_most(seconds: float, text: str) -> None:
-    assert duration(seconds) == text

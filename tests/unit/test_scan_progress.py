@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from binance_dust import ConfigurationError, DustClient
-from binance_dust._duration import duration
 from binance_dust.scanner import LaneProgress, Question, ScanEstimate, estimate_scan
 from binance_dust.scanner._desk import ENDPOINTS, Desk, Share, Tally, questions
 from binance_dust.scanner._progress import LaneEstimate, lanes_of, seconds_left
@@ -155,23 +154,6 @@ def test_a_share_is_between_nothing_and_all(name: str, share: float) -> None:
     shares: dict[str, Any] = {name: share}
     with pytest.raises(ConfigurationError, match=name):
         estimate_scan([], **shares)
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"),
-    [
-        (0.0, "0 s"),
-        (0.1, "1 s"),
-        (59.0, "59 s"),
-        (59.1, "1 min 0 s"),
-        (161.0, "2 min 41 s"),
-        (3_599.0, "59 min 59 s"),
-        (3_600.0, "1 h 0 min"),
-        (7_380.0, "2 h 3 min"),
-    ],
-)
-def test_a_duration_is_said_in_two_parts_at_the_most(seconds: float, text: str) -> None:
-    assert duration(seconds) == text
 
 
 def test_an_estimate_says_what_each_lane_costs() -> None:

@@ -1,10 +1,15 @@
-"""Lengths of time as people say them."""
+"""Numbers and lengths of time as people say them."""
 
 from __future__ import annotations
 
 import math
 
-__all__ = ["duration"]
+__all__ = ["count", "duration"]
+
+
+def count(number: int, what: str) -> str:
+    """Say how many there are: `1 account`, `1,000 accounts`."""
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:
