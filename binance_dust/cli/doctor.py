@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._retry import RetryPolicy
 from binance_dust.cli import _desk, _doctor_print, _probes
-from binance_dust.cli._checks import (
+from binance_dust.cli._doctor_checks import (
     Answers,
     Finding,
     Level,

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 from binance_dust._plain import plain
 from binance_dust.cli import _arguments, _desk
-from binance_dust.cli._books import Books, Line, read_books
 from binance_dust.cli._console import complain, console, make_table, print_json, shown
 from binance_dust.cli._each import each
+from binance_dust.cli._history import History, Line, read_history
 from binance_dust.errors import ConfigurationError, DustError
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ async def run(options: argparse.Namespace) -> int:
     if options.since and options.until and options.since > options.until:
         raise ConfigurationError("--since is after --until")
     read = partial(
-        read_books,
+        read_history,
         dust=options.only != "liabilities",
         liabilities=options.only != "dust",
         since=options.since,
@@ -60,15 +60,15 @@ async def run(options: argparse.Namespace) -> int:
         aclosing(each(desk.clients, read)) as answers,
     ):
         async for client, answer in answers:
-            books = Books(errors={"dust": answer}) if isinstance(answer, DustError) else answer
-            failed = failed or bool(books.errors)
-            for line in books.lines:
+            found = History(errors={"dust": answer}) if isinstance(answer, DustError) else answer
+            failed = failed or bool(found.errors)
+            for line in found.lines:
                 table.add_row(*_cells(line))
                 if line.kind != "liability":
                     sums[line.target] = sums.get(line.target, Decimal(0)) + line.net
                 if options.json:
                     print_json(_as_json(line))
-            _tell(client.name, books.errors, as_json=options.json)
+            _tell(client.name, found.errors, as_json=options.json)
     if not options.json:
         _print(table, sums)
     return 1 if failed else 0

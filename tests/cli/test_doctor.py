@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from binance_dust import CredentialsError, models
-from binance_dust.cli._checks import (
+from binance_dust.cli._doctor_checks import (
     Answers,
     Finding,
     Level,

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from binance_dust.cli._books import FIRST, SPAN, spans
+from binance_dust.cli._history import FIRST, SPAN, spans
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Run
 

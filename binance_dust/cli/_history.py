@@ -54,7 +54,7 @@ class Line:
 
 
 @dataclass(slots=True)
-class Books:
+class History:
     """All that was found of one account, oldest first, and what could not be read."""
 
     lines: list[Line] = field(default_factory=list)
@@ -70,25 +70,25 @@ def spans(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime
         until = start - _MILLISECOND
 
 
-async def read_books(
+async def read_history(
     client: DustClient,
     *,
     dust: bool = True,
     liabilities: bool = True,
     since: datetime | None = None,
     until: datetime | None = None,
-) -> Books:
+) -> History:
     """Read what is asked for; a part that fails leaves the others."""
-    books = Books()
+    history = History()
     if dust:
-        await _add_dust(books, client, "dust", since, until)
+        await _add_dust(history, client, "dust", since, until)
     margin = await _has_margin(client)
     if dust and margin:
-        await _add_dust(books, client, "margin dust", since, until)
+        await _add_dust(history, client, "margin dust", since, until)
     if liabilities and margin:
-        await _add_exchanges(books, client, since, until)
-    books.lines.sort(key=lambda line: line.at)
-    return books
+        await _add_exchanges(history, client, since, until)
+    history.lines.sort(key=lambda line: line.at)
+    return history
 
 
 async def dust_entries(
@@ -125,7 +125,7 @@ async def _has_margin(client: DustClient) -> bool:
 
 
 async def _add_dust(
-    books: Books,
+    history: History,
     client: DustClient,
     kind: Literal["dust", "margin dust"],
     since: datetime | None,
@@ -134,9 +134,9 @@ async def _add_dust(
     try:
         entries = await dust_entries(client, "SPOT" if kind == "dust" else "MARGIN", since, until)
     except DustError as error:
-        books.errors[kind] = error
+        history.errors[kind] = error
         return
-    books.lines += [line for entry in entries for line in _conversion(client.name, kind, entry)]
+    history.lines += [line for entry in entries for line in _conversion(client.name, kind, entry)]
 
 
 def _conversion(account: str, kind: Kind, entry: DustLogEntry) -> Iterator[Line]:
@@ -155,7 +155,7 @@ def _conversion(account: str, kind: Kind, entry: DustLogEntry) -> Iterator[Line]
 
 
 async def _add_exchanges(
-    books: Books, client: DustClient, since: datetime | None, until: datetime | None
+    history: History, client: DustClient, since: datetime | None, until: datetime | None
 ) -> None:
     asked: list[tuple[datetime | None, datetime | None]] = [(None, until)]
     if since is not None:
@@ -163,9 +163,9 @@ async def _add_exchanges(
     try:
         for start, end in asked:
             async for row in client.small_liability_history(start=start, end=end):
-                books.lines.append(_exchange(client.name, row))
+                history.lines.append(_exchange(client.name, row))
     except DustError as error:
-        books.errors["liability"] = error
+        history.errors["liability"] = error
 
 
 def _exchange(account: str, row: SmallLiabilityExchange) -> Line:
