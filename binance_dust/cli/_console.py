@@ -34,14 +34,6 @@ def make_table(*titles: str, right: Sequence[str] = ()) -> Table:
     return table
 
 
-def print_json(row: object) -> None:
-    """Print one line of JSON."""
-    import msgspec
-
-    sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
-    sys.stdout.flush()
-
-
 def complain(text: str) -> None:
     """Say on stderr what went wrong."""
     sys.stderr.write(f"binance-dust: {_harmless(text)}\n")

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from binance_dust.cli import _desk, _moving
-from binance_dust.cli._console import complain, console, print_json
+from binance_dust.cli import _desk, _ledger, _moving, _plans
+from binance_dust.cli._console import complain, console
+from binance_dust.cli._json import as_json, print_json
 from binance_dust.sweeper import Outcome, sweep
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ async def move(options: argparse.Namespace, *, really: bool, **wanted: Any) -> i
     out, outcomes = console(), []
     async with (
         _desk.open_desk(options) as desk,
-        _moving.ledger_of(options) as ledger,
+        _ledger.ledger_of(options) as ledger,
         sweep(
             desk.clients,
             ledger=ledger,
@@ -45,7 +46,7 @@ async def move(options: argparse.Namespace, *, really: bool, **wanted: Any) -> i
         async for report in reports:
             outcomes.append(report.outcome)
             if options.json:
-                print_json(_moving.as_json(report))
+                print_json(as_json(report))
             else:
                 _show(out, report)
     if Outcome.UNKNOWN in outcomes:
@@ -54,23 +55,23 @@ async def move(options: argparse.Namespace, *, really: bool, **wanted: Any) -> i
 
 
 def _show(out: Console, report: SweepReport) -> None:
-    out.print(_moving.headline(report), soft_wrap=True)
+    out.print(_plans.headline(report), soft_wrap=True)
     stays: tuple[Skipped, ...] = ()
     if report.receipt is not None:
-        out.print(_moving.receipt_table(report.receipt))
+        out.print(_plans.receipt_table(report.receipt))
         for note in report.receipt.notes:
             out.print(note, markup=False)
         stays = report.receipt.dropped
     elif report.quote is not None:
         if report.quote:
-            out.print(_moving.plan_table(report.quote))
+            out.print(_plans.plan_table(report.quote))
         stays = report.quote.skipped
     if stays:
-        out.print(_moving.stays_table(stays))
+        out.print(_plans.stays_table(stays))
     if report.settled:
-        table = _moving.entry_table()
+        table = _ledger.entry_table()
         for entry in report.settled:
-            table.add_row(*_moving.entry_row(entry))
+            table.add_row(*_ledger.entry_row(entry))
         out.print("settled by reading:", table)
     if report.next_at is not None:
         out.print(f"It may convert again at {report.next_at:%Y-%m-%d %H:%M:%S} UTC.")

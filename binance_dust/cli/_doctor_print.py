@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from binance_dust._words import count
-from binance_dust.cli._console import console, make_table, print_json, shown
+from binance_dust.cli._console import console, make_table, shown
 from binance_dust.cli._doctor_checks import NORMAL, Answers, Finding, Level
+from binance_dust.cli._json import print_json
 from binance_dust.errors import DustError
 
 if TYPE_CHECKING:

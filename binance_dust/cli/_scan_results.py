@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from binance_dust.cli._console import console, print_json
+from binance_dust.cli._console import console
+from binance_dust.cli._json import print_json
 from binance_dust.cli._scan_sums import Sums, print_sums
 from binance_dust.errors import ConfigurationError
 from binance_dust.report_file import ReportFile, read_reports

@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from binance_dust._plain import plain
 from binance_dust._words import count
 from binance_dust.cli import _arguments, _desk
-from binance_dust.cli._console import console, make_table, print_json, shown
+from binance_dust.cli._console import console, make_table, shown
 from binance_dust.cli._each import each
+from binance_dust.cli._json import print_json
 from binance_dust.errors import DustError
 
 if TYPE_CHECKING:

@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from binance_dust._plain import plain
-from binance_dust.cli import _arguments, _moving
-from binance_dust.cli._console import console, make_table, print_json, shown
+from binance_dust.cli import _arguments, _ledger
+from binance_dust.cli._console import console, make_table, shown
+from binance_dust.cli._json import print_json
 from binance_dust.ledger import chart
 from binance_dust.ledger._totals import By
 
@@ -33,13 +34,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--html", type=Path, metavar="FILE", help="write a page to look at, with charts"
     )
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
-    _moving.add_ledger(parser)
+    _ledger.add_ledger(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
     """Sum up the books, draw them, and name what is open."""
     chosen = {"account": options.account, "since": options.since, "until": options.until}
-    async with _moving.existing_ledger(options) as ledger:
+    async with _ledger.existing_ledger(options) as ledger:
         totals = await ledger.totals(options.by, **chosen)
         if options.html is not None:
             from binance_dust.page import write_page
@@ -74,9 +75,9 @@ def _show(out: Console, by: str, totals: list[Total]) -> None:
 
 
 async def _show_open(out: Console, ledger: Ledger, account: str | None) -> None:
-    table = _moving.entry_table()
+    table = _ledger.entry_table()
     async for entry in ledger.entries(account=account, status=("intended", "unknown")):
-        table.add_row(*_moving.entry_row(entry))
+        table.add_row(*_ledger.entry_row(entry))
     if table.row_count:
         out.print("\n[bold red]It is not known yet how these ended[/]: binance-dust recover", table)
 

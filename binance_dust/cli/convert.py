@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--without", metavar="ASSET", action="append", default=[], help="leave it out this time"
     )
-    _moving.add_desk(parser)
+    _moving.add_arguments(parser)
 
 
 async def run(options: argparse.Namespace) -> int:

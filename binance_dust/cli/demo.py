@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Final
 
 from binance_dust._words import count, duration
 from binance_dust.budget import RateLimits
-from binance_dust.cli import _arguments, _moving
+from binance_dust.cli import _arguments
 from binance_dust.cli._console import console as make_console
 from binance_dust.cli._console import make_table, shown
 from binance_dust.cli._live import draws
+from binance_dust.cli._plans import plan_table, stays_table
 from binance_dust.cli._scan_live import Watch, shown_scan
 from binance_dust.cli._scan_sums import Sums, print_sums
 from binance_dust.conversion import Converter
@@ -110,9 +111,9 @@ async def _scan(
 async def _quote(out: Console, ledger: Ledger, client: DustClient) -> None:
     _head(out, "2", f"Quote: what {client.name} could convert, and why the rest stays")
     quote = await Converter(client, ledger=ledger).quote()
-    out.print(_moving.plan_table(quote))
+    out.print(plan_table(quote))
     if quote.skipped:
-        out.print(_moving.stays_table(quote.skipped))
+        out.print(stays_table(quote.skipped))
 
 
 async def _convert(

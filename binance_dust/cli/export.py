@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
-from binance_dust.cli import _arguments, _moving
+from binance_dust.cli import _arguments, _ledger
 from binance_dust.cli._console import complain
 from binance_dust.ledger.export import Style
 
@@ -31,12 +31,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--account", metavar="NAME", help="this account alone")
     parser.add_argument("--since", type=_arguments.moment, metavar="TIME", help="from then on")
     parser.add_argument("--until", type=_arguments.moment, metavar="TIME", help="before then")
-    _moving.add_ledger(parser)
+    _ledger.add_ledger(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
     """Write the file, and say what is not in it."""
-    async with _moving.existing_ledger(options) as ledger:
+    async with _ledger.existing_ledger(options) as ledger:
         written = await _write(ledger, options)
     complain(f"{written.rows:,} rows written")
     if written.liabilities_left_out:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 from binance_dust._plain import plain
 from binance_dust.cli import _arguments, _desk
-from binance_dust.cli._console import complain, console, make_table, print_json, shown
+from binance_dust.cli._console import complain, console, make_table, shown
 from binance_dust.cli._each import each
 from binance_dust.cli._history import History, Line, read_history
+from binance_dust.cli._json import print_json
 from binance_dust.errors import ConfigurationError, DustError
 
 if TYPE_CHECKING:

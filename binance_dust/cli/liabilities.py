@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from binance_dust._plain import plain
 from binance_dust._verdicts import has_no_margin
 from binance_dust._words import count
-from binance_dust.cli import _desk, _moving
-from binance_dust.cli._console import console, make_table, print_json, shown
+from binance_dust.cli import _desk, _ledger
+from binance_dust.cli._console import console, make_table, shown
 from binance_dust.cli._convert import move
 from binance_dust.cli._each import each
+from binance_dust.cli._json import print_json
 from binance_dust.errors import DustError
 from binance_dust.reports import Settled
 
@@ -42,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--keep", metavar="ASSET", action="append", default=[], help="leave this debt as it is"
     )
-    _moving.add_ledger(parser)
+    _ledger.add_ledger(parser)
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
     _desk.add_arguments(parser)
 

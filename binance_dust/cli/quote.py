@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what this command takes."""
-    _moving.add_desk(parser)
+    _moving.add_arguments(parser)
 
 
 async def run(options: argparse.Namespace) -> int:

@@ -6,9 +6,10 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING
 
-from binance_dust.cli import _desk, _moving
-from binance_dust.cli._console import complain, console, print_json, shown
+from binance_dust.cli import _desk, _ledger
+from binance_dust.cli._console import complain, console, shown
 from binance_dust.cli._each import each
+from binance_dust.cli._json import as_json, print_json
 from binance_dust.conversion import Converter
 from binance_dust.errors import DustError
 
@@ -21,17 +22,17 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what this command takes."""
-    _moving.add_ledger(parser)
+    _ledger.add_ledger(parser)
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
     _desk.add_arguments(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
     """Settle every account's open entries, and show how they ended."""
-    table, failed, unknown, settled = _moving.entry_table(), 0, 0, 0
+    table, failed, unknown, settled = _ledger.entry_table(), 0, 0, 0
     async with (
         _desk.open_desk(options) as desk,
-        _moving.ledger_of(options) as ledger,
+        _ledger.ledger_of(options) as ledger,
         aclosing(each(desk.clients, partial(_recover, ledger=ledger))) as answers,
     ):
         async for client, answer in answers:
@@ -42,9 +43,9 @@ async def run(options: argparse.Namespace) -> int:
             for entry in answer:
                 settled += not entry.open
                 unknown += entry.open
-                table.add_row(*_moving.entry_row(entry))
+                table.add_row(*_ledger.entry_row(entry))
                 if options.json:
-                    print_json(_moving.entry_json(entry))
+                    print_json(as_json(entry))
     if not options.json:
         out = console()
         if table.row_count:

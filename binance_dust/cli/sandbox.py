@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from binance_dust.cli import _arguments
-from binance_dust.cli._console import console, print_json
+from binance_dust.cli._console import console
+from binance_dust.cli._json import print_json
 from binance_dust.sandbox.serve import serve_forever, write_accounts
 
 if TYPE_CHECKING:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from binance_dust._words import count, duration
 from binance_dust.cli import _arguments, _desk, _fleet
-from binance_dust.cli._console import complain, console, make_table, print_json
+from binance_dust.cli._console import complain, console, make_table
+from binance_dust.cli._json import print_json
 from binance_dust.cli._live import draws
 from binance_dust.cli._scan_fleet import estimates_of_fleet, scan_by_fleet
 from binance_dust.cli._scan_live import Watch, shown_scan

@@ -6,8 +6,10 @@ from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from binance_dust.cli import _arguments, _desk, _moving
-from binance_dust.cli._console import complain, console, print_json, shown
+from binance_dust.cli import _arguments, _desk, _ledger, _moving
+from binance_dust.cli._console import complain, console, shown
+from binance_dust.cli._json import as_json, print_json
+from binance_dust.cli._plans import headline
 from binance_dust.errors import ConfigurationError
 from binance_dust.sweeper import Outcome, sweep
 
@@ -40,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="accounts that are worked on at once (16)",
     )
-    _moving.add_desk(parser)
+    _moving.add_arguments(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -51,7 +53,7 @@ async def run(options: argparse.Namespace) -> int:
     out = console()
     async with (
         _desk.open_desk(options) as desk,
-        _moving.ledger_of(options) as ledger,
+        _ledger.ledger_of(options) as ledger,
         sweep(
             desk.clients,
             ledger=ledger,
@@ -66,7 +68,7 @@ async def run(options: argparse.Namespace) -> int:
         async for report in reports:
             sums.add(report)
             if options.json:
-                print_json(_moving.as_json(report))
+                print_json(as_json(report))
             else:
                 out.print(_line(report), soft_wrap=True)
     if not options.json:
@@ -114,7 +116,7 @@ class _Sums:
 
 
 def _line(report: SweepReport) -> str:
-    line = _moving.headline(report)
+    line = headline(report)
     done = report.receipt or (report.quote if report.outcome is Outcome.PLANNED else None)
     if done:
         worth = done.net if hasattr(done, "net") else done.worth

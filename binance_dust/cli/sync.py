@@ -7,9 +7,10 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from binance_dust._plain import plain
-from binance_dust.cli import _arguments, _desk, _moving
-from binance_dust.cli._console import console, make_table, print_json, shown
+from binance_dust.cli import _arguments, _desk, _ledger
+from binance_dust.cli._console import console, make_table, shown
 from binance_dust.cli._each import each
+from binance_dust.cli._json import print_json
 from binance_dust.errors import DustError
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="TIME",
         help="how far to walk back the first time: 2026-01-01, or 90d (as far as the records go)",
     )
-    _moving.add_ledger(parser)
+    _ledger.add_ledger(parser)
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
     _desk.add_arguments(parser)
 
@@ -40,7 +41,7 @@ async def run(options: argparse.Namespace) -> int:
     wrong = 0
     async with (
         _desk.open_desk(options, lived=True) as desk,
-        _moving.ledger_of(options) as ledger,
+        _ledger.ledger_of(options) as ledger,
         aclosing(each(desk.clients, partial(_sync, ledger=ledger, since=options.since))) as answers,
     ):
         async for client, answer in answers:

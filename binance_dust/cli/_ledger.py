@@ -1,0 +1,64 @@
+"""Where the books are, and how their entries are shown."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from binance_dust.cli._console import make_table, shown
+from binance_dust.errors import ConfigurationError
+from binance_dust.ledger import Ledger
+
+if TYPE_CHECKING:
+    import argparse
+
+    from rich.table import Table
+
+    from binance_dust.ledger import LedgerEntry
+
+VARIABLE: Final = "BINANCE_DUST_LEDGER"
+_USUAL: Final = "binance-dust.db"
+
+
+def add_ledger(parser: argparse.ArgumentParser) -> None:
+    """Add where the books are."""
+    parser.add_argument(
+        "--ledger",
+        metavar="FILE",
+        help=f"the books; else the file that {VARIABLE} names, else {_USUAL} here",
+    )
+
+
+def ledger_of(options: argparse.Namespace) -> Ledger:
+    """Name the ledger; a sandbox of the command's own is gone with it, and so are its books."""
+    own = getattr(options, "sandbox", False) and not options.ledger
+    path = ":memory:" if own else options.ledger or os.environ.get(VARIABLE)
+    return Ledger(path or _USUAL)
+
+
+def existing_ledger(options: argparse.Namespace) -> Ledger:
+    """Name a ledger that is only read: one that is not there would be an empty one, and a lie."""
+    ledger = ledger_of(options)
+    if not os.path.exists(ledger.path):  # noqa: PTH110 - a look, before anything is opened
+        raise ConfigurationError(f"there is no ledger {ledger.path}: name it with --ledger")
+    return ledger
+
+
+def entry_table() -> Table:
+    """Make a table for entries."""
+    titles = ("entry", "when (UTC)", "account", "kind", "assets", "net", "status", "")
+    return make_table(*titles, right=("entry", "net"))
+
+
+def entry_row(entry: LedgerEntry) -> tuple[str, ...]:
+    """Show an entry of the ledger as a table's row."""
+    return (
+        str(entry.id),
+        f"{entry.at:%Y-%m-%d %H:%M:%S}",
+        f"[cyan]{shown(entry.account)}[/]",
+        entry.kind.value,
+        shown(" ".join(entry.assets)),
+        f"{entry.net:f} {shown(entry.target)}" if entry.lines else "",
+        entry.status,
+        shown(entry.reason or ""),
+    )
