@@ -69,10 +69,7 @@ def _show(out: Console, report: SweepReport) -> None:
     if stays:
         out.print(_plans.stays_table(stays))
     if report.settled:
-        table = _ledger.entry_table()
-        for entry in report.settled:
-            table.add_row(*_ledger.entry_row(entry))
-        out.print("settled by reading:", table)
+        out.print("settled by reading:", _ledger.entry_table(report.settled))
     if report.next_at is not None:
         out.print(f"It may convert again at {report.next_at:%Y-%m-%d %H:%M:%S} UTC.")
     out.print()

@@ -11,6 +11,7 @@ from binance_dust.ledger import Ledger
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
     from rich.table import Table
 
@@ -44,21 +45,19 @@ def existing_ledger(options: argparse.Namespace) -> Ledger:
     return ledger
 
 
-def entry_table() -> Table:
-    """Make a table for entries."""
+def entry_table(entries: Iterable[LedgerEntry]) -> Table:
+    """Show entries of the ledger."""
     titles = ("entry", "when (UTC)", "account", "kind", "assets", "net", "status", "")
-    return make_table(*titles, right=("entry", "net"))
-
-
-def entry_row(entry: LedgerEntry) -> tuple[str, ...]:
-    """Show an entry of the ledger as a table's row."""
-    return (
-        str(entry.id),
-        f"{entry.at:%Y-%m-%d %H:%M:%S}",
-        f"[cyan]{shown(entry.account)}[/]",
-        entry.kind.value,
-        shown(" ".join(entry.assets)),
-        f"{entry.net:f} {shown(entry.target)}" if entry.lines else "",
-        entry.status,
-        shown(entry.reason or ""),
-    )
+    table = make_table(*titles, right=("entry", "net"))
+    for entry in entries:
+        table.add_row(
+            str(entry.id),
+            f"{entry.at:%Y-%m-%d %H:%M:%S}",
+            f"[cyan]{shown(entry.account)}[/]",
+            entry.kind.value,
+            shown(" ".join(entry.assets)),
+            f"{entry.net:f} {shown(entry.target)}" if entry.lines else "",
+            entry.status,
+            shown(entry.reason or ""),
+        )
+    return table

@@ -75,11 +75,10 @@ def _show(out: Console, by: str, totals: list[Total]) -> None:
 
 
 async def _show_open(out: Console, ledger: Ledger, account: str | None) -> None:
-    table = _ledger.entry_table()
-    async for entry in ledger.entries(account=account, status=("intended", "unknown")):
-        table.add_row(*_ledger.entry_row(entry))
-    if table.row_count:
-        out.print("\n[bold red]It is not known yet how these ended[/]: binance-dust recover", table)
+    still_open = ledger.entries(account=account, status=("intended", "unknown"))
+    if entries := [entry async for entry in still_open]:
+        out.print("\n[bold red]It is not known yet how these ended[/]: binance-dust recover")
+        out.print(_ledger.entry_table(entries))
 
 
 def _as_json(total: Total) -> dict[str, object]:

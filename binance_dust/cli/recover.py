@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from binance_dust.cli import _desk, _ledger
-from binance_dust.cli._console import complain, console, shown
+from binance_dust.cli._console import complain, console
 from binance_dust.cli._each import each
 from binance_dust.cli._json import as_json, print_json
 from binance_dust.conversion import Converter
@@ -29,7 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(options: argparse.Namespace) -> int:
     """Settle every account's open entries, and show how they ended."""
-    table, failed, unknown, settled = _ledger.entry_table(), 0, 0, 0
+    found: list[LedgerEntry] = []
+    failed = False
     async with (
         _desk.open_desk(options) as desk,
         _ledger.ledger_of(options) as ledger,
@@ -37,28 +38,29 @@ async def run(options: argparse.Namespace) -> int:
     ):
         async for client, answer in answers:
             if isinstance(answer, DustError):
-                failed += 1
+                failed = True
                 complain(f"{client.name}: {answer}")
                 continue
-            for entry in answer:
-                settled += not entry.open
-                unknown += entry.open
-                table.add_row(*_ledger.entry_row(entry))
-                if options.json:
+            found += answer
+            if options.json:
+                for entry in answer:
                     print_json(as_json(entry))
+    unknown = sum(entry.open for entry in found)
     if not options.json:
-        out = console()
-        if table.row_count:
-            out.print(table)
-        left = f", {unknown} still unknown: try again in some minutes" if unknown else ""
-        out.print(
-            f"{settled} entries settled by reading{left}."
-            if settled or unknown
-            else shown("Nothing is open: it is known of every call how it ended.")
-        )
+        _print(found, unknown)
     if unknown:
         return 3
     return 1 if failed else 0
+
+
+def _print(found: list[LedgerEntry], unknown: int) -> None:
+    out = console()
+    if not found:
+        out.print("Nothing is open: it is known of every call how it ended.")
+        return
+    out.print(_ledger.entry_table(found))
+    left = f", {unknown} still unknown: try again in some minutes" if unknown else ""
+    out.print(f"{len(found) - unknown} entries settled by reading{left}.")
 
 
 async def _recover(client: DustClient, *, ledger: Ledger) -> list[LedgerEntry]:

@@ -15,10 +15,8 @@ from binance_dust.errors import DustError
 
 if TYPE_CHECKING:
     import argparse
-    from datetime import datetime
 
-    from binance_dust.client import DustClient
-    from binance_dust.ledger import Ledger, SyncReport
+    from binance_dust.ledger import SyncReport
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,7 +40,7 @@ async def run(options: argparse.Namespace) -> int:
     async with (
         _desk.open_desk(options, lived=True) as desk,
         _ledger.ledger_of(options) as ledger,
-        aclosing(each(desk.clients, partial(_sync, ledger=ledger, since=options.since))) as answers,
+        aclosing(each(desk.clients, partial(ledger.sync, since=options.since))) as answers,
     ):
         async for client, answer in answers:
             name = f"[cyan]{shown(client.name)}[/]"
@@ -62,10 +60,6 @@ async def run(options: argparse.Namespace) -> int:
     if not options.json:
         console().print(table)
     return 1 if wrong else 0
-
-
-async def _sync(client: DustClient, *, ledger: Ledger, since: datetime | None) -> SyncReport:
-    return await ledger.sync(client, since=since)
 
 
 def _as_json(report: SyncReport) -> dict[str, object]:
