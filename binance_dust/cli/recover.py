@@ -46,21 +46,15 @@ async def run(options: argparse.Namespace) -> int:
                 for entry in answer:
                     print_json(as_json(entry))
     unknown = sum(entry.open for entry in found)
-    if not options.json:
-        _print(found, unknown)
+    if found and not options.json:
+        console().print(_ledger.entry_table(found))
+        left = f", {unknown} still unknown: try again in some minutes" if unknown else ""
+        console().print(f"{len(found) - unknown} entries settled by reading{left}.")
+    elif not (failed or options.json):
+        console().print("Nothing is open: it is known of every call how it ended.")
     if unknown:
         return 3
     return 1 if failed else 0
-
-
-def _print(found: list[LedgerEntry], unknown: int) -> None:
-    out = console()
-    if not found:
-        out.print("Nothing is open: it is known of every call how it ended.")
-        return
-    out.print(_ledger.entry_table(found))
-    left = f", {unknown} still unknown: try again in some minutes" if unknown else ""
-    out.print(f"{len(found) - unknown} entries settled by reading{left}.")
 
 
 async def _recover(client: DustClient, *, ledger: Ledger) -> list[LedgerEntry]:

@@ -142,6 +142,21 @@ def test_what_can_not_be_known_exits_with_3_and_recover_settles_it_later(
     assert len(exchange.conversions) == 1
 
 
+def test_what_could_not_be_looked_into_is_not_said_to_be_settled(
+    run: Run, desk: tuple[str, ...], exchange: Sandbox
+) -> None:
+    exchange.faults.lose_answer(endpoint=DUST, account="alice")
+    exchange.faults.fail(400, code=-1102, after_executing=False, endpoint=LOG, skip=1, times=None)
+    run("convert", *desk, "--yes", "--account", "alice")
+    exchange.faults.html_403(account="alice", times=None)
+
+    done = run("recover", *desk)
+
+    assert done.code == 1
+    assert "alice: " in done.err
+    assert "Nothing is open" not in done.out
+
+
 def test_an_account_that_fails_is_told_and_the_others_go_on(
     run: Run, desk: tuple[str, ...], exchange: Sandbox
 ) -> None:
