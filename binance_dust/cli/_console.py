@@ -46,6 +46,11 @@ def shown(text: str) -> str:
     return escape(_harmless(text))
 
 
+def reason_of(error: object, account: str) -> str:
+    """Give an error's words without whose it is: that is told beside them, and equal ones count."""
+    return str(error).replace(f" ({account})", "", 1)
+
+
 def _harmless(text: str) -> str:
     """Take out what would steer a terminal: names and messages come from elsewhere."""
     return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)

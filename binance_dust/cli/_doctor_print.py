@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from binance_dust._words import count
-from binance_dust.cli._console import console, make_table, shown
+from binance_dust.cli._console import console, make_table, reason_of, shown
 from binance_dust.cli._doctor_checks import NORMAL, Answers, Finding, Level
 from binance_dust.cli._json import print_json
 from binance_dust.errors import DustError
@@ -138,7 +138,7 @@ class _Tables:
         if finding.account is None:
             self._line(finding.level, finding.about, shown(finding.text))
             return
-        key = finding.level, finding.about, finding.text
+        key = finding.level, finding.about, reason_of(finding.text, finding.account)
         self._said.setdefault(key, []).append(finding.account)
 
     def account(self, answers: Answers) -> None:

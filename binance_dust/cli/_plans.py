@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from binance_dust.cli._console import make_table, shown
+from binance_dust.cli._console import make_table, reason_of, shown
 from binance_dust.conversion import LiabilityQuote
 from binance_dust.sweeper import Outcome
 
@@ -78,7 +78,8 @@ def headline(report: SweepReport) -> str:
     """Say in a line what became of an account."""
     style = _STYLES.get(report.outcome, "dim")
     what = f"{report.account_type.lower()} {report.what}"
-    why = f": {shown(str(report.error))}" if report.error is not None else ""
+    error = report.error
+    why = "" if error is None else f": {shown(reason_of(error, report.account))}"
     return f"[cyan]{shown(report.account)}[/] {what} [{style}]{report.outcome}[/]{why}"
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._plain import plain
 from binance_dust._words import count
-from binance_dust.cli._console import console, make_table, shown
+from binance_dust.cli._console import console, make_table, reason_of, shown
 from binance_dust.reports import Settled
 
 if TYPE_CHECKING:
@@ -87,11 +87,6 @@ class Sums:
             "debts": self.debts,
             "owed": plain(self.owed),
         }
-
-
-def reason_of(error: BaseException, account: str) -> str:
-    """Give an error's words without whose it is, so that equal ones can be counted."""
-    return str(error).replace(f" ({account})", "", 1)
 
 
 def print_sums(sums: Sums) -> None:

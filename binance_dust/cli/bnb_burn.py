@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from binance_dust._plain import plain
 from binance_dust._words import count
 from binance_dust.cli import _arguments, _desk
-from binance_dust.cli._console import console, make_table, shown
+from binance_dust.cli._console import console, make_table, reason_of, shown
 from binance_dust.cli._each import each
 from binance_dust.cli._json import print_json
 from binance_dust.errors import DustError
@@ -65,7 +65,8 @@ async def run(options: argparse.Namespace) -> int:
             if isinstance(answer, DustError):
                 failed += 1
                 row: dict[str, Any] = {**_UNKNOWN, "error": plain(answer)}
-                table.add_row(name, "", "", f"[red]failed:[/] {shown(str(answer))}")
+                reason = reason_of(answer, client.name)
+                table.add_row(name, "", "", f"[red]failed:[/] {shown(reason)}")
             else:
                 changes += bool(answer["changes"])
                 row = {**answer, "error": None}

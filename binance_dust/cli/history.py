@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from binance_dust._plain import plain
 from binance_dust.cli import _arguments, _desk
-from binance_dust.cli._console import complain, console, make_table, shown
+from binance_dust.cli._console import complain, console, make_table, reason_of, shown
 from binance_dust.cli._each import each
 from binance_dust.cli._history import History, Line, read_history
 from binance_dust.cli._json import print_json
@@ -80,7 +80,7 @@ def _tell(account: str, errors: Mapping[Any, DustError], *, as_json: bool) -> No
         if as_json:
             print_json({"account": account, "kind": kind, "error": plain(error)})
         else:
-            complain(f"{account}: {kind}: {error}")
+            complain(f"{account}: {kind}: {reason_of(error, account)}")
 
 
 def _as_json(line: Line) -> dict[str, Any]:

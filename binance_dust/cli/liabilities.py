@@ -11,7 +11,7 @@ from binance_dust._plain import plain
 from binance_dust._verdicts import has_no_margin
 from binance_dust._words import count
 from binance_dust.cli import _desk, _ledger
-from binance_dust.cli._console import console, make_table, shown
+from binance_dust.cli._console import console, make_table, reason_of, shown
 from binance_dust.cli._convert import move
 from binance_dust.cli._each import each
 from binance_dust.cli._json import print_json
@@ -62,7 +62,8 @@ async def run(options: argparse.Namespace) -> int:
                 print_json(_as_json(client, answer))
             if isinstance(answer, DustError):
                 sums["failed"] += 1
-                table.add_row(shown(client.name), f"[red]failed:[/] {shown(str(answer))}")
+                reason = reason_of(answer, client.name)
+                table.add_row(shown(client.name), f"[red]failed:[/] {shown(reason)}")
                 continue
             debts, settled = answer
             sums[settled] += 1

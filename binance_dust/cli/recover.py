@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from binance_dust.cli import _desk, _ledger
-from binance_dust.cli._console import complain, console
+from binance_dust.cli._console import complain, console, reason_of
 from binance_dust.cli._each import each
 from binance_dust.cli._json import as_json, print_json
 from binance_dust.conversion import Converter
@@ -39,7 +39,7 @@ async def run(options: argparse.Namespace) -> int:
         async for client, answer in answers:
             if isinstance(answer, DustError):
                 failed = True
-                complain(f"{client.name}: {answer}")
+                complain(f"{client.name}: {reason_of(answer, client.name)}")
                 continue
             found += answer
             if options.json:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from binance_dust._plain import plain
 from binance_dust.cli import _arguments, _desk, _ledger
-from binance_dust.cli._console import console, make_table, shown
+from binance_dust.cli._console import console, make_table, reason_of, shown
 from binance_dust.cli._each import each
 from binance_dust.cli._json import print_json
 from binance_dust.errors import DustError
@@ -46,12 +46,15 @@ async def run(options: argparse.Namespace) -> int:
             name = f"[cyan]{shown(client.name)}[/]"
             if isinstance(answer, DustError):
                 wrong += 1
+                reason = reason_of(answer, client.name)
                 row: dict[str, object] = {"account": client.name, "error": plain(answer)}
-                table.add_row(name, "", "", "", "", f"[red]failed:[/] {shown(str(answer))}")
+                table.add_row(name, "", "", "", "", f"[red]failed:[/] {shown(reason)}")
             else:
                 wrong += not answer.complete
                 row = _as_json(answer)
-                missing = "; ".join(map(str, answer.missing))
+                missing = "; ".join(
+                    str(each).removeprefix(f"{each.account} ") for each in answer.missing
+                )
                 told = f"[yellow]can't be recovered:[/] {shown(missing)}" if missing else ""
                 counts = (answer.added, answer.known, len(answer.settled), answer.calls)
                 table.add_row(name, *(f"{count:,}" for count in counts), told)

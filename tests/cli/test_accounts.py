@@ -86,6 +86,25 @@ def test_a_name_steers_no_terminal_and_is_no_markup(
     assert "[red]desk[/] [2J" in done.out + done.err
 
 
+@pytest.mark.parametrize(
+    "command", [("liabilities",), ("history",), ("bnb-burn",), ("sync", "--ledger", ":memory:")]
+)
+def test_an_account_that_fails_is_named_once(
+    run: Run,
+    exchange: Sandbox,
+    keep: Callable[..., Path],
+    command: tuple[str, ...],
+    at: tuple[str, ...],
+) -> None:
+    path = keep(exchange.open_account("zacharias"))
+    exchange.faults.refuse(401, code=-2015, times=None, retry_after=None)
+
+    done = run(*command, "--accounts", str(path), *at)
+
+    told = [line for line in (done.out + done.err).splitlines() if "-2015" in line]
+    assert {line.count("zacharias") for line in told} == {1}
+
+
 COMMANDS = ["doctor", "liabilities", "history", "bnb-burn"]
 
 

@@ -222,6 +222,19 @@ def test_a_key_that_is_refused_is_a_problem_and_the_others_are_looked_at(
     assert "Something does not work" in done.out
 
 
+def test_what_is_wrong_with_many_accounts_is_told_once(
+    run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
+) -> None:
+    exchange.faults.refuse(
+        401, code=-2015, endpoint="/sapi/v1/account/status", times=None, retry_after=None
+    )
+
+    done = run("doctor", "--accounts", file, *at)
+
+    assert done.out.count("-2015") == 1
+    assert "alice, bob: GET /sapi/v1/account/status: -2015" in done.out
+
+
 def test_an_exchange_under_maintenance_is_not_asked_about_accounts(
     run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
 ) -> None:

@@ -137,7 +137,7 @@ def test_a_switch_that_can_t_be_read_is_not_set(
         ("carol", False, True),
     ]
     assert done.rows[1]["error"]["code"] == -2015
-    assert "failed: GET /sapi/v1/bnbBurn (bob): -2015" in shown.out
+    assert "failed: GET /sapi/v1/bnbBurn: -2015" in shown.out
 
 
 def test_a_switch_is_on_or_off(run: Run) -> None:
