@@ -7,7 +7,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from binance_dust import endpoints
-from binance_dust.cli._probes._probe import Probe, Prober, Verdict, words
+from binance_dust.cli._probes._probe import Probe, Prober, Verdict, by_answer, words
 
 if TYPE_CHECKING:
     from binance_dust.errors import ExchangeError
@@ -49,10 +49,6 @@ def judge_span(taken: int, refused: int | None, no: ExchangeError | None) -> Ver
     return Verdict(settled=bool(taken), answer=answer, evidence=evidence)
 
 
-async def _target(prober: Prober) -> Verdict:
-    return judge_target(await prober.ask(_LOG()))
-
-
 def judge_target(log: DustLog) -> Verdict:
     """Tell where the log names what was converted into; the client looks everywhere."""
     entries = log.user_asset_dribblets
@@ -75,10 +71,6 @@ def judge_target(log: DustLog) -> Verdict:
     ]
     answer = f"named by {' and '.join(places)}" if places else "named nowhere, and read as BNB"
     return Verdict(settled=True, answer=answer, evidence=evidence)
-
-
-async def _cooldown(prober: Prober) -> Verdict:
-    return judge_cooldown(await prober.ask(_LOG()))
 
 
 def judge_cooldown(log: DustLog) -> Verdict:
@@ -118,12 +110,12 @@ PROBES: Final = (
         name="log-target",
         doubt="where the dust log names the target: in each detail, in the conversion, nowhere",
         asks=((_LOG, 1),),
-        run=_target,
+        run=by_answer(_LOG(), judge_target),
     ),
     Probe(
         name="cooldown",
         doubt="how long the pause between two conversions has to be (1, 6 and 24 h were seen)",
         asks=((_LOG, 1),),
-        run=_cooldown,
+        run=by_answer(_LOG(), judge_cooldown),
     ),
 )

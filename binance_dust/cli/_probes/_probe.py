@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from binance_dust._line import Account
 from binance_dust.budget import Lane
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from binance_dust.cli._overheard import Overheard
     from binance_dust.client import DustClient
     from binance_dust.session import Session
+
+    Run: TypeAlias = Callable[["Prober"], Awaitable["Verdict"]]
 
 R = TypeVar("R")
 
@@ -44,7 +46,7 @@ class Probe:
     doubt: str
     asks: Sequence[tuple[Endpoint[..., Any], int]]
     """Endpoints, and how often each is asked at most."""
-    run: Callable[[Prober], Awaitable[Verdict]]
+    run: Run
     needs_margin: bool = False
 
     @property
@@ -89,6 +91,26 @@ class Prober:
     def said(self, endpoint: Endpoint[..., Any]) -> Feedback | None:
         """Give what the last answer of an endpoint said of weight."""
         return self.heard.last(endpoint.title)
+
+
+def by_answer(call: Call[R], judge: Callable[[R], Verdict]) -> Run:
+    """Ask one thing, and judge its answer."""
+
+    async def run(prober: Prober) -> Verdict:
+        return judge(await prober.ask(call))
+
+    return run
+
+
+def by_refusal(call: Call[Any], what: str) -> Run:
+    """Ask one thing, and tell whether it is taken; a refusal settles it too."""
+
+    async def run(prober: Prober) -> Verdict:
+        no = await prober.refusal(call)
+        evidence = {"taken": no is None}
+        return Verdict(settled=True, answer=f"{what}: {words(no)}", evidence=evidence)
+
+    return run
 
 
 def words(error: ExchangeError | None) -> str:

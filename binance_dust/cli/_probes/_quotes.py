@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from binance_dust import endpoints
 from binance_dust._plain import plain
-from binance_dust.cli._probes._probe import Probe, Prober, Verdict, words
+from binance_dust.cli._probes._probe import Probe, Prober, Verdict, by_answer, by_refusal, words
 from binance_dust.errors import ExchangeError
 
 if TYPE_CHECKING:
@@ -19,15 +19,6 @@ _QUOTE: Final = endpoints.CONVERTIBLE_ASSETS
 _TARGETS: Final = ("BNB", "USDT", "BTC", "ETH")
 _SMALLEST: Final = Decimal("1e-8")
 _NOTHING_LISTED: Final = "the account has nothing to convert, so there is nothing to judge by"
-
-
-async def _recv_window(prober: Prober) -> Verdict:
-    return judge_recv_window(await prober.refusal(_QUOTE(target_asset="BNB")))
-
-
-def judge_recv_window(no: ExchangeError | None) -> Verdict:
-    """Tell whether the parameter that no document lists is taken: the client always sends it."""
-    return Verdict(settled=True, answer=f"recvWindow: {words(no)}", evidence={"taken": no is None})
 
 
 async def _targets(prober: Prober) -> Verdict:
@@ -100,10 +91,6 @@ def _rate(row: ConvertibleAsset) -> str:
     return f"{row.exchange / gross:.4f}" if gross else "a fee for nothing"
 
 
-async def _ceiling(prober: Prober) -> Verdict:
-    return judge_ceiling(await prober.ask(_QUOTE(target_asset="BNB")))
-
-
 def judge_ceiling(quote: ConvertibleAssets) -> Verdict:
     """Compare the base that the list states with what is listed."""
     base = quote.dribblet_base
@@ -126,10 +113,6 @@ def judge_ceiling(quote: ConvertibleAssets) -> Verdict:
     return Verdict(settled=True, answer=answer, evidence=evidence)
 
 
-async def _rounding(prober: Prober) -> Verdict:
-    return judge_rounding(await prober.ask(_QUOTE(target_asset="BNB")))
-
-
 def judge_rounding(quote: ConvertibleAssets) -> Verdict:
     """Tell how fees are rounded, by the rows where cutting and rounding half up differ."""
     down = half_up = 0
@@ -148,19 +131,13 @@ def judge_rounding(quote: ConvertibleAssets) -> Verdict:
     return Verdict(settled=True, answer=f"{way}, by {rows} rows that tell", evidence=evidence)
 
 
-async def _margin_wallet(prober: Prober) -> Verdict:
-    no = await prober.refusal(_QUOTE(target_asset="BNB", account_type="MARGIN"))
-    return Verdict(
-        settled=True, answer=f"accountType=MARGIN: {words(no)}", evidence={"taken": no is None}
-    )
-
-
 PROBES: Final = (
     Probe(
         name="recv-window",
         doubt="whether the list of convertible assets takes recvWindow, which no document lists",
         asks=((_QUOTE, 1),),
-        run=_recv_window,
+        # The client always sends it.
+        run=by_refusal(_QUOTE(target_asset="BNB"), "recvWindow"),
     ),
     Probe(
         name="targets",
@@ -178,19 +155,19 @@ PROBES: Final = (
         name="ceiling",
         doubt="whether the list's base (10) is a ceiling of one asset, or of all together",
         asks=((_QUOTE, 1),),
-        run=_ceiling,
+        run=by_answer(_QUOTE(target_asset="BNB"), judge_ceiling),
     ),
     Probe(
         name="rounding",
         doubt="how the fees of a preview are rounded",
         asks=((_QUOTE, 1),),
-        run=_rounding,
+        run=by_answer(_QUOTE(target_asset="BNB"), judge_rounding),
     ),
     Probe(
         name="margin-wallet",
         doubt="whether the list of convertible assets takes accountType=MARGIN (since May 2026)",
         asks=((_QUOTE, 1),),
-        run=_margin_wallet,
+        run=by_refusal(_QUOTE(target_asset="BNB", account_type="MARGIN"), "accountType=MARGIN"),
         needs_margin=True,
     ),
 )
