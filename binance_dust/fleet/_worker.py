@@ -82,6 +82,8 @@ class Worker(Closing):
         self._room = room
         self._grace = grace
         self._engagements: dict[str, Engagement] = {}
+        self._dismissed: list[Engagement] = []
+        """Of jobs that have ended: conversions that were begun go on."""
         self._over: OrderedDict[str, None] = OrderedDict()
         self._idle = asyncio.Event()
         self._engaged = asyncio.Event()
@@ -97,7 +99,8 @@ class Worker(Closing):
     @property
     def in_hand(self) -> int:
         """How many accounts it has in hand."""
-        return sum(len(engagement.hand) for engagement in self._engagements.values())
+        engagements = (*self._engagements.values(), *self._dismissed)
+        return sum(len(engagement.hand) for engagement in engagements)
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -156,6 +159,7 @@ class Worker(Closing):
             self._over.popitem(last=False)
         engagement = self._engagements.pop(job, None)
         if engagement is not None:
+            self._dismissed.append(engagement)
             await engagement.drop()
             self._check_idle()
 
@@ -263,11 +267,12 @@ class Worker(Closing):
         await wait(self._idle, self._grace)
         for job in list(self._engagements):
             await self._engagements[job].drop()
-        # What is left moves funds, or finds out whether it did.
+        # What is left moves funds.
         self._check_idle()
         await self._idle.wait()
 
     def _check_idle(self) -> None:
+        self._dismissed = [engagement for engagement in self._dismissed if engagement.hand]
         if self.in_hand == 0:
             self._idle.set()
 

@@ -276,6 +276,23 @@ async def test_a_conversion_that_has_begun_is_waited_for_when_its_worker_ends(
     assert found["alice"].receipt is not None
 
 
+async def test_a_conversion_that_has_begun_is_waited_for_though_its_fleet_has_left(
+    exchange: Sandbox, hire: Hire, fleet: Fleet, ledger: Ledger
+) -> None:
+    alice = exchange.open_account("alice", ADA="6.21")
+    slow = exchange.faults.delay(0.3, endpoint=DUST, times=None)
+    worker = await hire([alice], ledger=ledger, grace=0.01)
+
+    waiting = asyncio.ensure_future(all_of(fleet, **RULES))
+    await until(lambda: slow.hits)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    await until(lambda: not worker._engagements)
+    await worker.close()
+
+    assert [entry.status async for entry in ledger.entries()] == ["confirmed"]
+
+
 async def test_a_report_is_the_same_on_the_other_side(
     exchange: Sandbox, hire: Hire, ledger: Ledger
 ) -> None:
