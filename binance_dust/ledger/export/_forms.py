@@ -43,33 +43,27 @@ class Form:
 
 def _plain_row(entry: LedgerEntry, line: LedgerLine) -> tuple[str, ...]:
     trade = (text(line.asset), amount(line.amount), text(entry.target), amount(line.net))
-    nothing = ("", "", "", "")
-    debt = entry.kind is Kind.LIABILITIES
-    return (
-        iso(line.at),
-        text(entry.account),
-        entry.account_type,
-        entry.kind.value,
-        *(nothing if debt else trade),
-        amount(line.fee),
-        _number(entry, line),
-        entry.status,
-        *(trade if debt else nothing),
-        str(entry.id),
-    )
+    return _plain_cells(entry, line.at, trade, amount(line.fee), _number(entry, line))
 
 
 def _plain_bare_row(entry: LedgerEntry, asset: str) -> tuple[str, ...]:
-    trade, nothing = (text(asset), "", text(entry.target), ""), ("", "", "", "")
+    trade = (text(asset), "", text(entry.target), "")
+    return _plain_cells(entry, entry.at, trade, "", "")
+
+
+def _plain_cells(
+    entry: LedgerEntry, at: datetime, trade: tuple[str, ...], fee: str, number: str
+) -> tuple[str, ...]:
+    nothing = ("", "", "", "")
     debt = entry.kind is Kind.LIABILITIES
     return (
-        iso(entry.at),
+        iso(at),
         text(entry.account),
         entry.account_type,
         entry.kind.value,
         *(nothing if debt else trade),
-        "",
-        "",
+        fee,
+        number,
         entry.status,
         *(trade if debt else nothing),
         str(entry.id),
