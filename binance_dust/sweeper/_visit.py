@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from binance_dust._verdicts import has_no_margin
 from binance_dust.errors import (
@@ -28,9 +29,6 @@ if TYPE_CHECKING:
     Plan: TypeAlias = Quote | LiabilityQuote
     Choose: TypeAlias = Callable[[Any], Any]
     """Looks at a plan before it is carried out, and gives what of it should be."""
-
-_TRIES: Final = 2
-"""Quotes that are tried in one turn: where the price has moved, the exchange says to try later."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -105,13 +103,10 @@ class Visit:
     async def _settle_and_move(self) -> SweepReport:
         if (unknown := await self._still_unknown()) is not None:
             return unknown
-        for tries_left in reversed(range(_TRIES)):
-            try:
-                return await self._quote_and_move()
-            except PriceMovedError:
-                if not tries_left:
-                    raise
-        raise AssertionError  # the last try returns or raises
+        with contextlib.suppress(PriceMovedError):
+            return await self._quote_and_move()
+        # By the prices of now. Should they move again, it is another turn's.
+        return await self._quote_and_move()
 
     async def _quote_and_move(self) -> SweepReport:
         plan = self._plan = await self._job.quote()
