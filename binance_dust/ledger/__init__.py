@@ -10,7 +10,8 @@ _observed.py    what the exchange's own records say
 _matching.py    which of our calls a record of the exchange's belongs to
 _marks.py       how far those have been read, and what can't be had
 _store.py       all that blocks
-_ledger.py      the same, off the event loop
+_thread.py      the thread that does it, off the event loop
+_ledger.py      what users call
 _walk.py        which times to ask a log for that shows its newest hundred only
 _sync.py        the exchange's own records into the ledger
 _cooldown.py    when an account may convert again, learnt

@@ -2,27 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
-from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from binance_dust._check import positive
 from binance_dust._closing import Closing
-from binance_dust.errors import ConfigurationError, DustError
-from binance_dust.events import logger
+from binance_dust.errors import ConfigurationError
+from binance_dust.ledger._cooldown import ENOUGH, Cooldowns, Scope
 from binance_dust.ledger._entry import Kind, SettledBy
 from binance_dust.ledger._query import Query
-from binance_dust.ledger._store import Outcome, Recorded, Store
+from binance_dust.ledger._store import Outcome, Recorded
+from binance_dust.ledger._sync import sync
+from binance_dust.ledger._thread import StoreThread
+from binance_dust.ledger._totals import Tally
+from binance_dust.ledger.export import write_csv, write_json_lines
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable
+    from collections.abc import AsyncIterator, Iterable
     from datetime import datetime, timedelta
 
     from binance_dust._spec import AccountType
     from binance_dust.client import DustClient
     from binance_dust.ledger._claims import Claim
-    from binance_dust.ledger._cooldown import Cooldowns
     from binance_dust.ledger._entry import Intent, LedgerEntry, LedgerLine, Observed, Status
     from binance_dust.ledger._marks import Mark, Missing, Source
     from binance_dust.ledger._sync import SyncReport
@@ -30,8 +31,6 @@ if TYPE_CHECKING:
     from binance_dust.ledger.export import Exported, Sink, Style
 
 __all__ = ["Ledger", "account_of"]
-
-T = TypeVar("T")
 
 _PAGE: Final = 200
 
@@ -62,9 +61,8 @@ class Ledger(Closing):
         self._path = os.fspath(path)
         if not self._path:
             raise ConfigurationError("path is empty: name a file")
-        self._busy_timeout = positive(busy_timeout, "busy_timeout")
-        self._thread: ThreadPoolExecutor | None = None
-        self._store: Store | None = None
+        timeout = positive(busy_timeout, "busy_timeout")
+        self._thread = StoreThread(self._path, busy_timeout=timeout)
 
     @property
     def path(self) -> str:
@@ -75,27 +73,11 @@ class Ledger(Closing):
 
     async def open(self) -> None:
         """Open the file, make it where there is none, and bring an older one up to date."""
-        if self._thread is not None:
-            raise ConfigurationError(f"ledger {self._path} is open already")
-        thread = self._thread = ThreadPoolExecutor(1, thread_name_prefix="binance-dust-ledger")
-        loop = asyncio.get_running_loop()
-        opening = loop.run_in_executor(thread, self._open)
-        try:
-            await asyncio.shield(opening)
-        except BaseException:
-            # Whoever gave up waiting leaves no open file behind: the thread closes it in its turn.
-            thread.submit(self._close)
-            thread.shutdown(wait=False)
-            self._thread = None
-            raise
+        await self._thread.open()
 
     async def close(self) -> None:
         """Finish what is being written, and close the file. Closing twice is no harm."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            closing = asyncio.get_running_loop().run_in_executor(thread, self._close)
-            thread.shutdown(wait=False)
-            await asyncio.shield(closing)
+        await self._thread.close()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -133,15 +115,15 @@ class Ledger(Closing):
             newest_first=newest_first,
             limit=limit,
         )
-        ids = await self._work(lambda store: store.ids(query))
+        ids = await self._thread.do(lambda store: store.ids(query))
         for begin in range(0, len(ids), _PAGE):
             page = ids[begin : begin + _PAGE]
-            for entry in await self._work(lambda store, page=page: store.entries(page)):  # type: ignore[misc]
+            for entry in await self._thread.do(lambda store, page=page: store.entries(page)):  # type: ignore[misc]
                 yield entry
 
     async def entry(self, entry_id: int) -> LedgerEntry:
         """Read one entry."""
-        found = await self._work(lambda store: store.entries([entry_id]))
+        found = await self._thread.do(lambda store: store.entries([entry_id]))
         if not found:
             raise ConfigurationError(f"the ledger has no entry {entry_id}")
         return found[0]
@@ -149,26 +131,25 @@ class Ledger(Closing):
     async def unclaimed(self, seen: Iterable[Observed], *, besides: int) -> list[Observed]:
         """Leave out the records of the exchange's that other entries than one have already."""
         records = tuple(seen)
-        return await self._work(lambda store: store.unclaimed(records, besides))
+        return await self._thread.do(lambda store: store.unclaimed(records, besides))
 
     # --- writing: what converters and `sync` do --------------------------------------------------
 
     async def claim(self, claim: Claim, *, now: datetime, length: timedelta) -> None:
         """Take the right to work on an account; `GuardError` while somebody else has it."""
-        await self._work(lambda store: store.claim(claim, now, length))
+        await self._thread.do(lambda store: store.claim(claim, now, length))
 
     async def extend(self, claim: Claim, *, now: datetime, length: timedelta) -> None:
         """Hold a right for longer; `GuardError` if it was lost."""
-        await self._work(lambda store: store.extend(claim, now, length))
+        await self._thread.do(lambda store: store.extend(claim, now, length))
 
     async def release(self, claim: Claim) -> None:
         """Give a right back."""
-        await self._work(lambda store: store.release(claim))
+        await self._thread.do(lambda store: store.release(claim))
 
     def release_soon(self, claim: Claim) -> None:
         """Give a right back without waiting for it, where nothing can be awaited any more."""
-        if self._thread is not None:
-            self._thread.submit(self._try, lambda store: store.release(claim))
+        self._thread.do_soon(lambda store: store.release(claim))
 
     async def intend(
         self,
@@ -184,7 +165,7 @@ class Ledger(Closing):
         for `length` from `now` on by the clock of claims (or else from the intent's own time).
         """
         from_when = intent.intended_at if now is None else now
-        return await self._work(lambda store: store.intend(intent, claim, from_when, length))
+        return await self._thread.do(lambda store: store.intend(intent, claim, from_when, length))
 
     async def confirm(  # noqa: PLR0913 - what is known of the outcome, all by keyword
         self,
@@ -207,7 +188,7 @@ class Ledger(Closing):
             target=target,
             reason=reason,
         )
-        return await self._work(lambda store: store.settle(entry_id, outcome))
+        return await self._thread.do(lambda store: store.settle(entry_id, outcome))
 
     async def reject(
         self,
@@ -220,7 +201,7 @@ class Ledger(Closing):
     ) -> LedgerEntry:
         """Write down that a call was not carried out: it was refused, or reading proved it."""
         outcome = Outcome(status="rejected", now=now, by=by, reason=reason, code=code)
-        return await self._work(lambda store: store.settle(entry_id, outcome))
+        return await self._thread.do(lambda store: store.settle(entry_id, outcome))
 
     async def leave_unknown(
         self,
@@ -240,7 +221,7 @@ class Ledger(Closing):
             sent_after=sent_after,
             expires_at=expires_at,
         )
-        return await self._work(lambda store: store.settle(entry_id, outcome))
+        return await self._thread.do(lambda store: store.settle(entry_id, outcome))
 
     async def record(self, seen: Iterable[Observed], *, now: datetime) -> Recorded:
         """Take in records of the exchange's: each once, whatever was shown before.
@@ -249,7 +230,7 @@ class Ledger(Closing):
         transaction. A record is told by account, account type, target and its own (outer) id.
         """
         records = tuple(seen)
-        return await self._work(lambda store: store.record(records, now))
+        return await self._thread.do(lambda store: store.record(records, now))
 
     async def resolve(
         self, entry_id: int, status: Status, reason: str, *, now: datetime
@@ -281,25 +262,23 @@ class Ledger(Closing):
         Conversions are read by the `account_types` asked for, exchanged debts with `"MARGIN"`.
         `missing()` names it later, too.
         """
-        from binance_dust.ledger._sync import sync
-
         return await sync(self, client, account_types=account_types, since=since)
 
     async def synced(self, account: str, source: Source) -> Mark | None:
         """Say from when to when the exchange's records of a source have been read."""
-        return await self._work(lambda store: store.synced(account, source))
+        return await self._thread.do(lambda store: store.synced(account, source))
 
     async def mark_synced(self, account: str, source: Source, mark: Mark) -> None:
         """Note from when to when the exchange's records of a source have been read."""
-        await self._work(lambda store: store.mark_synced(account, source, mark))
+        await self._thread.do(lambda store: store.mark_synced(account, source, mark))
 
     async def missing(self, account: str | None = None) -> list[Missing]:
         """Name the times of which the exchange has more on record than it ever showed `sync`."""
-        return await self._work(lambda store: store.missing(account))
+        return await self._thread.do(lambda store: store.missing(account))
 
     async def mark_missing(self, missing: Missing) -> None:
         """Note what of the exchange's records can't be had."""
-        await self._work(lambda store: store.mark_missing(missing))
+        await self._thread.do(lambda store: store.mark_missing(missing))
 
     # --- what follows from the entries ------------------------------------------------------------
 
@@ -317,8 +296,6 @@ class Ledger(Closing):
         `style` is `"plain"`, or the form of a tax tool: `"koinly"`, `"cointracking"`, `"blockpit"`.
         A file of that name is replaced once the new one is whole. `since` is included, `until` not.
         """
-        from binance_dust.ledger.export import write_csv
-
         self._refuse_itself(where)
         entries = self.entries(account=account, since=since, until=until)
         return await write_csv(entries, where, style)
@@ -332,8 +309,6 @@ class Ledger(Closing):
         until: datetime | None = None,
     ) -> Exported:
         """Write every entry, whole, as a line of JSON: also what was refused."""
-        from binance_dust.ledger.export import write_json_lines
-
         self._refuse_itself(where)
         return await write_json_lines(
             self.entries(account=account, since=since, until=until), where
@@ -352,8 +327,6 @@ class Ledger(Closing):
 
         Every total is of one target. Exchanged debts are added up if asked for, and then alone.
         """
-        from binance_dust.ledger._totals import Tally
-
         tally = Tally(by, liabilities=liabilities)
         async for entry in self.entries(
             account=account, status="confirmed", since=since, until=until
@@ -377,8 +350,6 @@ class Ledger(Closing):
         the account's own before those of others. `assets` are what is to be converted: by
         `dust_convert` each cools down by itself.
         """
-        from binance_dust.ledger._cooldown import ENOUGH, Cooldowns, Scope
-
         found: dict[int, LedgerEntry] = {}
         for whose in (None, account):
             async for entry in self.entries(
@@ -400,8 +371,6 @@ class Ledger(Closing):
 
         Read once for many accounts; `next_eligible_at` reads for one.
         """
-        from binance_dust.ledger._cooldown import Cooldowns
-
         cooldowns = Cooldowns()
         async for entry in self.entries(status=("confirmed", "rejected"), since=since):
             cooldowns.note(entry)
@@ -414,37 +383,8 @@ class Ledger(Closing):
             if other in (own, f"{own}-wal", f"{own}-shm"):
                 raise ConfigurationError(f"{where} is the ledger itself: name another file")
 
-    # --- the thread ------------------------------------------------------------------------------
-
-    def _open(self) -> None:
-        self._store = Store(self._path, busy_timeout=self._busy_timeout)
-
-    def _close(self) -> None:
-        store, self._store = self._store, None
-        if store is not None:
-            store.close()
-
-    async def _work(self, work: Callable[[Store], T]) -> T:
-        thread = self._thread
-        if thread is None:
-            raise ConfigurationError(f"ledger {self._path} is not open: use it in `async with`")
-        # Shielded: what has been handed over is written, also when nobody waits for it any more.
-        return await asyncio.shield(
-            asyncio.get_running_loop().run_in_executor(thread, self._do, work)
-        )
-
-    def _try(self, work: Callable[[Store], T]) -> None:
-        try:
-            self._do(work)
-        except DustError as error:
-            logger.warning("%s", error)
-
-    def _do(self, work: Callable[[Store], T]) -> T:
-        assert self._store is not None  # noqa: S101 - opened before anything else is handed over
-        return work(self._store)
-
     def __repr__(self) -> str:
-        return f"<Ledger {self._path} {'closed' if self._thread is None else 'open'}>"
+        return f"<Ledger {self._path} {'open' if self._thread.is_open else 'closed'}>"
 
     def __reduce_ex__(self, protocol: object) -> Any:
         raise TypeError("a Ledger is bound to its process: open the file again there")

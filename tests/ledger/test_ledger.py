@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 from binance_dust import ConfigurationError, GuardError, Ledger, LedgerEntry
 from binance_dust.ledger import Claim, Kind, SettledBy
 from binance_dust.ledger._schema import VERSION
+from binance_dust.ledger._store import Store
 from tests.ledger.conftest import MINUTE, NOW, intent, line, seen
 
 
@@ -397,17 +398,11 @@ async def test_an_intent_outlives_its_process(path: Path) -> None:
 
 
 async def test_every_commit_is_flushed_to_the_disk(ledger: Ledger) -> None:
-    def pragma(name: str) -> object:
-        assert ledger._store is not None
-        return ledger._store._connection.execute(f"PRAGMA {name}").fetchone()[0]
+    def pragmas(store: Store) -> list[object]:
+        names = ("journal_mode", "synchronous", "foreign_keys", "user_version")
+        return [store._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 
-    loop = asyncio.get_running_loop()
-    found = [
-        await loop.run_in_executor(ledger._thread, pragma, name)
-        for name in ("journal_mode", "synchronous", "foreign_keys", "user_version")
-    ]
-
-    assert found == ["wal", 2, 1, VERSION]
+    assert await ledger._thread.do(pragmas) == ["wal", 2, 1, VERSION]
 
 
 async def test_a_person_can_read_it(ledger: Ledger, path: Path) -> None:
