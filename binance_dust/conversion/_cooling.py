@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from binance_dust.ledger import Cooldowns, Kind, Scope
-from binance_dust.ledger._cooldown import ENOUGH
+from binance_dust.ledger._cooldown import evidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,17 +61,7 @@ async def learn(
     records: Iterable[Observed] = (),
 ) -> Rest:
     """Read what the ledger knows; `records` are the exchange's, which it may not have (yet)."""
-    found: dict[int, LedgerEntry] = {}
-    for whose in (None, desk.account):
-        async for entry in desk.ledger.entries(
-            account=whose,
-            kind=kind,
-            account_type=account_type,
-            status=("confirmed", "rejected"),
-            newest_first=True,
-            limit=ENOUGH,
-        ):
-            found[entry.id] = entry
+    scope = Scope(desk.account, kind, account_type)
     # One that the ledger has too is of the same moment, and teaches nothing a second time.
     shown = [record.as_entry() for record in records if record.kind is kind]
-    return Rest([*found.values(), *shown], Scope(desk.account, kind, account_type), configured)
+    return Rest([*await evidence(desk.ledger, scope), *shown], scope, configured)

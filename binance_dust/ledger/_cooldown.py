@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from binance_dust._spec import AccountType
     from binance_dust.ledger._entry import LedgerEntry
+    from binance_dust.ledger._ledger import Ledger
 
 __all__ = ["USUAL", "Cooldowns", "Lesson", "Scope", "next_eligible_at"]
 
@@ -219,6 +220,22 @@ class Cooldowns:
         if scope not in self._histories:
             self._histories[scope] = History(by_asset=scope.kind is Kind.DUST_CONVERT)
         return self._histories[scope]
+
+
+async def evidence(ledger: Ledger, scope: Scope) -> list[LedgerEntry]:
+    """Read what an account can learn from, oldest first: what all did of late, and itself."""
+    found: dict[int, LedgerEntry] = {}
+    for whose in (None, scope.account):
+        async for entry in ledger.entries(
+            account=whose,
+            kind=scope.kind,
+            account_type=scope.account_type,
+            status=("confirmed", "rejected"),
+            newest_first=True,
+            limit=ENOUGH,
+        ):
+            found[entry.id] = entry
+    return sorted(found.values(), key=lambda entry: (entry.at, entry.id))
 
 
 def next_eligible_at(

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from binance_dust._check import positive
 from binance_dust._closing import Closing
 from binance_dust.errors import ConfigurationError
-from binance_dust.ledger._cooldown import ENOUGH, Cooldowns, Scope
+from binance_dust.ledger._cooldown import Cooldowns, Scope, evidence
 from binance_dust.ledger._entry import Kind, SettledBy
-from binance_dust.ledger._query import Query
+from binance_dust.ledger._query import Query, as_kind
 from binance_dust.ledger._store import Outcome, Recorded
 from binance_dust.ledger._sync import sync
 from binance_dust.ledger._thread import StoreThread
@@ -350,21 +350,9 @@ class Ledger(Closing):
         the account's own before those of others. `assets` are what is to be converted: by
         `dust_convert` each cools down by itself.
         """
-        found: dict[int, LedgerEntry] = {}
-        for whose in (None, account):
-            async for entry in self.entries(
-                account=whose,
-                kind=kind,
-                account_type=account_type,
-                status=("confirmed", "rejected"),
-                newest_first=True,
-                limit=ENOUGH,
-            ):
-                found[entry.id] = entry
-        cooldowns = Cooldowns(sorted(found.values(), key=lambda entry: (entry.at, entry.id)))
-        return cooldowns.next_eligible_at(
-            Scope(account, Kind(kind), account_type), now=now, configured=configured, assets=assets
-        )
+        scope = Scope(account, as_kind(kind), account_type)
+        cooldowns = Cooldowns(await evidence(self, scope))
+        return cooldowns.next_eligible_at(scope, now=now, configured=configured, assets=assets)
 
     async def cooldowns(self, *, since: datetime | None = None) -> Cooldowns:
         """Learn from the entries of all accounts when each may convert again.

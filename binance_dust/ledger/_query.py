@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from binance_dust._spec import AccountType
 
-__all__ = ["Query"]
+__all__ = ["Query", "as_kind"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +46,7 @@ class Query:
             if (value := getattr(self, name)) is not None:
                 want(f"{name} = ?", value)
         if self.kind is not None:
-            want("kind = ?", _kind(self.kind).value)
+            want("kind = ?", as_kind(self.kind).value)
         if self.status is not None:
             wanted = _statuses(self.status)
             want(f"status IN ({', '.join('?' * len(wanted))})", *wanted)
@@ -65,7 +65,8 @@ class Query:
         return sql, values
 
 
-def _kind(value: Kind | str) -> Kind:
+def as_kind(value: Kind | str) -> Kind:
+    """Take the name of a kind for it."""
     try:
         return Kind(value)
     except ValueError:
