@@ -5,11 +5,12 @@ _schema.py      the tables, and how they change from version to version
 _file.py        the file, opened so that what is committed stays
 _rows.py        rows, and what they stand for
 _query.py       what to look for
+_entries.py     entries as the tables have them
 _claims.py      who may work on an account
 _observed.py    what the exchange's own records say
 _matching.py    which of our calls a record of the exchange's belongs to
 _marks.py       how far those have been read, and what can't be had
-_store.py       all that blocks
+_store.py       the work on the file, all of it blocking: one transaction each
 _thread.py      the thread that does it, off the event loop
 _ledger.py      what users call
 _walk.py        which times to ask a log for that shows its newest hundred only

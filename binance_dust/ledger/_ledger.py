@@ -9,9 +9,9 @@ from binance_dust._check import positive
 from binance_dust._closing import Closing
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._cooldown import Cooldowns, Scope, evidence
+from binance_dust.ledger._entries import Outcome
 from binance_dust.ledger._entry import Kind, SettledBy
 from binance_dust.ledger._query import Query, as_kind
-from binance_dust.ledger._store import Outcome, Recorded
 from binance_dust.ledger._sync import sync
 from binance_dust.ledger._thread import StoreThread
 from binance_dust.ledger._totals import Tally
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from binance_dust.ledger._claims import Claim
     from binance_dust.ledger._entry import Intent, LedgerEntry, LedgerLine, Observed, Status
     from binance_dust.ledger._marks import Mark, Missing, Source
+    from binance_dust.ledger._store import Recorded
     from binance_dust.ledger._sync import SyncReport
     from binance_dust.ledger._totals import By, Total
     from binance_dust.ledger.export import Exported, Sink, Style
@@ -123,10 +124,7 @@ class Ledger(Closing):
 
     async def entry(self, entry_id: int) -> LedgerEntry:
         """Read one entry."""
-        found = await self._thread.do(lambda store: store.entries([entry_id]))
-        if not found:
-            raise ConfigurationError(f"the ledger has no entry {entry_id}")
-        return found[0]
+        return await self._thread.do(lambda store: store.entry(entry_id))
 
     async def unclaimed(self, seen: Iterable[Observed], *, besides: int) -> list[Observed]:
         """Leave out the records of the exchange's that other entries than one have already."""
