@@ -7,12 +7,12 @@ confirmed counts.
 
 from __future__ import annotations
 
-import decimal
 from dataclasses import dataclass, fields
 from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
+from binance_dust._exact import total
 from binance_dust._plain import plain
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import Kind
@@ -25,9 +25,6 @@ if TYPE_CHECKING:
 __all__ = ["By", "Tally", "Total", "totals"]
 
 By = Literal["month", "asset", "account", "target"]
-
-_exactly: Final = decimal.Context(prec=1000, traps=[decimal.Inexact, decimal.InvalidOperation])
-"""A sum of amounts has every digit that they have; the usual context stops at 28."""
 
 _KEYS: Final[dict[str, Callable[[LedgerEntry, LedgerLine], str]]] = {
     "month": lambda entry, _: entry.at.astimezone(UTC).strftime("%Y-%m"),
@@ -90,15 +87,15 @@ class Tally:
         sofar = self._sums.get(key) or Total(
             key=key[0], target=key[1], count=0, gross=zero, fee=zero, net=zero
         )
-        gross, fee = _exactly.add(sofar.gross, line.gross), _exactly.add(sofar.fee, line.fee)
-        sold = _exactly.add(sofar.sold or zero, line.amount) if self._by == "asset" else None
+        gross, fee = total((sofar.gross, line.gross)), total((sofar.fee, line.fee))
+        sold = total((sofar.sold or zero, line.amount)) if self._by == "asset" else None
         return Total(
             key=sofar.key,
             target=sofar.target,
             count=sofar.count + first,
             gross=gross,
             fee=fee,
-            net=_exactly.subtract(gross, fee),
+            net=total((gross, fee.copy_negate())),
             sold=sold,
         )
 
