@@ -9,6 +9,7 @@ import io
 import json
 import os
 import sys
+import threading
 from collections.abc import AsyncIterator, Iterable
 from datetime import timedelta
 from decimal import Decimal
@@ -282,6 +283,30 @@ async def test_a_full_disk_is_said_plainly_and_leaves_nothing(
         await write_csv(stream(books()), tmp_path / "books.csv", "plain")
 
     assert names_in(tmp_path) == []
+
+
+async def test_whoever_gives_up_while_the_disk_is_busy_holds_nobody_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    busy, others_went_on = threading.Event(), threading.Event()
+    waited: list[bool] = []
+
+    def slow(descriptor: int) -> None:
+        busy.set()
+        waited.append(others_went_on.wait(timeout=5))
+
+    monkeypatch.setattr(os, "fsync", slow)
+    writing = asyncio.ensure_future(write_csv(stream(books()), tmp_path / "books.csv", "plain"))
+    await asyncio.to_thread(busy.wait)
+    writing.cancel()
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    others_went_on.set()
+
+    with pytest.raises(asyncio.CancelledError):
+        await writing
+    assert waited == [True]
+    assert names_in(tmp_path) == ["books.csv"], "it was whole by then"
 
 
 @pytest.mark.parametrize("name", ["missing/books.csv", "."])

@@ -143,7 +143,8 @@ async def _write_file(chunks: AsyncIterator[str], path: str) -> None:
             await _work(path, lambda batch=batch: file.write(batch))  # type: ignore[misc]
         await _work(path, file.take_its_place)
     finally:
-        file.give_up()
+        # Also of whoever is cancelled: a thread may be waiting for the disk, and the loop must not.
+        await asyncio.shield(asyncio.to_thread(file.give_up))
 
 
 async def _batches(chunks: AsyncIterator[str], size: int = 1 << 16) -> AsyncIterator[str]:
