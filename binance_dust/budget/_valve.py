@@ -13,7 +13,7 @@ import math
 class Valve:
     """Says whether a call may pass, and remembers who went first."""
 
-    __slots__ = ("_first", "_lapses", "_patience", "open", "until", "wary")
+    __slots__ = ("_first", "_lapses", "_patience", "open", "until")
 
     def __init__(self, patience: float, *, wary: bool) -> None:
         """Begin open, or `wary`: with one to go first, given up after `patience` seconds."""
@@ -21,10 +21,8 @@ class Valve:
         self._first: object | None = None
         self._lapses = math.inf
         self.until = -math.inf
-        self.wary = wary
-        """Whether the next one goes alone."""
         self.open = not wary
-        """Whether anybody may pass, without asking further."""
+        """Whether anybody may pass, without asking further; else the next one goes alone."""
 
     def passes(self, now: float) -> bool:
         """Say whether somebody may pass now: alone, if the valve is wary."""
@@ -40,7 +38,6 @@ class Valve:
         """Let one through, and hold the others until it is heard of."""
         self._first = who
         self._lapses = now + self._patience
-        self.wary = True
         self.open = False
 
     def heard(self, who: object, *, good: bool) -> bool:
@@ -48,14 +45,11 @@ class Valve:
         if self._first is not who:
             return False
         self._first = None
-        if good:
-            self.wary = False
-            self.open = True
+        self.open = good
         return True
 
     def be_wary(self) -> None:
         """Have the next one go alone."""
-        self.wary = True
         self.open = False
 
     def shut(self, until: float) -> None:

@@ -43,8 +43,6 @@ LOCAL = {
 }
 """What is said of a process's own memory and classes."""
 ONLY_ALONE = TOO_MANY_CALLS | LOCAL
-OF_ONE_PROCESS = "test_local"
-"""The module on what a budget in one process does between its pools, moment by moment."""
 
 
 @pytest.fixture(scope="session")
@@ -62,13 +60,10 @@ def client(server: Server) -> Iterator[redis.Redis]:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     module, test = metafunc.module, metafunc.function
-    if module.__name__.rpartition(".")[2] == "test_local":
-        return  # what is said there is said of that class
     if not hasattr(module, "Desk") or hasattr(module, "SharedDesk"):
-        return
+        return  # its desks are of one kind
     inner = getattr(getattr(test, "hypothesis", None), "inner_test", test)
-    alone = test.__name__ in ONLY_ALONE or module.__name__.endswith(OF_ONE_PROCESS)
-    kept = KEPT[:1] if alone else KEPT
+    kept = KEPT[:1] if test.__name__ in ONLY_ALONE else KEPT
     if "desk" in inspect.getsource(inner).lower():
         metafunc.parametrize("where", kept, indirect=True, scope="module")
 

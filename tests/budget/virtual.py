@@ -182,7 +182,6 @@ class Exchange:
         self.refused = 0
         self.shut_out = 0
         self.bans = 0
-        self.others_refused = 0
         self.arrived: list[float] = []
         self.weight = 0
         self.others_weight = 0
@@ -205,7 +204,6 @@ class Exchange:
         """Spend as somebody else behind the same address would; tell whether they were let in."""
         meter, now = self.meter(charge), self.now()
         if meter.used(now) + weight > self.limit:
-            self.others_refused += 1
             return False
         meter.add(now, weight)
         self.others_weight += weight

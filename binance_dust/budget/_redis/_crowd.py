@@ -98,11 +98,6 @@ class Crowd:
     def __contains__(self, key: str) -> bool:
         return key in self._groups
 
-    @property
-    def keys(self) -> list[str]:
-        """The pools in which somebody waits."""
-        return list(self._groups)
-
     def add(self, waiter: Waiter, spacing: float) -> None:
         """Take somebody in; of a crowd the next one stands `spacing` seconds behind."""
         self._waiters[waiter.ticket] = waiter

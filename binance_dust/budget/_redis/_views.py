@@ -57,10 +57,6 @@ class Views:
     def __iter__(self) -> Iterator[tuple[View, float]]:
         return iter(list(self._seen.values()))
 
-    def get(self, key: str) -> tuple[View, float] | None:
-        """Find a pool's last view."""
-        return self._seen.get(key)
-
     def snapshot(self, limits: RateLimits, now: float) -> BudgetSnapshot:
         """Show every pool as it should be now, by what was last seen."""
         pools = tuple(_show(view, seen, limits, now) for view, seen in self)
