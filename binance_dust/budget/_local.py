@@ -60,7 +60,7 @@ class LocalBudget:
         """
         self._limits = limits
         self._clock = clock
-        self._observer = observer
+        self._tell = observer or _tell_nobody
         self._patience = patience
         self.now = clock.monotonic
         self._pace = Pace(limits.requests_per_second)
@@ -211,8 +211,8 @@ class LocalBudget:
             line.serve(waiter)
             waiter.admission = admission
             waiter.future.set_result(admission)
-            if self._observer is not None and now > waiter.since:
-                self._observer(Waited(pool.name, now - waiter.since))
+            if now > waiter.since:
+                self._tell(Waited(pool.name, now - waiter.since))
         self._set_timer(pool, line, waiter, now)
         return False
 
@@ -225,7 +225,7 @@ class LocalBudget:
         if head is not None and line.next_deadline() is not None:
             chance = max(min(pool.no_sooner(head.weight, now), alone_at), self._gate.until)
             for waiter in line.hopeless(chance):
-                _tell(waiter, _denials.too_late(pool.name, waiter.weight, chance - now))
+                _refuse(waiter, _denials.too_late(pool.name, waiter.weight, chance - now))
             head = line.head()
         if head is None:
             pool.line = None
@@ -285,13 +285,12 @@ class LocalBudget:
             self._ban(answer, now)
         elif refused:
             turn = pool.refuse(admission, answer.retry_after, now) or turn
-            if self._observer is not None:
-                self._observer(Refused(pool.name, pool.valve.until - now))
+            self._tell(Refused(pool.name, pool.valve.until - now))
         elif answer.walled:
             self._hit_wall(now)
-        if turn is not None and self._observer is not None:
+        if turn is not None:
             event = BoundaryLearnt if turn is Turn.LEARNT else BoundaryLost
-            self._observer(event(pool.name))
+            self._tell(event(pool.name))
         self._ended(admission, good=not (banned or refused or answer.walled))
 
     def lost(self, admission: LocalAdmission) -> None:
@@ -332,12 +331,12 @@ class LocalBudget:
     def _shut(self, now: float, seconds: float) -> None:
         known = self._gate.until > now
         self._gate.shut(now + seconds)
-        if self._observer is not None and not known:
-            self._observer(Banned(seconds))
+        if not known:
+            self._tell(Banned(seconds))
         if seconds > self._patience:
             for pool in self._waiting:
                 for waiter in pool.line.everybody() if pool.line is not None else ():
-                    _tell(waiter, self._shut_out(pool, now))
+                    _refuse(waiter, self._shut_out(pool, now))
         self._serve_all()
 
     def _shut_out(self, pool: Pool, now: float) -> BannedError:
@@ -392,7 +391,7 @@ class LocalBudget:
         for pool in list(self._waiting):
             if pool.line is not None:
                 for waiter in pool.line.everybody():
-                    _tell(waiter, error)
+                    _refuse(waiter, error)
             pool.line = None
             if pool.timer is not None:
                 pool.timer.cancel()
@@ -416,6 +415,10 @@ def _key(charge: Charge) -> Hashable:
             return kind
 
 
-def _tell(waiter: Waiter, error: DustError) -> None:
+def _tell_nobody(event: Event) -> None:
+    """Keep what happens to oneself."""
+
+
+def _refuse(waiter: Waiter, error: DustError) -> None:
     if not waiter.future.done():
         waiter.future.set_exception(error)

@@ -111,8 +111,7 @@ class RedisBudget(Closing):
         self._part = positive(share, "share", most=1)
         self._funds = funds
         self._setting = Setting(LoopClock(), Reporter(None), math.inf)
-        self._desk = Desk(store, channel, self._setting, self._lost)
-        self._desk.on_unsaid = self._unsaid
+        self._desk = Desk(store, channel, self._setting, on_lost=self._lost, on_unsaid=self._unsaid)
         self._go_by(limits or RateLimits())
         self._share: Share | None = None
         """Made when it is first needed, and kept: what it has spent counts the next time too."""

@@ -35,21 +35,26 @@ _DEAF: Final = 2
 """Beats that did not come round, after which nobody believes that messages arrive."""
 
 
-def _nobody(charge: Charge, status: str, wait: float) -> None:
-    """Care for nothing."""
-
-
 class Desk(Courier):
     """One process of those that share a pool."""
 
     def __init__(
-        self, store: Store, channel: str, setting: Setting, on_lost: Callable[[str], None]
+        self,
+        store: Store,
+        channel: str,
+        setting: Setting,
+        *,
+        on_lost: Callable[[str], None],
+        on_unsaid: Callable[[Charge, str, float], None],
     ) -> None:
-        """Begin unconnected; `on_lost` is told once for each time that Redis can't be asked."""
+        """Begin unconnected.
+
+        `on_lost` is told once for each time that Redis can't be asked, `on_unsaid` of each answer
+        that it can't be told of yet.
+        """
         super().__init__(store, channel, setting)
         self._on_lost = on_lost
-        self.on_unsaid: Callable[[Charge, str, float], None] = _nobody
-        """Told of each answer that Redis can't be told of yet."""
+        self._on_unsaid = on_unsaid
         self._tickets = 0
         self._crowd = Crowd(self._due)
         self._left: dict[int, Waiter] = {}
@@ -157,7 +162,7 @@ class Desk(Courier):
         # A header that comes late, after Redis was away, says nothing of this moment.
         self._say("s", admission, False if used is None or self._gone else used, status, wait)
         if self._gone:
-            self.on_unsaid(charge, status, wait)
+            self._on_unsaid(charge, status, wait)
 
     def lost(self, admission: RedisAdmission) -> None:
         """Hear that no answer came."""
@@ -342,7 +347,7 @@ class Desk(Courier):
         self._on_lost(reason)
         for op in self._ops:
             if op[0] == "s":
-                self.on_unsaid(op[1].charge, op[3], op[4])
+                self._on_unsaid(op[1].charge, op[3], op[4])
 
     def _refuse_all(self, error: DustError) -> None:
         for waiter in self._crowd.everybody():
