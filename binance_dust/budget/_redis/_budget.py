@@ -79,39 +79,26 @@ class RedisBudget(Closing):
             raise ConfigurationError("name must be one word without braces")
         connect = url if callable(url) else connector(instance(url, str, "url"), timeout)
         import_redis()
-        self._set_up(
-            RedisStore(connect, f"{prefix}:{name}", timeout),
-            f"{prefix}:{name}:",
-            limits=limits,
-            lease=lease,
-            share=share,
-            funds=funds,
-        )
-        self._name = name
-
-    def _set_up(  # noqa: PLR0913 - likewise
-        self,
-        store: Store,
-        channel: str,
-        *,
-        limits: RateLimits | None,
-        lease: float | None,
-        share: float,
-        funds: Literal["wait", "fail"],
-    ) -> None:
         if limits is not None:
             instance(limits, RateLimits, "limits")
         if lease is not None:
             positive(lease, "lease")
         if funds not in ("wait", "fail"):
             raise ConfigurationError(f"funds must be 'wait' or 'fail', not {funds!r}")
+        self._name = name
         self._limits = limits
         self._own_limits = limits is not None
         self._lease = lease
         self._part = positive(share, "share", most=1)
         self._funds = funds
         self._setting = Setting(LoopClock(), Reporter(None), math.inf)
-        self._desk = Desk(store, channel, self._setting, on_lost=self._lost, on_unsaid=self._unsaid)
+        self._desk = Desk(
+            self._make_store(connect, f"{prefix}:{name}", timeout),
+            f"{prefix}:{name}:",
+            self._setting,
+            on_lost=self._lost,
+            on_unsaid=self._unsaid,
+        )
         self._go_by(limits or RateLimits())
         self._share: Share | None = None
         """Made when it is first needed, and kept: what it has spent counts the next time too."""
@@ -120,6 +107,9 @@ class RedisBudget(Closing):
         self._back.set()
         self._returning: asyncio.Task[None] | None = None
         self._closed = False
+
+    def _make_store(self, connect: Callable[[], Redis], prefix: str, timeout: float) -> Store:
+        return RedisStore(connect, prefix, timeout)
 
     def attach(
         self,
