@@ -13,17 +13,20 @@ import sys
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, Self, overload
+from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, Self, TypeVar, overload
 
 from binance_dust._keys import looks_like_pem, read_private_key
 from binance_dust.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from binance_dust._keys import PrivateKey
 
 __all__ = ["Accounts", "Credentials", "Secret"]
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _SHOWN: Final = 4
 _NO_PICKLE: Final = "credentials are never pickled: pass the account's name, and look it up there"
@@ -83,27 +86,14 @@ class Credentials(_NeverPickled):
         self, api_key: str, secret: str, *, name: str | None = None, password: str | None = None
     ) -> None:
         """Check the key and keep it; `password` opens an encrypted PEM."""
-        whom = f"credentials of {name!r}" if isinstance(name, str) else "credentials"
-        _check_text(name, "name", whom, optional=True)
-        _check_text(password, "password", whom, optional=True)
-        self.api_key: Final = _header_safe(_check_text(api_key, "api_key", whom), whom)
-        text = _check_text(secret, "secret", whom)
-        self._private_key: PrivateKey | None = None
-        if looks_like_pem(text):
-            # Environment variables often carry a PEM on one line, its line ends written out.
-            text = text.replace("\\n", "\n")
-            self._private_key = _named(whom, text, password)
-        elif password is not None:
-            raise ConfigurationError(
-                f"{whom}: a password opens a PEM key, and this secret is not one"
-            )
-        elif text != text.strip() or not text.isprintable():
-            message = (
-                f"{whom}: the secret has white space around or inside it; was it copied whole?"
-            )
-            raise ConfigurationError(message)
-        self.secret: Final = Secret(text)
+        checked = _quietly(_checked, api_key, secret, name, password)
+        if isinstance(checked, Exception):
+            del api_key, secret, password
+            raise checked
+        self.api_key: Final = api_key
+        self.secret: Final = Secret(checked[0])
         self.name: Final = name
+        self._private_key: PrivateKey | None = checked[1]
 
     @property
     def label(self) -> str:
@@ -135,15 +125,11 @@ class Credentials(_NeverPickled):
 
         `BINANCE_API_PASSWORD` (`BINANCE_<NAME>_API_PASSWORD`) opens an encrypted PEM.
         """
-        source = os.environ if environ is None else environ
-        _check_text(name, "name", "from_env", optional=True)
-        stem = "BINANCE_" + ("" if name is None else f"{name.upper().replace('-', '_')}_")
-        names = f"{stem}API_KEY", f"{stem}API_SECRET"
-        values = [source.get(variable, "").strip() for variable in names]
-        missing = [variable for variable, value in zip(names, values, strict=True) if not value]
-        if missing:
-            raise ConfigurationError(f"set {' and '.join(missing)} in the environment")
-        return cls(*values, name=name, password=source.get(f"{stem}API_PASSWORD") or None)
+        found = _quietly(_from_env, cls, name, os.environ if environ is None else environ)
+        if isinstance(found, Exception):
+            del environ
+            raise found
+        return found
 
     @classmethod
     def load(
@@ -162,9 +148,15 @@ class Credentials(_NeverPickled):
 
         A file that everybody on the machine can read is refused, and so is such a key file.
         """
-        return _load(Path(path), os.environ if environ is None else environ)
+        found = _quietly(_load, path, os.environ if environ is None else environ)
+        if isinstance(found, Exception):
+            del environ
+            raise found
+        return found
 
     def __repr__(self) -> str:
+        if not hasattr(self, "secret"):  # a traceback may show one that was refused
+            return "Credentials(refused)"
         name = "" if self.name is None else f"{self.name!r}, "
         return f"Credentials({name}api_key={self.masked_api_key!r}, secret=***)"
 
@@ -203,9 +195,54 @@ class Accounts(Sequence[Credentials]):
         return f"Accounts({', '.join(self.names)})"
 
 
-def _load(path: Path, environ: Mapping[str, str]) -> Accounts:
+def _quietly(read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | Exception:
+    """Read keys, and give an error back without the frames that hold them.
+
+    Tracebacks can be shown with the variables of their frames, and trackers of errors do that: one
+    mistyped line of a file would publish the secrets of all accounts in it.
+    """
+    try:
+        return read(*args, **kwargs)
+    except (ConfigurationError, TypeError) as error:
+        return error.with_traceback(None)
+
+
+def _checked(
+    api_key: str, secret: str, name: str | None, password: str | None
+) -> tuple[str, PrivateKey | None]:
+    """Check what credentials are made of; give the secret, and the key where it is a PEM."""
+    whom = f"credentials of {name!r}" if isinstance(name, str) else "credentials"
+    _check_text(name, "name", whom, optional=True)
+    _check_text(password, "password", whom, optional=True)
+    _check_header_safe(_check_text(api_key, "api_key", whom), whom)
+    text = _check_text(secret, "secret", whom)
+    if looks_like_pem(text):
+        # Environment variables often carry a PEM on one line, its line ends written out.
+        text = text.replace("\\n", "\n")
+        return text, _named(whom, text, password)
+    if password is not None:
+        raise ConfigurationError(f"{whom}: a password opens a PEM key, and this secret is not one")
+    if text != text.strip() or not text.isprintable():
+        message = f"{whom}: the secret has white space around or inside it; was it copied whole?"
+        raise ConfigurationError(message)
+    return text, None
+
+
+def _from_env(cls: type[Credentials], name: str | None, environ: Mapping[str, str]) -> Credentials:
+    _check_text(name, "name", "from_env", optional=True)
+    stem = "BINANCE_" + ("" if name is None else f"{name.upper().replace('-', '_')}_")
+    names = f"{stem}API_KEY", f"{stem}API_SECRET"
+    values = [environ.get(variable, "").strip() for variable in names]
+    missing = [variable for variable, value in zip(names, values, strict=True) if not value]
+    if missing:
+        raise ConfigurationError(f"set {' and '.join(missing)} in the environment")
+    return cls(*values, name=name, password=environ.get(f"{stem}API_PASSWORD") or None)
+
+
+def _load(file: str | os.PathLike[str], environ: Mapping[str, str]) -> Accounts:
     import tomllib
 
+    path = Path(file)
     text = _read_private(path, f"accounts file {path}")
     problem = None
     try:
@@ -302,13 +339,12 @@ def _check_text(value: str | None, field: str, whom: str, *, optional: bool = Fa
     return value
 
 
-def _header_safe(api_key: str, whom: str) -> str:
+def _check_header_safe(api_key: str, whom: str) -> None:
     """Refuse what can't stand in an HTTP header, before aiohttp does with the key in its text."""
     if not (api_key.isascii() and api_key.isprintable()) or " " in api_key:
         raise ConfigurationError(
             f"{whom}: the API key has characters that no key has; was it copied whole?"
         )
-    return api_key
 
 
 def _named(whom: str, pem: str, password: str | None) -> PrivateKey:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import pickle
 import sys
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +113,45 @@ def test_a_key_that_can_not_work_is_refused_at_once(
         Credentials(*arguments, name="alice")
     assert "alice" in str(caught.value)
     assert SECRET not in str(caught.value)
+
+
+def shown_by_a_tracker(error: BaseException) -> str:
+    """Show our part of a traceback with its variables, as trackers of errors do."""
+    found = traceback.TracebackException.from_exception(error, capture_locals=True)
+    frames = [frame for frame in found.stack if "/binance_dust/" in frame.filename]
+    assert frames
+    return f"{[frame.locals for frame in frames]}"
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda write: Credentials("key", f" {SECRET}"),
+        lambda write: Credentials("ke\ny", SECRET),
+        lambda write: Credentials("key", SECRET, password=f"{SECRET}-password"),
+        lambda write: Credentials("key", f"-----BEGIN PRIVATE KEY-----\n{SECRET}"),
+        lambda write: Credentials(5, SECRET),  # type: ignore[arg-type]
+        lambda write: Credentials.from_env(
+            environ={
+                "BINANCE_API_KEY": "key",
+                "BINANCE_API_SECRET": SECRET,
+                "BINANCE_API_PASSWORD": "needless",
+            }
+        ),
+        lambda write: Credentials.load(write(f'[a]\napi_key = "x"\nsecret = "{SECRET}"\n[b]')),
+        lambda write: Credentials.load(write(f'[a]\napi_key = "x"\nsecret = "{SECRET}"\n[b')),
+        lambda write: Credentials.load(write(f'[a]\napi_key = "x"\nsecret = " {SECRET}"')),
+        lambda write: Credentials.load(
+            write('[a]\napi_key = "x"\nsecret_env = "A"\n[b]'), environ={"A": SECRET}
+        ),
+    ],
+)
+def test_a_traceback_shows_no_key_with_its_variables(
+    write: Any, make: Callable[[Any], object]
+) -> None:
+    with pytest.raises((ConfigurationError, TypeError)) as caught:
+        make(write)
+    assert SECRET not in shown_by_a_tracker(caught.value)
 
 
 @pytest.mark.parametrize(
