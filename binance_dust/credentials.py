@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import re
 import stat
 import sys
 from collections.abc import Sequence
@@ -188,6 +189,12 @@ class Accounts(Sequence[Credentials]):
             return self._by_name[key]
         return tuple(self._by_name.values())[key]
 
+    def __contains__(self, account: object) -> bool:
+        """Tell whether an account is here: by its name, as it is found by, or itself."""
+        if isinstance(account, str):
+            return account in self._by_name
+        return account in self._by_name.values()
+
     def __len__(self) -> int:
         return len(self._by_name)
 
@@ -222,7 +229,7 @@ def _checked(
         return text, _named(whom, text, password)
     if password is not None:
         raise ConfigurationError(f"{whom}: a password opens a PEM key, and this secret is not one")
-    if text != text.strip() or not text.isprintable():
+    if not text.isprintable() or len(text.split()) > 1 or text != text.strip():
         message = f"{whom}: the secret has white space around or inside it; was it copied whole?"
         raise ConfigurationError(message)
     return text, None
@@ -230,7 +237,8 @@ def _checked(
 
 def _from_env(cls: type[Credentials], name: str | None, environ: Mapping[str, str]) -> Credentials:
     _check_text(name, "name", "from_env", optional=True)
-    stem = "BINANCE_" + ("" if name is None else f"{name.upper().replace('-', '_')}_")
+    # What no shell can export in a variable's name is an underscore there.
+    stem = "BINANCE_" + ("" if name is None else re.sub(r"\W", "_", f"{name.upper()}_"))
     names = f"{stem}API_KEY", f"{stem}API_SECRET"
     values = [environ.get(variable, "").strip() for variable in names]
     missing = [variable for variable, value in zip(names, values, strict=True) if not value]
@@ -293,7 +301,7 @@ def _one_value(
         raise ConfigurationError(f"{whom}: give one of {' and '.join(given)}")
     value = table[given[0]]
     if not isinstance(value, str) or not value:
-        raise ConfigurationError(f"{whom}: {given[0]} must be a text")
+        raise ConfigurationError(f"{whom}: {given[0]} must be a text, and not an empty one")
     if given[0].endswith("_env"):
         if not environ.get(value, "").strip():
             raise ConfigurationError(f"{whom}: set {value} in the environment")
@@ -314,7 +322,8 @@ def _read_private(path: Path, whom: str) -> str:
     """Read a file that others must not be able to read."""
     problem = None
     try:
-        with path.open(encoding="utf-8") as file:
+        # With or without the mark that some editors put at a file's beginning.
+        with path.open(encoding="utf-8-sig") as file:
             mode = os.fstat(file.fileno()).st_mode
             if sys.platform != "win32" and mode & stat.S_IRWXO:
                 problem = f"{whom}: everybody can read {path.name}; run: chmod 600 {path}"

@@ -99,6 +99,7 @@ def test_accounts_are_told_apart_without_showing_their_keys() -> None:
         (("ke\ny", SECRET), ConfigurationError, "characters that no key has"),
         (("klé", SECRET), ConfigurationError, "characters that no key has"),
         (("key", SECRET + "\n"), ConfigurationError, "white space"),
+        (("key", f"{SECRET} {SECRET}"), ConfigurationError, "white space"),
         (
             ("key", "-----BEGIN PRIVATE KEY-----\nrubbish"),
             ConfigurationError,
@@ -222,9 +223,10 @@ def test_the_environment_names_one_account_or_several() -> None:
     }
 
     assert Credentials.from_env(environ=environ).api_key == "plain-key"
-    desk = Credentials.from_env("desk-7", environ=environ)
-    assert (desk.api_key, desk.name) == ("desk-key", "desk-7")
-    assert desk.private_key is not None
+    for name in ("desk-7", "desk.7", "Desk 7"):
+        desk = Credentials.from_env(name, environ=environ)
+        assert (desk.api_key, desk.name) == ("desk-key", name)
+        assert desk.private_key is not None
 
 
 def test_what_the_environment_lacks_is_named() -> None:
@@ -263,6 +265,8 @@ def test_a_file_holds_many_accounts_in_its_order(write: Any) -> None:
     assert accounts[0] is accounts["alice"]
     assert accounts[1:] == (accounts["bob"], accounts["carol"])
     assert repr(accounts) == "Accounts(alice, bob, carol)"
+    sought: list[object] = ["bob", accounts["bob"], "dave", Credentials("key", SECRET)]
+    assert [account in accounts for account in sought] == [True, True, False, False]
     with pytest.raises(ConfigurationError, match="no account 'dave'"):
         _ = accounts["dave"]
 
@@ -277,7 +281,7 @@ def test_a_file_holds_many_accounts_in_its_order(write: Any) -> None:
         ('[a]\nsecret = "canary"', "needs api_key"),
         ('[a]\napi_key = "x"\nsecrte = "canary"', "unknown entry secrte"),
         ('[a]\napi_key = "x"\nsecret = 5', "secret must be a text"),
-        ('[a]\napi_key = "x"\nsecret = ""', "secret must be a text"),
+        ('[a]\napi_key = "x"\nsecret = ""', "secret must be a text, and not an empty one"),
         ('[a]\napi_key = "x"\nsecret = "canary"\nsecret_env = "E"', "give one of secret and"),
         ('[a]\napi_key = "x"\nsecret_env = "E"', r"set E in the environment"),
         ('[a]\napi_key = "x"\nsecret_file = "none.pem"', "No such file"),
@@ -296,6 +300,16 @@ def test_a_file_that_can_not_work_says_where(write: Any, text: str, says: str) -
     assert "accounts.toml" in str(caught.value)
     assert "canary" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+def test_a_file_may_begin_with_the_mark_that_some_editors_put_there(tmp_path: Path) -> None:
+    path, key = tmp_path / "accounts.toml", tmp_path / "a.key"
+    path.write_text('[a]\napi_key = "x"\nsecret_file = "a.key"', encoding="utf-8-sig")
+    key.write_text(SECRET, encoding="utf-8-sig")
+    path.chmod(0o600)
+    key.chmod(0o600)
+
+    assert Credentials.load(path)["a"].secret.reveal() == SECRET
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="no such permissions there")
