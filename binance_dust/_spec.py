@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache, cached_property
 from typing import (
@@ -176,6 +176,10 @@ def _texts(value: str | Names, style: ListStyle) -> Sequence[str]:
 
 # --- checking and encoding parameters ----------------------------------------------------------
 
+EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MOST_PLACES: Final = 40
+"""Written out, for the exchange takes no exponents: 1E+999999 would be a request of a megabyte."""
+
 Encoder: TypeAlias = Callable[[Any], "str | Names"]
 
 
@@ -250,6 +254,8 @@ def _encode_moment(value: object) -> str:
         raise _WrongType("a datetime")
     if value.utcoffset() is None:
         raise _WrongValue("has no time zone: say which, datetime(..., tzinfo=UTC)")
+    if value < EARLIEST:
+        raise _WrongValue(f"is before {EARLIEST:%Y}, when the exchange's count of time begins")
     return str(from_moment(value))
 
 

@@ -9,12 +9,13 @@ called as often as the budgets allow. Those that move funds (`dust_convert`, `du
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 
 from binance_dust import endpoints
 from binance_dust._check import instance
 from binance_dust._closing import Closing
 from binance_dust._line import Account
+from binance_dust._spec import EARLIEST
 from binance_dust.budget import Lane
 from binance_dust.errors import ConfigurationError
 from binance_dust.session import Session
@@ -122,11 +123,14 @@ class DustClient(Closing):
         The exchange takes both bounds or none, so a missing one is filled in: a minute from now, or
         90 days before the end. It refuses ranges longer than that.
         """
-        if start is not None and end is None:
-            end = self._session.now() + _INTO_THE_FUTURE
-        if end is not None and start is None:
-            start = end - _LONGEST_RANGE if isinstance(end, datetime) else end
         _check_order(start, end)
+        if _is_time(start) and end is None:
+            # By this machine's clock, if it is slow, the newest conversions would be left out.
+            await self._session.learn_time()
+            end = self._session.now() + _INTO_THE_FUTURE
+            _check_order(start, end, "now, and the log holds what was")
+        if _is_time(end) and start is None:
+            start = max(end, EARLIEST + _LONGEST_RANGE) - _LONGEST_RANGE
         return await self.send(
             endpoints.DUST_LOG(start_time=start, end_time=end, account_type=account_type)
         )
@@ -266,10 +270,12 @@ class DustClient(Closing):
         raise TypeError("a DustClient holds a key and is never pickled: pass the account's name")
 
 
-def _check_order(start: Any, end: Any) -> None:
-    """Refuse a range that ends before it begins; what is no aware time is refused on encoding."""
-    aware = all(
-        isinstance(time, datetime) and time.utcoffset() is not None for time in (start, end)
-    )
-    if aware and start > end:
-        raise ConfigurationError(f"start ({start}) is after end ({end})")
+def _is_time(value: object) -> TypeGuard[datetime]:
+    """Tell whether it is an aware time; what is none is refused on encoding."""
+    return isinstance(value, datetime) and value.utcoffset() is not None
+
+
+def _check_order(start: object, end: object, what_end_is: str = "") -> None:
+    """Refuse a range that ends before it begins."""
+    if _is_time(start) and _is_time(end) and start > end:
+        raise ConfigurationError(f"start ({start}) is after {what_end_is or f'end ({end})'}")

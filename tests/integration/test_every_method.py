@@ -157,6 +157,21 @@ async def test_a_closed_session_says_so(exchange: Sandbox) -> None:
             pass
 
 
+async def test_a_slow_clock_leaves_no_conversion_out_of_the_log(exchange: Sandbox) -> None:
+    """The end of an open range is now as the exchange has it, also for the first call of all."""
+    alice = exchange.open_account("alice", ADA="6.21")
+    exchange.faults.drift_clock(300.0)
+    async with Session(base_url=exchange.url) as session:
+        await session.client(alice).dust_transfer(["ADA"])
+
+    async with Session(base_url=exchange.url) as fresh:
+        log = await fresh.client(alice).dust_log(start=datetime.now(UTC) - timedelta(days=1))
+
+        assert log.total == 1
+        with pytest.raises(ConfigurationError, match="is after now"):
+            await fresh.client(alice).dust_log(start=fresh.now() + timedelta(hours=1))
+
+
 async def test_bad_input_is_refused_before_the_exchange_hears_of_it(
     exchange: Sandbox, session: Session
 ) -> None:
@@ -171,6 +186,7 @@ async def test_bad_input_is_refused_before_the_exchange_hears_of_it(
         (client.set_bnb_burn(), ConfigurationError),
         (client.dust_log(start=datetime(2026, 1, 1)), ConfigurationError),  # noqa: DTZ001
         (client.dust_log(start=now, end=now - timedelta(days=1)), ConfigurationError),
+        (client.dust_log(end=datetime.min.replace(tzinfo=UTC)), ConfigurationError),
         (client.exchange_small_liabilities(["A"] * 11), ConfigurationError),
     ]:
         with pytest.raises(error):

@@ -104,13 +104,17 @@ async def test_a_missing_bound_of_the_log_is_filled_in(
     async def send(call: Any, account: Any = None, lane: Any = None, **_: Any) -> None:
         asked.append(call.parameters())
 
+    async def learn_time() -> None:
+        asked.append({})
+
     monkeypatch.setattr(Session, "send", staticmethod(send))
+    monkeypatch.setattr(Session, "learn_time", staticmethod(learn_time))
     moment = datetime(2026, 6, 1, tzinfo=UTC)
     await client.dust_log()
     await client.dust_log(end=moment)
     await client.dust_log(start=moment)
 
-    nothing, until, since = asked
+    nothing, until, _, since = asked
     assert nothing == {}
     assert int(until["endTime"]) - int(until["startTime"]) == 90 * 24 * 3600 * 1000
     in_a_minute = datetime.now(UTC) + timedelta(minutes=1)
