@@ -28,4 +28,6 @@ def positive(value: Any, name: str, *, most: float = math.inf) -> float:
 
 
 def _name(kind: type) -> str:
-    return f"a {kind.__name__}" if kind.__module__ == "builtins" else kind.__name__
+    if kind.__module__ != "builtins":
+        return kind.__name__
+    return f"{'an' if kind.__name__[0] in 'aeiou' else 'a'} {kind.__name__}"

@@ -193,8 +193,9 @@ def encode(endpoint: Endpoint[Any, Any], params: Params) -> tuple[tuple[str, str
         try:
             encoded = encoder(value)
         except _WrongType as wrong:
+            expected, found = wrong.args
             raise TypeError(
-                f"{endpoint}: {attribute} must be {wrong}, not {type(value).__name__}"
+                f"{endpoint}: {attribute} must be {expected}, not {found or type(value).__name__}"
             ) from None
         except _WrongValue as wrong:
             raise ConfigurationError(f"{endpoint}: {attribute} {wrong}") from None
@@ -208,7 +209,8 @@ def encode(endpoint: Endpoint[Any, Any], params: Params) -> tuple[tuple[str, str
 
 
 class _WrongType(Exception):  # noqa: N818 - never leaves this module
-    pass
+    def __init__(self, expected: str, found: str = "") -> None:
+        super().__init__(expected, found)
 
 
 class _WrongValue(Exception):  # noqa: N818 - never leaves this module
@@ -246,6 +248,8 @@ def _encode_amount(value: object) -> str:
         raise _WrongType("a Decimal (a float would lose digits)")
     if not value.is_finite() or value <= 0:
         raise _WrongValue(f"must be a finite number above zero, not {value}")
+    if abs(value.adjusted()) > _MOST_PLACES:
+        raise _WrongValue(f"has more than {_MOST_PLACES} places, which is no price of anything")
     return f"{value:f}"
 
 
@@ -263,9 +267,15 @@ def _encode_names(value: object) -> Names:
     if isinstance(value, str | bytes):
         raise _WrongType("a list of names (for one asset: ['ADA'])")
     try:
-        names = Names(_encode_text(name) for name in cast("Any", value))
+        given = list(cast("Any", value))
     except TypeError:
         raise _WrongType("a list of names") from None
+    for name in given:
+        if not isinstance(name, str):
+            raise _WrongType("a list of names", f"a list with {type(name).__name__} in it")
+        if not name:
+            raise _WrongValue("have an empty name among them")
+    names = Names(_encode_text(name) for name in given)
     if not names:
         raise _WrongValue("are none: name at least one")
     if len(set(names)) < len(names):

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import asyncio
 import ipaddress
+import re
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _USER_AGENT: Final = f"binance-dust/{__version__}"
+_HOST: Final = re.compile(r"(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?|[0-9a-f:.]+(?:%.+)?", re.ASCII)
+"""A name of labels that a resolver takes, or an IPv6 address: others look like failures to send."""
 _CONNECT_SHARE: Final = 0.5
 """Of the timeout: with connecting held below the whole, a timeout tells whether it was sent."""
 
@@ -294,10 +297,10 @@ def _parse(text: str, what: str) -> yarl.URL:
     url = None
     try:
         url = yarl.URL(text)
-        _ = url.port
+        _ = url.port, url.host  # told apart when first asked for
     except ValueError:
-        pass
-    if url is None:
+        url = None
+    if url is None or not _HOST.fullmatch(url.raw_host or "none"):
         # Its text stays out: a proxy's URL can hold a password.
         raise ConfigurationError(f"{what} is not a URL")
     return url

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
@@ -18,8 +19,6 @@ from binance_dust.errors import ConfigurationError
 from binance_dust.events import ClockLearnt, Observer, Reporter
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import aiohttp
 
     from binance_dust._spec import Call, Endpoint, ListStyle
@@ -71,6 +70,12 @@ class Session(Closing):
         limits = instance(RateLimits() if limits is None else limits, RateLimits, "limits")
         recv_window = positive(recv_window, "recv_window", most=_LONGEST_WINDOW)
         timeout = positive(timeout, "timeout")
+        if budget is not None and not hasattr(budget, "admit"):
+            raise TypeError(
+                f"budget must be a Budget, RedisBudget(url) say, not {type(budget).__name__}"
+            )
+        if observer is not None and not callable(observer):
+            raise TypeError(f"observer must be callable, not {type(observer).__name__}")
         if lists not in ("comma", "repeated"):
             raise ConfigurationError(f"lists must be 'comma' or 'repeated', not {lists!r}")
         report = Reporter(observer)
@@ -102,7 +107,7 @@ class Session(Closing):
             report=report,
             recv_window=recv_window,
             lists=lists,
-            payers=_payers(payers or {}),
+            payers=_payers({} if payers is None else payers),
         )
         self._closed = False
 
@@ -195,6 +200,8 @@ class Session(Closing):
 
 def _payers(given: Mapping[str, Literal["ip", "uid"]]) -> dict[str, LimitKind]:
     found: dict[str, LimitKind] = {}
+    if not isinstance(given, Mapping):
+        raise TypeError(f"payers must be a mapping, not {type(given).__name__}")
     for name, payer in given.items():
         if name not in endpoints.ALL:
             raise ConfigurationError(f"payers: no endpoint is called {name!r}")

@@ -126,6 +126,9 @@ class Closable:
 
     closed = False
 
+    def admit(self) -> None:
+        """Look like a budget."""
+
     async def close(self) -> None:
         self.closed = True
 

@@ -475,6 +475,9 @@ def test_another_event_loop_is_refused() -> None:
         "http://127.8.8.8",
         "http://localhost:9000",
         "http://[::1]:9000",
+        "https://[fe80::1%25eth0]:9000",
+        "https://under_score.example.",
+        "https://xn--r8jz45g.example",
     ],
 )
 def test_https_goes_anywhere_and_http_stays_here(url: str) -> None:
@@ -493,6 +496,11 @@ def test_https_goes_anywhere_and_http_stays_here(url: str) -> None:
         ({"base_url": "https://"}, ConfigurationError, "base_url"),
         ({"base_url": "https://host:port"}, ConfigurationError, "not a URL"),
         ({"base_url": "https://u:p@host"}, ConfigurationError, "no user"),
+        ({"base_url": "https://two words.example"}, ConfigurationError, "not a URL"),
+        ({"base_url": "https://two..dots.example"}, ConfigurationError, "not a URL"),
+        ({"base_url": f"https://{'a' * 64}.example"}, ConfigurationError, "not a URL"),
+        ({"base_url": "https://xn--.example"}, ConfigurationError, "not a URL"),
+        ({"proxy": "http://u:canary@xn--.example:1"}, ConfigurationError, "proxy is not a URL"),
         ({"base_url": "https://host?x=1"}, ConfigurationError, "query"),
         ({"base_url": None}, TypeError, "base_url must be a str"),
         ({"proxy": "socks5://host:1"}, ConfigurationError, "SOCKS"),
