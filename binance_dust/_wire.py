@@ -42,8 +42,6 @@ class Request(msgspec.Struct, frozen=True, gc=False):
     path_and_query: str
     api_key: str | None
     signature: str | None
-    names: tuple[str, ...] = ()
-    """The assets asked for, to tell which of them an error names."""
 
     def __repr__(self) -> str:
         return f"<Request {self.endpoint}{f' ({self.account})' if self.account else ''}>"
@@ -96,7 +94,6 @@ def signed_request(
         f"{call.endpoint.path}?{signed}&signature={signature}",
         api_key,
         signature,
-        call.names,
     )
 
 
@@ -139,7 +136,7 @@ def _look_closer(
             message=request.scrub(message) if message else _excerpt(request, answer.body),
             endpoint=call.endpoint.title,
             account=request.account,
-            names=request.names,
+            names=call.names,
             retry_after=retry_after,
             now=now,
         )
