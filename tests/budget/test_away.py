@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
 import redis
+from msgspec.structs import replace
 
 from binance_dust import BudgetExceededError, ConfigurationError
 from binance_dust.budget import Charge, Feedback, LimitKind

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import replace
 from typing import Any
 
 import pytest
+from msgspec.structs import replace
 
 from binance_dust.budget import Charge, Feedback, Lane, LimitKind, LocalBudget, RateLimits
 from binance_dust.errors import BannedError, BudgetExceededError, ConfigurationError
