@@ -46,14 +46,21 @@ class TimeSource(Protocol):
 class SystemTime:
     """The clocks of this machine, the monotonic one as the event loop reads it."""
 
-    __slots__ = ()
+    __slots__ = ("_of_loop",)
+
+    def __init__(self) -> None:
+        """Begin without a loop."""
+        self._of_loop: Callable[[], float] | None = None
 
     def monotonic(self) -> float:
         """Read the clock that the event loop goes by, so that a virtual loop drives this too."""
-        try:
-            return asyncio.get_running_loop().time()
-        except RuntimeError:
-            return time.monotonic()
+        if self._of_loop is None:
+            try:
+                # Looked up once: a session lives in one loop, and every call asks seven times.
+                self._of_loop = asyncio.get_running_loop().time
+            except RuntimeError:
+                return time.monotonic()
+        return self._of_loop()
 
     def wall(self) -> float:
         """Read the machine's clock."""

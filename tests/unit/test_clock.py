@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from binance_dust import NoAnswerError, NotSentError
-from binance_dust._clock import Reading, ServerClock
+from binance_dust._clock import Reading, ServerClock, SystemTime
 
 
 class World:
@@ -271,3 +272,21 @@ async def test_without_another_source_time_is_that_of_the_loop_and_of_the_machin
 
     assert clock.monotonic() == pytest.approx(asyncio.get_running_loop().time(), abs=5.0)
     assert clock.now() == pytest.approx(time.time(), abs=5.0)
+
+
+class StandingStill(asyncio.SelectorEventLoop):
+    """A loop with a time of its own."""
+
+    def time(self) -> float:
+        return 7.0
+
+
+def test_time_is_the_machines_until_there_is_a_loop_and_then_the_loops() -> None:
+    source = SystemTime()
+
+    async def look() -> float:
+        return source.monotonic()
+
+    assert source.monotonic() <= time.monotonic()
+    with contextlib.closing(StandingStill()) as loop:
+        assert loop.run_until_complete(look()) == 7.0
