@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
+from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, settings
 
 # The same examples in every run: a test that fails now and then would tell nothing.
@@ -16,3 +20,25 @@ settings.register_profile(
 )
 settings.register_profile("long", parent=settings.get_profile("steady"), max_examples=2_000)
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
+
+FOLDER = pytest.StashKey[Path]()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Keep all that a run leaves in one folder: its processes, Redis and browser obey `TMPDIR`.
+
+    The name is short, because paths of sockets have to be.
+    """
+    if hasattr(config, "workerinput"):
+        return  # workers have it from the process that started them
+    config.stash[FOLDER] = Path(tempfile.mkdtemp(prefix="dust-"))
+    os.environ["TMPDIR"] = tempfile.tempdir = str(config.stash[FOLDER])
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Leave nothing behind, unless somebody will want to look."""
+    folder = session.config.stash.get(FOLDER, None)
+    if folder is not None and exitstatus == pytest.ExitCode.OK:
+        shutil.rmtree(folder, ignore_errors=True)
