@@ -2,11 +2,20 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import os
+import runpy
+import shutil
 import tempfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import nox
+from packaging.requirements import Requirement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["lint", "types", "layers", "tests", "docs", "wheel"]
@@ -15,6 +24,42 @@ nox.options.reuse_venv = "yes"
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
 SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
+EXTRAS = ("cli", "keys", "otel", "redis", "fleet")
+PEERS = "tests/sandbox/test_foreign_clients.py"
+FLEETS = ("tests/fleet", "tests/simulation/test_fleets.py")
+FLEETS_PAGE = (
+    "tests/docs/test_code_blocks.py::test_the_python_of_a_page_runs_from_top_to_bottom"
+    "[docs/how-to/run-a-fleet.md]"
+)
+PASSED: set[str] = set()
+NEXT = """
+All of it holds. Try next:
+  nox -s tests -- -k ledger     some tests, in the environment that is there now
+  nox -s bench                  measure, side by side with other clients
+  nox -s everywhere             the tests on every Python that you have
+  docs/_build/html/index.html   the documentation that was just built
+  CONTRIBUTING.md               where things are, and how to add to them"""
+
+
+AFTER = """
+dist/ is ready, and nothing was sent anywhere. What is left is yours:
+  1. git tag --sign v{version} && git push origin v{version}
+  2. twine upload dist/*.tar.gz dist/*.whl
+  3. publish the release of that tag, with SHA256SUMS and the inventory (.cdx.json) beside it"""
+
+
+def check(session: Callable[[nox.Session], None]) -> Callable[[nox.Session], None]:
+    """Make a session of those that run unless told; behind the last, say what to try next."""
+
+    @functools.wraps(session)
+    def run(status: nox.Session) -> None:
+        session(status)
+        PASSED.add(session.__name__)
+        if set(nox.options.sessions or ()) == PASSED:
+            atexit.register(print, NEXT)  # behind nox's own summary
+
+    nox.session(run)
+    return run
 
 
 def install(session: nox.Session, *groups: str, extras: str = "cli,fleet,keys,otel,redis") -> None:
@@ -22,7 +67,7 @@ def install(session: nox.Session, *groups: str, extras: str = "cli,fleet,keys,ot
     session.install(*nox.project.dependency_groups(PYPROJECT, *groups), "-e", f".[{extras}]")
 
 
-@nox.session
+@check
 def lint(session: nox.Session) -> None:
     """Format, style and spelling."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
@@ -31,7 +76,7 @@ def lint(session: nox.Session) -> None:
     session.run("codespell")
 
 
-@nox.session
+@check
 def types(session: nox.Session) -> None:
     """Check types: the package, this file, and the public face as its users see it."""
     install(session, "types")
@@ -39,14 +84,14 @@ def types(session: nox.Session) -> None:
     session.run("mypy", "tests", "noxfile.py", "docs")
 
 
-@nox.session
+@check
 def layers(session: nox.Session) -> None:
     """Hold that imports only go down, and that the sandbox never imports what it checks."""
     install(session, "layers")
     session.run("lint-imports")
 
 
-@nox.session
+@check
 def tests(session: nox.Session) -> None:
     """Run the tests, warnings being errors."""
     install(session, "testing", "peers")
@@ -60,32 +105,79 @@ def everywhere(session: nox.Session) -> None:
     session.run("pytest", *SIDE_BY_SIDE, *session.posargs)
 
 
-@nox.session
+@nox.session(python=PYTHONS[0], default=False)
+@nox.parametrize("extras", ["cli,keys,otel,redis", "fleet"])
+def lowest(session: nox.Session, extras: str) -> None:
+    """Run the tests with the lowest versions that the package says it works with.
+
+    Twice, since the fleet's engine asks for more of Redis than a shared budget does. Without the
+    peers, which ask for more than we do.
+    """
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as bounds:
+        bounds.write("\n".join(lower_bounds(extras)))
+        bounds.flush()
+        groups = nox.project.dependency_groups(PYPROJECT, "testing")
+        session.install("--constraint", bounds.name, *groups, "-e", f".[{extras}]")
+    left_out = [f"--ignore={path}" for path in (PEERS, *FLEETS)] + [f"--deselect={FLEETS_PAGE}"]
+    chosen = [*FLEETS, FLEETS_PAGE] if extras == "fleet" else left_out
+    session.run("pytest", *SIDE_BY_SIDE, *chosen, *session.posargs)
+
+
+def lower_bounds(extras: str) -> Iterator[str]:
+    """Give the lowest version of each dependency that the package and these extras allow."""
+    project = PYPROJECT["project"]
+    optional = project["optional-dependencies"]
+    lines = [
+        *project["dependencies"],
+        *(line for each in extras.split(",") for line in optional[each]),
+    ]
+    for requirement in map(Requirement, lines):
+        (least,) = (part.version for part in requirement.specifier if part.operator == ">=")
+        yield f"{requirement.name}=={least}"
+
+
+@check
 def docs(session: nox.Session) -> None:
     """Build the documentation, warnings being errors. Its code blocks are run by the tests."""
     install(session, "docs")
     session.run("sphinx-build", "-W", "-n", "-q", "docs", "docs/_build/html")
 
 
-@nox.session
+@check
 def wheel(session: nox.Session) -> None:
-    """Build the wheel, install it with nothing but what it declares, and use it from elsewhere."""
+    """Build sdist and wheel twice, look inside, install both with what they declare, use them."""
     session.install(*nox.project.dependency_groups(PYPROJECT, "wheel"))
     with tempfile.TemporaryDirectory() as away:
-        session.run("python", "-m", "build", "--quiet", "--outdir", away, ".")
-        (built,) = Path(away).glob("*.whl")
-        session.run("python", "-m", "venv", f"{away}/empty", silent=True)
-        python = f"{away}/empty/{'Scripts' if os.name == 'nt' else 'bin'}/python"
-        pip = (python, "-m", "pip", "install", "--quiet", "--disable-pip-version-check")
-        session.run(*pip, str(built), external=True)
-        session.chdir(away)
-        tour = (
-            "import binance_dust, binance_dust.page as page; print(binance_dust.Session());"
-            " page.write_page('report.html', [])"
-        )
-        session.run(python, "-c", tour, external=True)
-        session.run(*pip, f"{built}[cli]", external=True)
-        session.run(python, "-m", "binance_dust", "demo", external=True)
+        sdist, wheel = build(session, Path(away, "dist"))
+        tour(session, Path(away, "from_sdist"), sdist, "core")
+        tour(session, Path(away, "from_wheel"), wheel, "core", *EXTRAS)
+
+
+def build(session: nox.Session, into: Path) -> list[Path]:
+    """Build the sdist, and the wheel from it; the same bytes each time, and nothing else inside."""
+    session.run("python", "-m", "tests.release.build", str(into))
+    session.run("python", "-m", "tests.release.archives", str(into))
+    return [*into.glob("*.tar.gz"), *into.glob("*.whl")]
+
+
+def empty(session: nox.Session, folder: Path) -> tuple[str, ...]:
+    """Make an environment without anything, and give the command that installs into it."""
+    session.run("python", "-m", "venv", "--without-pip", str(folder), silent=True)
+    pip = ("python", "-m", "pip", "--disable-pip-version-check", "--python", str(folder))
+    return (*pip, "install", "--quiet", "--no-compile")
+
+
+def tour(session: nox.Session, folder: Path, archive: Path, *parts: str) -> None:
+    """Install an archive into an empty environment, extra by extra, and use each as it comes."""
+    pip = empty(session, folder)
+    python = str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
+    guide = Path("tests/release/tour.py").absolute()
+    for part in parts:
+        session.run(*pip, str(archive) if part == "core" else f"{archive}[{part}]")
+        with session.chdir(folder):
+            # What the demo leaves goes with the environment.
+            here = {"TMPDIR": str(folder), "PYTHONPATH": None}
+            session.run(python, "-I", str(guide), part, env=here, external=True)
 
 
 @nox.session(default=False)
@@ -107,3 +199,38 @@ def proof(session: nox.Session) -> None:
     """Fuzz, soak and break lines at length; the tests have short forms of all of it."""
     install(session, "testing")
     session.run("python", "-m", "tests.proof.run", *session.posargs)
+
+
+@nox.session(default=False)
+def changelog(session: nox.Session) -> None:
+    """Gather `changes/` into the changelog, under the version that the package has now."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, "changelog"))
+    version = runpy.run_path("binance_dust/_version.py")["__version__"]
+    session.run("towncrier", "build", "--version", version, *session.posargs)
+
+
+@nox.session(default=False)
+def release(session: nox.Session) -> None:
+    """Make what is published, into `dist/`, and say what to do with it. Nothing is uploaded."""
+    install(session, "release", "testing", "peers")
+    session.run("python", "-m", "tests.release.state")
+    dist = Path("dist").absolute()
+    shutil.rmtree(dist, ignore_errors=True)
+    with tempfile.TemporaryDirectory() as away:
+        sdist, wheel = build(session, dist)
+        session.run("twine", "check", "--strict", str(sdist), str(wheel))
+        try_out(session, Path(away), sdist, wheel)
+        parts = Path(away, "parts")
+        session.run(*empty(session, parts), f"{wheel}[{','.join(EXTRAS)}]")
+        session.run("python", "-m", "tests.release.inventory", str(dist), str(parts))
+    session.log(AFTER.format(version=wheel.name.split("-")[1]))
+
+
+def try_out(session: nox.Session, away: Path, sdist: Path, wheel: Path) -> None:
+    """Run the tests that the sdist holds on the package that the wheel holds."""
+    session.install("--force-reinstall", "--no-deps", str(wheel))
+    shutil.unpack_archive(sdist, away, filter="data")
+    (source,) = away.iterdir()
+    shutil.rmtree(source / "binance_dust")
+    with session.chdir(source):
+        session.run("pytest", *SIDE_BY_SIDE, *session.posargs)
