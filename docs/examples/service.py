@@ -1,0 +1,153 @@
+"""A desk's dust as a web service: what there is, how the budgets stand, and a sweep every week.
+
+    python service.py
+    curl localhost:8080/accounts    every account as a line of JSON, as soon as it is read
+    curl localhost:8080/health      budgets, what was counted, what the sweeps have done
+
+serves a local exchange: no key, no network.
+"""
+
+# With your own accounts: write accounts.toml (the page "Keep keys" says how), and give `service`
+# nothing but Credentials.load("accounts.toml") at the end of this file. Mind that it converts, and
+# that it asks nobody who they are: let it listen where only those can reach it who may see.
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections import Counter
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import msgspec
+from aiohttp import web
+
+from binance_dust import DustClient, Ledger, RetryPolicy, Session, scan, sweep
+from binance_dust.events import Answered, Banned, Event, Refused, Retried
+from binance_dust.sandbox import Sandbox
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Sequence
+
+    from binance_dust import Credentials
+
+log = logging.getLogger("service")
+
+# Seconds. What can't have its weight in time fails at once, and says when it could have had it; a
+# sweep comes back to such an account within the hour.
+ONE_CALL = RetryPolicy(deadline=5.0, max_wait=5.0)
+ONE_REQUEST = 20.0
+
+
+class Desk:
+    """What all requests share: one session for the address, its accounts, and their books."""
+
+    def __init__(self, session: Session, clients: list[DustClient], ledger: Ledger) -> None:
+        """Begin with nothing counted."""
+        self.session = session
+        self.clients = clients
+        self.ledger = ledger
+        self.sweeping: asyncio.Task[None] | None = None
+        self.swept: Counter[str] = Counter()
+
+
+DESK = web.AppKey("DESK", Desk)
+COUNTS = web.AppKey("COUNTS", Counter[str])
+
+
+async def accounts(request: web.Request) -> web.StreamResponse:
+    """Scan all accounts, and write each as it comes: nobody waits for the slowest."""
+    desk = request.app[DESK]
+    response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
+    await response.prepare(request)
+    done = 0
+    try:
+        # The timeout stands outside: leaving the scan stops it, whoever has had enough. A client
+        # that has gone away shows as an error of `write`, and that stops it as well.
+        async with asyncio.timeout(ONE_REQUEST), scan(desk.clients) as reports:
+            async for report in reports:
+                await response.write(msgspec.json.encode(report.to_plain()) + b"\n")
+                done += 1
+    except TimeoutError:
+        log.warning("%d of %d accounts in %g s", done, len(desk.clients), ONE_REQUEST)
+    # The status has long been sent, so the last line says whether this is all of it.
+    last = {"done": done, "complete": done == len(desk.clients)}
+    await response.write(msgspec.json.encode(last) + b"\n")
+    return response
+
+
+async def health(request: web.Request) -> web.Response:
+    """Show what an operator wants to see; 503 while nothing can be asked, or nobody sweeps."""
+    desk = request.app[DESK]
+    budget = desk.session.budget.snapshot()
+    sweeping = desk.sweeping is not None and not desk.sweeping.done()
+    body = {
+        "sweeping": sweeping,
+        "swept": desk.swept,
+        "counts": request.app[COUNTS],
+        "shut_for": budget.shut_for,
+        # Of the address. Each account has pools of its own besides, for what moves funds.
+        "budget": [pool for pool in budget.pools if pool.account is None],
+    }
+    return web.Response(
+        body=msgspec.json.encode(body),
+        content_type="application/json",
+        status=200 if sweeping and not budget.shut_for else 503,
+    )
+
+
+async def keep_clean(desk: Desk) -> None:
+    """Convert every account's dust each week; an account that is cooling down has its turn then."""
+    week = timedelta(days=7)
+    # Leaving it begins nothing new, and waits for the conversions that are under way.
+    async with sweep(desk.clients, ledger=desk.ledger, dry_run=False, every=week) as reports:
+        async for report in reports:
+            desk.swept[report.outcome] += 1
+            log.info("%s", report)
+
+
+def service(
+    credentials: Sequence[Credentials],
+    *,
+    base_url: str = "https://api.binance.com",
+    ledger: str = "dust.db",
+) -> web.Application:
+    """Compose the application; nothing is opened before it starts."""
+
+    async def desk(app: web.Application) -> AsyncIterator[None]:
+        counts = app[COUNTS]
+
+        def count(event: Event) -> None:  # with OpenTelemetry: binance_dust.telemetry.Telemetry()
+            match event:
+                case Answered(status=status):
+                    counts[f"answered {status}"] += 1
+                case Retried() | Refused() | Banned():
+                    counts[type(event).__name__.lower()] += 1
+
+        async with (
+            Session(base_url=base_url, retry=ONE_CALL, observer=count) as session,
+            Ledger(ledger) as books,
+        ):
+            clients = [session.client(each) for each in credentials]
+            app[DESK] = Desk(session, clients, books)
+            yield
+
+    async def cleaning(app: web.Application) -> AsyncIterator[None]:
+        task = app[DESK].sweeping = asyncio.create_task(keep_clean(app[DESK]))
+        yield
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+    app = web.Application()
+    app[COUNTS] = Counter()
+    app.cleanup_ctx.extend([desk, cleaning])  # closed in the opposite order
+    app.add_routes([web.get("/accounts", accounts), web.get("/health", health)])
+    return app
+
+
+if __name__ == "__main__":
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
+    with Sandbox(seed=7) as exchange:
+        app = service(exchange.open_accounts(25), base_url=exchange.url, ledger=":memory:")
+        web.run_app(app, host="127.0.0.1", port=int(os.environ.get("PORT", "8080")))
