@@ -12,6 +12,7 @@ from binance_dust._check import instance
 from binance_dust._results import Results, Stream
 from binance_dust.client import DustClient
 from binance_dust.conversion import Converter, LiabilityExchanger
+from binance_dust.conversion._policy import names
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import Ledger, account_of
 from binance_dust.sweeper._report import SweepReport
@@ -90,11 +91,14 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
     if not wallets and not liabilities:
         raise ConfigurationError("no account_types and no liabilities: there is nothing to sweep")
 
+    # Read once for all accounts: an iterator would be empty for all but the first.
+    rules["keep"] = kept = names(rules.get("keep", ()), "keep")
+
     def jobs(client: DustClient) -> Iterator[Job]:
         for wallet in wallets:
             yield _dust(Converter(client, ledger=ledger, account_type=wallet, **rules))
         if liabilities:
-            yield _debts(LiabilityExchanger(client, ledger=ledger, keep=rules.get("keep", ())))
+            yield _debts(LiabilityExchanger(client, ledger=ledger, keep=kept))
 
     return Sweep(
         _Work(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -102,6 +103,28 @@ def test_rules_are_the_converters_and_hold_for_every_account() -> None:
                 assert [str(s.reason) for s in report.quote.why_not("XRP")] == ["kept"]
             with pytest.raises(ConfigurationError, match="max_fee_rate"):
                 await all_of(sweep(clients, ledger=ledger, max_fee_rate="much"))
+
+    run(main())
+
+
+def test_what_is_to_be_kept_is_kept_for_every_account_also_where_it_is_named_by_an_iterator() -> (
+    None
+):
+    async def main() -> None:
+        world = World()
+        async with world.session() as session, Ledger(":memory:") as ledger:
+            clients = open_desk(world, session, 3)
+
+            reports = await all_of(
+                sweep(clients, ledger=ledger, dry_run=False, keep=iter(["XRP"]), concurrency=1)
+            )
+
+            assert len(reports) == 3
+            assert {world.exchange.accounts[client.name].free("XRP") for client in clients} == {
+                Decimal("1.5")
+            }
+            with pytest.raises(TypeError, match="several names"):
+                sweep(clients, ledger=ledger, keep="XRP")
 
     run(main())
 
