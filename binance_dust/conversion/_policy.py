@@ -5,6 +5,7 @@ All of it is plain: values in, nothing or a `GuardError` out.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
@@ -23,11 +24,14 @@ if TYPE_CHECKING:
     from binance_dust.conversion._holdings import Holding
     from binance_dust.conversion._quote import Quote, QuoteLine
 
-__all__ = ["TOLERANCE", "Policy", "against", "amount", "changed", "check", "span"]
+__all__ = ["TOLERANCE", "Policy", "against", "amount", "changed", "check", "names", "span"]
 
 TOLERANCE: Final = Decimal("0.00000001")
 """By how much a row of a preview may differ from the same row carried out, besides the price:
 previews round half up, conversions cut (recomputed from published rows of 2021 to 2026)."""
+_NOT_IN_NAMES: Final = re.compile(r"[a-z\s]")
+"""As the exchange's own pattern for names has it, which its refusals quote (-1100): all letters but
+small Latin ones."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,8 +53,7 @@ class Policy:
 
     def __post_init__(self) -> None:
         """Refuse what can't work."""
-        if not instance(self.target, str, "target"):
-            raise ConfigurationError("target is empty: name an asset")
+        asset_name(self.target, "target")
         if self.account_type not in get_args(AccountType):
             raise ConfigurationError(
                 f"account_type must be SPOT or MARGIN, not {self.account_type!r}"
@@ -96,9 +99,17 @@ def names(values: Iterable[str], name: str) -> frozenset[str]:
     """Take several asset names."""
     if isinstance(values, str):
         raise TypeError(f"{name} must be several names, like ['{values}'], not a str")
-    found = frozenset(values)
-    for each in found:
-        instance(each, str, name)
+    return frozenset(asset_name(each, name) for each in values)
+
+
+def asset_name(value: object, name: str) -> str:
+    """Take an asset's name as the exchange writes it: one in other letters would fit no asset."""
+    found = instance(value, str, name)
+    if not found or _NOT_IN_NAMES.search(found):
+        raise ConfigurationError(
+            f"{name}: {found!r} is no asset's name: the exchange writes them like 'ADA', in "
+            "capitals and without spaces"
+        )
     return found
 
 

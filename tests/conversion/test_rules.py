@@ -155,7 +155,8 @@ def test_a_fee_of_the_last_digit_is_rounding_and_no_rate() -> None:
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"target": ""}, "target is empty"),
+        ({"target": ""}, "target: '' is no asset's name"),
+        ({"target": "bnb"}, "target: 'bnb' is no asset's name"),
         ({"account_type": "FUNDING"}, "SPOT or MARGIN"),
         ({"max_fee_rate": D("1.1")}, "max_fee_rate"),
         ({"max_fee_rate": D("-0.1")}, "max_fee_rate"),
@@ -198,6 +199,16 @@ def test_options_are_taken_as_they_come_and_exact() -> None:
         names("ADA", "keep")
     with pytest.raises(TypeError, match="keep"):
         names([1], "keep")  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("name", ["ada", "Ada", " ADA", "ADA ", "ADA XRP", ""])
+def test_a_name_to_keep_that_could_fit_no_asset_does_not_pass_unseen(name: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"keep: '.*' is no asset's name: .* in capitals"):
+        names(["XRP", name], "keep")
+
+
+def test_names_may_have_digits_and_other_letters_than_latin_ones() -> None:
+    assert names(["1000SATS", "币安人生"], "keep") == {"1000SATS", "币安人生"}
 
 
 def test_a_balance_that_is_not_the_quoted_one_is_left_alone() -> None:
