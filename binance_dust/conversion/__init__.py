@@ -1,6 +1,7 @@
 """Moving funds, at most once: the only home of safety policy.
 
 _policy.py      what a converter was told, and the rules that stop it
+_guards.py      what stops any plan
 _holdings.py    what an account holds
 _listing.py     what the exchange lists
 _narrowing.py   what every plan can do

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import secrets
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -85,16 +84,3 @@ class Desk:
                 account=self.account,
                 entry_ids=(entry.id,),
             )
-
-    def refuse_cooling(self, until: datetime) -> None:
-        """Stop before the account may convert again."""
-        if until > self.now():
-            raise GuardError(
-                f"{self.account}: cooling down until {until:%F %T} UTC",
-                account=self.account,
-                retry_at=until,
-            )
-
-    async def pause(self, seconds: float) -> None:
-        """Wait."""
-        await asyncio.sleep(seconds)

@@ -10,6 +10,7 @@ from binance_dust._check import instance
 from binance_dust.conversion import _policy
 from binance_dust.conversion._account import Desk
 from binance_dust.conversion._cooling import kind_of, learn
+from binance_dust.conversion._guards import refuse_cooling
 from binance_dust.conversion._holdings import read_holdings
 from binance_dust.conversion._listing import read_listed
 from binance_dust.conversion._plan import Yardstick, plan, yardstick
@@ -201,7 +202,8 @@ class Converter:
         """Look into the ledger again: another process may have converted since the quote."""
         policy = self._policy
         rest = await learn(self._desk, self._kind, policy.account_type, policy.cooldown)
-        self._desk.refuse_cooling(rest.until(self._desk.now(), quote.assets))
+        now = self._desk.now()
+        refuse_cooling(rest.until(now, quote.assets), account=self._desk.account, now=now)
 
     def __repr__(self) -> str:
         policy = self._policy

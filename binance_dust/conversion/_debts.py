@@ -6,11 +6,10 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from binance_dust import _exact
+from binance_dust import _exact, endpoints
 from binance_dust.conversion import _show
 from binance_dust.conversion._narrowing import Narrowing
 from binance_dust.conversion._reasons import Reason, Skipped
-from binance_dust.errors import GuardError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -18,10 +17,9 @@ if TYPE_CHECKING:
 
     from binance_dust.models import SmallLiability
 
-__all__ = ["LiabilityLine", "LiabilityQuote", "changed_debts", "check_debts", "plan_debts"]
+__all__ = ["LiabilityLine", "LiabilityQuote", "changed_debts", "plan_debts"]
 
-MOST_AT_ONCE: Final = 10
-"""Debts in one call (margin documents, 2026-01)."""
+_MOST_AT_ONCE: Final = endpoints.EXCHANGE_SMALL_LIABILITIES.most_names
 _GROWTH: Final = Decimal("1.01")
 """Interest is added every hour; a debt that grew by more than this was added to."""
 
@@ -108,7 +106,7 @@ def plan_debts(
             skipped.append(_skipped(line, Reason.KEPT))
         elif until is not None:
             skipped.append(_skipped(line, Reason.COOLING_DOWN, until=until))
-        elif len(lines) == MOST_AT_ONCE:
+        elif len(lines) == _MOST_AT_ONCE:
             skipped.append(_skipped(line, Reason.TOO_MANY))
         else:
             lines.append(line)
@@ -123,30 +121,6 @@ def plan_debts(
 
 def _skipped(line: LiabilityLine, reason: Reason, *, until: datetime | None = None) -> Skipped:
     return Skipped(asset=line.asset, amount=line.amount, reason=reason, until=until)
-
-
-def check_debts(quote: LiabilityQuote, *, account: str, key_id: str, now: datetime) -> None:
-    """Stop an exchange that the quote does not allow."""
-    if (quote.account, quote.key_id) != (account, key_id):
-        raise GuardError(f"{account}: this quote is for {quote.account}", account=account)
-    if quote.eligible_at is not None and quote.eligible_at > now:
-        raise GuardError(
-            f"{account}: cooling down until {quote.eligible_at:%F %T} UTC",
-            account=account,
-            retry_at=quote.eligible_at,
-        )
-    if not quote.lines:
-        raise GuardError(f"{account}: nothing in this quote can be exchanged", account=account)
-    if len(quote.lines) > MOST_AT_ONCE:
-        raise GuardError(
-            f"{account}: {len(quote.lines)} debts, and at most {MOST_AT_ONCE} go in one call",
-            account=account,
-        )
-    if quote.expired(now):
-        age = quote.age(now).total_seconds()
-        raise GuardError(
-            f"{account}: this quote is {age:.0f} s old: ask for a new one", account=account
-        )
 
 
 def changed_debts(

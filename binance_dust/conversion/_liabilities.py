@@ -12,12 +12,8 @@ from binance_dust._check import instance
 from binance_dust.conversion import _policy
 from binance_dust.conversion._account import Desk
 from binance_dust.conversion._cooling import learn
-from binance_dust.conversion._debts import (
-    LiabilityQuote,
-    changed_debts,
-    check_debts,
-    plan_debts,
-)
+from binance_dust.conversion._debts import LiabilityQuote, changed_debts, plan_debts
+from binance_dust.conversion._guards import check_plan, refuse_cooling
 from binance_dust.conversion._holdings import read_debts
 from binance_dust.conversion._receipt import Receipt
 from binance_dust.conversion._recover import recover
@@ -103,10 +99,17 @@ class LiabilityExchanger:
         desk = self._desk
         await desk.refuse_beside_open()
         await desk.client.session.learn_time()
-        check_debts(quote, account=desk.account, key_id=desk.key_id, now=desk.now())
+        check_plan(
+            quote,
+            account=desk.account,
+            key_id=desk.key_id,
+            now=desk.now(),
+            ttl=self._quote_ttl,
+        )
         async with desk.claimed("convert") as claim:
             rest = await learn(desk, Kind.LIABILITIES, "MARGIN", self._cooldown)
-            desk.refuse_cooling(rest.until(desk.now()))
+            now = desk.now()
+            refuse_cooling(rest.until(now), account=desk.account, now=now)
             owed = await read_debts(desk.client)
             changed = changed_debts(quote.lines, owed)
             assets = [asset for asset in quote.assets if asset not in changed]

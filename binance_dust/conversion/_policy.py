@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, get_args
 from binance_dust._check import instance
 from binance_dust._exact import to_amount
 from binance_dust._spec import AccountType
+from binance_dust.conversion._guards import check_plan
 from binance_dust.conversion._reasons import Reason, Skipped
 from binance_dust.errors import ConfigurationError, GuardError
 
@@ -130,28 +131,13 @@ def against(line: QuoteLine, policy: Policy) -> tuple[Reason, str] | None:
 
 def check(quote: Quote, policy: Policy, *, account: str, key_id: str, now: datetime) -> None:
     """Stop a conversion that the quote, or what the converter was told, does not allow."""
-    if (quote.account, quote.key_id) != (account, key_id):
-        raise GuardError(f"{account}: this quote is for {quote.account}", account=account)
     if (quote.target, quote.account_type) != (policy.target, policy.account_type):
         raise GuardError(
             f"{account}: this quote is for {quote.account_type} into {quote.target}, and this "
             f"converter for {policy.account_type} into {policy.target}",
             account=account,
         )
-    if quote.eligible_at is not None and quote.eligible_at > now:
-        raise GuardError(
-            f"{account}: cooling down until {quote.eligible_at:%F %T} UTC",
-            account=account,
-            retry_at=quote.eligible_at,
-        )
-    if not quote.lines:
-        raise GuardError(f"{account}: nothing in this quote can be converted", account=account)
-    limit = min(quote.expires_at, quote.at + policy.quote_ttl)
-    if now >= limit:
-        age = quote.age(now).total_seconds()
-        raise GuardError(
-            f"{account}: this quote is {age:.0f} s old: ask for a new one", account=account
-        )
+    check_plan(quote, account=account, key_id=key_id, now=now, ttl=policy.quote_ttl)
     for line in quote.lines:
         found = against(line, policy)
         if found is not None:

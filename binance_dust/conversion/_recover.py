@@ -59,7 +59,7 @@ async def _settle(desk: Desk, claim: Claim, entry: LedgerEntry) -> LedgerEntry:
         if not isinstance(verdict, NotYet) or elapsed() - began > _LONGEST:
             return await _write(desk, entry, verdict)
         logger.info("%s: entry %d: %s", desk.account, entry.id, verdict.reason)
-        await desk.pause(_until_next(entry, desk.now()))
+        await asyncio.sleep(_until_next(entry, desk.now()))
         await desk.ledger.extend(claim, now=desk.claim_clock(), length=_CLAIM)
 
 
