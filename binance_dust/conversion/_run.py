@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from binance_dust.conversion import _policy
 from binance_dust.conversion._culprits import Search
+from binance_dust.conversion._guards import refuse_old
 from binance_dust.conversion._listing import read_listed
 from binance_dust.conversion._orders import order
 from binance_dust.conversion._reasons import Reason, Skipped
@@ -128,13 +129,8 @@ class Run:
             self._drop(asset, Reason.NOT_TRIED, "see the one before")
 
     async def _send(self, batch: tuple[str, ...]) -> None:
-        now = self._desk.now()
-        if self._quote.expired(now):
-            raise GuardError(
-                f"{self._desk.account}: the quote has grown too old while it was being carried "
-                "out: ask for a new one",
-                account=self._desk.account,
-            )
+        # Asked before each call: the quote grows older while it is being carried out.
+        refuse_old(self._quote, now=self._desk.now(), ttl=self._policy.quote_ttl)
         held = {asset: self._held[asset].free for asset in batch}
         _, answer = await send(
             self._desk, self._claim, order(held, self._policy), self._entry_ids.append

@@ -444,7 +444,24 @@ async def test_a_quote_that_grows_old_while_it_is_carried_out_goes_no_further() 
         assert [(each.asset, each.reason) for each in receipt.dropped] == [
             ("XRP", Reason.NOT_TRIED)
         ]
-        assert "grown too old" in receipt.dropped[0].detail
+        assert "9 s old" in receipt.dropped[0].detail
+        assert scene.sent == ["ADA"]
+
+
+@in_virtual_time
+async def test_who_carries_a_quote_out_goes_by_its_own_patience_to_the_end() -> None:
+    scene = Scene()
+    async with scene.process(target="USDT") as process:
+        quote = await process.converter.quote()
+        hasty = Converter(
+            process.client, ledger=process.ledger, target="USDT", cooldown=0, quote_ttl=8
+        )
+        scene.faults.delay(9, on="answer", endpoint=CONVERT)
+
+        receipt = await hasty.convert(quote)
+
+        assert receipt.assets == ("ADA",)
+        assert receipt.dropped[0].reason is Reason.NOT_TRIED
         assert scene.sent == ["ADA"]
 
 
