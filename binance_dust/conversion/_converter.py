@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from binance_dust._check import instance
 from binance_dust.conversion import _policy
 from binance_dust.conversion._account import Desk
-from binance_dust.conversion._cooling import kind_of, learn
+from binance_dust.conversion._cooling import learn
 from binance_dust.conversion._guards import refuse_cooling
 from binance_dust.conversion._holdings import read_holdings
 from binance_dust.conversion._listing import read_listed
@@ -18,7 +18,7 @@ from binance_dust.conversion._policy import Policy
 from binance_dust.conversion._quote import Quote
 from binance_dust.conversion._recover import recover
 from binance_dust.conversion._run import Run
-from binance_dust.ledger import from_dust_log
+from binance_dust.ledger import Scope, from_dust_log
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from binance_dust.conversion._holdings import Holding
     from binance_dust.conversion._quote import QuoteLine
     from binance_dust.conversion._receipt import Receipt
-    from binance_dust.ledger import Ledger, LedgerEntry
+    from binance_dust.ledger import Ledger, LedgerEntry, Observed
 
 __all__ = ["Converter"]
 
@@ -87,7 +87,6 @@ class Converter:
             cooldown=_policy.span(cooldown, "cooldown"),
         )
         self._together = instance(together, bool, "together")
-        self._kind = kind_of(target)
 
     @property
     def client(self) -> DustClient:
@@ -163,7 +162,9 @@ class Converter:
         await desk.client.session.learn_time()
         _policy.check(quote, self._policy, account=desk.account, key_id=desk.key_id, now=desk.now())
         async with desk.claimed("convert") as claim:
-            await self._check_cooldown(quote)
+            # Another process may have converted since the quote: the ledger knows.
+            until = (await self._learn()).until(desk.now(), quote.assets)
+            refuse_cooling(until, account=desk.account, now=desk.now())
             held = await read_holdings(desk.client, self._policy.account_type)
             run = Run(desk, claim, self._policy, quote, together=self._together)
             return await run.convert(held)
@@ -193,17 +194,14 @@ class Converter:
         """Learn when the account may convert, by ledger and by the exchange's newest records."""
         desk, policy = self._desk, self._policy
         if not policy.cooldown:
-            return await learn(desk, self._kind, policy.account_type, policy.cooldown)
+            return await self._learn()
         log = await desk.client.dust_log(account_type=policy.wallet)
-        records = from_dust_log(log, desk.account, policy.account_type)
-        return await learn(desk, self._kind, policy.account_type, policy.cooldown, records)
+        return await self._learn(from_dust_log(log, desk.account, policy.account_type))
 
-    async def _check_cooldown(self, quote: Quote) -> None:
-        """Look into the ledger again: another process may have converted since the quote."""
-        policy = self._policy
-        rest = await learn(self._desk, self._kind, policy.account_type, policy.cooldown)
-        now = self._desk.now()
-        refuse_cooling(rest.until(now, quote.assets), account=self._desk.account, now=now)
+    async def _learn(self, records: Iterable[Observed] = ()) -> Rest:
+        desk, policy = self._desk, self._policy
+        scope = Scope(desk.account, policy.kind, policy.account_type)
+        return await learn(desk.ledger, scope, policy.cooldown, records)
 
     def __repr__(self) -> str:
         policy = self._policy

@@ -4,23 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from binance_dust.ledger import Cooldowns, Kind, Scope
+from binance_dust.ledger import Cooldowns
 from binance_dust.ledger._cooldown import evidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime, timedelta
 
-    from binance_dust._spec import AccountType
-    from binance_dust.conversion._account import Desk
-    from binance_dust.ledger import LedgerEntry, Observed
+    from binance_dust.ledger import Ledger, LedgerEntry, Observed, Scope
 
-__all__ = ["Rest", "kind_of", "learn"]
-
-
-def kind_of(target: str) -> Kind:
-    """Say which call converts: to BNB the one that is proven with many assets."""
-    return Kind.DUST if target == "BNB" else Kind.DUST_CONVERT
+__all__ = ["Rest", "learn"]
 
 
 class Rest:
@@ -54,14 +47,9 @@ class Rest:
 
 
 async def learn(
-    desk: Desk,
-    kind: Kind,
-    account_type: AccountType,
-    configured: timedelta,
-    records: Iterable[Observed] = (),
+    ledger: Ledger, scope: Scope, configured: timedelta, records: Iterable[Observed] = ()
 ) -> Rest:
     """Read what the ledger knows; `records` are the exchange's, which it may not have (yet)."""
-    scope = Scope(desk.account, kind, account_type)
     # One that the ledger has too is of the same moment, and teaches nothing a second time.
-    shown = [record.as_entry() for record in records if record.kind is kind]
-    return Rest([*await evidence(desk.ledger, scope), *shown], scope, configured)
+    shown = [record.as_entry() for record in records if record.kind is scope.kind]
+    return Rest([*await evidence(ledger, scope), *shown], scope, configured)

@@ -19,7 +19,7 @@ from binance_dust.conversion._receipt import Receipt
 from binance_dust.conversion._recover import recover
 from binance_dust.conversion._send import Answer, Order, send
 from binance_dust.errors import GuardError, LedgerError, NoAnswerError, OutcomeUnknownError
-from binance_dust.ledger import Kind, LedgerEntry, can_have_done, from_liabilities
+from binance_dust.ledger import Kind, LedgerEntry, Scope, can_have_done, from_liabilities
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from binance_dust.client import DustClient
     from binance_dust.conversion._cooling import Rest
-    from binance_dust.ledger import Ledger, LedgerLine
+    from binance_dust.ledger import Ledger, LedgerLine, Observed
 
 __all__ = ["LiabilityExchanger"]
 
@@ -107,9 +107,8 @@ class LiabilityExchanger:
             ttl=self._quote_ttl,
         )
         async with desk.claimed("convert") as claim:
-            rest = await learn(desk, Kind.LIABILITIES, "MARGIN", self._cooldown)
-            now = desk.now()
-            refuse_cooling(rest.until(now), account=desk.account, now=now)
+            until = (await self._learn()).until(desk.now())
+            refuse_cooling(until, account=desk.account, now=desk.now())
             owed = await read_debts(desk.client)
             changed = changed_debts(quote.lines, owed)
             assets = [asset for asset in quote.assets if asset not in changed]
@@ -119,7 +118,7 @@ class LiabilityExchanger:
                 )
             ids: list[int] = []
             try:
-                _, answer = await send(
+                answer = await send(
                     desk, claim, self._order(quote, {a: owed[a] for a in assets}), ids.append
                 )
             except (OutcomeUnknownError, LedgerError) as error:
@@ -177,11 +176,14 @@ class LiabilityExchanger:
         """Learn when the account may exchange, by the ledger and by the exchange's history."""
         desk = self._desk
         if not self._cooldown:
-            return await learn(desk, Kind.LIABILITIES, "MARGIN", self._cooldown)
+            return await self._learn()
         start = desk.now() - self._cooldown - timedelta(hours=1)
         rows = [row async for row in desk.client.small_liability_history(start=start)]
-        records = from_liabilities(rows, desk.account)
-        return await learn(desk, Kind.LIABILITIES, "MARGIN", self._cooldown, records)
+        return await self._learn(from_liabilities(rows, desk.account))
+
+    async def _learn(self, records: Iterable[Observed] = ()) -> Rest:
+        scope = Scope(self._desk.account, Kind.LIABILITIES, "MARGIN")
+        return await learn(self._desk.ledger, scope, self._cooldown, records)
 
     def __repr__(self) -> str:
         return f"<LiabilityExchanger {self._desk.account}>"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from binance_dust.conversion._quote import QuoteLine
+from binance_dust.ledger import Kind
 
 if TYPE_CHECKING:
     from binance_dust.client import DustClient
@@ -16,7 +17,7 @@ __all__ = ["from_convertible_assets", "from_dust_assets", "read_listed"]
 
 async def read_listed(client: DustClient, policy: Policy) -> list[QuoteLine]:
     """Read what can be converted now: `dust_transfer` and `dust_convert` have a list each."""
-    if policy.target == "BNB":
+    if policy.kind is Kind.DUST:
         return from_dust_assets(await client.dust_assets(account_type=policy.wallet))
     return from_convertible_assets(
         await client.convertible_assets(policy.target, account_type=policy.wallet)

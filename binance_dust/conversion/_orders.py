@@ -25,24 +25,20 @@ NOTHING = "the exchange answered that it converted nothing"
 
 def order(held: Mapping[str, Decimal], policy: Policy) -> Order:
     """Write the call that converts these, of which so much is free."""
-    if policy.target == "BNB":
-        return Order(
-            kind=Kind.DUST,
-            account_type=policy.account_type,
-            target=policy.target,
-            held=held,
-            call=endpoints.DUST_TRANSFER(assets=held, account_type=policy.wallet),
-            read=_read,
+    client_id = None
+    if policy.kind is Kind.DUST:
+        call = endpoints.DUST_TRANSFER(assets=held, account_type=policy.wallet)
+    else:
+        client_id = correlation_id()
+        call = endpoints.DUST_CONVERT(
+            assets=held, target_asset=policy.target, account_type=policy.wallet, client_id=client_id
         )
-    client_id = correlation_id()
     return Order(
-        kind=Kind.DUST_CONVERT,
+        kind=policy.kind,
         account_type=policy.account_type,
         target=policy.target,
         held=held,
-        call=endpoints.DUST_CONVERT(
-            assets=held, target_asset=policy.target, account_type=policy.wallet, client_id=client_id
-        ),
+        call=call,
         read=_read,
         client_id=client_id,
     )
@@ -66,12 +62,12 @@ def read_conversion(answer: DustConversion) -> Answer:
             )
         return Answer(lines=(), nothing=NOTHING)
     sums = (
-        _exact.total(line.gross for line in lines),
-        _exact.total(line.fee for line in lines),
+        ("gross", gross, _exact.total(line.gross for line in lines)),
+        ("fee", fee, _exact.total(line.fee for line in lines)),
     )
     notes = tuple(
         f"the exchange's total {name} of {total:f} is not what its rows come to, {rows:f}"
-        for name, total, rows in zip(("gross", "fee"), (gross, fee), sums, strict=True)
+        for name, total, rows in sums
         if abs(total - rows) > TOLERANCE * len(lines)
     )
     return Answer(lines=lines, transaction_id=lines[0].transaction_id, notes=notes)

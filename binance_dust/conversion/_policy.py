@@ -17,6 +17,7 @@ from binance_dust._spec import AccountType
 from binance_dust.conversion._guards import check_plan
 from binance_dust.conversion._reasons import Reason, Skipped
 from binance_dust.errors import ConfigurationError, GuardError
+from binance_dust.ledger import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -25,7 +26,17 @@ if TYPE_CHECKING:
     from binance_dust.conversion._holdings import Holding
     from binance_dust.conversion._quote import Quote, QuoteLine
 
-__all__ = ["TOLERANCE", "Policy", "against", "amount", "changed", "check", "names", "span"]
+__all__ = [
+    "TOLERANCE",
+    "Policy",
+    "against",
+    "amount",
+    "changed",
+    "check",
+    "names",
+    "span",
+    "wallet",
+]
 
 TOLERANCE: Final = Decimal("0.00000001")
 """By how much a row of a preview may differ from the same row carried out, besides the price:
@@ -48,9 +59,14 @@ class Policy:
     cooldown: timedelta
 
     @property
+    def kind(self) -> Kind:
+        """Which call converts: into BNB the one that is proven with many assets."""
+        return Kind.DUST if self.target == "BNB" else Kind.DUST_CONVERT
+
+    @property
     def wallet(self) -> AccountType | None:
-        """Which wallet to ask for; the exchange's older pages know none but its default, SPOT."""
-        return None if self.account_type == "SPOT" else self.account_type
+        """Which wallet to name in a call."""
+        return wallet(self.account_type)
 
     def __post_init__(self) -> None:
         """Refuse what can't work."""
@@ -69,6 +85,11 @@ class Policy:
             raise ConfigurationError(f"quote_ttl must be above zero, not {self.quote_ttl}")
         if self.cooldown < timedelta(0):
             raise ConfigurationError(f"cooldown can't be below zero: {self.cooldown}")
+
+
+def wallet(account_type: AccountType) -> AccountType | None:
+    """Say which wallet to name in a call: not SPOT, which older pages know as the only one."""
+    return None if account_type == "SPOT" else account_type
 
 
 def amount(value: Decimal | str | int, name: str) -> Decimal:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from binance_dust.conversion._holdings import read_debts, read_holdings
 from binance_dust.conversion._judge import Done, NotDone, NotYet, Reading, judge
+from binance_dust.conversion._policy import wallet
 from binance_dust.errors import DeliveryError, RateLimitedError, UnavailableError
 from binance_dust.events import logger
 from binance_dust.ledger import Kind, SettledBy, from_dust_log, from_liabilities
@@ -102,8 +103,7 @@ async def _records(desk: Desk, entry: LedgerEntry) -> tuple[list[Observed], bool
     if entry.kind is Kind.LIABILITIES:
         rows = [row async for row in desk.client.small_liability_history(start=start, end=end)]
         return list(from_liabilities(rows, entry.account)), True
-    wallet = None if entry.account_type == "SPOT" else entry.account_type
-    log = await desk.client.dust_log(start=start, end=end, account_type=wallet)
+    log = await desk.client.dust_log(start=start, end=end, account_type=wallet(entry.account_type))
     complete = len(log.user_asset_dribblets) < _FULL_PAGE
     return list(from_dust_log(log, entry.account, entry.account_type)), complete
 

@@ -21,6 +21,7 @@ from binance_dust.errors import (
     NotConvertibleError,
     OutcomeUnknownError,
 )
+from binance_dust.ledger import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -45,7 +46,7 @@ class Run:
         self._claim = claim
         self._policy = policy
         self._quote = quote
-        self._in_one = policy.target == "BNB" or together
+        self._in_one = policy.kind is Kind.DUST or together
         self._by_asset = {line.asset: line for line in quote.lines}
         self._held: Mapping[str, Holding] = {}
         self._done: list[LedgerLine] = []
@@ -132,7 +133,7 @@ class Run:
         # Asked before each call: the quote grows older while it is being carried out.
         refuse_old(self._quote, now=self._desk.now(), ttl=self._policy.quote_ttl)
         held = {asset: self._held[asset].free for asset in batch}
-        _, answer = await send(
+        answer = await send(
             self._desk, self._claim, order(held, self._policy), self._entry_ids.append
         )
         self._done.extend(answer.lines)

@@ -73,20 +73,16 @@ def correlation_id() -> str:
     return f"bd-{secrets.token_hex(12)}"
 
 
-async def send(
-    desk: Desk, claim: Claim, order: Order, noted: Callable[[int], object]
-) -> tuple[LedgerEntry, Answer]:
-    """Write down the intent, send the call, write down how it ended.
+async def send(desk: Desk, claim: Claim, order: Order, noted: Callable[[int], object]) -> Answer:
+    """Write down the intent, send the call, write down how it ended; give what was answered.
 
     Raises what the exchange refused it for, with the entry rejected; or `OutcomeUnknownError`, with
     the entry unknown. `noted` is told the entry as soon as there is one.
     """
-    entry = await desk.ledger.intend(
-        _intent(desk, order), claim=claim, now=desk.claim_clock(), length=CLAIM
-    )
+    intent = _intent(desk, order)
+    entry = await desk.ledger.intend(intent, claim=claim, now=desk.claim_clock(), length=CLAIM)
     noted(entry.id)
-    assert entry.intended_at is not None  # noqa: S101 - it was just written
-    between = (entry.intended_at - _BACKWARDS, entry.intended_at + _SEND_WITHIN)
+    between = (intent.intended_at - _BACKWARDS, intent.intended_at + _SEND_WITHIN)
     try:
         answered = await desk.client.send(order.call, between=between)
     except OutcomeUnknownError as error:
@@ -101,15 +97,16 @@ async def send(
         answer = await order.read(answered, entry)
     except DustError as error:
         # The exchange said yes, and what it did can't be read (yet).
-        unknown = _as_unknown(desk, entry, order, error)
+        unknown = _as_unknown(desk, intent, order, error)
         await _leave_unknown(desk, entry, error, unknown)
         raise unknown from error
     if answer.nothing is not None:
-        return await desk.ledger.reject(entry.id, answer.nothing, now=desk.now()), answer
-    done = await desk.ledger.confirm(
-        entry.id, answer.lines, transaction_id=answer.transaction_id, now=desk.now()
-    )
-    return done, answer
+        await desk.ledger.reject(entry.id, answer.nothing, now=desk.now())
+    else:
+        await desk.ledger.confirm(
+            entry.id, answer.lines, transaction_id=answer.transaction_id, now=desk.now()
+        )
+    return answer
 
 
 def _intent(desk: Desk, order: Order) -> Intent:
@@ -128,18 +125,14 @@ def _intent(desk: Desk, order: Order) -> Intent:
     )
 
 
-def _as_unknown(
-    desk: Desk, entry: LedgerEntry, order: Order, error: DustError
-) -> OutcomeUnknownError:
-    assert entry.sent_after is not None  # noqa: S101 - written with the intent
-    assert entry.expires_at is not None  # noqa: S101
+def _as_unknown(desk: Desk, intent: Intent, order: Order, error: DustError) -> OutcomeUnknownError:
     return OutcomeUnknownError(
         f"it was accepted, and what it did is not known: {error}",
         endpoint=order.call.endpoint.title,
         account=desk.client.name,
         parameters=order.call.parameters(),
-        sent_after=entry.sent_after,
-        expires_at=entry.expires_at,
+        sent_after=intent.sent_after,
+        expires_at=intent.expires_at,
     )
 
 
