@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from binance_dust.models import SmallLiability
 
-__all__ = ["LiabilityLine", "LiabilityQuote", "changed_debts", "plan_debts"]
+__all__ = ["LiabilityLine", "LiabilityQuote", "changed_debts", "plan_debts", "target_of"]
 
 _MOST_AT_ONCE: Final = endpoints.EXCHANGE_SMALL_LIABILITIES.most_names
 _GROWTH: Final = Decimal("1.01")
@@ -37,7 +37,7 @@ class LiabilityLine:
     @property
     def amount(self) -> Decimal:
         """What is owed: principal and interest."""
-        return self.principal + self.interest
+        return _exact.total((self.principal, self.interest))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,10 +81,16 @@ class LiabilityQuote(Narrowing):
         )
 
 
+def target_of(listed: Sequence[SmallLiability]) -> str:
+    """Say what small debts become: as the exchange lists them, or else what it was in 2026."""
+    return listed[0].liability_asset if listed else "USDT"
+
+
 def plan_debts(
     listed: Sequence[SmallLiability],
     owed: Mapping[str, Decimal],
     *,
+    target: str,
     keep: frozenset[str],
     until: datetime | None,
 ) -> tuple[tuple[LiabilityLine, ...], tuple[Skipped, ...]]:
@@ -98,7 +104,6 @@ def plan_debts(
         )
         for row in listed
     ]
-    targets = {row.liability_asset for row in listed} or {"USDT"}
     lines: list[LiabilityLine] = []
     skipped: list[Skipped] = []
     for line in sorted(offers, key=lambda each: each.worth, reverse=True):
@@ -113,14 +118,19 @@ def plan_debts(
     names = {line.asset for line in offers}
     for asset, amount in sorted(owed.items()):
         if asset not in names:
-            reason = Reason.TARGET if asset in targets else Reason.UNSUPPORTED
-            detail = "" if asset in targets else "too large, or of an asset that is not exchanged"
-            skipped.append(Skipped(asset=asset, amount=amount, reason=reason, detail=detail))
+            skipped.append(_not_listed(asset, amount, target))
     return tuple(lines), tuple(skipped)
 
 
 def _skipped(line: LiabilityLine, reason: Reason, *, until: datetime | None = None) -> Skipped:
     return Skipped(asset=line.asset, amount=line.amount, reason=reason, until=until)
+
+
+def _not_listed(asset: str, amount: Decimal, target: str) -> Skipped:
+    if asset == target:
+        return Skipped(asset=asset, amount=amount, reason=Reason.TARGET)
+    detail = "too large, or of an asset that is not exchanged"
+    return Skipped(asset=asset, amount=amount, reason=Reason.UNSUPPORTED, detail=detail)
 
 
 def changed_debts(

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from binance_dust import _exact
 from binance_dust.conversion._reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from decimal import Decimal
 
     from binance_dust._spec import AccountType
     from binance_dust.client import DustClient
     from binance_dust.models import MarginAccount, UserAsset
 
 __all__ = ["Holding", "debts_of", "read_debts", "read_holdings"]
-
-_NOTHING = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +33,7 @@ class Holding:
     @property
     def total(self) -> Decimal:
         """All parts together."""
-        return self.free + sum(self.stuck.values(), _NOTHING)
+        return _exact.total((self.free, *self.stuck.values()))
 
     @property
     def free_in_bitcoin(self) -> Decimal | None:

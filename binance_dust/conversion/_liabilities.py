@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from datetime import timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust import endpoints
+from binance_dust import _exact, endpoints
 from binance_dust._check import instance
 from binance_dust.conversion import _policy
 from binance_dust.conversion._account import Desk
 from binance_dust.conversion._cooling import learn
-from binance_dust.conversion._debts import LiabilityQuote, changed_debts, plan_debts
-from binance_dust.conversion._guards import check_plan, refuse_cooling
+from binance_dust.conversion._debts import LiabilityQuote, changed_debts, plan_debts, target_of
+from binance_dust.conversion._guards import check_plan, refuse_cooling, refuse_old
 from binance_dust.conversion._holdings import read_debts
 from binance_dust.conversion._receipt import Receipt
 from binance_dust.conversion._recover import recover
@@ -24,6 +23,7 @@ from binance_dust.ledger import Kind, LedgerEntry, Scope, can_have_done, from_li
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
+    from decimal import Decimal
 
     from binance_dust.client import DustClient
     from binance_dust.conversion._cooling import Rest
@@ -79,18 +79,18 @@ class LiabilityExchanger:
         rest = await self._rest()
         at = desk.now()
         until = rest.until(at)
-        lines, skipped = plan_debts(
-            listed, owed, keep=self._keep, until=until if until > at else None
-        )
+        eligible_at = until if until > at else None
+        target = target_of(listed)
+        lines, skipped = plan_debts(listed, owed, target=target, keep=self._keep, until=eligible_at)
         return LiabilityQuote(
             account=desk.account,
             key_id=desk.key_id,
-            target=listed[0].liability_asset if listed else "USDT",
+            target=target,
             lines=lines,
             skipped=skipped,
             at=at,
             expires_at=at + self._quote_ttl,
-            eligible_at=until if until > at else None,
+            eligible_at=eligible_at,
         )
 
     async def exchange(self, quote: LiabilityQuote) -> Receipt:
@@ -117,6 +117,7 @@ class LiabilityExchanger:
                     f"{desk.account}: every debt has changed since the quote", account=desk.account
                 )
             ids: list[int] = []
+            refuse_old(quote, now=desk.now(), ttl=self._quote_ttl)
             try:
                 answer = await send(
                     desk, claim, self._order(quote, {a: owed[a] for a in assets}), ids.append
@@ -131,9 +132,7 @@ class LiabilityExchanger:
             lines=answer.lines,
             dropped=tuple(changed.values()),
             entry_ids=tuple(ids),
-            quoted_net=sum(
-                (line.worth for line in quote.lines if line.asset in assets), Decimal(0)
-            ),
+            quoted_net=_exact.total(line.worth for line in quote.lines if line.asset in assets),
             at=desk.now(),
         )
 

@@ -118,17 +118,17 @@ def _why_not_free(holding: Holding, policy: Policy, measure: Yardstick) -> tuple
     return Reason.UNSUPPORTED, "its worth would fit: delisted, or never supported"
 
 
-def yardstick(listed: ConvertibleAssets | None, held: Mapping[str, Holding]) -> Yardstick:
+def yardstick(listed: ConvertibleAssets, held: Mapping[str, Holding]) -> Yardstick:
     """Find out what the ceiling is in BTC, from an asset whose worth is given in both."""
-    if listed is None:
-        return Yardstick()
     measured = [
         (worth, row.to_quota_asset_amount)
         for row in listed.details
         if (holding := held.get(row.asset)) is not None and (worth := holding.free_in_bitcoin)
     ]
+    if not measured and (dollars := held.get("USDT")) is not None and dollars.in_bitcoin:
+        measured = [(dollars.in_bitcoin, dollars.total)]
+    if not measured:
+        return Yardstick(ceiling=listed.dribblet_base)
     # The largest has the most digits, and so the least error.
-    worth, quota = max(measured, default=(Decimal(0), Decimal(0)))
-    if not worth and (dollars := held.get("USDT")) is not None:
-        worth, quota = dollars.in_bitcoin or Decimal(0), dollars.total
-    return Yardstick(ceiling=listed.dribblet_base, bitcoin=quota / worth if worth else None)
+    worth, quota = max(measured)
+    return Yardstick(ceiling=listed.dribblet_base, bitcoin=quota / worth)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from binance_dust import _exact
 from binance_dust.conversion import _show
 from binance_dust.ledger._sums import Sums
 
@@ -53,7 +54,7 @@ class Receipt(Sums):
     @property
     def slippage(self) -> Decimal:
         """How much more was credited than the quote expected; negative if less."""
-        return self.net - self.quoted_net
+        return _exact.total((self.net, self.quoted_net.copy_negate()))
 
     @property
     def complete(self) -> bool:

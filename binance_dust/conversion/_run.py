@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from binance_dust import _exact
 from binance_dust.conversion import _policy
 from binance_dust.conversion._culprits import Search
 from binance_dust.conversion._guards import refuse_old
@@ -33,6 +33,12 @@ if TYPE_CHECKING:
     from binance_dust.ledger import Claim, LedgerLine
 
 __all__ = ["Run"]
+
+_NONE: Final = "nothing was converted, and the cooldown is not spent"
+_NOT_SAID: Final = (
+    "more than one of these assets is to blame, and which is not said: narrow the quote with only()"
+    " or without()"
+)
 
 
 class Run:
@@ -81,27 +87,22 @@ class Run:
     async def _convert_batch(self, assets: tuple[str, ...]) -> None:
         # The least valuable are suspected first: they cost least to leave out.
         search = Search(assets, sorted(assets, key=lambda asset: self._by_asset[asset].net))
-        refusal: NotConvertibleError | None = None
+        why = ""
         while batch := search.batch:
             try:
                 await self._send(batch)
             except NotConvertibleError as error:
-                refusal = error
+                why = error.message
                 named = error.assets if len(error.assets) < len(batch) else ()
                 search.refused(named, () if named else await self._unlisted(batch))
+                if not search.batch:
+                    error.add_note(_NONE if len(search.dropped) == len(assets) else _NOT_SAID)
+                    raise
             else:
                 search.succeeded()
                 break
         for asset in search.dropped:
-            self._drop(asset, Reason.REFUSED, "" if refusal is None else refusal.message)
-        if not search.batch and refusal is not None:
-            refusal.add_note(
-                "nothing was converted, and the cooldown is not spent"
-                if len(search.dropped) == len(assets)
-                else "more than one of these assets is to blame, and which is not said: narrow the "
-                "quote with only() or without()"
-            )
-            raise refusal
+            self._drop(asset, Reason.REFUSED, why)
 
     async def _convert_singly(self, assets: tuple[str, ...]) -> None:
         refusal: NotConvertibleError | None = None
@@ -160,13 +161,10 @@ class Run:
             lines=tuple(self._done),
             dropped=tuple(self._dropped),
             entry_ids=tuple(self._entry_ids),
-            quoted_net=sum(
-                (
-                    self._by_asset[line.asset].net
-                    for line in self._done
-                    if line.asset in self._by_asset
-                ),
-                Decimal(0),
+            quoted_net=_exact.total(
+                self._by_asset[line.asset].net
+                for line in self._done
+                if line.asset in self._by_asset
             ),
             notes=tuple(self._notes),
             at=self._desk.now(),

@@ -403,7 +403,6 @@ def test_what_a_bitcoin_is_worth_is_taken_from_what_is_given_in_both(
 def test_without_a_measure_only_what_is_above_all_ceilings_ever_seen_is_called_so() -> None:
     assert Yardstick().is_above(D("0.0012"))
     assert not Yardstick().is_above(D("0.0011"))
-    assert yardstick(None, {}) == Yardstick()
     assert Yardstick(ceiling=D(10)).is_above(D("0.0012"))
     assert not Yardstick(ceiling=D(10)).is_above(D("0.0011"))
     assert not Yardstick(bitcoin=D(100_000)).is_above(D("0.0011"))
