@@ -36,6 +36,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     "binance_dust/conversion/": (
         "tests/conversion/test_rules.py",
         "tests/conversion/test_converter.py",
+        "tests/conversion/test_recover.py",
         "tests/conversion/test_liabilities.py",
     ),
     "binance_dust/ledger/_matching.py": ("tests/ledger/test_matching.py",),

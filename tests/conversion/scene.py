@@ -1,0 +1,49 @@
+"""An account with dust, and a process of ours that converts it, in virtual time."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+from tests.budget.virtual import run
+from tests.conversion.far import CONVERT, DUST, FarWorld, Process
+
+DUST_OF_TWO = {"ADA": "6.21", "XRP": "1.5"}
+
+
+class Scene:
+    """An account with dust, and a process of ours."""
+
+    def __init__(self, balances: dict[str, Any] | None = None, **rules: Any) -> None:
+        self.world = FarWorld(**rules)
+        accounts = self.world.exchange.accounts
+        self.credentials = accounts.open("alice", balances or DUST_OF_TWO)
+        self.alice = accounts["alice"]
+        self.faults = self.world.exchange.faults
+
+    @asynccontextmanager
+    async def process(self, **options: Any) -> AsyncIterator[Process]:
+        async with Process(self.world, self.credentials, ":memory:", **options) as process:
+            yield process
+            await self.world.quiet()
+
+    @property
+    def sent(self) -> list[str]:
+        """The calls that moved funds, or tried to."""
+        return [
+            seen.parameters.get("asset", "")
+            for seen in self.world.exchange.witness.requests()
+            if seen.path in (DUST, CONVERT)
+        ]
+
+
+def in_virtual_time(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Run a test where hours take milliseconds."""
+
+    @functools.wraps(test)
+    def wrapped(**given: Any) -> None:
+        run(test(**given))  # type: ignore[arg-type]
+
+    return wrapped
