@@ -50,7 +50,7 @@ class Desk:
     @asynccontextmanager
     async def claimed(self, role: Role, length: timedelta = CLAIM) -> AsyncIterator[Claim]:
         """Hold the right to work on the account, in this process and all others."""
-        claim = Claim(self.account, role, secrets.token_hex(8))
+        claim = Claim(self.account, role, secrets.token_hex())
         now = self.claim_clock()
         try:
             await self.ledger.claim(claim, now=now, length=length)

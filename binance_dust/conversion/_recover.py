@@ -25,12 +25,14 @@ if TYPE_CHECKING:
     from binance_dust.conversion._judge import Verdict
     from binance_dust.ledger import Claim, LedgerEntry, Observed
 
-__all__ = ["recover"]
+__all__ = ["recover", "until_next"]
 
 _CLAIM: Final = timedelta(seconds=45)
 """Renewed after each reading. Should it run out while its holder lives, two read the same."""
 _BETWEEN_READINGS: Final = 10.0
 """Seconds: seven readings or so of three calls each, for an entry that was not carried out."""
+_JUST_AFTER: Final = 0.5
+"""Seconds after which a moment is certainly over."""
 _AFTERWARDS: Final = timedelta(minutes=2)
 """How far behind the last moment the log is asked for."""
 _FULL_PAGE: Final = 100
@@ -60,16 +62,16 @@ async def _settle(desk: Desk, claim: Claim, entry: LedgerEntry) -> LedgerEntry:
         if not isinstance(verdict, NotYet) or elapsed() - began > _LONGEST:
             return await _write(desk, entry, verdict)
         logger.info("%s: entry %d: %s", desk.account, entry.id, verdict.reason)
-        await asyncio.sleep(_until_next(entry, desk.now()))
+        await asyncio.sleep(until_next(entry.expires_at, desk.now()))
         await desk.ledger.extend(claim, now=desk.claim_clock(), length=_CLAIM)
 
 
-def _until_next(entry: LedgerEntry, now: datetime) -> float:
-    """Wait for a while, or until it can't be accepted any more where that is sooner."""
-    if entry.expires_at is None or entry.expires_at <= now:
+def until_next(expires_at: datetime | None, now: datetime) -> float:
+    """Say when to read again: soon, or when it can't be accepted any more where that is sooner."""
+    if expires_at is None or expires_at <= now:
         return _BETWEEN_READINGS
-    left = (entry.expires_at - now).total_seconds()
-    return min(left + 0.5, _BETWEEN_READINGS)
+    left = (expires_at - now).total_seconds()
+    return min(left + _JUST_AFTER, _BETWEEN_READINGS)
 
 
 async def _look(desk: Desk, entry: LedgerEntry) -> Verdict:

@@ -30,6 +30,11 @@ class Scene:
             await self.world.quiet()
 
     @property
+    def asked(self) -> list[str]:
+        """Every path that was asked, in order."""
+        return [seen.path for seen in self.world.exchange.witness.requests()]
+
+    @property
     def sent(self) -> list[str]:
         """The calls that moved funds, or tried to."""
         return [

@@ -7,7 +7,7 @@ import json
 import pickle
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -25,16 +25,19 @@ from binance_dust import (
     PriceMovedError,
 )
 from binance_dust.conversion import Reason
+from binance_dust.ledger import Kind, LedgerLine, Observed
 from binance_dust.sandbox.account import Holding
 from tests.conversion.far import (
     CONVERT,
     DUST,
+    LOG,
     check_books,
     entries_of,
 )
 from tests.conversion.scene import DUST_OF_TWO, Scene, in_virtual_time
 
 D = Decimal
+CEILING = "/sapi/v1/asset/dust-convert/query-convertible-assets"
 TWENTY = [
     "ADA", "AR", "ATOM", "AVAX", "BCH", "DOGE", "DOT", "ETH", "FIL", "LINK",
     "LTC", "NEAR", "PEPE", "SHIB", "SOL", "TRX", "UNI", "USDC", "XLM", "XRP",
@@ -87,6 +90,41 @@ async def test_other_targets_take_one_call_an_asset_until_told_otherwise() -> No
         assert len(set(ids)) == 2
         assert all(entry.kind == "dust_convert" for entry in entries)
         await check_books(scene.world, process.ledger)
+
+
+@pytest.mark.parametrize("target", ["BNB", "USDT"])
+@in_virtual_time
+async def test_a_quote_is_in_the_target_that_it_names(target: str) -> None:
+    scene = Scene({"ADA": "6.21"}, volatility="0")
+    async with scene.process(target=target) as process:
+        quote = await process.converter.quote()
+
+        receipt = await process.converter.convert(quote)
+
+        assert receipt.target == target
+        assert abs(receipt.slippage) <= D("0.00000001")
+        assert receipt.net > 0
+
+
+@in_virtual_time
+async def test_what_is_too_much_to_be_dust_is_told_with_the_exchange_s_own_ceiling() -> None:
+    scene = Scene(DUST_OF_TWO | {"ETH": "2", "BNB": "1"})
+    async with scene.process(keep=["SOL"]) as process:
+        (why,) = (await process.converter.quote()).why_not("ETH")
+
+        assert why.reason is Reason.ABOVE_CEILING
+        assert "the ceiling is 10 USDT" in why.detail
+        assert scene.asked.count(CEILING) == 1
+
+
+@in_virtual_time
+async def test_where_nothing_needs_explaining_the_ceiling_is_not_asked_for() -> None:
+    scene = Scene(DUST_OF_TWO | {"ETH": "2", "BNB": "1"})
+    async with scene.process(keep=["ETH"]) as process:
+        quote = await process.converter.quote()
+
+        assert [each.reason for each in quote.skipped] == [Reason.TARGET, Reason.KEPT]
+        assert CEILING not in scene.asked
 
 
 @in_virtual_time
@@ -204,8 +242,92 @@ async def test_one_by_one_each_asset_rests_by_itself_and_bnb_is_another_matter()
         assert resting.reason is Reason.COOLING_DOWN
         assert resting.until is not None
         assert resting.until - quote.at > timedelta(hours=23)
+        # There is something to convert now, so the quote as a whole waits for nothing.
+        assert quote.eligible_at is None
+        assert await process.converter.next_eligible_at(["XRP"]) <= process.session.now()
+        assert await process.converter.next_eligible_at(["ADA"]) == resting.until
+        assert await process.converter.next_eligible_at() == resting.until
         into_bnb = Converter(process.client, ledger=process.ledger, cooldown=timedelta(hours=24))
         assert set((await into_bnb.quote()).assets) == {"ADA", "USDT", "XRP"}
+
+
+@in_virtual_time
+async def test_where_everything_rests_a_quote_says_when_the_first_may_be_converted() -> None:
+    scene = Scene({"ADA": "6.21"}, cooldown=24 * 3600.0)
+    async with scene.process(target="USDT", cooldown=timedelta(hours=24)) as process:
+        await process.convert_all()
+        await asyncio.sleep(1800)
+        scene.alice.deposit("XRP", "1.5")
+        await process.convert_all()
+        scene.alice.deposit("ADA", "6")
+        scene.alice.deposit("XRP", "1.5")
+
+        quote = await process.converter.quote()
+
+        (ada,), (xrp,) = quote.why_not("ADA"), quote.why_not("XRP")
+        assert ada.until is not None
+        assert xrp.until is not None
+        assert ada.until < xrp.until
+        assert (quote.lines, quote.eligible_at) == ((), ada.until)
+
+
+@in_virtual_time
+async def test_the_cooldown_is_found_at_the_end_of_a_long_history() -> None:
+    scene = Scene()
+    async with scene.process(cooldown=timedelta(hours=24)) as process:
+        now = process.session.now()
+        await process.ledger.record(
+            [conversion_at(now - timedelta(days=2 * age), age) for age in range(1, 302)], now=now
+        )
+        assert (await process.converter.quote()).assets == ("ADA", "XRP")
+        await process.ledger.record([conversion_at(now - timedelta(minutes=30), 999)], now=now)
+
+        quote = await process.converter.quote()
+
+        assert quote.lines == ()
+        assert {each.reason for each in quote.skipped} == {Reason.COOLING_DOWN}
+
+
+def conversion_at(moment: datetime, number: int) -> Observed:
+    line = LedgerLine(
+        asset="ADA", amount=D(1), gross=D(1), fee=D(0), at=moment, transaction_id=number
+    )
+    return Observed(
+        account="alice",
+        kind=Kind.DUST,
+        account_type="SPOT",
+        target="BNB",
+        transaction_id=number,
+        at=moment,
+        lines=(line,),
+    )
+
+
+@in_virtual_time
+async def test_without_a_cooldown_the_log_is_not_asked() -> None:
+    scene = Scene()
+    async with scene.process(cooldown=0) as process:
+        await process.converter.quote()
+        assert LOG not in scene.asked
+
+        await Converter(process.client, ledger=process.ledger).quote()
+        assert LOG in scene.asked
+
+
+@in_virtual_time
+async def test_unless_told_otherwise_a_quote_is_good_for_a_minute_and_an_account_rests_a_day() -> (
+    None
+):
+    scene = Scene()
+    async with scene.process() as process:
+        careful = Converter(process.client, ledger=process.ledger)
+        quote = await careful.quote()
+
+        await careful.convert(quote)
+
+        assert quote.expires_at - quote.at == timedelta(minutes=1)
+        rests = await careful.next_eligible_at() - process.session.now()
+        assert timedelta(hours=24) - timedelta(minutes=1) < rests < timedelta(hours=24, minutes=1)
 
 
 @in_virtual_time

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import json
+import logging
 import tempfile
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +22,8 @@ from binance_dust import (
     OutcomeUnknownError,
     Receipt,
 )
+from binance_dust.conversion._account import Desk
+from binance_dust.conversion._recover import until_next
 from tests.conversion.far import (
     ASSETS,
     CONVERT,
@@ -29,6 +35,8 @@ from tests.conversion.far import (
     entries_of,
 )
 from tests.conversion.scene import DUST_OF_TWO, Scene, in_virtual_time
+
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("executed", [True, False])
@@ -147,8 +155,9 @@ async def test_the_record_of_one_call_never_settles_another() -> None:
         await check_books(scene.world, process.ledger)
 
 
+@pytest.mark.parametrize("later", [3, 60])
 @in_virtual_time
-async def test_one_recovers_at_a_time() -> None:
+async def test_one_recovers_at_a_time_for_as_long_as_it_takes(later: float) -> None:
     scene = Scene()
     async with scene.process() as process:
         scene.faults.lose_answer(after_executing=False, endpoint=DUST)
@@ -156,12 +165,175 @@ async def test_one_recovers_at_a_time() -> None:
             await process.convert_all()
 
         first = asyncio.ensure_future(process.converter.recover())
-        await asyncio.sleep(3)
+        await asyncio.sleep(later)
         with pytest.raises(GuardError, match="another recover"):
             await process.converter.recover()
 
         ((entry,),) = [await first]
         assert entry.status == "rejected"
+
+
+@in_virtual_time
+async def test_where_nothing_is_open_nobody_waits_for_a_turn() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        recover = process.converter.recover
+
+        assert list(await asyncio.gather(recover(), recover())) == [[], []]
+
+        assert scene.world.exchange.witness.requests() == ()
+
+
+@in_virtual_time
+async def test_the_log_is_read_every_ten_seconds_until_it_was_silent_for_long_enough(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scene = Scene()
+    caplog.set_level(logging.INFO)
+    async with scene.process() as process:
+        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError):
+            await process.convert_all()
+        began = scene.world.loop.time()
+
+        (entry,) = await process.converter.recover()
+
+        read = [at - began for at, title in scene.world.sent if title.endswith(LOG) and at > began]
+        pauses = [later - sooner for sooner, later in itertools.pairwise(read)]
+        assert 6 <= len(pauses) <= 8
+        assert all(5 < pause < 11 for pause in pauses)
+        assert "alice: entry 1: the exchange can still accept it" in caplog.text
+        assert "alice: entry 1: the log does not show it, and may be late" in caplog.text
+        assert entry.status == "rejected"
+
+
+@pytest.mark.parametrize(
+    ("left", "pause"),
+    [(None, 10.0), (-1.0, 10.0), (0.0, 10.0), (3.0, 3.5), (9.0, 9.5), (9.6, 10.0), (30.0, 10.0)],
+)
+def test_a_call_that_will_soon_be_too_late_is_looked_at_when_it_is(
+    left: float | None, pause: float
+) -> None:
+    expires_at = None if left is None else NOW + timedelta(seconds=left)
+
+    assert until_next(expires_at, NOW) == pause
+
+
+@in_virtual_time
+async def test_who_can_not_read_the_exchange_for_five_minutes_leaves_it_to_others() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        await asyncio.sleep(1000)
+        scene.faults.lose_answer(endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError):
+            await process.convert_all()
+        scene.faults.fail(503, endpoint=LOG, times=None)
+        began = scene.world.loop.time()
+
+        (entry,) = await process.converter.recover()
+
+        assert 300 < scene.world.loop.time() - began < 400
+        assert entry.status == "unknown"
+        assert "could not be read" in (entry.reason or "")
+        scene.faults.clear()
+        ((entry,),) = [await process.converter.recover()]
+        assert entry.status == "confirmed"
+
+
+@in_virtual_time
+async def test_what_the_sender_hears_meanwhile_ends_the_reading() -> None:
+    scene = Scene(log_lag=50.0)
+    async with scene.process() as process:
+        quote = await process.converter.quote()
+        scene.faults.delay(8.0, on="answer", endpoint=DUST)
+        sending = asyncio.ensure_future(process.converter.convert(quote))
+        await asyncio.sleep(1)
+
+        (entry,) = await process.converter.recover()
+
+        assert scene.world.loop.time() < 15
+        assert (entry.status, entry.settled_by) == ("confirmed", "answer")
+        assert (await sending).complete
+
+
+def page_of(count: int, at: float) -> bytes:
+    """Make a page of the log, full of conversions of litecoin."""
+    row = {"amount": "0.01", "transferedAmount": "0.002", "serviceChargeAmount": "0.00004"}
+    moment = {"operateTime": int(1000 * at)}
+    groups = [
+        {
+            "transId": number,
+            "totalTransferedAmount": "0.002",
+            "totalServiceChargeAmount": "0.00004",
+            "userAssetDribbletDetails": [{"transId": number, "fromAsset": "LTC"} | row | moment],
+        }
+        | moment
+        for number in range(count)
+    ]
+    return json.dumps({"total": count, "userAssetDribblets": groups}).encode()
+
+
+@pytest.mark.parametrize(("others", "status"), [(99, "rejected"), (100, "unknown")])
+@in_virtual_time
+async def test_behind_a_full_page_of_the_log_there_may_be_more(others: int, status: str) -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError):
+            await process.convert_all()
+        page = page_of(others, at=scene.world.true())
+        scene.world.garble = lambda path, body: page if path == LOG else body
+
+        (entry,) = await process.converter.recover()
+
+        assert entry.status == status
+        if status == "unknown":
+            assert "its newest hundred records only" in (entry.reason or "")
+
+
+@in_virtual_time
+async def test_what_was_left_open_under_a_key_that_was_replaced_is_still_the_account_s() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        scene.faults.lose_answer(endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError):
+            await process.convert_all()
+        (entry,) = await entries_of(process.ledger)
+        new_key = Credentials("another-key", "and its secret", name="alice")
+        successor = Converter(process.session.client(new_key), ledger=process.ledger, cooldown=0)
+
+        with pytest.raises(GuardError, match="recover") as caught:
+            await successor.convert(await process.converter.quote())
+
+        assert caught.value.entry_ids == (entry.id,)
+
+
+@in_virtual_time
+async def test_a_key_is_known_again_in_the_ledgers_of_earlier_releases() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        key = Credentials("vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A", "x")
+
+        assert Desk(process.session.client(key), process.ledger).key_id == "5ba1ed8425baaa72"
+
+
+@in_virtual_time
+async def test_when_another_one_s_turn_ends_is_told_in_the_exchange_s_time() -> None:
+    scene = Scene(wrong_clock=-3600.0)
+    async with scene.process() as process:
+        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError):
+            await process.convert_all()
+        first = asyncio.ensure_future(process.converter.recover())
+        await asyncio.sleep(3)
+
+        with pytest.raises(GuardError, match="another recover") as caught:
+            await process.converter.recover()
+
+        assert caught.value.retry_at is not None
+        left = caught.value.retry_at.timestamp() - scene.world.true()
+        assert 0 < left < 60
+        await first
 
 
 @pytest.mark.parametrize("executed", [True, False])
