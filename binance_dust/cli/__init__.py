@@ -17,7 +17,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._version import __version__
-from binance_dust.cli._console import complain
+from binance_dust.cli._console import complain, make_streams_safe
 from binance_dust.errors import ConfigurationError, DustError, OutcomeUnknownError
 
 if TYPE_CHECKING:
@@ -59,6 +59,7 @@ _COMMANDS: Final = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and give its exit code."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    make_streams_safe()
     name = _named(arguments)
     module: ModuleType | None = None
     if name in _COMMANDS:

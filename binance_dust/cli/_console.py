@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import io
+import os
 import sys
 from typing import TYPE_CHECKING, Final
 
@@ -32,6 +34,19 @@ def make_table(*titles: str, right: Sequence[str] = ()) -> Table:
     for title in titles:
         table.add_column(title, justify="right" if title in right else "left", overflow="fold")
     return table
+
+
+def make_streams_safe() -> None:
+    """See that printing never fails for a name: what comes after it may be about funds.
+
+    A stream that was closed for us (`>&-`) is `None`, and one that can't spell a name would raise.
+    """
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - for good
+        elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def complain(text: str) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import sys
 from typing import Any
 
@@ -12,8 +13,13 @@ from binance_dust._plain import plain
 
 
 def print_json(row: object) -> None:
-    """Print one line of JSON."""
-    sys.stdout.write(msgspec.json.encode(row).decode() + "\n")
+    """Print one line of JSON, in ASCII where the stream can't spell what is in it."""
+    text = msgspec.json.encode(row).decode()
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(msgspec.json.decode(text))
+    sys.stdout.write(text + "\n")
     sys.stdout.flush()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
@@ -12,6 +13,7 @@ from binance_dust.ledger.export import Style
 
 if TYPE_CHECKING:
     import argparse
+    from typing import TextIO
 
     from binance_dust.ledger import Ledger
     from binance_dust.ledger.export import Exported
@@ -48,8 +50,15 @@ async def run(options: argparse.Namespace) -> int:
 
 
 async def _write(ledger: Ledger, options: argparse.Namespace) -> Exported:
-    where = sys.stdout if options.out == "-" else Path(options.out)
+    where = _stdout() if options.out == "-" else Path(options.out)
     chosen = {"account": options.account, "since": options.since, "until": options.until}
     if options.style == _LINES:
         return await ledger.export_json_lines(where, **chosen)
     return await ledger.export_csv(where, style=options.style, **chosen)
+
+
+def _stdout() -> TextIO:
+    """Give the standard output, to hold what the file would: UTF-8, its line ends as they are."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(encoding="utf-8", newline="")
+    return sys.stdout
