@@ -87,6 +87,14 @@ def span(text: str) -> timedelta:
     return int(read[1]) * _UNITS[read[2]]
 
 
+def asset(text: str) -> str:
+    """Read the name of an asset, which the exchange writes in capitals."""
+    name = text.strip().upper()
+    if not name:
+        raise argparse.ArgumentTypeError("is empty: name an asset")
+    return name
+
+
 def amount(text: str) -> Decimal:
     """Read an exact amount of something."""
     try:

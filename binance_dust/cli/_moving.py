@@ -53,7 +53,12 @@ def exit_code(outcomes: Iterable[Outcome]) -> int:
 
 def _add_rules(parser: argparse.ArgumentParser) -> None:
     group = parser.add_argument_group("rules")
-    group.add_argument("--target", default="BNB", help="what dust is converted into (BNB)")
+    group.add_argument(
+        "--target",
+        type=_arguments.asset,
+        default="BNB",
+        help="what dust is converted into (BNB)",
+    )
     group.add_argument(
         "--wallet",
         choices=_WALLETS,
@@ -63,6 +68,7 @@ def _add_rules(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--keep",
+        type=_arguments.asset,
         metavar="ASSET",
         action="append",
         default=[],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from binance_dust.cli import _moving
+from binance_dust.cli import _arguments, _moving
 from binance_dust.cli._console import complain, console
 from binance_dust.cli._convert import convert
 
@@ -22,13 +22,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--only",
+        type=_arguments.asset,
         metavar="ASSET",
         action="append",
         default=[],
         help="convert it alone; again for more",
     )
     parser.add_argument(
-        "--without", metavar="ASSET", action="append", default=[], help="leave it out this time"
+        "--without",
+        type=_arguments.asset,
+        metavar="ASSET",
+        action="append",
+        default=[],
+        help="leave it out this time",
     )
     _moving.add_arguments(parser)
 
@@ -37,7 +43,7 @@ async def run(options: argparse.Namespace) -> int:
     """Quote every account, and convert where that was asked for."""
     choice = _Choice(options.only, options.without)
     code = await convert(options, really=options.yes, choose=choice)
-    if (strange := choice.unseen) and not options.json:
+    if strange := choice.unseen:
         # Not an error where others were: accounts hold different assets.
         complain(f"no account has {', '.join(strange)} in its quote")
         code = code or 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from binance_dust._plain import plain
 from binance_dust._verdicts import has_no_margin
 from binance_dust._words import count
-from binance_dust.cli import _desk, _ledger
+from binance_dust.cli import _arguments, _desk, _ledger
 from binance_dust.cli._console import console, make_table, reason_of, shown
 from binance_dust.cli._convert import move
 from binance_dust.cli._each import each
@@ -41,7 +41,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--yes", action="store_true", help="really do it")
     parser.add_argument(
-        "--keep", metavar="ASSET", action="append", default=[], help="leave this debt as it is"
+        "--keep",
+        type=_arguments.asset,
+        metavar="ASSET",
+        action="append",
+        default=[],
+        help="leave this debt as it is",
     )
     _ledger.add_ledger(parser)
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")

@@ -35,7 +35,12 @@ _LIABILITIES: Final[dict[str, Literal["auto"] | bool]] = {
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what this command takes."""
-    parser.add_argument("--target", default="BNB", help="what dust would be converted into (BNB)")
+    parser.add_argument(
+        "--target",
+        type=_arguments.asset,
+        default="BNB",
+        help="what dust would be converted into (BNB)",
+    )
     parser.add_argument(
         "--liabilities",
         choices=tuple(_LIABILITIES),

@@ -75,10 +75,11 @@ def test_with_yes_every_account_is_converted_once_and_booked(
     assert Decimal(total["net"]) == booked
 
 
+@pytest.mark.parametrize("lines", [(), ("--json",)])
 def test_a_conversion_can_be_narrowed_and_unknown_names_are_told(
-    run: Run, desk: tuple[str, ...], exchange: Sandbox
+    run: Run, desk: tuple[str, ...], exchange: Sandbox, lines: tuple[str, ...]
 ) -> None:
-    done = run("convert", *desk, "--yes", "--only", "DOGE", "--only", "TYPO")
+    done = run("convert", *desk, "--yes", *lines, "--only", "doge", "--only", "TYPO")
 
     assert done.code == 1
     assert "no account has TYPO in its quote" in done.err
@@ -95,6 +96,16 @@ def test_rules_come_from_the_command_line(
     assert converted == {"XRP", "DOGE"}
     skipped = [each["reason"] for row in done.rows for each in row["quote"]["skipped"]]
     assert "kept" in skipped
+
+
+@pytest.mark.parametrize("leave", ["--keep", "--without"])
+def test_assets_may_be_named_in_small_letters(
+    run: Run, desk: tuple[str, ...], exchange: Sandbox, leave: str
+) -> None:
+    done = run("convert", *desk, "--yes", leave, "ada", "--target", "bnb")
+
+    assert done.code == 0
+    assert {row.asset for each in exchange.conversions for row in each.rows} == {"XRP", "DOGE"}
 
 
 def test_another_target_goes_by_the_other_call(
@@ -233,6 +244,8 @@ def test_books_that_are_not_there_are_no_empty_books(
     [
         (("convert", "--max-fee-rate", "much"), "no amount"),
         (("convert", "--min-value", "-1"), "not negative"),
+        (("convert", "--target", " "), "name an asset"),
+        (("convert", "--keep", ""), "name an asset"),
         (("sweep", "--every", "often"), "no length of time"),
         (("sweep", "--every", "0", "--sandbox"), "longer than nothing"),
         (("sync", "--since", "then"), "is no time"),

@@ -162,7 +162,7 @@ def test_a_spreadsheet_is_written_and_taken_up_again(
         (("--out", "foreign.csv", "--resume"), "no file of reports"),
         (("--concurrency", "0"), "1 or more"),
         (("--liabilities", "maybe"), "invalid choice"),
-        (("--target", " "), "target is empty"),
+        (("--target", " "), "is empty: name an asset"),
     ],
 )
 def test_wrong_use_is_told_before_anything_is_sent(
