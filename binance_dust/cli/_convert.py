@@ -35,7 +35,7 @@ async def move(options: argparse.Namespace, *, really: bool, **wanted: Any) -> i
     out, outcomes = console(), []
     async with (
         _desk.open_desk(options) as desk,
-        _ledger.ledger_of(options) as ledger,
+        _ledger.kept_ledger(options) as ledger,
         sweep(
             desk.clients,
             ledger=ledger,
@@ -50,7 +50,7 @@ async def move(options: argparse.Namespace, *, really: bool, **wanted: Any) -> i
             else:
                 _show(out, report)
     if Outcome.UNKNOWN in outcomes:
-        complain("funds may have moved: binance-dust recover finds out, by reading alone")
+        complain(_ledger.FIND_OUT)
     return _moving.exit_code(outcomes)
 
 

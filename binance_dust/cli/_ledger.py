@@ -3,21 +3,24 @@
 from __future__ import annotations
 
 import os
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Final
 
-from binance_dust.cli._console import make_table, shown
+from binance_dust._words import count
+from binance_dust.cli._console import complain, make_table, shown
 from binance_dust.errors import ConfigurationError
-from binance_dust.ledger import Ledger
+from binance_dust.ledger import OPEN, Ledger
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
+    from collections.abc import AsyncIterator, Iterable
 
     from rich.table import Table
 
     from binance_dust.ledger import LedgerEntry
 
 VARIABLE: Final = "BINANCE_DUST_LEDGER"
+FIND_OUT: Final = "funds may have moved: binance-dust recover finds out, by reading alone"
 _USUAL: Final = "binance-dust.db"
 
 
@@ -35,6 +38,18 @@ def ledger_of(options: argparse.Namespace) -> Ledger:
     own = getattr(options, "sandbox", False) and not options.ledger
     path = ":memory:" if own else options.ledger or os.environ.get(VARIABLE)
     return Ledger(path or _USUAL)
+
+
+@asynccontextmanager
+async def kept_ledger(options: argparse.Namespace) -> AsyncIterator[Ledger]:
+    """Open the ledger; whoever is ended before the end hears of calls that were under way."""
+    async with ledger_of(options) as ledger:
+        try:
+            yield ledger
+        except BaseException:
+            if left := [entry.id async for entry in ledger.entries(status=OPEN)]:
+                complain(f"{count(len(left), 'call')} of which no answer was heard; {FIND_OUT}")
+            raise
 
 
 def existing_ledger(options: argparse.Namespace) -> Ledger:

@@ -53,7 +53,7 @@ async def run(options: argparse.Namespace) -> int:
     out = console()
     async with (
         _desk.open_desk(options) as desk,
-        _ledger.ledger_of(options) as ledger,
+        _ledger.kept_ledger(options) as ledger,
         sweep(
             desk.clients,
             ledger=ledger,
@@ -74,7 +74,7 @@ async def run(options: argparse.Namespace) -> int:
     if not options.json:
         sums.show(out, really=options.yes)
     if sums.outcomes[Outcome.UNKNOWN]:
-        complain("funds may have moved: binance-dust recover finds out, by reading alone")
+        complain(_ledger.FIND_OUT)
     return _moving.exit_code(sums.outcomes)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from binance_dust.cli._moving import FIND_OUT
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import complaints
 
@@ -53,6 +54,39 @@ def test_a_command_that_is_told_to_end_ends_at_once(
     assert process.returncode == code
     assert complaints(errors) == f"binance-dust: {says}\n"
     assert "Traceback" not in told
+
+
+def test_whoever_does_not_wait_for_funds_under_way_is_told_of_them(
+    keep: Callable[..., Path], tmp_path: Path
+) -> None:
+    with Sandbox(seed=7) as exchange:
+        alice = exchange.open_account("alice", ADA="6.21")
+        slow = exchange.faults.delay(600, endpoint="/sapi/v1/asset/dust")
+        process = subprocess.Popen(  # noqa: S603 - our own interpreter
+            [
+                *(sys.executable, "-m", "binance_dust", "convert", "--yes"),
+                *("--accounts", str(keep(alice)), "--base-url", exchange.url),
+                *("--ledger", str(tmp_path / "dust.db")),
+            ],
+            env=ENVIRONMENT,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        while not slow.hits:
+            assert process.poll() is None, process.communicate()
+            time.sleep(0.02)
+        # The first one waits for what is under way, the second one does not.
+        process.send_signal(signal.SIGINT)
+        time.sleep(0.1)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+
+    assert process.returncode == 130
+    assert complaints(errors).splitlines() == [
+        f"binance-dust: 1 call of which no answer was heard; {FIND_OUT}",
+        "binance-dust: interrupted",
+    ]
 
 
 @pytest.mark.parametrize(
