@@ -10,7 +10,7 @@ from binance_dust.sweeper import Outcome
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import Iterable
 
     from binance_dust.sweeper import Rules
 

@@ -97,9 +97,16 @@ def _check_target(file: ReportFile, target: str) -> None:
         )
 
 
+def check_page(path: Path) -> None:
+    """Refuse a page that could not be written, before the work that goes into it."""
+    if not path.parent.is_dir():
+        raise ConfigurationError(f"can't write {path}: there is no such folder")
+    if path.is_dir():
+        raise ConfigurationError(f"can't write {path}: it is a folder, name a file in it")
+
+
 def _check_page(options: argparse.Namespace) -> None:
-    if not options.html.parent.is_dir():
-        raise ConfigurationError(f"can't write {options.html}: there is no such folder")
+    check_page(options.html)
     if options.resume and options.out is not None and options.out.suffix.lower() == ".csv":
         raise ConfigurationError(
             "a page needs all reports, and a .csv does not give the earlier ones back:"

@@ -18,6 +18,7 @@ from binance_dust.cli._console import make_table, shown
 from binance_dust.cli._live import draws
 from binance_dust.cli._plans import plan_table, stays_table
 from binance_dust.cli._scan_live import Watch, shown_scan
+from binance_dust.cli._scan_results import check_page
 from binance_dust.cli._scan_sums import Sums, print_sums
 from binance_dust.conversion import Converter
 from binance_dust.ledger import Ledger
@@ -55,6 +56,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(options: argparse.Namespace) -> int:
     """Open a sandbox; scan, quote, convert, lose an answer, recover it, and show the books."""
+    if options.html is not None:
+        check_page(options.html)
     out = make_console()
     folder = Path(tempfile.mkdtemp(prefix="binance-dust-demo-"))
     page = options.html or folder / "report.html"

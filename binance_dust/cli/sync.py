@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import aclosing
+from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ from binance_dust.cli import _arguments, _desk, _ledger
 from binance_dust.cli._console import console, make_table, reason_of, shown
 from binance_dust.cli._each import each
 from binance_dust.cli._json import print_json
-from binance_dust.errors import DustError
+from binance_dust.errors import ConfigurationError, DustError
 
 if TYPE_CHECKING:
     import argparse
@@ -34,6 +35,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(options: argparse.Namespace) -> int:
     """Bring the books of every account up to date."""
+    if options.since is not None and options.since > datetime.now(UTC):
+        raise ConfigurationError("--since is in the future")
     numbers = ("new", "known", "settled", "calls")
     table = make_table("account", *numbers, "", right=numbers)
     wrong = 0

@@ -249,6 +249,7 @@ def test_books_that_are_not_there_are_no_empty_books(
         (("sweep", "--every", "often"), "no length of time"),
         (("sweep", "--every", "0", "--sandbox"), "longer than nothing"),
         (("sync", "--since", "then"), "is no time"),
+        (("sync", "--since", "9999-12-31", "--sandbox"), "in the future"),
         (("export",), "FILE"),
     ],
 )

@@ -230,10 +230,14 @@ def test_a_page_that_could_not_be_written_is_told_before_the_scan(
     asked = ("scan", "--accounts", file, *at)
 
     nowhere = run(*asked, "--html", str(tmp_path / "nowhere" / "page.html"))
+    folder = run(*asked, "--html", str(tmp_path))
+    demo = run("demo", "--html", str(tmp_path))
     partly = run(*asked, "--html", "page.html", "--out", "scan.csv", "--resume")
 
-    assert (nowhere.code, partly.code) == (2, 2)
+    assert (nowhere.code, folder.code, demo.code, partly.code) == (2, 2, 2, 2)
     assert "there is no such folder" in nowhere.err
+    assert "it is a folder" in folder.err
+    assert ("it is a folder" in demo.err, demo.out) == (True, "")
     assert "a .csv does not give the earlier ones back" in partly.err
     assert exchange.requests == ()
 
