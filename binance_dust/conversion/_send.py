@@ -13,17 +13,23 @@ the intent is open and something may have. Both look the same, and reading tells
 from __future__ import annotations
 
 import secrets
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust.conversion._account import CLAIM
-from binance_dust.errors import DustError, LedgerError, OutcomeUnknownError
+from binance_dust.errors import (
+    ConfigurationError,
+    DustError,
+    LedgerError,
+    OutcomeUnknownError,
+)
 from binance_dust.events import logger
 from binance_dust.ledger import Intent
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Awaitable, Callable, Iterator, Mapping
     from decimal import Decimal
 
     from binance_dust._spec import AccountType, Call
@@ -91,7 +97,8 @@ async def send(desk: Desk, claim: Claim, order: Order, noted: Callable[[int], ob
     except DustError as error:
         # Nothing else that the session raises of a call like this leaves a doubt: see `_retry`.
         code = getattr(error, "code", None)
-        await desk.ledger.reject(entry.id, str(error), now=desk.now(), code=code)
+        with _closed_too_soon(desk):
+            await desk.ledger.reject(entry.id, str(error), now=desk.now(), code=code)
         raise
     try:
         answer = await order.read(answered, entry)
@@ -100,13 +107,26 @@ async def send(desk: Desk, claim: Claim, order: Order, noted: Callable[[int], ob
         unknown = _as_unknown(desk, intent, order, error)
         await _leave_unknown(desk, entry, error, unknown)
         raise unknown from error
-    if answer.nothing is not None:
-        await desk.ledger.reject(entry.id, answer.nothing, now=desk.now())
-    else:
-        await desk.ledger.confirm(
-            entry.id, answer.lines, transaction_id=answer.transaction_id, now=desk.now()
-        )
+    with _closed_too_soon(desk):
+        if answer.nothing is not None:
+            await desk.ledger.reject(entry.id, answer.nothing, now=desk.now())
+        else:
+            await desk.ledger.confirm(
+                entry.id, answer.lines, transaction_id=answer.transaction_id, now=desk.now()
+            )
     return answer
+
+
+@contextmanager
+def _closed_too_soon(desk: Desk) -> Iterator[None]:
+    """Raise as what it is that a ledger was closed under a call: no mistake before any I/O."""
+    try:
+        yield
+    except ConfigurationError as error:
+        raise LedgerError(
+            "it was closed while a call was under way: open it again and recover()",
+            path=desk.ledger.path,
+        ) from error
 
 
 def _intent(desk: Desk, order: Order) -> Intent:
@@ -148,5 +168,5 @@ async def _leave_unknown(
             sent_after=error.sent_after,
             expires_at=error.expires_at,
         )
-    except LedgerError as failed:
+    except (LedgerError, ConfigurationError) as failed:
         logger.error("%s: the ledger has its intent only: %s", error, failed)

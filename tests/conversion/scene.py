@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 from tests.budget.virtual import run
@@ -24,8 +25,10 @@ class Scene:
         self.faults = self.world.exchange.faults
 
     @asynccontextmanager
-    async def process(self, **options: Any) -> AsyncIterator[Process]:
-        async with Process(self.world, self.credentials, ":memory:", **options) as process:
+    async def process(
+        self, *, path: Path | str = ":memory:", **options: Any
+    ) -> AsyncIterator[Process]:
+        async with Process(self.world, self.credentials, path, **options) as process:
             yield process
             await self.world.quiet()
 

@@ -409,3 +409,26 @@ async def test_an_unknown_outcome_is_told_also_where_the_ledger_can_not_be_writt
         assert (await process.ledger.entry(caught.value.entry_ids[0])).status == "intended"
         (entry,) = await process.converter.recover()
         assert entry.status == "confirmed"
+
+
+@pytest.mark.parametrize("lost", [False, True])
+@in_virtual_time
+async def test_a_ledger_that_is_closed_under_a_call_is_no_mistake_before_any_io(lost: bool) -> None:
+    scene = Scene()
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        async with scene.process(path=Path(folder) / "dust.db") as process:
+            quote = await process.converter.quote()
+            if lost:
+                scene.faults.lose_answer(endpoint=DUST)
+            scene.faults.delay(5, endpoint=DUST)
+            converting = asyncio.ensure_future(process.converter.convert(quote))
+            await asyncio.sleep(3)
+            assert len(scene.sent) == 1
+            await process.ledger.close()
+
+            with pytest.raises(OutcomeUnknownError if lost else LedgerError) as caught:
+                await converting
+
+            await process.ledger.open()
+            assert vars(caught.value)["entry_ids"] == (1,)
+            assert [entry.status for entry in await process.converter.recover()] == ["confirmed"]
