@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, get_args
+from typing import TYPE_CHECKING, Any, Final, get_args
 
+from binance_dust._check import instance
+from binance_dust._spec import AccountType
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import Kind, Status
 from binance_dust.ledger._rows import stamp
@@ -13,9 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from binance_dust._spec import AccountType
-
 __all__ = ["Query", "as_kind"]
+
+_MOST: Final = 2**63 - 1
+"""What SQLite counts to; below zero it counts for ever."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +36,12 @@ class Query:
     newest_first: bool = False
     limit: int | None = None
 
+    def __post_init__(self) -> None:
+        """Refuse what no entry can have: an empty answer would be taken for one."""
+        if self.account_type not in {None, *get_args(AccountType)}:
+            allowed = " or ".join(get_args(AccountType))
+            raise ConfigurationError(f"account_type must be {allowed}, not {self.account_type!r}")
+
     def sql(self) -> tuple[str, list[Any]]:
         """Write the question for the ids that fit."""
         conditions: list[str] = []
@@ -44,7 +53,7 @@ class Query:
 
         for name in ("account", "account_type", "target"):
             if (value := getattr(self, name)) is not None:
-                want(f"{name} = ?", value)
+                want(f"{name} = ?", instance(value, str, name))
         if self.kind is not None:
             want("kind = ?", as_kind(self.kind).value)
         if self.status is not None:
@@ -52,7 +61,10 @@ class Query:
             want(f"status IN ({', '.join('?' * len(wanted))})", *wanted)
         if self.asset is not None:
             # What was done may be less than what was asked for.
-            want("id IN (SELECT entry_id FROM asked WHERE asset = ?)", self.asset)
+            want(
+                "id IN (SELECT entry_id FROM asked WHERE asset = ?)",
+                instance(self.asset, str, "asset"),
+            )
         if self.since is not None:
             want("at >= ?", stamp(self.since))
         if self.until is not None:
@@ -61,7 +73,7 @@ class Query:
         order = " DESC" if self.newest_first else ""
         sql = f"SELECT id FROM entries{where} ORDER BY at{order}, id{order}"  # noqa: S608 - our own text; values are bound
         if self.limit is not None:
-            sql, values = f"{sql} LIMIT ?", [*values, self.limit]
+            sql, values = f"{sql} LIMIT ?", [*values, _limit(self.limit)]
         return sql, values
 
 
@@ -71,6 +83,12 @@ def as_kind(value: Kind | str) -> Kind:
         return Kind(value)
     except ValueError:
         raise ConfigurationError(f"kind must be one of {', '.join(Kind)}, not {value!r}") from None
+
+
+def _limit(value: int) -> int:
+    if not 0 <= instance(value, int, "limit") <= _MOST:
+        raise ConfigurationError(f"limit can't be {value}")
+    return value
 
 
 def _statuses(value: Status | Iterable[Status]) -> list[str]:

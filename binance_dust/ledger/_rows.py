@@ -23,7 +23,11 @@ def stamp(time: datetime) -> str:
         raise TypeError(f"a time must be a datetime, not {type(time).__name__}")
     if time.utcoffset() is None:
         raise ConfigurationError(f"{time} has no time zone: say which, datetime(..., tzinfo=UTC)")
-    return time.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+    try:
+        time = time.astimezone(UTC)
+    except OverflowError:  # the calendar ends earlier in other zones
+        raise ConfigurationError(f"{time} is no time in UTC") from None
+    return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
 
 
 def stamp_or_none(time: datetime | None) -> str | None:

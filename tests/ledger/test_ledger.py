@@ -7,7 +7,7 @@ import pickle
 import sqlite3
 import subprocess
 import sys
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
 
@@ -310,6 +310,16 @@ async def test_a_wrong_question_is_refused(ledger: Ledger) -> None:
         await all_of(ledger, kind="transfer")
     with pytest.raises(ConfigurationError, match="time zone"):
         await all_of(ledger, since=NOW.replace(tzinfo=None))
+    with pytest.raises(ConfigurationError, match="no time in UTC"):
+        await all_of(ledger, since=datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))))
+    with pytest.raises(ConfigurationError, match="SPOT or MARGIN, not 'spot'"):
+        await all_of(ledger, account_type="spot")
+    for limit in (-1, 2**63):
+        with pytest.raises(ConfigurationError, match="limit can't be"):
+            await all_of(ledger, limit=limit)
+    for wrong in ({"limit": 1.5}, {"limit": True}, {"account": 7}, {"asset": ["ADA"]}):
+        with pytest.raises(TypeError, match="must be a"):
+            await all_of(ledger, **wrong)
     with pytest.raises(ConfigurationError, match="no entry 1"):
         await ledger.entry(1)
 
