@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from binance_dust.cli._moving import FIND_OUT
+from binance_dust.cli._ledger import FIND_OUT
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import complaints
 

@@ -299,7 +299,7 @@ async def test_what_was_left_open_under_a_key_that_was_replaced_is_still_the_acc
         with pytest.raises(OutcomeUnknownError):
             await process.convert_all()
         (entry,) = await entries_of(process.ledger)
-        new_key = Credentials("another-key", "and its secret", name="alice")
+        new_key = Credentials("another-key", "and-its-secret", name="alice")
         successor = Converter(process.session.client(new_key), ledger=process.ledger, cooldown=0)
 
         with pytest.raises(GuardError, match="recover") as caught:
