@@ -40,6 +40,10 @@ class Level(enum.StrEnum):
     """Something does not work."""
 
 
+GRAVITY: Final = list(Level).index
+"""What levels are ranked by."""
+
+
 @dataclass(frozen=True, slots=True)
 class Finding:
     """One thing that was looked at."""

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from binance_dust._words import count
 from binance_dust.cli._console import console, make_table, reason_of, shown
-from binance_dust.cli._doctor_checks import NORMAL, Answers, Finding, Level
-from binance_dust.cli._json import print_json
+from binance_dust.cli._doctor_checks import GRAVITY, NORMAL, Answers, Finding, Level
+from binance_dust.cli._json import as_json, print_json
 from binance_dust.errors import DustError
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Printer(Protocol):
     def probes(self, probes: Iterable[Probe]) -> None:
         """Say which probes there are."""
 
-    def probe(self, probe: Probe, account: str | None, verdict: Verdict | str) -> None:
+    def probe(self, probe: Probe, account: str | None, verdict: Verdict) -> None:
         """Say what a probe found, or why it did not."""
 
     def budgets(self, pools: list[tuple[str | None, PoolSnapshot]]) -> None:
@@ -65,14 +65,7 @@ class _Json:
         print_json({"about": "exchange", "base_url": desk.base_url, "accounts": len(desk.clients)})
 
     def finding(self, finding: Finding) -> None:
-        print_json(
-            {
-                "about": finding.about,
-                "account": finding.account,
-                "level": finding.level.value,
-                "text": finding.text,
-            }
-        )
+        print_json(as_json(finding))
 
     def account(self, answers: Answers) -> None:
         print_json({"about": "account", "account": answers.account, **_state(answers)})
@@ -84,22 +77,9 @@ class _Json:
         for probe in probes:
             print_json({"probe": probe.name, "doubt": probe.doubt, "asks": probe.cost})
 
-    def probe(self, probe: Probe, account: str | None, verdict: Verdict | str) -> None:
-        failed = isinstance(verdict, str)
-        print_json(
-            {
-                "about": "probe",
-                "probe": probe.name,
-                "account": account,
-                "doubt": probe.doubt,
-                "asks": probe.cost,
-                "settled": not isinstance(verdict, str) and verdict.settled,
-                "answer": verdict if isinstance(verdict, str) else verdict.answer,
-                "configure": None if isinstance(verdict, str) else verdict.configure,
-                "evidence": {} if isinstance(verdict, str) else dict(verdict.evidence),
-                "failed": failed,
-            }
-        )
+    def probe(self, probe: Probe, account: str | None, verdict: Verdict) -> None:
+        about = {"probe": probe.name, "account": account, "doubt": probe.doubt, "asks": probe.cost}
+        print_json({"about": "probe", **about, **as_json(verdict)})
 
     def budgets(self, pools: list[tuple[str | None, PoolSnapshot]]) -> None:
         for address, pool in pools:
@@ -150,8 +130,9 @@ class _Tables:
         self._out.print()
         self._out.print(self._accounts)
         self._out.print()
-        ranked = sorted(self._said.items(), key=lambda said: _RANK[said[0][0]])
-        for (level, about, text), accounts in ranked:
+        gravest_first = sorted(self._said, key=lambda said: GRAVITY(said[0]), reverse=True)
+        for level, about, text in gravest_first:
+            accounts = self._said[level, about, text]
             self._line(level, about, f"[cyan]{_names(accounts)}[/]: {shown(text)}")
 
     def probes(self, probes: Iterable[Probe]) -> None:
@@ -160,7 +141,7 @@ class _Tables:
             table.add_row(f"[cyan]{probe.name}[/]", shown(probe.doubt), shown(probe.cost))
         self._out.print(table)
 
-    def probe(self, probe: Probe, account: str | None, verdict: Verdict | str) -> None:
+    def probe(self, probe: Probe, account: str | None, verdict: Verdict) -> None:
         out = self._out
         if not self._probed:
             out.print("\n[bold]probes[/]")
@@ -168,12 +149,11 @@ class _Tables:
         whom = f" [dim]({shown(account)})[/]" if account else ""
         out.print(f"[cyan]{probe.name}[/]{whom}: {shown(probe.doubt)}", soft_wrap=True)
         out.print(f"  asked      {shown(probe.cost)}", soft_wrap=True)
-        if isinstance(verdict, str):
-            out.print(f"  [yellow]no answer[/]  {shown(verdict)}", soft_wrap=True)
-            return
         word = "[green]settled[/]  " if verdict.settled else "[yellow]unsettled[/]"
+        word = "[yellow]no answer[/]" if verdict.failed else word
         out.print(f"  {word}  {shown(verdict.answer)}", soft_wrap=True)
-        out.print(f"  configure  {shown(verdict.configure)}", soft_wrap=True)
+        if verdict.configure is not None:
+            out.print(f"  configure  {shown(verdict.configure)}", soft_wrap=True)
 
     def budgets(self, pools: list[tuple[str | None, PoolSnapshot]]) -> None:
         if not pools:
@@ -202,9 +182,6 @@ class _Tables:
     def _line(self, level: Level, about: str, text: str) -> None:
         colour = _COLOURS[level]
         self._out.print(f"[{colour}]{level.value:<8}[/] {about:<10} {text}", soft_wrap=True)
-
-
-_RANK: Final = {Level.PROBLEM: 0, Level.WARNING: 1, Level.NOTE: 2, Level.OK: 3}
 
 
 def _state(answers: Answers) -> dict[str, Any]:

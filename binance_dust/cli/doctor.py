@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from contextlib import aclosing
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from binance_dust._retry import RetryPolicy
 from binance_dust.cli import _desk, _doctor_print, _probes
 from binance_dust.cli._doctor_checks import (
+    GRAVITY,
     Answers,
     Finding,
     Level,
@@ -22,13 +23,16 @@ from binance_dust.errors import DeliveryError, DustError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Awaitable, Iterator, Sequence
+    from collections.abc import Awaitable, Iterable, Iterator, Sequence
 
     from binance_dust.budget import PoolSnapshot
     from binance_dust.cli._desk import Desk
     from binance_dust.cli._overheard import Overheard
     from binance_dust.cli._probes import Probe
     from binance_dust.client import DustClient
+    from binance_dust.session import Session
+
+R = TypeVar("R")
 
 _LOOKS: Final = 3
 """At the clock: the quickest is nearest the truth."""
@@ -61,7 +65,7 @@ async def run(options: argparse.Namespace) -> int:
         printer.place(desk)
         worst = await _check(desk, printer)
         if chosen and worst is not Level.PROBLEM:
-            worst = max(worst, await _probe(desk, chosen, options.window, printer), key=_RANK.index)
+            worst = max(worst, await _probe(desk, chosen, options.window, printer), key=GRAVITY)
         printer.budgets(pools(desk))
         for finding in refusals(desk):
             printer.finding(finding)
@@ -69,49 +73,44 @@ async def run(options: argparse.Namespace) -> int:
     return 1 if worst is Level.PROBLEM else 0
 
 
-_RANK: Final = list(Level)
-
-
 async def _check(desk: Desk, printer: _doctor_print.Printer) -> Level:
     """Check the exchange first: where it can't be reached, no account is asked."""
-    worst = Level.OK
+    levels = {Level.OK}
 
-    def tell(findings: Iterator[Finding]) -> None:
-        nonlocal worst
+    def tell(findings: Iterable[Finding]) -> None:
         for finding in findings:
-            worst = max(worst, finding.level, key=_RANK.index)
+            levels.add(finding.level)
             printer.finding(finding)
 
     for client in _one_a_session(desk):
-        tell(iter([found async for found in _look_around(client)]))
-    if worst is Level.PROBLEM:
-        return worst
+        tell(await _look_around(client))
+    if Level.PROBLEM in levels:
+        return Level.PROBLEM
     async with aclosing(each(desk.clients, _answers)) as answers:
         async for client, answer in answers:
-            if isinstance(answer, DustError):  # pragma: no cover - each part catches its own
-                raise answer
+            assert isinstance(answer, Answers)  # noqa: S101 - each part catches its own error
             printer.account(answer)
             tell(judge_account(answer, client.session.now()))
     printer.accounts_end()
-    return worst
+    return max(levels, key=GRAVITY)
 
 
 def _one_a_session(desk: Desk) -> list[DustClient]:
-    return list({id(client.session): client for client in reversed(desk.clients)}.values())[::-1]
+    first: dict[Session, DustClient] = {}
+    for client in desk.clients:
+        first.setdefault(client.session, client)
+    return list(first.values())
 
 
-async def _look_around(client: DustClient) -> Any:
+async def _look_around(client: DustClient) -> list[Finding]:
     """Look at the exchange's clock and status, by one session."""
     try:
         looks = [await _look_at_clock(client) for _ in range(_LOOKS)]
     except DustError as error:
-        yield Finding(Level.PROBLEM, "connection", str(error))
-        return
+        return [Finding(Level.PROBLEM, "connection", str(error))]
     round_trip, offset = min(looks)
-    for finding in judge_clock(offset, round_trip):
-        yield finding
-    for finding in judge_system(await _or_error(client.system_status())):
-        yield finding
+    status = await _or_error(client.system_status())
+    return [*judge_clock(offset, round_trip), *judge_system(status)]
 
 
 async def _look_at_clock(client: DustClient) -> tuple[float, float]:
@@ -133,7 +132,7 @@ async def _answers(client: DustClient) -> Answers:
     )
 
 
-async def _or_error(asked: Awaitable[Any]) -> Any:
+async def _or_error(asked: Awaitable[R]) -> R | DustError:
     try:
         return await asked
     except DustError as error:
@@ -149,14 +148,15 @@ async def _probe(
     for probe in probes:
         client = with_margin if probe.needs_margin else desk.clients[0]
         if client is None:
-            printer.probe(probe, None, "needs an account with margin, and there is none")
+            nobody = _probes.no_verdict("needs an account with margin, and there is none")
+            printer.probe(probe, None, nobody)
             continue
         prober = _probes.Prober(client, _heard(client), window)
         try:
             verdict = await probe.run(prober)
         except DustError as error:
             worst = Level.PROBLEM
-            printer.probe(probe, client.name, str(error))
+            printer.probe(probe, client.name, _probes.no_verdict(str(error)))
             if isinstance(error, DeliveryError):
                 break
         else:

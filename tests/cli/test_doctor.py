@@ -200,17 +200,10 @@ def test_all_is_well_when_nothing_is_to_be_said(run: Run, file: str, at: tuple[s
     assert "Everything is as it should be." in done.out
 
 
-def test_what_others_spend_behind_the_same_address_is_seen(
-    run: Run, file: str, secrets: list[str]
-) -> None:
+def test_what_others_spend_behind_the_same_address_is_seen(run: Run, keep: Keep) -> None:
     with Sandbox(seed=7) as slow:
-        alice = slow.open_account("alice")
+        file = str(keep(slow.open_account("alice")))
         slow.faults.spend("GET /sapi/v1/account/status", 700)
-        secrets.append(alice.secret.reveal())
-        Path(file).write_text(
-            f'[alice]\napi_key = "{alice.api_key}"\nsecret = "{alice.secret.reveal()}"\n',
-            encoding="utf-8",
-        )
         rows = run("doctor", "--json", "--accounts", file, "--base-url", slow.url).rows
 
     (status,) = [row for row in rows if row.get("pool") == "GET /sapi/v1/account/status"]

@@ -265,7 +265,7 @@ def no(code: int) -> RejectedError:
 
 def test_a_payer_is_the_one_whose_header_came() -> None:
     assert judge_payer(Feedback(200, used_ip=100)).settled
-    assert judge_payer(Feedback(200, used_uid=100)).configure.startswith("Session(payers=")
+    assert "payers=" in str(judge_payer(Feedback(200, used_uid=100)).configure)
     assert not judge_payer(Feedback(200, used_ip=100, used_uid=100)).settled
     assert not judge_payer(None).settled
 
@@ -326,7 +326,7 @@ def test_the_shortest_pause_bounds_the_cooldown() -> None:
 
     assert verdict.settled
     assert "6.00 h apart" in verdict.answer
-    assert "timedelta(seconds=21600)" in verdict.configure
+    assert "timedelta(seconds=21600)" in str(verdict.configure)
     assert not judge_cooldown(models.DustLog(0, [])).settled
 
 

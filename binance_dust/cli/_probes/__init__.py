@@ -10,13 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from binance_dust.cli._probes import _encoding, _log, _quotes, _weight
-from binance_dust.cli._probes._probe import Probe, Prober, Verdict
+from binance_dust.cli._probes._probe import Probe, Prober, Verdict, no_verdict
 from binance_dust.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["PROBES", "Probe", "Prober", "Verdict", "choose"]
+__all__ = ["PROBES", "Probe", "Prober", "Verdict", "choose", "no_verdict"]
 
 PROBES: Final[dict[str, Probe]] = {
     probe.name: probe for module in (_weight, _log, _quotes, _encoding) for probe in module.PROBES

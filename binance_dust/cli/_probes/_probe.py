@@ -32,10 +32,12 @@ class Verdict:
 
     settled: bool
     answer: str
-    configure: str = NOTHING
+    configure: str | None = NOTHING
     """What to set because of it."""
     evidence: Mapping[str, Any] = field(default_factory=dict)
     """What was seen, as JSON has it."""
+    failed: bool = False
+    """There was no answer to judge by; `answer` says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +93,11 @@ class Prober:
     def said(self, endpoint: Endpoint[..., Any]) -> Feedback | None:
         """Give what the last answer of an endpoint said of weight."""
         return self.heard.last(endpoint.title)
+
+
+def no_verdict(reason: str) -> Verdict:
+    """Say why a doubt could not be put to the exchange."""
+    return Verdict(settled=False, answer=reason, configure=None, failed=True)
 
 
 def by_answer(call: Call[R], judge: Callable[[R], Verdict]) -> Run:

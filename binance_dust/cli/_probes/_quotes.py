@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Final
 
 from binance_dust import endpoints
 from binance_dust._plain import plain
-from binance_dust.cli._probes._probe import Probe, Prober, Verdict, by_answer, by_refusal, words
+from binance_dust.cli._probes._probe import (
+    NOTHING,
+    Probe,
+    Prober,
+    Verdict,
+    by_answer,
+    by_refusal,
+    words,
+)
 from binance_dust.errors import ExchangeError
 
 if TYPE_CHECKING:
@@ -77,7 +85,7 @@ def judge_fees(quotes: list[ConvertibleAssets]) -> Verdict:
     answer = f"{len(rows) - len(odd)} of {len(rows)} rows cost the listed rate, {rates}"
     if others:
         answer += f"; {', '.join(f'{asset} {rate}' for asset, rate in others.items())}"
-    configure = "max_fee_rate of a Converter, if those shall stay" if others else "nothing"
+    configure = "max_fee_rate of a Converter, if those shall stay" if others else NOTHING
     return Verdict(
         settled=True,
         answer=answer,
