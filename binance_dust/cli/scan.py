@@ -172,9 +172,11 @@ def _show_estimate(longest: ScanEstimate, shortest: ScanEstimate, *, as_json: bo
     out = console()
     out.print(f"{count(longest.accounts, 'account')}: {_spoken(longest, shortest)}.\n")
     numbers = ("calls at most", "weight", "until the last")
-    table = make_table("question", *numbers, right=numbers)
+    several = len({lane.session for lane in longest.lanes}) > 1
+    whose = ("session",) if several else ()
+    table = make_table(*whose, "question", *numbers, right=numbers)
     for lane in longest.lanes:
-        table.add_row(
-            lane.question.value, f"{lane.calls:,}", f"{lane.weight:,}", duration(lane.seconds)
-        )
+        session = (str(lane.session),) if several else ()
+        amounts = f"{lane.calls:,}", f"{lane.weight:,}", duration(lane.seconds)
+        table.add_row(*session, lane.question.value, *amounts)
     out.print(table)

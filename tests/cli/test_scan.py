@@ -95,6 +95,20 @@ def test_an_estimate_sends_nothing(
     }
 
 
+def test_an_estimate_tells_several_sessions_apart(run: Run, file: str, at: tuple[str, ...]) -> None:
+    addresses = ("--local-addr", "127.0.0.2", "--local-addr", "127.0.0.3")
+
+    one = run("scan", "--estimate", "--accounts", file, *at)
+    two = run("scan", "--estimate", "--accounts", file, *addresses, *at)
+
+    assert "session" not in one.out
+    rows = [line.split() for line in two.out.splitlines()]
+    assert sorted(row[:2] for row in rows if "small_liabilities" in row) == [
+        ["0", "small_liabilities"],
+        ["1", "small_liabilities"],
+    ]
+
+
 def test_an_account_that_fails_is_shown_with_its_reason_and_the_rest_is_read(
     run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
 ) -> None:
