@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._words import count
+from binance_dust.cli import _arguments
 from binance_dust.cli._console import complain, make_table, shown
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import OPEN, Ledger
@@ -31,6 +32,18 @@ def add_ledger(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help=f"the books; else the file that {VARIABLE} names, else {_USUAL} here",
     )
+
+
+def add_choice(parser: argparse.ArgumentParser) -> None:
+    """Add which entries of the books are wanted."""
+    parser.add_argument("--account", metavar="NAME", help="this account alone")
+    parser.add_argument("--since", type=_arguments.moment, metavar="TIME", help="from then on")
+    parser.add_argument("--until", type=_arguments.moment, metavar="TIME", help="before then")
+
+
+def chosen(options: argparse.Namespace) -> dict[str, Any]:
+    """Give which entries are wanted, as the ledger's own arguments."""
+    return {"account": options.account, "since": options.since, "until": options.until}
 
 
 def ledger_of(options: argparse.Namespace) -> Ledger:

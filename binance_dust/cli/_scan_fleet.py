@@ -40,8 +40,7 @@ async def scan_by_fleet(options: argparse.Namespace, results: Results, liabiliti
                 async for report in reports:
                     results.take(report)
         except asyncio.CancelledError:
-            way_on = f"; --resume goes on with {results.file.path}" if results.file else ""
-            complain(f"stopped after {reports.progress.done:,} accounts{way_on}")
+            complain(f"stopped after {reports.progress.done:,} accounts{results.way_on}")
             raise
 
 

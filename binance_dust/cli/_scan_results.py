@@ -40,6 +40,11 @@ class Results:
         """Accounts that an earlier scan has read."""
         return frozenset(self.file.done) if self.file else frozenset()
 
+    @property
+    def way_on(self) -> str:
+        """How to go on where a scan is stopped, if there is a way."""
+        return f"; --resume goes on with {self.file.path}" if self.file else ""
+
     def add_earlier(self) -> None:
         """Sum up what an earlier scan has found, where it can be had back."""
         if self._path_back is not None and self.done:

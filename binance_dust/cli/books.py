@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
 from binance_dust._plain import plain
-from binance_dust.cli import _arguments, _ledger
+from binance_dust.cli import _ledger
 from binance_dust.cli._console import console, make_table, shown
 from binance_dust.cli._json import print_json
 from binance_dust.ledger import chart
@@ -27,9 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--by", choices=get_args(By), default="month", help="what to sum up (month)"
     )
-    parser.add_argument("--account", metavar="NAME", help="this account alone")
-    parser.add_argument("--since", type=_arguments.moment, metavar="TIME", help="from then on")
-    parser.add_argument("--until", type=_arguments.moment, metavar="TIME", help="before then")
+    _ledger.add_choice(parser)
     parser.add_argument(
         "--html", type=Path, metavar="FILE", help="write a page to look at, with charts"
     )
@@ -39,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(options: argparse.Namespace) -> int:
     """Sum up the books, draw them, and name what is open."""
-    chosen = {"account": options.account, "since": options.since, "until": options.until}
+    chosen = _ledger.chosen(options)
     async with _ledger.existing_ledger(options) as ledger:
         totals = await ledger.totals(options.by, **chosen)
         if options.html is not None:

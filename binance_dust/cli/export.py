@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
-from binance_dust.cli import _arguments, _ledger
+from binance_dust.cli import _ledger
 from binance_dust.cli._console import complain
 from binance_dust.ledger.export import Style
 
@@ -30,9 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="plain",
         help="whose form: our own, a tax tool's, or lines of JSON with every entry whole (plain)",
     )
-    parser.add_argument("--account", metavar="NAME", help="this account alone")
-    parser.add_argument("--since", type=_arguments.moment, metavar="TIME", help="from then on")
-    parser.add_argument("--until", type=_arguments.moment, metavar="TIME", help="before then")
+    _ledger.add_choice(parser)
     _ledger.add_ledger(parser)
 
 
@@ -51,7 +49,7 @@ async def run(options: argparse.Namespace) -> int:
 
 async def _write(ledger: Ledger, options: argparse.Namespace) -> Exported:
     where = _stdout() if options.out == "-" else Path(options.out)
-    chosen = {"account": options.account, "since": options.since, "until": options.until}
+    chosen = _ledger.chosen(options)
     if options.style == _LINES:
         return await ledger.export_json_lines(where, **chosen)
     return await ledger.export_csv(where, style=options.style, **chosen)

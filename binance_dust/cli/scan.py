@@ -118,9 +118,8 @@ async def _scan(
             async for report in reports:
                 results.take(report)
     except asyncio.CancelledError:
-        way_on = f"; --resume goes on with {results.file.path}" if results.file else ""
         done, of = reports.progress.done, count(len(todo), "account")
-        complain(f"stopped after {done:,} of {of}{way_on}")
+        complain(f"stopped after {done:,} of {of}{results.way_on}")
         raise
 
 
