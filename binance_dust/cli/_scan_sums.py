@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter
+from collections import Counter, defaultdict
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._plain import plain
 from binance_dust._words import count
-from binance_dust.cli._console import console, make_table, reason_of, shown
+from binance_dust.cli._console import amounts, console, make_table, reason_of, shown
 from binance_dust.reports import Settled
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ _MOST: Final = 8
 """Assets in the table."""
 _REASONS: Final = 12
 """Failures that are shown; the rest is counted."""
-_ZERO: Final = Decimal(0)
 _SETTLED: Final = {
     Settled.NOT_ASKED: "not asked",
     Settled.NO_MARGIN: "without margin",
@@ -39,11 +38,13 @@ class Sums:
         self.accounts = 0
         self.failed = 0
         """Accounts of which a part could not be read."""
-        self.gross = self.net = _ZERO
+        self.gross = self.net = Decimal(0)
         self.debts = 0
-        self.owed: dict[str, Decimal] = {}
-        self.assets: dict[str, list[Decimal]] = {}
-        """By asset: in how many accounts it is dust, and what it would bring."""
+        self.owed: defaultdict[str, Decimal] = defaultdict(Decimal)
+        self.assets: defaultdict[str, Decimal] = defaultdict(Decimal)
+        """What each asset would bring."""
+        self.holders: Counter[str] = Counter()
+        """In how many accounts it is dust."""
         self.settled: Counter[Settled] = Counter()
         self.failures: Counter[tuple[str, str]] = Counter()
         """By part and reason."""
@@ -57,11 +58,10 @@ class Sums:
         self.net += report.net
         self.debts += len(report.liabilities)
         for unit, amount in report.owed.items():
-            self.owed[unit] = self.owed.get(unit, _ZERO) + amount
+            self.owed[unit] += amount
         for row in report.quote.details if report.quote else ():
-            sums = self.assets.setdefault(row.asset, [_ZERO, _ZERO])
-            sums[0] += 1
-            sums[1] += row.to_target_asset_off_exchange
+            self.assets[row.asset] += row.to_target_asset_off_exchange
+            self.holders[row.asset] += 1
         if report.settled_by is not None:
             self.settled[report.settled_by] += 1
         for part, error in report.errors.items():
@@ -103,12 +103,12 @@ def print_sums(sums: Sums) -> None:
         f" {shown(sums.target)}[/], after {fee:f} in fees.",
         soft_wrap=True,
     )
-    worth = ", ".join(f"{amount:f} {shown(unit)}" for unit, amount in sums.owed.items())
     told = ", ".join(
         f"{count(accounts, 'account')} {_SETTLED[settled]}"
         for settled, accounts in sums.settled.most_common()
     )
-    debts = f"{count(sums.debts, 'small debt')}{f', worth {worth}' if worth else ''}"
+    worth = f", worth {amounts(sums.owed)}" if sums.owed else ""
+    debts = f"{count(sums.debts, 'small debt')}{worth}"
     out.print(f"{debts}{f' ({told})' if told else ''}.", soft_wrap=True)
     _print_failures(sums)
 
@@ -132,8 +132,7 @@ def _table(sums: Sums) -> Any:
     table = make_table("account", *numbers, "", right=numbers)
     for report in sums.best:
         dust = "" if report.quote is None else f"{len(report.quote.details):,}"
-        owed = ", ".join(f"{amount:f} {shown(unit)}" for unit, amount in report.owed.items())
-        debts = f"{len(report.liabilities)} ({owed})" if owed else ""
+        debts = f"{len(report.liabilities)} ({amounts(report.owed)})" if report.owed else ""
         table.add_row(
             f"[cyan]{shown(report.account)}[/]",
             "" if "assets" in report.errors else f"{len(report.assets):,}",
@@ -150,8 +149,8 @@ def _table(sums: Sums) -> Any:
 
 
 def _most(sums: Sums) -> str:
-    ranked = sorted(sums.assets.items(), key=lambda item: item[1][1], reverse=True)
+    ranked = sorted(sums.assets.items(), key=lambda item: item[1], reverse=True)
     return ", ".join(
-        f"{shown(asset)} {net:f} ({count(int(accounts), 'account')})"
-        for asset, (accounts, net) in ranked[:_MOST]
+        f"{shown(asset)} {net:f} ({count(sums.holders[asset], 'account')})"
+        for asset, net in ranked[:_MOST]
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from contextlib import aclosing
 from decimal import Decimal
 from functools import partial
@@ -9,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from binance_dust._plain import plain
 from binance_dust.cli import _arguments, _desk
-from binance_dust.cli._console import complain, console, make_table, reason_of, shown
+from binance_dust.cli._console import amounts, complain, console, make_table, reason_of, shown
 from binance_dust.cli._each import each
 from binance_dust.cli._history import History, Line, read_history
 from binance_dust.cli._json import print_json
@@ -52,7 +53,7 @@ async def run(options: argparse.Namespace) -> int:
         until=options.until,
     )
     failed = False
-    sums: dict[str, Decimal] = {}
+    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
     table = make_table(
         "when (UTC)", "account", "kind", "asset", *_AMOUNTS, "", "transaction", right=_AMOUNTS
     )
@@ -66,7 +67,7 @@ async def run(options: argparse.Namespace) -> int:
             for line in found.lines:
                 table.add_row(*_cells(line))
                 if line.kind != "liability":
-                    sums[line.target] = sums.get(line.target, Decimal(0)) + line.net
+                    sums[line.target] += line.net
                 if options.json:
                     print_json(_as_json(line))
             _tell(client.name, found.errors, as_json=options.json)
@@ -120,5 +121,4 @@ def _print(table: Any, sums: Mapping[str, Decimal]) -> None:
         return
     out.print(table)
     if sums:
-        came = ", ".join(f"{amount:f} {shown(target)}" for target, amount in sums.items())
-        out.print(f"\nCame in from dust, after fees: {came}.")
+        out.print(f"\nCame in from dust, after fees: {amounts(sums)}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from contextlib import aclosing
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -11,7 +11,7 @@ from binance_dust._plain import plain
 from binance_dust._verdicts import has_no_margin
 from binance_dust._words import count
 from binance_dust.cli import _arguments, _desk, _ledger
-from binance_dust.cli._console import console, make_table, reason_of, shown
+from binance_dust.cli._console import amounts, console, make_table, reason_of, shown
 from binance_dust.cli._convert import move
 from binance_dust.cli._each import each
 from binance_dust.cli._json import print_json
@@ -60,7 +60,7 @@ async def run(options: argparse.Namespace) -> int:
     ask = _ask_the_list if options.always else _ask_for_less
     table = make_table(*_COLUMNS, right=("principal", "interest", "worth"))
     sums: Counter[str] = Counter()
-    owed: dict[str, Decimal] = {}
+    owed: defaultdict[str, Decimal] = defaultdict(Decimal)
     async with _desk.open_desk(options) as desk, aclosing(each(desk.clients, ask)) as answers:
         async for client, answer in answers:
             if options.json:
@@ -74,8 +74,7 @@ async def run(options: argparse.Namespace) -> int:
             sums[settled] += 1
             for debt in debts:
                 sums["debts"] += 1
-                unit = debt.liability_asset
-                owed[unit] = owed.get(unit, Decimal(0)) + debt.liability_qty
+                owed[debt.liability_asset] += debt.liability_qty
                 table.add_row(*_cells(client, debt))
     if not options.json:
         _print(table, sums, owed)
@@ -138,8 +137,8 @@ def _print(table: Any, sums: Counter[str], owed: dict[str, Decimal]) -> None:
     if table.row_count:
         out.print(table)
         out.print()
-    worth = ", ".join(f"{amount:f} {shown(unit)}" for unit, amount in owed.items())
-    out.print(f"{count(sums['debts'], 'small debt')}{f', worth {worth}' if worth else ''}.")
+    worth = f", worth {amounts(owed)}" if owed else ""
+    out.print(f"{count(sums['debts'], 'small debt')}{worth}.")
     told = [
         f"{sums[settled]} {text}"
         for settled, text in (

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from binance_dust.cli import _arguments, _desk, _ledger, _moving
 from binance_dust.cli._console import complain, console, shown
@@ -15,6 +15,7 @@ from binance_dust.sweeper import Outcome, sweep
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
     from rich.console import Console
 
@@ -83,25 +84,24 @@ class _Sums:
 
     def __init__(self) -> None:
         self.outcomes: Counter[Outcome] = Counter()
-        self._net: dict[str, Decimal] = {}
-        self._fee: dict[str, Decimal] = {}
+        self._net: defaultdict[str, Decimal] = defaultdict(Decimal)
+        self._fee: defaultdict[str, Decimal] = defaultdict(Decimal)
 
     def add(self, report: SweepReport) -> None:
         """Add what became of one account."""
         self.outcomes[report.outcome] += 1
         if report.what != "dust":
             return
-        done = report.receipt or (report.quote if report.outcome is Outcome.PLANNED else None)
-        if report.receipt is None and report.outcome is Outcome.CONVERTED:
-            confirmed = [each for each in report.settled if each.status == "confirmed"]
-            for entry in confirmed:
-                self._count(entry.target, entry.net, entry.fee)
-        elif done is not None:
-            self._count(done.target, done.net, done.fee)  # type: ignore[union-attr]  # dust has both
-
-    def _count(self, target: str, net: Decimal, fee: Decimal) -> None:
-        self._net[target] = self._net.get(target, Decimal(0)) + net
-        self._fee[target] = self._fee.get(target, Decimal(0)) + fee
+        done: Iterable[Any] = ()
+        if report.receipt is not None:
+            done = [report.receipt]
+        elif report.outcome is Outcome.PLANNED:
+            done = [report.quote]
+        elif report.outcome is Outcome.CONVERTED:
+            done = [entry for entry in report.settled if entry.status == "confirmed"]
+        for each in done:
+            self._net[each.target] += each.net
+            self._fee[each.target] += each.fee
 
     def show(self, out: Console, *, really: bool) -> None:
         """Show the sums."""

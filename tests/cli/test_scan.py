@@ -400,7 +400,7 @@ def test_the_best_are_kept_and_everything_is_summed() -> None:
     assert sums.net == sum(number % 37 for number in range(100))
     assert (sums.accounts, sums.failed) == (100, 10)
     assert sums.failures == {("liabilities", "GET /x: broken"): 10}
-    assert sums.assets == {"ADA": [100, sums.net]}
+    assert (sums.assets, sums.holders) == ({"ADA": sums.net}, {"ADA": 100})
 
 
 def test_reasons_do_not_say_whose_they_are() -> None:
