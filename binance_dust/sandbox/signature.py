@@ -7,12 +7,13 @@ signer: were they to share a line, both could be wrong together.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import hmac
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
 
@@ -53,16 +54,7 @@ class Ed25519:
 
     def accepts(self, payload: bytes, signature: str) -> bool:
         """Check with the public half."""
-        from cryptography.exceptions import InvalidSignature
-
-        raw = _from_base64(signature)
-        if raw is None:
-            return False
-        try:
-            self._key.verify(raw, payload)
-        except InvalidSignature:
-            return False
-        return True
+        return _is_proven(signature, lambda raw: self._key.verify(raw, payload))
 
 
 class Rsa:
@@ -76,23 +68,22 @@ class Rsa:
 
     def accepts(self, payload: bytes, signature: str) -> bool:
         """Check with the public half."""
-        from cryptography.exceptions import InvalidSignature
         from cryptography.hazmat.primitives import hashes
         from cryptography.hazmat.primitives.asymmetric import padding
 
-        raw = _from_base64(signature)
-        if raw is None:
-            return False
-        try:
-            self._key.verify(raw, payload, padding.PKCS1v15(), hashes.SHA256())
-        except InvalidSignature:
-            return False
-        return True
+        way = padding.PKCS1v15(), hashes.SHA256()
+        return _is_proven(signature, lambda raw: self._key.verify(raw, payload, *way))
 
 
-def _from_base64(text: str) -> bytes | None:
-    """Decode strictly: a `+` that travelled unencoded has become a space, and is refused."""
+def _is_proven(signature: str, verify: Callable[[bytes], None]) -> bool:
+    """Decode strictly, and ask who raises where it is not proven.
+
+    A `+` that travelled unencoded has become a space, and is no base64.
+    """
+    from cryptography.exceptions import InvalidSignature
+
     try:
-        return base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
-        return None
+        verify(base64.b64decode(signature, validate=True))
+    except (ValueError, InvalidSignature):
+        return False
+    return True
