@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from binance_dust.sandbox.answers import dust, general, margin, people
+from binance_dust.sandbox.answers import dust, general, margin, people, wallets
 from binance_dust.sandbox.answers.call import Answering, Call
 
 __all__ = ["ANSWERS", "Call"]
@@ -14,4 +14,5 @@ ANSWERS: Final[dict[str, Answering]] = {
     **general.ANSWERS,
     **margin.ANSWERS,
     **people.ANSWERS,
+    **wallets.ANSWERS,
 }

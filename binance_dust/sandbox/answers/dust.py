@@ -1,4 +1,4 @@
-"""Assets, convertible dust, conversions, and the dust log."""
+"""Convertible dust, conversions, and the dust log."""
 
 from __future__ import annotations
 
@@ -16,31 +16,6 @@ if TYPE_CHECKING:
 _ON_RECORD: Final = 100
 _FIRST_RECORD_MS: Final = 1_606_780_800_000
 """2020-12-01: the log holds nothing older."""
-
-
-def user_assets(call: Call) -> list[dict[str, str]]:
-    """List what the spot wallet holds, or the one asset asked for."""
-    scene, only = call.scene, call.form.text("asset")
-    valued = call.form.flag("needBtcValuation")
-    bitcoin = scene.market.price("BTC", scene.moment)
-    rows = []
-    for asset, held in call.account.spot:
-        if only not in (None, asset):
-            continue
-        value = scene.market.value(asset, held.total, scene.moment) / bitcoin if valued else ZERO
-        rows.append(
-            {
-                "asset": asset,
-                "free": text(held.free),
-                "locked": text(held.locked),
-                "freeze": text(held.freeze),
-                "withdrawing": text(held.withdrawing),
-                "ipoable": text(held.ipoable),
-                # "0" where it was not asked for: that does not mean worthless.
-                "btcValuation": text(rounded(value)),
-            }
-        )
-    return rows
 
 
 def convertible_assets(call: Call) -> dict[str, Any]:
@@ -208,7 +183,6 @@ def _target(call: Call) -> str:
 
 
 ANSWERS: Final[Mapping[str, Answering]] = {
-    "user_assets": user_assets,
     "convertible_assets": convertible_assets,
     "dust_convert": dust_convert,
     "dust_assets": dust_assets,
