@@ -7,7 +7,7 @@ and the field's text says what else was seen.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal, TypedDict
 
@@ -147,6 +147,3 @@ class RuleChanges(TypedDict, total=False):
     liability_ceiling: Decimal | str | int
     liability_body: Body
     remember: int
-
-
-NAMES: Final = frozenset(field.name for field in fields(Rules))

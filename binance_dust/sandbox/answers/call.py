@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust.sandbox import refusal
 
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from binance_dust.sandbox.dust import Scene
     from binance_dust.sandbox.form import Form
     from binance_dust.sandbox.law import Law
+
+DAY_MS: Final = 86_400_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +54,10 @@ class Call:
         """Read `startTime` and `endTime`; too far apart they are refused with -4047."""
         start, end = self.form.whole_number("startTime"), self.form.whole_number("endTime")
         days = self.scene.rules.log_days
-        if start is not None and end is not None and not 0 <= end - start <= days * _DAY_MS:
+        if start is not None and end is not None and not 0 <= end - start <= days * DAY_MS:
             raise refusal.Refusal(-4047, f"Time interval must be within 0-{days} days")
         return start, end
 
-
-_DAY_MS = 86_400_000
 
 Answering = Callable[[Call], Any]
 """Gives what will be written as JSON; raises `Refusal` to say no."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from binance_dust.sandbox.amounts import text
+from binance_dust.sandbox.answers.call import DAY_MS
 from binance_dust.sandbox.market import QUOTA
 
 if TYPE_CHECKING:
@@ -98,7 +99,7 @@ def coins(call: Call) -> list[dict[str, Any]]:
 def delist_schedule(call: Call) -> list[dict[str, Any]]:
     """List what will be delisted: what can't be converted already is about to go."""
     symbols = [f"{asset.symbol}{QUOTA}" for asset in call.scene.market if not asset.convertible]
-    return [{"delistTime": call.scene.moment.ms + 86_400_000, "symbols": symbols}]
+    return [{"delistTime": call.scene.moment.ms + DAY_MS, "symbols": symbols}]
 
 
 def _limit(kind: str, interval: str, number: int, limit: int) -> dict[str, Any]:

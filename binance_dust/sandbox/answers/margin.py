@@ -9,6 +9,7 @@ import msgspec
 from binance_dust.sandbox import liabilities, refusal
 from binance_dust.sandbox.account import Debt
 from binance_dust.sandbox.amounts import ZERO, rounded, text
+from binance_dust.sandbox.answers.call import DAY_MS
 from binance_dust.sandbox.market import QUOTA
 
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from binance_dust.sandbox.answers.call import Answering, Call
 
-_DAY_MS: Final = 86_400_000
 _MOST_ROWS: Final = 100
 
 
@@ -53,7 +53,7 @@ def small_liability_history(call: Call) -> dict[str, Any]:
     start, end = call.span()
     now = call.scene.moment.ms
     until = now if end is None else end
-    since = until - 30 * _DAY_MS if start is None else start
+    since = until - 30 * DAY_MS if start is None else start
     call.margin  # noqa: B018 - refuses who has no margin account
     found = [done for done in reversed(call.account.debt_exchanges) if since <= done.at_ms <= until]
     page = found[(current - 1) * size : current * size]
