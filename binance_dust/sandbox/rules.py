@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal, TypedDict
 
+from binance_dust.sandbox.amounts import exact
+
 Mode = Literal["fixed", "sliding"]
 Encoding = Literal["both", "comma", "repeat"]
 Scope = Literal["asset", "account"]
@@ -95,7 +97,11 @@ class Rules:
     def __post_init__(self) -> None:
         """Refuse numbers that no exchange could live by."""
         for name in ("ceiling", "minimum", "volatility", "liability_ceiling"):
-            object.__setattr__(self, name, Decimal(str(getattr(self, name))))
+            try:
+                object.__setattr__(self, name, exact(str(getattr(self, name))))
+            except ValueError as error:
+                message = f"{name}: {error}"
+                raise ValueError(message) from None
         for name in ("window", "price_step"):
             seconds = getattr(self, name)
             if not (math.isfinite(seconds) and seconds > 0):

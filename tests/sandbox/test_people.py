@@ -104,6 +104,9 @@ def test_rules_can_be_named_one_by_one() -> None:
     "wrong",
     [
         {"window": 0},
+        {"ceiling": "many"},
+        {"volatility": "NaN"},
+        {"minimum": -1},
         {"window": float("nan")},
         {"window_mode": "leaking"},
         {"several_assets": "json"},
