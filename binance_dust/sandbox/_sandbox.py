@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from binance_dust.sandbox import past
+from binance_dust.sandbox._thread import Thread
 from binance_dust.sandbox.exchange import Exchange
 from binance_dust.sandbox.rules import RuleChanges, Rules
 
@@ -66,7 +65,7 @@ class Sandbox:
         self._asked_port = port
         self._port: int | None = None
         self._door: Door | None = None
-        self._thread: _Thread | None = None
+        self._thread: Thread | None = None
 
     # Where it is
 
@@ -99,7 +98,7 @@ class Sandbox:
             await door.close()
 
     def __enter__(self) -> Self:
-        thread = _Thread(self)
+        thread = Thread(self)
         thread.open()
         self._thread = thread
         return self
@@ -273,40 +272,3 @@ class Sandbox:
     def __repr__(self) -> str:
         where = "closed" if self._port is None else f"at {self.url}"
         return f"<Sandbox {where}, {len(self.accounts)} accounts, seed {self.seed}>"
-
-
-class _Thread:
-    """Serves a sandbox from a thread with an event loop of its own."""
-
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
-        self._ready = threading.Event()
-        self._stop: asyncio.Event | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, name="binance-dust-sandbox", daemon=True)
-
-    def open(self) -> None:
-        self._thread.start()
-        self._ready.wait()
-        if self._error is not None:
-            self._thread.join()
-            raise self._error
-
-    def close(self) -> None:
-        if self._loop is not None and self._stop is not None:
-            self._loop.call_soon_threadsafe(self._stop.set)
-        self._thread.join()
-
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - raised where the sandbox was entered
-            self._error = error
-            self._ready.set()
-
-    async def _serve(self) -> None:
-        self._stop, self._loop = asyncio.Event(), asyncio.get_running_loop()
-        async with self._sandbox:
-            self._ready.set()
-            await self._stop.wait()
