@@ -27,19 +27,23 @@ class Thread:
         self._thread.start()
         self._ready.wait()
         if self._error is not None:
-            self._thread.join()
-            raise self._error
+            self._join()
 
     def close(self) -> None:
-        """Come back when it is closed."""
+        """Come back when it is closed, or raise what went wrong."""
         if self._loop is not None and self._stop is not None:
             self._loop.call_soon_threadsafe(self._stop.set)
+        self._join()
+
+    def _join(self) -> None:
         self._thread.join()
+        if self._error is not None:
+            raise self._error
 
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001 - raised where it was to be opened
+        except BaseException as error:  # noqa: BLE001 - raised in the thread that waits
             self._error = error
             self._ready.set()
 

@@ -7,15 +7,18 @@ import json
 import logging
 import time
 import urllib.request
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
 import pytest
 
+from binance_dust.errors import ConfigurationError
 from binance_dust.sandbox import Sandbox
+from binance_dust.sandbox._thread import Thread
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from binance_dust.credentials import Credentials
     from tests.sandbox.conftest import Caller
@@ -112,6 +115,22 @@ def test_it_serves_from_a_thread_for_code_that_blocks() -> None:
 
     with pytest.raises(RuntimeError, match="not open"):
         _ = exchange.url
+
+
+def test_what_goes_wrong_in_the_thread_is_raised_to_who_waits_for_it() -> None:
+    @asynccontextmanager
+    async def fragile(*, when: str) -> AsyncIterator[None]:
+        if when == "opened":
+            raise ConfigurationError(when)
+        yield
+        raise ConfigurationError(when)
+
+    with pytest.raises(ConfigurationError, match="opened"):
+        Thread(fragile(when="opened")).open()
+    thread = Thread(fragile(when="closed"))
+    thread.open()
+    with pytest.raises(ConfigurationError, match="closed"):
+        thread.close()
 
 
 async def test_it_can_be_opened_again_and_remembers() -> None:
