@@ -115,14 +115,16 @@ class ReportFile:
         file = os.open(self._path, _OLD)
         try:
             self._lock(file)
-            clean = True
+            clean, whole = True, len(self._format.head)
             for block in self._blocks():
+                whole += len(block.text)
                 if block.ok and block.account not in self._done:
                     self._done.add(block.account)
                     self._targets.add(block.target)
                 else:
                     clean = False
-            if clean and not self._torn():
+            # What is behind the last whole report is the beginning of one that was cut off.
+            if clean and whole == self._path.stat().st_size:
                 return file
             fresh = self._write_anew()
         except BaseException:
@@ -160,11 +162,6 @@ class ReportFile:
         else:
             return
         self._refuse(f"is no file of reports, or was changed since ({where}); nothing was written")
-
-    def _torn(self) -> bool:
-        """Tell whether the file ends within a report."""
-        whole = sum(len(block.text) for block in self._blocks()) + len(self._format.head)
-        return whole != self._path.stat().st_size
 
     def _append(self, text: bytes) -> None:
         try:
