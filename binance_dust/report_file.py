@@ -104,16 +104,17 @@ class ReportFile:
         if self._path.exists():
             self._refuse("is there already: resume it, or give another name")
         file = os.open(self._path, _NEW, 0o666)
-        self._lock(file)
-        _write_all(file, self._format.head)
-        os.fsync(file)
-        _sync_folder(self._path)
+        with _closed_on_error(file):
+            self._lock(file)
+            _write_all(file, self._format.head)
+            os.fsync(file)
+            _sync_folder(self._path)
         return file
 
     def _take_up(self) -> int:
         """Find what is done; write the file anew where it holds anything else."""
         file = os.open(self._path, _OLD)
-        try:
+        with _closed_on_error(file):
             self._lock(file)
             clean, whole = True, len(self._format.head)
             for block in self._blocks():
@@ -127,9 +128,6 @@ class ReportFile:
             if clean and whole == self._path.stat().st_size:
                 return file
             fresh = self._write_anew()
-        except BaseException:
-            os.close(file)
-            raise
         os.close(file)
         return fresh
 
@@ -229,6 +227,15 @@ def _whole_lines(path: Path, kind: Format) -> Iterator[bytes]:
             elif (first or not kind.head) and not kind.may_begin(line):
                 raise NotOurs("line 1" if first else "the last line")
             first = False
+
+
+@contextlib.contextmanager
+def _closed_on_error(file: int) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        os.close(file)
+        raise
 
 
 def _write_all(file: int, text: bytes) -> None:

@@ -270,6 +270,24 @@ def test_a_file_that_can_t_be_mended_stays_as_it_is(
         assert file.done == {"alice"}, "and nobody holds it"
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_that_can_t_be_begun_is_held_by_nobody(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / f"scan.{kind}"
+
+    def fsync(file: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as full:
+        full.setattr(os, "fsync", fsync)
+        with pytest.raises(ConfigurationError, match="No space left"):
+            ReportFile(path)
+
+    with ReportFile(path, resume=True) as file:
+        file.write(report("alice"))
+
+
 def test_each_report_is_on_disk_when_it_is_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
