@@ -11,6 +11,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from datetime import UTC
 from decimal import Decimal
+from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from binance_dust.errors import DustError
@@ -100,16 +101,16 @@ class Account:
     failed: list[str]
 
 
-@dataclass(slots=True)
+@dataclass
 class Desk:
-    """All accounts."""
+    """All accounts; what is summed up is summed up once, when it is first asked for."""
 
     accounts: list[Account] = field(default_factory=list)
     lines: list[Line] = field(default_factory=list)
     debts: list[Debt] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
 
-    @property
+    @cached_property
     def by_target(self) -> dict[str, Money]:
         """What the dust would bring, by what it would be converted into."""
         sums: defaultdict[str, Money] = defaultdict(Money)
@@ -117,7 +118,7 @@ class Desk:
             sums[line.target].add(Decimal(0), line.gross, line.net)
         return dict(sums)
 
-    @property
+    @cached_property
     def by_asset(self) -> dict[tuple[str, str], Money]:
         """What each asset would bring, by target and asset; `count` are accounts."""
         sums: defaultdict[tuple[str, str], Money] = defaultdict(Money)
@@ -125,7 +126,7 @@ class Desk:
             sums[line.target, line.asset].add(line.amount, line.gross, line.net)
         return dict(sums)
 
-    @property
+    @cached_property
     def owed(self) -> dict[str, Decimal]:
         """What the small debts are worth, by the asset that they are counted in."""
         sums: defaultdict[str, Decimal] = defaultdict(Decimal)
