@@ -16,14 +16,14 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["Cell", "escaped", "figure", "moment", "table", "visible"]
+__all__ = ["PLACES", "Cell", "escaped", "figure", "moment", "table", "visible"]
 
 Cell: TypeAlias = str | int | Decimal | datetime | None
 
 _SHOWN: Final = 100
 """Rows of a table in a notebook; the rest is counted in its last line."""
-_PLACES: Final = 8
-"""The exchange counts to eight places; a column is padded so far, and nothing is ever cut."""
+PLACES: Final = 8
+"""What the exchange counts to: figures are padded so far, and nothing is ever cut."""
 
 # Control characters, surrogates on their own, and what changes the direction of a line.
 _UNSEEN: Final = re.compile(
@@ -92,7 +92,7 @@ def _look(column: Sequence[Cell]) -> tuple[str, int]:
     """Find out how a column is aligned, and to how many places its figures are padded."""
     figures = [cell for cell in column if isinstance(cell, Decimal | int)]
     places = (len(f"{cell:f}".partition(".")[2]) for cell in figures if isinstance(cell, Decimal))
-    return ("right" if figures else "left"), min(max(places, default=0), _PLACES)
+    return ("right" if figures else "left"), min(max(places, default=0), PLACES)
 
 
 def _cells(row: Sequence[Cell], looks: Sequence[tuple[str, int]]) -> Iterable[str]:

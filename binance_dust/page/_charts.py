@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from binance_dust._html import escaped, figure
+from binance_dust._html import PLACES, escaped, figure
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,6 @@ _LABELS: Final = 5
 """Months that are named under the columns, at the most."""
 _EDGE: Final = 92
 """Percent of the width from which on a month's name ends where its column ends."""
-_PLACES: Final = 8
 
 
 def bars(title: str, rows: Sequence[tuple[str, Decimal]], unit: str, note: str = "") -> str:
@@ -27,7 +26,7 @@ def bars(title: str, rows: Sequence[tuple[str, Decimal]], unit: str, note: str =
     most = max((value for _, value in rows), default=Decimal(0))
     items = "".join(
         f'<li><span class="name" title="{escaped(name)}">{escaped(name)}</span>'
-        f'<span class="value">{figure(value, places=_PLACES)}</span>'
+        f'<span class="value">{figure(value, places=PLACES)}</span>'
         '<svg class="bar" aria-hidden="true" focusable="false" width="100%" height="8">'
         f'<rect class="track" width="100%" height="8" rx="2"/>'
         f'<rect class="fill" width="{_percent(value, most)}%" height="8" rx="2"/></svg></li>'
@@ -46,7 +45,7 @@ def columns(title: str, rows: Sequence[tuple[str, Decimal]], unit: str) -> str:
         height = _percent(value, most) / 100 * _PLOT
         wide = min(step * 0.72, 12)
         left = index * step + (step - wide) / 2
-        text = f"{month}: {figure(value, places=_PLACES)} {unit}"
+        text = f"{month}: {figure(value, places=PLACES)} {unit}"
         drawn.append(
             f'<rect class="fill" x="{left:.3f}%" y="{_PLOT - height:.2f}" width="{wide:.3f}%"'
             f' height="{height:.2f}" rx="2"><title>{escaped(text)}</title></rect>'
@@ -59,14 +58,14 @@ def columns(title: str, rows: Sequence[tuple[str, Decimal]], unit: str) -> str:
     last, highest = rows[-1], max(rows, key=lambda row: row[1])
     words = (
         f"{title}: {len(rows)} months to {last[0]}; the most in {highest[0]},"
-        f" {figure(highest[1], places=_PLACES)} {unit}. The table has every figure."
+        f" {figure(highest[1], places=PLACES)} {unit}. The table has every figure."
     )
     svg = (
         f'<svg class="columns" role="img" aria-label="{escaped(words)}" width="100%"'
         f' height="{_HEIGHT}"><line class="rule" x1="0" x2="100%" y1="{_PLOT}" y2="{_PLOT}"/>'
         f"{''.join(drawn)}</svg>"
     )
-    note = f"the most in {highest[0]}: {figure(highest[1], places=_PLACES)}"
+    note = f"the most in {highest[0]}: {figure(highest[1], places=PLACES)}"
     return _figure(title, unit, note, svg)
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from binance_dust._html import escaped, figure, moment, visible
+from binance_dust._html import PLACES, escaped, figure, moment, visible
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,6 @@ __all__ = ["Column", "Table"]
 
 _WRITTEN: Final = 1_000
 """Rows that are there without the script; a browser lays out no more at once without a stutter."""
-_PLACES: Final = 8
 _NONE: Final = "\u2013"
 
 
@@ -95,6 +94,6 @@ def shown(cell: Cell) -> str:
         case datetime():
             return moment(cell)
         case Decimal():
-            return figure(cell, places=_PLACES)
+            return figure(cell, places=PLACES)
         case _:
             return figure(cell)
