@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import re
 import socket
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -35,11 +34,6 @@ class Done:
 
 
 Run = Callable[..., Done]
-
-
-def complaints(errors: str) -> str:
-    """Leave out asyncio's notes on slow steps: in development mode a busy machine makes some."""
-    return re.sub(r"(?m)^Executing <.*> took .* seconds\n", "", errors)
 
 
 @pytest.fixture(autouse=True)

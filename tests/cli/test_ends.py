@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import signal
 import subprocess
@@ -15,10 +14,7 @@ import pytest
 
 from binance_dust.cli._ledger import FIND_OUT
 from binance_dust.sandbox import Sandbox
-from tests.cli.conftest import complaints
-
-ROOT = Path(__file__).parents[2]
-ENVIRONMENT = os.environ | {"PYTHONPATH": str(ROOT)}
+from tests.cli.program import ENVIRONMENT, complaints, start
 
 
 @pytest.mark.parametrize(
@@ -35,16 +31,7 @@ def test_a_command_that_is_told_to_end_ends_at_once(
         alice = exchange.open_account("alice", margin=True)
         # Its answer will not come while anybody waits.
         slow = exchange.faults.delay(600, endpoint="/sapi/v1/account/info", times=None)
-        process = subprocess.Popen(  # noqa: S603 - our own interpreter
-            [
-                *(sys.executable, "-m", "binance_dust", *command),
-                *("--accounts", str(keep(alice)), "--base-url", exchange.url),
-            ],
-            env=ENVIRONMENT,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
+        process = start(*command, "--accounts", str(keep(alice)), "--base-url", exchange.url)
         while not slow.hits:
             assert process.poll() is None, process.communicate()
             time.sleep(0.02)

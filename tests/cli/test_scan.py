@@ -10,7 +10,6 @@ import re
 import select
 import signal
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
@@ -27,9 +26,9 @@ from binance_dust.report_file import read_reports
 from binance_dust.reports import AccountReport, Settled
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Run
+from tests.cli.program import ENVIRONMENT, start
 
 Keep = Callable[..., Path]
-ROOT = Path(__file__).parents[2]
 LIST = "GET /sapi/v1/margin/exchange-small-liability"
 
 
@@ -259,19 +258,6 @@ def test_a_page_that_could_not_be_written_is_told_before_the_scan(
 # --- as a program --------------------------------------------------------------------------------
 
 
-def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
-    return subprocess.Popen(  # noqa: S603 - our own interpreter
-        [sys.executable, "-m", "binance_dust", *arguments],
-        text=True,
-        **{
-            "env": os.environ | {"PYTHONPATH": str(ROOT)},
-            "stdout": subprocess.PIPE,
-            "stderr": subprocess.PIPE,
-            **options,
-        },
-    )
-
-
 @pytest.fixture
 def busy(keep: Keep) -> Iterator[tuple[str, ...]]:
     """A desk whose scan is in the middle for a minute: 120 lists go at once, ten must wait."""
@@ -332,7 +318,7 @@ def test_a_reader_who_has_enough_ends_a_scan_without_a_complaint(busy: tuple[str
 def test_a_terminal_shows_how_far_it_is_and_keeps_the_totals_only() -> None:
     main, other = pty.openpty()
     arguments = ("--sandbox", "--sandbox-accounts", "130", "--window", "1")
-    environ = os.environ | {"PYTHONPATH": str(ROOT), "TERM": "xterm", "COLUMNS": "110"}
+    environ = ENVIRONMENT | {"TERM": "xterm", "COLUMNS": "110"}
     asked = ("scan", "--liabilities", "always", *arguments)
     process = start(*asked, stdout=other, stderr=other, env=environ)
     os.close(other)
