@@ -9,7 +9,7 @@ from binance_dust._plain import plain
 from binance_dust.cli import _ledger
 from binance_dust.cli._console import console, make_table, shown
 from binance_dust.cli._json import print_json
-from binance_dust.ledger import chart
+from binance_dust.ledger import OPEN, chart
 from binance_dust.ledger._totals import By
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def _show(out: Console, by: str, totals: list[Total]) -> None:
 
 
 async def _show_open(out: Console, ledger: Ledger, account: str | None) -> None:
-    still_open = ledger.entries(account=account, status=("intended", "unknown"))
+    still_open = ledger.entries(account=account, status=OPEN)
     if entries := [entry async for entry in still_open]:
         out.print("\n[bold red]It is not known yet how these ended[/]: binance-dust recover")
         out.print(_ledger.entry_table(entries))

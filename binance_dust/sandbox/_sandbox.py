@@ -13,7 +13,6 @@ from binance_dust.sandbox.rules import RuleChanges, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
-    from types import TracebackType
 
     from binance_dust.credentials import Credentials
     from binance_dust.sandbox.account import (
@@ -87,12 +86,7 @@ class Sandbox:
         self._port = await self._door.open(self._host, self._asked_port)
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         door, self._door, self._port = self._door, None, None
         if door is not None:
             await door.close()
@@ -103,12 +97,7 @@ class Sandbox:
         self._thread = thread
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         thread, self._thread = self._thread, None
         if thread is not None:
             thread.close()
