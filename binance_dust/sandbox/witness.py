@@ -41,17 +41,14 @@ class Seen:
 class Witness:
     """Remembers the newest requests."""
 
-    __slots__ = ("_seen", "total")
+    __slots__ = ("_seen",)
 
     def __init__(self, remember: int) -> None:
         """Remember so many."""
         self._seen: deque[Seen] = deque(maxlen=remember)
-        self.total = 0
-        """Requests ever seen, also those that are forgotten."""
 
     def note(self, seen: Seen) -> None:
         """Remember one more."""
-        self.total += 1
         self._seen.append(seen)
 
     def requests(self, endpoint: str | None = None, account: str | None = None) -> tuple[Seen, ...]:
@@ -66,7 +63,6 @@ class Witness:
     def forget(self) -> None:
         """Begin anew."""
         self._seen.clear()
-        self.total = 0
 
     def __repr__(self) -> str:
-        return f"<Witness of {self.total} requests>"
+        return f"<Witness of {len(self._seen)} requests>"
