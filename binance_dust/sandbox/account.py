@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import insort
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Self
 
 from binance_dust.sandbox.amounts import ZERO, exact
@@ -98,13 +98,7 @@ class Wallet:
     def add(self, asset: str, amount: Decimal) -> None:
         """Add to the free part, or take from it where `amount` is negative."""
         held = self[asset]
-        self[asset] = Holding(
-            held.free + amount,
-            locked=held.locked,
-            freeze=held.freeze,
-            withdrawing=held.withdrawing,
-            ipoable=held.ipoable,
-        )
+        self[asset] = replace(held, free=held.free + amount)
 
     def __repr__(self) -> str:
         return f"<Wallet {dict(self)}>"

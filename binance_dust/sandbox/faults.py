@@ -168,17 +168,16 @@ class Faults:
             return NO_PLAN
         plan = Plan()
         for fault in tuple(self._armed):
-            delays = isinstance(fault.what, Delay)
-            if plan.what is not None and not delays:
+            what = fault.what
+            if plan.what is not None and not isinstance(what, Delay):
                 continue
             if not fault.strikes(method, path, account, address):
                 continue
-            if isinstance(fault.what, Delay):
-                leg = fault.what.on
-                drawn = self._random.uniform(fault.what.low, fault.what.high)
-                plan.delays[leg] = plan.delays.get(leg, 0.0) + drawn
+            if isinstance(what, Delay):
+                drawn = self._random.uniform(what.low, what.high)
+                plan.delays[what.on] = plan.delays.get(what.on, 0.0) + drawn
             else:
-                plan.what = fault.what
+                plan.what = what
         # In place: a test may be arming the next one from another thread.
         for fault in tuple(self._armed):
             if fault.spent:

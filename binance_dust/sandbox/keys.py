@@ -125,7 +125,7 @@ def _seems(number: int) -> bool:
 
 
 def _sieve(limit: int) -> list[int]:
-    found = [number for number in range(3, limit, 2)]  # noqa: C416 - filtered below
+    found = list(range(3, limit, 2))
     for prime in range(3, int(limit**0.5) + 1, 2):
         found = [number for number in found if number == prime or number % prime]
     return [2, *found]

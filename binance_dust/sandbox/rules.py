@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Final, Literal, TypedDict
+from typing import Final, Literal, TypedDict, get_args
 
 from binance_dust.sandbox.amounts import exact
 
@@ -108,14 +108,15 @@ class Rules:
                 message = f"{name} must be a positive number of seconds, not {seconds!r}"
                 raise ValueError(message)
         choices = {
-            "window_mode": ("fixed", "sliding"),
-            "several_assets": ("both", "comma", "repeat"),
-            "convert_cooldown": ("asset", "account"),
-            "log_target": ("detail", "group", "nowhere"),
-            "liability_body": ("", "{}", "null"),
-            "liability_payer": ("ip", "uid"),
+            "window_mode": Mode,
+            "several_assets": Encoding,
+            "convert_cooldown": Scope,
+            "log_target": TargetPlace,
+            "liability_body": Body,
+            "liability_payer": Payer,
         }
-        for name, allowed in choices.items():
+        for name, choice in choices.items():
+            allowed = get_args(choice)
             if getattr(self, name) not in allowed:
                 message = f"{name} must be one of {allowed}, not {getattr(self, name)!r}"
                 raise ValueError(message)
