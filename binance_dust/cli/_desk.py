@@ -19,7 +19,7 @@ from binance_dust.session import Session
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Mapping, Sequence
 
     from binance_dust.budget import Budget, RedisBudget
     from binance_dust.client import DustClient
@@ -90,11 +90,9 @@ class Desk:
     """Accounts on open sessions, a session for each outgoing address."""
 
     clients: Sequence[DustClient]
-    sessions: Sequence[Session]
-    addresses: Sequence[str | None]
-    """The local address of each session, `None` where the system chooses."""
+    sessions: Mapping[Session, str | None]
+    """Each with its local address, `None` where the system chooses."""
     base_url: str
-    sandbox: Sandbox | None = None
 
 
 @asynccontextmanager
@@ -123,9 +121,8 @@ async def open_desk(
         policy = retry or RetryPolicy()
         if options.attempts is not None:
             policy = replace(policy, attempts=options.attempts)
-        addresses = tuple(dict.fromkeys(options.local_addr)) or (None,)
-        sessions = []
-        for address in addresses:
+        sessions: dict[Session, str | None] = {}
+        for address in dict.fromkeys(options.local_addr) or (None,):
             budget = _budget(options, limits, address, stack, listen=listen)
             session = Session(
                 base_url=base_url,
@@ -136,12 +133,12 @@ async def open_desk(
                 retry=policy,
                 budget=budget,
             )
-            sessions.append(await stack.enter_async_context(session))
+            sessions[await stack.enter_async_context(session)] = address
         turns = zip(accounts, cycle(sessions), strict=False)
         clients = [session.client(credentials) for credentials, session in turns]
         if exchange and lived:
             await asyncio.gather(*map(_live, clients))
-        yield Desk(clients, sessions, addresses, base_url, exchange)
+        yield Desk(clients, sessions, base_url)
 
 
 def _budget(

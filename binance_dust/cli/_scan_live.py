@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from rich.console import Group
 from rich.progress_bar import ProgressBar
@@ -25,7 +25,7 @@ from binance_dust.events import (
 from binance_dust.scanner import Question
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
     from rich.console import RenderableType
@@ -33,6 +33,9 @@ if TYPE_CHECKING:
     from binance_dust.budget import PoolSnapshot
     from binance_dust.scanner import LaneProgress, Scan, ScanProgress
     from binance_dust.session import Session
+
+    Sessions: TypeAlias = Mapping[Session, str | None]
+    """Those of a scan in its order, each with the local address that it goes out by."""
 
 _BAR: Final = 24
 
@@ -86,12 +89,11 @@ class Watch:
 def shown_scan(
     scan: Scan,
     watch: Watch,
-    sessions: Sequence[Session],
-    addresses: Sequence[str | None],
+    sessions: Sessions,
 ) -> AbstractAsyncContextManager[None]:
     """Show a scan while it goes."""
     return shown_live(
-        lambda: draw(scan.progress, watch, sessions, addresses),
+        lambda: draw(scan.progress, watch, sessions),
         lambda: f"{headline(scan.progress)}; {watch}",
     )
 
@@ -109,8 +111,7 @@ def headline(progress: ScanProgress) -> str:
 def draw(
     progress: ScanProgress,
     watch: Watch,
-    sessions: Sequence[Session],
-    addresses: Sequence[str | None],
+    sessions: Sessions,
 ) -> Group:
     """Draw a scan as it is now."""
     top = Table.grid(padding=(0, 2))
@@ -120,7 +121,7 @@ def draw(
     )
     parts: list[RenderableType] = [
         top,
-        _lanes(progress.lanes, sessions, addresses),
+        _lanes(progress.lanes, sessions),
         f"[dim]{watch}[/]",
     ]
     shut = max((session.budget.snapshot().shut_for for session in sessions), default=0.0)
@@ -133,8 +134,7 @@ def draw(
 
 def _lanes(
     lanes: Sequence[LaneProgress],
-    sessions: Sequence[Session],
-    addresses: Sequence[str | None],
+    sessions: Sessions,
 ) -> Table:
     several = len(sessions) > 1
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -142,12 +142,12 @@ def _lanes(
     for title in (("address",) if several else ()) + titles:
         right = title not in ("address", "asked for", "")
         table.add_column(title, justify="right" if right else "left", no_wrap=True)
-    pools = [_pools(session) for session in sessions]
+    of_session = [(address or "any", _pools(session)) for session, address in sessions.items()]
     for lane in lanes:
         if lane.expected:
-            pool = pools[lane.session].get(lane.question)
-            cells = (addresses[lane.session] or "any",) if several else ()
-            table.add_row(*cells, *_cells(lane, pool))
+            address, pools = of_session[lane.session]
+            cells = _cells(lane, pools.get(lane.question))
+            table.add_row(*((address,) if several else ()), *cells)
     return table
 
 

@@ -97,7 +97,7 @@ async def _scan(
     _head(out, "1", f"Scan: {duration(estimate.seconds)} at the most, by the limits")
     sums, reports = Sums("BNB"), []
     scanning = scan(clients)
-    async with scanning, shown_scan(scanning, watch, [session], [None]):
+    async with scanning, shown_scan(scanning, watch, {session: None}):
         async for report in scanning:
             reports.append(report)
             sums.add(report)

@@ -182,7 +182,7 @@ def pools(desk: Desk) -> list[tuple[str | None, PoolSnapshot]]:
     """Give every pool that was spent from, with the address that it belongs to."""
     return [
         (address, pool)
-        for address, session in zip(desk.addresses, desk.sessions, strict=True)
+        for session, address in desk.sessions.items()
         for pool in session.budget.snapshot().pools
         if pool.used or pool.shut_for
     ]

@@ -110,11 +110,9 @@ async def _scan(
         liabilities=_LIABILITIES[options.liabilities],
         concurrency=options.concurrency,
     )
-    sessions = list(dict.fromkeys(client.session for client in todo))
-    by_session = dict(zip(desk.sessions, desk.addresses, strict=True))
-    addresses = [by_session[session] for session in sessions]
+    sessions = {client.session: desk.sessions[client.session] for client in todo}
     try:
-        async with reports, shown_scan(reports, watch, sessions, addresses):
+        async with reports, shown_scan(reports, watch, sessions):
             async for report in reports:
                 results.take(report)
     except asyncio.CancelledError:

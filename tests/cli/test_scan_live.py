@@ -64,9 +64,9 @@ def drawn(
     moment: ScanProgress, *sessions: Any, watch: Watch | None = None, width: int = 120
 ) -> list[str]:
     out = io.StringIO()
-    addresses = [f"10.0.0.{number}" for number, _ in enumerate(sessions, start=1)]
+    places = {session: f"10.0.0.{number}" for number, session in enumerate(sessions, start=1)}
     console = Console(file=out, width=width, no_color=True)
-    console.print(draw(moment, watch or Watch(aloud=False), sessions, addresses))
+    console.print(draw(moment, watch or Watch(aloud=False), places))
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
