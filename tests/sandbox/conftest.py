@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import json
+import logging
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from decimal import Decimal
@@ -19,7 +20,7 @@ from binance_dust.sandbox import Rules, Sandbox
 from binance_dust.sandbox.exchange import Answer, Exchange, Request
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from binance_dust.credentials import Credentials
     from binance_dust.sandbox.account import Account
@@ -136,6 +137,14 @@ def bench(new_bench: Callable[..., Bench]) -> Bench:
     made = new_bench()
     made.open("alice", ADA="6.21", XRP="1.5", BNB="0.01", USDT="50300000001.44911105")
     return made
+
+
+@pytest.fixture
+def nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
+    """Hold that whatever is asked, and whatever goes wrong on purpose, is no mishap of ours."""
+    caplog.set_level(logging.WARNING)
+    yield
+    assert not caplog.records, caplog.text
 
 
 class Caller:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from typing import TYPE_CHECKING, Any
 
 import aiohttp
@@ -18,21 +17,15 @@ from binance_dust.sandbox.gate import Gate
 from binance_dust.sandbox.rules import Rules
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+    from collections.abc import AsyncIterator, Awaitable, Callable
 
     from tests.sandbox.conftest import Caller
+
+pytestmark = pytest.mark.usefixtures("nothing_is_logged")
 
 DUST = "POST /sapi/v1/asset/dust"
 STATUS = "GET /sapi/v1/account/status"
 PATH = "/sapi/v1/asset/dust"
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """A fault on purpose is no mishap."""
-    caplog.set_level(logging.WARNING)
-    yield
-    assert not caplog.records, caplog.text
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import logging
 import re
 import socket
 from typing import TYPE_CHECKING, Any
@@ -19,6 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.sandbox.conftest import Bench
+
+pytestmark = pytest.mark.usefixtures("nothing_is_logged")
 
 # Examples are the same in every run: what a fuzzer finds by chance belongs in a test of its own.
 FUZZ = settings(
@@ -73,13 +74,6 @@ def assert_documented(received: bytes) -> None:
             error = json.loads(body)
             assert error["code"] in DOCUMENTED
             assert isinstance(error["msg"], str)
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    caplog.set_level(logging.WARNING)
-    yield
-    assert not caplog.records, caplog.text
 
 
 @FUZZ

@@ -82,7 +82,7 @@ def test_exchanged_debts_of_the_past_keep_their_order_too() -> None:
     assert [done.asset for done in account.debt_exchanges] == ["BTC", "ETH"]
 
 
-def test_the_log_shows_a_past_by_the_exchanges_own_clock(new_bench: object) -> None:
+def test_the_log_shows_a_past_by_the_exchanges_own_clock() -> None:
     exchange = sandbox()
     exchange.faults.jump_clock(3_600)
 
