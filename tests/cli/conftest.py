@@ -34,6 +34,7 @@ class Done:
 
 
 Run = Callable[..., Done]
+Keep = Callable[..., Path]
 
 
 @pytest.fixture(autouse=True)
@@ -77,7 +78,7 @@ def run(
 
 
 @pytest.fixture
-def keep(tmp_path: Path, secrets: list[str]) -> Callable[..., Path]:
+def keep(tmp_path: Path, secrets: list[str]) -> Keep:
     """Write an accounts file."""
 
     def keep(*accounts: Credentials, name: str = "accounts.toml") -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from binance_dust import ConfigurationError, Credentials
 from binance_dust.cli import _arguments
 from binance_dust.cli._accounts import find_accounts
 from binance_dust.sandbox import Sandbox
-from tests.cli.conftest import Run
+from tests.cli.conftest import Keep, Run
 
 ENVIRON = {
     "BINANCE_API_KEY": "key-of-the-desk",
@@ -73,7 +73,7 @@ def test_without_a_file_the_environment_holds_the_keys() -> None:
 
 @pytest.mark.parametrize("command", ["doctor", "liabilities", "history", "bnb-burn", "scan"])
 def test_a_name_steers_no_terminal_and_is_no_markup(
-    run: Run, exchange: Sandbox, keep: Callable[..., Path], command: str, at: tuple[str, ...]
+    run: Run, exchange: Sandbox, keep: Keep, command: str, at: tuple[str, ...]
 ) -> None:
     # `run` looks for the escape itself.
     name = "[red]desk[/]\x1b[2J"
@@ -92,7 +92,7 @@ def test_a_name_steers_no_terminal_and_is_no_markup(
 def test_an_account_that_fails_is_named_once(
     run: Run,
     exchange: Sandbox,
-    keep: Callable[..., Path],
+    keep: Keep,
     command: tuple[str, ...],
     at: tuple[str, ...],
 ) -> None:
@@ -134,7 +134,7 @@ def test_what_is_wrong_with_a_file_is_told(run: Run, command: str, file: Path) -
 
 @pytest.mark.parametrize("command", COMMANDS)
 def test_no_network_is_told_and_is_a_failure(
-    run: Run, command: str, exchange: Sandbox, keep: Callable[..., Path], closed_port: int
+    run: Run, command: str, exchange: Sandbox, keep: Keep, closed_port: int
 ) -> None:
     file = keep(exchange.open_account("alice"))
 
@@ -183,7 +183,7 @@ def test_wrong_connections_are_wrong_use(
 
 
 def test_accounts_are_spread_over_the_local_addresses(
-    run: Run, exchange: Sandbox, keep: Callable[..., Path], at: tuple[str, ...]
+    run: Run, exchange: Sandbox, keep: Keep, at: tuple[str, ...]
 ) -> None:
     file = keep(*exchange.open_accounts(4))
     addresses = ("--local-addr", "127.0.0.2", "--local-addr", "127.0.0.3")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -20,9 +18,8 @@ from binance_dust.cli._doctor_checks import (
 )
 from binance_dust.sandbox import Sandbox
 from binance_dust.sandbox.account import Permissions
-from tests.cli.conftest import Run
+from tests.cli.conftest import Keep, Run
 
-Keep = Callable[..., Path]
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 REFUSED = CredentialsError("Invalid API-key, IP, or permissions for action.", code=-2015)
 

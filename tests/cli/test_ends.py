@@ -7,13 +7,13 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from binance_dust.cli._ledger import FIND_OUT
 from binance_dust.sandbox import Sandbox
+from tests.cli.conftest import Keep
 from tests.cli.program import ENVIRONMENT, complaints, start
 
 
@@ -25,7 +25,7 @@ from tests.cli.program import ENVIRONMENT, complaints, start
     ],
 )
 def test_a_command_that_is_told_to_end_ends_at_once(
-    keep: Callable[..., Path], command: tuple[str, ...], end: signal.Signals, code: int, says: str
+    keep: Keep, command: tuple[str, ...], end: signal.Signals, code: int, says: str
 ) -> None:
     with Sandbox(seed=7) as exchange:
         alice = exchange.open_account("alice", margin=True)
@@ -44,7 +44,7 @@ def test_a_command_that_is_told_to_end_ends_at_once(
 
 
 def test_whoever_does_not_wait_for_funds_under_way_is_told_of_them(
-    keep: Callable[..., Path], tmp_path: Path
+    keep: Keep, tmp_path: Path
 ) -> None:
     with Sandbox(seed=7) as exchange:
         alice = exchange.open_account("alice", ADA="6.21")

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
 from binance_dust.sandbox import Sandbox
-from tests.cli.conftest import Run
+from tests.cli.conftest import Keep, Run
 
 DUST = "POST /sapi/v1/asset/dust"
 LOG = "GET /sapi/v1/asset/dribblet"
-Keep = Callable[..., Path]
 
 
 @pytest.fixture

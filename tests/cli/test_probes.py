@@ -7,7 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -25,9 +24,8 @@ from binance_dust.cli._probes._quotes import (
 )
 from binance_dust.cli._probes._weight import judge_cut, judge_payer
 from binance_dust.sandbox import Sandbox
-from tests.cli.conftest import Run
+from tests.cli.conftest import Keep, Run
 
-Keep = Callable[..., Path]
 WINDOW = 0.4
 SLOWER = 0.8
 """A quarter of it must do for four calls, on a busy machine too."""

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 
 from binance_dust.cli._history import FIRST, SPAN, spans
 from binance_dust.sandbox import Sandbox
-from tests.cli.conftest import Run
-
-Keep = Callable[..., Path]
+from tests.cli.conftest import Keep, Run
 
 
 @pytest.fixture

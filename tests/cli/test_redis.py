@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 
 import pytest
 
 from binance_dust.sandbox import Sandbox
 from tests.budget.shared import Server, a_server
-from tests.cli.conftest import Run
+from tests.cli.conftest import Keep, Run
 
 
 @pytest.fixture(scope="module")
@@ -19,7 +18,7 @@ def server() -> Iterator[Server]:
 
 
 @pytest.fixture
-def asked(keep: Callable[..., Path]) -> Iterator[tuple[str, ...]]:
+def asked(keep: Keep) -> Iterator[tuple[str, ...]]:
     """Accounts at an exchange whose minute lasts longer than the test."""
     with Sandbox(seed=7, window=3600) as exchange:
         file = keep(exchange.open_account("alice"), exchange.open_account("bob"))

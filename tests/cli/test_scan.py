@@ -25,10 +25,9 @@ from binance_dust.cli._scan_sums import Sums
 from binance_dust.report_file import read_reports
 from binance_dust.reports import AccountReport, Settled
 from binance_dust.sandbox import Sandbox
-from tests.cli.conftest import Run
+from tests.cli.conftest import Keep, Run
 from tests.cli.program import ENVIRONMENT, start
 
-Keep = Callable[..., Path]
 LIST = "GET /sapi/v1/margin/exchange-small-liability"
 
 

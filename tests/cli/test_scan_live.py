@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import io
-from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,7 +16,7 @@ from binance_dust.cli._scan_live import Watch, draw, headline
 from binance_dust.events import Banned, BoundaryLearnt, Refused, Retried, Waited
 from binance_dust.sandbox import Sandbox
 from binance_dust.scanner import LaneProgress, Question, ScanProgress
-from tests.cli.conftest import Run
+from tests.cli.conftest import Keep, Run
 
 LIST = "GET /sapi/v1/margin/exchange-small-liability"
 
@@ -160,7 +158,7 @@ def test_where_nothing_is_drawn_trouble_is_told_at_once(
 def test_in_a_pipe_a_line_now_and_then_says_how_far_it_is(
     run: Run,
     exchange: Sandbox,
-    keep: Callable[..., Path],
+    keep: Keep,
     at: tuple[str, ...],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
