@@ -151,19 +151,15 @@ def _budget(
 ) -> Budget | None:
     """Make a session's budget, closed after the session; `None` where its own will do."""
     url = options.redis or (None if options.sandbox else os.environ.get(REDIS_VARIABLE))
-    shared = _shared(url, limits, address) if url else None
-    if shared is None and not listen:
-        return None
-    budget = Overheard(limits, shared) if listen else shared
+    shared: RedisBudget | None = None
+    if url:
+        from binance_dust.budget import RedisBudget
+
+        shared = RedisBudget(url, limits=limits, name=address or "default")
+    budget = Overheard(shared) if listen else shared
     if budget is not None:
         stack.push_async_callback(budget.close)
     return budget
-
-
-def _shared(url: str, limits: RateLimits, address: str | None) -> RedisBudget:
-    from binance_dust.budget import RedisBudget
-
-    return RedisBudget(url, limits=limits, name=address or "default")
 
 
 async def _open_sandbox(

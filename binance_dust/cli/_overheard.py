@@ -26,11 +26,10 @@ class Overheard:
 
     _inner: LocalBudget | RedisBudget
 
-    def __init__(self, limits: RateLimits, shared: RedisBudget | None = None) -> None:
+    def __init__(self, shared: RedisBudget | None = None) -> None:
         """Begin with nothing heard; the session that it is given to attaches it."""
         self.heard: Final[list[tuple[str, Feedback]]] = []
         """What every answer said of weight, with the endpoint, in the order of their coming."""
-        self._limits = limits
         self._shared = shared
 
     def attach(
@@ -46,7 +45,7 @@ class Overheard:
             self._shared.attach(clock, observer, patience=patience, limits=limits)
             self._inner = self._shared
         else:
-            self._inner = LocalBudget(self._limits, clock, observer, patience=patience)
+            self._inner = LocalBudget(limits, clock, observer, patience=patience)
 
     def last(self, pool: str) -> Feedback | None:
         """Give what the newest answer of an endpoint said."""
