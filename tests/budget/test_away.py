@@ -103,6 +103,37 @@ def test_what_was_spent_alone_is_told_when_redis_is_back(client: redis.Redis) ->
     run(main())
 
 
+def test_what_is_spent_alone_while_redis_is_being_reached_is_told_too(
+    client: redis.Redis, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def main() -> None:
+        one, two = desks(client, 2, share=0.5, lease=5.0)
+        await one.call(LIST)
+        await two.call(LIST)
+        await asyncio.sleep(70.0)
+        connect = one.store.open
+
+        async def slowly(*args: Any) -> None:
+            await asyncio.sleep(0.9)
+            await connect(*args)
+
+        monkeypatch.setattr(one.store, "open", slowly)
+        await cut_off(one)
+        back(one)
+        await asyncio.sleep(0.2)  # it is on its way to Redis
+        await one.scan(20)
+        assert news(one) == [SharedBudgetLost]
+        await asyncio.sleep(2.0)
+        assert news(one) == [SharedBudgetLost, SharedBudgetBack]
+
+        await two.call(LIST)
+
+        pool = two.budget.snapshot().pools[0]
+        assert (pool.used, pool.others) == (2_000 + 100, 0)
+
+    run(main())
+
+
 @pytest.mark.parametrize("silent_headers", [False, True])
 def test_a_redis_that_comes_back_empty_is_told_what_was_spent(
     client: redis.Redis, *, silent_headers: bool

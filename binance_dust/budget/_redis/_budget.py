@@ -225,7 +225,7 @@ class RedisBudget(Closing):
             await asyncio.sleep(pause)
             pause = min(2 * pause, self._setting.lease * _LONGEST_PAUSE)
             try:
-                await self._desk.greet(self._report())
+                await self._desk.greet(self._report)
             except AwayError:
                 continue
             except ConfigurationError as error:

@@ -20,7 +20,7 @@ from binance_dust.errors import ConfigurationError
 from binance_dust.events import logger
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from binance_dust.budget._redis._setting import Setting
     from binance_dust.budget._redis._store import Store
@@ -108,8 +108,11 @@ class Courier(ABC):
             self.lose(problem)
         self._kick()
 
-    async def greet(self, known: Iterable[Op] = ()) -> None:
-        """Connect, and say what is known here of what was spent; also whatever else is `known`."""
+    async def greet(self, known: Callable[[], Iterable[Op]] = list) -> None:
+        """Connect, and say what is known here of what was spent; also whatever else is `known`.
+
+        That is asked for when the line is there: until then it may become more.
+        """
         self._pid = None
         self._life += 1
         pid = f"{self._name}.{self._life}"
@@ -121,7 +124,7 @@ class Courier(ABC):
 
         await self._store.open(self._channel + pid, self._hear, lost)
         ops, names = self._introduce(pid)
-        reply = await self._call(pid, [*ops, *known])
+        reply = await self._call(pid, [*ops, *known()])
         for flying, name in names.items():
             flying.id = name
         self._epoch = reply.epoch
