@@ -6,10 +6,14 @@
     _messages.py                    what goes there and comes back
     _store.py                       the connections, which never hang
     _courier.py                     what a process says, in its order
-    _desk.py                        who waits in a process, what is on its way
+    _desk.py                        what a process asks, and what it does with what it hears
+    _crowd.py                       who waits in it
+    _flights.py, _admission.py      what it has on its way
+    _views.py                       what it last saw of the pools
     _record.py                      what this process has spent, should Redis forget it
     _share.py                       what it may spend alone, while Redis is away
-    _budget.py                      the choice between the two
+    _setting.py                     the limits, and what a session brings
+    _budget.py                      the choice between Redis and the share
 
 Why it is so: docs/decisions/0010-a-pool-in-redis.md.
 """

@@ -2,41 +2,22 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from binance_dust.budget._feedback import Feedback
     from binance_dust.budget._protocol import Charge
-
-
-class Desk(Protocol):
-    """Who passes on how a call went."""
-
-    def copied(self, admission: RedisAdmission, copies: int) -> None:
-        """Hear that copies left unseen."""
-        ...
-
-    def settled(self, admission: RedisAdmission, answer: Feedback) -> None:
-        """Hear what the exchange answered."""
-        ...
-
-    def lost(self, admission: RedisAdmission) -> None:
-        """Hear that no answer came."""
-        ...
-
-    def released(self, admission: RedisAdmission) -> None:
-        """Hear that it never left."""
-        ...
+    from binance_dust.budget._redis._flights import Flights
 
 
 class RedisAdmission:
     """An admission of `RedisBudget`. How it ends is told without waiting."""
 
-    __slots__ = ("_desk", "charge", "id", "over", "sent_at", "weight")
+    __slots__ = ("_flights", "charge", "id", "over", "sent_at", "weight")
 
-    def __init__(self, desk: Desk, name: str, charge: Charge, now: float) -> None:
+    def __init__(self, flights: Flights, name: str, charge: Charge, now: float) -> None:
         """Begin when it is heard to be granted."""
-        self._desk = desk
+        self._flights = flights
         self.over = False
         self.id = name
         self.charge = charge
@@ -52,25 +33,25 @@ class RedisAdmission:
         """
         if not self.over and extra > 0:
             self.weight += self.charge.weight * extra
-            self._desk.copied(self, extra)
+            self._flights.copied(self, extra)
 
     def settle(self, answer: Feedback) -> None:
         """Say what the exchange answered."""
         if not self.over:
             self.over = True
-            self._desk.settled(self, answer)
+            self._flights.settled(self, answer)
 
     def unknown(self) -> None:
         """Say that it was sent and nothing came back: it counts for a full window from now."""
         if not self.over:
             self.over = True
-            self._desk.lost(self)
+            self._flights.lost(self)
 
     def release(self) -> None:
         """Say that it never left this machine: its weight goes back."""
         if not self.over:
             self.over = True
-            self._desk.released(self)
+            self._flights.released(self)
 
     def __repr__(self) -> str:
         state = "over" if self.over else "open"

@@ -137,7 +137,7 @@ class RedisBudget(Closing):
             lease = min(_LONGEST_LEASE, max(_SHORTEST_LEASE, limits.window / 12))
         self._setting.go_by(limits, lease)
         self._setting.share(self._part)  # refuses what leaves nothing
-        self._desk.records = Records(limits.window)
+        self._desk.flights.records = Records(limits.window)
 
     # --- admission -------------------------------------------------------------------------------
 

@@ -73,7 +73,16 @@ class Courier(ABC):
     def _went_away(self, reason: str) -> None:
         """Note that Redis can't be asked any more."""
 
+    @abstractmethod
+    def _unsaid(self, op: Op) -> None:
+        """Note that something can't be said yet."""
+
     def _say(self, *op: Any) -> None:
+        if self._gone:
+            late = _without_header(list(op))
+            self._ops.append(late)
+            self._unsaid(late)
+            return
         self._ops.append(list(op))
         self._kick()
 

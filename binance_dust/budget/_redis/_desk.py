@@ -1,4 +1,4 @@
-"""A process at Redis: who waits here, what is on its way, and what was heard of it."""
+"""A process at Redis: it asks for whoever waits here, hears, and is heard of."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 from binance_dust.budget import _denials
-from binance_dust.budget._feedback import TOO_MANY, ban_lasts
 from binance_dust.budget._protocol import Lane
-from binance_dust.budget._redis._admission import RedisAdmission
 from binance_dust.budget._redis._courier import Courier, Op
 from binance_dust.budget._redis._crowd import Crowd, Waiter
+from binance_dust.budget._redis._flights import Flights
 from binance_dust.budget._redis._messages import Look, Reply, read_letter
-from binance_dust.budget._redis._record import Records, key_of, name_of, opening, spent_in
+from binance_dust.budget._redis._record import key_of, name_of, opening
 from binance_dust.budget._redis._store import AwayError
 from binance_dust.budget._redis._views import Views
 from binance_dust.errors import ConfigurationError
@@ -22,8 +21,8 @@ from binance_dust.events import Banned, BoundaryLearnt, BoundaryLost, Refused, W
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from binance_dust.budget._feedback import Feedback
     from binance_dust.budget._protocol import Charge
+    from binance_dust.budget._redis._admission import RedisAdmission
     from binance_dust.budget._redis._setting import Setting
     from binance_dust.budget._redis._store import Store
     from binance_dust.errors import DustError
@@ -59,12 +58,10 @@ class Desk(Courier):
         self._crowd = Crowd(self._due)
         self._left: dict[int, Waiter] = {}
         """Who left before Redis had said where they stand."""
-        self._flying: dict[RedisAdmission, None] = {}
         self._beating: asyncio.TimerHandle | None = None
         self._beat = 0
         self._heard_beat = 0
-        self.records = Records(1.0)
-        """Made anew for each window's length that is told."""
+        self.flights = Flights(setting, self._say)
         self.views = Views()
 
     # --- asking ----------------------------------------------------------------------------------
@@ -136,69 +133,9 @@ class Desk(Courier):
             else:
                 self._left[waiter.ticket] = waiter
 
-    # --- how calls ended -------------------------------------------------------------------------
-
-    def copied(self, admission: RedisAdmission, copies: int) -> None:
-        """Hear that copies left unseen."""
-        weight = admission.charge.weight * copies
-        record = self.records.of(admission.charge, self._setting.now())
-        record.ledger.taken += weight
-        record.flying += weight
-        self._say("x", admission, weight)
-
-    def settled(self, admission: RedisAdmission, answer: Feedback) -> None:
-        """Hear what the exchange answered."""
-        now, charge = self._setting.now(), admission.charge
-        self._ended(admission)
-        self.records.of(charge, now).ledger.answer(admission.weight, admission.sent_at, now)
-        wait = -1.0 if answer.retry_after is None else answer.retry_after
-        if answer.bans:
-            status, wait = "banned", ban_lasts(answer, self._setting.clock.server_time())
-        elif answer.status == TOO_MANY:
-            status = "refused"
-        else:
-            status = "walled" if answer.walled else "good"
-        used = answer.used(charge.kind)
-        # A header that comes late, after Redis was away, says nothing of this moment.
-        self._say("s", admission, False if used is None or self._gone else used, status, wait)
-        if self._gone:
-            self._on_unsaid(charge, status, wait)
-
-    def lost(self, admission: RedisAdmission) -> None:
-        """Hear that no answer came."""
-        now = self._setting.now()
-        self._ended(admission)
-        record = self.records.of(admission.charge, now)
-        record.ledger.lose(admission.weight, admission.sent_at, now)
-        self._say("u", admission)
-
-    def released(self, admission: RedisAdmission) -> None:
-        """Hear that it never left."""
-        self._ended(admission)
-        record = self.records.of(admission.charge, self._setting.now())
-        record.ledger.taken -= admission.weight
-        self._say("r", admission)
-
-    def _ended(self, admission: RedisAdmission) -> None:
-        record = self.records.of(admission.charge, self._setting.now())
-        record.flying -= admission.weight
-
     def _introduce(self, pid: str) -> tuple[list[Op], dict[RedisAdmission, str]]:
-        now = self._setting.now()
-        names = {
-            flying: f"{pid}:{flying.id.partition(':')[2]}"
-            for flying in self._flying
-            if not flying.over
-        }
-        ops: list[Op] = [
-            ["f", flying.id, name, *opening(flying.charge), flying.weight]
-            for flying, name in names.items()
-        ]
-        for record in self.records:
-            rows, rest = spent_in(record.ledger, now, float("-inf"))
-            ops.append(["w", True, *opening(record.charge), rows, rest - record.flying, 0.0])
         self._beat = self._heard_beat = 0
-        return ops, names
+        return self.flights.introduce(pid)
 
     # --- hearing ---------------------------------------------------------------------------------
 
@@ -214,7 +151,7 @@ class Desk(Courier):
 
     def _heard(self, ops: list[Op], reply: Reply) -> None:
         now = self._setting.now()
-        self._told(ops)
+        self.flights.told(ops)
         for ticket, since in reply.joined:
             self._joined(ticket, since)
         for ticket in reply.grants:
@@ -232,12 +169,6 @@ class Desk(Courier):
         self._keep_alive()
         if ops and not reply.known:
             self._stand_again()
-
-    def _told(self, ops: list[Op]) -> None:
-        """Note which ends of calls are known to Redis."""
-        for op in ops:
-            if op[0] in "sur" and isinstance(op[1], RedisAdmission):
-                self._flying.pop(op[1], None)
 
     def _stand_again(self) -> None:
         """Take the old places in line, having been taken for dead."""
@@ -266,11 +197,7 @@ class Desk(Courier):
             self._say("r", name)
             return
         now, charge = self._setting.now(), waiter.charge
-        record = self.records.of(charge, now)
-        record.ledger.taken += charge.weight
-        record.flying += charge.weight
-        admission = RedisAdmission(self, name, charge, now)
-        self._flying[admission] = None
+        admission = self.flights.begin(name, charge, now)
         if waiter.future.done():  # cancelled, and its task has not run yet
             admission.release()
             return
@@ -325,13 +252,13 @@ class Desk(Courier):
 
     def _keep_alive(self) -> None:
         """Be heard of while anything of ours is at stake."""
-        if self._beating is None and not self._gone and (self._crowd or self._flying):
+        if self._beating is None and not self._gone and (self._crowd or self.flights):
             loop = asyncio.get_running_loop()
             self._beating = loop.call_later(self._setting.lease / _BEATS, self._on_beat)
 
     def _on_beat(self) -> None:
         self._beating = None
-        if self._gone or not (self._crowd or self._flying):
+        if self._gone or not (self._crowd or self.flights):
             return
         if self._beat - self._heard_beat >= _DEAF:
             self.lose("its messages don't arrive")
@@ -346,8 +273,11 @@ class Desk(Courier):
         self._refuse_all(AwayError(reason))
         self._on_lost(reason)
         for op in self._ops:
-            if op[0] == "s":
-                self._on_unsaid(op[1].charge, op[3], op[4])
+            self._unsaid(op)
+
+    def _unsaid(self, op: Op) -> None:
+        if op[0] == "s":
+            self._on_unsaid(op[1].charge, op[3], op[4])
 
     def _refuse_all(self, error: DustError) -> None:
         for waiter in self._crowd.everybody():
