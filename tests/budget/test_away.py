@@ -236,6 +236,26 @@ def test_what_was_being_said_when_redis_went_is_said_again(client: redis.Redis) 
     run(main())
 
 
+def test_a_turn_that_comes_just_after_redis_went_is_given_back(client: redis.Redis) -> None:
+    async def main() -> None:
+        one, two = desks(client, 2, way=0.2, lease=5.0)
+        first = await two.budget.admit(LIST)
+        crowd = waiting(one, 1)
+        await asyncio.sleep(1.0)
+        first.settle(Feedback(200, used_ip=100))
+        await asyncio.sleep(0.15)  # its turn has come, and the news of it is on the way
+        await let_go(crowd)
+        await cut_off(one)
+        await asyncio.sleep(0.1)
+        back(one)
+        await asyncio.sleep(2.0)
+
+        (pool,) = (await two.shared.refresh()).pools
+        assert (pool.used, pool.in_flight) == (100, 0)
+
+    run(main())
+
+
 def test_a_failover_that_lost_the_last_moment_loses_no_weight(client: redis.Redis) -> None:
     async def main() -> None:
         (one,) = desks(client, 1, lease=5.0)

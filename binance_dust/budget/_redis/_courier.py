@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from abc import ABC, abstractmethod
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
@@ -58,8 +59,8 @@ class Courier(ABC):
         """Say what a process knows that connects, and how its calls are called from now on."""
 
     @abstractmethod
-    def _hear(self, data: bytes) -> None:
-        """Take a message that came unasked."""
+    def _hear(self, pid: str, data: bytes) -> None:
+        """Take a message that came unasked, to whom this was then."""
 
     @abstractmethod
     def _heard(self, ops: list[Op], reply: Reply) -> None:
@@ -131,7 +132,7 @@ class Courier(ABC):
             if life == self._life:
                 self.lose(reason)
 
-        await self._store.open(self._channel + pid, self._hear, lost)
+        await self._store.open(self._channel + pid, partial(self._hear, pid), lost)
         ops, names = self._introduce(pid)
         reply = await self._call(pid, [*ops, *known()])
         for flying, name in names.items():

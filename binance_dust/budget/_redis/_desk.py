@@ -139,11 +139,11 @@ class Desk(Courier):
 
     # --- hearing ---------------------------------------------------------------------------------
 
-    def _hear(self, data: bytes) -> None:
+    def _hear(self, pid: str, data: bytes) -> None:
         letter = read_letter(data)
         self._heard_beat = max(self._heard_beat, letter.beat)
         for ticket in letter.grants:
-            self._grant(ticket)
+            self._grant(f"{pid}:{ticket}", ticket)
         for look in letter.looks:
             self._look(look)
         if letter.gate >= 0:
@@ -155,7 +155,7 @@ class Desk(Courier):
         for ticket, since in reply.joined:
             self._joined(ticket, since)
         for ticket in reply.grants:
-            self._grant(ticket)
+            self._grant(f"{self._pid}:{ticket}", ticket)
         for ticket, why, seconds in reply.refused:
             self._refused(ticket, why, seconds)
         for view in reply.views:
@@ -189,10 +189,9 @@ class Desk(Courier):
             waiter.since = since
             self._say_left(waiter)
 
-    def _grant(self, ticket: int) -> None:
+    def _grant(self, name: str, ticket: int) -> None:
         self._left.pop(ticket, None)
         waiter = self._crowd.pop(ticket)
-        name = f"{self._pid}:{ticket}"
         if waiter is None:
             self._say("r", name)
             return
