@@ -101,17 +101,15 @@ class Desk(Courier):
         )
 
     def _leave(self, waiter: Waiter) -> None:
-        if self._crowd.pop(waiter.ticket) is None:
-            return
-        if waiter.since:
-            self._say_left(waiter)
-        else:
-            self._left[waiter.ticket] = waiter
+        if self._crowd.pop(waiter.ticket) is not None:
+            self._give_up_place(waiter)
 
-    def _say_left(self, waiter: Waiter) -> None:
-        self._say(
-            "c", waiter.ticket, waiter.key, waiter.charge.weight, _LANES[waiter.lane], waiter.since
-        )
+    def _give_up_place(self, waiter: Waiter) -> None:
+        if not waiter.since:
+            self._left[waiter.ticket] = waiter
+            return
+        weight, lane = waiter.charge.weight, _LANES[waiter.lane]
+        self._say("c", waiter.ticket, waiter.key, weight, lane, waiter.since)
 
     def _tell(self, waiter: Waiter, error: DustError) -> None:
         if not waiter.future.done():
@@ -128,10 +126,7 @@ class Desk(Courier):
         for waiter in self._crowd.hopeless(key, now + chance):
             charge = waiter.charge
             self._tell(waiter, _denials.too_late(name_of(charge), charge.weight, chance))
-            if waiter.since:
-                self._say_left(waiter)
-            else:
-                self._left[waiter.ticket] = waiter
+            self._give_up_place(waiter)
 
     def _introduce(self, pid: str) -> tuple[list[Op], dict[RedisAdmission, str]]:
         self._beat = self._heard_beat = 0
@@ -187,7 +182,7 @@ class Desk(Courier):
         waiter = self._left.pop(ticket, None)
         if waiter is not None:
             waiter.since = since
-            self._say_left(waiter)
+            self._give_up_place(waiter)
 
     def _grant(self, name: str, ticket: int) -> None:
         self._left.pop(ticket, None)
