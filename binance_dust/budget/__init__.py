@@ -14,9 +14,13 @@ What follows from that is told where it is done:
     _line.py        who waits, in two lanes
     _valve.py       shut after a refusal or a ban, then one goes first
     _pace.py        raw requests a second
-    _local.py       all pools of one address, in one process
+    _pools.py       all pools of one address
+    _local.py       the same, waited for: who goes when, in one process
     _redis/         the same pools, shared by processes and hosts
     _protocol.py    the seam to the session
+    _admission.py   the right to send one call
+    _denials.py     what is said where there is none
+    _names.py       what pools are called
 
 Times are seconds on the event loop's clock, unless a name says otherwise. Sources and doubts are in
 docs/explanation/weights-and-windows.md, choices in docs/decisions/0005-pace-and-ledger.md.

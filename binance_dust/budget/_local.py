@@ -13,23 +13,23 @@ import math
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from binance_dust._spec import LimitKind
 from binance_dust.budget import _denials
 from binance_dust.budget._admission import LocalAdmission
-from binance_dust.budget._boundary import Boundary
 from binance_dust.budget._feedback import TOO_MANY, ban_lasts
 from binance_dust.budget._line import Line, Waiter
 from binance_dust.budget._pace import Pace
-from binance_dust.budget._pool import LONELY, PATIENCE, Go, Pool, Turn
+from binance_dust.budget._pool import LONELY, PATIENCE, Go, Turn
+from binance_dust.budget._pools import Pools
 from binance_dust.budget._protocol import BudgetSnapshot, Lane, PoolSnapshot
 from binance_dust.budget._valve import Valve
 from binance_dust.events import Banned, BoundaryLearnt, BoundaryLost, Refused, Waited
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Hashable
+    from collections.abc import Callable
 
     from binance_dust.budget._feedback import Feedback
     from binance_dust.budget._limits import RateLimits
+    from binance_dust.budget._pool import Pool
     from binance_dust.budget._protocol import Charge, Clock
     from binance_dust.errors import BannedError, DustError
     from binance_dust.events import Event
@@ -38,8 +38,6 @@ __all__ = ["LocalBudget"]
 
 WALL: Final = 300.0
 """Seconds for which a firewall is said to block (FAQ 360004492232, November 2024)."""
-SWEEP: Final = 2
-"""Pools of accounts to look at whenever a new one is made: idle ones go faster than they come."""
 
 
 class LocalBudget:
@@ -67,10 +65,7 @@ class LocalBudget:
         self._gate = Valve(limits.window * PATIENCE, wary=False)
         self._walled = False
         self._lonely_after = limits.window * LONELY
-        self._boundaries: dict[str, Boundary] = {}
-        self._pools: dict[Hashable, Pool] = {}
-        self._accounts: deque[tuple[Hashable, Pool]] = deque()
-        """Pools of accounts, the one that was looked at longest ago first."""
+        self._pools = Pools(limits, clock)
         self._waiting: dict[Pool, None] = {}
         """Pools with a line, the longest waiting first."""
         self._paced: dict[Pool, None] = {}
@@ -89,7 +84,9 @@ class LocalBudget:
         `deadline`, with the seconds that it would have needed, and `BannedError` when the address
         is shut out for longer than anybody wants to wait.
         """
-        pool = self._pool(charge)
+        if self._closed:
+            raise _denials.closed()
+        pool = self._pools.of(charge)
         now = self.now()
         if pool.line is None and not self._paced and (deadline is None or now < deadline):
             admission = self._try(pool, charge.weight, now)
@@ -140,8 +137,6 @@ class LocalBudget:
 
     def _check(self, pool: Pool, waiter: Waiter, deadline: float | None) -> None:
         """Refuse what can't be waited for."""
-        if self._closed:
-            raise _denials.closed()
         weight, now = waiter.weight, waiter.since
         if weight > pool.limit:
             raise _denials.never_fits(pool.name, weight, pool.limit)
@@ -154,39 +149,6 @@ class LocalBudget:
         at = max(pool.estimate(ahead + weight, now, alone=line is None), self._gate.until, now)
         if deadline <= at:
             raise _denials.too_late(pool.name, weight, at - now)
-
-    def _pool(self, charge: Charge) -> Pool:
-        key = _key(charge)
-        pool = self._pools.get(key)
-        return self._open_pool(key, charge) if pool is None else pool
-
-    def _open_pool(self, key: Hashable, charge: Charge) -> Pool:
-        if self._closed:
-            raise _denials.closed()
-        pool = self._pools[key] = self._make_pool(charge)
-        if charge.kind is LimitKind.UID:
-            self._evict()
-            self._accounts.append((key, pool))
-        return pool
-
-    def _make_pool(self, charge: Charge) -> Pool:
-        kind, limits = charge.kind, self._limits
-        name = "/api/v3" if kind is LimitKind.REQUEST else charge.pool
-        account = charge.account if kind is LimitKind.UID else None
-        boundary = self._boundaries.get(name)
-        if boundary is None:
-            boundary = self._boundaries[name] = Boundary(limits.window, self._clock)
-        return Pool(name, kind, account, (limits.of(kind), limits.whole(kind)), boundary)
-
-    def _evict(self) -> None:
-        """Forget accounts that were not heard of for a window, a few at a time."""
-        now = self.now()
-        for _ in range(min(SWEEP, len(self._accounts))):
-            key, pool = self._accounts.popleft()
-            if pool.idle(now):
-                del self._pools[key]
-            else:
-                self._accounts.append((key, pool))
 
     # --- serving lines ---------------------------------------------------------------------------
 
@@ -350,7 +312,7 @@ class LocalBudget:
         They are counted behind those that stand in line now, and as if nobody else came.
         """
         now = self.now()
-        pool = self._pools.get(_key(charge)) or self._make_pool(charge)
+        pool = self._pools.like(charge)
         weight = calls * charge.weight + (pool.line.weight if pool.line is not None else 0)
         at = pool.forecast(weight, now) if weight else now
         return max(at, self._gate.until if weight else now) - now
@@ -372,7 +334,7 @@ class LocalBudget:
                 fixed=pool.boundary.fixed,
                 others=pool.others(now),
             )
-            for pool in self._pools.values()
+            for pool in self._pools
         )
         shut_for = max(0.0, self._gate.until - now)
         return BudgetSnapshot(pools, shut_for, self._limits.requests_per_second)
@@ -402,17 +364,6 @@ class LocalBudget:
         state = "closed" if self._closed else repr(self._gate)
         waiting = sum(pool.line.waiting for pool in self._waiting if pool.line is not None)
         return f"<LocalBudget {len(self._pools)} pools, {waiting} waiting, {state}>"
-
-
-def _key(charge: Charge) -> Hashable:
-    """Give what tells a pool from others: by endpoint and payer, but for the one of `/api/v3`."""
-    match charge.kind:
-        case LimitKind.UID:
-            return (charge.pool, charge.account)
-        case LimitKind.IP:
-            return charge.pool
-        case kind:
-            return kind
 
 
 def _tell_nobody(event: Event) -> None:

@@ -547,7 +547,7 @@ def test_what_was_not_heard_of_opens_no_pool_that_sends_one_first(ending: str) -
     async def main() -> None:
         desk = desk_of()
         await fill(desk, 3)
-        (pool,) = desk.budget._pools.values()
+        (pool,) = desk.budget._pools
         pool.valve.be_wary()
         waiting = [asyncio.ensure_future(desk.budget.admit(LIST)) for _ in range(3)]
         await asyncio.sleep(0.1)
@@ -612,7 +612,7 @@ def test_what_one_account_has_learnt_of_cuts_holds_for_every_account_of_the_endp
             (await desk.budget.admit(Charge("POST /x", LimitKind.UID, 10, account))).unknown()
         (await desk.budget.admit(LIST)).unknown()
 
-        alice, bob, other = desk.budget._pools.values()
+        alice, bob, other = desk.budget._pools
 
         assert alice.boundary is bob.boundary
         assert alice.boundary is not other.boundary
@@ -684,7 +684,7 @@ def test_a_refused_witness_whose_header_shows_that_the_count_went_on_ends_the_be
     async def main() -> None:
         desk = desk_of()
         await fill(desk, 80)
-        (pool,) = desk.budget._pools.values()
+        (pool,) = desk.budget._pools
         pool.boundary.fixed = True
         await asyncio.sleep(55.0)
 
@@ -735,7 +735,7 @@ def test_a_pool_whose_first_call_met_a_ban_or_a_wall_still_sends_one_alone() -> 
         for answer in (Feedback(418, retry_after=10.0), Feedback(403, walled=True)):
             desk = desk_of()
             await fill(desk, 2)
-            (pool,) = desk.budget._pools.values()
+            (pool,) = desk.budget._pools
             pool.valve.be_wary()
             (await desk.budget.admit(LIST)).settle(answer)
             await asyncio.sleep(11.0)

@@ -291,7 +291,7 @@ def test_living_things_show_their_state() -> None:
         admission = await desk.budget.admit(LIST)
         waiting = [asyncio.ensure_future(desk.budget.admit(LIST)) for _ in range(200)]
         await asyncio.sleep(0)
-        (pool,) = desk.budget._pools.values()
+        (pool,) = desk.budget._pools
 
         for thing in (desk.budget, pool, admission, pool.boundary, pool.valve, pool.line):
             assert repr(thing).startswith("<")

@@ -68,8 +68,10 @@ _ESTIMATES: Final = "tests/simulation/test_scan_estimates.py may: it is too slow
 _MOMENT: Final = "of two pools that wait for the pace either may go first, in that very moment"
 
 EXPLAINED: Final[dict[str, dict[str, str]]] = {
-    "binance_dust/budget/_local.py": {
+    "binance_dust/budget/_pools.py": {
         "module: 2 -> 3": _NOBODY_CARES,
+    },
+    "binance_dust/budget/_local.py": {
         "LocalBudget.admit: deadline is None or now < deadline -> deadline is None": _FASTER,
         "LocalBudget.admit: pool.line is None and (not self._paced) and"
         " (deadline is None or now < deadline) -> False": _FASTER,

@@ -11,9 +11,10 @@ from binance_dust._check import instance, positive
 from binance_dust._closing import Closing
 from binance_dust.budget import _denials
 from binance_dust.budget._limits import RateLimits
+from binance_dust.budget._names import key_of
 from binance_dust.budget._protocol import Charge, Lane
 from binance_dust.budget._redis._desk import Desk
-from binance_dust.budget._redis._record import Records, key_of
+from binance_dust.budget._redis._record import Records
 from binance_dust.budget._redis._setting import LoopClock, Setting
 from binance_dust.budget._redis._share import BackError, Share
 from binance_dust.budget._redis._store import AwayError, RedisStore, connector, import_redis

@@ -7,12 +7,12 @@ import contextlib
 from typing import TYPE_CHECKING, Final
 
 from binance_dust.budget import _denials
+from binance_dust.budget._names import key_of, name_of
 from binance_dust.budget._protocol import Lane
 from binance_dust.budget._redis._courier import Courier, Op
 from binance_dust.budget._redis._crowd import Crowd, Waiter
 from binance_dust.budget._redis._flights import Flights
-from binance_dust.budget._redis._messages import Look, Reply, read_letter
-from binance_dust.budget._redis._record import key_of, name_of, opening
+from binance_dust.budget._redis._messages import Look, Reply, opening, read_letter
 from binance_dust.budget._redis._store import AwayError
 from binance_dust.budget._redis._views import Views
 from binance_dust.errors import ConfigurationError

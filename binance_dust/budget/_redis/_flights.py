@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 from binance_dust.budget._feedback import TOO_MANY, ban_lasts
 from binance_dust.budget._redis._admission import RedisAdmission
-from binance_dust.budget._redis._record import Records, opening, spent_in
+from binance_dust.budget._redis._messages import opening
+from binance_dust.budget._redis._record import Records, spent_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable

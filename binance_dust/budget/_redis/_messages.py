@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
+
+from binance_dust.budget._names import account_of, key_of, name_of
+
+if TYPE_CHECKING:
+    from binance_dust.budget._protocol import Charge
 
 
 class View(msgspec.Struct, array_like=True, frozen=True):
@@ -72,6 +77,11 @@ class Differs(msgspec.Struct, array_like=True, frozen=True):
     """The limits that others behind the same address go by."""
 
     limits: str
+
+
+def opening(charge: Charge) -> tuple[str, str, str, str]:
+    """Give what the script needs to open a pool."""
+    return key_of(charge), name_of(charge), charge.kind.value, account_of(charge) or ""
 
 
 _ENCODER: Final = msgspec.msgpack.Encoder()

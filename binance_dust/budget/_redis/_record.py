@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from binance_dust._spec import LimitKind
 from binance_dust.budget._ledger import Ledger
+from binance_dust.budget._names import key_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -13,32 +13,6 @@ if TYPE_CHECKING:
     from binance_dust.budget._protocol import Charge
 
 _SWEEP: Final = 2
-
-
-def key_of(charge: Charge) -> str:
-    """Give what tells a pool from others."""
-    match charge.kind:
-        case LimitKind.UID:
-            return f"uid {charge.pool}\t{charge.account}"
-        case LimitKind.IP:
-            return f"ip {charge.pool}"
-        case _:
-            return "request /api/v3"
-
-
-def name_of(charge: Charge) -> str:
-    """Give the pool's name as users know it."""
-    return "/api/v3" if charge.kind is LimitKind.REQUEST else charge.pool
-
-
-def account_of(charge: Charge) -> str | None:
-    """Give whose pool it is."""
-    return charge.account if charge.kind is LimitKind.UID else None
-
-
-def opening(charge: Charge) -> tuple[str, str, str, str]:
-    """Give what the script needs to open a pool."""
-    return key_of(charge), name_of(charge), charge.kind.value, account_of(charge) or ""
 
 
 def spent_in(ledger: Ledger, now: float, since: float) -> tuple[list[float], int]:

@@ -10,7 +10,7 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from binance_dust.budget import _boundary, _ledger, _line, _local, _others, _pool
+from binance_dust.budget import _boundary, _ledger, _line, _local, _others, _pool, _pools
 
 _PARTS: Final = ("state", "count", "pool", "line", "keep", "main")
 _MOST_SERVED: Final = 256
@@ -48,7 +48,7 @@ CONSTANTS: Final[dict[str, float]] = {
     "patience": _pool.PATIENCE,
     "sample": _others.SAMPLE,
     "stray": _ledger.STRAY,
-    "sweep": _local.SWEEP,
+    "sweep": _pools.SWEEP,
     "undisputed": _pool.UNDISPUTED,
     "wall": _local.WALL,
 }

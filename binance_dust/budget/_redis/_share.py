@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from binance_dust.budget._local import LocalBudget
 from binance_dust.budget._protocol import Charge
-from binance_dust.budget._redis._record import opening, spent_in
+from binance_dust.budget._redis._messages import opening
+from binance_dust.budget._redis._record import spent_in
 from binance_dust.errors import DustError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Share(LocalBudget):
 
     def hold(self, charge: Charge, seconds: float, *, guess: bool = False) -> None:
         """Keep a pool shut for some time; then one goes first. Of a `guess` nobody is told."""
-        pool = self._pool(charge)
+        pool = self._pools.of(charge)
         pool.valve.shut(self.now() + seconds)
         if guess:
             self._guesses[pool] = pool.valve.until
@@ -73,7 +74,7 @@ class Share(LocalBudget):
     def report(self, since: float) -> Iterator[list[Any]]:
         """Say what was spent since a moment, and which pools are shut, as the script takes it."""
         now = self.now()
-        for pool in self._pools.values():
+        for pool in self._pools:
             rows, rest = spent_in(pool.count.ledger, now, since)
             guessed = pool.valve.until == self._guesses.get(pool)
             shut = 0.0 if guessed else max(0.0, pool.valve.until - now)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from binance_dust._spec import LimitKind
+from binance_dust.budget._names import read_key
 from binance_dust.budget._protocol import BudgetSnapshot, PoolSnapshot
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Views:
             key = next(iter(self._seen))
             view, seen = self._seen.pop(key)
             busy = view.flying or view.waiting or now < seen + view.resets_in
-            if busy or not key.startswith(LimitKind.UID.value):
+            if busy or read_key(key)[0] is not LimitKind.UID:
                 self._seen[key] = view, seen
 
     def shut(self, key: str, seconds: float, now: float) -> None:
@@ -91,14 +92,10 @@ class Views:
 
 
 def _show(view: View, seen: float, limits: RateLimits, now: float) -> PoolSnapshot:
-    kind_name, _, rest = view.key.partition(" ")
-    kind = LimitKind(kind_name)
-    account = None
-    if kind is LimitKind.UID:
-        rest, _, account = rest.partition("\t")
+    kind, name, account = read_key(view.key)
     age = now - seen
     shown = PoolSnapshot(
-        name=rest,
+        name=name,
         kind=kind,
         account=account,
         limit=limits.of(kind),
