@@ -440,7 +440,7 @@ def test_a_closed_budget_takes_nobody_in_and_may_be_closed_again() -> None:
         assert ConfigurationError in {type(result) for result in results}
         assert desk.budget.snapshot().waiting == 0
         await asyncio.sleep(1.0)
-        for charge in (LOG, replace(LIST, weight=12_000)):
+        for charge in (LOG, LIST, replace(LIST, weight=12_000)):
             with pytest.raises(ConfigurationError, match="closed"):
                 await desk.budget.admit(charge)
 
