@@ -13,13 +13,29 @@ from typing import Any
 import pytest
 import redis
 
-from binance_dust.budget import Charge, LimitKind
-from binance_dust.events import BoundaryLearnt, BoundaryLost, Refused
+from binance_dust.budget import Charge, Feedback, LimitKind
+from binance_dust.events import Banned, BoundaryLearnt, BoundaryLost, Refused
 from tests.budget import virtual
 from tests.budget.shared import SharedDesk
 from tests.budget.virtual import Exchange, Latency, run
 
 SEEDS = [1, 3, 4, 6, 8, 9, 12, 15, 17, 26, 35, 43]
+TROUBLED = [0, 2, 4, 7, 9, 12, 13, 19]
+"""Worlds in which nothing depends on the moment of a look, nor on the places of a crowd: where it
+does, the two differ, and may."""
+
+
+class MoodyExchange(Exchange):
+    """Refuses, bans and walls off now and then, for no reason of ours."""
+
+    def _receive(self, charge: Charge, sent: float) -> Feedback:
+        answer = super()._receive(charge, sent)
+        mood = self.dice.random()
+        if mood < 0.010:
+            return Feedback(429, retry_after=self.dice.choice([None, 0.0, 1.0, 20.0]))
+        if mood < 0.015:
+            return Feedback(418, retry_after=self.dice.choice([None, 5.0, 200.0]))
+        return Feedback(403, walled=True) if mood < 0.030 else answer
 
 
 async def live(desk: virtual.Desk, dice: Random) -> None:
@@ -32,18 +48,21 @@ async def live(desk: virtual.Desk, dice: Random) -> None:
     await asyncio.gather(*tasks)
 
 
-def arrivals(seed: int, client: redis.Redis | None) -> tuple[list[float], list[type]]:
+def arrivals(
+    seed: int, client: redis.Redis | None, kind: type[Exchange] = Exchange
+) -> tuple[list[float], list[type]]:
     """Live through a world; give when calls arrived, and what was learnt."""
     dice = Random(seed)  # noqa: S311 - to be repeated
 
     async def main() -> tuple[list[float], list[type]]:
         way = dice.choice([0.02, 0.1, 0.5])
-        exchange = Exchange(
+        exchange = kind(
             mode=dice.choice(["fixed", "sliding"]),
             start=dice.uniform(0, 60),
             offset=dice.choice([0.0, 0.0, 7.0]),
             limit=dice.choice([400, 1_200, 12_000]),
-            latency=Latency(way, way),
+            # Of troubles that are heard in one moment Redis hears all before it acts on any.
+            latency=Latency(way, way if kind is Exchange else 1.5 * way),
         )
         options: dict[str, Any] = {"clock_error": dice.choice([0.0, 0.0, None, 1.0])}
         # Two paces of floating point would differ by a request, and all that follows with them.
@@ -57,7 +76,7 @@ def arrivals(seed: int, client: redis.Redis | None) -> tuple[list[float], list[t
         learnt = [
             type(event)
             for event in desk.events
-            if isinstance(event, BoundaryLearnt | BoundaryLost | Refused)
+            if isinstance(event, Banned | BoundaryLearnt | BoundaryLost | Refused)
         ]
         return exchange.arrived, learnt
 
@@ -68,6 +87,15 @@ def arrivals(seed: int, client: redis.Redis | None) -> tuple[list[float], list[t
 def test_the_same_world_goes_the_same_way(seed: int, client: redis.Redis) -> None:
     alone, learnt_alone = arrivals(seed, None)
     shared, learnt_shared = arrivals(seed, client)
+
+    assert shared == pytest.approx(alone, abs=0.001)
+    assert learnt_shared == learnt_alone
+
+
+@pytest.mark.parametrize("seed", TROUBLED)
+def test_refusals_bans_and_walls_go_the_same_way(seed: int, client: redis.Redis) -> None:
+    alone, learnt_alone = arrivals(seed, None, MoodyExchange)
+    shared, learnt_shared = arrivals(seed, client, MoodyExchange)
 
     assert shared == pytest.approx(alone, abs=0.001)
     assert learnt_shared == learnt_alone
