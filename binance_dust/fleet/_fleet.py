@@ -18,6 +18,7 @@ from binance_dust.fleet._stream import FleetStream
 from binance_dust.fleet._survey import Survey
 from binance_dust.fleet._timing import Timing
 from binance_dust.reports import AccountReport
+from binance_dust.scanner._desk import questions
 from binance_dust.sweeper import Outcome, SweepReport
 
 if TYPE_CHECKING:
@@ -87,7 +88,9 @@ class Fleet(Closing):
         As `binance_dust.scan`, but for names. "all" are those that the workers have keys for.
         What no worker comes for is reported with an error.
         """
-        _check(target, liabilities)
+        questions(liabilities)
+        if not instance(target, str, "target").strip():
+            raise ConfigurationError("target is empty; name an asset, BNB say")
 
         def give_up(account: str, error: NotSentError) -> AccountReport:
             errors = dict.fromkeys(("assets", "quote", "liabilities"), error)
@@ -162,7 +165,7 @@ class Fleet(Closing):
         Each is asked for its part, so what its budgets have spent already counts. `session` of the
         lanes is the worker's number, in the order of their names.
         """
-        _check("BNB", liabilities)
+        questions(liabilities)
         asks = {
             "liabilities": liabilities,
             "margin_share": margin_share,
@@ -196,13 +199,6 @@ class Fleet(Closing):
 
     def __reduce_ex__(self, protocol: object) -> Any:
         raise TypeError("a Fleet is bound to its process and its loop: make another one there")
-
-
-def _check(target: object, liabilities: object) -> None:
-    if liabilities != "auto" and not isinstance(liabilities, bool):
-        raise ConfigurationError(f"liabilities must be True, False or 'auto', not {liabilities!r}")
-    if not instance(target, str, "target").strip():
-        raise ConfigurationError("target is empty; name an asset, BNB say")
 
 
 def _names(accounts: Iterable[str] | str) -> tuple[str, ...] | None:

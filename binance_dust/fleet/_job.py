@@ -57,6 +57,7 @@ class Job(Generic[R]):
         """Prepare; nothing is sent."""
         self.id = secrets.token_hex(8)
         self.assignments = assignments
+        # Never full: whoever hears the workers must not wait for a reader. The job waits for it.
         self.results: Results[R] = Results(0)
         self.unread = 0
         self.began: float | None = None

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
 
     from binance_dust.client import DustClient
     from binance_dust.reports import AccountReport
-    from binance_dust.scanner import ScanProgress
 
 __all__ = ["Round"]
 
@@ -45,10 +44,11 @@ class Round:
         """Foretell when its last call can be sent if it gets so many accounts more."""
         progress = self._scan.progress
         sessions = {client.session for client in self._asked.values()}
-        accounts = max(1, _asked(progress, Question.ASSETS))
+        # Every account is asked for its assets, once.
+        accounts = sum(lane.expected for lane in progress.lanes if lane.question is Question.ASSETS)
         latest = 0.0
         for lane in progress.lanes:
-            due = lane.expected - lane.asked + round(rest * lane.expected / accounts)
+            due = lane.expected - lane.asked + round(rest * lane.expected / max(1, accounts))
             for session in sessions:
                 calls = -(-due // len(sessions))
                 latest = max(latest, session.forecast(ENDPOINTS[lane.question], calls))
@@ -78,7 +78,3 @@ class Round:
     async def _feed(self) -> AsyncGenerator[DustClient, None]:
         while True:
             yield await self._clients.get()
-
-
-def _asked(progress: ScanProgress, question: Question) -> int:
-    return sum(lane.expected for lane in progress.lanes if lane.question is question)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from binance_dust._results import Results, Stream
+from binance_dust._results import Stream
 from binance_dust.fleet._progress import FleetProgress, progress_of
 
 if TYPE_CHECKING:
@@ -48,10 +48,7 @@ class FleetStream(Stream[R], Generic[R]):
 
 
 async def _read(job: Job[R]) -> AsyncGenerator[R, None]:
-    # Never full: whoever hears the workers must not wait for a reader. The job waits for it.
-    results: Results[R] = Results(0)
-    job.results = results
-    stream = results.of(job.run)
+    stream = job.results.of(job.run)
     try:
         async for item in stream:
             job.unread -= 1
