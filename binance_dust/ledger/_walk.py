@@ -77,14 +77,13 @@ Steps: TypeAlias = Generator[Span | None, Page, None]
 class Walk:
     """One walk through a log, from `until` back to `since`, in milliseconds of its own clock."""
 
-    def __init__(self, since: int, until: int, *, page: int = PAGE, longest: int = LONGEST) -> None:
+    def __init__(self, since: int, until: int, *, page: int = PAGE) -> None:
         """Plan; nothing is asked before `steps` is begun."""
         self.since = max(since, FIRST_RECORD)
         self.until = until
         self.gaps: list[Gap] = []
         self.found: set[tuple[int, int]] = set()
         self._page = page
-        self._longest = longest
         self._counts_hold = True
         self._spans_hold = True
 
@@ -92,7 +91,7 @@ class Walk:
         """Yield each span to ask for, and take its page."""
         if self.until < self.since:
             return
-        if self.until - self.since <= self._longest:
+        if self.until - self.since <= LONGEST:
             span = Span(self.since, self.until)
             yield from self._rest_of(span, (yield from self._ask(span)))
         else:
@@ -129,7 +128,7 @@ class Walk:
     def _back_from(self, end: int, floor: int, counted: int | None) -> Steps:
         """Ask for one longest span after another, until all that is counted was found."""
         while end >= floor and self._spans_hold and not self._has_all(counted):
-            span = Span(max(floor, end - self._longest), end)
+            span = Span(max(floor, end - LONGEST), end)
             yield from self._rest_of(span, (yield from self._ask(span)))
             end = span.start - 1
 
