@@ -451,6 +451,33 @@ def test_a_call_that_is_cancelled_costs_nothing(client: redis.Redis, when: str) 
     run(main())
 
 
+def test_what_is_foretold_counts_those_in_line_of_all_processes_and_a_ban(
+    client: redis.Redis,
+) -> None:
+    async def main() -> None:
+        one, two = desks(client, 2, way=0.0)
+        budget, loop = one.budget, one.exchange.loop
+        assert budget.forecast(LIST, 0) == budget.forecast(LIST, 120) == 0.0
+
+        await one.scan(119)
+        now = loop.time()
+        assert budget.forecast(LIST, 0) == 0.0
+        assert budget.forecast(LIST, 1) == pytest.approx(50.25 - now)
+        crowd = waiting(two, 120)
+        await asyncio.sleep(0.01)
+        now = loop.time()
+        assert budget.forecast(LIST, 0) == pytest.approx(50.25 - now)
+        assert budget.forecast(LIST, 1) == pytest.approx(110.25 - now)
+        await let_go(crowd)
+
+        await one.call(LOG)
+        (await budget.admit(LOG)).settle(Feedback(418, retry_after=299.0))
+        assert budget.forecast(LOG, 1) == pytest.approx(300.0)
+        assert budget.forecast(LOG, 0) == 0.0
+
+    run(main())
+
+
 def test_others_and_copies_are_seen_by_all(client: redis.Redis) -> None:
     async def main() -> None:
         one, two = desks(client, 2)

@@ -269,8 +269,6 @@ class RedisBudget(Closing):
 
         They are counted behind those that stood in line when Redis was last asked.
         """
-        if not calls:
-            return 0.0
         if self._away_since is not None and self._own_share().fits(charge):
             return self._own_share().forecast(charge, calls)
         limits = self._setting.limits

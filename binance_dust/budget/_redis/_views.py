@@ -65,17 +65,20 @@ class Views:
         return BudgetSnapshot(pools, shut_for, limits.requests_per_second)
 
     def forecast(self, key: str, weight: int, limit: int, window: float, now: float) -> float:
-        """Foretell the seconds until the last of `weight` more can be sent."""
-        shut = max(0.0, self.shut_until - now)
+        """Foretell the seconds until the last of `weight` more, behind the line, can be sent."""
         found = self._seen.get(key)
+        if found is not None:
+            weight += found[0].queued
+        if not weight:
+            return 0.0
+        shut = max(0.0, self.shut_until - now)
         if found is None:
-            return max(shut, max(0, weight - 1) // limit * window)
+            return max(shut, (weight - 1) // limit * window)
         view, seen = found
         age = now - seen
         begin = max(shut, view.shut_for - age, 0.0)
         given_back = age >= view.resets_in
         room = limit if given_back else view.room
-        weight += view.queued
         short = weight - room
         if short <= 0:
             return begin
