@@ -79,8 +79,12 @@ class Job(Generic[R]):
 
     async def reported(self, result: Result) -> None:
         """Hear what became of an errand. The second time it is of no interest."""
-        if result.job == self.id and self.assignments.reported(result.number, result.worker):
-            await self._deliver(self._kind.read(result.value))
+        if result.job != self.id:
+            return
+        # Read before it counts: one that can't be read is none, and is asked for again.
+        item = self._kind.read(result.value)
+        if self.assignments.reported(result.number, result.worker):
+            await self._deliver(item)
             self._wake.set()
 
     async def _deliver(self, item: R) -> None:

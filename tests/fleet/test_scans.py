@@ -83,6 +83,24 @@ async def test_each_account_is_asked_by_an_address_that_has_its_key(
         assert seen.account in mine
 
 
+async def test_a_result_that_can_not_be_read_is_asked_for_again(
+    exchange: Sandbox, hire: Hire, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker of another version sent it, say."""
+    send, spoilt = Worker._send, iter([True])
+
+    async def other(self: Worker, errand: Errand, value: dict[str, Any]) -> None:
+        await send(self, errand, {"of": "another version"} if next(spoilt, False) else value)
+
+    monkeypatch.setattr(Worker, "_send", other)
+    await hire(exchange.open_accounts(3))
+
+    async with Fleet(url, timing=Timing(pulse=0.05, patience=0.5, gather=0.1, wait=5)) as fleet:
+        found = [report async for report in fleet.scan(liabilities=False)]
+
+    assert [report.ok for report in found] == [True] * 3
+
+
 async def test_one_bad_account_does_not_end_it(exchange: Sandbox, hire: Hire, fleet: Fleet) -> None:
     accounts = [*exchange.open_accounts(5), Credentials("k" * 64, "s" * 64, name="stranger")]
     await hire(accounts)
