@@ -29,6 +29,8 @@ __all__ = ["Session"]
 
 R = TypeVar("R")
 
+_LIMITS: Final = RateLimits()
+_RETRY: Final = RetryPolicy()
 _LONGEST_WINDOW: Final = 60_000
 """Milliseconds: recvWindow may not be longer (-1131)."""
 
@@ -46,8 +48,8 @@ class Session(Closing):
         self,
         *,
         base_url: str = "https://api.binance.com",
-        limits: RateLimits | None = None,
-        retry: RetryPolicy | None = None,
+        limits: RateLimits | None = _LIMITS,
+        retry: RetryPolicy | None = _RETRY,
         budget: Budget | None = None,
         http: aiohttp.ClientSession | None = None,
         proxy: str | None = None,
@@ -66,8 +68,8 @@ class Session(Closing):
         `payers` says whose budget an endpoint draws where you know better than its row, by the
         name of its method: `{"small_liabilities": "uid"}`. Headers that say so are believed anyway.
         """
-        retry = instance(RetryPolicy() if retry is None else retry, RetryPolicy, "retry")
-        limits = instance(RateLimits() if limits is None else limits, RateLimits, "limits")
+        retry = instance(_RETRY if retry is None else retry, RetryPolicy, "retry")
+        limits = instance(_LIMITS if limits is None else limits, RateLimits, "limits")
         recv_window = positive(recv_window, "recv_window", most=_LONGEST_WINDOW)
         timeout = positive(timeout, "timeout")
         if budget is not None and not hasattr(budget, "admit"):

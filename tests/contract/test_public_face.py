@@ -14,6 +14,8 @@ import binance_dust
 from binance_dust import (
     DustClient,
     DustError,
+    RateLimits,
+    RetryPolicy,
     Session,
     conversion,
     credentials,
@@ -21,6 +23,7 @@ from binance_dust import (
     events,
     ledger,
     models,
+    scan,
 )
 
 HEAVY = ("cryptography", "rich", "aiohttp.web", "redis", "opentelemetry")
@@ -75,6 +78,78 @@ def test_signatures_speak_of_no_library_below(kind: type) -> None:
                 assert not any(
                     foreign in str(annotation) for foreign in ("aiohttp", "msgspec", "tenacity")
                 ), f"{kind.__name__}.{name}"
+
+
+METHODS = """
+    user_assets(*, asset=None, btc_valuation=False)
+    convertible_assets(target, *, price=None, account_type=None)
+    dust_convert(assets, *, target=None, account_type=None, client_id=None)
+    dust_assets(*, account_type=None)
+    dust_transfer(assets, *, account_type=None)
+    dust_log(*, start=None, end=None, account_type=None)
+    small_liabilities()
+    exchange_small_liabilities(assets)
+    small_liability_history(*, start=None, end=None)
+    bnb_burn()
+    set_bnb_burn(*, spot=None, interest=None)
+    key_permissions()
+    account_status()
+    account_info()
+    margin_account()
+    system_status()
+    server_time()
+"""
+
+
+@pytest.mark.parametrize("promised", METHODS.split("\n")[1:-1], ids=str.strip)
+def test_methods_are_called_as_promised(promised: str) -> None:
+    method = getattr(DustClient, promised.partition("(")[0].strip())
+    parameters = list(inspect.signature(method).parameters.values())[1:]
+    bare = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters]
+
+    assert f"{method.__name__}{inspect.Signature(bare)}" == promised.strip()
+    assert inspect.isasyncgenfunction(method) == (method.__name__ == "small_liability_history")
+    assert inspect.iscoroutinefunction(method) != inspect.isasyncgenfunction(method)
+
+
+@pytest.mark.parametrize(
+    ("callable_", "promised"),
+    [
+        (
+            Session,
+            {
+                "base_url": "https://api.binance.com",
+                "limits": RateLimits(),
+                "retry": RetryPolicy(),
+                "budget": None,
+                "http": None,
+                "proxy": None,
+                "local_addr": None,
+                "recv_window": 5000,
+                "timeout": 10.0,
+            },
+        ),
+        (
+            RateLimits,
+            {
+                "ip_weight": 12_000,
+                "uid_weight": 180_000,
+                "window": 60.0,
+                "headroom": 0.0,
+                "requests_per_second": 500,
+            },
+        ),
+        (RetryPolicy, {"attempts": 5, "deadline": None}),
+        (scan, {"target": "BNB", "liabilities": "auto"}),
+    ],
+)
+def test_options_are_given_by_name_and_are_what_was_promised(
+    callable_: Any, promised: dict[str, Any]
+) -> None:
+    parameters = inspect.signature(callable_).parameters
+
+    assert {name: parameters[name].default for name in promised} == promised
+    assert all(parameters[name].kind is inspect.Parameter.KEYWORD_ONLY for name in promised)
 
 
 @pytest.mark.parametrize(
