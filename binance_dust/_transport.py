@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 _USER_AGENT: Final = f"binance-dust/{__version__}"
+_NO_TYPE: Final = ("Content-Type",)
 _HOST: Final = re.compile(r"(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?|[0-9a-f:.]+(?:%.+)?", re.ASCII)
 """A name of labels that a resolver takes, or an IPv6 address: others look like failures to send."""
 _CONNECT_SHARE: Final = 0.5
@@ -73,6 +74,7 @@ class Transport:
         "_monotonic",
         "_owned",
         "_proxy",
+        "_theirs",
         "_timeout",
     )
 
@@ -99,6 +101,8 @@ class Transport:
             raise ConfigurationError(message)
         self._closed = False
         self._http = http
+        # What is passed with a request takes the place of a session's own.
+        self._theirs: tuple[Any, ...] = tuple(getattr(http, "_middlewares", ()))
         self._owned = http is None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._monotonic = monotonic
@@ -137,10 +141,14 @@ class Transport:
                 # Already encoded: yarl would rewrite %2C, and the signature would no longer fit.
                 yarl.URL(self._base + request.path_and_query, encoded=True),
                 headers=headers,
+                # aiohttp would name a type for the body, and there is none.
+                skip_auto_headers=_NO_TYPE,
                 timeout=limit,
                 allow_redirects=False,
+                # A session of the caller's may be set to raise, and a refusal must be heard.
+                raise_for_status=False,
                 proxy=self._proxy,
-                middlewares=(_once(),),
+                middlewares=(*self._theirs, _once()),
             ) as response:
                 body = await response.read()
                 return Answer(response.status, response.headers, body, sent, self._monotonic())
@@ -163,6 +171,9 @@ class Transport:
         loop = asyncio.get_running_loop()
         if self._loop is not None and self._loop is not loop:
             raise ConfigurationError("a Session lives in one event loop: make another for this one")
+        # aiohttp has no other word for it that is not deprecated.
+        if self._http is not None and getattr(self._http, "_loop", loop) is not loop:
+            raise ConfigurationError("http lives in another event loop: make it in this one")
         self._loop = loop
         if self._closed or (self._http is not None and self._http.closed):
             raise ConfigurationError("the session is closed: make another one")

@@ -315,6 +315,7 @@ async def test_a_post_has_no_body_and_no_content_type() -> None:
         (head,) = server.heads
         assert head.startswith("POST /sapi/v1/asset/dust?asset=ADA%2C%E5%B8%81~%26%3D%2B%25&")
         assert "content-length: 0" in head.lower()
+        assert "content-type" not in head.lower()
         assert "cookie" not in head.lower()
 
 
@@ -435,6 +436,46 @@ async def test_a_session_of_the_callers_is_used_and_left_open() -> None:
         assert not http.closed
         with pytest.raises(ConfigurationError, match="closed"):
             await line.send(READ)
+
+
+async def test_a_session_of_the_callers_that_raises_keeps_no_refusal_from_us() -> None:
+    refusal = b"HTTP/1.1 429 Slow\r\nRetry-After: 7\r\nContent-Length: 2\r\n\r\n{}"
+    async with (
+        serving(saying(refusal)) as server,
+        aiohttp.ClientSession(raise_for_status=True) as http,
+    ):
+        answer = await transport(server.url, http=http).send(READ)
+
+    assert (answer.status, answer.headers["retry-after"]) == (429, "7")
+
+
+async def test_middlewares_of_the_callers_see_each_request_and_send_none_again() -> None:
+    seen: list[str] = []
+
+    async def stubborn(request: Any, handler: Any) -> Any:
+        seen.append(request.url.path)
+        await handler(request)
+        return await handler(request)
+
+    async with serving(well) as server, aiohttp.ClientSession(middlewares=(stubborn,)) as http:
+        with pytest.raises(NoAnswerError):
+            await transport(server.url, http=http).send(READ)
+
+        assert len(server.heads) == len(seen) == 1
+
+
+def test_a_session_of_the_callers_from_another_event_loop_is_refused() -> None:
+    async def make() -> aiohttp.ClientSession:
+        return aiohttp.ClientSession()
+
+    with asyncio.Runner() as elsewhere:
+        http = elsewhere.run(make())
+        with (
+            asyncio.Runner() as here,
+            pytest.raises(ConfigurationError, match="http lives in another event loop"),
+        ):
+            here.run(transport(http=http).send(READ))
+        elsewhere.run(http.close())
 
 
 async def test_a_closed_session_of_the_callers_says_so() -> None:
