@@ -29,6 +29,7 @@ _EXCERPT: Final = 200
 _SIGNATURE: Final = re.compile(
     r"(signature(?:=|%3D|&#61;|\"?\s*:\s*\"?))[^&\s\"'<>]+", re.IGNORECASE
 )
+_NO_JSON: Final = object()
 _FIRST_ERROR: Final = 300
 _FIRST_REFUSAL: Final = 400
 
@@ -142,8 +143,7 @@ def _look_closer(
         )
     if answer.status >= _FIRST_ERROR:
         return _unreadable(request, answer, f"HTTP {answer.status} is no answer of this endpoint")
-    if call.endpoint.result is type(None):
-        # Nothing is documented to come back, so whatever did is a success.
+    if call.endpoint.result is type(None) and _is_no_refusal(envelope, answer.body):
         return None
     if code is not None and isinstance(envelope, dict):
         return _unwrap(call, request, answer, envelope)
@@ -164,11 +164,21 @@ def _unwrap(
     return _unreadable(request, answer, *problem)
 
 
+def _is_no_refusal(envelope: object, body: bytes) -> bool:
+    """Tell whether a success without a documented body is one: nothing at all, or any JSON.
+
+    A page of HTML is somebody's in between, and half an answer is nobody's.
+    """
+    if envelope is _NO_JSON:
+        return not body.strip()
+    return not (isinstance(envelope, dict) and envelope.get("success") is False)
+
+
 def _envelope(body: bytes) -> object:
     try:
         return msgspec.json.Decoder(float_hook=str).decode(body)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return None
+        return _NO_JSON
 
 
 def _code(envelope: object) -> int | str | None:

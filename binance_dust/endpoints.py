@@ -181,7 +181,7 @@ class ExchangeSmallLiabilitiesParams(Params, frozen=True, kw_only=True):
     assets: Iterable[str] = field(name="assetNames")
 
 
-# No answer is documented: whatever a success brings is read as nothing.
+# No answer is documented: whatever JSON a success brings, or nothing, is read as nothing.
 EXCHANGE_SMALL_LIABILITIES: Final = Endpoint(
     method="POST",
     path="/sapi/v1/margin/exchange-small-liability",

@@ -136,10 +136,19 @@ def test_a_wrapped_success_with_a_wrong_row_says_where() -> None:
 
 
 @pytest.mark.parametrize(
-    "body", ["", "{}", "null", "[]", '"done"', "true", '{"code":"000000"}', "~"]
+    "body",
+    ["", " \n", "{}", "null", "[]", '"done"', "true", '{"code":"000000"}', '{"success":true}'],
 )
-def test_whatever_a_small_liability_exchange_answers_is_a_success(body: str) -> None:
+def test_any_json_that_a_small_liability_exchange_answers_is_a_success(body: str) -> None:
     assert read(endpoints.EXCHANGE_SMALL_LIABILITIES(assets=["BTC"]), body) is None
+
+
+@pytest.mark.parametrize(
+    "body", ["<html>Please wait</html>", '{"co', "~", b"\xff\xfe", '{"success":false}']
+)
+def test_what_is_no_json_tells_nothing_of_a_small_liability_exchange(body: Any) -> None:
+    with pytest.raises(UnreadableAnswerError):
+        read(endpoints.EXCHANGE_SMALL_LIABILITIES(assets=["BTC"]), body)
 
 
 def test_a_refusal_inside_a_success_is_a_refusal() -> None:
