@@ -145,6 +145,11 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
     return functools.reduce(_EXACT.add, amounts, Decimal(0))
 
 
+def difference(amount: Decimal, less: Decimal) -> Decimal:
+    """Subtract, with every digit, whatever the caller's own context would do."""
+    return _EXACT.subtract(amount, less)
+
+
 def ensure_readable(value: object) -> None:
     """Read every amount and time of an answer once, so that none raises later on."""
     if isinstance(value, list):

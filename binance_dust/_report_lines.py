@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import msgspec
 
+from binance_dust._exact import total
 from binance_dust._plain import plain
 
 if TYPE_CHECKING:
@@ -163,7 +164,7 @@ def _rows(report: AccountReport) -> Iterator[dict[str, Any]]:
             "part": "assets",
             "asset": _cell(held.asset),
             "amount": plain(held.free),
-            "unavailable": plain(held.locked + held.freeze + held.withdrawing + held.ipoable),
+            "unavailable": plain(total((held.locked, held.freeze, held.withdrawing, held.ipoable))),
         }
     for line in report.quote.details if report.quote else ():
         yield {
@@ -179,7 +180,7 @@ def _rows(report: AccountReport) -> Iterator[dict[str, Any]]:
         yield {
             "part": "liabilities",
             "asset": _cell(debt.asset),
-            "amount": plain(debt.principal + debt.interest),
+            "amount": plain(total((debt.principal, debt.interest))),
             "gross": plain(debt.liability_qty),
             "unit": _cell(debt.liability_asset),
         }

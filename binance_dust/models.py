@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import field
 
-from binance_dust._exact import Amount, Answer, Moment
+from binance_dust._exact import Amount, Answer, Moment, difference, total
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -61,7 +61,7 @@ class UserAsset(Answer, frozen=True, gc=False):
     @property
     def total(self) -> Decimal:
         """All of it, spendable or not."""
-        return self.free + self.locked + self.freeze + self.withdrawing + self.ipoable
+        return total((self.free, self.locked, self.freeze, self.withdrawing, self.ipoable))
 
 
 class ConvertibleAsset(Answer, frozen=True, gc=False):
@@ -106,7 +106,7 @@ class ConvertedAsset(Answer, frozen=True, gc=False):
     @property
     def net_amount(self) -> Decimal:
         """What was credited: the transferred amount less the service charge."""
-        return self.transferred_amount - self.service_charge_amount
+        return difference(self.transferred_amount, self.service_charge_amount)
 
 
 class DustConversion(Answer, frozen=True):
@@ -119,7 +119,7 @@ class DustConversion(Answer, frozen=True):
     @property
     def net_amount(self) -> Decimal:
         """What was credited in all."""
-        return self.total_transferred - self.total_service_charge
+        return difference(self.total_transferred, self.total_service_charge)
 
 
 class DustAsset(Answer, frozen=True, gc=False):
@@ -163,7 +163,7 @@ class DustLogDetail(Answer, frozen=True, gc=False):
     @property
     def net_amount(self) -> Decimal:
         """What was credited: the transferred amount less the service charge."""
-        return self.transferred_amount - self.service_charge_amount
+        return difference(self.transferred_amount, self.service_charge_amount)
 
 
 class DustLogEntry(Answer, frozen=True):
@@ -285,7 +285,7 @@ class MarginAsset(Answer, frozen=True, gc=False):
     @property
     def debt(self) -> Decimal:
         """What is owed: principal and interest."""
-        return self.borrowed + self.interest
+        return total((self.borrowed, self.interest))
 
 
 class MarginAccount(Answer, frozen=True):

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from binance_dust._check import instance
-from binance_dust._exact import to_moment, total
+from binance_dust._exact import difference, to_moment, total
 from binance_dust._html import escaped, moment, table
 from binance_dust._plain import answer_from_plain, error_from_plain, plain
 from binance_dust.errors import ConfigurationError, DustError
@@ -73,7 +73,7 @@ class AccountReport:
     @property
     def fee(self) -> Decimal:
         """What converting all the dust would cost, in `target`."""
-        return total((self.gross, self.net.copy_negate()))
+        return difference(self.gross, self.net)
 
     @property
     def owed(self) -> dict[str, Decimal]:
@@ -149,7 +149,7 @@ def _dust_table(report: AccountReport) -> str:
             row.asset,
             row.amount_free,
             row.to_target_asset_amount,
-            row.to_target_asset_amount - row.to_target_asset_off_exchange,
+            difference(row.to_target_asset_amount, row.to_target_asset_off_exchange),
             row.to_target_asset_off_exchange,
         )
         for row in sorted(details, key=lambda row: row.to_target_asset_off_exchange, reverse=True)

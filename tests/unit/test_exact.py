@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal
+from decimal import Decimal, localcontext
+from typing import Any
 
 import msgspec
 import pytest
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from binance_dust._exact import Amount, Answer, Moment, from_moment, to_amount, to_moment, total
 from binance_dust.errors import UnreadableAnswerError
+from binance_dust.models import ConvertedAsset, MarginAsset, UserAsset
 
 
 class Row(Answer, frozen=True, gc=False):
@@ -188,3 +190,24 @@ def test_a_sum_has_every_digit_that_its_amounts_have() -> None:
     assert total(amounts) == Decimal("123456789012345678901234567890.12345679")
     assert sum(amounts, Decimal(0)) != total(amounts)
     assert total([]) == 0
+
+
+LONG = "123456789012345678901234567890.12345679"
+
+
+def test_what_is_worked_out_of_an_answer_has_every_digit_in_any_context() -> None:
+    wire: dict[str, Any] = {
+        "asset": "ADA",
+        "fromAsset": "ADA",
+        "tranId": 1,
+        "operateTime": 0,
+        "transferedAmount": LONG,
+        **dict.fromkeys(("locked", "freeze", "withdrawing", "ipoable"), "0"),
+        **dict.fromkeys(("free", "borrowed", "btcValuation", "netAsset", "amount"), LONG),
+        **dict.fromkeys(("interest", "serviceChargeAmount"), "0.00000001"),
+    }
+
+    with localcontext(prec=6):
+        assert f"{msgspec.convert(wire, UserAsset).total:f}" == LONG
+        assert f"{msgspec.convert(wire, ConvertedAsset).net_amount:f}" == LONG[:-1] + "8"
+        assert f"{msgspec.convert(wire, MarginAsset).debt:f}" == LONG[:-2] + "80"
