@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
@@ -42,7 +43,7 @@ class Session(Closing):
     session.close()`. It is cheap to create and opens nothing before the first call.
     """
 
-    __slots__ = ("_closed", "_line", "_own_budget")
+    __slots__ = ("_closed", "_line", "_loop", "_own_budget")
 
     def __init__(  # noqa: PLR0913 - the public face, all by keyword
         self,
@@ -112,6 +113,7 @@ class Session(Closing):
             payers=_payers({} if payers is None else payers),
         )
         self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
 
     def client(self, credentials: Credentials) -> DustClient:
         """Make one account's client on this session."""
@@ -147,6 +149,7 @@ class Session(Closing):
 
         Without an answer go on with what is known; until anything is, that is this machine's clock.
         """
+        self._enter()
         await self._line.learn_clock()
 
     async def send(
@@ -161,9 +164,18 @@ class Session(Closing):
 
         `between` two times of the exchange's, both included, or not at all (`GuardError`).
         """
+        self._enter()
+        return await self._line.call(call, account, lane, between)
+
+    def _enter(self) -> None:
+        """Belong to the loop of the first call: lines, lookups and waiters can't leave theirs."""
         if self._closed:
             raise ConfigurationError(_CLOSED)
-        return await self._line.call(call, account, lane, between)
+        loop = asyncio.get_running_loop()
+        if self._loop is None:
+            self._loop = loop
+        elif self._loop is not loop:
+            raise ConfigurationError("a Session lives in one event loop: make another for this one")
 
     def forecast(self, endpoint: Endpoint[Any, Any], calls: int) -> float:
         """Foretell the seconds until the last of so many more calls to an endpoint can be sent.
@@ -181,6 +193,8 @@ class Session(Closing):
         """Let go of whoever waits, and close what this session opened. Closing twice is no harm."""
         if self._closed:
             return
+        if self._loop not in (None, asyncio.get_running_loop()):
+            raise ConfigurationError("a Session is closed in the event loop that it was used in")
         self._closed = True
         await self._line.clock.close()
         if self._own_budget:

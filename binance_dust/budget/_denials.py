@@ -10,7 +10,7 @@ from binance_dust.errors import BannedError, BudgetExceededError, ConfigurationE
 
 def closed() -> ConfigurationError:
     """Say that nobody is served any more."""
-    return ConfigurationError("this budget is closed: make another one")
+    return ConfigurationError("the session, or the budget that it shares, is closed: make another")
 
 
 def never_fits(pool: str, weight: int, limit: int) -> ConfigurationError:

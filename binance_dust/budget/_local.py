@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
+from copy import copy
 from typing import TYPE_CHECKING, Final
 
 from binance_dust.budget import _denials
@@ -353,7 +354,8 @@ class LocalBudget:
         for pool in list(self._waiting):
             if pool.line is not None:
                 for waiter in pool.line.everybody():
-                    _refuse(waiter, error)
+                    # One of its own: a traceback grows with everybody who raises it.
+                    _refuse(waiter, copy(error))
             pool.line = None
             if pool.timer is not None:
                 pool.timer.cancel()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -9,7 +10,14 @@ from typing import Any
 import aiohttp
 import pytest
 
-from binance_dust import ConfigurationError, CooldownError, DustClient, RejectedError, Session
+from binance_dust import (
+    ConfigurationError,
+    CooldownError,
+    DustClient,
+    RateLimits,
+    RejectedError,
+    Session,
+)
 from binance_dust.sandbox import Sandbox
 
 DUST = "POST /sapi/v1/asset/dust"
@@ -155,6 +163,42 @@ async def test_a_closed_session_says_so(exchange: Sandbox) -> None:
     with pytest.raises(ConfigurationError, match="closed"):
         async with session:
             pass
+
+
+async def test_who_is_let_go_hears_it_in_words_of_its_own(exchange: Sandbox) -> None:
+    """One error for all would gather the tracebacks of everybody who raises it."""
+    alice = exchange.open_account("alice", margin=True)
+    session = Session(base_url=exchange.url, limits=RateLimits(ip_weight=100))
+    client = session.client(alice)
+    calls = [asyncio.create_task(client.small_liabilities()) for _ in range(4)]
+    while session.budget.snapshot().waiting < 3:  # noqa: ASYNC110 - nobody tells
+        await asyncio.sleep(0.001)
+
+    await session.close()
+
+    found = await asyncio.gather(*calls, return_exceptions=True)
+    errors = [error for error in found if isinstance(error, BaseException)]
+    assert len({id(error) for error in errors}) == len(errors) >= 3
+    assert {type(error) for error in errors} == {ConfigurationError}
+
+
+def test_a_session_is_used_and_closed_in_one_event_loop(recwarn: pytest.WarningsRecorder) -> None:
+    with Sandbox() as exchange, asyncio.Runner() as first, asyncio.Runner() as second:
+        session = Session(base_url=exchange.url)
+        client = session.client(exchange.open_account("alice", ADA="1"))
+        first.run(client.user_assets())
+        before = len(exchange.requests)
+
+        for work in (client.user_assets(), client.server_time(), session.learn_time()):
+            with pytest.raises(ConfigurationError, match="lives in one event loop"):
+                second.run(work)
+        with pytest.raises(ConfigurationError, match="closed in the event loop that it was used"):
+            second.run(session.close())
+
+        assert not session.closed
+        first.run(session.close())
+        assert len(exchange.requests) == before
+    assert not recwarn.list
 
 
 async def test_a_slow_clock_leaves_no_conversion_out_of_the_log(exchange: Sandbox) -> None:

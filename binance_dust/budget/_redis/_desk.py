@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from copy import copy
 from typing import TYPE_CHECKING, Final
 
 from binance_dust.budget import _denials
@@ -275,7 +276,7 @@ class Desk(Courier):
 
     def _refuse_all(self, error: DustError) -> None:
         for waiter in self._crowd.everybody():
-            self._tell(waiter, error)
+            self._tell(waiter, copy(error))
 
     def _stop_beating(self) -> None:
         if self._beating is not None:
