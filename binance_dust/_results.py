@@ -56,6 +56,12 @@ class Results(Generic[T]):
         except BaseExceptionGroup as problems:
             # A task group's: the first of them is what happened.
             problem = problems.exceptions[0]
+        except asyncio.CancelledError as error:
+            task = asyncio.current_task()
+            if task is None or task.cancelling():
+                raise
+            # Nobody ended this: something that it waited for was cancelled elsewhere.
+            problem = error
         except Exception as error:  # noqa: BLE001 - told to whoever reads
             problem = error
         await self._ready.put(_End(problem))

@@ -337,6 +337,23 @@ async def test_a_source_that_breaks_is_heard_and_leaves_nothing_running(
     assert scanning() == set()
 
 
+async def test_a_source_that_is_cancelled_keeps_nobody_waiting(clients: list[DustClient]) -> None:
+    """Something that it waits for was cancelled elsewhere, and nobody cancelled the scan."""
+
+    async def source() -> AsyncIterator[DustClient]:
+        yield clients[0]
+        elsewhere: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        elsewhere.cancel()
+        await elsewhere
+
+    reading = asyncio.ensure_future(anext(reports := scan(source()), None))
+    await asyncio.wait([reading], timeout=10)
+    assert reading.done()
+    with pytest.raises(asyncio.CancelledError):
+        await reading
+    await reports.aclose()
+
+
 async def test_a_slow_reader_is_waited_for(clients: list[DustClient]) -> None:
     reports = scan(clients, liabilities=False, concurrency=2)
 
