@@ -91,7 +91,8 @@ class Transport:
         """Check where requests go and how they get there, without any I/O."""
         self._base = check_base_url(base_url)
         self._proxy = _check_proxy(proxy, self._base)
-        self._family, self._local_addr = _check_local_addr(local_addr)
+        first_hop = yarl.URL(self._base) if self._proxy is None else self._proxy
+        self._family, self._local_addr = _check_local_addr(local_addr, first_hop.host or "")
         if http is not None:
             instance(http, aiohttp.ClientSession, "http")
         if http is not None and local_addr is not None:
@@ -290,7 +291,7 @@ def _check_proxy(proxy: str | None, base_url: str) -> yarl.URL | None:
 
 
 def _check_local_addr(
-    local_addr: str | None,
+    local_addr: str | None, first_hop: str
 ) -> tuple[socket.AddressFamily, tuple[str, int] | None]:
     if local_addr is None:
         return socket.AF_UNSPEC, None
@@ -300,6 +301,11 @@ def _check_local_addr(
         raise ConfigurationError(
             f"local_addr must be an address of this machine, not {local_addr!r}"
         ) from None
+    other = _address(first_hop)
+    if other is not None and other.version != address.version:
+        raise ConfigurationError(
+            f"local_addr {address} can't reach {other}: one is IPv{address.version}, the other not"
+        )
     family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004
     return family, (str(address), 0)
 
@@ -318,9 +324,13 @@ def _parse(text: str, what: str) -> yarl.URL:
 
 
 def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Read a host that is an address and no name."""
     try:
-        return ipaddress.ip_address(host).is_loopback
+        return ipaddress.ip_address(host)
     except ValueError:
-        return False
+        return None

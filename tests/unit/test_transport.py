@@ -554,6 +554,16 @@ def test_https_goes_anywhere_and_http_stays_here(url: str) -> None:
         ),
         ({"local_addr": "my-host"}, ConfigurationError, "address of this machine"),
         ({"local_addr": 1}, TypeError, "local_addr must be a str"),
+        (
+            {"base_url": "http://127.0.0.1", "local_addr": "::1"},
+            ConfigurationError,
+            r"local_addr ::1 can't reach 127\.0\.0\.1: one is IPv6",
+        ),
+        (
+            {"proxy": "http://[::1]:1", "local_addr": "127.0.0.1"},
+            ConfigurationError,
+            "can't reach ::1: one is IPv4",
+        ),
         ({"http": object()}, TypeError, "http must be"),
     ],
 )
