@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 import re
+from datetime import UTC
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Final
 
@@ -145,7 +146,9 @@ def _epoch(date: str | None) -> float | None:
     if not date:
         return None
     try:
-        seconds = parsedate_to_datetime(date).timestamp()
+        moment = parsedate_to_datetime(date)
+        # HTTP knows Greenwich only; in its oldest form of a date no zone is written.
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
     return seconds if math.isfinite(seconds) else None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,6 +75,19 @@ def test_a_used_weight_is_plain_digits_or_nothing(
 )
 def test_retry_after_is_seconds_or_a_date_or_junk(text: str, wait: float | None) -> None:
     assert read(Retry_After=text).retry_after == wait
+
+
+@pytest.mark.parametrize("zone", ["America/New_York", "Asia/Tokyo"])
+def test_a_date_without_a_zone_is_read_as_greenwichs_wherever_we_are(
+    monkeypatch: pytest.MonkeyPatch, zone: str
+) -> None:
+    monkeypatch.setenv("TZ", zone)
+    time.tzset()
+    try:
+        assert read(Retry_After="Fri Jan 15 08:00:12 2027").retry_after == 12.0
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 def test_a_date_is_held_against_the_date_of_the_answer_itself() -> None:
