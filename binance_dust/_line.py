@@ -65,7 +65,8 @@ class Account:
         self.signer: Signer = signer_for(credentials)
 
     def __repr__(self) -> str:
-        return f"<Account {self.label}>"
+        # A traceback may show one that was refused.
+        return f"<Account {getattr(self, 'label', 'refused')}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)

@@ -119,7 +119,12 @@ class Transport:
 
         `within` seconds, where less is left than the usual timeout.
         """
-        outcome = await self._carry(self._open(), request, self._limit(within))
+        http = self._open()
+        try:
+            outcome = await self._carry(http, request, self._limit(within))
+        except asyncio.CancelledError as cancelled:
+            # Also of these, for a timeout around a call shows what it cancelled.
+            raise cancelled.with_traceback(None) from None
         if isinstance(outcome, DeliveryError):
             raise outcome
         return outcome

@@ -264,7 +264,8 @@ class DustClient(Closing):
             await self._session.close()
 
     def __repr__(self) -> str:
-        return f"<DustClient {self.name}>"
+        # A traceback may show one that was refused.
+        return f"<DustClient {self.name if hasattr(self, '_account') else 'refused'}>"
 
     def __reduce_ex__(self, protocol: object) -> Any:
         raise TypeError("a DustClient holds a key and is never pickled: pass the account's name")

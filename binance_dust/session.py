@@ -69,6 +69,8 @@ class Session(Closing):
         `payers` says whose budget an endpoint draws where you know better than its row, by the
         name of its method: `{"small_liabilities": "uid"}`. Headers that say so are believed anyway.
         """
+        self._closed = False
+        self._loop: asyncio.AbstractEventLoop | None = None
         retry = instance(_RETRY if retry is None else retry, RetryPolicy, "retry")
         limits = instance(_LIMITS if limits is None else limits, RateLimits, "limits")
         recv_window = positive(recv_window, "recv_window", most=_LONGEST_WINDOW)
@@ -112,8 +114,6 @@ class Session(Closing):
             lists=lists,
             payers=_payers({} if payers is None else payers),
         )
-        self._closed = False
-        self._loop: asyncio.AbstractEventLoop | None = None
 
     def client(self, credentials: Credentials) -> DustClient:
         """Make one account's client on this session."""
@@ -207,6 +207,8 @@ class Session(Closing):
         return self
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_line"):  # a traceback may show one that was refused
+            return "<Session refused>"
         state = "closed" if self._closed else repr(self._line.budget)
         return f"<Session {self._line.transport.base_url} {state}>"
 

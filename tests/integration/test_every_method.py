@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import traceback
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -260,8 +261,10 @@ async def test_bad_input_is_refused_before_the_exchange_hears_of_it(
     ],
 )
 def test_a_session_that_can_not_work_is_refused(options: Any, error: type[Exception]) -> None:
-    with pytest.raises(error):
+    with pytest.raises(error) as caught:
         Session(**options)
+    # Trackers of errors show the variables of each frame, what was refused among them.
+    traceback.TracebackException.from_exception(caught.value, capture_locals=True)
 
 
 async def test_a_client_is_made_of_credentials_and_one_session(session: Session) -> None:
@@ -269,6 +272,9 @@ async def test_a_client_is_made_of_credentials_and_one_session(session: Session)
         session.client("key")  # type: ignore[arg-type]
     with pytest.raises(TypeError, match="must be Session"):
         DustClient("key", "session")  # type: ignore[arg-type]
+    with pytest.raises(TypeError, match="must be Credentials") as caught:
+        DustClient("key")  # type: ignore[arg-type]
+    traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     with pytest.raises(TypeError, match="timeout: options of a session that exists"):
         DustClient("key", session, timeout=1.0)  # type: ignore[arg-type]
 

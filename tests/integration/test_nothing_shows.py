@@ -122,6 +122,22 @@ async def test_nothing_shows_under_success_and_failure(
     eye.look(logs.getvalue())
 
 
+async def test_nothing_shows_in_the_frames_of_a_call_that_was_cancelled(exchange: Sandbox) -> None:
+    credentials = exchange.open_account("alice", ADA="6.21")
+    fault = exchange.faults.delay(30.0, endpoint="/sapi/v3/asset/getUserAsset")
+    async with Session(base_url=exchange.url) as session:
+        call = asyncio.create_task(session.client(credentials).user_assets())
+        while not fault.hits:  # noqa: ASYNC110 - nobody tells
+            await asyncio.sleep(0.001)
+        call.cancel()
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await call
+
+    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    assert any(frame.name == "send" for frame in shown.stack)
+    Eye(credentials).look(f"{[frame.locals for frame in shown.stack if frame.name != 'test']}")
+
+
 @pytest.mark.parametrize("kind", ["client", "session", "credentials"])
 async def test_what_holds_a_key_is_not_pickled(exchange: Sandbox, kind: str) -> None:
     credentials = exchange.open_account("alice")

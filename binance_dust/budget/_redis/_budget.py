@@ -295,6 +295,8 @@ class RedisBudget(Closing):
         await self._desk.close()
 
     def __repr__(self) -> str:
+        if not hasattr(self, "_closed"):  # a traceback may show one that was refused
+            return "<RedisBudget refused>"
         state = "closed" if self._closed else "away" if self._away_since is not None else "open"
         return f"<RedisBudget {self._name}, {state}>"
 
