@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from binance_dust.errors import ConfigurationError, GuardError
 from binance_dust.ledger._entry import OPEN, SettledBy
+from binance_dust.ledger._matching import PROCESSING
 from binance_dust.ledger._rows import entry_of, line_row, stamp, stamp_or_none
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ __all__ = [
     "Outcome",
     "adopt_id",
     "candidates",
+    "complete",
     "confirmed_by",
     "insert_intent",
     "insert_record",
@@ -45,8 +47,9 @@ SELECT id FROM entries WHERE +account = ? AND +account_type = ?
   AND (transaction_id = ? OR id IN (SELECT entry_id FROM lines WHERE transaction_id = ?))
 """
 
-# A confirmed entry has the record's own times, to the digit; ours that are in doubt have been sent
-# at some moment before. Open ones are found by their index, which names its statuses.
+# A confirmed entry has the record's own times, or rows that are seconds apart; ours that are in
+# doubt have been sent at some moment before. Open ones are found by their index, which names its
+# statuses.
 _NEAR_BY: Final = """
 SELECT id FROM entries WHERE account = :account AND account_type = :account_type
   AND at BETWEEN :first AND :last
@@ -101,7 +104,8 @@ def candidates(db: sqlite3.Connection, seen: Observed) -> list[LedgerEntry]:
     around = {
         "account": seen.account,
         "account_type": seen.account_type,
-        "first": stamp(min(times)),
+        # An entry's time is that of its first line, and a record may be of a later one.
+        "first": stamp(min(times) - PROCESSING),
         "last": stamp(max(times)),
         "after": stamp(seen.at - _NEAR),
         "before": stamp(seen.at + _NEAR),
@@ -221,6 +225,19 @@ def settle(db: sqlite3.Connection, entry: LedgerEntry, outcome: Outcome) -> None
     _insert_lines(db, entry.id, outcome.lines)
 
 
+def complete(db: sqlite3.Connection, entry: LedgerEntry, seen: Observed) -> bool:
+    """Add what a record has more than an entry: an answer, or the log, had shown a part."""
+    known = {line.asset for line in entry.lines}
+    lines = [line for line in seen.lines if line.asset not in known]
+    if not lines:
+        return False
+    _insert_lines(db, entry.id, lines, begin=len(entry.lines))
+    unasked = dict.fromkeys(line.asset for line in lines if line.asset not in entry.assets)
+    rows = [(entry.id, n, name, None) for n, name in enumerate(unasked, len(entry.assets))]
+    db.executemany("INSERT INTO asked VALUES (?, ?, ?, ?)", rows)
+    return True
+
+
 def adopt_id(db: sqlite3.Connection, entry: LedgerEntry, seen: Observed) -> None:
     """Take the log's own id for the entry's: the answer of the call knew its rows' ids only."""
     db.execute(
@@ -238,8 +255,10 @@ def _grouped(
     return groups
 
 
-def _insert_lines(db: sqlite3.Connection, entry_id: int, lines: Iterable[LedgerLine]) -> None:
-    rows = [line_row(entry_id, n, line) for n, line in enumerate(lines)]
+def _insert_lines(
+    db: sqlite3.Connection, entry_id: int, lines: Iterable[LedgerLine], *, begin: int = 0
+) -> None:
+    rows = [line_row(entry_id, n, line) for n, line in enumerate(lines, begin)]
     db.executemany("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 

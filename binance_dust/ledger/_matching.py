@@ -14,10 +14,20 @@ from binance_dust.ledger._entry import OPEN, Kind, SettledBy
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
+    from decimal import Decimal
 
-    from binance_dust.ledger._entry import LedgerEntry, Observed
+    from binance_dust.ledger._entry import LedgerEntry, LedgerLine, Observed
 
-__all__ = ["can_have_done", "own_entry", "same_lines"]
+__all__ = [
+    "PROCESSING",
+    "can_have_done",
+    "over",
+    "own_entry",
+    "part_of_open",
+    "same_ids",
+    "same_lines",
+]
 
 PROCESSING: Final = timedelta(seconds=10)
 """How long after accepting a call the exchange may date what it did (its back end gives up after
@@ -61,6 +71,17 @@ def own_entry(entries: Iterable[LedgerEntry], seen: Observed) -> LedgerEntry | N
     return min(doubtful, key=lambda entry: (entry.status == "rejected", entry.id), default=None)
 
 
+def part_of_open(entries: Iterable[LedgerEntry], seen: Observed) -> LedgerEntry | None:
+    """Find the open entry that a record may show a part of."""
+    parts = (e for e in entries if e.status in OPEN and can_have_done(e, seen, in_part=True))
+    return next(parts, None)
+
+
+def over(entry: LedgerEntry, now: datetime) -> bool:
+    """Tell whether all that an open entry's call does has been done by now."""
+    return entry.expires_at is None or entry.expires_at + PROCESSING < now
+
+
 def same_ids(entry: LedgerEntry, seen: Observed) -> bool:
     """Tell whether an entry has an id of the record's, in the same wallet and target.
 
@@ -77,15 +98,26 @@ def same_ids(entry: LedgerEntry, seen: Observed) -> bool:
 
 
 def same_lines(entry: LedgerEntry, seen: Observed) -> bool:
-    """Tell whether an entry's lines are the record's: assets, amounts, proceeds and moments."""
-    return (
+    """Tell whether an entry's lines are the record's: assets, amounts, proceeds and moments.
+
+    One of them is enough for a call of ours, whose answer may have shown a part, and where records
+    have no id: rows of one exchange of debts may be moments apart, and so be several records.
+    """
+    if not (
         entry.account == seen.account
         and entry.account_type == seen.account_type
         and entry.target == seen.target
         and _same_family(entry.kind, seen.kind)
-        and sorted((line.asset, line.amount, line.gross, line.at) for line in entry.lines)
-        == sorted((line.asset, line.amount, line.gross, line.at) for line in seen.lines)
-    )
+    ):
+        return False
+    ours, theirs = _marks(entry.lines), _marks(seen.lines)
+    if entry.imported and seen.ids:
+        return ours == theirs
+    return not set(ours).isdisjoint(theirs)
+
+
+def _marks(lines: Iterable[LedgerLine]) -> list[tuple[str, Decimal, Decimal, datetime]]:
+    return sorted((line.asset, line.amount, line.gross, line.at) for line in lines)
 
 
 def _same_family(ours: Kind, theirs: Kind) -> bool:

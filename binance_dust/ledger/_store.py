@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from binance_dust.ledger import _claims, _entries, _file, _marks
-from binance_dust.ledger._matching import own_entry, same_ids, same_lines
+from binance_dust.ledger._matching import (
+    can_have_done,
+    over,
+    own_entry,
+    part_of_open,
+    same_ids,
+    same_lines,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -30,9 +37,9 @@ class Recorded:
     added: tuple[int, ...]
     """Entries that are new."""
     settled: tuple[int, ...]
-    """Entries of our own calls whose outcome was open, or was taken for a refusal."""
+    """Entries whose outcome was open, was taken for a refusal, or was known in part only."""
     known: int
-    """Records that the ledger had already."""
+    """Records that the ledger had already, or that show a part of what is under way."""
 
 
 class Store:
@@ -110,11 +117,17 @@ class Store:
         settled: list[int] = []
         with self._writing() as db:
             for each in seen:
-                own = own_entry(_entries.candidates(db, each), each)
+                candidates = _entries.candidates(db, each)
+                own = own_entry(candidates, each) or part_of_open(candidates, each)
                 if own is None:
                     added.append(_entries.insert_record(db, each, now))
+                elif own.open and not (over(own, now) or can_have_done(own, each)):
+                    # A part, and the rest may still come. It is shown again, or read by recover().
+                    continue
                 elif own.status != "confirmed":
                     _entries.settle(db, own, _entries.confirmed_by(each, now))
+                    settled.append(own.id)
+                elif _entries.complete(db, own, each):
                     settled.append(own.id)
                 elif own.transaction_id != each.transaction_id is not None:
                     _entries.adopt_id(db, own, each)

@@ -50,7 +50,7 @@ class SyncReport:
     added: int
     """Records that the ledger did not know."""
     settled: tuple[int, ...]
-    """Entries of our own whose outcome was open, and is known now."""
+    """Entries whose outcome was open, or known in part only, and is known now."""
     known: int
     """Records that the ledger had already."""
     calls: int

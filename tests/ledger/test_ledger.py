@@ -223,7 +223,6 @@ async def test_the_log_s_own_id_takes_the_place_of_a_row_s(ledger: Ledger) -> No
         ({"kind": Kind.LIABILITIES}, False),
         # The log does not tell which of the two calls made a record.
         ({"kind": Kind.DUST_CONVERT}, True),
-        ({"lines": (line("ADA"),)}, False),
         ({"lines": (line("ADA"), line("XRP"), line("LTC"))}, False),
     ],
 )

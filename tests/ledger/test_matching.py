@@ -81,6 +81,25 @@ def test_the_same_lines_in_the_same_place(changes: dict[str, Any], same: bool) -
 
 
 @pytest.mark.parametrize(
+    ("changes", "same"),
+    [
+        ({"lines": LINES[:1]}, True),
+        ({"lines": (LINES[0], replace(LINES[1], amount=Decimal(1)))}, True),
+        ({"lines": tuple(replace(each, amount=Decimal(1)) for each in LINES)}, False),
+        ({"lines": ()}, False),
+        *[(other, False) for other in OTHERS],
+    ],
+)
+def test_one_line_is_enough_for_a_call_of_ours_and_where_records_have_no_id(
+    changes: dict[str, Any], same: bool
+) -> None:
+    bare = seen(*(replace(each, transaction_id=None) for each in LINES), transaction_id=None)
+
+    assert same_lines(entry(intended_at=NOW, **changes), SEEN) is same
+    assert same_lines(entry(**changes), bare) is same
+
+
+@pytest.mark.parametrize(
     ("changes", "can"),
     [
         ({}, True),
