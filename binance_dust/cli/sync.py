@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import aclosing
 from datetime import UTC, datetime
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from binance_dust._plain import plain
 from binance_dust.cli import _arguments, _desk, _ledger
@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     import argparse
 
     from binance_dust.ledger import SyncReport
+
+
+_UNREAD: Final = dict.fromkeys(
+    ("account", "added", "known", "settled", "calls", "missing", "error")
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -50,7 +55,7 @@ async def run(options: argparse.Namespace) -> int:
             if isinstance(answer, DustError):
                 wrong += 1
                 reason = reason_of(answer, client.name)
-                row: dict[str, object] = {"account": client.name, "error": plain(answer)}
+                row: dict[str, object] = {**_UNREAD, "account": client.name, "error": plain(answer)}
                 table.add_row(name, "", "", "", "", f"[red]failed:[/] {shown(reason)}")
             else:
                 wrong += not answer.complete

@@ -224,6 +224,18 @@ def test_the_books_are_synced_summed_up_and_exported(
     assert [exported.code, lines.code, books.code] == [0, 0, 0]
 
 
+def test_an_account_that_can_not_be_synced_has_the_keys_of_one_that_can(
+    run: Run, desk: tuple[str, ...], exchange: Sandbox
+) -> None:
+    exchange.faults.fail(400, code=-1102, endpoint=LOG, account="alice", times=None)
+
+    done = run("sync", *desk, "--json")
+
+    alice, bob = done.rows
+    assert (done.code, alice["error"]["code"], bob["error"]) == (1, -1102, None)
+    assert list(alice) == list(bob)
+
+
 @pytest.mark.parametrize("command", [("books",), ("export", "out.csv")])
 def test_books_that_are_not_there_are_no_empty_books(
     command: tuple[str, ...], run: Run, tmp_path: Path

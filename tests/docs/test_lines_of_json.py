@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -49,6 +50,44 @@ def test_a_command_writes_the_keys_that_are_told(
     assert lines
     for line in lines:
         assert list(line) == CELL.findall(keys)
+
+
+def test_what_lines_about_funds_hold_is_told(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """The table has the objects in the order in which they are met here."""
+    books = ("--ledger", str(tmp_path / "dust.db"))
+    told = iter([CELL.findall(keys) for _, keys in rows_below("Object")])
+
+    quotes: list[Any] = []
+    receipts: list[Any] = []
+    for command in ("convert --yes", "liabilities --exchange --yes"):
+        turns: list[Any] = written(capsys, command, *books)
+        plans = [turn["quote"] for turn in turns if turn["quote"]]
+        assert_keys(plans, next(told))
+        assert_keys(inner(plans, "lines"), next(told))
+        quotes += plans
+        receipts += [turn["receipt"] for turn in turns if turn["receipt"]]
+    assert_keys(receipts, next(told))
+    assert_keys(inner(receipts, "lines"), next(told))
+    assert_keys(inner(quotes, "skipped"), next(told))
+
+    main(["export", "-", "--style", "jsonl", *books])
+    assert main(["books", "--json", *books]) == 0
+    *entries, total = map(json.loads, capsys.readouterr().out.splitlines())
+    # The exported ones have the sums of each line only, and a mark of the key besides.
+    assert {*entries[0]} - {"key_id"} | {"gross", "fee", "net"} == {*next(told)}
+    assert list(total) == ["by", "key", "target", "conversions", "gross", "fee", "net"]
+
+
+def inner(rows: list[Any], name: str) -> list[Any]:
+    return [each for row in rows for each in row[name]]
+
+
+def assert_keys(rows: list[Any], keys: list[str]) -> None:
+    assert rows
+    for row in rows:
+        assert list(row) == keys
 
 
 def test_the_doctor_writes_the_keys_that_are_told(capsys: pytest.CaptureFixture[str]) -> None:
