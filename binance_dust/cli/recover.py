@@ -6,15 +6,18 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING
 
+from binance_dust._words import count
 from binance_dust.cli import _desk, _ledger
 from binance_dust.cli._console import complain, console, reason_of
 from binance_dust.cli._each import each
 from binance_dust.cli._json import as_json, print_json
 from binance_dust.conversion import Converter
 from binance_dust.errors import DustError
+from binance_dust.ledger import OPEN, account_of
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Sequence
 
     from binance_dust.client import DustClient
     from binance_dust.ledger import Ledger, LedgerEntry
@@ -45,16 +48,27 @@ async def run(options: argparse.Namespace) -> int:
             if options.json:
                 for entry in answer:
                     print_json(as_json(entry))
-    unknown = sum(entry.open for entry in found)
-    if found and not options.json:
-        console().print(_ledger.entry_table(found))
-        left = f", {unknown} still unknown: try again in some minutes" if unknown else ""
-        console().print(f"{len(found) - unknown} entries settled by reading{left}.")
-    elif not (failed or options.json):
-        console().print("Nothing is open: it is known of every call how it ended.")
+        left = [entry async for entry in ledger.entries(status=OPEN)]
+    asked = {account_of(client) for client in desk.clients}
+    unknown = sum(entry.account in asked for entry in left)
+    if others := len(left) - unknown:
+        complain(f"{count(others, 'call')} of other accounts: recover them, too")
+    if not options.json:
+        _print(found, unknown, others)
     if unknown:
         return 3
     return 1 if failed else 0
+
+
+def _print(found: Sequence[LedgerEntry], unknown: int, others: int) -> None:
+    if found:
+        console().print(_ledger.entry_table(found))
+    if found or unknown:
+        settled = sum(not entry.open for entry in found)
+        left = f", {unknown} still unknown: try again in some minutes" if unknown else ""
+        console().print(f"{settled} entries settled by reading{left}.")
+    elif not others:
+        console().print("Nothing is open: it is known of every call how it ended.")
 
 
 async def _recover(client: DustClient, *, ledger: Ledger) -> list[LedgerEntry]:
