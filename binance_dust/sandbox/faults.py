@@ -14,7 +14,7 @@ applies, and of the rest the one that was armed first.
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, Unpack
+from typing import TYPE_CHECKING, Unpack, get_args
 
 from binance_dust.sandbox.fault import (
     NO_PLAN,
@@ -24,6 +24,7 @@ from binance_dust.sandbox.fault import (
     Drop,
     Fail,
     Fault,
+    Leg,
     Mangle,
     Misreport,
     Plan,
@@ -33,7 +34,7 @@ from binance_dust.sandbox.law import BY_PATH
 
 if TYPE_CHECKING:
     from binance_dust.sandbox.clock import ServerClock
-    from binance_dust.sandbox.fault import Leg, What, Where
+    from binance_dust.sandbox.fault import What, Where
     from binance_dust.sandbox.gate import Gate
     from binance_dust.sandbox.law import Law
 
@@ -110,6 +111,13 @@ class Faults:
         admission and doing it, which checks the timestamp again. `answer`: after doing it.
         """
         low, high = (seconds, seconds) if isinstance(seconds, int | float) else seconds
+        if not 0 <= low <= high:
+            message = f"a delay takes zero seconds or more, not {seconds!r}"
+            raise ValueError(message)
+        if on not in get_args(Leg):
+            # One on a leg that is not there would prove nothing.
+            message = f"on must be one of {get_args(Leg)}, not {on!r}"
+            raise ValueError(message)
         return self._arm(Delay(low, high, on), where)
 
     def convert_nothing(self, **where: Unpack[Where]) -> Fault:

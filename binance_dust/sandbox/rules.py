@@ -21,6 +21,19 @@ Body = Literal["", "{}", "null"]
 Payer = Literal["ip", "uid"]
 
 HOUR: Final = 3600.0
+_NEVER_BELOW_ZERO: Final = (
+    "ip_weight",
+    "uid_weight",
+    "spot_weight",
+    "cooldown",
+    "log_lag",
+    "log_days",
+    "liability_cooldown",
+    "ceiling",
+    "minimum",
+    "volatility",
+    "liability_ceiling",
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -106,6 +119,10 @@ class Rules:
             seconds = getattr(self, name)
             if not (math.isfinite(seconds) and seconds > 0):
                 message = f"{name} must be a positive number of seconds, not {seconds!r}"
+                raise ValueError(message)
+        for name in _NEVER_BELOW_ZERO:
+            if not getattr(self, name) >= 0:
+                message = f"{name} must be zero or more, not {getattr(self, name)!r}"
                 raise ValueError(message)
         choices = {
             "window_mode": Mode,

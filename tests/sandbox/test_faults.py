@@ -330,6 +330,21 @@ def test_a_misspelt_endpoint_is_refused(faults: Faults, wrong: str) -> None:
         faults.fail(endpoint=wrong)
 
 
+@pytest.mark.parametrize(
+    ("seconds", "on", "says"),
+    [
+        (-1, "answer", "zero seconds"),
+        ((2, 1), "answer", "zero seconds"),
+        (1, "reply", "must be one"),
+    ],
+)
+def test_a_delay_that_would_prove_nothing_is_refused(
+    faults: Faults, seconds: Any, on: Any, says: str
+) -> None:
+    with pytest.raises(ValueError, match=says):
+        faults.delay(seconds, on=on)
+
+
 def test_a_fault_is_counted_only_where_it_struck() -> None:
     fault = Fault(what=None, times=1)  # type: ignore[arg-type]
 

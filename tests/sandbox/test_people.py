@@ -111,6 +111,9 @@ def test_rules_can_be_named_one_by_one() -> None:
         {"window_mode": "leaking"},
         {"several_assets": "json"},
         {"liability_body": "[]"},
+        {"ip_weight": -1},
+        {"cooldown": -1.0},
+        {"log_lag": float("nan")},
     ],
 )
 def test_rules_that_make_no_sense_are_refused(wrong: RuleChanges) -> None:
