@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from binance_dust.ledger import can_have_done
+from binance_dust.ledger import Kind, can_have_done
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -109,7 +109,7 @@ def _judge_late(
             f"the log does not show it {silent_for.total_seconds():.0f} s after the exchange could "
             "accept it for the last time, and no balance is less"
         )
-    why = _why_unknown(less, reading)
+    why = _why_unknown(entry, less, reading)
     return NotYet(why) if silent_for < GIVE_UP_AFTER else Unknowable(why)
 
 
@@ -131,7 +131,9 @@ def _put_together(entry: LedgerEntry, reading: Reading) -> Observed | None:
     return replace(min(parts, key=lambda each: each.at), lines=tuple(lines.values()))
 
 
-def _why_unknown(less: list[str], reading: Reading) -> str:
+def _why_unknown(entry: LedgerEntry, less: list[str], reading: Reading) -> str:
+    if not reading.complete and entry.kind is Kind.LIABILITIES:
+        return "the history of debts goes back for ninety days only, and it may be before them"
     if not reading.complete:
         return "the log shows its newest hundred records only, and it may be behind them"
     return f"there is less {', '.join(less)} than before, and the log does not say why"

@@ -18,12 +18,14 @@ from binance_dust.events import logger
 from binance_dust.ledger import Kind, SettledBy, from_dust_log, from_liabilities
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
     from decimal import Decimal
 
     from binance_dust.conversion._account import Desk
     from binance_dust.conversion._judge import Verdict
     from binance_dust.ledger import Claim, LedgerEntry, Observed
+    from binance_dust.models import DustLogEntry
 
 __all__ = ["recover", "until_next"]
 
@@ -37,6 +39,8 @@ _AFTERWARDS: Final = timedelta(minutes=2)
 """How far behind the last moment the log is asked for."""
 _FULL_PAGE: Final = 100
 """Records that the dust log gives at the most."""
+_REMEMBERED: Final = timedelta(days=89)
+"""How long the history of debts surely shows what was done: ninety days, by an older page."""
 _LONGEST: Final = 300.0
 """Seconds that one entry is worked on at the most: far more than it takes if reading works."""
 
@@ -85,7 +89,7 @@ async def _look(desk: Desk, entry: LedgerEntry) -> Verdict:
 async def _read(desk: Desk, entry: LedgerEntry) -> Reading:
     # In this order: what the clock proves about time holds for everything read after it.
     clock = (await desk.client.server_time()).server_time
-    records, complete = await _records(desk, entry)
+    records, complete = await _records(desk, entry, clock)
     held: dict[str, Decimal]
     if entry.kind is Kind.LIABILITIES:
         held = await read_debts(desk.client)
@@ -96,7 +100,7 @@ async def _read(desk: Desk, entry: LedgerEntry) -> Reading:
     return Reading(clock=clock, records=free, complete=complete, held=held)
 
 
-async def _records(desk: Desk, entry: LedgerEntry) -> tuple[list[Observed], bool]:
+async def _records(desk: Desk, entry: LedgerEntry, clock: datetime) -> tuple[list[Observed], bool]:
     """Read the exchange's log of the time in question, and tell whether that is all of it."""
     # Both bounds: with the first alone the exchange answers -1102.
     start, end = entry.sent_after, None
@@ -104,10 +108,31 @@ async def _records(desk: Desk, entry: LedgerEntry) -> tuple[list[Observed], bool
         end = entry.expires_at + _AFTERWARDS
     if entry.kind is Kind.LIABILITIES:
         rows = [row async for row in desk.client.small_liability_history(start=start, end=end)]
-        return list(from_liabilities(rows, entry.account)), True
+        remembered = start is not None and start > clock - _REMEMBERED
+        return list(from_liabilities(rows, entry.account)), remembered
     log = await desk.client.dust_log(start=start, end=end, account_type=wallet(entry.account_type))
-    complete = len(log.user_asset_dribblets) < _FULL_PAGE
+    shown = log.user_asset_dribblets
+    complete = len(shown) < _FULL_PAGE
+    if complete and end is not None and end < clock:
+        complete = await _reaches_back(desk, entry, shown)
     return list(from_dust_log(log, entry.account, entry.account_type)), complete
+
+
+async def _reaches_back(desk: Desk, entry: LedgerEntry, shown: Sequence[DustLogEntry]) -> bool:
+    """Tell whether the log would still show what happened then.
+
+    It holds a hundred records: of the time that is asked for, or of all times, no document says.
+    """
+    newest = await desk.client.dust_log(account_type=wallet(entry.account_type))
+    times = _times(newest.user_asset_dribblets)
+    if len(times) < _FULL_PAGE or entry.sent_after is None:
+        return True
+    oldest = min(times)
+    return oldest <= entry.sent_after or any(at < oldest for at in _times(shown))
+
+
+def _times(groups: Sequence[DustLogEntry]) -> list[datetime]:
+    return [group.happened_at for group in groups if group.happened_at is not None]
 
 
 async def _write(desk: Desk, entry: LedgerEntry, verdict: Verdict) -> LedgerEntry:

@@ -241,6 +241,25 @@ def test_a_history_that_never_shows_it_leaves_it_unknown() -> None:
     run(main())
 
 
+@pytest.mark.parametrize(("days", "status"), [(88, "rejected"), (90, "unknown")])
+def test_a_history_that_has_forgotten_proves_nothing_by_its_silence(days: int, status: str) -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as exchanger:
+            quote = await exchanger.quote()
+            bench.world.exchange.faults.lose_answer(after_executing=False, endpoint=EXCHANGE)
+            with pytest.raises(OutcomeUnknownError):
+                await exchanger.exchange(quote)
+            await asyncio.sleep(days * 86_400)
+
+            (entry,) = await exchanger.recover()
+
+            assert entry.status == status
+            assert ("ninety days" in (entry.reason or "")) is (status == "unknown")
+
+    run(main())
+
+
 def test_what_another_program_has_exchanged_counts_for_the_cooldown_as_well() -> None:
     async def main() -> None:
         bench = Bench()

@@ -22,8 +22,10 @@ from binance_dust import (
     OutcomeUnknownError,
     Receipt,
 )
+from binance_dust._exact import from_moment
 from binance_dust.conversion._account import Desk
 from binance_dust.conversion._recover import until_next
+from binance_dust.sandbox.past import draw
 from tests.conversion.far import (
     ASSETS,
     CONVERT,
@@ -289,6 +291,45 @@ async def test_behind_a_full_page_of_the_log_there_may_be_more(others: int, stat
         assert entry.status == status
         if status == "unknown":
             assert "its newest hundred records only" in (entry.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("later", "before", "then", "status"),
+    [
+        (99, 0, 0, "rejected"),
+        (100, 0, 0, "unknown"),
+        (99, 1, 0, "rejected"),  # it reaches back to before the call
+        (100, 0, 1, "rejected"),  # it shows more of that time than it does of all times
+    ],
+)
+@in_virtual_time
+async def test_a_log_that_may_have_forgotten_proves_nothing_by_its_silence(
+    later: int, before: int, then: int, status: str
+) -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await process.convert_all()
+        await asyncio.sleep(86_400)
+        times = [caught.value.expires_at + n * timedelta(minutes=5) for n in range(1, later + 1)]
+        times += [caught.value.sent_after - timedelta(days=1)] * before
+        times += [caught.value.expires_at] * then
+        exchange = scene.world.exchange
+        for made in draw(
+            0,
+            scene.alice,
+            exchange.market,
+            times_ms=[from_moment(time) for time in times],
+            target="USDT",
+            wallet="SPOT",
+        ):
+            scene.alice.record(made)
+
+        (entry,) = await process.converter.recover()
+
+        assert entry.status == status
+        assert ("its newest hundred records only" in (entry.reason or "")) is (status == "unknown")
 
 
 @in_virtual_time
