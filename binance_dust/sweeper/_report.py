@@ -52,7 +52,8 @@ class SweepReport:
     receipt: Receipt | None = None
     """What was done, unless it had to be found out by reading: see `settled`."""
     settled: tuple[LedgerEntry, ...] = ()
-    """Open entries, of earlier turns or of this one, and how reading has settled them."""
+    """Open entries, of earlier turns or of this one, and how reading has settled them; and what
+    else this turn did, where an answer that was lost left no receipt."""
     error: DustError | None = None
     """Why it was stopped, failed, or is unknown."""
     next_at: datetime | None = None

@@ -220,6 +220,7 @@ def _dust(converter: Converter) -> Job:
         carry_out=converter.convert,
         recover=converter.recover,
         next_eligible_at=converter.next_eligible_at,
+        entry=converter.ledger.entry,
     )
 
 
@@ -233,6 +234,7 @@ def _debts(exchanger: LiabilityExchanger) -> Job:
         carry_out=exchanger.exchange,
         recover=exchanger.recover,
         next_eligible_at=exchanger.next_eligible_at,
+        entry=exchanger.ledger.entry,
     )
 
 

@@ -12,6 +12,7 @@ from binance_dust.errors import (
     CooldownError,
     DustError,
     GuardError,
+    LedgerError,
     OutcomeUnknownError,
     PriceMovedError,
 )
@@ -43,6 +44,7 @@ class Job:
     carry_out: Callable[[Any], Awaitable[Receipt]]
     recover: Callable[[], Awaitable[list[LedgerEntry]]]
     next_eligible_at: Callable[[], Awaitable[datetime]]
+    entry: Callable[[int], Awaitable[LedgerEntry]]
 
 
 class Moving:
@@ -121,6 +123,10 @@ class Visit:
             receipt = await self._moving.carry_out(self._job, plan)
         except OutcomeUnknownError as error:
             return await self._find_out(error)
+        except LedgerError as error:
+            if not error.entry_ids:
+                raise  # before anything was sent
+            return await self._find_out(error)
         return self._report(Outcome.CONVERTED, receipt=receipt)
 
     async def _still_unknown(self, error: DustError | None = None) -> SweepReport | None:
@@ -128,7 +134,10 @@ class Visit:
         try:
             self._settled += await self._job.recover()
         except GuardError:
-            raise
+            if error is None:
+                raise
+            # Another process is finding out.
+            return self._report(Outcome.UNKNOWN, error=error)
         except DustError as unread:
             # Only where something is open is anything read: whether funds moved is not known.
             return self._report(Outcome.UNKNOWN, error=error or unread)
@@ -136,9 +145,15 @@ class Visit:
             return self._report(Outcome.UNKNOWN, error=error)
         return None
 
-    async def _find_out(self, error: OutcomeUnknownError) -> SweepReport:
+    async def _find_out(self, error: OutcomeUnknownError | LedgerError) -> SweepReport:
         """Read how it ended, at once: the next turn may be days away."""
         before = len(self._settled)
+        try:
+            # What this turn did before, one call an asset, is on record, and in no receipt.
+            calls = [await self._job.entry(number) for number in error.entry_ids]
+        except DustError:
+            return self._report(Outcome.UNKNOWN, error=error)
+        self._settled += [entry for entry in calls if entry.status == "confirmed"]
         if (unknown := await self._still_unknown(error)) is not None:
             return unknown
         if any(entry.status == "confirmed" for entry in self._settled[before:]):

@@ -11,13 +11,15 @@ from typing import Any
 
 import pytest
 
-from binance_dust import ConfigurationError, DustClient, Ledger, Session, sweep
+from binance_dust import ConfigurationError, DustClient, Ledger, LedgerError, Session, sweep
+from binance_dust.ledger import Claim
 from binance_dust.sandbox.account import Holding
 from binance_dust.sweeper import Outcome, SweepReport
 from tests.budget.virtual import run
 from tests.simulation.world import World
 
 DUST = "POST /sapi/v1/asset/dust"
+CONVERT = "POST /sapi/v1/asset/dust-convert/convert"
 HOUR, DAY = 3600.0, 86_400.0
 
 
@@ -153,6 +155,81 @@ def test_a_lost_answer_is_found_out_by_reading_in_the_same_turn() -> None:
             again = await all_of(sweep(clients, ledger=ledger, dry_run=False))
             assert again["account-2"].outcome is Outcome.CONVERTED
             assert len(world.exchange.accounts["account-2"].conversions) == 1
+
+    run(main())
+
+
+@pytest.mark.parametrize(("executed", "entries"), [(True, 2), (False, 1)])
+def test_what_was_converted_before_an_answer_was_lost_is_reported(
+    executed: bool, entries: int
+) -> None:
+    async def main() -> None:
+        world = World()
+        async with world.session() as session, Ledger(":memory:") as ledger:
+            (client,) = open_desk(world, session, 1)
+            world.exchange.faults.lose_answer(endpoint=CONVERT, skip=1, after_executing=executed)
+
+            reports = await all_of(sweep([client], ledger=ledger, dry_run=False, target="USDT"))
+
+            report, account = reports[client.name], world.exchange.accounts[client.name]
+            assert report.outcome is Outcome.CONVERTED
+            confirmed = [entry for entry in report.settled if entry.status == "confirmed"]
+            assert len(confirmed) == len(account.conversions) == entries
+            assert sum(entry.net for entry in confirmed) == sum(c.net for c in account.conversions)
+
+    run(main())
+
+
+@pytest.mark.parametrize("well_again", [True, False])
+def test_what_a_ledger_could_not_take_in_is_no_failure(well_again: bool) -> None:
+    """A disk that fills up between the intent and the answer."""
+
+    async def main() -> None:
+        world = World()
+        async with world.session() as session, Ledger(":memory:") as ledger:
+            (client,) = open_desk(world, session, 1)
+            confirm = ledger.confirm
+
+            async def full(*given: Any, **named: Any) -> Any:
+                if well_again:
+                    ledger.confirm = confirm  # type: ignore[method-assign]
+                raise LedgerError("the disk is full", path="dust.db")
+
+            ledger.confirm = full  # type: ignore[method-assign]
+
+            reports = await all_of(sweep([client], ledger=ledger, dry_run=False))
+
+            report = reports[client.name]
+            assert report.outcome is (Outcome.CONVERTED if well_again else Outcome.UNKNOWN)
+            assert (report.error is None) is well_again
+            assert len(world.exchange.accounts[client.name].conversions) == 1
+
+    run(main())
+
+
+def test_what_another_process_is_finding_out_is_unknown_and_no_rule_of_ours() -> None:
+    async def main() -> None:
+        world = World()
+        async with world.session() as session, Ledger(":memory:") as ledger:
+            (client,) = open_desk(world, session, 1)
+            world.exchange.faults.lose_answer(endpoint=DUST)
+            another = Claim(client.name, "recover", "another process")
+
+            quoted = asyncio.Event()
+
+            def choose(plan: Any) -> Any:
+                quoted.set()
+                return plan
+
+            async def somebody_else() -> None:
+                await quoted.wait()
+                await ledger.claim(another, now=session.machine_time(), length=timedelta(hours=1))
+
+            other = asyncio.ensure_future(somebody_else())
+            reports = await all_of(sweep([client], ledger=ledger, dry_run=False, choose=choose))
+            await other
+
+            assert reports[client.name].outcome is Outcome.UNKNOWN
 
     run(main())
 
