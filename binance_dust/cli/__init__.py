@@ -58,8 +58,16 @@ _COMMANDS: Final = {
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run a command and give its exit code."""
-    arguments = sys.argv[1:] if arguments is None else arguments
     make_streams_safe()
+    try:
+        return _run(sys.argv[1:] if arguments is None else arguments)
+    except KeyboardInterrupt:
+        # Also while modules are imported, which is when impatient people press it.
+        complain("interrupted")
+        return INTERRUPTED
+
+
+def _run(arguments: Sequence[str]) -> int:
     name = _named(arguments)
     module: ModuleType | None = None
     if name in _COMMANDS:
@@ -81,9 +89,6 @@ def _guarded(command: ModuleType, options: argparse.Namespace) -> int:
 
     try:
         return asyncio.run(_until_told(command, options))
-    except KeyboardInterrupt:
-        complain("interrupted")
-        return INTERRUPTED
     except BrokenPipeError:
         # Whoever reads has enough. Python would complain once more when it closes stdout.
         sys.stdout = None

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from binance_dust import cli
 from binance_dust.cli._ledger import FIND_OUT
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Keep
@@ -74,6 +75,18 @@ def test_whoever_does_not_wait_for_funds_under_way_is_told_of_them(
         f"binance-dust: 1 call of which no answer was heard; {FIND_OUT}",
         "binance-dust: interrupted",
     ]
+
+
+def test_ctrl_c_before_a_command_has_begun_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(_: str) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(cli, "load", interrupted)
+
+    assert cli.main(["endpoints"]) == 130
+    assert capsys.readouterr().err == "binance-dust: interrupted\n"
 
 
 @pytest.mark.parametrize(
