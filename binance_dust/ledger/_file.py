@@ -20,7 +20,7 @@ from binance_dust.ledger import _schema
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["connect", "said_plainly", "transaction"]
+__all__ = ["Identity", "connect", "said_plainly", "transaction"]
 
 MEMORY: Final = ":memory:"
 _PAUSE: Final = 0.02
@@ -51,6 +51,37 @@ def connect(path: str, *, busy_timeout: float) -> sqlite3.Connection:
             connection.close()
             raise
         return connection
+
+
+class Identity:
+    """Which file has the name: one that was moved away or deleted is written to all the same.
+
+    What is written there is lost for whoever opens the name next, and funds would move twice.
+    """
+
+    def __init__(self, path: str) -> None:
+        """Look at the file that has just been opened."""
+        self._path = path
+        # The name as it is meant now, wherever the process goes.
+        self._file = None if path == MEMORY else Path(path).absolute()
+        self._found = self._look()
+
+    def check(self) -> None:
+        """Raise if the name is no longer this file's."""
+        with said_plainly(self._path):
+            found = self._look()
+        if found != self._found:
+            raise LedgerError(
+                "the file was moved, replaced or deleted while it was open: open it again",
+                path=self._path,
+            )
+
+    def _look(self) -> tuple[int, int] | None:
+        try:
+            found = None if self._file is None else self._file.stat()
+        except FileNotFoundError:
+            found = None
+        return None if found is None else (found.st_dev, found.st_ino)
 
 
 @contextmanager

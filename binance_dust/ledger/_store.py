@@ -49,6 +49,7 @@ class Store:
         """Open the file."""
         self._path = path
         self._connection = _file.connect(path, busy_timeout=busy_timeout)
+        self._identity = _file.Identity(path)
 
     def close(self) -> None:
         """Close the file."""
@@ -94,6 +95,7 @@ class Store:
         self, intent: Intent, claim: Claim | None, now: datetime, length: timedelta
     ) -> LedgerEntry:
         """Write down a call that is about to be sent, unless another one of the account is open."""
+        self._identity.check()
         with self._writing() as db:
             if claim is not None:
                 _claims.extend(db, claim, now=now, length=length)

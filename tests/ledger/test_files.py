@@ -307,3 +307,29 @@ async def test_when_the_system_refuses_to_write_nothing_that_was_written_is_lost
         numbers = [entry.transaction_id async for entry in ledger.entries()]
     assert sorted(number or 0 for number in numbers) == list(range(len(numbers)))
     assert len(numbers) > 0
+
+
+def take_away(path: Path, *, delete: bool) -> None:
+    if delete:
+        path.unlink()
+    else:
+        path.rename(path.with_name("copy.db"))
+
+
+@pytest.mark.parametrize("what", ["moved", "replaced", "deleted"])
+async def test_nothing_is_sent_on_the_word_of_a_file_that_has_lost_its_name(
+    path: Path, what: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A backup that moves it, say: the next process begins a new one, and converts again."""
+    monkeypatch.chdir(path.parent)
+    async with Ledger(path.name) as ledger:
+        monkeypatch.chdir("/")
+        first = await ledger.intend(intent(), length=MINUTE)
+        await ledger.reject(first.id, "no", now=NOW)
+        take_away(path, delete=what == "deleted")
+        if what == "replaced":
+            async with Ledger(path):
+                pass
+
+        with pytest.raises(LedgerError, match="was moved, replaced or deleted"):
+            await ledger.intend(intent(), length=MINUTE)
