@@ -157,7 +157,9 @@ class Visit:
         if (unknown := await self._still_unknown(error)) is not None:
             return unknown
         if any(entry.status == "confirmed" for entry in self._settled[before:]):
-            return self._report(Outcome.CONVERTED)
+            # A ledger that failed may have kept the rest from being tried.
+            told = error if isinstance(error, LedgerError) else None
+            return self._report(Outcome.CONVERTED, error=told)
         return self._report(Outcome.FAILED, error=error)
 
     async def _resting(self, error: CooldownError) -> SweepReport:
