@@ -141,9 +141,12 @@ def against(line: QuoteLine, policy: Policy) -> tuple[Reason, str] | None:
         return Reason.TARGET, ""
     if line.asset in policy.keep:
         return Reason.KEPT, ""
+    # What is not credited is paid, whatever it is called.
+    cost = max(line.fee, line.gross - line.net)
     # A fee of a single unit of the eighth place is rounding, and no rate.
-    if line.fee > line.gross * policy.max_fee_rate + TOLERANCE:
-        rate, most = line.fee_rate * 100, policy.max_fee_rate * 100
+    if cost > line.gross * policy.max_fee_rate + TOLERANCE:
+        rate = cost / line.gross * 100 if line.gross else Decimal(0)
+        most = policy.max_fee_rate * 100
         return Reason.FEE_TOO_HIGH, f"{rate:.2f} %, at most {most:.2f} % allowed"
     if line.net < policy.min_value:
         return Reason.BELOW_MIN_VALUE, f"{line.net:f} {policy.target}"

@@ -152,6 +152,14 @@ def test_a_fee_of_the_last_digit_is_rounding_and_no_rate() -> None:
         checked(quote(replace(tiny, fee=D("0.00000002"))), policy())
 
 
+def test_what_is_not_credited_is_a_cost_also_where_the_fee_does_not_say_so() -> None:
+    """`exchange` is the fee in the one sample there is; no text says what else may be taken."""
+    hidden = line(gross=D("0.01"), fee=D(0), net=D("0.005"))
+
+    with pytest.raises(GuardError, match=r"fee is too high \(50.00 %, at most 5.00 % allowed\)"):
+        checked(quote(hidden), policy())
+
+
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
