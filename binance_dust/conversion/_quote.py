@@ -37,7 +37,7 @@ class QuoteLine:
     @property
     def fee_rate(self) -> Decimal:
         """The part of the gross that the fee takes."""
-        return self.fee / self.gross if self.gross else Decimal(0)
+        return _rate(self.fee, self.gross)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,7 +66,7 @@ class Quote(Narrowing, Sums):
     @property
     def fee_rate(self) -> Decimal:
         """The part of the gross that the fees take together."""
-        return self.fee / self.gross if self.gross else Decimal(0)
+        return _rate(self.fee, self.gross)
 
     def __str__(self) -> str:
         head = f"{self.account} ({self.account_type}) into {self.target}, as of {self.at:%F %T} UTC"
@@ -100,3 +100,7 @@ class Quote(Narrowing, Sums):
             ("all", None, self.gross, self.fee, self.net),
             self.skipped,
         )
+
+
+def _rate(fee: Decimal, gross: Decimal) -> Decimal:
+    return fee / gross if gross else Decimal(0)

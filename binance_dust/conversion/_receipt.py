@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from binance_dust import _exact
@@ -12,6 +11,7 @@ from binance_dust.ledger._sums import Sums
 
 if TYPE_CHECKING:
     from datetime import datetime
+    from decimal import Decimal
 
     from binance_dust._spec import AccountType
     from binance_dust.conversion._reasons import Skipped
@@ -33,7 +33,7 @@ class Receipt(Sums):
     """What was in the quote and was not converted, and why."""
     entry_ids: tuple[int, ...] = ()
     """The ledger's entries, one for each call that was sent, refused ones included."""
-    quoted_net: Decimal = Decimal(0)
+    quoted_net: Decimal
     """What the quote expected of the assets that were converted."""
     notes: tuple[str, ...] = ()
     """What is odd about the exchange's answers, if anything is."""

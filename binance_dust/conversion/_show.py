@@ -30,10 +30,9 @@ def table(head: Row, rows: Sequence[Row], total: Row) -> list[str]:
     widths = [max(len(row[n]) for row in everything) for n in range(len(head))]
 
     def line(row: Row) -> str:
-        cells = [
-            text.rjust(width) if n else text.ljust(width)
-            for n, (text, width) in enumerate(zip(row, widths, strict=True))
-        ]
+        cells = (
+            row[n].rjust(width) if n else row[n].ljust(width) for n, width in enumerate(widths)
+        )
         return "  ".join(cells).rstrip()
 
     return [line(row) for row in everything]

@@ -443,6 +443,27 @@ async def test_what_leaves_the_list_after_the_quote_is_dropped_at_the_second_try
 
         assert set(receipt.assets) == {"XRP", "SOL"}
         assert len(scene.sent) == 2
+        # Each says why, in the exchange's own words.
+        assert {each.asset for each in receipt.dropped} == {"ADA", "LTC"}
+        assert {each.detail for each in receipt.dropped} == {
+            "Don't allow transfer to micro assets."
+        }
+
+
+@in_virtual_time
+async def test_where_none_can_be_converted_the_refusal_says_that_nothing_is_spent() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        quote = await process.converter.quote()
+        for asset in quote.assets:
+            scene.world.exchange.market.list_asset(asset, convertible=False)
+
+        with pytest.raises(NotConvertibleError) as caught:
+            await process.converter.convert(quote)
+
+        assert caught.value.__notes__ == ["nothing was converted, and the cooldown is not spent"]
+        statuses = [entry.status for entry in await entries_of(process.ledger)]
+        assert set(statuses) == {"rejected"}
 
 
 @in_virtual_time
@@ -573,6 +594,20 @@ async def test_an_empty_answer_converted_nothing() -> None:
         assert entry.status == "rejected"
         assert "converted nothing" in (entry.reason or "")
         assert (await process.convert_all()).complete
+
+
+@in_virtual_time
+async def test_one_by_one_empty_answers_are_told_asset_by_asset() -> None:
+    scene = Scene()
+    scene.faults.convert_nothing(endpoint=CONVERT, times=2)
+    async with scene.process(target="USDT") as process:
+        receipt = await process.convert_all()
+
+        assert not receipt
+        assert [(each.asset, each.reason) for each in receipt.dropped] == [
+            ("ADA", Reason.NOT_DONE),
+            ("XRP", Reason.NOT_DONE),
+        ]
 
 
 @in_virtual_time

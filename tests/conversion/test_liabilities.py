@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import json
 import pickle
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -14,13 +16,16 @@ import pytest
 
 from binance_dust import ConfigurationError, CooldownError, GuardError, Ledger, OutcomeUnknownError
 from binance_dust.conversion import LiabilityExchanger, LiabilityQuote, Reason
-from binance_dust.conversion._debts import LiabilityLine, changed_debts, plan_debts
-from binance_dust.models import SmallLiability
+from binance_dust.conversion._debts import LiabilityLine, changed_debts, plan_debts, target_of
+from binance_dust.conversion._holdings import debts_of
+from binance_dust.models import MarginAccount, MarginAsset, SmallLiability
 from tests.budget.virtual import run
 from tests.conversion.far import FarWorld, Killed, Mortal, entries_of, run_with_deaths
 
 EXCHANGE = "POST /sapi/v1/margin/exchange-small-liability"
 HISTORY = "/sapi/v1/margin/exchange-small-liability-history"
+MARGIN_ACCOUNT = "/sapi/v1/margin/account"
+MARGIN_ROW = {"borrowed": "1", "free": "0", "interest": "0", "locked": "0", "netAsset": "-1"}
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
@@ -223,7 +228,7 @@ def test_the_cooldown_is_kept_without_asking() -> None:
     run(main())
 
 
-def test_a_history_that_never_shows_it_leaves_it_unknown() -> None:
+def test_a_history_that_does_not_show_it_in_half_a_minute_leaves_it_unknown() -> None:
     async def main() -> None:
         bench = Bench()
         async with bench as exchanger:
@@ -231,10 +236,13 @@ def test_a_history_that_never_shows_it_leaves_it_unknown() -> None:
             bench.world.garble = lambda path, body: (
                 b'{"total":0,"rows":[]}' if path == HISTORY else body
             )
+            began = bench.world.loop.time()
 
             with pytest.raises(OutcomeUnknownError, match="does not show it yet"):
                 await exchanger.exchange(quote)
 
+            # Looked at six times, five seconds apart.
+            assert 25 < bench.world.loop.time() - began < 29
             (entry,) = await entries_of(bench.ledger)
             assert entry.status == "unknown"
 
@@ -330,12 +338,12 @@ def test_where_every_debt_has_changed_nothing_is_sent() -> None:
     run(main())
 
 
-def row(asset: str, worth: str = "1") -> SmallLiability:
+def row(asset: str, worth: str = "1", liability_asset: str = "USDT") -> SmallLiability:
     return SmallLiability(
         asset=asset,
         interest=Decimal("0.1"),
         principal=Decimal(1),
-        liability_asset="USDT",
+        liability_asset=liability_asset,
         liability_qty=Decimal(worth),
     )
 
@@ -352,20 +360,146 @@ def test_ten_go_at_once_the_largest_first() -> None:
     ]
 
 
+def test_what_small_debts_become_is_what_the_exchange_lists() -> None:
+    rows = [row("ETH", liability_asset="USDC")]
+    owed = {"ETH": Decimal("1.1"), "USDC": Decimal(5), "USDT": Decimal(7)}
+
+    _, skipped = plan_debts(rows, owed, target=target_of(rows), keep=frozenset(), until=None)
+
+    assert target_of(rows) == "USDC"
+    assert [(each.asset, each.reason, each.detail) for each in skipped] == [
+        ("USDC", Reason.TARGET, ""),
+        ("USDT", Reason.UNSUPPORTED, "too large, or of an asset that is not exchanged"),
+    ]
+
+
 @pytest.mark.parametrize(
     ("now", "as_quoted"),
-    [("1.1", True), ("1.105", True), ("1.2", False), ("1.0999", False), (None, False)],
+    [
+        ("0.55", True),
+        ("0.5525", True),
+        ("0.5555", True),
+        ("0.5556", False),
+        ("0.5499", False),
+        (None, False),
+    ],
 )
 def test_a_debt_may_grow_by_its_interest_and_by_nothing_else(
     now: str | None, as_quoted: bool
 ) -> None:
     line = LiabilityLine(
-        asset="ETH", principal=Decimal(1), interest=Decimal("0.1"), worth=Decimal(3)
+        asset="ETH", principal=Decimal("0.5"), interest=Decimal("0.05"), worth=Decimal(3)
     )
 
     changed = changed_debts([line], {} if now is None else {"ETH": Decimal(now)})
 
     assert (changed == {}) is as_quoted
+    if not as_quoted:
+        assert changed["ETH"].detail == f"0.55 then, {now or 0} now"
+
+
+def test_who_holds_an_asset_and_owes_nothing_of_it_has_no_debt() -> None:
+    account = MarginAccount(
+        user_assets=[
+            MarginAsset(
+                asset=asset,
+                borrowed=Decimal(debt),
+                free=Decimal(2),
+                interest=Decimal(0),
+                locked=Decimal(0),
+                net_asset=Decimal(2),
+            )
+            for asset, debt in (("ETH", "0"), ("XRP", "0.5"))
+        ]
+    )
+
+    assert debts_of(account) == {"XRP": Decimal("0.5")}
+
+
+def test_debts_that_the_history_dates_apart_are_still_one_exchange() -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as exchanger:
+            quote = await exchanger.quote()
+
+            def apart(path: str, body: bytes) -> bytes:
+                if path != HISTORY:
+                    return body
+                page = json.loads(body)
+                for later, each in enumerate(page["rows"]):
+                    each["timestamp"] += 7 * later
+                return json.dumps(page).encode()
+
+            bench.world.garble = apart
+            receipt = await exchanger.exchange(quote)
+
+            assert receipt.assets == ("ETH", "XRP")
+            (entry,) = await entries_of(bench.ledger)
+            assert (entry.status, entry.settled_by) == ("confirmed", "answer")
+
+    run(main())
+
+
+def test_unless_told_otherwise_a_quote_is_good_for_a_minute_and_an_account_rests_six_hours() -> (
+    None
+):
+    async def main() -> None:
+        bench = Bench()
+        async with bench as exchanger:
+            careful = LiabilityExchanger(exchanger.client, ledger=bench.ledger)
+            quote = await careful.quote()
+
+            await careful.exchange(quote)
+
+            assert quote.expires_at - quote.at == timedelta(minutes=1)
+            rests = await careful.next_eligible_at() - exchanger.client.session.now()
+            assert timedelta(hours=6) - timedelta(minutes=1) < rests < timedelta(hours=6, minutes=1)
+
+    run(main())
+
+
+@pytest.mark.parametrize("wrong", [-3600.0, 3600.0])
+def test_a_process_with_a_wrong_clock_can_tell_the_age_of_a_quote_from_elsewhere(
+    wrong: float,
+) -> None:
+    async def main() -> None:
+        bench = Bench(world=FarWorld(wrong_clock=wrong))
+        async with bench as exchanger:
+            quote = await exchanger.quote()
+        fresh = Bench(world=bench.world)
+        fresh.credentials = bench.credentials
+        async with fresh as exchanger:
+            assert (await exchanger.exchange(quote)).complete
+
+    run(main())
+
+
+def test_more_debts_than_go_in_one_call_are_refused_before_anything_is_written() -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as exchanger:
+            names = [f"A{n}" for n in range(11)]
+            quote = replace(
+                await exchanger.quote(),
+                lines=tuple(
+                    LiabilityLine(
+                        asset=name, principal=Decimal(1), interest=Decimal(0), worth=Decimal(1)
+                    )
+                    for name in names
+                ),
+            )
+            owed = json.dumps([MARGIN_ROW | {"asset": name} for name in names]).encode()
+            bench.world.garble = lambda path, body: (
+                body[:-1] + b',"userAssets":' + owed + b"}" if path == MARGIN_ACCOUNT else body
+            )
+
+            with pytest.raises(ConfigurationError, match="at most 10 go in one call"):
+                await exchanger.exchange(quote)
+
+            assert EXCHANGE not in [title for _, title in bench.world.sent]
+            assert await entries_of(bench.ledger) == []
+
+    run(main())
 
 
 @pytest.mark.parametrize(
@@ -384,8 +518,6 @@ def test_a_quote_that_does_not_fit_is_refused_before_anything_is_sent(
     async def main() -> None:
         bench = Bench()
         async with bench as exchanger:
-            from dataclasses import replace
-
             quote = replace(await exchanger.quote(), **changes)
             asked = len(bench.world.sent)
             with pytest.raises(GuardError, match=words):

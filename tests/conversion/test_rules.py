@@ -11,7 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from binance_dust import ConfigurationError, GuardError, Quote, UnreadableAnswerError
+from binance_dust import (
+    ConfigurationError,
+    GuardError,
+    Quote,
+    Receipt,
+    UnreadableAnswerError,
+)
 from binance_dust.conversion import QuoteLine, Reason, Skipped
 from binance_dust.conversion._culprits import Search
 from binance_dust.conversion._holdings import Holding, margin_holdings, spot_holdings
@@ -440,6 +446,28 @@ def test_a_target_of_which_nothing_is_held_is_not_worth_a_word() -> None:
     ]
 
 
+def test_a_worth_that_was_not_asked_for_is_not_nothing() -> None:
+    held = spot_holdings([user_asset("ETH", free="1")])
+
+    _, (why,) = plan([], held, policy(), measure=MEASURE, cooling={})
+
+    assert why.reason is Reason.UNSUPPORTED
+    assert "too much or too little" in why.detail
+
+
+def test_an_asset_of_which_nothing_is_left_has_no_worth_and_no_reason() -> None:
+    held = spot_holdings([user_asset("ETH", btc_valuation="0.001")], valued=True)
+
+    assert held["ETH"].free_in_bitcoin is None
+    assert plan([], held, policy(), measure=MEASURE, cooling={}) == ((), ())
+
+
+def test_what_is_held_is_added_up_to_the_last_of_its_digits() -> None:
+    row = user_asset("SHIB", free="50300000001.449111050000000001", locked="0.000000000000000001")
+
+    assert spot_holdings([row])["SHIB"].total == D("50300000001.449111050000000002")
+
+
 # --- narrowing -----------------------------------------------------------------------------------
 
 
@@ -480,17 +508,69 @@ def test_only_and_without_divide_a_quote_in_two(kept: set[str]) -> None:
 def test_a_quote_can_be_read() -> None:
     why = Skipped(asset="<b>", amount=D(1), reason=Reason.FROZEN)
 
-    plan = quote(skipped=(why,))
+    plan = quote(line("ADA"), line("1000SATS", amount=D("12345.67")), skipped=(why,))
 
-    text = str(plan)
-    assert "alice (SPOT) into BNB, as of 2026-11-21 12:00:00 UTC" in text
-    assert "0.01777302  0.00035546 (2.00 %)  0.01741756" in text
-    assert "not: <b> 1: frozen by the exchange" in text
+    assert str(plan).splitlines() == [
+        "alice (SPOT) into BNB, as of 2026-11-21 12:00:00 UTC",
+        "asset       amount       gross                  fee         net",
+        "ADA           6.21  0.01777302  0.00035546 (2.00 %)  0.01741756",
+        "1000SATS  12345.67  0.01777302  0.00035546 (2.00 %)  0.01741756",
+        "2 assets            0.03554604  0.00071092 (2.00 %)  0.03483512",
+        "not: <b> 1: frozen by the exchange",
+    ]
     page = plan._repr_html_()
     assert ">0.01741756</td>" in page
     assert "&lt;b&gt; 1: frozen" in page
+    assert "<ul>" not in quote()._repr_html_()
     assert plan.age(NOW + seconds(5)) == seconds(5)
+    assert not plan.expired(NOW + seconds(59.999))
+    assert plan.expired(NOW + seconds(60))
     assert plan.fee_rate == D("0.00071092") / D("0.03554604")
+
+
+def test_what_is_skipped_says_why_until_when_and_what_more_there_is_to_say() -> None:
+    why = Skipped(asset="ADA", amount=D("1E-8"), reason=Reason.COOLING_DOWN)
+
+    assert str(why) == "ADA 0.00000001: cooling down"
+    assert str(replace(why, until=NOW, detail="would bring 1 BNB")) == (
+        "ADA 0.00000001: cooling down until 2026-11-21 12:00:00 UTC (would bring 1 BNB)"
+    )
+
+
+def test_what_brings_nothing_has_no_fee_rate() -> None:
+    worthless = line(gross=D(0), fee=D(0), net=D(0))
+
+    assert worthless.fee_rate == 0
+    assert quote(worthless).fee_rate == 0
+
+
+def test_a_receipt_can_be_read() -> None:
+    done = LedgerLine(asset="ADA", amount=D("6.21"), gross=D("0.5"), fee=D("1E-8"), at=NOW)
+    why = Skipped(asset="XRP", amount=D(1), reason=Reason.REFUSED, detail="no")
+
+    receipt = Receipt(
+        account="alice",
+        account_type="SPOT",
+        target="BNB",
+        lines=(done,),
+        dropped=(why,),
+        quoted_net=D("0.4"),
+        notes=("something is odd",),
+        at=NOW,
+    )
+
+    assert str(receipt).splitlines() == [
+        "alice (SPOT) into BNB, 2026-11-21 12:00:00 UTC",
+        "asset     amount  gross         fee         net",
+        "ADA         6.21    0.5  0.00000001  0.49999999",
+        "1 assets            0.5  0.00000001  0.49999999",
+        "not: XRP 1: refused by the exchange (no)",
+        "something is odd",
+    ]
+    assert "<li>XRP 1: refused by the exchange (no)</li>" in receipt._repr_html_()
+    assert receipt.slippage == D("0.09999999")
+    assert not receipt.complete
+    assert receipt.transaction_ids == ()
 
 
 # --- whom to leave out ---------------------------------------------------------------------------
@@ -551,7 +631,9 @@ def test_two_unnamed_culprits_are_given_up_with_nothing_converted() -> None:
 # --- what an answer says -------------------------------------------------------------------------
 
 
-def conversion(*rows: tuple[str, str, str], gross: str, fee: str) -> DustConversion:
+def conversion(
+    *rows: tuple[str, str, str], gross: str, fee: str, amount: str = "1"
+) -> DustConversion:
     return DustConversion(
         total_transferred=D(gross),
         total_service_charge=D(fee),
@@ -559,7 +641,7 @@ def conversion(*rows: tuple[str, str, str], gross: str, fee: str) -> DustConvers
             ConvertedAsset(
                 tran_id=7,
                 from_asset=asset,
-                amount=D(1),
+                amount=D(amount),
                 transferred_amount=D(transferred),
                 service_charge_amount=D(charge),
                 operate_time=NOW,
@@ -580,13 +662,29 @@ def test_the_transferred_amount_is_gross() -> None:
 
 @pytest.mark.parametrize(
     ("gross", "notes"),
-    [("0.50000001", 0), ("0.50000002", 1), ("0.49999999", 0), ("0.4", 1)],
+    [("1.00000002", 0), ("1.00000003", 1), ("0.99999998", 0), ("0.4", 1)],
 )
 def test_totals_may_be_off_by_the_last_digit_of_each_row(gross: str, notes: int) -> None:
-    assert (
-        len(read_conversion(conversion(("ADA", "0.5", "0.01"), gross=gross, fee="0.01")).notes)
-        == notes
-    )
+    rows = (("ADA", "0.5", "0.01"), ("XRP", "0.5", "0.01"))
+
+    assert len(read_conversion(conversion(*rows, gross=gross, fee="0.02")).notes) == notes
+
+
+@pytest.mark.parametrize(("amount", "gross"), [("1", "0"), ("0", "0.5")])
+def test_a_row_that_took_something_or_brought_something_was_converted(
+    amount: str, gross: str
+) -> None:
+    answer = conversion(("ADA", gross, "0"), gross=gross, fee="0", amount=amount)
+
+    assert [line.asset for line in read_conversion(answer).lines] == ["ADA"]
+
+
+def test_a_row_of_nothing_for_nothing_was_not_converted() -> None:
+    rows = (("ADA", "0.5", "0.01"), ("XRP", "0", "0"))
+
+    answer = read_conversion(conversion(*rows, gross="0.5", fee="0.01", amount="0"))
+
+    assert [line.asset for line in answer.lines] == ["ADA"]
 
 
 def test_an_empty_result_converted_nothing_and_a_total_without_rows_is_a_riddle() -> None:

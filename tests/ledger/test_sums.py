@@ -23,6 +23,7 @@ def test_nothing_is_rounded_on_the_way_to_a_sum() -> None:
         account_type="SPOT",
         target="BNB",
         lines=(line(LARGE, SMALL), line(SMALL, Decimal(0))),
+        quoted_net=SMALL,
         at=NOW,
     )
 
@@ -30,3 +31,4 @@ def test_nothing_is_rounded_on_the_way_to_a_sum() -> None:
     assert str(receipt.gross) == "123456789012345678901234567890.12345679"
     assert receipt.fee == SMALL
     assert str(receipt.net) == "123456789012345678901234567890.12345678"
+    assert str(receipt.slippage) == "123456789012345678901234567890.12345677"

@@ -182,6 +182,19 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     "binance_dust/scanner/_desk.py": {
         "module: 512 -> 513": _NOBODY_CARES,
     },
+    "binance_dust/conversion/_account.py": {
+        "module: 90 -> 91": _NOBODY_CARES,
+        "Desk.claimed: error.retry_at is not None -> True": _TYPES,
+    },
+    "binance_dust/conversion/_liabilities.py": {
+        "LiabilityExchanger._rest: 1 -> 2": _NOBODY_CARES,
+    },
+    "binance_dust/conversion/_recover.py": {
+        "module: 45 -> 46": _NOBODY_CARES,
+        "module: 2 -> 3": _NOBODY_CARES,
+        "_settle: elapsed() - began > _LONGEST -> elapsed() - began >= _LONGEST": _NOBODY_CARES,
+        "_records: entry.expires_at is not None -> True": _TYPES,
+    },
     "binance_dust/_retry.py": {
         "send_again.announce: state.outcome -> True": _TYPES,
         "send_again.announce: isinstance(error, DustError) -> True": _TYPES,
