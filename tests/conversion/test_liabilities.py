@@ -474,6 +474,25 @@ def test_a_process_with_a_wrong_clock_can_tell_the_age_of_a_quote_from_elsewhere
     run(main())
 
 
+def test_a_quote_that_grows_old_while_the_debts_are_read_again_is_not_carried_out() -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as exchanger:
+            hasty = LiabilityExchanger(
+                exchanger.client, ledger=bench.ledger, cooldown=0, quote_ttl=8
+            )
+            quote = await hasty.quote()
+            bench.world.exchange.faults.delay(9, on="answer", endpoint=MARGIN_ACCOUNT)
+
+            with pytest.raises(GuardError, match="9 s old"):
+                await hasty.exchange(quote)
+
+            assert EXCHANGE not in [title for _, title in bench.world.sent]
+            assert await entries_of(bench.ledger) == []
+
+    run(main())
+
+
 def test_more_debts_than_go_in_one_call_are_refused_before_anything_is_written() -> None:
     async def main() -> None:
         bench = Bench()
