@@ -6,9 +6,11 @@ import asyncio
 import json
 import pickle
 import re
+import tempfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,14 +25,20 @@ from binance_dust import (
     NotConvertibleError,
     OutcomeUnknownError,
     PriceMovedError,
+    Quote,
 )
+from binance_dust._spec import AccountType
 from binance_dust.conversion import Reason
 from binance_dust.ledger import Kind, LedgerLine, Observed
 from binance_dust.sandbox.account import Holding
 from tests.conversion.far import (
+    ASSETS,
     CONVERT,
     DUST,
+    LIST,
     LOG,
+    MEMORY,
+    Process,
     check_books,
     entries_of,
 )
@@ -102,8 +110,13 @@ async def test_a_quote_is_in_the_target_that_it_names(target: str) -> None:
         receipt = await process.converter.convert(quote)
 
         assert receipt.target == target
-        assert abs(receipt.slippage) <= D("0.00000001")
-        assert receipt.net > 0
+        assert quote.net > 0
+        for expected, done in (
+            (quote.gross, receipt.gross),
+            (quote.fee, receipt.fee),
+            (quote.net, receipt.net),
+        ):
+            assert abs(expected - done) <= D("0.00000001")
 
 
 @in_virtual_time
@@ -138,13 +151,14 @@ async def test_other_targets_take_one_call_when_told_so() -> None:
         await check_books(scene.world, process.ledger)
 
 
+@pytest.mark.parametrize("target", ["BNB", "USDC"])
 @in_virtual_time
-async def test_margin_dust_is_converted_from_the_margin_account() -> None:
+async def test_margin_dust_is_converted_from_the_margin_account(target: str) -> None:
     scene = Scene()
     scene.alice.owe("USDT", "1")
     scene.alice.deposit("LTC", "0.05", "MARGIN")
     scene.alice.hold("SOL", Holding("0", locked="2"), "MARGIN")
-    async with scene.process(account_type="MARGIN") as process:
+    async with scene.process(account_type="MARGIN", target=target) as process:
         quote = await process.converter.quote()
         assert quote.assets == ("LTC",)
         assert quote.why_not("SOL")[0].reason is Reason.IN_ORDER
@@ -152,19 +166,16 @@ async def test_margin_dust_is_converted_from_the_margin_account() -> None:
         receipt = await process.converter.convert(quote)
 
         assert receipt.account_type == "MARGIN"
-        assert scene.alice.free("BNB", "MARGIN") == receipt.net
+        assert scene.alice.free(target, "MARGIN") == receipt.net
         assert scene.alice.free("ADA") == D("6.21")
         scene.alice.deposit("LTC", "0.05", "MARGIN")
-        scene.faults.lose_answer(endpoint=DUST)
+        scene.faults.lose_answer(endpoint=DUST if target == "BNB" else CONVERT)
+        await asyncio.sleep(24 * 3600)
+        quote = (await process.converter.quote()).only("LTC")
         with pytest.raises(OutcomeUnknownError):
-            await process.convert_all() if await wait(3700) else None
+            await process.converter.convert(quote)
         (entry,) = await process.converter.recover()
         assert (entry.status, entry.account_type) == ("confirmed", "MARGIN")
-
-
-async def wait(seconds: float) -> bool:
-    await asyncio.sleep(seconds)
-    return True
 
 
 # --- nothing is sent -----------------------------------------------------------------------------
@@ -330,11 +341,17 @@ async def test_unless_told_otherwise_a_quote_is_good_for_a_minute_and_an_account
         assert timedelta(hours=24) - timedelta(minutes=1) < rests < timedelta(hours=24, minutes=1)
 
 
+@pytest.mark.parametrize("account_type", ["SPOT", "MARGIN"])
 @in_virtual_time
-async def test_a_conversion_that_the_ledger_does_not_know_of_counts_too() -> None:
+async def test_a_conversion_that_the_ledger_does_not_know_of_counts_too(
+    account_type: AccountType,
+) -> None:
     scene = Scene()
-    async with scene.process(cooldown=timedelta(hours=24)) as process:
-        await process.client.dust_transfer(["ADA"])
+    scene.alice.owe("USDT", "1")
+    scene.alice.deposit("ADA", "6.21", "MARGIN")
+    scene.alice.deposit("XRP", "1.5", "MARGIN")
+    async with scene.process(cooldown=timedelta(hours=24), account_type=account_type) as process:
+        await process.client.dust_transfer(["ADA"], account_type=account_type)
 
         quote = await process.converter.quote()
 
@@ -369,6 +386,58 @@ async def test_of_two_at_once_in_one_process_one_converts() -> None:
 
         assert sorted(type(outcome).__name__ for outcome in outcomes) == ["GuardError", "Receipt"]
         assert len(scene.sent) == 1
+
+
+@pytest.mark.parametrize("wrong", [0.0, 3600.0])
+@in_virtual_time
+async def test_a_turn_lasts_until_the_whole_conversion_is_over(wrong: float) -> None:
+    scene = Scene(DUST_OF_TWO | {"LTC": "0.01"}, wrong_clock=wrong)
+    scene.world.lies.add("LTC")
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        path = Path(folder) / "dust.db"
+        async with scene.process(path=path) as one, scene.process(path=path) as other:
+            quote = await one.converter.quote()
+            # Its first batch is refused, and until it has the list again nothing is under way.
+            scene.faults.delay(9, on="answer", endpoint=LIST)
+            first = asyncio.ensure_future(one.converter.convert(quote))
+            await asyncio.sleep(5)
+
+            with pytest.raises(GuardError, match="another convert is under way"):
+                await other.converter.convert(quote)
+
+            assert (await first).assets == ("ADA", "XRP")
+
+
+@in_virtual_time
+async def test_who_was_asleep_for_so_long_that_another_one_began_sends_nothing() -> None:
+    scene = Scene()
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        path = Path(folder) / "dust.db"
+        async with scene.process(path=path) as one, scene.process(path=path) as other:
+            quote, later = await one.converter.quote(), quote_in(100, other)
+            intend = one.ledger.intend
+
+            async def late(*given: Any, **more: Any) -> Any:
+                await asyncio.sleep(105)
+                return await intend(*given, **more)
+
+            one.ledger.intend = late  # type: ignore[method-assign]
+            first = asyncio.ensure_future(one.converter.convert(quote))
+            later_quote = await later
+            scene.faults.delay(9, on="answer", endpoint=ASSETS)
+            second = asyncio.ensure_future(other.converter.convert(later_quote))
+
+            with pytest.raises(GuardError, match="took too long, and another one took over"):
+                await first
+
+            assert scene.sent == []
+            assert (await second).complete
+            assert len(scene.sent) == 1
+
+
+async def quote_in(seconds: float, process: Process) -> Quote:
+    await asyncio.sleep(seconds)
+    return await process.converter.quote()
 
 
 @in_virtual_time

@@ -126,6 +126,58 @@ def test_a_lost_answer_is_settled_by_the_history(after_executing: bool) -> None:
     run(main())
 
 
+def test_what_debts_became_is_what_the_history_says() -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as exchanger:
+            quote = await exchanger.quote()
+            bench.world.exchange.faults.lose_answer(endpoint=EXCHANGE)
+            with pytest.raises(OutcomeUnknownError):
+                await exchanger.exchange(quote)
+            bench.world.garble = lambda path, body: (
+                body.replace(b"USDT", b"USDC") if path == HISTORY else body
+            )
+
+            (entry,) = await exchanger.recover()
+
+            assert (entry.status, entry.target) == ("confirmed", "USDC")
+
+    run(main())
+
+
+def test_the_history_is_asked_for_the_time_of_the_call() -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as exchanger:
+            quote = await exchanger.quote()
+            bench.world.exchange.faults.lose_answer(endpoint=EXCHANGE)
+            with pytest.raises(OutcomeUnknownError):
+                await exchanger.exchange(quote)
+            # By default the exchange shows thirty days.
+            await asyncio.sleep(40 * 86_400)
+
+            (entry,) = await exchanger.recover()
+
+            assert entry.status == "confirmed"
+
+    run(main())
+
+
+def test_an_exchange_whose_clock_is_a_little_behind_is_understood_at_once() -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as exchanger:
+            quote = await exchanger.quote()
+            bench.world.exchange.faults.jump_clock(-0.9)
+            began = bench.world.loop.time()
+
+            assert (await exchanger.exchange(quote)).complete
+
+            assert bench.world.loop.time() - began < 2.0
+
+    run(main())
+
+
 def test_a_yes_that_the_history_does_not_show_is_unknown_and_never_a_no() -> None:
     async def main() -> None:
         bench = Bench()

@@ -8,6 +8,7 @@ import json
 import logging
 import tempfile
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,7 @@ from tests.conversion.far import (
     ASSETS,
     CONVERT,
     DUST,
+    LIST,
     LOG,
     MEMORY,
     Process,
@@ -240,6 +242,89 @@ async def test_who_can_not_read_the_exchange_for_five_minutes_leaves_it_to_other
         scene.faults.clear()
         ((entry,),) = [await process.converter.recover()]
         assert entry.status == "confirmed"
+
+
+@in_virtual_time
+async def test_what_was_done_in_part_is_on_record_with_what_stayed() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        scene.faults.lose_answer(endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError):
+            await process.convert_all()
+        scene.alice.deposit("XRP", "1.5")
+
+        def without_ripple(path: str, body: bytes) -> bytes:
+            if path != LOG:
+                return body
+            log = json.loads(body)
+            for group in log["userAssetDribblets"]:
+                rows = group["userAssetDribbletDetails"]
+                rows[:] = [row for row in rows if row["fromAsset"] != "XRP"]
+            return json.dumps(log).encode()
+
+        scene.world.garble = without_ripple
+        (entry,) = await process.converter.recover()
+
+        assert (entry.status, entry.reason) == ("confirmed", "in part: XRP stayed")
+        assert [line.asset for line in entry.lines] == ["ADA"]
+
+
+@in_virtual_time
+async def test_the_log_is_asked_for_the_time_of_the_call_and_not_for_its_newest_page() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        scene.faults.lose_answer(endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError):
+            await process.convert_all()
+        (open_one,) = await entries_of(process.ledger)
+        assert open_one.sent_after is not None
+        assert open_one.expires_at is not None
+        await asyncio.sleep(24 * 3600)
+
+        await process.converter.recover()
+
+        (asked,) = [
+            seen.parameters for seen in scene.world.exchange.witness.requests() if seen.path == LOG
+        ]
+        assert int(asked["startTime"]) == from_moment(open_one.sent_after)
+        after = from_moment(open_one.expires_at)
+        assert after < int(asked["endTime"]) < after + 300_000
+
+
+@in_virtual_time
+async def test_an_exchange_whose_clock_went_back_is_given_the_time_that_it_takes() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError):
+            await process.convert_all()
+        scene.faults.jump_clock(-100.0)
+        began = scene.world.loop.time()
+
+        (entry,) = await process.converter.recover()
+
+        # By our own clock it would have been over after a minute and a half.
+        assert scene.world.loop.time() - began > 160
+        assert entry.status == "rejected"
+
+
+@in_virtual_time
+async def test_a_balance_is_compared_with_itself_and_not_with_how_the_list_rounds_it() -> None:
+    scene = Scene({"ADA": "6.209999996", "XRP": "1.5"})
+    scene.world.garble = lambda path, body: (
+        body.replace(b"6.209999996", b"6.21000000") if (path == LIST) else body
+    )
+    async with scene.process() as process:
+        quote = await process.converter.quote()
+        assert quote.lines[0].amount == Decimal("6.21")
+        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError):
+            await process.converter.convert(quote)
+
+        (entry,) = await process.converter.recover()
+
+        assert entry.held["ADA"] == Decimal("6.209999996")
+        assert entry.status == "rejected"
 
 
 @in_virtual_time
