@@ -63,8 +63,7 @@ async def accounts(request: web.Request) -> web.StreamResponse:
     await response.prepare(request)
     done = 0
     try:
-        # The timeout stands outside: leaving the scan stops it, whoever has had enough. A client
-        # that has gone away shows as an error of `write`, and that stops it as well.
+        # The timeout stands outside, so that leaving the scan is what stops it.
         async with asyncio.timeout(ONE_REQUEST), scan(desk.clients) as reports:
             async for report in reports:
                 await response.write(msgspec.json.encode(report.to_plain()) + b"\n")
@@ -149,5 +148,10 @@ def service(
 if __name__ == "__main__":
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(name)s: %(message)s")
     with Sandbox(seed=7) as exchange:
-        app = service(exchange.open_accounts(25), base_url=exchange.url, ledger=":memory:")
-        web.run_app(app, host="127.0.0.1", port=int(os.environ.get("PORT", "8080")))
+        app = service(exchange.open_accounts(10), base_url=exchange.url, ledger=":memory:")
+        web.run_app(
+            app,
+            host="127.0.0.1",
+            port=int(os.environ.get("PORT", "8080")),
+            handler_cancellation=True,  # who has gone away asks no more; all that is asked is read
+        )

@@ -1,0 +1,212 @@
+"""The service of the examples, on a real socket, judged by the exchange's books."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+import pytest
+import service
+from aiohttp import web
+
+from binance_dust import Credentials, Ledger
+from binance_dust.sandbox import Sandbox
+
+EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "service.py"
+CONVERT = "POST /sapi/v1/asset/dust"
+LIST_OF_DEBTS = "GET /sapi/v1/margin/exchange-small-liability"
+
+
+def early_in_a_minute(seed: int = 0) -> Sandbox:
+    """Open an exchange whose window of weight ends long after a test."""
+    began = time.monotonic()
+    return Sandbox(seed=seed, clock=lambda: 1_790_000_050.0 + time.monotonic() - began)
+
+
+@asynccontextmanager
+async def serving(
+    credentials: Sequence[Credentials], sandbox: Sandbox, ledger: Path
+) -> AsyncIterator[aiohttp.ClientSession]:
+    """Serve on a port that is free; a client that knows where it is."""
+    app = service.service(credentials, base_url=sandbox.url, ledger=str(ledger))
+    runner = web.AppRunner(app, handler_cancellation=True)
+    await runner.setup()
+    try:
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        async with aiohttp.ClientSession(site.name) as client:
+            yield client
+    finally:
+        await runner.cleanup()
+
+
+async def lines_of(client: aiohttp.ClientSession) -> list[Any]:
+    async with client.get("/accounts") as response:
+        assert response.status == 200
+        return [json.loads(line) async for line in response.content]
+
+
+async def check_books(file: Path, sandbox: Sandbox) -> None:
+    """The ledger has what the exchange did, once and to the digit, and nothing is open."""
+    async with Ledger(file) as ledger:
+        entries = [entry async for entry in ledger.entries()]
+    assert sorted((entry.transaction_id, entry.net) for entry in entries) == sorted(
+        (conversion.transaction_id, conversion.net) for conversion in sandbox.conversions
+    )
+
+
+async def until(happened: Callable[[], Awaitable[bool]]) -> None:
+    """Wait for what another task or thread does, and not for ever."""
+    for _ in range(6000):
+        if await happened():
+            return
+        await asyncio.sleep(0.005)
+    pytest.fail("nothing happens")
+
+
+async def test_accounts_come_as_lines_with_what_the_exchange_holds(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    # Too much to be dust: the sweep leaves it alone.
+    names = [f"account-{n}" for n in range(12)]
+    accounts = [sandbox.open_account(name, BTC=f"0.{n + 1}") for n, name in enumerate(names)]
+    async with serving(accounts, sandbox, tmp_path / "dust.db") as client:
+        *lines, last = await lines_of(client)
+
+    assert last == {"done": 12, "complete": True}
+    assert sorted(line["account"] for line in lines) == sorted(names)
+    for line in lines:
+        (row,) = line["assets"]
+        assert Decimal(row["free"]) == sandbox.account(line["account"]).free("BTC")
+        assert not line["errors"]
+
+
+async def test_a_line_comes_while_the_slowest_account_is_read_and_who_leaves_stops_that(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    accounts = [sandbox.open_account(name, ADA="6.21") for name in ("alice", "bob")]
+    sandbox.faults.delay(600, account="bob", times=None)
+    async with (
+        serving(accounts, sandbox, tmp_path / "dust.db") as client,
+        client.get("/accounts") as response,
+    ):
+        first = json.loads(await response.content.readline())
+        response.close()
+
+    assert first["account"] == "alice"
+
+
+async def test_nobody_waits_for_weight_that_others_have_spent(tmp_path: Path) -> None:
+    async with early_in_a_minute() as sandbox:
+        accounts = [sandbox.open_account(debts={"ETH": "0.001"}, ADA="6.21") for _ in range(3)]
+        async with serving(accounts, sandbox, tmp_path / "dust.db") as client:
+            sandbox.faults.spend(LIST_OF_DEBTS, 12_000)
+            *lines, last = await lines_of(client)
+
+    assert last == {"done": 3, "complete": True}
+    for line in lines:
+        assert list(line["errors"]) == ["liabilities"]
+        assert line["assets"]
+    assert len(sandbox.requests_of(LIST_OF_DEBTS)) == 1  # refused: it tells all the others
+
+
+async def test_a_request_ends_in_time_and_says_that_this_is_not_all(
+    sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "ONE_REQUEST", 0.2)
+    accounts = [sandbox.open_account(name, ADA="6.21") for name in ("alice", "bob")]
+    async with serving(accounts, sandbox, tmp_path / "dust.db") as client:
+        sandbox.faults.delay(30, account="bob", on="request", times=None)
+        lines = await lines_of(client)
+
+    assert lines[-1] == {"done": len(lines) - 1, "complete": False}
+
+
+async def test_the_sweep_converts_what_health_tells(tmp_path: Path) -> None:
+    health: dict[str, Any] = {}
+
+    async def all_are_swept() -> bool:
+        async with client.get("/health") as response:
+            assert response.status == 200
+            health.update(await response.json())
+        return bool(sum(health["swept"].values()) == 4)
+
+    async with early_in_a_minute(seed=7) as sandbox:
+        accounts = sandbox.open_accounts(4)
+        async with serving(accounts, sandbox, tmp_path / "dust.db") as client:
+            await until(all_are_swept)
+
+    assert health["swept"] == {"converted": 4}
+    assert health["counts"]["answered 200"] >= 4
+    pools = {pool["name"]: pool for pool in health["budget"]}
+    # Twice an account: for the quote, and again just before it converts.
+    assert pools["POST /sapi/v3/asset/getUserAsset"]["used"] == 4 * 2 * 5
+    assert len(sandbox.conversions) == 4
+    await check_books(tmp_path / "dust.db", sandbox)
+
+
+async def test_health_fails_while_the_address_is_shut_out(sandbox: Sandbox, tmp_path: Path) -> None:
+    alice = sandbox.open_account("alice", ADA="6.21")
+    sandbox.faults.ban(600)
+    async with serving([alice], sandbox, tmp_path / "dust.db") as client:
+        *lines, _ = await lines_of(client)
+        async with client.get("/health") as response:
+            health = await response.json()
+
+    assert response.status == 503
+    assert health["shut_for"] > 0
+    assert lines[0]["errors"]
+
+
+async def test_a_service_that_stops_finishes_the_conversions_under_way(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    alice = sandbox.open_account("alice", ADA="6.21")
+    held_back = sandbox.faults.delay(0.3, endpoint=CONVERT)
+    async with serving([alice], sandbox, tmp_path / "dust.db"):
+        await until(lambda: asyncio.sleep(0, held_back.hits > 0))
+
+    assert len(sandbox.conversions) == 1
+    await check_books(tmp_path / "dust.db", sandbox)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to end a process by")
+def test_as_it_stands_it_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
+    process = subprocess.Popen(  # noqa: S603 - our own interpreter
+        [sys.executable, EXAMPLE],
+        cwd=tmp_path,
+        env=os.environ
+        | {"PORT": "0", "PYTHONPATH": str(EXAMPLE.parents[2]), "PYTHONUNBUFFERED": "1"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        running = next(line for line in process.stdout if "Running on" in line)
+        lines = asyncio.run(ask(running.strip("= \n").rpartition(" ")[2]))
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=60)
+    finally:
+        process.kill()
+        process.communicate()
+
+    assert process.returncode == 0
+    assert lines[-1] == {"done": 10, "complete": True}
+    assert list(tmp_path.iterdir()) == []
+
+
+async def ask(url: str) -> list[Any]:
+    async with aiohttp.ClientSession(url) as client:
+        return await lines_of(client)
