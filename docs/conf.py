@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 from binance_dust import __version__
@@ -16,6 +17,7 @@ release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]
+source_suffix = {".md": "markdown", ".ipynb": "markdown"}
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
@@ -41,6 +43,7 @@ html_title = f"binance_dust {version}"
 def setup(app: Sphinx) -> None:
     """Take part in the build."""
     app.connect("autodoc-process-docstring", mark_code)
+    app.connect("source-read", read_notebook)
 
 
 def mark_code(*arguments: Any) -> None:
@@ -50,3 +53,27 @@ def mark_code(*arguments: Any) -> None:
         begins = lines[at].startswith("    ") and not lines[at - 1]
         if begins and lines[at - 2] and not lines[at - 2].startswith(" "):
             lines[at - 1 : at - 1] = ["", "::"]
+
+
+def read_notebook(app: Sphinx, page: str, source: list[str]) -> None:
+    """Have a notebook read as a page, with what its cells have shown."""
+    if str(app.env.doc2path(page)).endswith(".ipynb"):
+        source[0] = "\n".join(map(as_markdown, json.loads(source[0])["cells"]))
+
+
+def as_markdown(cell: dict[str, Any]) -> str:
+    """Write a cell as Markdown."""
+    text = "".join(cell["source"])
+    if cell["cell_type"] == "markdown":
+        return f"{text}\n"
+    blocks = [("python", text)]
+    for output in cell["outputs"]:
+        shown = output["data"] if "data" in output else {"text/plain": output["text"]}
+        for kind, lines in shown.items():
+            if kind == "text/html":
+                # Classed as the theme's own tables are, so that they look like them.
+                table = "".join(lines).replace("<table ", '<table class="docutils" ')
+                blocks.append(("{raw} html", table))
+            else:
+                blocks.append(("text", "".join(lines)))
+    return "".join(f"```{language}\n{block.rstrip()}\n```\n\n" for language, block in blocks)

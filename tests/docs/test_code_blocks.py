@@ -24,7 +24,8 @@ RUN_ELSEWHERE = (
     "python3 -m pip install nox && nox",
     "python3 -m pip install 'binance-dust[cli]'",
 )
-SHOWN = {"text", "toml", "yaml", "console", "sh", "{toctree}", "{eval-rst}"}
+# Programs that are shown whole have tests of their own: test_example*.py.
+SHOWN = {"text", "toml", "yaml", "console", "sh", "{toctree}", "{eval-rst}", "{literalinclude}"}
 
 
 def blocks(page: Path, language: str) -> list[tuple[int, str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -228,3 +229,14 @@ def test_a_bot_whose_key_may_not_trade_ends_and_says_why(sandbox: Sandbox, tmp_p
     assert written.splitlines()[-1].startswith("binance_dust.errors.CredentialsError: ")
     assert alice.secret.reveal() not in written
     assert [entry.status for entry in entries_in(tmp_path / "dust.db")] == ["rejected"]
+
+
+# --- the page ----------------------------------------------------------------------------------
+
+
+def test_every_example_is_shown() -> None:
+    page = (EXAMPLES / "index.md").read_text(encoding="utf-8")
+    files = {path.name for path in EXAMPLES.iterdir() if path.suffix in (".py", ".ipynb")}
+
+    shown = set(re.findall(r"^```\{literalinclude\} (\S+)$", page, re.MULTILINE))
+    assert shown | set(re.findall(r"\]\((\S+\.ipynb)\)", page)) == files
