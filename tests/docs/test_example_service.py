@@ -187,7 +187,8 @@ def test_as_it_stands_it_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
         [sys.executable, EXAMPLE],
         cwd=tmp_path,
         env=os.environ
-        | {"PORT": "0", "PYTHONPATH": str(EXAMPLE.parents[2]), "PYTHONUNBUFFERED": "1"},
+        | {"PORT": "0", "PYTHONPATH": str(EXAMPLE.parents[2]), "PYTHONUNBUFFERED": "1"}
+        | {"PYTHONDEVMODE": ""},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
