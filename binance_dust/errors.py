@@ -279,7 +279,13 @@ class DustRejectedError(ExchangeError):
 
 
 class CooldownError(DustRejectedError):
-    """The account converted too recently. The exchange's text names 24 hours whatever the rule."""
+    """The account converted too recently. The exchange's text names 24 hours whatever the rule.
+
+    `retry_at` is from when it is worth trying again, where a converter has learnt that; `None`
+    where it was told to leave cooldowns to the exchange.
+    """
+
+    retry_at: datetime | None = None
 
 
 class NotConvertibleError(DustRejectedError):

@@ -18,6 +18,7 @@ from binance_dust.conversion._policy import Policy
 from binance_dust.conversion._quote import Quote
 from binance_dust.conversion._recover import recover
 from binance_dust.conversion._run import Run
+from binance_dust.errors import CooldownError
 from binance_dust.ledger import Scope, from_dust_log
 
 if TYPE_CHECKING:
@@ -167,7 +168,12 @@ class Converter:
             refuse_cooling(until, account=desk.account, now=desk.now())
             held = await read_holdings(desk.client, self._policy.account_type)
             run = Run(desk, claim, self._policy, quote, together=self._together)
-            return await run.convert(held)
+            try:
+                return await run.convert(held)
+            except CooldownError as error:
+                # The refusal is on record by now, and teaches until when.
+                error.retry_at = (await self._learn()).later(desk.now(), quote.assets)
+                raise
 
     async def recover(self) -> list[LedgerEntry]:
         """Find out how the account's open entries ended, by reading alone; nothing is sent.

@@ -40,6 +40,11 @@ class Rest:
             assets=self._met if assets is None else assets,
         )
 
+    def later(self, now: datetime, assets: Iterable[str] | None = None) -> datetime | None:
+        """Say until when to wait; `None` where nothing that is known speaks against now."""
+        until = self.until(now, assets)
+        return until if until > now else None
+
     def resting(self, assets: Iterable[str], now: datetime) -> dict[str, datetime]:
         """Say of each asset that rests until when."""
         found = {asset: self.until(now, [asset]) for asset in assets}

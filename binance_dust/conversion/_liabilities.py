@@ -17,7 +17,13 @@ from binance_dust.conversion._holdings import read_debts
 from binance_dust.conversion._receipt import Receipt
 from binance_dust.conversion._recover import recover
 from binance_dust.conversion._send import Answer, Order, send
-from binance_dust.errors import GuardError, LedgerError, NoAnswerError, OutcomeUnknownError
+from binance_dust.errors import (
+    CooldownError,
+    GuardError,
+    LedgerError,
+    NoAnswerError,
+    OutcomeUnknownError,
+)
 from binance_dust.ledger import Kind, LedgerEntry, Scope, can_have_done, from_liabilities
 
 if TYPE_CHECKING:
@@ -124,6 +130,9 @@ class LiabilityExchanger:
                 )
             except (OutcomeUnknownError, LedgerError) as error:
                 error.entry_ids = tuple(ids)
+                raise
+            except CooldownError as error:
+                error.retry_at = (await self._learn()).later(desk.now())
                 raise
         return Receipt(
             account=quote.account,

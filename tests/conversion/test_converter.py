@@ -638,14 +638,31 @@ async def test_a_cooldown_of_the_exchange_s_is_raised_and_on_record() -> None:
         await process.convert_all()
         scene.alice.deposit("ADA", "5")
 
-        with pytest.raises(CooldownError):
+        with pytest.raises(CooldownError) as caught:
             await process.convert_all()
 
+        assert caught.value.retry_at is None  # told to leave cooldowns to the exchange
         entry = (await entries_of(process.ledger))[-1]
         assert (entry.status, entry.code, entry.settled_by) == ("rejected", -5006, "answer")
         # Converters with a guard learn from it.
         careful = Converter(process.client, ledger=process.ledger, cooldown=timedelta(seconds=1))
         assert await careful.next_eligible_at() > process.session.now()
+
+
+@in_virtual_time
+async def test_a_cooldown_of_the_exchange_s_says_when_it_is_worth_trying_again() -> None:
+    scene = Scene()
+    async with scene.process(cooldown=1) as process:
+        await process.convert_all()
+        scene.alice.deposit("ADA", "5")
+        await asyncio.sleep(60)
+
+        with pytest.raises(CooldownError) as caught:
+            await process.convert_all()
+
+        assert caught.value.retry_at is not None
+        assert caught.value.retry_at > process.session.now()
+        assert caught.value.retry_at == await process.converter.next_eligible_at()
 
 
 @in_virtual_time

@@ -343,6 +343,25 @@ def test_what_another_program_has_exchanged_counts_for_the_cooldown_as_well() ->
     run(main())
 
 
+def test_a_cooldown_of_the_exchange_s_says_when_it_is_worth_trying_again() -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as free:
+            hasty = LiabilityExchanger(free.client, ledger=bench.ledger, cooldown=1)
+            await hasty.exchange(await hasty.quote())
+            bench.alice.owe("LTC", "0.01")
+            await asyncio.sleep(60)
+
+            with pytest.raises(CooldownError) as caught:
+                await hasty.exchange(await hasty.quote())
+
+            assert caught.value.retry_at is not None
+            assert caught.value.retry_at > free.client.session.now()
+            assert caught.value.retry_at == await hasty.next_eligible_at()
+
+    run(main())
+
+
 def test_without_a_cooldown_the_history_is_not_asked() -> None:
     async def main() -> None:
         bench = Bench()
