@@ -63,14 +63,12 @@ class Leftovers:
                 await self._convert()
         except (CredentialsError, ConfigurationError):
             raise  # a person has to mend this, and trading would fare no better
-        except GuardError as error:
-            # A rule of ours, and nothing was sent. `retry_at` says until when, where waiting helps;
-            # where it doesn't (a balance has changed since the quote), the next round plans anew.
+        except (GuardError, CooldownError) as error:
+            # A rule of ours, or the exchange's: nothing was converted. `retry_at` says until when,
+            # where waiting helps. Where it doesn't (a balance has changed since the quote, say),
+            # the next round plans anew.
             log.info("%s", error)
             self._not_before = error.retry_at or self._not_before
-        except CooldownError as error:
-            # The exchange's rule. The ledger has learnt from it: the next quote says until when.
-            log.info("%s", error)
         except BudgetExceededError as error:
             log.info("not in this round: %s", error)
         except DustError as error:
