@@ -1,15 +1,13 @@
 """A desk's dust as a web service: what there is, how the budgets stand, and a sweep every week.
 
-    python service.py
-    curl localhost:8080/accounts    every account as a line of JSON, as soon as it is read
-    curl localhost:8080/health      budgets, what was counted, what the sweeps have done
-
-serves a local exchange: no key, no network.
+curl localhost:8080/accounts    every account as a line of JSON, as soon as it is read
+curl localhost:8080/health      budgets, what was counted, what the sweeps have done
 """
 
-# With your own accounts: write accounts.toml (the page "Keep keys" says how), and give `service`
-# nothing but Credentials.load("accounts.toml") at the end of this file. Mind that it converts, and
-# that it asks nobody who they are: let it listen where only those can reach it who may see.
+# As it stands this serves a local exchange: no key, no network, no file. With your own accounts
+# write accounts.toml (the page "Keep keys" says how), and give `service` nothing but
+# Credentials.load("accounts.toml") at the end. Mind that it converts, and that it asks nobody who
+# they are: let it listen where only those can reach it who may see.
 
 from __future__ import annotations
 
@@ -17,6 +15,7 @@ import asyncio
 import logging
 import os
 from collections import Counter
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -40,20 +39,19 @@ ONE_CALL = RetryPolicy(deadline=5.0, max_wait=5.0)
 ONE_REQUEST = 20.0
 
 
+@dataclass
 class Desk:
     """What all requests share: one session for the address, its accounts, and their books."""
 
-    def __init__(self, session: Session, clients: list[DustClient], ledger: Ledger) -> None:
-        """Begin with nothing counted."""
-        self.session = session
-        self.clients = clients
-        self.ledger = ledger
-        self.sweeping: asyncio.Task[None] | None = None
-        self.swept: Counter[str] = Counter()
+    session: Session
+    clients: list[DustClient]
+    ledger: Ledger
+    counts: Counter[str]
+    swept: Counter[str] = field(default_factory=Counter)
+    sweeping: asyncio.Task[None] | None = None
 
 
 DESK = web.AppKey("DESK", Desk)
-COUNTS = web.AppKey("COUNTS", Counter[str])
 
 
 async def accounts(request: web.Request) -> web.StreamResponse:
@@ -84,7 +82,7 @@ async def health(request: web.Request) -> web.Response:
     body = {
         "sweeping": sweeping,
         "swept": desk.swept,
-        "counts": request.app[COUNTS],
+        "counts": desk.counts,
         "shut_for": budget.shut_for,
         # Of the address. Each account has pools of its own besides, for what moves funds.
         "budget": [pool for pool in budget.pools if pool.account is None],
@@ -99,11 +97,15 @@ async def health(request: web.Request) -> web.Response:
 async def keep_clean(desk: Desk) -> None:
     """Convert every account's dust each week; an account that is cooling down has its turn then."""
     week = timedelta(days=7)
-    # Leaving it begins nothing new, and waits for the conversions that are under way.
-    async with sweep(desk.clients, ledger=desk.ledger, dry_run=False, every=week) as reports:
-        async for report in reports:
-            desk.swept[report.outcome] += 1
-            log.info("%s", report)
+    try:
+        # Leaving it begins nothing new, and waits for the conversions that are under way.
+        async with sweep(desk.clients, ledger=desk.ledger, dry_run=False, every=week) as reports:
+            async for report in reports:
+                desk.swept[report.outcome] += 1
+                log.info("%s", report)
+    except Exception:
+        log.exception("nobody sweeps any more")  # a task that dies is silent otherwise
+        raise
 
 
 def service(
@@ -115,7 +117,7 @@ def service(
     """Compose the application; nothing is opened before it starts."""
 
     async def desk(app: web.Application) -> AsyncIterator[None]:
-        counts = app[COUNTS]
+        counts: Counter[str] = Counter()
 
         def count(event: Event) -> None:  # with OpenTelemetry: binance_dust.telemetry.Telemetry()
             match event:
@@ -129,7 +131,7 @@ def service(
             Ledger(ledger) as books,
         ):
             clients = [session.client(each) for each in credentials]
-            app[DESK] = Desk(session, clients, books)
+            app[DESK] = Desk(session, clients, books, counts)
             yield
 
     async def cleaning(app: web.Application) -> AsyncIterator[None]:
@@ -139,7 +141,6 @@ def service(
         await asyncio.gather(task, return_exceptions=True)
 
     app = web.Application()
-    app[COUNTS] = Counter()
     app.cleanup_ctx.extend([desk, cleaning])  # closed in the opposite order
     app.add_routes([web.get("/accounts", accounts), web.get("/health", health)])
     return app

@@ -20,7 +20,7 @@ import pytest
 import service
 from aiohttp import web
 
-from binance_dust import Credentials, Ledger
+from binance_dust import Credentials, Ledger, LedgerError
 from binance_dust.sandbox import Sandbox
 
 EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "service.py"
@@ -167,6 +167,27 @@ async def test_health_fails_while_the_address_is_shut_out(sandbox: Sandbox, tmp_
     assert response.status == 503
     assert health["shut_for"] > 0
     assert lines[0]["errors"]
+
+
+async def test_health_fails_and_the_log_says_why_when_nobody_sweeps_any_more(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def broken(*_: object, **__: object) -> object:
+        raise LedgerError("the disk is gone", path="dust.db")
+
+    monkeypatch.setattr(service, "sweep", broken)
+    async with (
+        serving([], sandbox, tmp_path / "dust.db") as client,
+        client.get("/health") as response,
+    ):
+        health = await response.json()
+
+    assert response.status == 503
+    assert health["sweeping"] is False
+    assert "the disk is gone" in caplog.text
 
 
 async def test_a_service_that_stops_finishes_the_conversions_under_way(
