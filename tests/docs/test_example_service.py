@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -22,8 +19,8 @@ from aiohttp import web
 
 from binance_dust import Credentials, Ledger, LedgerError
 from binance_dust.sandbox import Sandbox
+from tests.docs.processes import EXAMPLES, end, read_until, running, unix
 
-EXAMPLE = Path(__file__).parents[2] / "docs" / "examples" / "service.py"
 CONVERT = "POST /sapi/v1/asset/dust"
 LIST_OF_DEBTS = "GET /sapi/v1/margin/exchange-small-liability"
 
@@ -202,27 +199,12 @@ async def test_a_service_that_stops_finishes_the_conversions_under_way(
     await check_books(tmp_path / "dust.db", sandbox)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to end a process by")
+@unix
 def test_as_it_stands_it_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter
-        [sys.executable, EXAMPLE],
-        cwd=tmp_path,
-        env=os.environ
-        | {"PORT": "0", "PYTHONPATH": str(EXAMPLE.parents[2]), "PYTHONUNBUFFERED": "1"}
-        | {"PYTHONDEVMODE": ""},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        running = next(line for line in process.stdout if "Running on" in line)
-        lines = asyncio.run(ask(running.strip("= \n").rpartition(" ")[2]))
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
-    finally:
-        process.kill()
-        process.communicate()
+    with running(EXAMPLES / "service.py", cwd=tmp_path, PORT="0") as process:
+        started = read_until(process, "Running on").splitlines()[-1]
+        lines = asyncio.run(ask(started.strip("= ").rpartition(" ")[2]))
+        end(process, signal.SIGTERM)
 
     assert process.returncode == 0
     assert lines[-1] == {"done": 10, "complete": True}

@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import re
 import signal
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager
 from decimal import Decimal
 from pathlib import Path
 
@@ -19,12 +16,9 @@ import pytest
 from binance_dust import Credentials, Ledger
 from binance_dust.ledger import LedgerEntry
 from binance_dust.sandbox import Permissions, Sandbox
+from tests.docs.processes import EXAMPLES, end, environment, read_until, running, unix, until
 
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "docs" / "examples"
 CONVERT = "POST /sapi/v1/asset/dust"
-
-unix = pytest.mark.skipif(os.name == "nt", reason="Windows has no signals to end a process by")
 
 # What the first comment of each says, and where the exchange is.
 WITH_OWN_ACCOUNT = {
@@ -47,15 +41,6 @@ asyncio.run(run(Credentials.from_env(), trade, base_url=sys.argv[1]))
 }
 
 
-def environment(alice: Credentials | None = None) -> dict[str, str]:
-    keys = {}
-    if alice is not None:
-        keys = {"BINANCE_API_KEY": alice.api_key, "BINANCE_API_SECRET": alice.secret.reveal()}
-    path = {"PYTHONPATH": f"{ROOT}{os.pathsep}{EXAMPLES}"}
-    # As readers run them: what finds our own faults makes them slower.
-    return os.environ | path | {"PYTHONDEVMODE": ""} | keys
-
-
 def run_example(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedProcess[str]:
     """Run an example as it stands."""
     return subprocess.run(  # noqa: S603 - our own interpreter
@@ -69,57 +54,10 @@ def run_example(name: str, *arguments: str, cwd: Path) -> subprocess.CompletedPr
     )
 
 
-@contextmanager
-def running(
-    *command: str | Path, cwd: Path, alice: Credentials | None = None
-) -> Iterator[subprocess.Popen[str]]:
-    """Start a process, all of whose output is one stream; none is left behind."""
-    process = subprocess.Popen(  # noqa: S603 - our own interpreter
-        [sys.executable, *command],
-        cwd=cwd,
-        env=environment(alice) | {"PYTHONUNBUFFERED": "1"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
-    try:
-        yield process
-    finally:
-        process.kill()
-        process.communicate()
-
-
 def bot_of(
     alice: Credentials, sandbox: Sandbox, cwd: Path
 ) -> AbstractContextManager[subprocess.Popen[str]]:
     return running("-c", WITH_OWN_ACCOUNT["bot"], sandbox.url, cwd=cwd, alice=alice)
-
-
-def read_until(process: subprocess.Popen[str], words: str) -> str:
-    """Read what a process writes, up to and with the first line that has these words."""
-    assert process.stdout is not None
-    written = ""
-    for line in process.stdout:
-        written += line
-        if words in line:
-            return written
-    pytest.fail(f"it never wrote {words!r}:\n{written}")
-
-
-def end(process: subprocess.Popen[str], number: signal.Signals) -> str:
-    """Ask a process to end, and give what it wrote until it had."""
-    process.send_signal(number)
-    written, _ = process.communicate(timeout=60)
-    return written
-
-
-def until(happened: Callable[[], bool]) -> None:
-    """Wait for another process, and not for ever."""
-    for _ in range(6000):
-        if happened():
-            return
-        time.sleep(0.005)
-    pytest.fail("the other process does nothing")
 
 
 def entries_in(file: Path) -> list[LedgerEntry]:
