@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.live import Live
 
+from binance_dust._words import count, duration
 from binance_dust.cli._console import complain
 from binance_dust.cli._rich import PlainConsole
 
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from rich.console import RenderableType
+
+    from binance_dust.fleet import FleetProgress
+    from binance_dust.scanner import ScanProgress
 
 _DRAWN_EVERY: Final = 0.25
 _TOLD_EVERY: Final = 15.0
@@ -43,6 +47,17 @@ async def shown_live(
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
+
+
+def headline(progress: ScanProgress | FleetProgress, *more: str) -> str:
+    """Say in one line how far it is."""
+    done, total = progress.done, progress.total
+    far = count(done, "account") if total is None else f"{done:,} of {count(total, 'account')}"
+    told = [far, f"{progress.failed:,} failed", *more]
+    told.append(f"{duration(progress.elapsed)} gone")
+    if progress.seconds_left is not None:
+        told.append(f"{duration(progress.seconds_left)} left")
+    return ", ".join(told)
 
 
 async def _show(draw: Callable[[], RenderableType], tell: Callable[[], str]) -> None:

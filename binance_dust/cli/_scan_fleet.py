@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust._words import duration
+from binance_dust._words import count, duration
 from binance_dust.cli import _fleet
 from binance_dust.cli._console import complain, make_table, shown
-from binance_dust.cli._live import shown_live
+from binance_dust.cli._live import headline, shown_live
 from binance_dust.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -35,7 +35,7 @@ async def scan_by_fleet(options: argparse.Namespace, results: Results, liabiliti
             skip=results.done,
         )
         try:
-            live = shown_live(lambda: draw(reports.progress), lambda: headline(reports.progress))
+            live = shown_live(lambda: draw(reports.progress), lambda: _headline(reports.progress))
             async with reports, live:
                 async for report in reports:
                     results.take(report)
@@ -65,25 +65,11 @@ def _check(options: argparse.Namespace) -> None:
             raise ConfigurationError(f"with --fleet that is the workers' business: {flag}")
 
 
-def headline(progress: FleetProgress) -> str:
-    """Say in one line how far a fleet is."""
-    here = sum(worker.here for worker in progress.workers)
-    told = [
-        f"{progress.done:,} of {progress.total:,} accounts",
-        f"{progress.failed:,} failed",
-        f"{here} workers",
-        f"{duration(progress.elapsed)} gone",
-    ]
-    if progress.seconds_left is not None:
-        told.append(f"{duration(progress.seconds_left)} left")
-    return ", ".join(told)
-
-
 def draw(progress: FleetProgress) -> Table:
     """Draw a fleet as it is now."""
     numbers = ("done", "in hand", "last in")
     table = make_table("worker", *numbers, "", right=numbers)
-    table.title, table.title_justify = headline(progress), "left"
+    table.title, table.title_justify = _headline(progress), "left"
     for worker in progress.workers:
         table.add_row(
             shown(worker.name),
@@ -93,3 +79,8 @@ def draw(progress: FleetProgress) -> Table:
             "" if worker.here else "[yellow]gone[/]",
         )
     return table
+
+
+def _headline(progress: FleetProgress) -> str:
+    here = sum(worker.here for worker in progress.workers)
+    return headline(progress, count(here, "worker"))

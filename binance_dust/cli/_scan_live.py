@@ -12,7 +12,7 @@ from rich.table import Table
 from binance_dust._words import duration
 from binance_dust.cli._console import complain, shown
 from binance_dust.cli._events import in_words
-from binance_dust.cli._live import shown_live
+from binance_dust.cli._live import headline, shown_live
 from binance_dust.events import (
     Banned,
     Event,
@@ -96,16 +96,6 @@ def shown_scan(
         lambda: draw(scan.progress, watch, sessions),
         lambda: f"{headline(scan.progress)}; {watch}",
     )
-
-
-def headline(progress: ScanProgress) -> str:
-    """Say in one line how far a scan is."""
-    of = "" if progress.total is None else f" of {progress.total:,}"
-    told = [f"{progress.done:,}{of} accounts", f"{progress.failed:,} failed"]
-    told.append(f"{duration(progress.elapsed)} gone")
-    if progress.seconds_left is not None:
-        told.append(f"{duration(progress.seconds_left)} left")
-    return ", ".join(told)
 
 
 def draw(

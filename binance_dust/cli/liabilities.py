@@ -63,19 +63,22 @@ async def run(options: argparse.Namespace) -> int:
     owed: defaultdict[str, Decimal] = defaultdict(Decimal)
     async with _desk.open_desk(options) as desk, aclosing(each(desk.clients, ask)) as answers:
         async for client, answer in answers:
-            if options.json:
-                print_json(_as_json(client, answer))
+            row: dict[str, Any]
             if isinstance(answer, DustError):
+                row = {"liabilities": [], "settled_by": None, "error": plain(answer)}
                 sums["failed"] += 1
                 reason = reason_of(answer, client.name)
                 table.add_row(shown(client.name), f"[red]failed:[/] {shown(reason)}")
-                continue
-            debts, settled = answer
-            sums[settled] += 1
-            for debt in debts:
-                sums["debts"] += 1
-                owed[debt.liability_asset] += debt.liability_qty
-                table.add_row(*_cells(client, debt))
+            else:
+                debts, settled = answer
+                row = {"liabilities": plain(debts), "settled_by": settled.value, "error": None}
+                sums[settled] += 1
+                for debt in debts:
+                    sums["debts"] += 1
+                    owed[debt.liability_asset] += debt.liability_qty
+                    table.add_row(*_cells(client, debt))
+            if options.json:
+                print_json({"account": client.name, **row})
     if not options.json:
         _print(table, sums, owed)
     return 1 if sums["failed"] else 0
@@ -106,19 +109,6 @@ async def _ask_for_less(client: DustClient) -> tuple[list[SmallLiability], Settl
             return [], Settled.NO_MARGIN
         # A right may be missing for these alone; if not, the list says what is wrong.
     return await _ask_the_list(client)
-
-
-def _as_json(
-    client: DustClient, answer: tuple[list[SmallLiability], Settled] | DustError
-) -> dict[str, Any]:
-    failed = isinstance(answer, DustError)
-    debts, settled = ([], None) if isinstance(answer, DustError) else answer
-    return {
-        "account": client.name,
-        "liabilities": plain(debts),
-        "settled_by": plain(settled),
-        "error": plain(answer) if failed else None,
-    }
 
 
 def _cells(client: DustClient, debt: SmallLiability) -> tuple[str, ...]:

@@ -12,7 +12,8 @@ from rich.console import Console
 from binance_dust import Session
 from binance_dust.budget import LimitKind, PoolSnapshot
 from binance_dust.cli import _live
-from binance_dust.cli._scan_live import Watch, draw, headline
+from binance_dust.cli._live import headline
+from binance_dust.cli._scan_live import Watch, draw
 from binance_dust.events import Banned, BoundaryLearnt, Refused, Retried, Waited
 from binance_dust.sandbox import Sandbox
 from binance_dust.scanner import LaneProgress, Question, ScanProgress
