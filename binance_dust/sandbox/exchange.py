@@ -88,6 +88,10 @@ class Visit:
         """Seconds that a fault makes this leg take."""
         return self.plan.delays.get(leg, 0.0)
 
+    def refuse(self, no: Refusal) -> None:
+        """Answer no."""
+        self.code, self.answer = no.code, refused(no)
+
 
 class Exchange:
     """Accounts, market, rules, gate and witness of one exchange."""
@@ -127,12 +131,13 @@ class Exchange:
                 return False
             case fault.Refuse(status, code, retry_after):
                 text = "Too much request weight used; please use WebSocket Streams instead."
-                self._refuse(visit, refusal.Refusal(code, text, status=status), retry_after)
+                no = refusal.Refusal(code, text, status=status, retry_after=retry_after)
+                visit.refuse(no)
                 return False
         try:
             self._let_in(visit)
         except refusal.Refusal as no:
-            self._refuse(visit, no)
+            visit.refuse(no)
             return False
         return True
 
@@ -140,24 +145,24 @@ class Exchange:
         """Do what an admitted request asks for, and make the answer."""
         match visit.plan.what:
             case fault.Drop(after_executing=False) | fault.Fail(after_executing=False):
-                visit.answer = Answer(status=0, body=b"", headers=_headers(visit))
+                visit.answer = Answer(status=0, body=b"")
                 return
             case fault.ConvertNothing() if visit.law and visit.law.name in _CONVERSIONS:
-                body = _encode(nothing_converted())
-                visit.answer = Answer(status=200, body=body, headers=_headers(visit))
+                visit.answer = Answer(status=200, body=_encode(nothing_converted()))
                 return
         try:
             result = self._result(visit)
         except refusal.Refusal as no:
-            self._refuse(visit, no)
+            visit.refuse(no)
             return
         visit.executed = True
-        visit.answer = Answer(status=200, body=_encode(result), headers=_headers(visit))
+        visit.answer = Answer(status=200, body=_encode(result))
 
     def depart(self, visit: Visit) -> Answer:
         """Spoil the answer where a fault says so, and put the request on record."""
         answer = visit.answer
         assert answer is not None  # noqa: S101 - admit or execute made one
+        answer.headers = _used_weight(visit) | answer.headers
         _spoil(answer, visit.plan.what)
         request, moment = visit.request, self.clock.moment()
         self.witness.note(
@@ -220,22 +225,13 @@ class Exchange:
         )
         return ANSWERS[visit.law.name](call)
 
-    def _refuse(self, visit: Visit, no: Refusal, retry_after: str | None = None) -> None:
-        headers = _headers(visit)
-        if no.retry_after is not None:
-            headers["Retry-After"] = str(no.retry_after)
-        if retry_after is not None:
-            headers["Retry-After"] = retry_after
-        visit.code = no.code
-        visit.answer = refused(no)
-        visit.answer.headers = headers
-
 
 def refused(no: Refusal) -> Answer:
     """Make the answer of a refusal."""
     # It may quote what was sent, and that need not be text.
     msg = no.msg.encode("utf-8", "replace").decode()
-    return Answer(status=no.status, body=_encode({"code": no.code, "msg": msg}))
+    headers = {} if no.retry_after is None else {"Retry-After": str(no.retry_after)}
+    return Answer(status=no.status, body=_encode({"code": no.code, "msg": msg}), headers=headers)
 
 
 def _law(request: Request) -> Law:
@@ -248,7 +244,7 @@ def _law(request: Request) -> Law:
     return law
 
 
-def _headers(visit: Visit) -> dict[str, str]:
+def _used_weight(visit: Visit) -> dict[str, str]:
     """Give the used-weight header, or what a fault makes of it."""
     if visit.tally is None:
         return {}

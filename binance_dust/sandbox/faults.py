@@ -146,11 +146,12 @@ class Faults:
     ) -> None:
         """Spend as somebody else behind the same address, or on the same account, would."""
         law = law_of(endpoint)
-        by_account = self._gate.pool_of(law) == "uid"
-        if by_account and account is None:
-            message = f"{law} is charged to an account: say which"
-            raise ValueError(message)
-        payer = account if by_account and account is not None else address
+        payer = address
+        if self._gate.pool_of(law) == "uid":
+            if account is None:
+                message = f"{law} is charged to an account: say which"
+                raise ValueError(message)
+            payer = account
         self._gate.spend(law, payer, weight, self._clock.moment())
 
     def ban(self, seconds: float, *, address: str = "127.0.0.1") -> None:

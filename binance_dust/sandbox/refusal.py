@@ -13,7 +13,7 @@ class Refusal(Exception):  # noqa: N818 - it is an answer, raised from where it 
     """An answer that is no, on its way out of wherever it was decided."""
 
     def __init__(
-        self, code: int, msg: str, *, status: int = 400, retry_after: int | None = None
+        self, code: int, msg: str, *, status: int = 400, retry_after: int | str | None = None
     ) -> None:
         """Carry what will be answered."""
         super().__init__(f"{code} {msg}")
