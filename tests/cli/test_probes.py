@@ -57,6 +57,14 @@ def convert(exchange: Sandbox, alice: Credentials) -> None:
 LIST = "/sapi/v1/margin/exchange-small-liability"
 QUOTE = "/sapi/v1/asset/dust-convert/query-convertible-assets"
 
+
+def refuse(code: int, endpoint: str = QUOTE) -> Callable[[Sandbox, Credentials], object]:
+    """Have a question refused for a reason of its own."""
+    return lambda exchange, _: exchange.faults.refuse(
+        400, code=code, retry_after=None, endpoint=endpoint
+    )
+
+
 CASES = [
     Case("liability-payer", "the address pays"),
     Case(
@@ -99,42 +107,22 @@ CASES = [
     Case("log-target", "named nowhere", arm=convert, rules={"log_target": "nowhere"}),
     Case("cooldown", "needs two conversions", settled=False, arm=convert),
     Case("recv-window", "recvWindow: taken"),
-    Case(
-        "recv-window",
-        "recvWindow: refused (-1104",
-        arm=lambda exchange, _: exchange.faults.refuse(
-            400, code=-1104, retry_after=None, endpoint=QUOTE
-        ),
-    ),
+    Case("recv-window", "recvWindow: refused (-1104", arm=refuse(-1104)),
     Case("targets", "BNB lists 6; USDT lists 7; BTC lists 7; ETH lists 7; the same assets but"),
-    Case(
-        "targets",
-        "BNB refused (-1130",
-        arm=lambda exchange, _: exchange.faults.refuse(
-            400, code=-1130, retry_after=None, endpoint=QUOTE
-        ),
-    ),
+    Case("targets", "BNB refused (-1130", arm=refuse(-1130)),
     Case("fees", "11 of 13 rows cost the listed rate, 0.02; ALPHACA 0.1", configure="max_fee_rate"),
     Case("ceiling", "so 10 is no ceiling of them all"),
     Case("ceiling", "too little to tell", settled=False, rules={"ceiling": 100}),
     Case("rounding", "half up, by"),
     Case("margin-wallet", "accountType=MARGIN: taken"),
-    Case(
-        "margin-wallet",
-        "accountType=MARGIN: refused (-1104",
-        arm=lambda exchange, _: exchange.faults.refuse(
-            400, code=-1104, retry_after=None, endpoint=QUOTE
-        ),
-    ),
+    Case("margin-wallet", "accountType=MARGIN: refused (-1104", arm=refuse(-1104)),
     Case("encoding", "signed as sent: taken; signed before encoding: refused (-1022"),
     Case("encoding", "before encoding: taken", rules={"accept_unencoded": True}),
     Case(
         "encoding",
         "signed as sent: refused (-1022",
         settled=False,
-        arm=lambda exchange, _: exchange.faults.refuse(
-            400, code=-1022, retry_after=None, endpoint="/sapi/v3/asset/getUserAsset"
-        ),
+        arm=refuse(-1022, "/sapi/v3/asset/getUserAsset"),
     ),
 ]
 
