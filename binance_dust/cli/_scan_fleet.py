@@ -9,6 +9,7 @@ from binance_dust._words import count, duration
 from binance_dust.cli import _fleet
 from binance_dust.cli._console import complain, make_table, shown
 from binance_dust.cli._live import headline, shown_live
+from binance_dust.cli._scan_estimate import Estimates
 from binance_dust.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from binance_dust.cli._scan_results import Results
     from binance_dust.fleet import FleetProgress
-    from binance_dust.scanner import ScanEstimate
 
 _NOT_HERE: Final = ("accounts", "base_url", "local_addr", "proxy", "sandbox")
 """Options that are the workers' business."""
@@ -44,10 +44,8 @@ async def scan_by_fleet(options: argparse.Namespace, results: Results, liabiliti
             raise
 
 
-async def estimates_of_fleet(
-    options: argparse.Namespace, liabilities: Any
-) -> tuple[ScanEstimate, ScanEstimate]:
-    """Give the longest and the shortest time that a scan can take by the limits."""
+async def estimate_by_fleet(options: argparse.Namespace, liabilities: Any) -> Estimates:
+    """Let the workers estimate a scan, both ways."""
     _check(options)
     async with _fleet.fleet_of(options) as fleet:
         names = options.account or "all"
@@ -55,7 +53,7 @@ async def estimates_of_fleet(
         shortest = await fleet.estimate(
             names, liabilities=liabilities, margin_share=0, debt_share=0
         )
-    return longest, shortest
+    return Estimates(longest, shortest)
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -7,16 +7,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from binance_dust._words import count, duration
+from binance_dust._words import count
 from binance_dust.cli import _arguments, _desk, _fleet
-from binance_dust.cli._console import complain, console, make_table
+from binance_dust.cli._console import complain
 from binance_dust.cli._json import print_json
 from binance_dust.cli._live import draws
-from binance_dust.cli._scan_fleet import estimates_of_fleet, scan_by_fleet
+from binance_dust.cli._scan_estimate import estimate
+from binance_dust.cli._scan_fleet import estimate_by_fleet, scan_by_fleet
 from binance_dust.cli._scan_live import Watch, shown_scan
 from binance_dust.cli._scan_results import Results
 from binance_dust.errors import ConfigurationError
-from binance_dust.scanner import estimate_scan, scan
+from binance_dust.scanner import scan
 
 if TYPE_CHECKING:
     import argparse
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
     from binance_dust.cli._desk import Desk
     from binance_dust.client import DustClient
-    from binance_dust.scanner import ScanEstimate
 
 _LIABILITIES: Final[dict[str, Literal["auto"] | bool]] = {
     "auto": "auto",
@@ -90,8 +90,8 @@ async def run(options: argparse.Namespace) -> int:
             done = results.done
             todo = [client for client in desk.clients if client.name not in done]
             before = f", {len(done):,} were done before" if done else ""
-            estimate = _spoken(*_estimates(todo, options.liabilities))
-            complain(f"{count(len(todo), 'account')} to scan{before}; {estimate}")
+            lasts = estimate(todo, _LIABILITIES[options.liabilities])
+            complain(f"{count(len(todo), 'account')} to scan{before}; {lasts}")
             results.add_earlier()
             await _scan(options, desk, todo, results, watch)
         return results.finish()
@@ -122,58 +122,14 @@ async def _scan(
 
 
 async def _estimate(options: argparse.Namespace) -> int:
+    liabilities = _LIABILITIES[options.liabilities]
     if options.fleet is not None:
-        estimates = await estimates_of_fleet(options, _LIABILITIES[options.liabilities])
+        estimates = await estimate_by_fleet(options, liabilities)
     else:
         async with _desk.open_desk(options) as desk:
-            estimates = _estimates(desk.clients, options.liabilities)
-    _show_estimate(*estimates, as_json=options.json)
+            estimates = estimate(desk.clients, liabilities)
+    if options.json:
+        print_json(estimates.as_json())
+    else:
+        estimates.show()
     return 0
-
-
-def _estimates(todo: Sequence[DustClient], liabilities: str) -> tuple[ScanEstimate, ScanEstimate]:
-    """Give the longest and the shortest time that a scan can take by the limits."""
-    how = _LIABILITIES[liabilities]
-    longest = estimate_scan(todo, liabilities=how)
-    shortest = estimate_scan(todo, liabilities=how, margin_share=0, debt_share=0)
-    return longest, shortest
-
-
-def _spoken(longest: ScanEstimate, shortest: ScanEstimate) -> str:
-    most, least = duration(longest.seconds), duration(shortest.seconds)
-    if most == least:
-        return f"{most} by the limits" if longest.seconds else "the limits allow it at once"
-    return f"from {least} (nobody owes) to {most} (everybody does) by the limits"
-
-
-def _show_estimate(longest: ScanEstimate, shortest: ScanEstimate, *, as_json: bool) -> None:
-    if as_json:
-        print_json(
-            {
-                "accounts": longest.accounts,
-                "seconds_at_least": shortest.seconds,
-                "seconds_at_most": longest.seconds,
-                "lanes": [
-                    {
-                        "session": lane.session,
-                        "question": lane.question.value,
-                        "calls_at_most": lane.calls,
-                        "weight_at_most": lane.weight,
-                        "seconds_at_most": lane.seconds,
-                    }
-                    for lane in longest.lanes
-                ],
-            }
-        )
-        return
-    out = console()
-    out.print(f"{count(longest.accounts, 'account')}: {_spoken(longest, shortest)}.\n")
-    numbers = ("calls at most", "weight", "until the last")
-    several = len({lane.session for lane in longest.lanes}) > 1
-    whose = ("session",) if several else ()
-    table = make_table(*whose, "question", *numbers, right=numbers)
-    for lane in longest.lanes:
-        session = (str(lane.session),) if several else ()
-        amounts = f"{lane.calls:,}", f"{lane.weight:,}", duration(lane.seconds)
-        table.add_row(*session, lane.question.value, *amounts)
-    out.print(table)
