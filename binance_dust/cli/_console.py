@@ -8,8 +8,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
-    from decimal import Decimal
+    from collections.abc import Sequence
 
     from rich.console import Console
     from rich.table import Table
@@ -60,11 +59,6 @@ def shown(text: str) -> str:
     from rich.markup import escape
 
     return escape(_harmless(text))
-
-
-def amounts(sums: Mapping[str, Decimal]) -> str:
-    """Say sums of different assets: `0.3552 USDT, 0.01 BNB`."""
-    return ", ".join(f"{amount:f} {shown(asset)}" for asset, amount in sums.items())
 
 
 def reason_of(error: object, account: str) -> str:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import heapq
-from collections import Counter, defaultdict
+from collections import Counter
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from binance_dust._plain import plain
+from binance_dust._exact import difference, total
 from binance_dust._words import count
-from binance_dust.cli._console import amounts, console, make_table, reason_of, shown
+from binance_dust.cli._amounts import Amounts
+from binance_dust.cli._console import console, make_table, reason_of, shown
 from binance_dust.reports import Settled
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from binance_dust.reports import AccountReport
 
 _BEST: Final = 12
@@ -40,8 +43,8 @@ class Sums:
         """Accounts of which a part could not be read."""
         self.gross = self.net = Decimal(0)
         self.debts = 0
-        self.owed: defaultdict[str, Decimal] = defaultdict(Decimal)
-        self.assets: defaultdict[str, Decimal] = defaultdict(Decimal)
+        self.owed = Amounts()
+        self.assets = Amounts()
         """What each asset would bring."""
         self.holders: Counter[str] = Counter()
         """In how many accounts it is dust."""
@@ -54,13 +57,13 @@ class Sums:
         """Add one account."""
         self.accounts += 1
         self.failed += not report.ok
-        self.gross += report.gross
-        self.net += report.net
+        self.gross = total((self.gross, report.gross))
+        self.net = total((self.net, report.net))
         self.debts += len(report.liabilities)
         for unit, amount in report.owed.items():
-            self.owed[unit] += amount
+            self.owed.add(unit, amount)
         for row in report.quote.details if report.quote else ():
-            self.assets[row.asset] += row.to_target_asset_off_exchange
+            self.assets.add(row.asset, row.to_target_asset_off_exchange)
             self.holders[row.asset] += 1
         if report.settled_by is not None:
             self.settled[report.settled_by] += 1
@@ -71,22 +74,14 @@ class Sums:
         keep(self._best, entry)
 
     @property
+    def fee(self) -> Decimal:
+        """What converting all of it would cost."""
+        return difference(self.gross, self.net)
+
+    @property
     def best(self) -> list[AccountReport]:
         """The accounts with most to bring, the first of them first."""
         return [report for _, _, report in sorted(self._best, reverse=True)]
-
-    def as_json(self) -> dict[str, Any]:
-        """Give the totals as what JSON has."""
-        return {
-            "accounts": self.accounts,
-            "failed": self.failed,
-            "target": self.target,
-            "gross": plain(self.gross),
-            "fee": plain(self.gross - self.net),
-            "net": plain(self.net),
-            "debts": self.debts,
-            "owed": plain(self.owed),
-        }
 
 
 def print_sums(sums: Sums) -> None:
@@ -97,17 +92,16 @@ def print_sums(sums: Sums) -> None:
         out.print()
     if sums.assets:
         out.print(f"Most of it: {_most(sums)}.", soft_wrap=True)
-    fee = sums.gross - sums.net
     out.print(
         f"{count(sums.accounts, 'account')}. All dust would bring [bold green]{sums.net:f}"
-        f" {shown(sums.target)}[/], after {fee:f} in fees.",
+        f" {shown(sums.target)}[/], after {sums.fee:f} in fees.",
         soft_wrap=True,
     )
     told = ", ".join(
         f"{count(accounts, 'account')} {_SETTLED[settled]}"
         for settled, accounts in sums.settled.most_common()
     )
-    worth = f", worth {amounts(sums.owed)}" if sums.owed else ""
+    worth = f", worth {sums.owed}" if sums.owed else ""
     debts = f"{count(sums.debts, 'small debt')}{worth}"
     out.print(f"{debts}{f' ({told})' if told else ''}.", soft_wrap=True)
     _print_failures(sums)
@@ -127,12 +121,12 @@ def _print_failures(sums: Sums) -> None:
         out.print(f"  and {rest:,} other reasons")
 
 
-def _table(sums: Sums) -> Any:
+def _table(sums: Sums) -> Table:
     numbers = ("assets", "dust", "would bring", "fees", "small debts")
     table = make_table("account", *numbers, "", right=numbers)
     for report in sums.best:
         dust = "" if report.quote is None else f"{len(report.quote.details):,}"
-        debts = f"{len(report.liabilities)} ({amounts(report.owed)})" if report.owed else ""
+        debts = f"{len(report.liabilities)} ({Amounts(report.owed)})" if report.owed else ""
         table.add_row(
             f"[cyan]{shown(report.account)}[/]",
             "" if "assets" in report.errors else f"{len(report.assets):,}",

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
 from contextlib import aclosing
-from decimal import Decimal
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from binance_dust._plain import plain
 from binance_dust.cli import _arguments, _desk
-from binance_dust.cli._console import amounts, complain, console, make_table, reason_of, shown
+from binance_dust.cli._amounts import Amounts
+from binance_dust.cli._console import complain, console, make_table, reason_of, shown
 from binance_dust.cli._each import each
 from binance_dust.cli._history import History, Line, read_history
 from binance_dust.cli._json import print_json
@@ -19,6 +18,8 @@ from binance_dust.errors import ConfigurationError, DustError
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Mapping
+
+    from rich.table import Table
 
 _AMOUNTS = ("amount", "gross", "fee", "net")
 
@@ -53,7 +54,7 @@ async def run(options: argparse.Namespace) -> int:
         until=options.until,
     )
     failed = False
-    sums: defaultdict[str, Decimal] = defaultdict(Decimal)
+    sums = Amounts()
     table = make_table(
         "when (UTC)", "account", "kind", "asset", *_AMOUNTS, "", "transaction", right=_AMOUNTS
     )
@@ -67,7 +68,7 @@ async def run(options: argparse.Namespace) -> int:
             for line in found.lines:
                 table.add_row(*_cells(line))
                 if line.kind != "liability":
-                    sums[line.target] += line.net
+                    sums.add(line.target, line.net)
                 if options.json:
                     print_json(_as_json(line))
             _tell(client.name, found.errors, as_json=options.json)
@@ -114,11 +115,11 @@ def _cells(line: Line) -> tuple[str, ...]:
     )
 
 
-def _print(table: Any, sums: Mapping[str, Decimal]) -> None:
+def _print(table: Table, sums: Amounts) -> None:
     out = console()
     if not table.row_count:
         out.print("Nothing was converted or exchanged in that time.")
         return
     out.print(table)
     if sums:
-        out.print(f"\nCame in from dust, after fees: {amounts(sums)}.")
+        out.print(f"\nCame in from dust, after fees: {sums}.")

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter
 from contextlib import aclosing
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._plain import plain
 from binance_dust._verdicts import has_no_margin
 from binance_dust._words import count
 from binance_dust.cli import _arguments, _desk, _ledger
-from binance_dust.cli._console import amounts, console, make_table, reason_of, shown
+from binance_dust.cli._amounts import Amounts
+from binance_dust.cli._console import console, make_table, reason_of, shown
 from binance_dust.cli._convert import move
 from binance_dust.cli._each import each
 from binance_dust.cli._json import print_json
@@ -20,6 +20,8 @@ from binance_dust.reports import Settled
 
 if TYPE_CHECKING:
     import argparse
+
+    from rich.table import Table
 
     from binance_dust.client import DustClient
     from binance_dust.models import SmallLiability
@@ -60,7 +62,7 @@ async def run(options: argparse.Namespace) -> int:
     ask = _ask_the_list if options.always else _ask_for_less
     table = make_table(*_COLUMNS, right=("principal", "interest", "worth"))
     sums: Counter[str] = Counter()
-    owed: defaultdict[str, Decimal] = defaultdict(Decimal)
+    owed = Amounts()
     async with _desk.open_desk(options) as desk, aclosing(each(desk.clients, ask)) as answers:
         async for client, answer in answers:
             row: dict[str, Any]
@@ -75,7 +77,7 @@ async def run(options: argparse.Namespace) -> int:
                 sums[settled] += 1
                 for debt in debts:
                     sums["debts"] += 1
-                    owed[debt.liability_asset] += debt.liability_qty
+                    owed.add(debt.liability_asset, debt.liability_qty)
                     table.add_row(*_cells(client, debt))
             if options.json:
                 print_json({"account": client.name, **row})
@@ -122,12 +124,12 @@ def _cells(client: DustClient, debt: SmallLiability) -> tuple[str, ...]:
     )
 
 
-def _print(table: Any, sums: Counter[str], owed: dict[str, Decimal]) -> None:
+def _print(table: Table, sums: Counter[str], owed: Amounts) -> None:
     out = console()
     if table.row_count:
         out.print(table)
         out.print()
-    worth = f", worth {amounts(owed)}" if owed else ""
+    worth = f", worth {owed}" if owed else ""
     out.print(f"{count(sums['debts'], 'small debt')}{worth}.")
     told = [
         f"{sums[settled]} {text}"

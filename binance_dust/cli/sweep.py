@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from decimal import Decimal
+from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from binance_dust.cli import _arguments, _desk, _ledger, _moving
+from binance_dust.cli._amounts import Amounts
 from binance_dust.cli._console import complain, console, shown
 from binance_dust.cli._json import as_json, print_json
 from binance_dust.cli._plans import headline
@@ -84,8 +84,8 @@ class _Sums:
 
     def __init__(self) -> None:
         self.outcomes: Counter[Outcome] = Counter()
-        self._net: defaultdict[str, Decimal] = defaultdict(Decimal)
-        self._fee: defaultdict[str, Decimal] = defaultdict(Decimal)
+        self._net = Amounts()
+        self._fee = Amounts()
 
     def add(self, report: SweepReport) -> None:
         """Add what became of one account."""
@@ -100,8 +100,8 @@ class _Sums:
         elif report.outcome is Outcome.CONVERTED:
             done = [entry for entry in report.settled if entry.status == "confirmed"]
         for each in done:
-            self._net[each.target] += each.net
-            self._fee[each.target] += each.fee
+            self._net.add(each.target, each.net)
+            self._fee.add(each.target, each.fee)
 
     def show(self, out: Console, *, really: bool) -> None:
         """Show the sums."""

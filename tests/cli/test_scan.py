@@ -388,6 +388,16 @@ def test_the_best_are_kept_and_everything_is_summed() -> None:
     assert (sums.assets, sums.holders) == ({"ADA": sums.net}, {"ADA": 100})
 
 
+def test_sums_keep_every_digit() -> None:
+    large, small = "1" + "0" * 20, "0." + "0" * 19 + "1"
+    sums = Sums("BNB")
+
+    sums.add(report("alice", net=large))
+    sums.add(report("bob", net=small))
+
+    assert f"{sums.net:f}" == str(sums.assets).split()[0] == large + small[1:]
+
+
 def test_reasons_do_not_say_whose_they_are() -> None:
     error = UnreadableAnswerError("no (alice) here", endpoint="GET /x", account="alice")
 
