@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import signal
-from contextlib import AsyncExitStack
+from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
+from binance_dust._words import count
 from binance_dust.cli import _arguments, _desk, _fleet
 from binance_dust.cli._console import complain
 from binance_dust.errors import ConfigurationError
@@ -53,13 +53,12 @@ async def run(options: argparse.Namespace) -> int:
     told = asyncio.Event()
     for end in (signal.SIGTERM, signal.SIGINT):
         # Windows has no such handlers, and threads but the main one may not have any.
-        with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
+        with suppress(NotImplementedError, RuntimeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(end, told.set)
-    async with AsyncExitStack() as stack:
-        desk = await stack.enter_async_context(_desk.open_desk(options))
-        ledger = None
-        if options.ledger:
-            ledger = await stack.enter_async_context(Ledger(options.ledger))
+    async with (
+        _desk.open_desk(options) as desk,
+        Ledger(options.ledger) if options.ledger else nullcontext() as ledger,
+    ):
         worker: Worker = _fleet.import_fleet().Worker(
             desk.clients,
             url,
@@ -71,7 +70,9 @@ async def run(options: argparse.Namespace) -> int:
         )
         async with worker:
             converts = "reads and converts" if ledger else "reads"
-            complain(f"{worker.name} {converts} {len(desk.clients):,} accounts; SIGTERM ends it")
+            complain(
+                f"{worker.name} {converts} {count(len(desk.clients), 'account')}; SIGTERM ends it"
+            )
             await told.wait()
-            complain(f"{worker.name} ends: {worker.in_hand} accounts in hand")
+            complain(f"{worker.name} ends: {count(worker.in_hand, 'account')} in hand")
     return 0
