@@ -40,7 +40,8 @@ async def scan_by_fleet(options: argparse.Namespace, results: Results, liabiliti
                 async for report in reports:
                     results.take(report)
         except asyncio.CancelledError:
-            complain(f"stopped after {reports.progress.done:,} accounts{results.way_on}")
+            done = count(reports.progress.done, "account")
+            complain(f"stopped after {done}{results.way_on}")
             raise
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from binance_dust._words import count
 from binance_dust.cli._console import console
 from binance_dust.cli._json import print_json
 from binance_dust.cli._scan_sums import Sums, print_sums
@@ -76,7 +77,8 @@ class Results:
         out = console()
         if self.file is not None:
             unsummed = len(self.file.done) - (self.sums.accounts - self.sums.failed)
-            more = f", with those of {unsummed:,} accounts from before" if unsummed > 0 else ""
+            before = f", with those of {count(unsummed, 'account')} from before"
+            more = before if unsummed > 0 else ""
             out.print(f"The reports are in {self.file.path}{more}.", soft_wrap=True, markup=False)
         if self._page is not None:
             out.print(f"The page is {self._page}.", soft_wrap=True, markup=False)

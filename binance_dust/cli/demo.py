@@ -71,7 +71,8 @@ async def run(options: argparse.Namespace) -> int:
     ):
         clients = [session.client(account) for account in exchange.open_accounts(options.accounts)]
         out.print(
-            f"A local exchange is open at [cyan]{exchange.url}[/] with {len(clients)} accounts."
+            f"A local exchange is open at [cyan]{exchange.url}[/] with"
+            f" {count(len(clients), 'account')}."
             " Nothing leaves this machine.\n"
             f"Its minute takes {_MINUTE:g} seconds; an endpoint may cost 12,000 in each."
         )

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
+from binance_dust._words import count
 from binance_dust.cli import _ledger
 from binance_dust.cli._console import complain
 from binance_dust.ledger.export import Style
@@ -38,10 +39,9 @@ async def run(options: argparse.Namespace) -> int:
     """Write the file, and say what is not in it."""
     async with _ledger.existing_ledger(options) as ledger:
         written = await _write(ledger, options)
-    complain(f"{written.rows:,} rows written")
-    if written.liabilities_left_out:
-        count = written.liabilities_left_out
-        complain(f"{count:,} exchanges of small debts left out: they are no trades")
+    complain(f"{count(written.rows, 'row')} written")
+    if left_out := written.liabilities_left_out:
+        complain(f"{count(left_out, 'exchange')} of small debts left out: they are no trades")
     if written.unsettled:
         complain(f"{written.unsettled:,} entries are open: recover first, then export again")
     return 1 if written.unsettled else 0

@@ -7,6 +7,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from binance_dust._words import count
 from binance_dust.cli import _arguments
 from binance_dust.cli._console import console
 from binance_dust.cli._json import print_json
@@ -69,7 +70,7 @@ def _print(exchange: Sandbox, accounts: Sequence[Credentials], written: Path | N
     out.soft_wrap = True
     out.print(f"A sandbox is open at [bold cyan]{exchange.url}[/]. Ctrl-C closes it.")
     if written is not None:
-        out.print(f"The keys of {len(accounts)} accounts are in {written}.")
+        out.print(f"The keys of {count(len(accounts), 'account')} are in {written}.")
         return
     out.print("Its accounts, and keys that open nothing else:")
     for account in accounts:

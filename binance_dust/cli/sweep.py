@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
+from binance_dust._words import count
 from binance_dust.cli import _arguments, _desk, _ledger, _moving
 from binance_dust.cli._amounts import Amounts
 from binance_dust.cli._console import complain, console, shown
@@ -105,7 +106,7 @@ class _Sums:
 
     def show(self, out: Console, *, really: bool) -> None:
         """Show the sums."""
-        told = ", ".join(f"{count:,} {outcome}" for outcome, count in self.outcomes.most_common())
+        told = ", ".join(f"{times:,} {outcome}" for outcome, times in self.outcomes.most_common())
         out.print(f"\n{told or 'no accounts'}.")
         verb = "brought" if really else "would bring"
         for target, net in self._net.items():
@@ -120,7 +121,7 @@ def _line(report: SweepReport) -> str:
     done = report.receipt or (report.quote if report.outcome is Outcome.PLANNED else None)
     if done:
         worth = done.net if hasattr(done, "net") else done.worth
-        line += f", {len(done.assets)} assets into {worth:f} {shown(report.target)}"
+        line += f", {count(len(done.assets), 'asset')} into {worth:f} {shown(report.target)}"
     if report.settled:
         line += f" ({len(report.settled)} entries settled by reading)"
     if report.next_at is not None:
