@@ -16,6 +16,7 @@ import msgspec
 
 from binance_dust.budget._redis._admission import RedisAdmission
 from binance_dust.budget._redis._messages import Differs, Reply, encode, read_reply
+from binance_dust.budget._redis._script import LAYOUT
 from binance_dust.budget._redis._store import AwayError
 from binance_dust.errors import ConfigurationError
 from binance_dust.events import logger
@@ -176,6 +177,11 @@ class Courier(ABC):
         except msgspec.MsgspecError as error:
             raise AwayError(f"its answer can't be read: {error}") from error
         if isinstance(reply, Differs):
+            if reply.layout is not None:
+                raise ConfigurationError(
+                    "others share this budget by another version of this package (layout"
+                    f" {reply.layout}, this one's is {LAYOUT}): upgrade all of them together"
+                )
             raise ConfigurationError(
                 f"others share this budget by other limits: theirs are {reply.limits},"
                 f" these {' '.join(request['limits'])}"

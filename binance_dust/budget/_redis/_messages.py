@@ -74,9 +74,11 @@ class Letter(msgspec.Struct, frozen=True):
 
 
 class Differs(msgspec.Struct, array_like=True, frozen=True):
-    """The limits that others behind the same address go by."""
+    """What others behind the same address go by."""
 
     limits: str
+    layout: int | None = None
+    """How their version keeps the pool, if that is what differs."""
 
 
 def opening(charge: Charge) -> tuple[str, str, str, str]:

@@ -20,6 +20,10 @@ _LATER: Final = 1 / 10
 _KEPT: Final = 60
 """Windows for which everything is kept that nobody asks for."""
 
+LAYOUT: Final = 1
+"""How everything is kept, and what processes tell each other. Count it up when an older version
+would misread either: versions that differ here refuse to share a pool."""
+
 CONSTANTS: Final[dict[str, float]] = {
     "calls_to_scans": _line.CALLS_TO_SCANS,
     "caution": _pool.CAUTION,
@@ -34,6 +38,7 @@ CONSTANTS: Final[dict[str, float]] = {
     "half_life": _others.HALF_LIFE,
     "kept": _KEPT,
     "later": _LATER,
+    "layout": LAYOUT,
     "least_wait": _pool.LEAST_WAIT,
     "lonely": _pool.LONELY,
     "look_again": _boundary.LOOK_AGAIN,

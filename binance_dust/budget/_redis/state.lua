@@ -45,6 +45,18 @@ end
 
 local packed = redis.call('HGET', STATE, 'g')
 local G = packed and cmsgpack.unpack(packed)
+local banned_till = NEVER
+if G and G.layout ~= K.layout then
+  -- Another version keeps another kind of books. While one of its processes was heard of in the last
+  -- window they are needed; later the books begin anew, and only a ban is taken over.
+  local since = now + (G.shift or 0) - math.max(W, call.lease)
+  if #redis.call('ZRANGEBYSCORE', ALIVE, since, '+inf', 'LIMIT', 0, 1) > 0 then
+    return cmsgpack.pack({ '', G.layout or 0 })
+  end
+  banned_till = tonumber(G.gate and G.gate.till) or NEVER
+  banned_till = banned_till - (G.shift or 0)
+  G = nil
+end
 local strange = not G or G.epoch ~= call.epoch
 local began = not G
 if began then
@@ -52,7 +64,8 @@ if began then
   G = {
     epoch = call.candidate, shift = 0, last = 0, walled = false, level = 0, leaked = now,
     boundaries = {}, paced = {}, lines = {}, serial = 0, offset = false, limits = call.limits,
-    gate = { open = true, till = NEVER, first = false, lapses = NEVER },
+    gate = { open = banned_till <= now, till = banned_till, first = false, lapses = NEVER },
+    layout = K.layout,
   }
 end
 -- A tie that is settled by the last time: a clock that was set back goes on from there.
