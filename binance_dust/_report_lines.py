@@ -18,6 +18,8 @@ import msgspec
 
 from binance_dust._exact import total
 from binance_dust._plain import plain
+from binance_dust.errors import ConfigurationError
+from binance_dust.reports import FORMAT, newer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -84,6 +86,7 @@ class _Known(msgspec.Struct):
     assets: msgspec.Raw
     liabilities: msgspec.Raw
     errors: dict[str, msgspec.Raw]
+    format: int = 1
 
 
 class JsonLines:
@@ -107,6 +110,8 @@ class JsonLines:
                 known = self._decode(line)
             except (msgspec.MsgspecError, UnicodeDecodeError):
                 raise NotOurs(f"line {number}") from None
+            if known.format > FORMAT:
+                raise ConfigurationError(f"line {number} {newer(known.format)}")
             yield Block(known.account, known.target, not known.errors, line)
 
     def may_begin(self, torn: bytes) -> bool:

@@ -150,10 +150,12 @@ class ReportFile:
         try:
             yield from self._format.blocks(_whole_lines(self._path, self._format))
         except NotOurs as found:
-            where = str(found)
+            reason = f"is no file of reports, or was changed since ({found}); nothing was written"
+        except ConfigurationError as error:
+            reason = f"can't be taken up: {error}"
         else:
             return
-        self._refuse(f"is no file of reports, or was changed since ({where}); nothing was written")
+        self._refuse(reason)
 
     def _append(self, text: bytes) -> None:
         try:
@@ -197,7 +199,9 @@ def read_reports(path: str | os.PathLike[str]) -> Iterator[AccountReport]:
             yield AccountReport.from_plain(msgspec.json.decode(line))
     except OSError as error:
         reason = f"can't read {path}: {error.strerror or type(error).__name__}"
-    except (NotOurs, msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ConfigurationError):
+    except ConfigurationError as error:
+        reason = f"{path}: line {number}: {error}"
+    except (NotOurs, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         reason = f"{path}: line {number} is no report of a scan"
     if reason:
         raise ConfigurationError(reason)

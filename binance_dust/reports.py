@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._check import instance
 from binance_dust._exact import difference, to_moment, total
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-__all__ = ["AccountReport", "Settled"]
+__all__ = ["FORMAT", "AccountReport", "Settled", "newer"]
+
+FORMAT: Final = 1
+"""How a report is written. Count it up when an older version would misread it: a key that is new
+is passed over by older versions, so it takes none."""
 
 
 class Settled(enum.StrEnum):
@@ -103,6 +107,7 @@ class AccountReport:
             "liabilities": plain(self.liabilities),
             "settled_by": plain(self.settled_by),
             "errors": {part: plain(error) for part, error in self.errors.items()},
+            "format": FORMAT,
         }
 
     @classmethod
@@ -112,10 +117,22 @@ class AccountReport:
         Amounts are read when somebody looks, as those of an answer are.
         """
         try:
-            return _read(value)
+            written = instance(value.get("format", 1), int, "format")
+            if written <= FORMAT:
+                return _read(value)
         except (LookupError, TypeError, AttributeError, ValueError, DustError) as error:
             reason = f"no {error}" if isinstance(error, LookupError) else str(error)
+        else:
+            raise ConfigurationError(f"this report {newer(written)}")
         raise ConfigurationError(f"this is no report of a scan: {reason[:200]}")
+
+
+def newer(written: int) -> str:
+    """Say why a report of a later format is refused."""
+    return (
+        f"was written by a newer version of this package (format {written}, this one knows"
+        f" {FORMAT}): upgrade binance-dust"
+    )
 
 
 def _read(value: Mapping[str, Any]) -> AccountReport:

@@ -190,6 +190,20 @@ def test_a_file_of_another_kind_is_refused_and_left_as_it_is(
     assert [each.name for each in tmp_path.iterdir()] == [name]
 
 
+def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "scan.jsonl"
+    line = JsonLines().encode(report())
+    path.write_bytes(line + line.replace(b'"format":1', b'"format":2'))
+    before = path.read_bytes()
+
+    with pytest.raises(ConfigurationError, match=r"scan.jsonl .*line 2 .*newer version.*upgrade"):
+        ReportFile(path, resume=True)
+    with pytest.raises(ConfigurationError, match=r"scan.jsonl: line 2: .*newer version"):
+        list(read_reports(path))
+
+    assert path.read_bytes() == before
+
+
 def test_what_is_there_is_written_over_by_nobody(tmp_path: Path) -> None:
     path = tmp_path / "scan.csv"
     path.write_bytes(b"precious")

@@ -12,7 +12,7 @@ import pytest
 from binance_dust import AccountReport, ConfigurationError, UnreadableAnswerError
 from binance_dust.errors import BannedError, NotConvertibleError
 from binance_dust.models import UserAsset
-from binance_dust.reports import Settled
+from binance_dust.reports import FORMAT, Settled
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NONE = Decimal(0)
@@ -68,10 +68,25 @@ CHANGES: dict[str, Callable[[dict[str, Any]], None]] = {
     "rows that are none": put("assets", value=[{"asset": "ADA"}]),
     "no rows at all": put("liabilities", value=5),
     "settled by nobody": put("settled_by", value="a coin"),
+    "a format that is none": put("format", value="new"),
     "an error that is none": put("errors", "quote", value=7),
     "an error's delivery": put("errors", "quote", "delivery", value="by pigeon"),
     "an error's time": put("errors", "liabilities", "until", value="never"),
 }
+
+
+def test_a_report_of_a_newer_version_is_refused_in_plain_words() -> None:
+    value = REPORT.to_plain() | {"format": FORMAT + 1, "quote": "kept otherwise"}
+
+    with pytest.raises(ConfigurationError, match=r"this report .*newer version.*upgrade"):
+        AccountReport.from_plain(value)
+
+
+def test_keys_that_are_new_are_passed_over_and_a_report_without_a_format_is_of_the_first() -> None:
+    value = REPORT.to_plain() | {"mood": "calm"}
+    del value["format"]
+
+    assert AccountReport.from_plain(value).to_plain() == REPORT.to_plain()
 
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
