@@ -10,7 +10,7 @@ import enum
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any, Final, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -18,7 +18,11 @@ from binance_dust import errors
 from binance_dust._exact import Answer, to_moment
 from binance_dust.errors import DustError, UnreadableAnswerError, revive
 
-__all__ = ["answer_from_plain", "error_from_plain", "plain"]
+__all__ = ["FORMAT", "answer_from_plain", "error_from_plain", "newer", "plain"]
+
+FORMAT: Final = 1
+"""How a report is written. Count it up when an older version would misread it: a key that is new
+is passed over by older versions, so it takes none."""
 
 A = TypeVar("A", bound=Answer)
 
@@ -47,6 +51,14 @@ def plain(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of value
             return [plain(item) for item in value]
         case _:
             return value
+
+
+def newer(written: int) -> str:
+    """Say why what is of a later format is refused."""
+    return (
+        f"was written by a newer version of this package (format {written}, this one knows"
+        f" {FORMAT}): upgrade binance-dust"
+    )
 
 
 def answer_from_plain(kind: type[A], value: Any) -> A:

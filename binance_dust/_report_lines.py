@@ -17,9 +17,8 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 import msgspec
 
 from binance_dust._exact import total
-from binance_dust._plain import plain
+from binance_dust._plain import FORMAT, newer, plain
 from binance_dust.errors import ConfigurationError
-from binance_dust.reports import FORMAT, newer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from binance_dust._check import instance
 from binance_dust._exact import difference, to_moment, total
 from binance_dust._html import escaped, moment, table
-from binance_dust._plain import answer_from_plain, error_from_plain, plain
+from binance_dust._plain import FORMAT, answer_from_plain, error_from_plain, newer, plain
 from binance_dust.errors import ConfigurationError, DustError
 from binance_dust.models import ConvertibleAssets, SmallLiability, UserAsset
 
@@ -18,11 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-__all__ = ["FORMAT", "AccountReport", "Settled", "newer"]
-
-FORMAT: Final = 1
-"""How a report is written. Count it up when an older version would misread it: a key that is new
-is passed over by older versions, so it takes none."""
+__all__ = ["AccountReport", "Settled"]
 
 
 class Settled(enum.StrEnum):
@@ -125,14 +121,6 @@ class AccountReport:
         else:
             raise ConfigurationError(f"this report {newer(written)}")
         raise ConfigurationError(f"this is no report of a scan: {reason[:200]}")
-
-
-def newer(written: int) -> str:
-    """Say why a report of a later format is refused."""
-    return (
-        f"was written by a newer version of this package (format {written}, this one knows"
-        f" {FORMAT}): upgrade binance-dust"
-    )
 
 
 def _read(value: Mapping[str, Any]) -> AccountReport:

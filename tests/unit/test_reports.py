@@ -10,9 +10,10 @@ from typing import Any
 import pytest
 
 from binance_dust import AccountReport, ConfigurationError, UnreadableAnswerError
+from binance_dust._plain import FORMAT
 from binance_dust.errors import BannedError, NotConvertibleError
 from binance_dust.models import UserAsset
-from binance_dust.reports import FORMAT, Settled
+from binance_dust.reports import Settled
 
 NOON = datetime(2026, 11, 21, 12, tzinfo=UTC)
 NONE = Decimal(0)
