@@ -36,9 +36,18 @@ def pytest_configure(config: pytest.Config) -> None:
     os.environ["TMPDIR"] = tempfile.tempdir = str(config.stash[FOLDER])
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
-    """Leave nothing behind, unless somebody will want to look."""
-    folder = session.config.stash.get(FOLDER, None)
-    if folder is not None and exitstatus == pytest.ExitCode.OK:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, exitstatus: int, config: pytest.Config
+) -> None:
+    """Keep what a failed run leaves, and say where it is."""
+    if exitstatus == pytest.ExitCode.TESTS_FAILED:
+        folder = config.stash[FOLDER]
+        del config.stash[FOLDER]
+        terminalreporter.write_line(f"what the tests wrote is kept in {folder}")
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Leave nothing behind."""
+    folder = config.stash.get(FOLDER, None)
+    if folder is not None:
         shutil.rmtree(folder, ignore_errors=True)
