@@ -64,8 +64,8 @@ def a_server() -> Iterator[Server]:
     """Run a Redis for a while."""
     with tempfile.TemporaryDirectory(prefix="dust-") as folder:
         server = Server(Path(folder))
-        server.start()
         try:
+            server.start()
             yield server
         finally:
             server.kill()
