@@ -46,6 +46,10 @@ _NOT_IN_NAMES: Final = re.compile(r"[a-z\s]")
 small Latin ones."""
 
 
+_LONGEST: Final = timedelta(days=1_000_000)
+"""Longer than anything lasts, and short enough to be added to any time of ours."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
     """What a converter was told."""
@@ -108,11 +112,13 @@ def amount(value: Decimal | str | int, name: str) -> Decimal:
 def span(value: timedelta | float, name: str) -> timedelta:
     """Take a length of time: a timedelta, or seconds."""
     if isinstance(value, timedelta):
+        if abs(value) > _LONGEST:
+            raise ConfigurationError(f"{name} can't be {value.days} days: the calendar ends before")
         return value
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a timedelta or seconds, not {type(value).__name__}")
     try:
-        return timedelta(seconds=value)
+        return span(timedelta(seconds=value), name)
     except (OverflowError, ValueError):
         raise ConfigurationError(f"{name} can't be {value} seconds") from None
 

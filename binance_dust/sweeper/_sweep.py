@@ -12,7 +12,7 @@ from binance_dust._check import instance
 from binance_dust._results import Results, Stream
 from binance_dust.client import DustClient
 from binance_dust.conversion import Converter, LiabilityExchanger
-from binance_dust.conversion._policy import names
+from binance_dust.conversion._policy import names, span
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import Ledger, account_of
 from binance_dust.sweeper._report import SweepReport
@@ -83,6 +83,8 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
         raise ConfigurationError(f"concurrency must be at least 1, not {concurrency}")
     if every is not None and instance(every, timedelta, "every") <= timedelta(0):
         raise ConfigurationError(f"every must be longer than nothing, not {every}")
+    if every is not None:
+        span(every, "every")
     wallets = tuple(account_types)
     if isinstance(account_types, str) or set(wallets) - {"SPOT", "MARGIN"}:
         raise ConfigurationError(

@@ -209,6 +209,9 @@ def test_options_are_taken_as_they_come_and_exact() -> None:
             span(wrong_span, "x")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="seconds"):
         span(1e300, "x")
+    for too_long in (timedelta.max, timedelta.min, 1e12):
+        with pytest.raises(ConfigurationError, match="the calendar ends"):
+            span(too_long, "x")
     with pytest.raises(TypeError, match="several names"):
         names("ADA", "keep")
     with pytest.raises(TypeError, match="keep"):

@@ -438,6 +438,7 @@ def test_a_plan_can_be_narrowed_before_it_is_carried_out() -> None:
     ("options", "error", "text"),
     [
         ({"every": timedelta(0)}, ConfigurationError, "longer than nothing"),
+        ({"every": timedelta.max}, ConfigurationError, "calendar"),
         ({"every": 7}, TypeError, "timedelta"),
         ({"concurrency": 0}, ConfigurationError, "at least 1"),
         ({"account_types": "SPOT"}, ConfigurationError, "'SPOT' and 'MARGIN'"),
