@@ -15,7 +15,13 @@ from binance_dust.conversion._judge import Done, NotDone, NotYet, Reading, judge
 from binance_dust.conversion._policy import wallet
 from binance_dust.errors import DeliveryError, RateLimitedError, UnavailableError
 from binance_dust.events import logger
-from binance_dust.ledger import Kind, SettledBy, from_dust_log, from_liabilities
+from binance_dust.ledger import (
+    Kind,
+    SettledBy,
+    can_have_done,
+    from_dust_log,
+    from_liabilities,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -112,10 +118,12 @@ async def _records(desk: Desk, entry: LedgerEntry, clock: datetime) -> tuple[lis
         return list(from_liabilities(rows, entry.account)), remembered
     log = await desk.client.dust_log(start=start, end=end, account_type=wallet(entry.account_type))
     shown = log.user_asset_dribblets
+    records = list(from_dust_log(log, entry.account, entry.account_type))
     complete = len(shown) < _FULL_PAGE
-    if complete and end is not None and end < clock:
+    found = any(can_have_done(entry, record, in_part=True) for record in records)
+    if complete and not found and end is not None and end < clock:
         complete = await _reaches_back(desk, entry, shown)
-    return list(from_dust_log(log, entry.account, entry.account_type)), complete
+    return records, complete
 
 
 async def _reaches_back(desk: Desk, entry: LedgerEntry, shown: Sequence[DustLogEntry]) -> bool:
