@@ -20,11 +20,12 @@ from binance_dust.errors import ConfigurationError, GuardError
 from binance_dust.ledger import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from binance_dust.conversion._holdings import Holding
     from binance_dust.conversion._quote import Quote, QuoteLine
+    from binance_dust.ledger import LedgerLine
 
 __all__ = [
     "TOLERANCE",
@@ -35,6 +36,7 @@ __all__ = [
     "check",
     "names",
     "span",
+    "surprises",
     "wallet",
 ]
 
@@ -147,16 +149,31 @@ def against(line: QuoteLine, policy: Policy) -> tuple[Reason, str] | None:
         return Reason.TARGET, ""
     if line.asset in policy.keep:
         return Reason.KEPT, ""
-    # What is not credited is paid, whatever it is called.
-    cost = max(line.fee, line.gross - line.net)
-    # A fee of a single unit of the eighth place is rounding, and no rate.
-    if cost > line.gross * policy.max_fee_rate + TOLERANCE:
-        rate = cost / line.gross * 100 if line.gross else Decimal(0)
-        most = policy.max_fee_rate * 100
-        return Reason.FEE_TOO_HIGH, f"{rate:.2f} %, at most {most:.2f} % allowed"
+    if (rates := _too_costly(line, policy)) is not None:
+        return Reason.FEE_TOO_HIGH, rates
     if line.net < policy.min_value:
         return Reason.BELOW_MIN_VALUE, f"{line.net:f} {policy.target}"
     return None
+
+
+def surprises(line: LedgerLine, quoted: QuoteLine | None, policy: Policy) -> Iterator[str]:
+    """Say what is other than it was quoted about what was done; it can't be taken back."""
+    if quoted is None:
+        yield f"{line.asset} was converted, and was not asked for"
+    elif abs(line.amount - quoted.amount) > TOLERANCE:
+        yield f"{line.asset}: {line.amount:f} were converted, and {quoted.amount:f} were quoted"
+    if (rates := _too_costly(line, policy)) is not None:
+        yield f"{line.asset}: the fee was {rates}"
+
+
+def _too_costly(line: QuoteLine | LedgerLine, policy: Policy) -> str | None:
+    # What is not credited is paid, whatever it is called.
+    cost = max(line.fee, line.gross - line.net)
+    # A fee of a single unit of the eighth place is rounding, and no rate.
+    if cost <= line.gross * policy.max_fee_rate + TOLERANCE:
+        return None
+    rate = cost / line.gross * 100 if line.gross else Decimal(100)
+    return f"{rate:.2f} %, at most {policy.max_fee_rate * 100:.2f} % allowed"
 
 
 def check(quote: Quote, policy: Policy, *, account: str, key_id: str, now: datetime) -> None:

@@ -36,7 +36,7 @@ class Receipt(Sums):
     quoted_net: Decimal
     """What the quote expected of the assets that were converted."""
     notes: tuple[str, ...] = ()
-    """What is odd about the exchange's answers, if anything is."""
+    """What is odd about the exchange's answers, or other than it was quoted, if anything is."""
     at: datetime
     """When it was over, by the exchange's clock."""
 
@@ -74,7 +74,8 @@ class Receipt(Sums):
 
     def _repr_html_(self) -> str:
         caption = f"{self.account} ({self.account_type}) into {self.target}"
-        return _show.as_html(caption, self._rows(), self._total("all"), self.dropped)
+        below: list[Skipped | str] = [*self.dropped, *self.notes]
+        return _show.as_html(caption, self._rows(), self._total("all"), below)
 
     def _rows(self) -> list[tuple[_show.Cell, ...]]:
         return [(line.asset, line.amount, line.gross, line.fee, line.net) for line in self.lines]

@@ -139,6 +139,9 @@ class Run:
         )
         self._done.extend(answer.lines)
         self._notes.extend(answer.notes)
+        for line in answer.lines:
+            quoted = self._by_asset.get(line.asset)
+            self._notes.extend(_policy.surprises(line, quoted, self._policy))
         done = {line.asset for line in answer.lines}
         for asset in batch:
             if asset not in done:

@@ -47,10 +47,10 @@ def as_html(
     caption: str,
     rows: Sequence[Sequence[Cell]],
     total: Sequence[Cell],
-    stays: Iterable[Skipped],
+    stays: Iterable[Skipped | str],
     head: Sequence[str] = ("asset", "amount", "gross", "fee", "net"),
 ) -> str:
-    """Write a plan or a receipt for a notebook, and below it what stays and why."""
-    notes = "".join(f"<li>{_html.escaped(str(skipped))}</li>" for skipped in stays)
+    """Write a plan or a receipt for a notebook, and below it what stays and why, and notes."""
+    notes = "".join(f"<li>{_html.escaped(str(each))}</li>" for each in stays)
     made = _html.table(caption, head, rows, footer=total)
     return f"{made}<ul>{notes}</ul>" if notes else made

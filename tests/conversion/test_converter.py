@@ -716,6 +716,21 @@ async def test_a_total_that_is_not_what_its_rows_come_to_is_noted() -> None:
 
 
 @in_virtual_time
+async def test_what_came_in_just_before_the_call_is_noted_as_converted_too() -> None:
+    scene = Scene()
+
+    def deposit() -> None:
+        scene.alice.deposit("ADA", "1")
+
+    scene.world.before_write = deposit
+    async with scene.process() as process:
+        receipt = await process.convert_all()
+
+        assert receipt.notes == ("ADA: 7.21 were converted, and 6.21 were quoted",)
+        assert receipt.notes[0] in receipt._repr_html_()
+
+
+@in_virtual_time
 async def test_a_row_that_is_missing_is_said_to_be_not_done() -> None:
     scene = Scene()
 

@@ -31,7 +31,15 @@ from binance_dust.conversion._judge import (
 )
 from binance_dust.conversion._orders import read_conversion
 from binance_dust.conversion._plan import Yardstick, plan, yardstick
-from binance_dust.conversion._policy import Policy, amount, changed, check, names, span
+from binance_dust.conversion._policy import (
+    Policy,
+    amount,
+    changed,
+    check,
+    names,
+    span,
+    surprises,
+)
 from binance_dust.ledger import Kind, LedgerEntry, LedgerLine, Observed
 from binance_dust.models import (
     ConvertedAsset,
@@ -164,6 +172,25 @@ def test_what_is_not_credited_is_a_cost_also_where_the_fee_does_not_say_so() -> 
 
     with pytest.raises(GuardError, match=r"fee is too high \(50.00 %, at most 5.00 % allowed\)"):
         checked(quote(hidden), policy())
+
+
+@pytest.mark.parametrize(
+    ("sold", "gross", "fee", "told"),
+    [
+        ("6.21", "0.001", "0.00002", []),
+        ("6.21000001", "0.001", "0.00005001", []),
+        ("7.5", "0.001", "0.00002", ["ADA: 7.5 were converted, and 6.21 were quoted"]),
+        ("6.21", "0.001", "0.0001", ["ADA: the fee was 10.00 %, at most 5.00 % allowed"]),
+        ("6.21", "0", "0.0001", ["ADA: the fee was 100.00 %, at most 5.00 % allowed"]),
+    ],
+)
+def test_what_was_done_otherwise_than_quoted_is_told(
+    sold: str, gross: str, fee: str, told: list[str]
+) -> None:
+    done = LedgerLine(asset="ADA", amount=D(sold), gross=D(gross), fee=D(fee), at=NOW)
+
+    assert list(surprises(done, line("ADA", amount=D("6.21")), policy())) == told
+    assert "was not asked for" in next(surprises(done, None, policy()))
 
 
 @pytest.mark.parametrize(
