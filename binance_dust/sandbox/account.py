@@ -6,7 +6,7 @@ from bisect import insort
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Self
 
-from binance_dust.sandbox.amounts import ZERO, exact
+from binance_dust.sandbox.amounts import ZERO, added, exact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -98,7 +98,7 @@ class Wallet:
     def add(self, asset: str, amount: Decimal) -> None:
         """Add to the free part, or take from it where `amount` is negative."""
         held = self[asset]
-        self[asset] = replace(held, free=held.free + amount)
+        self[asset] = replace(held, free=added(held.free, amount))
 
     def __repr__(self) -> str:
         return f"<Wallet {dict(self)}>"
@@ -249,7 +249,7 @@ class Account:
 
     def withdraw(self, asset: str, amount: Amount, wallet: WalletName = "SPOT") -> None:
         """Take from the free balance, as a withdrawal or a trade would."""
-        self.wallet(wallet).add(asset, -exact(amount))
+        self.wallet(wallet).add(asset, exact(amount).copy_negate())
 
     def hold(self, asset: str, holding: Holding, wallet: WalletName = "SPOT") -> None:
         """Set what is held of one asset, with its locked and frozen parts."""

@@ -29,6 +29,11 @@ def exact(amount: Amount) -> Decimal:
     return value
 
 
+def added(one: Decimal, other: Decimal) -> Decimal:
+    """Add up, with every digit."""
+    return _WIDE.add(one, other)
+
+
 def floored(value: Decimal) -> Decimal:
     """Cut to eight places, as executed rows of 2021 to 2025 are."""
     return value.quantize(STEP, ROUND_FLOOR, _WIDE)

@@ -151,7 +151,7 @@ def convert(  # noqa: PLR0913 - what is asked, all of it
         client_id=client_id,
     )
     for row in rows:
-        holdings.add(row.asset, -row.amount)
+        holdings.add(row.asset, row.amount.copy_negate())
     holdings.add(target, conversion.net)
     account.conversions.append(conversion)
     return conversion

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
+from decimal import Context, localcontext
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
@@ -223,7 +224,9 @@ class Exchange:
             asker=visit.asker,
             closed=self.faults.closed,
         )
-        return ANSWERS[visit.law.name](call)
+        # In a context of its own: the exchange counts as ever, however its test does.
+        with localcontext(Context()):
+            return ANSWERS[visit.law.name](call)
 
 
 def refused(no: Refusal) -> Answer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from decimal import ROUND_FLOOR, ROUND_HALF_UP, Decimal
+from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, Inexact, localcontext
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -527,3 +527,20 @@ def test_balances_follow_what_a_test_does(new_bench: Callable[..., Bench]) -> No
     assert rows == {"ADA": ("1.3", "0"), "XRP": ("2", "1")}
     with pytest.raises(ValueError, match="amount"):
         account.withdraw("ADA", 2)
+
+
+def test_the_exchange_counts_as_ever_in_whatever_context_a_test_counts(
+    new_bench: Callable[..., Bench],
+) -> None:
+    bench = new_bench()
+    for name in ("alice", "bob"):
+        bench.open(name, ADA="6.21", SHIB="399999.123456789012345678")
+    plain = bench.ask(DUST, "bob", asset="ADA,SHIB")
+
+    with localcontext(Context(prec=5, traps=[Inexact])):
+        bench.exchange.accounts["alice"].deposit("ADA", "0.0012345678901234567890123456789012345")
+        bench.exchange.accounts["alice"].withdraw("ADA", "0.0012345678901234567890123456789012345")
+        strict = bench.ask(DUST, "alice", asset="ADA,SHIB")
+
+    assert strict.json["totalTransfered"] == plain.json["totalTransfered"]
+    assert bench.exchange.accounts["alice"].free("SHIB") == 0
