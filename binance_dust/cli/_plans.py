@@ -80,6 +80,8 @@ def headline(report: SweepReport) -> str:
     what = f"{report.account_type.lower()} {report.what}"
     error = report.error
     why = "" if error is None else f": {shown(reason_of(error, report.account))}"
+    if (proof := report.proven_not_done) is not None:
+        why = f": {shown(proof)}"
     return f"[cyan]{shown(report.account)}[/] {what} [{style}]{report.outcome}[/]{why}"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from binance_dust.conversion import LiabilityQuote
+from binance_dust.errors import OutcomeUnknownError
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -59,12 +60,27 @@ class SweepReport:
     next_at: datetime | None = None
     """When its turn comes again; `None` in a single sweep unless the account is cooling down."""
 
+    @property
+    def proven_not_done(self) -> str | None:
+        """What reading has found out since `error` said that nobody knows; `None` if nothing.
+
+        The next turn takes it up again.
+        """
+        if self.outcome is not Outcome.FAILED or not isinstance(self.error, OutcomeUnknownError):
+            return None
+        reasons = [entry.reason for entry in self.settled if entry.status == "rejected"]
+        return (
+            f"the answer was lost, and it was not carried out: {reasons[-1]}" if reasons else None
+        )
+
     def __str__(self) -> str:
         text = f"{self.account} ({self.account_type} {self.what}): {self.outcome}"
         done = self.receipt or (self.quote if self.outcome is Outcome.PLANNED else None)
         if done:
             worth = done.worth if isinstance(done, LiabilityQuote) else done.net
             text += f", {len(done.assets)} assets into {worth:f} {self.target}"
+        elif (proof := self.proven_not_done) is not None:
+            text += f": {proof}"
         elif self.error is not None:
             text += f": {self.error}"
         return text if self.next_at is None else f"{text}; next {self.next_at:%F %T} UTC"

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 from binance_dust import ConfigurationError, DustClient, Ledger, LedgerError, Session, sweep
+from binance_dust.cli._plans import headline
 from binance_dust.ledger import Claim
 from binance_dust.sandbox.account import Holding
 from binance_dust.sweeper import Outcome, SweepReport
@@ -148,6 +149,10 @@ def test_a_lost_answer_is_found_out_by_reading_in_the_same_turn() -> None:
             assert [entry.status for entry in executed.settled] == ["confirmed"]
             assert not_executed.outcome is Outcome.FAILED
             assert [entry.status for entry in not_executed.settled] == ["rejected"]
+            for told in (str(not_executed), headline(not_executed)):
+                assert "it was not carried out: the log does not show it" in told
+                assert "unknown" not in told
+            assert executed.proven_not_done is None
             assert len(world.exchange.accounts["account-1"].conversions) == 1
             assert len(world.exchange.accounts["account-2"].conversions) == 0
 
