@@ -11,10 +11,10 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, fields
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from binance_dust._exact import from_moment
+from binance_dust._exact import from_moment, to_moment
 from binance_dust._plain import plain
 from binance_dust._spec import AccountType
 from binance_dust._verdicts import has_no_margin
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
 __all__ = ["SyncReport", "sync"]
 
 OVERLAP: Final = timedelta(days=1)
+_FIRST: Final = to_moment(FIRST_RECORD)
 _AHEAD: Final = timedelta(minutes=1)
 _REMEMBERED: Final = timedelta(days=90)
 """How far back the liability history goes: 30 days unless asked, 90 at the most."""
 _ROWS_OF_A_CALL: Final = 100
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -178,13 +178,13 @@ class _Errand:
             pass
         self.seen += len(walk.found)
         for gap in walk.gaps:
-            start, end = _moment(gap.span.start), _moment(gap.span.end)
+            start, end = to_moment(gap.span.start), to_moment(gap.span.end)
             await self._miss(account_type, start, end, gap.shown, gap.counted)
 
     async def _page(self, account_type: AccountType, span: Span | None) -> Page:
         bounds: dict[str, Any] = {}
         if span is not None:
-            bounds = {"start": _moment(span.start), "end": _moment(span.end)}
+            bounds = {"start": to_moment(span.start), "end": to_moment(span.end)}
         self.calls += 1
         log = await self.client.dust_log(account_type=account_type, **bounds)
         await self._record(from_dust_log(log, self.account, account_type))
@@ -229,10 +229,3 @@ def _checked(account_types: Iterable[AccountType], since: datetime | None) -> se
     if since is not None and since.utcoffset() is None:
         raise ConfigurationError(f"since ({since}) has no time zone: datetime(..., tzinfo=UTC)")
     return wanted
-
-
-def _moment(milliseconds: int) -> datetime:
-    return _EPOCH + timedelta(milliseconds=milliseconds)
-
-
-_FIRST: Final = _moment(FIRST_RECORD)

@@ -68,9 +68,9 @@ class Share:
 
     __slots__ = ("_seen", "_yes")
 
-    def __init__(self, expected: float = 1.0) -> None:
-        """Expect a part, as if one account had been seen."""
-        self._yes = expected
+    def __init__(self) -> None:
+        """Expect all of them, as if one account had been seen that needs it."""
+        self._yes = 1
         self._seen = 1
 
     def saw(self, *, yes: bool) -> None:

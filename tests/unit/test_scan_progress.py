@@ -61,7 +61,6 @@ def test_a_share_begins_as_expected_and_becomes_what_was_seen() -> None:
     for yes in (False, True, False):
         share.saw(yes=yes)
     assert share.value == 2 / 4
-    assert Share(0.5).value == 0.5
 
 
 def test_the_usual_answer_is_the_middle_one() -> None:
