@@ -9,8 +9,8 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         f"tests/budget/test_{name}.py"
         for name in (
             *("pool", "count", "figures_of_others", "line_order", "ledger", "valve", "local"),
-            *("boundary", "cost", "feedback", "limits", "never_idle", "never_over", "others"),
-            *("refusals", "waiters"),
+            *("boundary", "cost", "feedback", "limits", "names", "never_idle", "never_over"),
+            *("others", "refusals", "waiters"),
         )
     ),
     "binance_dust/_retry.py": ("tests/unit/test_retry.py",),
