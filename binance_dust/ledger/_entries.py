@@ -21,21 +21,6 @@ if TYPE_CHECKING:
 
     from binance_dust.ledger._entry import Intent, LedgerEntry, LedgerLine, Observed, Status
 
-__all__ = [
-    "Outcome",
-    "adopt_id",
-    "candidates",
-    "complete",
-    "confirmed_by",
-    "insert_intent",
-    "insert_record",
-    "may_become",
-    "read",
-    "read_one",
-    "refuse_beside_open",
-    "settle",
-]
-
 _NEAR: Final = timedelta(minutes=5)
 """How far from a record's time its entry's may be: longer than any call may be under way."""
 _CHUNK: Final = 500
