@@ -198,7 +198,7 @@ def settle(db: sqlite3.Connection, entry: LedgerEntry, outcome: Outcome) -> None
             outcome.reason,
             outcome.code,
             stamp(outcome.now) if settled else None,
-            outcome.by.value if settled and outcome.by is not None else None,
+            None if outcome.by is None else outcome.by.value,
             outcome.transaction_id,
             outcome.target or entry.target,
             stamp_or_none(happened),

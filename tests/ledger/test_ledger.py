@@ -80,7 +80,8 @@ async def test_while_a_call_is_open_the_account_has_no_other(ledger: Ledger) -> 
         assert caught.value.entry_ids == (first.id,)
 
     await ledger.intend(intent(account="bob", key_id="other"), length=MINUTE)
-    await ledger.leave_unknown(first.id, "the line was dropped", now=NOW)
+    unknown = await ledger.leave_unknown(first.id, "the line was dropped", now=NOW)
+    assert (unknown.status, unknown.settled_at, unknown.settled_by) == ("unknown", None, None)
     with pytest.raises(GuardError):
         await ledger.intend(intent(), length=MINUTE)
     await ledger.reject(first.id, "read", now=NOW, by=SettledBy.READING)

@@ -41,8 +41,16 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "binance_dust/ledger/_matching.py": ("tests/ledger/test_matching.py",),
     "binance_dust/ledger/_claims.py": ("tests/ledger/test_ledger.py",),
-    "binance_dust/ledger/_entries.py": ("tests/ledger/test_ledger.py", "tests/conversion"),
-    "binance_dust/ledger/_store.py": ("tests/ledger/test_ledger.py", "tests/conversion"),
+    "binance_dust/ledger/_entries.py": (
+        "tests/ledger/test_ledger.py",
+        "tests/ledger/test_candidates.py",
+        "tests/conversion",
+    ),
+    "binance_dust/ledger/_store.py": (
+        "tests/ledger/test_ledger.py",
+        "tests/ledger/test_candidates.py",
+        "tests/conversion",
+    ),
 }
 """By path, or by how it begins."""
 
