@@ -158,13 +158,11 @@ class RedisBudget(Closing):
             if self._away_since is None:
                 with contextlib.suppress(AwayError):
                     return await self._desk.admit(charge, deadline, lane, asked)
-                continue
-            share = self._own_share()
-            if charge.moves_funds or not share.fits(charge):
+            elif charge.moves_funds or not self._own_share().fits(charge):
                 await self._wait(charge, deadline)
-                continue
-            with contextlib.suppress(BackError):
-                return await share.admit(charge, deadline=deadline, lane=lane)
+            else:
+                with contextlib.suppress(BackError):
+                    return await self._own_share().admit(charge, deadline=deadline, lane=lane)
 
     async def _wait(self, charge: Charge, deadline: float | None) -> None:
         """Wait for Redis with what is not sent on a guess."""
@@ -172,13 +170,10 @@ class RedisBudget(Closing):
         if charge.moves_funds and self._funds == "fail":
             raise _unsure(charge, pause)
         left = None if deadline is None else max(0.0, deadline - now)
-        try:
+        with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(left):
                 await self._back.wait()
-        except TimeoutError:
-            pass
-        else:
-            return
+                return
         raise _unsure(charge, pause)
 
     # --- while Redis is away ---------------------------------------------------------------------
