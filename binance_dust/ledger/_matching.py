@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = [
     "PROCESSING",
     "can_have_done",
+    "has",
     "over",
     "own_entry",
     "part_of_open",
@@ -58,7 +59,7 @@ def own_entry(entries: Iterable[LedgerEntry], seen: Observed) -> LedgerEntry | N
     """Find the entry that a record belongs to; `None` where it is news."""
     entries = list(entries)
     for entry in entries:
-        if entry.status == "confirmed" and (same_ids(entry, seen) or same_lines(entry, seen)):
+        if has(entry, seen):
             return entry
     # An outcome that the exchange itself answered is not in doubt: those are no candidates.
     doubtful = [
@@ -80,6 +81,11 @@ def part_of_open(entries: Iterable[LedgerEntry], seen: Observed) -> LedgerEntry 
 def over(entry: LedgerEntry, now: datetime) -> bool:
     """Tell whether all that an open entry's call does has been done by now."""
     return entry.expires_at is None or entry.expires_at + PROCESSING < now
+
+
+def has(entry: LedgerEntry, seen: Observed) -> bool:
+    """Tell whether a record is in an entry already."""
+    return entry.status == "confirmed" and (same_ids(entry, seen) or same_lines(entry, seen))
 
 
 def same_ids(entry: LedgerEntry, seen: Observed) -> bool:

@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING
 from binance_dust.ledger import _claims, _entries, _file, _marks
 from binance_dust.ledger._matching import (
     can_have_done,
+    has,
     over,
     own_entry,
     part_of_open,
-    same_ids,
-    same_lines,
 )
 
 if TYPE_CHECKING:
@@ -175,8 +174,5 @@ class Store:
 
 
 def _is_taken(db: sqlite3.Connection, seen: Observed, besides: int) -> bool:
-    return any(
-        entry.status == "confirmed" and (same_ids(entry, seen) or same_lines(entry, seen))
-        for entry in _entries.candidates(db, seen)
-        if entry.id != besides
-    )
+    others = (entry for entry in _entries.candidates(db, seen) if entry.id != besides)
+    return any(has(entry, seen) for entry in others)

@@ -54,3 +54,16 @@ async def test_what_was_taken_for_not_done_by_reading_and_shows_later_was_done(
     recorded = await ledger.record([done], now=NOW + MINUTE)
 
     assert (recorded.added, recorded.settled) == ((), (begun.id,))
+
+
+async def test_records_that_other_entries_have_are_left_out(ledger: Ledger) -> None:
+    """By an id, or by the lines: another one of the same moment is not theirs."""
+    first = seen(line("ADA", transaction_id=1), transaction_id=1)
+    renumbered = seen(line("ADA", transaction_id=2), transaction_id=2)
+    another_asset = seen(line("XRP", transaction_id=1), transaction_id=1)
+    news = seen(line("XRP", transaction_id=3), transaction_id=3)
+    (entry_id,) = (await ledger.record([first], now=NOW)).added
+    records = [first, renumbered, another_asset, news]
+
+    assert await ledger.unclaimed(records, besides=entry_id + 1) == [news]
+    assert await ledger.unclaimed(records, besides=entry_id) == records

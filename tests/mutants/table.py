@@ -44,11 +44,13 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     "binance_dust/ledger/_entries.py": (
         "tests/ledger/test_ledger.py",
         "tests/ledger/test_candidates.py",
+        "tests/ledger/test_sync.py",
         "tests/conversion",
     ),
     "binance_dust/ledger/_store.py": (
         "tests/ledger/test_ledger.py",
         "tests/ledger/test_candidates.py",
+        "tests/ledger/test_sync.py",
         "tests/conversion",
     ),
 }
