@@ -55,6 +55,12 @@ def test_the_cheap_questions_come_first(liabilities: Any, asked: tuple[Question,
     assert questions(liabilities) == asked
 
 
+@pytest.mark.parametrize("choice", ["always", None, 1])
+def test_what_is_no_choice_of_questions_is_refused(choice: Any) -> None:
+    with pytest.raises(ConfigurationError, match="liabilities must be True, False or 'auto'"):
+        questions(choice)
+
+
 def test_a_share_begins_as_expected_and_becomes_what_was_seen() -> None:
     share = Share()
     assert share.value == 1.0
