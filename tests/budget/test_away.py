@@ -308,6 +308,26 @@ def test_a_refusal_that_is_heard_while_redis_is_away_is_kept(
     run(main())
 
 
+def test_a_refusal_that_was_being_told_when_redis_went_is_kept(client: redis.Redis) -> None:
+    """The line to listen by broke before the one that told of it."""
+
+    async def main() -> None:
+        (one,) = desks(client, 1, way=0.2, lease=5.0)
+        await one.call(LIST)
+        (await one.budget.admit(LIST)).settle(Feedback(429, retry_after=30.0))
+        await asyncio.sleep(0.05)
+        await cut_off(one)
+
+        crowd = waiting(one, 3)
+        await asyncio.sleep(29.0)
+        assert done(crowd) == 0
+        await asyncio.sleep(1.0)
+        assert done(crowd) == 1
+        await let_go(crowd)
+
+    run(main())
+
+
 def test_a_shut_pool_and_a_ban_are_kept_while_redis_is_away(client: redis.Redis) -> None:
     async def main() -> None:
         (one,) = desks(client, 1)

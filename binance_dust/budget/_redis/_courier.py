@@ -53,6 +53,8 @@ class Courier(ABC):
         """Whether the connection was lost, and only `greet` may make another."""
         self._epoch = ""
         self._ops: list[Op] = []
+        self._saying: list[Op] = []
+        """What is on the way, and was not answered yet."""
         self._sending: asyncio.Task[None] | None = None
 
     @abstractmethod
@@ -81,12 +83,21 @@ class Courier(ABC):
 
     def _say(self, *op: Any) -> None:
         if self._gone:
-            late = _without_header(list(op))
-            self._ops.append(late)
-            self._unsaid(late)
-            return
-        self._ops.append(list(op))
-        self._kick()
+            self._ops += self._late([list(op)])
+        else:
+            self._ops.append(list(op))
+            self._kick()
+
+    def _late(self, ops: list[Op]) -> list[Op]:
+        """Give what has to be said later: how calls ended, but for what their headers said.
+
+        That comes late, and says nothing of that moment.
+        """
+        ends = [op for op in ops if op[0] in _ENDS]
+        late = [[*op[:2], False, *op[3:]] if op[0] == "s" else op for op in ends]
+        for op in late:
+            self._unsaid(op)
+        return late
 
     def _kick(self) -> None:
         if self._sending is None and self._ops and not self._gone:
@@ -99,12 +110,14 @@ class Courier(ABC):
                 life += 1
                 await self.greet()
             while self._ops and life == self._life and not self._gone:
-                ops, self._ops = self._ops[:_MOST_OPS], self._ops[_MOST_OPS:]
+                self._saying, self._ops = self._ops[:_MOST_OPS], self._ops[_MOST_OPS:]
                 try:
-                    await self._exchange(ops)
+                    await self._exchange(self._saying)
                 except BaseException:
-                    self._ops[:0] = [op for op in ops if op[0] in _ENDS]
+                    self._ops[:0] = [op for op in self._saying if op[0] in _ENDS]
                     raise
+                finally:
+                    self._saying = []
         except AwayError as error:
             problem = str(error)
         except ConfigurationError as error:
@@ -194,15 +207,11 @@ class Courier(ABC):
             return
         self._gone = True
         self._pid = None
-        self._ops = [_without_header(op) for op in self._ops if op[0] in _ENDS]
         self._went_away(reason)
+        self._ops = self._late([*self._saying, *self._ops])
+        self._saying = []
 
     async def flush(self) -> None:
         """Wait until Redis has heard all there is to say."""
         while self._sending is not None:
             await asyncio.wait([self._sending])
-
-
-def _without_header(op: Op) -> Op:
-    """Leave out what a header said: it comes late, and says nothing of this moment."""
-    return [*op[:2], False, *op[3:]] if op[0] == "s" else op

@@ -267,8 +267,6 @@ class Desk(Courier):
         self._left.clear()
         self._refuse_all(AwayError(reason))
         self._on_lost(reason)
-        for op in self._ops:
-            self._unsaid(op)
 
     def _unsaid(self, op: Op) -> None:
         if op[0] == "s":
