@@ -24,6 +24,7 @@ from binance_dust.budget import Budget, Charge, Lane, read_feedback
 from binance_dust.credentials import Credentials
 from binance_dust.errors import (
     ClockError,
+    ConfigurationError,
     DeliveryError,
     DustError,
     ExchangeError,
@@ -45,6 +46,7 @@ R = TypeVar("R")
 
 _SHORTEST_TIMEOUT: Final = 0.001
 _MOST_AHEAD: Final = timedelta(seconds=1)
+CLOSED: Final = "this Session is closed: make another one"
 _OPENED: Final = 1_500_000_000
 _FAR_OFF: Final = 4_102_444_800
 """In 2017 the exchange opened, and in 2100 somebody else will see to this. A time that is neither
@@ -84,6 +86,8 @@ class Line:
     lists: ListStyle
     payers: dict[str, LimitKind] = field(default_factory=dict)
     """Who pays for an endpoint, where that is not what its row says: told, or learnt."""
+    pausing: set[asyncio.Future[None]] = field(default_factory=set)
+    """Calls between two attempts."""
 
     async def call(
         self,
@@ -112,13 +116,30 @@ class Line:
                 policy=self.retry,
                 allowance=self.allowance,
                 left=attempts.left,
-                sleep=asyncio.sleep,
+                sleep=self.pause,
                 before=attempts.prepare,
             )
         except (DeliveryError, ExchangeError) as error:
             if act(call.endpoint.replay, error) is Act.UNKNOWN:
                 raise attempts.outcome_unknown(error) from error
             raise
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep before sending again, unless the session is closed meanwhile."""
+        let_go: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.pausing.add(let_go)
+        try:
+            await asyncio.wait([let_go], timeout=seconds)
+        finally:
+            self.pausing.discard(let_go)
+        if let_go.done():
+            raise ConfigurationError(CLOSED)
+
+    def let_go(self) -> None:
+        """End all pauses: nothing will be sent again."""
+        for call in self.pausing:
+            if not call.done():
+                call.set_result(None)
 
     async def learn_clock(self, past: int | None = None) -> None:
         """Learn the exchange's time if it is due; without an answer go on with what is known.

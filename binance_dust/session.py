@@ -11,7 +11,7 @@ from binance_dust import endpoints
 from binance_dust._check import instance, positive
 from binance_dust._clock import ServerClock, TimeSource
 from binance_dust._closing import Closing
-from binance_dust._line import Account, Line
+from binance_dust._line import CLOSED, Account, Line
 from binance_dust._retry import RetryAllowance, RetryPolicy
 from binance_dust._spec import LimitKind
 from binance_dust._transport import Transport
@@ -170,7 +170,7 @@ class Session(Closing):
     def _enter(self) -> None:
         """Belong to the loop of the first call: lines, lookups and waiters can't leave theirs."""
         if self._closed:
-            raise ConfigurationError(_CLOSED)
+            raise ConfigurationError(CLOSED)
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = loop
@@ -196,6 +196,7 @@ class Session(Closing):
         if self._loop not in (None, asyncio.get_running_loop()):
             raise ConfigurationError("a Session is closed in the event loop that it was used in")
         self._closed = True
+        self._line.let_go()
         await self._line.clock.close()
         if self._own_budget:
             await self._line.budget.close()
@@ -203,7 +204,7 @@ class Session(Closing):
 
     async def __aenter__(self) -> Self:
         if self._closed:
-            raise ConfigurationError(_CLOSED)
+            raise ConfigurationError(CLOSED)
         return self
 
     def __repr__(self) -> str:
@@ -227,6 +228,3 @@ def _payers(given: Mapping[str, Literal["ip", "uid"]]) -> dict[str, LimitKind]:
             raise ConfigurationError(f"payers: {name} is paid by 'ip' or 'uid', not {payer!r}")
         found[endpoints.ALL[name].title] = LimitKind(payer)
     return found
-
-
-_CLOSED: Final = "this Session is closed: make another one"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from dataclasses import replace
 from typing import Any
 
@@ -17,10 +18,11 @@ from binance_dust import (
     OutcomeUnknownError,
     RetryPolicy,
     Session,
+    _retry,
     _wire,
 )
 from binance_dust.budget import Charge, LimitKind
-from binance_dust.events import Event, PayerLearnt
+from binance_dust.events import Event, PayerLearnt, Retried
 
 CREDENTIALS = Credentials("key-1234567890", "secret", name="alice")
 LIST = "GET /sapi/v1/margin/exchange-small-liability"
@@ -111,6 +113,30 @@ async def test_however_an_attempt_ends_the_budget_is_told_how_far_it_got(
         await session.client(CREDENTIALS).system_status()
 
     assert notes.told == ["admit", "sent", "send", end]
+
+
+async def test_closing_ends_the_pause_before_another_attempt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Who is let go must not come back a minute later to hear it."""
+    monkeypatch.setattr(_retry, "_FIRST_PAUSE", 60.0)
+    monkeypatch.setattr(random, "uniform", lambda low, high: high)
+    failed = asyncio.Event()
+    session = session_with(
+        Notes(NoAnswerError("dropped")),
+        retry=RetryPolicy(attempts=2),
+        observer=lambda event: failed.set() if isinstance(event, Retried) else None,
+    )
+    call = asyncio.create_task(session.client(CREDENTIALS).system_status())
+    await failed.wait()
+    await asyncio.sleep(0)
+
+    await session.close()
+    await asyncio.wait([call], timeout=10)
+
+    assert call.done()
+    with pytest.raises(ConfigurationError, match="this Session is closed"):
+        await call
 
 
 async def test_each_attempt_pays_again_and_is_signed_anew() -> None:
