@@ -169,7 +169,8 @@ def _texts(value: str | Names, style: ListStyle) -> Sequence[str]:
         return [percent_encode(name) for name in value]
     if len(value) > 1 and any("," in name for name in value):
         raise ConfigurationError(
-            f"a name with a comma can't stand in a list of names: {', '.join(value)!r}"
+            f"a name with a comma can't stand in a list of names: {list(value)}; "
+            "send it alone, or with Session(lists='repeated')"
         )
     return (percent_encode(",".join(value)),)
 

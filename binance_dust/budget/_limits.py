@@ -10,12 +10,16 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 from binance_dust._check import instance, positive
 from binance_dust._spec import LimitKind
 from binance_dust.errors import ConfigurationError
 
 __all__ = ["RateLimits"]
+
+LEAST_WINDOW: Final = 0.001
+"""Seconds: a shorter one is a slip, and near nothing it can't be reckoned with."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,7 +48,8 @@ class RateLimits:
         for name in ("ip_weight", "uid_weight", "request_weight"):
             if instance(value := getattr(self, name), int, name) < 1:
                 raise ConfigurationError(f"{name} must be at least 1, not {value}")
-        positive(self.window, "window")
+        if positive(self.window, "window") < LEAST_WINDOW:
+            raise ConfigurationError(f"window must be {LEAST_WINDOW} s or more, not {self.window}")
         positive(self.requests_per_second, "requests_per_second")
         if self.headroom != 0:
             positive(self.headroom, "headroom")

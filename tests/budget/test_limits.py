@@ -24,6 +24,7 @@ from tests.budget.virtual import LOG, Desk, Exchange, run
         ({"window": float("nan")}, ConfigurationError),
         ({"window": float("inf")}, ConfigurationError),
         ({"window": "60"}, TypeError),
+        ({"window": 1e-300}, ConfigurationError),
         ({"headroom": 1}, ConfigurationError),
         ({"headroom": 0.99999}, ConfigurationError),
         ({"headroom": -0.1}, ConfigurationError),
