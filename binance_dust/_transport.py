@@ -21,6 +21,7 @@ import aiohttp
 import yarl
 
 from binance_dust._check import instance
+from binance_dust._one_loop import OneLoop
 from binance_dust._version import __version__
 from binance_dust._wire import Answer, Request
 from binance_dust.errors import (
@@ -105,7 +106,7 @@ class Transport:
         # What is passed with a request takes the place of a session's own.
         self._theirs: tuple[Any, ...] = tuple(getattr(http, "_middlewares", ()))
         self._owned = http is None
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop = OneLoop("a Session")
         self._monotonic = monotonic
         self._timeout = _client_timeout(timeout)
 
@@ -175,12 +176,10 @@ class Transport:
 
     def _open(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
-        if self._loop is not None and self._loop is not loop:
-            raise ConfigurationError("a Session lives in one event loop: make another for this one")
+        self._loop.enter()
         # aiohttp has no other word for it that is not deprecated.
         if self._http is not None and getattr(self._http, "_loop", loop) is not loop:
             raise ConfigurationError("http lives in another event loop: make it in this one")
-        self._loop = loop
         if self._closed or (self._http is not None and self._http.closed):
             raise ConfigurationError("the session is closed: make another one")
         if self._http is None:

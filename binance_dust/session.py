@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
@@ -12,6 +11,7 @@ from binance_dust._check import instance, positive
 from binance_dust._clock import ServerClock, TimeSource
 from binance_dust._closing import Closing
 from binance_dust._line import CLOSED, Account, Line
+from binance_dust._one_loop import OneLoop
 from binance_dust._retry import RetryAllowance, RetryPolicy
 from binance_dust._spec import LimitKind
 from binance_dust._transport import Transport
@@ -70,7 +70,7 @@ class Session(Closing):
         name of its method: `{"small_liabilities": "uid"}`. Headers that say so are believed anyway.
         """
         self._closed = False
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._loop: Final = OneLoop("a Session")
         retry = instance(_RETRY if retry is None else retry, RetryPolicy, "retry")
         limits = instance(_LIMITS if limits is None else limits, RateLimits, "limits")
         recv_window = positive(recv_window, "recv_window", most=_LONGEST_WINDOW)
@@ -168,14 +168,10 @@ class Session(Closing):
         return await self._line.call(call, account, lane, between)
 
     def _enter(self) -> None:
-        """Belong to the loop of the first call: lines, lookups and waiters can't leave theirs."""
+        """See whether a call may go on here."""
         if self._closed:
             raise ConfigurationError(CLOSED)
-        loop = asyncio.get_running_loop()
-        if self._loop is None:
-            self._loop = loop
-        elif self._loop is not loop:
-            raise ConfigurationError("a Session lives in one event loop: make another for this one")
+        self._loop.enter()
 
     def forecast(self, endpoint: Endpoint[Any, Any], calls: int) -> float:
         """Foretell the seconds until the last of so many more calls to an endpoint can be sent.
@@ -193,8 +189,7 @@ class Session(Closing):
         """Let go of whoever waits, and close what this session opened. Closing twice is no harm."""
         if self._closed:
             return
-        if self._loop not in (None, asyncio.get_running_loop()):
-            raise ConfigurationError("a Session is closed in the event loop that it was used in")
+        self._loop.leave()
         self._closed = True
         self._line.let_go()
         await self._line.clock.close()

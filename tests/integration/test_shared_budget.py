@@ -238,6 +238,25 @@ def test_what_can_not_work_is_refused_before_anything_is_opened(
     assert "hunter2" not in str(caught.value)
 
 
+def test_a_budget_is_used_and_closed_in_one_event_loop(server: Server) -> None:
+    """Elsewhere its connection fails, which looked as if Redis was away: each loop had a share."""
+    budget = RedisBudget(server.url, limits=LIMITS)
+
+    async def ask() -> object:
+        async with Session(base_url=exchange.url, limits=LIMITS, budget=budget) as session:
+            return await session.client(alice).user_assets()
+
+    with Sandbox() as exchange, asyncio.Runner() as first, asyncio.Runner() as second:
+        alice = exchange.open_account("alice", ADA="1")
+        first.run(ask())
+
+        for work in (ask(), budget.refresh(), budget.close()):
+            with pytest.raises(ConfigurationError, match=r"a RedisBudget .* event loop"):
+                second.run(work)
+
+        first.run(budget.close())
+
+
 async def test_a_password_shows_nowhere(server: Server) -> None:
     async with (
         a_slow_way(server) as way,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 from binance_dust._check import instance, positive
 from binance_dust._closing import Closing
+from binance_dust._one_loop import OneLoop
 from binance_dust.budget import _denials
 from binance_dust.budget._limits import RateLimits
 from binance_dust.budget._names import key_of
@@ -76,6 +77,7 @@ class RedisBudget(Closing):
         window more, and its places in line go to the next.
         """
         timeout = positive(timeout, "timeout")
+        instance(name, str, "name")
         if not name or any(ord(letter) <= ord(" ") or letter in "{}" for letter in name):
             raise ConfigurationError("name must be one word without braces")
         connect = url if callable(url) else connector(instance(url, str, "url"), timeout)
@@ -86,6 +88,7 @@ class RedisBudget(Closing):
             positive(lease, "lease")
         if funds not in ("wait", "fail"):
             raise ConfigurationError(f"funds must be 'wait' or 'fail', not {funds!r}")
+        self._loop = OneLoop("a RedisBudget")
         self._name = name
         self._limits = limits
         self._own_limits = limits is not None
@@ -151,6 +154,7 @@ class RedisBudget(Closing):
         `deadline`, and `BannedError` when the address is shut out for longer than anybody wants to
         wait.
         """
+        self._loop.enter()
         asked = self._setting.now()
         while True:
             if self._closed:
@@ -255,6 +259,7 @@ class RedisBudget(Closing):
 
     async def refresh(self) -> BudgetSnapshot:
         """Show every pool as it is in Redis now, with all that this process has to say."""
+        self._loop.enter()
         if self._away_since is None:
             await self._desk.look()
         return self.snapshot()
@@ -279,6 +284,7 @@ class RedisBudget(Closing):
         """Say what is left to say, let go of whoever waits, and close the connections."""
         if self._closed:
             return
+        self._loop.leave()
         self._closed = True
         returning, self._returning = self._returning, None
         if returning is not None:
