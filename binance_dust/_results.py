@@ -11,6 +11,8 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import TYPE_CHECKING, Generic, Self, TypeVar
 
+from binance_dust.errors import ConfigurationError
+
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable
     from types import TracebackType
@@ -70,7 +72,7 @@ class Results(Generic[T]):
 class Stream(AsyncIterator[T]):
     """What users iterate: results as they come, stopped by leaving the loop or the context."""
 
-    __slots__ = ("_results",)
+    __slots__ = ("_cut_short", "_results")
 
     def __init__(self, results: AsyncGenerator[T, None]) -> None:
         """Prepare; nothing runs before the first result is waited for.
@@ -79,12 +81,23 @@ class Stream(AsyncIterator[T]):
         somebody broke out of is really the last, and ends the generator there and then.
         """
         self._results = results
+        self._cut_short = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> T:
-        return await anext(self._results)
+        if self._cut_short:
+            # The end, said here, would pass for everything having been read.
+            raise ConfigurationError(
+                f"{self!r} stopped when waiting for it was cancelled, by a timeout perhaps: "
+                "put the timeout around all of it, or begin another"
+            )
+        try:
+            return await anext(self._results)
+        except asyncio.CancelledError:
+            self._cut_short = True
+            raise
 
     async def aclose(self) -> None:
         """Stop whatever is still under way. Stopping twice is no harm."""

@@ -354,6 +354,20 @@ async def test_a_source_that_is_cancelled_keeps_nobody_waiting(clients: list[Dus
     await reports.aclose()
 
 
+async def test_a_scan_that_a_timeout_cut_short_does_not_look_complete(
+    clients: list[DustClient], exchange: Sandbox
+) -> None:
+    exchange.faults.delay(30.0, times=None)
+    reports = scan(clients)
+
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(anext(reports), 0.01)
+
+    with pytest.raises(ConfigurationError, match=r"<Scan 0 of \d+ .*> stopped when"):
+        await anext(reports)
+    await reports.aclose()
+
+
 async def test_a_slow_reader_is_waited_for(clients: list[DustClient]) -> None:
     reports = scan(clients, liabilities=False, concurrency=2)
 
