@@ -148,7 +148,7 @@ class ServerClock:
         try:
             problem = await asyncio.shield(learning)
         except asyncio.CancelledError:
-            if not learning.cancelled() or _being_cancelled():
+            if not learning.cancelled() or being_cancelled():
                 raise
             problem = NotSentError("the session was closed while its clock was being learnt")
         if problem is not None:
@@ -173,6 +173,7 @@ class ServerClock:
         return None
 
 
-def _being_cancelled() -> bool:
+def being_cancelled() -> bool:
+    """Tell whether somebody cancels this task, or only what it waited for was cancelled."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -21,6 +21,7 @@ import aiohttp
 import yarl
 
 from binance_dust._check import instance
+from binance_dust._clock import being_cancelled
 from binance_dust._one_loop import OneLoop
 from binance_dust._version import __version__
 from binance_dust._wire import Answer, Request
@@ -124,8 +125,10 @@ class Transport:
         try:
             outcome = await self._carry(http, request, self._limit(within))
         except asyncio.CancelledError as cancelled:
-            # Also of these, for a timeout around a call shows what it cancelled.
-            raise cancelled.with_traceback(None) from None
+            if being_cancelled():
+                # Also of these, for a timeout around a call shows what it cancelled.
+                raise cancelled.with_traceback(None) from None
+            outcome = _cut_off(http, request)
         if isinstance(outcome, DeliveryError):
             raise outcome
         return outcome
@@ -216,6 +219,18 @@ def _once() -> Any:
         return response
 
     return gate
+
+
+def _cut_off(http: aiohttp.ClientSession, request: Request) -> DeliveryError:
+    """Say what it means that aiohttp cancels, and nobody cancelled the call.
+
+    Closing a session cancels looking names up and waiting for a connection. A call that seemed
+    cancelled would be gone without a word from a task group.
+    """
+    title, account = request.endpoint.title, request.account
+    if http.closed:
+        return NotSentError("the session was closed", endpoint=title, account=account)
+    return NoAnswerError("aiohttp was cancelled at it", endpoint=title, account=account)
 
 
 def _reason(error: Any) -> str:

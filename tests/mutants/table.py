@@ -220,7 +220,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "ServerClock.due: self._learning is not None and self.generation == 0"
         " and (not self._learning.done())"
         " -> self.generation == 0 and (not self._learning.done())": _TYPES,
-        "_being_cancelled: task is not None and task.cancelling() > 0"
+        "being_cancelled: task is not None and task.cancelling() > 0"
         " -> task.cancelling() > 0": _TYPES,
     },
     "binance_dust/_wire.py": {

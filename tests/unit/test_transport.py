@@ -478,6 +478,34 @@ def test_a_session_of_the_callers_from_another_event_loop_is_refused() -> None:
         elsewhere.run(http.close())
 
 
+class Lost(aiohttp.abc.AbstractResolver):
+    """Looks names up for ever."""
+
+    def __init__(self) -> None:
+        self.asked = asyncio.Event()
+
+    async def resolve(self, *_: Any, **__: Any) -> Any:
+        self.asked.set()
+        await asyncio.Event().wait()
+
+    async def close(self) -> None:
+        pass
+
+
+async def test_closing_while_a_name_is_looked_up_cancels_no_call() -> None:
+    """aiohttp cancels the lookup; a task group would take the call for cancelled, and be silent."""
+    names = Lost()
+    async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(resolver=names)) as http:
+        line = transport("https://api.example", http=http)
+        call = asyncio.create_task(line.send(READ))
+        await names.asked.wait()
+
+        await http.close()
+
+        with pytest.raises(NotSentError, match="the session was closed"):
+            await call
+
+
 async def test_a_closed_session_of_the_callers_says_so() -> None:
     http = aiohttp.ClientSession()
     await http.close()
