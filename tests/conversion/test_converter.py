@@ -299,6 +299,17 @@ async def test_the_cooldown_is_found_at_the_end_of_a_long_history() -> None:
         assert {each.reason for each in quote.skipped} == {Reason.COOLING_DOWN}
 
 
+@in_virtual_time
+async def test_what_a_ledger_learns_late_does_not_count_as_newer() -> None:
+    scene = Scene()
+    async with scene.process(cooldown=timedelta(hours=24)) as process:
+        now = process.session.now()
+        await process.ledger.record([conversion_at(now - timedelta(minutes=30), 2)], now=now)
+        await process.ledger.record([conversion_at(now - timedelta(days=2), 1)], now=now)
+
+        assert (await process.converter.quote()).lines == ()
+
+
 def conversion_at(moment: datetime, number: int) -> Observed:
     line = LedgerLine(
         asset="ADA", amount=D(1), gross=D(1), fee=D(0), at=moment, transaction_id=number

@@ -390,6 +390,30 @@ def test_whoever_owes_nothing_is_not_asked_for_the_heavy_list() -> None:
     run(main())
 
 
+def test_a_debt_that_is_to_be_kept_or_has_changed_is_left_as_it_is() -> None:
+    async def main() -> None:
+        bench = Bench()
+        async with bench as exchanger:
+            bench.alice.owe("LTC", "0.01")
+            choosy = LiabilityExchanger(
+                exchanger.client, ledger=bench.ledger, cooldown=0, keep=["LTC"]
+            )
+            quote = await choosy.quote()
+            assert [each.reason for each in quote.why_not("LTC")] == [Reason.KEPT]
+            bench.alice.owe("XRP", "0.9")
+
+            receipt = await choosy.exchange(quote)
+
+            assert receipt.assets == ("ETH",)
+            assert [(each.asset, each.reason) for each in receipt.dropped] == [
+                ("XRP", Reason.CHANGED)
+            ]
+            assert receipt.quoted_net == Decimal("3.4")
+            assert {"LTC", "XRP"} < bench.alice.margin.debts.keys()
+
+    run(main())
+
+
 def test_where_every_debt_has_changed_nothing_is_sent() -> None:
     async def main() -> None:
         bench = Bench()
@@ -425,6 +449,7 @@ def test_ten_go_at_once_the_largest_first() -> None:
     lines, skipped = plan_debts(rows, {}, target="USDT", keep=frozenset({"A12"}), until=None)
 
     assert [line.asset for line in lines] == [f"A{n}" for n in range(11, 1, -1)]
+    assert {line.amount for line in lines} == {Decimal("1.1")}
     assert [(each.asset, each.reason) for each in skipped] == [
         ("A12", Reason.KEPT),
         ("A1", Reason.TOO_MANY),

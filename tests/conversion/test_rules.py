@@ -517,6 +517,8 @@ def test_a_quote_is_narrowed_and_says_what_was_left_out() -> None:
         D("0.01741756"),
     )
     assert plan.net == 2 * narrow.net
+    twice = quote(line("ADA"), line("XRP"), line("LTC")).without("LTC").without("XRP")
+    assert [each.asset for each in twice.skipped] == ["LTC", "XRP"]
     assert not plan.without("ADA", "XRP")
     with pytest.raises(ConfigurationError, match=r"XRP is not in this quote: .*left out"):
         narrow.only("XRP")
