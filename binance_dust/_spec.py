@@ -167,7 +167,8 @@ def _texts(value: str | Names, style: ListStyle) -> Sequence[str]:
         return (percent_encode(value),)
     if style == "repeated":
         return [percent_encode(name) for name in value]
-    if len(value) > 1 and any("," in name for name in value):
+    if any("," in name for name in value):
+        # Also where it is alone: the exchange would read several names, and convert all of them.
         raise ConfigurationError(
             f"a name with a comma can't stand in a list of names: {list(value)}; "
             "send it alone, or with Session(lists='repeated')"

@@ -88,7 +88,8 @@ def test_all_but_the_unreserved_characters_are_escaped(text: str, encoded: str) 
 @given(NAMES)
 def test_any_text_arrives_as_it_was(name: str) -> None:
     assert sent(endpoints.USER_ASSETS(asset=name)) == [("asset", name)]
-    assert sent(endpoints.DUST_TRANSFER(assets=[name])) == [("asset", name)]
+    if "," not in name:
+        assert sent(endpoints.DUST_TRANSFER(assets=[name])) == [("asset", name)]
     assert endpoints.USER_ASSETS(asset=name).query("comma").isascii()
 
 
@@ -99,12 +100,13 @@ def test_any_names_arrive_one_by_one_when_repeated(names: list[str]) -> None:
     assert sent(call, "repeated") == [("asset", name) for name in names]
 
 
-def test_a_comma_in_one_of_several_names_would_be_read_as_two() -> None:
-    call = endpoints.DUST_TRANSFER(assets=["A,B", "C"])
+@pytest.mark.parametrize("names", [["A,B", "C"], ["A,B"]])
+def test_a_comma_in_a_name_would_be_read_as_two(names: list[str]) -> None:
+    call = endpoints.DUST_TRANSFER(assets=names)
 
     with pytest.raises(ConfigurationError, match="comma"):
         call.query("comma")
-    assert sent(call, "repeated") == [("asset", "A,B"), ("asset", "C")]
+    assert sent(call, "repeated") == [("asset", name) for name in names]
 
 
 def log(**parameters: Any) -> Callable[[], object]:
