@@ -49,6 +49,8 @@ class Mutant:
     within: str
     function: str
     """The outermost function that it is in, if it is in one."""
+    begins: int
+    """The number of the list of statements that this function begins with."""
     change: str
     holder: Any
     key: Any
@@ -72,17 +74,17 @@ class Mutant:
 
 def mutants(tree: ast.Module) -> Iterator[Mutant]:
     """Find every fault that can be made in a tree."""
+    begins: dict[str, int] = {}
     for block, (body, within, function) in enumerate(_bodies(tree.body)):
+        where = block, within, function, begins.setdefault(function, block)
         for index, statement in enumerate(body):
             if _may_be_left_out(statement, within):
                 change = f"{_text(statement)} -> left out"
-                yield Mutant(
-                    statement.lineno, block, within, function, change, body, index, ast.Pass()
-                )
+                yield Mutant(statement.lineno, *where, change, body, index, ast.Pass())
             for holder, key, old in _expressions(statement):
                 for new in _instead(holder, key, old):
                     change = f"{_text(old)} -> {_text(new)}"
-                    yield Mutant(old.lineno, block, within, function, change, holder, key, new)
+                    yield Mutant(old.lineno, *where, change, holder, key, new)
 
 
 def tell_tale(tree: ast.Module, tell: str) -> ast.Module:

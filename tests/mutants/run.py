@@ -192,7 +192,9 @@ class Trial:
 
     def _left(self, *, inside: bool) -> Iterator[tuple[int, Mutant]]:
         for number, fault in enumerate(self.faults):
-            swappable = bool(fault.function) and fault.block not in self.at_once
+            # A function in a function that has run by then was made from the sound one.
+            inner = fault.within != fault.function and fault.begins in self.at_once
+            swappable = bool(fault.function) and fault.block not in self.at_once and not inner
             if swappable is inside and time.monotonic() < self.until:
                 with fault.made():
                     yield number, fault

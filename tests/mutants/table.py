@@ -192,6 +192,13 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     "binance_dust/scanner/_desk.py": {
         "module: 512 -> 513": _NOBODY_CARES,
     },
+    "binance_dust/_spec.py": {
+        "module: True -> False": "said to type checkers only",
+        "encode: most is not None and isinstance(encoded, Names) and (len(encoded) > most)"
+        " -> most is not None and len(encoded) > most": "no endpoint with a limit has any other"
+        " parameter",
+        "_encoders: True -> False": "a parameter has a name here and a name there, always",
+    },
     "binance_dust/conversion/_account.py": {
         "module: 90 -> 91": _NOBODY_CARES,
         "Desk.claimed: error.retry_at is not None -> True": _TYPES,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 from decimal import Decimal
 from typing import Any
@@ -46,6 +47,12 @@ def test_what_is_none_is_left_out() -> None:
             "spotBNBBurn=true&interestBNBBurn=false",
         ),
         (endpoints.EXCHANGE_SMALL_LIABILITIES(assets=["BTC", "ETH"]), "assetNames=BTC%2CETH"),
+        (endpoints.SMALL_LIABILITY_HISTORY(current=2, size=100), "current=2&size=100"),
+        (endpoints.DUST_LOG(start_time=datetime(1970, 1, 1, tzinfo=UTC)), "startTime=0"),
+        (
+            endpoints.CONVERTIBLE_ASSETS(target_asset="BNB", price=Decimal("1E+40")),
+            f"targetAsset=BNB&dustQuotaAssetToTargetAssetPrice=1{40 * '0'}",
+        ),
         (
             endpoints.DUST_LOG(
                 start_time=datetime(2023, 1, 4, 3, 2, 19, 253_999, tzinfo=UTC),
@@ -126,7 +133,7 @@ def quote(**parameters: Any) -> Callable[[], object]:
     [
         (transfer([]), ConfigurationError, "name at least one"),
         (transfer(["ADA", ""]), ConfigurationError, "have an empty name among them"),
-        (transfer(["ADA", "ADA"]), ConfigurationError, "ADA more than once"),
+        (transfer(["ADA", "XRP", "ADA"]), ConfigurationError, "name ADA more than once"),
         (transfer(["A\ud800"]), ConfigurationError, "lone surrogate"),
         (transfer("ADA"), TypeError, r"for one asset: \['ADA'\]"),
         (transfer(b"ADA"), TypeError, "a list of names"),
@@ -139,6 +146,8 @@ def quote(**parameters: Any) -> Callable[[], object]:
         (quote(price=True), TypeError, "a Decimal"),
         (quote(price=Decimal("NaN")), ConfigurationError, "finite number above zero"),
         (quote(price=Decimal(-1)), ConfigurationError, "finite number above zero"),
+        (quote(price=Decimal(0)), ConfigurationError, "finite number above zero"),
+        (quote(price=Decimal("1E+41")), ConfigurationError, "more than 40 places"),
         (quote(price=Decimal("1E+999999")), ConfigurationError, "more than 40 places"),
         (quote(price=Decimal("1E-999999")), ConfigurationError, "more than 40 places"),
         (quote(account_type="FUNDING"), ConfigurationError, "SPOT or MARGIN, not 'FUNDING'"),
@@ -152,6 +161,11 @@ def quote(**parameters: Any) -> Callable[[], object]:
             lambda: endpoints.SMALL_LIABILITY_HISTORY(current=True, size=100),
             TypeError,
             "current must be an int, not bool",
+        ),
+        (
+            lambda: endpoints.SMALL_LIABILITY_HISTORY(current="1", size=100),  # type: ignore[arg-type]
+            TypeError,
+            "current must be an int, not str",
         ),
         (
             lambda: endpoints.EXCHANGE_SMALL_LIABILITIES(assets=[f"A{i}" for i in range(11)]),
@@ -170,3 +184,27 @@ def test_a_wrong_parameter_is_named_with_what_to_do(
 
 def test_a_price_may_be_a_whole_number() -> None:
     assert "Price=2" in endpoints.CONVERTIBLE_ASSETS(target_asset="BNB", price=2).query("comma")  # type: ignore[arg-type]
+
+
+def test_as_many_names_as_the_exchange_takes_go_in_one_call() -> None:
+    ten = [f"A{number}" for number in range(10)]
+
+    assert endpoints.EXCHANGE_SMALL_LIABILITIES(assets=ten).names == tuple(ten)
+
+
+def test_parameters_are_shown_as_they_were_asked() -> None:
+    call = endpoints.DUST_CONVERT(assets=["ADA", "XRP"], target_asset="USDT")
+
+    assert call.parameters() == {"asset": "ADA,XRP", "targetAsset": "USDT"}
+
+
+def test_all_calls_are_signed_but_those_that_ask_nothing_of_an_account() -> None:
+    unsigned = {name for name, row in endpoints.ALL.items() if not row.security.signed}
+
+    assert unsigned == {"server_time", "system_status"}
+
+
+def test_whole_numbers_may_come_as_text() -> None:
+    row = replace(endpoints.DUST_LOG)
+
+    assert row.decoder.decode(b'{"total":"4","userAssetDribblets":[]}').total == 4
