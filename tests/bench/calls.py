@@ -1,4 +1,4 @@
-"""CPU a call, at each size of answer, every client in turn and in the same minute."""
+"""CPU a call: by size of the answer, many at once, and by kind of key; everybody in turn."""
 
 from __future__ import annotations
 
@@ -6,37 +6,116 @@ import asyncio
 import gc
 import time
 import urllib.request
+from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
+from typing import Any, NamedTuple
 
 from tests.bench import clients, stub
+from tests.bench.clients import BARE, OFFICIAL
+from tests.bench.results import Column, Row, Table
 
-ROUNDS = 7
-"""Each client's best of these: what else the machine does only ever adds."""
+AT_ONCE = 100
+BUDGETS = (
+    "It signs and sends and does nothing else: no budget, no clock of the exchange's, no attempt "
+    "that could be repeated, amounts left as text."
+)
+
+RSA = "RSA, 2048 bits"
+AS_TEXT = "Its amounts are text; ours are exact decimals when they are read."
+IN_A_THREAD = "Ours makes an RSA signature in a thread, so that the loop goes on meanwhile."
+
+
+class Effort(NamedTuple):
+    """How often, and with whom."""
+
+    rounds: int = 7
+    """Each client's best of these: what else the machine does only ever adds."""
+    part: float = 1.0
+    """Of the calls in a round."""
+    who: tuple[str, ...] = tuple(clients.ALL)
+
+
+FULL = Effort()
+TINY = Effort(1, 0.01, clients.QUICK)
 CALLS = {7: 150, 200: 80, 1_000: 30}
+Timed = dict[str, Callable[[], Awaitable[Any]]]
 
 
-async def measure(url: str) -> dict[str, dict[int, float]]:
-    """Give the microseconds of this process's CPU that a call takes, by client and size."""
-    found: dict[str, dict[int, list[float]]] = {}
+def measure(effort: Effort = FULL) -> list[Table]:
+    """Measure all three."""
+    with stub.serving() as url:
+        return asyncio.run(_measure(url, effort))
+
+
+async def _measure(url: str, effort: Effort) -> list[Table]:
     async with AsyncExitStack() as stack:
-        asks = {
-            name: await stack.enter_async_context(make(url)) for name, make in clients.ALL.items()
+        desks = {
+            name: await stack.enter_async_context(clients.ALL[name](url)) for name in effort.who
         }
+        by_size = {}
         for size, count in CALLS.items():
             await asyncio.to_thread(ask_for, url, size)
-            for ask in asks.values():
-                assert len(await ask()) == size
-            for _ in range(ROUNDS):
-                for name, ask in asks.items():
-                    gc.collect()
-                    began = time.process_time()
-                    for _ in range(count):
-                        await ask()
-                    spent = (time.process_time() - began) / count * 1e6
-                    found.setdefault(name, {}).setdefault(size, []).append(spent)
-    return {
-        name: {size: min(times) for size, times in sizes.items()} for name, sizes in found.items()
-    }
+            by_size[size] = await _one_by_one(stack, desks, effort, count, size)
+        await asyncio.to_thread(ask_for, url, stub.SIZES[0])
+        crowds = {name: desk for name, desk in desks.items() if name != OFFICIAL}
+        at_once = await _at_once(stack, crowds, effort)
+        keys = {"HMAC": clients.SECRET, **private_keys()}
+        signers = {name: desk for name, desk in desks.items() if name != BARE}
+        by_key = {
+            kind: await _one_by_one(
+                stack, signers, effort, 100 if kind == "HMAC" else 20, 7, secret
+            )
+            for kind, secret in keys.items()
+        }
+    return [_sizes(by_size, at_once), _keys(by_key)]
+
+
+async def _one_by_one(  # noqa: PLR0917
+    stack: AsyncExitStack,
+    desks: dict[str, clients.Desk],
+    effort: Effort,
+    count: int,
+    size: int,
+    secret: str = clients.SECRET,
+) -> dict[str, float]:
+    asks: Timed = {}
+    for name, desk in desks.items():
+        account = desk(0, secret)
+        stack.push_async_callback(account.close)
+        assert len(await account.ask()) == size
+        asks[name] = account.ask
+    return await _best(asks, max(1, round(count * effort.part)), effort.rounds)
+
+
+async def _at_once(
+    stack: AsyncExitStack, desks: dict[str, clients.Desk], effort: Effort
+) -> dict[str, float]:
+    asks: Timed = {}
+    for name, desk in desks.items():
+        accounts = [desk(number) for number in range(AT_ONCE)]
+        for account in accounts:
+            stack.push_async_callback(account.close)
+
+        async def ask_all(accounts: list[clients.Account] = accounts) -> None:
+            await asyncio.gather(*[account.ask() for account in accounts])
+
+        await ask_all()
+        asks[name] = ask_all
+    spent = await _best(asks, 2, effort.rounds)
+    return {name: each / AT_ONCE for name, each in spent.items()}
+
+
+async def _best(asks: Timed, count: int, rounds: int) -> dict[str, float]:
+    """Give the microseconds of this process's CPU that each takes."""
+    best = dict.fromkeys(asks, float("inf"))
+    for _ in range(rounds):
+        for name, ask in asks.items():
+            gc.collect()
+            began = time.process_time()
+            for _ in range(count):
+                await ask()
+            best[name] = min(best[name], (time.process_time() - began) / count * 1e6)
+    return best
 
 
 def ask_for(url: str, size: int) -> None:
@@ -44,18 +123,57 @@ def ask_for(url: str, size: int) -> None:
     urllib.request.urlopen(f"{url}/size/{size}").close()  # noqa: S310 - loopback
 
 
-def run() -> None:
-    """Measure and print."""
-    with stub.serving() as url:
-        table = asyncio.run(measure(url))
-    print("\nCPU a call, µs: read an account's assets, with the free amount of each")
-    print(f"{'':28}" + "".join(f"{f'{size} assets':>14}" for size in stub.SIZES))
-    for name, sizes in table.items():
-        print(f"{name:28}" + "".join(f"{sizes[size]:14.0f}" for size in stub.SIZES))
-    mine = table["binance_dust"]
-    for size in stub.SIZES:
-        peer, cost = min(
-            ((name, row[size]) for name, row in table.items() if name in clients.PEERS),
-            key=lambda pair: pair[1],
-        )
-        print(f"at {size}: ours costs {mine[size] / cost:.2f} of the cheapest peer ({peer})")
+def private_keys() -> dict[str, str]:
+    """Make private keys, as the exchange takes them."""
+    from cryptography.hazmat.primitives import serialization
+    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
+
+    made: dict[str, Any] = {
+        "Ed25519": ed25519.Ed25519PrivateKey.generate(),
+        RSA: rsa.generate_private_key(65_537, 2_048),
+    }
+    form = (
+        serialization.Encoding.PEM,
+        serialization.PrivateFormat.PKCS8,
+        serialization.NoEncryption(),
+    )
+    return {kind: key.private_bytes(*form).decode() for kind, key in made.items()}
+
+
+def _sizes(by_size: dict[int, dict[str, float]], at_once: dict[str, float]) -> Table:
+    titles = [*(f"{size:,} assets" for size in by_size), f"7 assets, {AT_ONCE} accounts at once"]
+    return Table(
+        name="calls",
+        title="CPU of a call, µs",
+        about=(
+            "This process's CPU to read an account's assets with the free amount of each, from a "
+            "server that costs next to nothing; the best of seven rounds, everybody in turn. The "
+            "official SDK blocks: at once it would be threads."
+        ),
+        columns=tuple(map(Column, titles)),
+        rows=tuple(
+            Row(name, (*(found[name] for found in by_size.values()), at_once.get(name)))
+            for name in by_size[stub.SIZES[0]]
+        ),
+        reasons={
+            BARE: BUDGETS,
+            "ccxt": AS_TEXT,
+        },
+    )
+
+
+def _keys(by_key: dict[str, dict[str, float]]) -> Table:
+    return Table(
+        name="keys",
+        title="CPU of a call by kind of key, µs",
+        about="The same call with seven assets, signed with each kind of key.",
+        columns=tuple(map(Column, by_key)),
+        rows=tuple(
+            Row(name, tuple(found[name] for found in by_key.values())) for name in by_key["HMAC"]
+        ),
+        reasons={
+            "ccxt": AS_TEXT,
+            f"python-binance: {RSA}": IN_A_THREAD,
+            f"{OFFICIAL}: {RSA}": IN_A_THREAD,
+        },
+    )

@@ -13,12 +13,15 @@ import msgspec
 
 from binance_dust.models import UserAsset
 from tests.bench import stub
+from tests.bench.results import Column, Row, Table
 
 FIELDS = [(name, str) for name in UserAsset.__struct_encode_fields__]
 AS_TEXT = msgspec.defstruct("AsText", FIELDS)
 AS_DECIMAL = msgspec.defstruct(
     "AsDecimal", [(name, str if name == "asset" else Decimal) for name, _ in FIELDS]
 )
+FULL, TINY = 15, 1
+"""Rounds, of which the best counts."""
 NAN = re.compile(rb'"(?:nan|[+-]?inf(?:inity)?|snan)"', re.IGNORECASE)
 
 
@@ -46,20 +49,30 @@ def ways() -> dict[str, Callable[[bytes], Any]]:
     }
 
 
-def run() -> None:
-    """Measure and print."""
-    print("\nDecoding, µs")
-    print(f"{'':34}" + "".join(f"{f'{size} assets':>14}" for size in stub.SIZES))
-    for name, decode in ways().items():
-        row = ""
-        for size in stub.SIZES:
-            body = stub.assets(size)
-            repeat = max(5, 4_000 // size)
-            best = float("inf")
-            for _ in range(15):
-                began = time.perf_counter()
-                for _ in range(repeat):
-                    decode(body)
-                best = min(best, (time.perf_counter() - began) / repeat)
-            row += f"{best * 1e6:14.1f}"
-        print(f"{name:34}{row}")
+def measure(rounds: int = FULL) -> list[Table]:
+    """Measure every way at every size."""
+    bodies = [stub.assets(size) for size in stub.SIZES]
+    table = Table(
+        name="decoding",
+        title="Decoding an answer, µs",
+        about=f"The best of {rounds} rounds.",
+        first="way",
+        columns=tuple(Column(f"{size:,} assets", 1, None) for size in stub.SIZES),
+        rows=tuple(
+            Row(name, tuple(_best(decode, body, rounds) for body in bodies))
+            for name, decode in ways().items()
+        ),
+        plot=None,
+    )
+    return [table]
+
+
+def _best(decode: Callable[[bytes], Any], body: bytes, rounds: int) -> float:
+    repeat = max(5, 400_000 // len(body))
+    best = float("inf")
+    for _ in range(rounds):
+        began = time.perf_counter()
+        for _ in range(repeat):
+            decode(body)
+        best = min(best, (time.perf_counter() - began) / repeat)
+    return best * 1e6

@@ -1,4 +1,4 @@
-"""2,000 accounts by one worker, and by four behind four addresses: processes, sockets, a Redis.
+"""1,200 accounts by one worker, and by four behind four addresses: processes, sockets, a Redis.
 
 Every account is asked for its small-liability list, weight 100 of 12,000 a window. The workers are
 `binance-dust worker`, the exchange is a sandbox in a process of its own.
@@ -7,6 +7,7 @@ Every account is asked for its small-liability list, weight 100 of 12,000 a wind
 from __future__ import annotations
 
 import asyncio
+import math
 import subprocess
 import sys
 import tempfile
@@ -15,13 +16,14 @@ from contextlib import ExitStack
 from pathlib import Path
 
 from binance_dust.fleet import Fleet
+from tests.bench.results import Column, Row, Table
+from tests.bench.scan import START, least
 from tests.budget.shared import a_server
 
-ACCOUNTS = 2_000
+ACCOUNTS = 1_200
 WINDOW = 4.0
 """Seconds: four workers ask 1,400 questions in each, and two processors have to keep up."""
-START = 0.4
-"""Where in a window everybody begins, as a part of it."""
+WORKERS = (1, 2, 4)
 
 
 def _command(*arguments: str) -> subprocess.Popen[bytes]:
@@ -76,14 +78,30 @@ async def _until_all_are_there(url: str, workers: int) -> tuple[float, list[int]
     return await _scan(url)
 
 
-def run() -> None:
-    """Measure and print."""
-    print(f"\n{ACCOUNTS} accounts, weight 100, windows of {WINDOW:g} s")
-    print(f"{'workers':>10}{'seconds':>10}{'of a part':>12}   accounts of each")
-    alone = None
+def measure() -> list[Table]:
+    """Measure one worker, two and four."""
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as folder:
-        for workers in (1, 2, 4):
+        for workers in WORKERS:
             took, parts = _measure(workers, Path(folder))
-            alone = alone or took
-            shares = ", ".join(map(str, sorted(parts)))
-            print(f"{workers:10}{took:10.2f}{took / (alone / workers):12.3f}   {shares}")
+            best = least("fixed", math.ceil(ACCOUNTS / workers), WINDOW)
+            figures = (took / WINDOW, took / best, min(parts), max(parts))
+            rows.append(Row(f"{workers} worker{'s' * (workers > 1)}", figures))
+    table = Table(
+        name="fleet",
+        title=f"{ACCOUNTS:,} accounts by workers behind as many addresses",
+        about=(
+            f"Everybody is asked for small debts, weight 100 of 12,000 a window of {WINDOW:g} s: "
+            "processes of their own, sockets, a Redis. The least time is that of one's equal part."
+        ),
+        first="fleet",
+        columns=(
+            Column("windows", 2, None),
+            Column("of the least time", 2, None),
+            Column("fewest accounts of one", 0, None),
+            Column("most", 0, None),
+        ),
+        rows=tuple(rows),
+        plot=None,
+    )
+    return [table]

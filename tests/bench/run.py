@@ -1,19 +1,47 @@
-"""Every measurement, or those that are named: `nox -s bench -- decoding calls`."""
+"""Every measurement, or those that are named: `nox -s bench -- calls scan --save docs`."""
 
 from __future__ import annotations
 
+import argparse
 import importlib
-import platform
-import sys
+import time
+from pathlib import Path
 
-MEASUREMENTS = ("decoding", "calls", "scan", "desk", "memory", "startup", "redis", "fleet")
+from tests.bench import keep, show
+from tests.bench.results import Measured, Table, this_machine
+
+MEASUREMENTS = (
+    *("scan", "desk", "redis", "fleet"),  # what the limit allows
+    *("calls", "decoding", "memory", "startup"),  # what it takes of this machine
+)
 
 
 def main() -> None:
-    """Run them one after the other."""
-    print(f"Python {platform.python_version()}, {platform.machine()}")
-    for name in sys.argv[1:] or MEASUREMENTS:
-        importlib.import_module(f"tests.bench.{name}").run()
+    """Measure one after the other."""
+    parser = argparse.ArgumentParser(prog="nox -s bench --", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"all, {', '.join(MEASUREMENTS)}")
+    parser.add_argument("--markdown", action="store_true", help="print tables for a page")
+    parser.add_argument(
+        "--save",
+        type=Path,
+        metavar="DIR",
+        help="write DIR/measurements.jsonl, and plots to DIR/pictures; then run docs/generate.py",
+    )
+    options = parser.parse_args()
+    names = MEASUREMENTS if options.names in ([], ["all"]) else options.names
+    for name in names:
+        if name not in MEASUREMENTS:
+            parser.error(f"{name}: no such measurement")
+    machine = this_machine()
+    print(f"Python {machine.python}, {machine.system}, {machine.processors} processors")
+    for name in names:
+        began = time.perf_counter()
+        tables: list[Table] = importlib.import_module(f"tests.bench.{name}").measure()
+        for table in tables:
+            print(f"\n{show.as_markdown(table) if options.markdown else show.as_text(table)}")
+        if options.save is not None:
+            keep.save(options.save, [Measured(table, machine) for table in tables])
+        print(f"\n({name} took {time.perf_counter() - began:.0f} s)", flush=True)
 
 
 if __name__ == "__main__":

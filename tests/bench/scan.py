@@ -12,14 +12,15 @@ import logging
 import multiprocessing
 import time
 import warnings
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
-from typing import Any
+from typing import Any, NamedTuple
 
 from binance_dust import Credentials, RateLimits, Session
 from binance_dust.sandbox import Sandbox
+from tests.bench.results import Column, Row, Table
 
 ACCOUNTS = 300
 WINDOW = 3.0
@@ -29,7 +30,7 @@ PATIENCE = 60.0
 LIST = "/sapi/v1/margin/exchange-small-liability"
 
 Keys = list[tuple[str, str]]
-Scan = Callable[[str, Keys], Awaitable[list[bool]]]
+Scan = Callable[[str, Keys, float], Coroutine[Any, Any, list[bool]]]
 
 
 def _serve(pipe: Connection, mode: Any, accounts: int, window: float) -> None:
@@ -71,14 +72,14 @@ async def _answered(calls: list[Awaitable[Any]]) -> list[bool]:
     return [not isinstance(result, BaseException) for result in results]
 
 
-async def ours(url: str, keys: Keys) -> list[bool]:
+async def ours(url: str, keys: Keys, window: float) -> list[bool]:
     """Ours: one session, 300 clients, all asked at once."""
-    async with Session(base_url=url, limits=RateLimits(window=WINDOW)) as session:
+    async with Session(base_url=url, limits=RateLimits(window=window)) as session:
         clients = [session.client(Credentials(key, secret)) for key, secret in keys]
         return await _answered([client.small_liabilities() for client in clients])
 
 
-async def python_binance(url: str, keys: Keys) -> list[bool]:
+async def python_binance(url: str, keys: Keys, _window: float) -> list[bool]:
     """python-binance: 300 clients, all asked at once."""
     from binance import AsyncClient
 
@@ -91,7 +92,7 @@ async def python_binance(url: str, keys: Keys) -> list[bool]:
         await asyncio.gather(*[client.close_connection() for client in clients])
 
 
-async def ccxt(url: str, keys: Keys) -> list[bool]:
+async def ccxt(url: str, keys: Keys, _window: float) -> list[bool]:
     """The asynchronous ccxt, with its own pacing on, as it comes."""
     import ccxt.async_support
 
@@ -106,7 +107,7 @@ async def ccxt(url: str, keys: Keys) -> list[bool]:
         await asyncio.gather(*[exchange.close() for exchange in exchanges])
 
 
-async def official_sdk(url: str, keys: Keys) -> list[bool]:
+async def official_sdk(url: str, keys: Keys, _window: float) -> list[bool]:
     """The official SDK, which blocks, in 16 threads."""
     from binance_common.configuration import ConfigurationRestAPI
     from binance_sdk_margin_trading.margin_trading import MarginTrading
@@ -130,31 +131,75 @@ CLIENTS: dict[str, Scan] = {
     "binance_dust": ours,
     "python-binance": python_binance,
     "ccxt": ccxt,
-    "official SDK (16 threads)": official_sdk,
+    "official SDK": official_sdk,
 }
 
 
-def least(mode: str) -> float:
-    """Give the least time: 120 lists a window, so two waits for three windows' worth."""
-    return WINDOW * (1 - START) + WINDOW if mode == "fixed" else 2 * WINDOW
+class Effort(NamedTuple):
+    """How many accounts, and with whom."""
+
+    accounts: int = ACCOUNTS
+    window: float = WINDOW
+    modes: tuple[str, ...] = ("fixed", "sliding")
+    who: tuple[str, ...] = tuple(CLIENTS)
 
 
-def run() -> None:
-    """Measure and print."""
-    warnings.simplefilter("ignore")
-    logging.disable(logging.ERROR)
-    print(f"\n{ACCOUNTS} accounts, weight 100, windows of {WINDOW:g} s")
-    for mode in ("fixed", "sliding"):
-        print(f"\n{mode} windows: at least {least(mode):.2f} s for all")
-        print(f"{'':28}{'answered':>10}{'refused':>10}{'bans':>6}{'seconds':>10}{'of least':>10}")
-        for name, scan in CLIENTS.items():
-            with an_exchange(mode) as (url, keys, seen):
-                gc.collect()
-                # Each begins at the same point of a window.
-                time.sleep((START * WINDOW - time.time()) % WINDOW)
-                began = time.perf_counter()
-                done = asyncio.run(asyncio.wait_for(scan(url, keys), PATIENCE))
-                took = time.perf_counter() - began
-                refused, bans, shut_out = seen()
-            share = f"{took / least(mode):.3f}" if all(done) else "-"
-            print(f"{name:28}{sum(done):10}{refused + shut_out:10}{bans:6}{took:10.2f}{share:>10}")
+FULL = Effort()
+TINY = Effort(5, 1.0, ("fixed",), ("binance_dust",))
+
+
+def least(mode: str, accounts: int = ACCOUNTS, window: float = WINDOW, *, most: int = 120) -> float:
+    """Give the least time: so many lists a window, begun somewhere in the first one.
+
+    What is spent in a fixed window comes back when it ends, in a sliding one a window later.
+    """
+    waits = (accounts - 1) // most
+    if mode == "fixed":
+        return max(0.0, waits - START) * window
+    return waits * window
+
+
+def measure(effort: Effort = FULL) -> list[Table]:
+    """Measure every client in windows of both kinds."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.ERROR)
+        try:
+            return [_measure(mode, effort) for mode in effort.modes]
+        finally:
+            logging.disable(logging.NOTSET)
+
+
+def _measure(mode: str, effort: Effort) -> Table:
+    best = least(mode, effort.accounts, effort.window)
+    return Table(
+        name=f"scan-{mode}",
+        title=f"{effort.accounts} accounts ask once for their small debts, {mode} windows",
+        about=(
+            f"Weight 100 of 12,000 a window of {effort.window:g} s, against a sandbox that bans "
+            f"whoever goes on after a refusal. The limit allows all of it in {best:.1f} s at "
+            "least. Everybody asks for all at once; the official SDK, which blocks, in 16 threads. "
+            "No time is given where not everybody was answered."
+        ),
+        columns=(
+            Column("answered", 0, "more", effort.accounts),
+            Column("refused", best=0),
+            Column("bans", best=0),
+            Column("of the least time", 2, best=1),
+        ),
+        rows=tuple(_row(name, mode, effort, best) for name in effort.who),
+    )
+
+
+def _row(name: str, mode: str, effort: Effort, best: float) -> Row:
+    with an_exchange(mode, effort.accounts, effort.window) as (url, keys, seen):
+        gc.collect()
+        # Each begins at the same point of a window.
+        time.sleep((START * effort.window - time.time()) % effort.window)
+        began = time.perf_counter()
+        asked = CLIENTS[name](url, keys, effort.window)
+        done = asyncio.run(asyncio.wait_for(asked, PATIENCE))
+        took = time.perf_counter() - began
+        refused, bans, shut_out = seen()
+    share = took / best if all(done) and best else None
+    return Row(name, (sum(done), refused + shut_out, bans, share))
