@@ -53,8 +53,7 @@ async def _many(name: str, url: str, marks: list[int], *, hold: bool) -> dict[st
             done = mark
             spent = time.process_time() - cpu
             readings.append((mark, await _settled()))
-        for account in held:
-            await account.close()
+        await clients.close(held)
     return {"readings": readings, "cpu_each": spent / done}
 
 

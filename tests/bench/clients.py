@@ -37,6 +37,11 @@ def key(number: int) -> str:
     return f"{number:064}"
 
 
+async def close(accounts: list[Account]) -> None:
+    """Close accounts all at once: some take a moment for it."""
+    await asyncio.gather(*[account.close() for account in accounts])
+
+
 async def nothing() -> None:
     """Close what has nothing to close."""
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import sys
 import time
+import traceback
 from pathlib import Path
 
 from tests.bench import keep, show
@@ -34,14 +36,22 @@ def main() -> None:
             parser.error(f"{name}: no such measurement")
     machine = this_machine()
     print(f"Python {machine.python}, {machine.system}, {machine.processors} processors")
+    failed = []
     for name in names:
         began = time.perf_counter()
-        tables: list[Table] = importlib.import_module(f"tests.bench.{name}").measure()
+        try:
+            tables: list[Table] = importlib.import_module(f"tests.bench.{name}").measure()
+        except Exception:  # noqa: BLE001 - whatever a peer raises, the others are still measured
+            traceback.print_exc()
+            failed.append(name)
+            continue
         for table in tables:
             print(f"\n{show.as_markdown(table) if options.markdown else show.as_text(table)}")
         if options.save is not None:
             keep.save(options.save, [Measured(table, machine) for table in tables])
         print(f"\n({name} took {time.perf_counter() - began:.0f} s)", flush=True)
+    if failed:
+        sys.exit(f"not measured: {', '.join(failed)}")
 
 
 if __name__ == "__main__":

@@ -78,7 +78,8 @@ class _Stub(asyncio.Protocol):
 
 async def _serve() -> None:
     loop = asyncio.get_running_loop()
-    server = await loop.create_server(_Stub, "127.0.0.1", 0)
+    # A hundred clients may knock at once, and a knock that is dropped comes again a second later.
+    server = await loop.create_server(_Stub, "127.0.0.1", 0, backlog=1_024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await loop.run_in_executor(None, sys.stdin.read)
     server.close()
