@@ -26,7 +26,8 @@ from tests.fleet.conftest import WINDOW, Hire, until
 ROOT = Path(__file__).parents[2]
 ASSETS = "POST /sapi/v3/asset/getUserAsset"
 DUST = "POST /sapi/v1/asset/dust"
-TIMING = Timing(pulse=0.1, patience=1.0, gather=0.1, wait=30)
+TIMING = Timing(pulse=0.1, patience=3.0, gather=0.1, wait=30)
+"""Slow to blame: a worker that the machine had no time for is not lost."""
 
 Start = Callable[..., subprocess.Popen[str]]
 
