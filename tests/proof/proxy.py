@@ -10,6 +10,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+import sys
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from types import TracebackType
@@ -34,6 +35,16 @@ class Trouble:
     what: What
     leg: Leg = "answer"
     at: int = 0
+
+
+def _on_its_way(writer: asyncio.StreamWriter) -> bool:
+    """Tell whether the other side's system has yet to take some of what was written."""
+    if sys.platform != "linux" or writer.is_closing():
+        return False
+    import fcntl
+    import termios
+
+    return any(fcntl.ioctl(writer.get_extra_info("socket"), termios.TIOCOUTQ, bytes(4)))
 
 
 class _Line:
@@ -186,6 +197,8 @@ class Proxy:
                     await self._write(sink, rest)
                     await asyncio.sleep(0.005)
                     await self._write(sink, bytes(line.answer))
+                    while _on_its_way(sink):  # noqa: ASYNC110 - the system tells nobody
+                        await asyncio.sleep(0.001)
                 finally:
                     self.echoing -= 1
             case "change":
