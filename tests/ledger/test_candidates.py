@@ -67,3 +67,12 @@ async def test_records_that_other_entries_have_are_left_out(ledger: Ledger) -> N
 
     assert await ledger.unclaimed(records, besides=entry_id + 1) == [news]
     assert await ledger.unclaimed(records, besides=entry_id) == records
+
+
+async def test_a_record_is_known_by_its_id_at_whatever_moment(ledger: Ledger) -> None:
+    await ledger.record([seen(line("ADA"))], now=NOW)
+    moved = seen(line("ADA", at=NOW + 60 * MINUTE), at=NOW + 60 * MINUTE)
+
+    recorded = await ledger.record([moved], now=NOW)
+
+    assert (recorded.added, recorded.known) == ((), 1)
