@@ -1,4 +1,4 @@
-"""1,200 accounts by one worker, and by four behind four addresses: processes, sockets, a Redis.
+"""1,100 accounts by one worker, and by four behind four addresses: processes, sockets, a Redis.
 
 Every account is asked for its small-liability list, weight 100 of 12,000 a window. The workers are
 `binance-dust worker`, the exchange is a sandbox in a process of its own.
@@ -20,7 +20,7 @@ from tests.bench.results import Column, Row, Table
 from tests.bench.scan import START, least
 from tests.budget.shared import a_server
 
-ACCOUNTS = 1_200
+ACCOUNTS = 1_100
 WINDOW = 4.0
 """Seconds: four workers ask 1,400 questions in each, and two processors have to keep up."""
 WORKERS = (1, 2, 4)
@@ -92,7 +92,9 @@ def measure() -> list[Table]:
         title=f"{ACCOUNTS:,} accounts by workers behind as many addresses",
         about=(
             f"Everybody is asked for small debts, weight 100 of 12,000 a window of {WINDOW:g} s: "
-            "processes of their own, sockets, a Redis. The least time is that of one's equal part."
+            "processes of their own, sockets, a Redis. The least time is that of one's equal part. "
+            "A number that fills its windows to the last call takes one more: until windows are "
+            "proven to be fixed, a call's worth is left for the question."
         ),
         first="fleet",
         columns=(
