@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import re
 import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,7 @@ from binance_dust._spec import LimitKind, Replay
 from binance_dust.budget import RateLimits
 from binance_dust.cli import load_all, make_parser
 from binance_dust.endpoints import ALL
+from tests.bench import keep, show
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -22,6 +24,9 @@ DOCS = Path(__file__).parent
 README = DOCS.parent / "README.md"
 REFERENCE = DOCS / "reference"
 SIZING = DOCS / "explanation" / "sizing-by-addresses.md"
+MEASUREMENTS = DOCS / "explanation" / "measurements.md"
+MEASURED = DOCS / "measurements.jsonl"
+"""What `nox -s bench -- all --save docs` leaves."""
 
 ENDPOINTS = """\
 # Endpoints
@@ -231,7 +236,38 @@ def readme() -> str:
         f"| {', '.join(names)} | {cost:,} | {payer} | {let_through:,} |"
         for (let_through, payer, cost), names in sorted(calls.items())
     )
-    return _renewed(README, "limits", LIMITS + "\n".join(rows))
+    return _with_figures(_renewed(README, "limits", LIMITS + "\n".join(rows)))
+
+
+# Measurements
+
+KEPT: Final = keep.load(MEASURED)
+DRAWN: Final = keep.pictures(KEPT)
+PLACE: Final = re.compile(
+    r"<!-- (?P<part>(?P<what>table|figures) of (?P<name>[a-z-]+)) by docs/generate.py -->\n"
+    r".*?<!-- end of (?P=part) by docs/generate.py -->",
+    re.DOTALL,
+)
+
+
+def measurements() -> str:
+    """Write the page of the measurements: the figures as they were saved, the rest as it is."""
+    return _with_figures(MEASUREMENTS.read_text(encoding="utf-8"))
+
+
+def _with_figures(page: str) -> str:
+    """Put a table of figures between its marks, or all that is to say of it."""
+    return PLACE.sub(_figures, page)
+
+
+def _figures(place: re.Match[str]) -> str:
+    measured, picture = KEPT[place["name"]], f"bench-{place['name']}.svg"
+    if place["what"] == "table":
+        text = show.as_markdown(measured.table)
+    else:
+        text = show.section(measured, f"../pictures/{picture}" if picture in DRAWN else None)
+    begin, end = MARK.format(place["part"]), MARK.format(f"end of {place['part']}")
+    return f"{begin}\n\n{text}\n\n{end}"
 
 
 PAGES: Final[dict[Path, Callable[[], str]]] = {
@@ -239,6 +275,8 @@ PAGES: Final[dict[Path, Callable[[], str]]] = {
     REFERENCE / "command-line.md": commands,
     SIZING: sizing,
     README: readme,
+    MEASUREMENTS: measurements,
+    **{DOCS / "pictures" / name: text.__str__ for name, text in DRAWN.items()},
 }
 
 if __name__ == "__main__":
