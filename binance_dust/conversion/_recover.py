@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from binance_dust.conversion._holdings import read_debts, read_holdings
-from binance_dust.conversion._judge import Done, NotDone, NotYet, Reading, judge
+from binance_dust.conversion._judge import Done, NotDone, NotYet, Reading, Unknowable, judge
 from binance_dust.conversion._policy import wallet
 from binance_dust.errors import DeliveryError, RateLimitedError, UnavailableError
 from binance_dust.events import logger
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from binance_dust.conversion._account import Desk
     from binance_dust.conversion._judge import Verdict
     from binance_dust.ledger import Claim, LedgerEntry, Observed
-    from binance_dust.models import DustLogEntry
+    from binance_dust.models import DustLog
 
 __all__ = ["recover", "until_next"]
 
@@ -86,61 +86,68 @@ def until_next(expires_at: datetime | None, now: datetime) -> float:
 
 async def _look(desk: Desk, entry: LedgerEntry) -> Verdict:
     """Read and judge; an exchange that can't be read now is asked again later."""
+    start, end = entry.sent_after, entry.expires_at
+    if start is None or end is None:
+        return Unknowable("the ledger does not say when it can have been accepted")
     try:
-        return judge(entry, await _read(desk, entry))
+        return judge(entry, await _read(desk, entry, start, end + _AFTERWARDS))
     except (DeliveryError, UnavailableError, RateLimitedError) as error:
         return NotYet(f"the exchange could not be read: {error}")
 
 
-async def _read(desk: Desk, entry: LedgerEntry) -> Reading:
+async def _read(desk: Desk, entry: LedgerEntry, start: datetime, end: datetime) -> Reading:
     # In this order: what the clock proves about time holds for everything read after it.
     clock = (await desk.client.server_time()).server_time
-    records, complete = await _records(desk, entry, clock)
     held: dict[str, Decimal]
     if entry.kind is Kind.LIABILITIES:
+        records = await _debts(desk, entry, start, end)
+        complete = start > clock - _REMEMBERED
         held = await read_debts(desk.client)
     else:
+        records, full = await _page(desk, entry, start, end)
+        complete = not full
+        found = any(can_have_done(entry, record) for record in records)
+        if complete and not found and end < clock:
+            complete = await _reaches_back(desk, entry, start, records)
         holdings = await read_holdings(desk.client, entry.account_type)
         held = {asset: holding.free for asset, holding in holdings.items()}
     free = await desk.ledger.unclaimed(records, besides=entry.id)
     return Reading(clock=clock, records=free, complete=complete, held=held)
 
 
-async def _records(desk: Desk, entry: LedgerEntry, clock: datetime) -> tuple[list[Observed], bool]:
-    """Read the exchange's log of the time in question, and tell whether that is all of it."""
+async def _debts(desk: Desk, entry: LedgerEntry, start: datetime, end: datetime) -> list[Observed]:
+    """Read the history of debts of the time in question."""
+    rows = desk.client.small_liability_history(start=start, end=end)
+    return list(from_liabilities([row async for row in rows], entry.account))
+
+
+async def _page(
+    desk: Desk, entry: LedgerEntry, start: datetime, end: datetime
+) -> tuple[list[Observed], bool]:
+    """Read the dust log of the time in question, and tell whether it is all that fits a page."""
     # Both bounds: with the first alone the exchange answers -1102.
-    start, end = entry.sent_after, None
-    if entry.expires_at is not None:
-        end = entry.expires_at + _AFTERWARDS
-    if entry.kind is Kind.LIABILITIES:
-        rows = [row async for row in desk.client.small_liability_history(start=start, end=end)]
-        remembered = start is not None and start > clock - _REMEMBERED
-        return list(from_liabilities(rows, entry.account)), remembered
     log = await desk.client.dust_log(start=start, end=end, account_type=wallet(entry.account_type))
-    shown = log.user_asset_dribblets
-    records = list(from_dust_log(log, entry.account, entry.account_type))
-    complete = len(shown) < _FULL_PAGE
-    found = any(can_have_done(entry, record, in_part=True) for record in records)
-    if complete and not found and end is not None and end < clock:
-        complete = await _reaches_back(desk, entry, shown)
-    return records, complete
+    return _records(log, entry), len(log.user_asset_dribblets) >= _FULL_PAGE
 
 
-async def _reaches_back(desk: Desk, entry: LedgerEntry, shown: Sequence[DustLogEntry]) -> bool:
+async def _reaches_back(
+    desk: Desk, entry: LedgerEntry, start: datetime, shown: Sequence[Observed]
+) -> bool:
     """Tell whether the log would still show what happened then.
 
     It holds a hundred records: of the time that is asked for, or of all times, no document says.
     """
     newest = await desk.client.dust_log(account_type=wallet(entry.account_type))
-    times = _times(newest.user_asset_dribblets)
-    if len(times) < _FULL_PAGE or entry.sent_after is None:
+    if len(newest.user_asset_dribblets) < _FULL_PAGE:
         return True
-    oldest = min(times)
-    return oldest <= entry.sent_after or any(at < oldest for at in _times(shown))
+    times = [record.at for record in _records(newest, entry)]
+    if not times:
+        return False
+    return min(times) <= start or any(record.at < min(times) for record in shown)
 
 
-def _times(groups: Sequence[DustLogEntry]) -> list[datetime]:
-    return [group.happened_at for group in groups if group.happened_at is not None]
+def _records(log: DustLog, entry: LedgerEntry) -> list[Observed]:
+    return list(from_dust_log(log, entry.account, entry.account_type))
 
 
 async def _write(desk: Desk, entry: LedgerEntry, verdict: Verdict) -> LedgerEntry:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import json
 import logging
+import sqlite3
 import tempfile
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -347,19 +349,22 @@ async def test_what_the_sender_hears_meanwhile_ends_the_reading() -> None:
 
 
 def page_of(count: int, at: float) -> bytes:
-    """Make a page of the log, full of conversions of litecoin."""
+    """Make a page of the log, full of conversions of litecoin, a second after another."""
     row = {"amount": "0.01", "transferedAmount": "0.002", "serviceChargeAmount": "0.00004"}
-    moment = {"operateTime": int(1000 * at)}
-    groups = [
-        {
-            "transId": number,
-            "totalTransferedAmount": "0.002",
-            "totalServiceChargeAmount": "0.00004",
-            "userAssetDribbletDetails": [{"transId": number, "fromAsset": "LTC"} | row | moment],
-        }
-        | moment
-        for number in range(count)
-    ]
+    groups = []
+    for number in range(count):
+        moment = {"operateTime": int(1000 * (at + number))}
+        groups.append(
+            {
+                "transId": number,
+                "totalTransferedAmount": "0.002",
+                "totalServiceChargeAmount": "0.00004",
+                "userAssetDribbletDetails": [
+                    {"transId": number, "fromAsset": "LTC"} | row | moment
+                ],
+            }
+            | moment
+        )
     return json.dumps({"total": count, "userAssetDribblets": groups}).encode()
 
 
@@ -379,6 +384,84 @@ async def test_behind_a_full_page_of_the_log_there_may_be_more(others: int, stat
         assert entry.status == status
         if status == "unknown":
             assert "its newest hundred records only" in (entry.reason or "")
+
+
+@pytest.mark.parametrize(
+    ("in_time", "newest", "later", "status"),
+    [
+        # It shows more than the newest page: so it reaches back.
+        (1, 100, 3600, "rejected"),
+        # So it does here, but the page of its time is full, and there may be more of that time.
+        (100, 100, 3600, "unknown"),
+        # It shows what the newest page shows as well, and may show nothing older.
+        (1, 100, 0, "unknown"),
+        (1, 99, 0, "rejected"),
+    ],
+)
+@in_virtual_time
+async def test_an_old_call_is_not_taken_for_undone_by_a_log_that_may_end_after_it(
+    in_time: int, newest: int, later: float, status: str
+) -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError):
+            await process.convert_all()
+        (entry,) = await entries_of(process.ledger)
+        assert entry.intended_at is not None
+        oldest = entry.intended_at.timestamp() + 2
+        of_its_time, newest_page = page_of(in_time, at=oldest), page_of(newest, at=oldest + later)
+        pages = itertools.cycle([of_its_time, newest_page])
+        await asyncio.sleep(24 * 3600)
+        scene.world.garble = lambda path, body: next(pages) if path == LOG else body
+
+        (entry,) = await process.converter.recover()
+
+        assert entry.status == status
+
+
+@pytest.mark.parametrize("column", ["sent_after", "expires_at"])
+@in_virtual_time
+async def test_an_entry_that_does_not_say_when_it_was_sent_is_left_to_somebody_who_looks(
+    column: str, folder: Path
+) -> None:
+    scene = Scene()
+    path = folder / "dust.db"
+    async with scene.process(path=path) as process:
+        scene.faults.lose_answer(endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError):
+            await process.convert_all()
+        with contextlib.closing(sqlite3.connect(path)) as file:
+            file.execute(f"UPDATE entries SET {column} = NULL")  # noqa: S608
+            file.commit()
+
+        (entry,) = await process.converter.recover()
+
+        assert entry.status == "unknown"
+        assert "does not say when" in (entry.reason or "")
+
+
+@in_virtual_time
+async def test_a_newest_page_that_can_not_be_dated_does_not_reach_back() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError):
+            await process.convert_all()
+        (entry,) = await entries_of(process.ledger)
+        assert entry.intended_at is not None
+        newest = json.loads(page_of(100, at=scene.world.true()))
+        for group in newest["userAssetDribblets"]:
+            group["userAssetDribbletDetails"] = []
+        pages = itertools.cycle(
+            [page_of(1, at=entry.intended_at.timestamp() + 2), json.dumps(newest).encode()]
+        )
+        await asyncio.sleep(24 * 3600)
+        scene.world.garble = lambda path, body: next(pages) if path == LOG else body
+
+        (entry,) = await process.converter.recover()
+
+        assert entry.status == "unknown"
 
 
 @pytest.mark.parametrize(

@@ -154,6 +154,11 @@ def test_while_the_account_cools_down_the_guard_says_until_when() -> None:
     checked(quote(eligible_at=until), policy(), now=until)
 
 
+def test_what_brings_nothing_and_costs_something_costs_too_much() -> None:
+    with pytest.raises(GuardError, match=r"\(100.00 %, at most 5.00 % allowed\)"):
+        checked(quote(line(gross=D(0), fee=D("0.001"), net=D("-0.001"))), policy())
+
+
 def test_a_fee_of_the_last_digit_is_rounding_and_no_rate() -> None:
     tiny = line(gross=D("0.00000003"), fee=D("0.00000001"), net=D("0.00000002"))
     checked(quote(tiny), policy())
@@ -879,6 +884,20 @@ def test_a_verdict_says_why(late: float, held: dict[str, D], complete: bool, wor
 
     assert isinstance(verdict, NotYet | NotDone | Unknowable)
     assert words in verdict.reason
+
+
+def test_of_debts_that_are_less_the_history_is_said_to_be_silent() -> None:
+    debts = entry(kind=Kind.LIABILITIES, account_type="MARGIN", target="USDT")
+
+    verdicts = [
+        judge(debts, Reading(clock=EXPIRES + seconds(80), records=[], held={}, complete=complete))
+        for complete in (True, False)
+    ]
+
+    assert [getattr(verdict, "reason", "").split(",")[0] for verdict in verdicts] == [
+        "there is less ADA",
+        "the history of debts goes back for ninety days only",
+    ]
 
 
 def test_an_entry_that_does_not_say_until_when_is_never_judged_from_an_absence() -> None:

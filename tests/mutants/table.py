@@ -206,11 +206,18 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     "binance_dust/conversion/_liabilities.py": {
         "LiabilityExchanger._rest: 1 -> 2": _NOBODY_CARES,
     },
+    "binance_dust/conversion/_policy.py": {
+        "span: abs(value) > _LONGEST -> abs(value) >= _LONGEST": _NOBODY_CARES,
+        "module: 1000000 -> 1000001": _NOBODY_CARES,
+    },
     "binance_dust/conversion/_recover.py": {
         "module: 45 -> 46": _NOBODY_CARES,
         "module: 2 -> 3": _NOBODY_CARES,
+        "module: 89 -> 90": _NOBODY_CARES,
         "_settle: elapsed() - began > _LONGEST -> elapsed() - began >= _LONGEST": _NOBODY_CARES,
-        "_records: entry.expires_at is not None -> True": _TYPES,
+        "_read: start > clock - _REMEMBERED -> start >= clock - _REMEMBERED": _NOBODY_CARES,
+        "_read: end < clock -> end <= clock": _NOBODY_CARES,
+        "_reaches_back: min(times) <= start -> min(times) < start": _NOBODY_CARES,
     },
     "binance_dust/_retry.py": {
         "send_again.announce: state.outcome -> True": _TYPES,
