@@ -36,7 +36,7 @@ TERMINATED: Final = 143
 """Likewise, of SIGTERM."""
 
 _COMMANDS: Final = {
-    "demo": "scan 25 accounts of a local sandbox: no key, no network",
+    "demo": "a local sandbox, from a scan to the books: no key, no network",
     "scan": "read the dust and the small debts of many accounts at once",
     "quote": "show what could be converted, what it would bring, and why the rest stays",
     "convert": "turn dust into BNB or another target; a dry run unless --yes",
