@@ -50,25 +50,25 @@ class LocalAdmission:
         """Begin when it is granted: from here on it counts."""
         self._desk = desk
         self._over = False
-        self.pool = pool
-        self.weight = weight
-        self.extra = 0
+        self.pool: Pool = pool
+        self.weight: int = weight
+        self.extra: int = 0
         """Weight of copies that left unseen."""
         self.mark(now)
-        self.witness = False
+        self.witness: bool = False
         """Whether it is the first after a cut of the clock."""
-        self.alone = False
+        self.alone: bool = False
         """Whether, besides, nothing was on its way around the cut."""
 
     def mark(self, now: float) -> None:
         """Remember what was known when it left: its header is to be read in that light."""
         count = self.pool.count
-        self.sent_at = now
-        self.answered_before = count.ledger.answered
+        self.sent_at: float = now
+        self.answered_before: int = count.ledger.answered
         """Weight of the pool that had been answered: the header can't have missed it."""
-        self.cleared_before = count.cleared
+        self.cleared_before: int = count.cleared
         """Weight that the exchange had forgotten for certain: the header can't show it."""
-        self.cut_before = count.cut_at
+        self.cut_before: int = count.cut_at
         """All weight that had been taken at the last cut: tells whose window the header is of."""
 
     def sent(self, extra: int = 0) -> None:

@@ -43,11 +43,11 @@ class Boundary:
     def __init__(self, window: float, clock: Clock) -> None:
         """Begin without a proof."""
         self._clock = clock
-        self.window = window
-        self.margin = window * MARGIN
-        self.fixed = False
+        self.window: float = window
+        self.margin: float = window * MARGIN
+        self.fixed: bool = False
         """Whether the headers proved that this endpoint counts fixed windows."""
-        self.slides = False
+        self.slides: bool = False
         """Whether a count was seen to go on past a cut: for what is foretold, and nothing else."""
 
     def likely_close(self, now: float) -> float:

@@ -42,14 +42,14 @@ class Count:
         """Begin with nothing spent and nobody seen."""
         self._window = window
         self._whole = whole
-        self.ledger = Ledger(window)
-        self.gone = 0
+        self.ledger: Ledger = Ledger(window)
+        self.gone: int = 0
         """Our weight that headers prove forgotten."""
         self.others: Others | None = None
-        self.flying = 0
+        self.flying: int = 0
         """Calls that were admitted and are not answered."""
-        self.last_answer = float("-inf")
-        self.cut_at = 0
+        self.last_answer: float = float("-inf")
+        self.cut_at: int = 0
         """All weight that was taken before the last cut."""
 
     def ours(self, now: float) -> int:

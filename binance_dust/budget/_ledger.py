@@ -92,17 +92,17 @@ class Ledger:
 
     def __init__(self, window: float) -> None:
         """Begin with nothing spent."""
-        self.keep = window * (1 + DRIFT)
+        self.keep: float = window * (1 + DRIFT)
         """Seconds after its answer for which weight counts."""
         self._certain = window * (1 - DRIFT)
         self._grain = window / GRAINS
         self._slots = _Chain()
         self._lost: _Chain | None = None
-        self.taken = 0
+        self.taken: int = 0
         """All weight that was ever admitted and not given back."""
-        self.answered = 0
+        self.answered: int = 0
         """The part of it that had arrived for certain, since an answer came (or never will)."""
-        self.forgotten = 0
+        self.forgotten: int = 0
         """The part of it that no window holds any more."""
 
     def spent(self, now: float) -> int:

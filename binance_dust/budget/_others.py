@@ -78,9 +78,9 @@ class Others:
         self._seen = now
         self._surprise = self._cap
         self._surprised_at = now
-        self.level = 0
-        self.grown = 0
-        self.heard = now
+        self.level: int = 0
+        self.grown: int = 0
+        self.heard: float = now
         self.share: float | None = None
 
     def fresh(self, now: float) -> bool:

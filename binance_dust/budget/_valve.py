@@ -20,8 +20,8 @@ class Valve:
         self._patience = patience
         self._first: object | None = None
         self._lapses = math.inf
-        self.until = -math.inf
-        self.open = not wary
+        self.until: float = -math.inf
+        self.open: bool = not wary
         """Whether anybody may pass, without asking further; else the next one goes alone."""
 
     def passes(self, now: float) -> bool:

@@ -96,7 +96,7 @@ class Assignments:
         self.workers: dict[str, WorkerState] = {}
         self.past: dict[str, WorkerState] = {}
         """Those who were there, and what they have done."""
-        self.done = 0
+        self.done: int = 0
         self._sort()
 
     @property

@@ -55,14 +55,14 @@ class Job(Generic[R]):
         self, post: Post, assignments: Assignments, kind: Kind[R], *, timing: Timing
     ) -> None:
         """Prepare; nothing is sent."""
-        self.id = secrets.token_hex(8)
+        self.id: str = secrets.token_hex(8)
         self.assignments = assignments
         # Never full: whoever hears the workers must not wait for a reader. The job waits for it.
         self.results: Results[R] = Results(0)
-        self.unread = 0
+        self.unread: int = 0
         self.began: float | None = None
         self.ended: float | None = None
-        self.failed = 0
+        self.failed: int = 0
         self._post = post
         self._kind = kind
         self._timing = timing

@@ -103,12 +103,12 @@ class Exchange:
         """Open now, as `clock` (seconds since the epoch) has it."""
         self.seed = seed
         self.rules = rules
-        self.clock = ServerClock(clock)
-        self.market = Market(seed, rules, self.clock.moment().true)
-        self.gate = Gate(rules)
-        self.faults = Faults(seed, self.clock, self.gate)
-        self.witness = Witness(rules.remember)
-        self.accounts = Accounts(seed, self.market, self.clock)
+        self.clock: ServerClock = ServerClock(clock)
+        self.market: Market = Market(seed, rules, self.clock.moment().true)
+        self.gate: Gate = Gate(rules)
+        self.faults: Faults = Faults(seed, self.clock, self.gate)
+        self.witness: Witness = Witness(rules.remember)
+        self.accounts: Accounts = Accounts(seed, self.market, self.clock)
 
     def handle(self, request: Request) -> Answer:
         """Answer one request at once, without the delays of faults."""

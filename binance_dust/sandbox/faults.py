@@ -48,7 +48,7 @@ class Faults:
         self._random = Random(f"{seed}/faults")  # noqa: S311 - to be repeated, not guarded
         self._clock = clock
         self._gate = gate
-        self.closed = False
+        self.closed: bool = False
         """The exchange is under maintenance."""
 
     def lose_answer(self, *, after_executing: bool = True, **where: Unpack[Where]) -> Fault:

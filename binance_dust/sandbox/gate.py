@@ -47,11 +47,11 @@ class Gate:
         self._meters: dict[tuple[str, str], Meter] = {}
         self._banned: dict[str, float] = {}
         self._offences: dict[str, int] = {}
-        self.refused = 0
+        self.refused: int = 0
         """Requests answered 429 for their weight."""
-        self.shut_out = 0
+        self.shut_out: int = 0
         """Requests answered 418."""
-        self.bans = 0
+        self.bans: int = 0
         """Bans imposed for going on after a 429."""
 
     def let_in(self, address: str, moment: Moment) -> None:

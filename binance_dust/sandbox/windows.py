@@ -104,9 +104,9 @@ class Meter:
 
     def __init__(self, limit: int, length: float, mode: Mode) -> None:
         """Begin empty."""
-        self.limit = limit
+        self.limit: int = limit
         self.window: Window = FixedWindow(length) if mode == "fixed" else SlidingWindow(length)
-        self.overruns = 0
+        self.overruns: int = 0
         """Requests refused one after another, since the last that was admitted."""
         self._asked: dict[Mode, Window] = {
             "fixed": FixedWindow(length),

@@ -125,8 +125,8 @@ class _Work:
         self._ended: float | None = None
         self.results: Results[AccountReport] = Results(concurrency)
         self.total: int | None = None
-        self.done = 0
-        self.failed = 0
+        self.done: int = 0
+        self.failed: int = 0
 
     async def run(self) -> None:
         """Visit every account."""

@@ -155,8 +155,8 @@ class _Work:
         self._slots = asyncio.Semaphore(concurrency)
         self._ahead = asyncio.Semaphore(2 * concurrency)
         self.results: Results[SweepReport] = Results(concurrency)
-        self.moving = Moving()
-        self.done = 0
+        self.moving: Moving = Moving()
+        self.done: int = 0
 
     async def run(self) -> None:
         """Give every account its turn, or its turns."""
