@@ -76,3 +76,18 @@ async def test_a_record_is_known_by_its_id_at_whatever_moment(ledger: Ledger) ->
     recorded = await ledger.record([moved], now=NOW)
 
     assert (recorded.added, recorded.known) == ((), 1)
+
+
+async def test_an_entry_happened_when_its_first_row_did_and_is_settled_once(
+    ledger: Ledger,
+) -> None:
+    begun = await ledger.intend(intent(), length=MINUTE)
+    later = NOW + timedelta(seconds=3)
+    done = seen(line("ADA", at=later), line("XRP", at=NOW), at=NOW)
+
+    first = await ledger.record([done], now=NOW + MINUTE)
+    again = await ledger.record([done], now=NOW + MINUTE)
+
+    assert (first.added, first.settled, first.known) == ((), (begun.id,), 0)
+    assert (again.added, again.settled, again.known) == ((), (), 1)
+    assert (await ledger.entry(begun.id)).at == NOW

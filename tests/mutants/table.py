@@ -44,12 +44,16 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     "binance_dust/ledger/_entries.py": (
         "tests/ledger/test_ledger.py",
         "tests/ledger/test_candidates.py",
+        "tests/ledger/test_parts.py",
+        "tests/ledger/test_files.py",
         "tests/ledger/test_sync.py",
         "tests/conversion",
     ),
     "binance_dust/ledger/_store.py": (
         "tests/ledger/test_ledger.py",
         "tests/ledger/test_candidates.py",
+        "tests/ledger/test_parts.py",
+        "tests/ledger/test_files.py",
         "tests/ledger/test_sync.py",
         "tests/conversion",
     ),
@@ -198,6 +202,16 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " -> most is not None and len(encoded) > most": "no endpoint with a limit has any other"
         " parameter",
         "_encoders: True -> False": "a parameter has a name here and a name there, always",
+    },
+    "binance_dust/ledger/_entries.py": {
+        "module: 500 -> 501": _NOBODY_CARES,
+        "module: 5 -> 6": _NOBODY_CARES,
+        "candidates: min(times) -> max(times)": "rows of one record are moments apart, and ten"
+        " seconds are given besides",
+    },
+    "binance_dust/ledger/_store.py": {
+        "Store.record: continue -> left out": "nothing follows it in the loop",
+        "Store.record: own.transaction_id != each.transaction_id is not None -> True": _FASTER,
     },
     "binance_dust/conversion/_account.py": {
         "module: 90 -> 91": _NOBODY_CARES,
