@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import signal
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
@@ -42,7 +43,9 @@ async def serving(
     try:
         site = web.TCPSite(runner, "127.0.0.1", 0)
         await site.start()
-        async with aiohttp.ClientSession(site.name) as client:
+        # What the site calls itself has port 0 with an older aiohttp.
+        host, port = runner.addresses[0][:2]
+        async with aiohttp.ClientSession(f"http://{host}:{port}") as client:
             yield client
     finally:
         await runner.cleanup()
@@ -201,14 +204,21 @@ async def test_a_service_that_stops_finishes_the_conversions_under_way(
 
 @unix
 def test_as_it_stands_it_serves_until_it_is_told_to_end(tmp_path: Path) -> None:
-    with running(EXAMPLES / "service.py", cwd=tmp_path, PORT="0") as process:
-        started = read_until(process, "Running on").splitlines()[-1]
-        lines = asyncio.run(ask(started.strip("= ").rpartition(" ")[2]))
+    port = a_free_port()
+    with running(EXAMPLES / "service.py", cwd=tmp_path, PORT=str(port)) as process:
+        read_until(process, "Running on")
+        lines = asyncio.run(ask(f"http://127.0.0.1:{port}"))
         end(process, signal.SIGTERM)
 
     assert process.returncode == 0
     assert lines[-1] == {"done": 10, "complete": True}
     assert list(tmp_path.iterdir()) == []
+
+
+def a_free_port() -> int:
+    with socket.socket() as end:
+        end.bind(("127.0.0.1", 0))
+        return int(end.getsockname()[1])
 
 
 async def ask(url: str) -> list[Any]:
