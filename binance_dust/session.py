@@ -32,6 +32,8 @@ R = TypeVar("R")
 
 _LIMITS: Final = RateLimits()
 _RETRY: Final = RetryPolicy()
+_SHORTEST_WINDOW: Final = 100
+"""Milliseconds: less than most requests are under way, and surely meant as seconds."""
 _LONGEST_WINDOW: Final = 60_000
 """Milliseconds: recvWindow may not be longer (-1131)."""
 
@@ -64,6 +66,9 @@ class Session(Closing):
     ) -> None:
         """Check the configuration; nothing is opened or sent.
 
+        `recv_window` is in milliseconds, as the exchange has it: for how long a signed request may
+        be on its way. `timeout` is in seconds: how long an answer is waited for.
+
         `http` is an aiohttp session of your own, which is left open. `lists` is how several assets
         travel: `asset=A,B` or, "repeated", `asset=A&asset=B` (sources differ; both have worked).
         `payers` says whose budget an endpoint draws where you know better than its row, by the
@@ -73,7 +78,7 @@ class Session(Closing):
         self._loop: Final = OneLoop("a Session")
         retry = instance(_RETRY if retry is None else retry, RetryPolicy, "retry")
         limits = instance(_LIMITS if limits is None else limits, RateLimits, "limits")
-        recv_window = positive(recv_window, "recv_window", most=_LONGEST_WINDOW)
+        recv_window = _milliseconds(recv_window)
         timeout = positive(timeout, "timeout")
         if budget is not None and not hasattr(budget, "admit"):
             raise TypeError(
@@ -210,6 +215,16 @@ class Session(Closing):
 
     def __reduce_ex__(self, protocol: object) -> Any:
         raise TypeError("a Session is bound to its process and its loop: make another one there")
+
+
+def _milliseconds(recv_window: Any) -> float:
+    found = positive(recv_window, "recv_window", most=_LONGEST_WINDOW)
+    if found < _SHORTEST_WINDOW:
+        raise ConfigurationError(
+            f"recv_window is in milliseconds, and {found:g} ms would refuse everything that is on "
+            f"its way: at least {_SHORTEST_WINDOW}; 10 seconds are 10_000"
+        )
+    return found
 
 
 def _payers(given: Mapping[str, Literal["ip", "uid"]]) -> dict[str, LimitKind]:

@@ -267,6 +267,13 @@ def test_a_session_that_can_not_work_is_refused(options: Any, error: type[Except
     traceback.TracebackException.from_exception(caught.value, capture_locals=True)
 
 
+@pytest.mark.parametrize("seconds", [5, 10, 60, 99.9])
+def test_a_recv_window_that_was_meant_in_seconds_is_refused(seconds: float) -> None:
+    with pytest.raises(ConfigurationError, match=f"milliseconds, and {seconds} ms .* 10_000"):
+        Session(recv_window=seconds)
+    assert Session(recv_window=100).recv_window == timedelta(milliseconds=100)
+
+
 async def test_a_client_is_made_of_credentials_and_one_session(session: Session) -> None:
     with pytest.raises(TypeError, match="must be Credentials"):
         session.client("key")  # type: ignore[arg-type]
