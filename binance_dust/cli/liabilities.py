@@ -96,7 +96,12 @@ async def _exchange(options: argparse.Namespace) -> int:
 
 
 async def _ask_the_list(client: DustClient) -> tuple[list[SmallLiability], Settled]:
-    return await client.small_liabilities(), Settled.LIST
+    try:
+        return await client.small_liabilities(), Settled.LIST
+    except DustError as error:
+        if has_no_margin(error):
+            return [], Settled.NO_MARGIN
+        raise
 
 
 async def _ask_for_less(client: DustClient) -> tuple[list[SmallLiability], Settled]:

@@ -55,9 +55,9 @@ def test_the_list_is_asked_for_only_where_there_is_a_debt_unless_always(
     assert auto == ["alice"]
     assert {seen.account for seen in exchange.requests} - {None} == {"alice", "bob", "carol"}
     assert len(exchange.requests_of(the_list)) == 3
-    # Who has no margin can't be asked for the list, and says so.
-    assert always.code == 1
-    assert "-3003" in always.out
+    # That there is no margin is an answer, as it is for a scan.
+    assert always.code == 0
+    assert "1 without margin, 2 asked for their list" in always.out
 
 
 def test_debts_are_a_table_for_eyes(run: Run, file: str, at: tuple[str, ...]) -> None:
