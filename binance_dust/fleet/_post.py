@@ -60,6 +60,9 @@ class Post:
 
     async def open(self) -> None:
         """Be ready to send."""
+        if self._sender is not None:
+            # What is open would be forgotten, and never closed.
+            raise ConfigurationError("this fleet is open already")
         self._sender = self.reader("")
         self._bulletin = self.reader(self.bulletin)
 

@@ -479,3 +479,14 @@ async def test_only_names_travel(
         assert (account.name or "").encode() in everything
         assert account.secret.reveal().encode() not in everything
         assert account.api_key.encode() not in everything
+
+
+async def test_a_fleet_is_opened_once_and_again_after_it_was_closed(url: str) -> None:
+    async with Fleet(url, timing=TIMING) as fleet:
+        senders = fleet._post._sender, fleet._post._bulletin
+        with pytest.raises(ConfigurationError, match="open already"):
+            await fleet.open()
+        assert (fleet._post._sender, fleet._post._bulletin) == senders
+
+    async with fleet:
+        assert [report.account async for report in fleet.scan(["alice"])] == ["alice"]
