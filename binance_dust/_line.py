@@ -286,6 +286,8 @@ class _Attempts(Generic[R]):
             # The exchange takes timestamps that are less than a second ahead of its clock.
             sent_after=stamped - _MOST_AHEAD,
             expires_at=stamped + timedelta(milliseconds=self._line.recv_window),
+            code=getattr(error, "code", None),
+            status=getattr(error, "status", None),
         )
 
     @property

@@ -346,6 +346,7 @@ class OutcomeUnknownError(DustError):
     Do not send it again. Read: the dust log shows a conversion that happened. `parameters` are
     what was asked for; the exchange can have accepted the request only between `sent_after` and
     `expires_at` (its own clock), so an absence means something only when read later than that.
+    `code` and `status` are those of the answer that left the doubt, `None` where there was none.
     A `Converter` puts the ledger's entries of the conversion into `entry_ids`, the open one last:
     `await converter.recover()` settles it.
     """
@@ -360,6 +361,8 @@ class OutcomeUnknownError(DustError):
         sent_after: datetime,
         expires_at: datetime,
         entry_ids: tuple[int, ...] = (),
+        code: int | str | None = None,
+        status: int | None = None,
     ) -> None:
         """Carry what is needed to find out how it ended."""
         text = f"outcome unknown, do not send it again: {reason}"
@@ -371,3 +374,5 @@ class OutcomeUnknownError(DustError):
         self.sent_after = sent_after
         self.expires_at = expires_at
         self.entry_ids = entry_ids
+        self.code = code
+        self.status = status

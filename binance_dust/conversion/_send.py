@@ -167,6 +167,7 @@ async def _leave_unknown(
             now=desk.now(),
             sent_after=error.sent_after,
             expires_at=error.expires_at,
+            code=error.code,
         )
     except (LedgerError, ConfigurationError) as failed:
         logger.error("%s: the ledger has its intent only: %s", error, failed)

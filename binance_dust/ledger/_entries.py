@@ -189,6 +189,8 @@ def settle(db: sqlite3.Connection, entry: LedgerEntry, outcome: Outcome) -> None
     """Write an outcome into an entry."""
     happened = min((line.at for line in outcome.lines), default=None)
     settled = outcome.status not in OPEN
+    # Reading that does not tell says nothing else about the answer that left the doubt.
+    code = entry.code if outcome.code is None and not settled else outcome.code
     db.execute(
         "UPDATE entries SET status = ?, reason = ?, code = ?, settled_at = ?, settled_by = ?,"
         " transaction_id = ?, target = ?, at = coalesce(?, at),"
@@ -196,7 +198,7 @@ def settle(db: sqlite3.Connection, entry: LedgerEntry, outcome: Outcome) -> None
         (
             outcome.status,
             outcome.reason,
-            outcome.code,
+            code,
             stamp(outcome.now) if settled else None,
             None if outcome.by is None else outcome.by.value,
             outcome.transaction_id,

@@ -166,7 +166,7 @@ class LedgerEntry(Sums):
     settled_by: SettledBy | None = None
     transaction_id: int | None = None
     code: int | str | None = None
-    """The exchange's code, where it refused."""
+    """The exchange's, where it refused, or where its answer left open how the call ended."""
     reason: str | None = None
     """Why it was rejected, or is unknown."""
     lines: tuple[LedgerLine, ...] = ()

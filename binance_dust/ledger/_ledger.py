@@ -201,7 +201,7 @@ class Ledger(Closing):
         outcome = Outcome(status="rejected", now=now, by=by, reason=reason, code=code)
         return await self._thread.do(lambda store: store.settle(entry_id, outcome))
 
-    async def leave_unknown(
+    async def leave_unknown(  # noqa: PLR0913 - what is known of the call, all by keyword
         self,
         entry_id: int,
         reason: str,
@@ -209,13 +209,18 @@ class Ledger(Closing):
         now: datetime,
         sent_after: datetime | None = None,
         expires_at: datetime | None = None,
+        code: int | str | None = None,
     ) -> LedgerEntry:
-        """Write down that nobody knows how a call ended, and when it can have been accepted."""
+        """Write down that nobody knows how a call ended, and when it can have been accepted.
+
+        `code` is that of the answer that left the doubt; one that is on record stays until then.
+        """
         outcome = Outcome(
             status="unknown",
             now=now,
             by=None,
             reason=reason,
+            code=code,
             sent_after=sent_after,
             expires_at=expires_at,
         )

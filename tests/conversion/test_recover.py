@@ -623,6 +623,20 @@ async def test_an_unknown_outcome_is_told_also_where_the_ledger_can_not_be_writt
         assert entry.status == "confirmed"
 
 
+@in_virtual_time
+async def test_a_code_that_nobody_knows_is_in_the_error_and_on_record() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        scene.faults.fail(400, code=-99999, msg="what?", after_executing=False, endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await process.convert_all()
+
+        assert (caught.value.code, caught.value.status) == (-99999, 400)
+        assert (await process.ledger.entry(1)).code == -99999
+        (entry,) = await process.converter.recover()
+        assert (entry.status, entry.code) == ("rejected", None)
+
+
 @pytest.mark.parametrize("lost", [False, True])
 @in_virtual_time
 async def test_a_ledger_that_is_closed_under_a_call_is_no_mistake_before_any_io(lost: bool) -> None:

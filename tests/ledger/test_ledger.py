@@ -118,6 +118,17 @@ async def test_evidence_outranks_a_conclusion_and_nothing_outranks_evidence(
         assert await later == done
 
 
+async def test_the_code_that_left_a_doubt_stays_for_as_long_as_the_doubt(ledger: Ledger) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+
+    unknown = await ledger.leave_unknown(entry.id, "what?", code=-99999, now=NOW)
+    assert (unknown.status, unknown.code) == ("unknown", -99999)
+    unread = await ledger.leave_unknown(entry.id, "the log does not say", now=NOW)
+    assert (unread.reason, unread.code) == ("the log does not say", -99999)
+    done = await ledger.confirm(entry.id, [line()], transaction_id=7, now=NOW)
+    assert (done.status, done.code) == ("confirmed", None)
+
+
 async def test_a_rejected_entry_does_not_open_again(ledger: Ledger) -> None:
     entry = await ledger.intend(intent(), length=MINUTE)
     rejected = await ledger.reject(entry.id, "no", now=NOW, code=-5006)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 import pytest
 
 from binance_dust import errors
+from binance_dust._plain import error_from_plain, plain
 from binance_dust.errors import DustError
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
@@ -34,12 +36,32 @@ EXAMPLES: list[DustError] = [
         sent_after=NOW,
         expires_at=NOW,
     ),
+    errors.OutcomeUnknownError(
+        "-99999 what?",
+        endpoint="POST /x",
+        account="alice",
+        parameters={"asset": "ADA"},
+        sent_after=NOW,
+        expires_at=NOW,
+        entry_ids=(1, 2),
+        code=-99999,
+        status=400,
+    ),
 ]
 
 
 @pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
 def test_an_error_travels_whole(error: DustError) -> None:
     other: Any = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
+
+    assert type(other) is type(error)
+    assert str(other) == str(error)
+    assert vars(other) == vars(error)
+
+
+@pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
+def test_an_error_travels_whole_as_json(error: DustError) -> None:
+    other: Any = error_from_plain(json.loads(json.dumps(plain(error))))
 
     assert type(other) is type(error)
     assert str(other) == str(error)

@@ -182,6 +182,27 @@ async def test_a_deadline_shortens_reads_and_never_a_write_that_is_under_way() -
     assert all(deadline is not None for deadline in notes.deadlines)
 
 
+@pytest.mark.parametrize(
+    ("answer", "code", "status"),
+    [
+        ((400, '{"code": -99999, "msg": "what?"}', {}), -99999, 400),
+        ((503, '{"code": -1007, "msg": "slow"}', {}), -1007, 503),
+        ((502, "<html>", {}), None, 502),
+        ((200, "[", {}), None, 200),
+        (NoAnswerError("dropped"), None, None),
+    ],
+)
+async def test_an_unknown_outcome_has_the_numbers_of_the_answer_that_left_the_doubt(
+    answer: Any, code: int | None, status: int | None
+) -> None:
+    client = session_with(Notes(TIME, answer), retry=RetryPolicy(attempts=1)).client(CREDENTIALS)
+
+    with pytest.raises(OutcomeUnknownError) as caught:
+        await client.dust_transfer(["ADA"])
+
+    assert (caught.value.code, caught.value.status) == (code, status)
+
+
 # --- who pays ---
 
 UID = {"X-SAPI-USED-UID-WEIGHT-1M": "100"}
