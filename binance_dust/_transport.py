@@ -342,6 +342,11 @@ def _parse(text: str, what: str) -> yarl.URL:
     return url
 
 
+def is_local(base_url: str) -> bool:
+    """Tell whether an exchange is on this machine: a sandbox, whatever its port."""
+    return _is_loopback(yarl.URL(base_url).host or "")
+
+
 def _is_loopback(host: str) -> bool:
     address = _address(host)
     return host == "localhost" if address is None else address.is_loopback

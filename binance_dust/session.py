@@ -14,7 +14,7 @@ from binance_dust._line import CLOSED, Account, Line
 from binance_dust._one_loop import OneLoop
 from binance_dust._retry import RetryAllowance, RetryPolicy
 from binance_dust._spec import LimitKind
-from binance_dust._transport import Transport
+from binance_dust._transport import Transport, is_local
 from binance_dust.budget import Attachable, Budget, Charge, Lane, LocalBudget, RateLimits
 from binance_dust.errors import ConfigurationError
 from binance_dust.events import ClockLearnt, Observer, Reporter
@@ -45,7 +45,7 @@ class Session(Closing):
     session.close()`. It is cheap to create and opens nothing before the first call.
     """
 
-    __slots__ = ("_closed", "_line", "_loop", "_own_budget")
+    __slots__ = ("_closed", "_is_local", "_line", "_loop", "_own_budget")
 
     def __init__(  # noqa: PLR0913 - the public face, all by keyword
         self,
@@ -119,6 +119,7 @@ class Session(Closing):
             lists=lists,
             payers=_payers({} if payers is None else payers),
         )
+        self._is_local: Final = is_local(base_url)
 
     def client(self, credentials: Credentials) -> DustClient:
         """Make one account's client on this session."""
@@ -135,6 +136,11 @@ class Session(Closing):
     def closed(self) -> bool:
         """Whether this session was closed."""
         return self._closed
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the exchange is on this machine: a sandbox, and no real account's funds."""
+        return self._is_local
 
     @property
     def recv_window(self) -> timedelta:

@@ -35,7 +35,7 @@ async def move(options: argparse.Namespace, *, really: bool, **wanted: Any) -> i
     out, outcomes = console(), []
     async with (
         _desk.open_desk(options) as desk,
-        _ledger.kept_ledger(options) as ledger,
+        _ledger.kept_ledger(options, desk) as ledger,
         sweep(
             desk.clients,
             ledger=ledger,

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
+    from binance_dust.cli._desk import Desk
     from binance_dust.ledger import LedgerEntry
 
 VARIABLE: Final = "BINANCE_DUST_LEDGER"
@@ -54,9 +55,18 @@ def ledger_of(options: argparse.Namespace) -> Ledger:
 
 
 @asynccontextmanager
-async def kept_ledger(options: argparse.Namespace) -> AsyncIterator[Ledger]:
-    """Open the ledger; whoever is ended before the end hears of calls that were under way."""
+async def open_ledger(options: argparse.Namespace, desk: Desk) -> AsyncIterator[Ledger]:
+    """Open the ledger; a rehearsal is kept out of real books here, and not at every account."""
     async with ledger_of(options) as ledger:
+        for session in desk.sessions:
+            await ledger.refuse_other(session)
+        yield ledger
+
+
+@asynccontextmanager
+async def kept_ledger(options: argparse.Namespace, desk: Desk) -> AsyncIterator[Ledger]:
+    """Open the ledger; whoever is ended before the end hears of calls that were under way."""
+    async with open_ledger(options, desk) as ledger:
         try:
             yield ledger
         except BaseException:

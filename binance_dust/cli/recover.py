@@ -36,7 +36,7 @@ async def run(options: argparse.Namespace) -> int:
     failed = False
     async with (
         _desk.open_desk(options) as desk,
-        _ledger.ledger_of(options) as ledger,
+        _ledger.open_ledger(options, desk) as ledger,
         aclosing(each(desk.clients, partial(_recover, ledger=ledger))) as answers,
     ):
         async for client, answer in answers:

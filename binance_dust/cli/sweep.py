@@ -55,7 +55,7 @@ async def run(options: argparse.Namespace) -> int:
     out = console()
     async with (
         _desk.open_desk(options) as desk,
-        _ledger.kept_ledger(options) as ledger,
+        _ledger.kept_ledger(options, desk) as ledger,
         sweep(
             desk.clients,
             ledger=ledger,

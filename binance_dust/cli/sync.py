@@ -47,7 +47,7 @@ async def run(options: argparse.Namespace) -> int:
     wrong = 0
     async with (
         _desk.open_desk(options, lived=True) as desk,
-        _ledger.ledger_of(options) as ledger,
+        _ledger.open_ledger(options, desk) as ledger,
         aclosing(each(desk.clients, partial(ledger.sync, since=options.since))) as answers,
     ):
         async for client, answer in answers:

@@ -47,6 +47,10 @@ class Desk:
         """Give the time that claims go by: the machine's, on which all who share a file agree."""
         return self.client.session.machine_time()
 
+    async def refuse_other_books(self) -> None:
+        """Stop where a rehearsal would get into real books, or the other way round."""
+        await self.ledger.refuse_other(self.client.session)
+
     @asynccontextmanager
     async def claimed(self, role: Role, length: timedelta = CLAIM) -> AsyncIterator[Claim]:
         """Hold the right to work on the account, in this process and all others."""

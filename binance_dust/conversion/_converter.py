@@ -114,6 +114,7 @@ class Converter:
     async def quote(self) -> Quote:
         """Read what can be converted now, what it would bring, and what stays and why."""
         desk, policy = self._desk, self._policy
+        await desk.refuse_other_books()
         held = await read_holdings(desk.client, policy.account_type, valued=True)
         listed = await read_listed(desk.client, policy)
         rest = await self._rest()
@@ -145,6 +146,7 @@ class Converter:
         Dust for targets other than BNB rests asset by asset: name those that are to be converted,
         or hear when all that were converted before may be again.
         """
+        await self._desk.refuse_other_books()
         rest = await self._rest()
         return rest.until(self._desk.now(), assets)
 
@@ -159,6 +161,7 @@ class Converter:
         """
         instance(quote, Quote, "quote")
         desk = self._desk
+        await desk.refuse_other_books()
         await desk.refuse_beside_open()
         await desk.client.session.learn_time()
         _policy.check(quote, self._policy, account=desk.account, key_id=desk.key_id, now=desk.now())

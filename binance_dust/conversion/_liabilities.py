@@ -80,6 +80,7 @@ class LiabilityExchanger:
     async def quote(self) -> LiabilityQuote:
         """Read which debts can be exchanged now, and of the rest why not. Heavy: weight 110."""
         desk = self._desk
+        await desk.refuse_other_books()
         owed = await read_debts(desk.client)
         listed = await desk.client.small_liabilities() if owed else []
         rest = await self._rest()
@@ -103,6 +104,7 @@ class LiabilityExchanger:
         """Exchange the debts of a quote, once. Errors mean what they mean for `convert`."""
         instance(quote, LiabilityQuote, "quote")
         desk = self._desk
+        await desk.refuse_other_books()
         await desk.refuse_beside_open()
         await desk.client.session.learn_time()
         check_plan(
@@ -151,6 +153,7 @@ class LiabilityExchanger:
 
     async def next_eligible_at(self) -> datetime:
         """Say when the next exchange is worth trying; now, if it is already."""
+        await self._desk.refuse_other_books()
         return (await self._rest()).until(self._desk.now())
 
     def _order(self, quote: LiabilityQuote, held: Mapping[str, Decimal]) -> Order:

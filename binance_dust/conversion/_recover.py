@@ -53,6 +53,7 @@ _LONGEST: Final = 300.0
 
 async def recover(desk: Desk) -> list[LedgerEntry]:
     """Settle the account's open entries; gives each as it stands afterwards."""
+    await desk.refuse_other_books()
     if not await desk.open_entries():
         return []
     async with desk.claimed("recover", _CLAIM) as claim:

@@ -26,7 +26,7 @@ from binance_dust.errors import (
     OutcomeUnknownError,
 )
 from binance_dust.events import logger
-from binance_dust.ledger import Intent
+from binance_dust.ledger import Intent, books_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
@@ -86,7 +86,13 @@ async def send(desk: Desk, claim: Claim, order: Order, noted: Callable[[int], ob
     the entry unknown. `noted` is told the entry as soon as there is one.
     """
     intent = _intent(desk, order)
-    entry = await desk.ledger.intend(intent, claim=claim, now=desk.claim_clock(), length=CLAIM)
+    entry = await desk.ledger.intend(
+        intent,
+        claim=claim,
+        now=desk.claim_clock(),
+        length=CLAIM,
+        books=books_of(desk.client.session),
+    )
     noted(entry.id)
     between = (intent.intended_at - _BACKWARDS, intent.intended_at + _SEND_WITHIN)
     try:

@@ -108,6 +108,9 @@ class Worker(Closing):
         """Begin to listen."""
         if self._lines:
             raise ConfigurationError("this worker is open already")
+        if self._ledger is not None:
+            for session in {client.session for client in self._clients.values()}:
+                await self._ledger.refuse_other(session)
         await self._post.open()
         for queue in (self._post.bulletin, self._post.queue(self._id)):
             broker = self._post.reader(queue)

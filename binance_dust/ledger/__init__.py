@@ -6,6 +6,7 @@ _file.py        the file, opened so that what is committed stays
 _rows.py        rows, and what they stand for
 _query.py       what to look for
 _entries.py     entries as the tables have them
+_books.py       whose books they are: a real exchange's, or of rehearsals
 _claims.py      who may work on an account
 _observed.py    what the exchange's own records say
 _matching.py    which of our calls a record of the exchange's belongs to
@@ -23,6 +24,7 @@ export/         files for spreadsheets and tax tools
 
 from __future__ import annotations
 
+from binance_dust.ledger._books import Books, books_of
 from binance_dust.ledger._claims import Claim
 from binance_dust.ledger._cooldown import Cooldowns, Lesson, Scope, next_eligible_at
 from binance_dust.ledger._entry import (
@@ -47,6 +49,7 @@ from binance_dust.ledger.export import Exported
 
 __all__ = [
     "OPEN",
+    "Books",
     "Claim",
     "Cooldowns",
     "Exported",
@@ -66,6 +69,7 @@ __all__ = [
     "SyncReport",
     "Total",
     "account_of",
+    "books_of",
     "can_have_done",
     "chart",
     "converted_lines",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from binance_dust._check import positive
 from binance_dust._closing import Closing
 from binance_dust.errors import ConfigurationError
+from binance_dust.ledger._books import books_of
 from binance_dust.ledger._cooldown import Cooldowns, Scope, evidence
 from binance_dust.ledger._entries import Outcome
 from binance_dust.ledger._entry import Kind, SettledBy
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from binance_dust._spec import AccountType
     from binance_dust.client import DustClient
+    from binance_dust.ledger._books import Books
     from binance_dust.ledger._claims import Claim
     from binance_dust.ledger._entry import Intent, LedgerEntry, LedgerLine, Observed, Status
     from binance_dust.ledger._marks import Mark, Missing, Source
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from binance_dust.ledger._sync import SyncReport
     from binance_dust.ledger._totals import By, Total
     from binance_dust.ledger.export import Exported, Sink, Style
+    from binance_dust.session import Session
 
 __all__ = ["Ledger", "account_of"]
 
@@ -83,6 +86,25 @@ class Ledger(Closing):
     async def __aenter__(self) -> Self:
         await self.open()
         return self
+
+    # --- whose books they are --------------------------------------------------------------------
+
+    async def books(self) -> Books | None:
+        """Say whose books the file keeps: a real exchange's, or of rehearsals on this machine.
+
+        `None` before the first call or sync. A file that was made before it remembered this begins
+        with the next one.
+        """
+        return await self._thread.do(lambda store: store.books())
+
+    async def refuse_other(self, session: Session) -> None:
+        """See that what a session does may be kept here, or raise `ConfigurationError`.
+
+        Rehearsals and real accounts never share a file. Converters, `sync` and workers see to it
+        before they send anything.
+        """
+        books = books_of(session)
+        await self._thread.do(lambda store: store.refuse_other(books))
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -156,14 +178,18 @@ class Ledger(Closing):
         claim: Claim | None = None,
         now: datetime | None = None,
         length: timedelta,
+        books: Books | None = None,
     ) -> LedgerEntry:
         """Write down a call before it is sent; it is on the disk when this returns.
 
         `GuardError` if another call of the account is open, or the claim was lost, which is held
         for `length` from `now` on by the clock of claims (or else from the intent's own time).
+        `books` are those that it belongs in: the file keeps no others from then on.
         """
-        from_when = intent.intended_at if now is None else now
-        return await self._thread.do(lambda store: store.intend(intent, claim, from_when, length))
+        begin = intent.intended_at if now is None else now
+        return await self._thread.do(
+            lambda store: store.intend(intent, claim, begin, length, books)
+        )
 
     async def confirm(  # noqa: PLR0913 - what is known of the outcome, all by keyword
         self,
@@ -226,14 +252,17 @@ class Ledger(Closing):
         )
         return await self._thread.do(lambda store: store.settle(entry_id, outcome))
 
-    async def record(self, seen: Iterable[Observed], *, now: datetime) -> Recorded:
+    async def record(
+        self, seen: Iterable[Observed], *, now: datetime, books: Books | None = None
+    ) -> Recorded:
         """Take in records of the exchange's: each once, whatever was shown before.
 
         One that belongs to a call of ours becomes its outcome, and all others new entries, in one
         transaction. A record is told by account, account type, target and its own (outer) id.
+        `books` are those that they belong in: the file keeps no others from then on.
         """
         records = tuple(seen)
-        return await self._thread.do(lambda store: store.record(records, now))
+        return await self._thread.do(lambda store: store.record(records, now, books))
 
     async def resolve(
         self, entry_id: int, status: Status, reason: str, *, now: datetime

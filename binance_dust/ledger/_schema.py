@@ -122,7 +122,15 @@ CREATE TABLE missing (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND)
+_THIRD: Final = """
+-- Whose books these are: a real exchange's, or of rehearsals on this machine. One row, or none yet.
+CREATE TABLE books (
+  only_row INTEGER PRIMARY KEY CHECK (only_row = 1),
+  whose    TEXT NOT NULL CHECK (whose IN ('real', 'local'))
+) WITHOUT ROWID;
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND, _THIRD)
 """Each brings a ledger from the version that is its place to the next. Append; never change one."""
 
 VERSION: Final = len(MIGRATIONS)

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from binance_dust.ledger import _claims, _entries, _file, _marks
+from binance_dust.ledger import _books, _claims, _entries, _file, _marks
 from binance_dust.ledger._matching import (
     can_have_done,
     has,
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
 
+    from binance_dust.ledger._books import Books
     from binance_dust.ledger._claims import Claim
     from binance_dust.ledger._entries import Outcome
     from binance_dust.ledger._entry import Intent, LedgerEntry, Observed
@@ -53,6 +54,18 @@ class Store:
     def close(self) -> None:
         """Close the file."""
         self._connection.close()
+
+    # --- whose books they are --------------------------------------------------------------------
+
+    def books(self) -> Books | None:
+        """Say whose books they are, if that is settled."""
+        with self._reading() as db:
+            return _books.read(db)
+
+    def refuse_other(self, books: Books) -> None:
+        """Raise if the file keeps other books than these."""
+        with self._reading() as db:
+            _books.refuse_other(db, books, path=self._path)
 
     # --- claims ----------------------------------------------------------------------------------
 
@@ -91,11 +104,17 @@ class Store:
             return _entries.read_one(db, entry_id)
 
     def intend(
-        self, intent: Intent, claim: Claim | None, now: datetime, length: timedelta
+        self,
+        intent: Intent,
+        claim: Claim | None,
+        now: datetime,
+        length: timedelta,
+        books: Books | None,
     ) -> LedgerEntry:
         """Write down a call that is about to be sent, unless another one of the account is open."""
         self._identity.check()
         with self._writing() as db:
+            self._keep(db, books)
             if claim is not None:
                 _claims.extend(db, claim, now=now, length=length)
             _entries.refuse_beside_open(db, intent)
@@ -112,11 +131,12 @@ class Store:
 
     # --- the exchange's own records --------------------------------------------------------------
 
-    def record(self, seen: Sequence[Observed], now: datetime) -> Recorded:
+    def record(self, seen: Sequence[Observed], now: datetime, books: Books | None) -> Recorded:
         """Take in records of the exchange's: each once, or as the outcome of a call of ours."""
         added: list[int] = []
         settled: list[int] = []
         with self._writing() as db:
+            self._keep(db, books)
             for each in seen:
                 candidates = _entries.candidates(db, each)
                 own = own_entry(candidates, each) or part_of_open(candidates, each)
@@ -159,6 +179,11 @@ class Store:
         """Note what of the exchange's records can't be had."""
         with self._writing() as db:
             _marks.miss(db, gap)
+
+    def _keep(self, db: sqlite3.Connection, books: Books | None) -> None:
+        # What is written by hand may be anybody's.
+        if books is not None:
+            _books.keep(db, books, path=self._path)
 
     # --- the file --------------------------------------------------------------------------------
 

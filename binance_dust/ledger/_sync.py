@@ -19,6 +19,7 @@ from binance_dust._plain import plain
 from binance_dust._spec import AccountType
 from binance_dust._verdicts import has_no_margin
 from binance_dust.errors import ConfigurationError, RejectedError
+from binance_dust.ledger._books import books_of
 from binance_dust.ledger._marks import Mark, Missing
 from binance_dust.ledger._observed import from_dust_log, from_liabilities
 from binance_dust.ledger._walk import FIRST_RECORD, Page, Span, Walk
@@ -80,6 +81,7 @@ async def sync(
 ) -> SyncReport:
     """Bring the ledger up to date with what the exchange has on record of one account."""
     wanted = _checked(account_types, since)
+    await ledger.refuse_other(client.session)
     errand = _Errand(ledger, client, client.credentials.identity, since)
     if "SPOT" in wanted:
         await errand.read_log("SPOT")
@@ -191,7 +193,8 @@ class _Errand:
         return _as_page(log)
 
     async def _record(self, observed: Iterable[Observed]) -> None:
-        done = await self.ledger.record(observed, now=self._now())
+        books = books_of(self.client.session)
+        done = await self.ledger.record(observed, now=self._now(), books=books)
         self.added += len(done.added)
         self.settled += done.settled
 

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncIterable, Iterable
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
 from binance_dust._check import instance
@@ -218,6 +219,7 @@ def _dust(converter: Converter) -> Job:
         what="dust",
         account_type=converter.account_type,
         target=converter.target,
+        check=partial(converter.ledger.refuse_other, converter.client.session),
         quote=converter.quote,
         carry_out=converter.convert,
         recover=converter.recover,
@@ -232,6 +234,7 @@ def _debts(exchanger: LiabilityExchanger) -> Job:
         what="liabilities",
         account_type="MARGIN",
         target="USDT",
+        check=partial(exchanger.ledger.refuse_other, exchanger.client.session),
         quote=exchanger.quote,
         carry_out=exchanger.exchange,
         recover=exchanger.recover,

@@ -40,6 +40,8 @@ class Job:
     what: str
     account_type: AccountType
     target: str
+    check: Callable[[], Awaitable[None]]
+    """Raises what is wrong before anything is read: the wrong ledger."""
     quote: Callable[[], Awaitable[Plan]]
     carry_out: Callable[[Any], Awaitable[Receipt]]
     recover: Callable[[], Awaitable[list[LedgerEntry]]]
@@ -103,6 +105,7 @@ class Visit:
             return self._report(Outcome.FAILED, error=error)
 
     async def _settle_and_move(self) -> SweepReport:
+        await self._job.check()
         if (unknown := await self._still_unknown()) is not None:
             return unknown
         with contextlib.suppress(PriceMovedError):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import csv
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
 
+from binance_dust.ledger import Books, Ledger
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Keep, Run
 
@@ -51,6 +54,47 @@ def test_it_is_a_dry_run_unless_told_otherwise(
     assert done.code == 0
     assert "Add --yes to do it" in done.out
     assert exchange.requests_of(DUST) == ()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("quote",),
+        ("convert", "--yes"),
+        ("sweep", "--yes"),
+        ("liabilities", "--exchange", "--yes"),
+        ("recover",),
+        ("sync",),
+    ],
+    ids=" ".join,
+)
+def test_a_rehearsal_is_kept_out_of_real_books(
+    command: tuple[str, ...], run: Run, desk: tuple[str, ...], exchange: Sandbox, ledger: Path
+) -> None:
+    async def keep_real_books() -> None:
+        async with Ledger(ledger) as real:
+            await real.record([], now=datetime.now(UTC), books=Books.REAL)
+
+    asyncio.run(keep_real_books())
+
+    for done in (run(*command, *desk), run(*command, "--sandbox", "--ledger", str(ledger))):
+        assert done.code == 2
+        assert done.err == (
+            f"binance-dust: ledger {ledger}: it keeps the books of a real exchange, and this "
+            'session\'s is on this machine: name another file for rehearsals, or ":memory:"\n'
+        )
+    assert exchange.requests == ()
+
+
+def test_a_real_account_is_kept_out_of_the_books_of_rehearsals(
+    run: Run, desk: tuple[str, ...], ledger: Path
+) -> None:
+    assert run("convert", "--yes", *desk).code == 0
+
+    real = run("convert", "--yes", *desk, "--base-url", "https://api.binance.invalid")
+
+    assert real.code == 2
+    assert "it keeps the books of rehearsals on this machine" in real.err
 
 
 @pytest.mark.parametrize("command", ["convert", "sweep"])

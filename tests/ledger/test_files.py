@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from binance_dust import Converter, Ledger, LedgerError, RateLimits, Session
-from binance_dust.ledger import _schema
+from binance_dust.ledger import Books, _schema
 from binance_dust.ledger._store import Store
 from binance_dust.sandbox import Sandbox
 from tests.conversion.far import MEMORY
@@ -166,6 +166,10 @@ async def test_an_older_ledger_is_brought_up_to_date(path: Path, version: int) -
 
     async with Ledger(path) as ledger:
         assert [entry.status async for entry in ledger.entries()] == ["intended"]
+        # Whose books they are it does not say: that is settled when it is used next.
+        assert await ledger.books() is None
+        await ledger.record([], now=NOW, books=Books.REAL)
+        assert await ledger.books() is Books.REAL
 
     with sqlite3.connect(path) as now:
         assert now.execute("PRAGMA user_version").fetchone()[0] == _schema.VERSION

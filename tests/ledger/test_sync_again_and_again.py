@@ -25,6 +25,7 @@ class Account:
     def __init__(self) -> None:
         self.session = self.credentials = self
         self.identity = "alice"
+        self.is_local = True
         self.clock = BEGIN
         self.times: list[datetime] = []
         self.calls = 0
@@ -58,7 +59,10 @@ class Books:
         self.ids: set[int | None] = set()
         self.mark: Mark | None = None
 
-    async def record(self, seen: Any, *, now: datetime) -> Recorded:
+    async def refuse_other(self, session: Any) -> None:
+        pass
+
+    async def record(self, seen: Any, *, now: datetime, books: Any) -> Recorded:
         records: list[Observed] = list(seen)
         news = [each for each in records if each.transaction_id not in self.ids]
         self.ids.update(each.transaction_id for each in records)
