@@ -136,8 +136,9 @@ class Converter:
             skipped=skipped,
             at=at,
             expires_at=at + policy.quote_ttl,
-            # Where nothing is left to convert, the time is worth knowing.
-            eligible_at=min(waits) if waits and not lines else None,
+            # Where nothing is left to convert, the time is worth knowing: also without dust, if
+            # the account rests as a whole and not asset by asset.
+            eligible_at=None if lines else min(waits, default=rest.later(at, ())),
         )
 
     async def next_eligible_at(self, assets: Iterable[str] | None = None) -> datetime:

@@ -118,7 +118,9 @@ class Visit:
         if plan and self._choose is not None:
             plan = self._plan = self._choose(plan)
         if not plan:
-            outcome = Outcome.NOTHING if plan.eligible_at is None else Outcome.RESTING
+            # An account that rests and has nothing to convert need not be looked at any sooner.
+            waits = any(skipped.until is not None for skipped in plan.skipped)
+            outcome = Outcome.RESTING if waits and plan.eligible_at else Outcome.NOTHING
             return self._report(outcome, next_at=plan.eligible_at)
         if self._dry_run:
             return self._report(Outcome.PLANNED)

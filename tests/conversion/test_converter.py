@@ -31,6 +31,7 @@ from binance_dust._spec import AccountType
 from binance_dust.conversion import Reason
 from binance_dust.ledger import Kind, LedgerLine, Observed
 from binance_dust.sandbox.account import Holding
+from binance_dust.sweeper import Outcome, sweep
 from tests.conversion.far import (
     ASSETS,
     CONVERT,
@@ -235,6 +236,51 @@ async def test_inside_the_cooldown_it_is_refused_before_sending_with_the_time() 
         )
         await asyncio.sleep((until - process.session.now()).total_seconds())
         assert (await process.convert_all()).assets == ("ADA",)
+
+
+@in_virtual_time
+async def test_when_the_account_may_convert_again_is_told_also_where_no_dust_is_there() -> None:
+    scene = Scene()
+    async with scene.process(cooldown=timedelta(hours=24)) as process:
+        assert (await process.converter.quote()).eligible_at is None
+        await process.convert_all()
+        asked = len(scene.asked)
+
+        quote = await process.converter.quote()
+
+        assert (quote.lines, quote.eligible_at) == ((), await process.converter.next_eligible_at())
+        assert quote.eligible_at is not None
+        calls = scene.asked[asked:-1]  # the last is that of `next_eligible_at`
+        assert sorted(calls) == sorted([ASSETS, LIST, LOG])
+        with pytest.raises(GuardError, match="cooling down until"):
+            await process.converter.convert(quote)
+        await asyncio.sleep((quote.eligible_at - process.session.now()).total_seconds())
+        assert (await process.converter.quote()).eligible_at is None
+
+
+@in_virtual_time
+async def test_what_rests_asset_by_asset_and_is_not_there_keeps_the_account_from_nothing() -> None:
+    scene = Scene({"ADA": "6.21"}, cooldown=24 * 3600.0)
+    async with scene.process(target="USDT", cooldown=timedelta(hours=24)) as process:
+        await process.convert_all()
+
+        quote = await process.converter.quote()
+
+        assert (quote.lines, quote.eligible_at) == ((), None)
+
+
+@in_virtual_time
+async def test_a_sweep_of_a_resting_account_without_dust_tells_until_when() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        for outcomes in ([Outcome.CONVERTED], [Outcome.NOTHING]):
+            async with sweep([process.client], ledger=process.ledger, dry_run=False) as reports:
+                found = [report async for report in reports]
+            assert [report.outcome for report in found] == outcomes
+        assert found[0].next_at == found[0].quote.eligible_at is not None  # type: ignore[union-attr]
+        scene.alice.deposit("ADA", "5")
+        async with sweep([process.client], ledger=process.ledger, dry_run=False) as reports:
+            assert [report.outcome async for report in reports] == [Outcome.RESTING]
 
 
 @in_virtual_time
