@@ -56,16 +56,18 @@ class Count:
         """Give the most of our own weight that the exchange may be counting."""
         ledger = self.ledger
         spent = ledger.spent(now)
-        held = ledger.taken - self.gone
-        return min(held, spent)
+        return min(self.held, spent)
+
+    @property
+    def held(self) -> int:
+        """Our own weight, less what headers prove forgotten."""
+        return self.ledger.taken - self.gone
 
     def total(self, now: float, *, fixed: bool) -> float:
         """Give the weight that the exchange may be counting, others' as far as they were seen."""
         if self.others is None:
             return self.ours(now)
-        ledger = self.ledger
-        held = ledger.taken - self.gone
-        return self.others.expected(now, ledger.spent(now), held, fixed=fixed)
+        return self.others.expected(now, self.ledger.spent(now), self.held, fixed=fixed)
 
     def take(self, weight: int) -> None:
         """Spend: a call is admitted."""

@@ -105,11 +105,15 @@ class Line:
         return sum(self._weights.values())
 
     def weight_before(self, lane: Lane, weight: int) -> int:
-        """Give the weight that will be served before one of `weight` that came to `lane` now."""
+        """Give the weight that will be served before one of `weight` that came to `lane` now.
+
+        The least that it can be: scans that come in between weigh what this one does, or more.
+        """
         calls, scans = self._weights[Lane.CALL], self._weights[Lane.SCAN]
         if lane is Lane.CALL:
-            return calls + min(scans, (calls + weight) // CALLS_TO_SCANS)
-        return scans + min(calls, (scans + weight) * CALLS_TO_SCANS)
+            turns = (self._ahead + calls) // (CALLS_TO_SCANS * weight)
+            return calls + min(scans, turns * weight)
+        return scans + min(calls, max(0, (scans + weight) * CALLS_TO_SCANS - self._ahead))
 
     def next_deadline(self) -> float | None:
         """Give the earliest deadline of those who wait."""

@@ -147,7 +147,9 @@ class LocalBudget:
             return
         line = pool.line
         ahead = 0 if line is None else line.weight_before(waiter.lane, weight)
-        at = max(pool.estimate(ahead + weight, now, alone=line is None), self._gate.until, now)
+        calls = 1 if line is None else min(line.waiting, ahead // weight) + 1
+        paced = now + self._pace.least_wait(calls)
+        at = max(pool.soonest(ahead + weight, now), self._gate.until, paced)
         if deadline <= at:
             raise _denials.too_late(pool.name, weight, at - now)
 
@@ -183,10 +185,14 @@ class LocalBudget:
         """Have a line looked at again when its head may go, or somebody's deadline comes."""
         timer = pool.timer
         alone_at = math.inf
-        if head is not None and line.waiting == 1 and now < head.since + self._lonely_after:
+        if head is not None and line.waiting == 1:
             alone_at = head.since + self._lonely_after
+        lonely = alone_at <= now
+        if lonely:
+            alone_at = math.inf  # and it is so already
         if head is not None and line.next_deadline() is not None:
-            chance = max(min(pool.no_sooner(head.weight, now), alone_at), self._gate.until)
+            chance = min(pool.no_sooner(head.weight, now, lonely=lonely), alone_at)
+            chance = max(chance, self._gate.until)
             for waiter in line.hopeless(chance):
                 _refuse(waiter, _denials.too_late(pool.name, waiter.weight, chance - now))
             head = line.head()

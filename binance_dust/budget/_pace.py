@@ -23,15 +23,19 @@ BATCH: Final = 0.02
 class Pace:
     """A leaking bucket that is asked, never waited for: who is refused stays in its own line."""
 
-    __slots__ = ("_bucket", "batch_in")
+    __slots__ = ("_bucket", "_burst", "_leak", "batch_in")
 
     def __init__(self, rate: float) -> None:
         """Allow `rate` requests in any one second."""
-        burst = max(1.0, rate * BURST)
-        leak = rate * (1 - BURST)
+        burst = self._burst = max(1.0, rate * BURST)
+        leak = self._leak = rate * (1 - BURST)
         self._bucket = AsyncLimiter(burst, burst / leak)
         self.batch_in = max(1 / leak, BATCH)
         """Seconds after which it is worth asking again."""
+
+    def least_wait(self, calls: int) -> float:
+        """Say in how many seconds the last of so many calls can go at best, if no other came."""
+        return max(0.0, calls - self._burst) / self._leak
 
     def take(self) -> bool:
         """Take one request, if the pace allows."""

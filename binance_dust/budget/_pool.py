@@ -201,44 +201,80 @@ class Pool:
         soonest = now + self._window * LEAST_WAIT
         return max(soonest, min((chance for chance in chances if chance > now), default=soonest))
 
-    def no_sooner(self, weight: int, now: float) -> float:
-        """Say before when nothing can go, whatever is heard."""
-        shut = max(self.valve.until, now)
-        return shut if self.count.flying else max(shut, self.look_again(weight, now))
+    def no_sooner(self, weight: int, now: float, *, lonely: bool = False) -> float:
+        """Say before when nothing can go, whatever is heard.
 
-    def estimate(self, weight: int, now: float, *, alone: bool) -> float:
-        """Foretell when the last of `weight` can go, if nobody else spends or waits."""
+        This is of the pool alone: whoever is held back by the pace, or by a ban that is just over,
+        may go at any moment as far as its pool is concerned.
+        """
+        shut = max(self.valve.until, now)
+        if self.count.flying or self.may_go(weight, now, lonely=lonely) is not Go.NO:
+            return shut
+        again = self.look_again(weight, now)
+        if self._span.number < 0:  # the exchange's time may be learnt meanwhile, and so its cuts
+            again = min(again, self.boundary.likely_close(now))
+        return max(shut, again)
+
+    def soonest(self, weight: int, now: float) -> float:
+        """Say before when the last of `weight` can't go: what a deadline is held against.
+
+        Whatever may yet be found free counts as free, for whoever is told "too late" does not come
+        back to see: what others are expected to spend, a window that may have begun anew, and a cut
+        ahead of us that was never seen not to hold.
+        """
         begin = max(now, self.valve.until)
         if now >= self._span.closes:
             self._span = self.boundary.span(now)
-        free = self.limit if self._cut_passed() else self._free(now)
-        reserve = self._reserve(0)
-        short = weight + reserve - free
+        room, reserve = self._room_at_best(now), self._reserve(0)
+        short = weight - room
         if short <= 0:
-            return begin
-        if alone and weight <= free:
-            return max(begin, now + self._window * LONELY)
+            # The last one takes the witness's part when nobody has come behind it for a while.
+            alone = short + reserve > 0 and not self._unasked()
+            return max(begin, now + self._window * LONELY) if alone else begin
         rounds, rest = divmod(math.ceil(short) - 1, self.limit - reserve)
-        if self.boundary.fixed:
-            return max(begin, self._span.closes) + rounds * self._window
-        return max(begin, self.count.ledger.room_at(rest + 1, now)) + rounds * self._window
+        given_back = self.count.ledger.room_at(rest + 1, now)
+        if not self._sliding:
+            cut = self.boundary.likely_close(now) if self._span.number < 0 else self._span.closes
+            given_back = cut if self.boundary.fixed else min(cut, given_back)
+        return max(begin, given_back) + rounds * self._window
+
+    @property
+    def _sliding(self) -> bool:
+        """Whether nothing is to be hoped for from cuts: a count went on, or none is asked for."""
+        return self.boundary.slides or self._asked > self._span.number
+
+    def _room_at_best(self, now: float) -> int:
+        """Give the weight that might be spent, if every answer were the best that it can be."""
+        count, ours = self.count, self.count.ours(now)
+        if self._sliding:
+            return self.limit - ours
+        if self._span.number > self._asked:
+            return self.limit
+        if count.flying:
+            return self.limit - min(ours, count.ledger.taken - count.cut_at)
+        room = self.limit - ours
+        if count.others is not None and self.boundary.fixed:
+            # What they were seen to spend counts until the cut.
+            room = min(room, self.whole - count.held - count.others.grown)
+        return max(0, room)
 
     def forecast(self, weight: int, now: float) -> float:
         """Foretell when the last of `weight` will go, as users want to know it.
 
         Where nothing is proven yet this takes windows for fixed, as the exchange's documents have
-        them; `estimate` does not, for a deadline must be one that can be kept either way.
+        them.
         """
-        boundary = self.boundary
-        if boundary.slides:
-            return self.estimate(weight, now, alone=False)
-        begin = max(now, self.valve.until)
+        begin, boundary = max(now, self.valve.until), self.boundary
         if now >= self._span.closes:
             self._span = boundary.span(now)
-        free = self.limit if self._cut_passed() else max(0, self._free(now) - self._reserve(0))
+        reserve = self._reserve(0)
+        free = self.limit if self._cut_passed() else max(0, self._free(now) - reserve)
         short = weight - math.floor(free)
         if short <= 0:
             return begin
+        if boundary.slides:
+            rounds, rest = divmod(short - 1, self.limit - reserve)
+            return max(begin, self.count.ledger.room_at(rest + 1, now)) + rounds * self._window
         rounds = (short - 1) // self.limit
         return max(begin, boundary.likely_close(now)) + rounds * self._window
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -79,6 +80,23 @@ def test_a_slow_pace_lets_one_through_at_once(rate: float) -> None:
 
         assert pace.take()
         assert not pace.take()
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("rate", "calls", "seconds"),
+    [(100, 1, 0.0), (100, 10, 0.0), (100, 11, 1 / 90), (100, 100, 1.0), (0.5, 1, 0), (0.5, 10, 20)],
+)
+def test_what_the_pace_takes_at_best_is_foretold(rate: float, calls: int, seconds: float) -> None:
+    async def main() -> None:
+        pace = Pace(rate)
+        assert pace.least_wait(calls) == pytest.approx(seconds)
+
+        for _ in range(calls):
+            while not pace.take():  # noqa: ASYNC110 - time is virtual
+                await asyncio.sleep(1 / 9_000)
+        assert seconds <= asyncio.get_running_loop().time() <= seconds + 0.001
 
     run(main())
 

@@ -93,9 +93,11 @@ def test_scans_that_go_while_no_call_waits_earn_calls_nothing() -> None:
     [
         (0, 0, CALL, 10, 0),
         (100, 0, CALL, 10, 100),
-        (0, 100, CALL, 10, 2),
-        (100, 100, CALL, 10, 127),
-        (100, 20, CALL, 10, 120),
+        (0, 100, CALL, 10, 0),
+        (39, 100, CALL, 10, 39),
+        (40, 100, CALL, 10, 50),
+        (100, 100, CALL, 10, 120),
+        (100, 10, CALL, 10, 110),
         (0, 100, SCAN, 10, 100),
         (1_000, 100, SCAN, 10, 540),
         (100, 100, SCAN, 10, 200),
@@ -110,6 +112,25 @@ def test_what_will_be_served_before_whoever_comes_now(
 
     assert line.weight_before(lane, weight) == before
     assert line.weight == calls + scans
+
+
+@pytest.mark.parametrize("passed", range(10))
+@pytest.mark.parametrize("lane", list(Lane))
+def test_who_is_served_before_is_foretold_whatever_has_passed_before(
+    lane: Lane, passed: int
+) -> None:
+    line = line_of(*[waiter(10) for _ in range(20)], *[waiter(10, SCAN) for _ in range(9)])
+    for _ in range(passed):
+        head = line.head()
+        assert head is not None
+        line.serve(head)
+    foretold = line.weight_before(lane, 10)
+    last = waiter(10, lane)
+    line.join(last, None)
+
+    order = serve_all(line)
+
+    assert sum(one.weight for one in order[: order.index(last)]) == foretold
 
 
 def test_whoever_leaves_is_skipped_and_counts_no_more() -> None:

@@ -50,9 +50,9 @@ class Bench:
         self.clock.at = at
         return self.pool.may_go(weight, at, lonely=lonely)
 
-    def estimate(self, weight: int, at: float, *, alone: bool = False) -> float:
+    def soonest(self, weight: int, at: float) -> float:
         self.clock.at = at
-        return self.pool.estimate(weight, at, alone=alone)
+        return self.pool.soonest(weight, at)
 
     def forecast(self, weight: int, at: float) -> float:
         self.clock.at = at
@@ -192,8 +192,8 @@ def test_what_was_in_flight_at_a_cut_may_count_behind_it() -> None:
     bench.send(1_150, 49.0 + 60.0)
 
     assert bench.ask(100, 50.3 + 60.0 + 5.0) is Go.NO
-    assert bench.estimate(100, bench.at) > bench.at
     assert bench.forecast(100, bench.at) > bench.at
+    assert bench.soonest(100, bench.at) == bench.at, "it may be answered at any moment"
 
 
 def test_a_released_witness_leaves_its_place_to_the_next_call() -> None:
@@ -645,40 +645,112 @@ def test_nothing_is_sooner_than_the_end_of_a_refusal_and_nothing_is_known_while_
 
 
 @pytest.mark.parametrize(
-    ("fixed", "alone", "weight", "at"),
+    ("windows", "weight", "at"),
     [
-        (False, False, 1_000, 1.0),  # with the witness's hundred there is just room
-        (False, False, 1_001, 60.06),
-        (False, True, 1_001, 4.0),  # whoever is alone takes the witness's part after a while
-        (False, True, 1_100, 4.0),
-        (False, True, 1_101, 61.06),
-        (True, False, 1_001, 50.25),
-        (True, False, 1_000 + 1_100, 50.25),
-        (True, False, 1_000 + 1_101, 110.25),
-        (True, False, 1_000 + 2_201, 170.25),
+        # With the witness's hundred there is just room; who is last takes it after a while.
+        ("unknown", 1_000, 1.0),
+        ("unknown", 1_001, 4.0),
+        ("unknown", 1_100, 4.0),
+        ("unknown", 1_101, 50.25),  # the cut was never seen not to hold
+        ("unknown", 1_100 + 1_100, 50.25),
+        ("unknown", 1_100 + 1_101, 110.25),
+        ("sliding", 1_100, 4.0),
+        ("sliding", 1_101, 60.06),
+        ("sliding", 1_200, 60.06),
+        ("sliding", 1_201, 61.06),  # and whoever goes now is forgotten a window later
+        ("fixed", 1_000, 1.0),
+        ("fixed", 1_100, 4.0),
+        ("fixed", 1_101, 50.25),
+        ("fixed", 1_100 + 1_100, 50.25),
+        ("fixed", 1_100 + 1_101, 110.25),
+        ("fixed", 1_100 + 2_201, 170.25),
     ],
 )
-def test_a_deadline_is_held_against_the_rule_that_is_known_to_hold(
-    fixed: bool, alone: bool, weight: int, at: float
+def test_a_deadline_is_held_against_the_best_that_may_come(
+    windows: str, weight: int, at: float
 ) -> None:
-    bench = Bench(fixed=fixed)
+    bench = Bench(fixed=windows == "fixed")
+    bench.boundary.slides = windows == "sliding"
     bench.spend(100, 0.0)
 
-    assert bench.estimate(weight, 1.0, alone=alone) == pytest.approx(at)
+    assert bench.soonest(weight, 1.0) == pytest.approx(at)
 
 
 def test_by_the_sliding_rule_each_round_waits_for_what_was_spent_before() -> None:
     bench = Bench()
+    bench.boundary.slides = True
     bench.spend(100, 0.0)
     bench.spend(500, 10.0)
     bench.pool._largest = 100
 
-    # 500 left after the witness's part; then a hundred comes back, then five hundred.
-    assert bench.estimate(500, 20.0) == 20.0
-    assert bench.estimate(501, 20.0) == pytest.approx(60.06)
-    assert bench.estimate(600, 20.0) == pytest.approx(60.06)
-    assert bench.estimate(601, 20.0) == pytest.approx(70.06)
-    assert bench.estimate(500 + 1_100 + 100, 20.0) == pytest.approx(120.06)
+    # 600 left, the last hundred for whoever is left alone; then a hundred comes back, then 500.
+    assert bench.soonest(500, 20.0) == 20.0
+    assert bench.soonest(501, 20.0) == pytest.approx(23.0)
+    assert bench.soonest(601, 20.0) == pytest.approx(60.06)
+    assert bench.soonest(700, 20.0) == pytest.approx(60.06)
+    assert bench.soonest(701, 20.0) == pytest.approx(70.06)
+    assert bench.soonest(600 + 1_100 + 100, 20.0) == pytest.approx(120.06)
+
+
+def test_a_cut_that_nobody_has_asked_about_may_have_given_back_all() -> None:
+    bench = Bench()
+    bench.spend(600, 40.0)
+    bench.spend(500, 40.0)
+    bench.pool._largest = 100
+    assert bench.soonest(200, 50.0) == pytest.approx(50.25)
+
+    assert bench.soonest(1_200, 51.0) == 51.0
+    assert bench.soonest(1_201, 51.0) == pytest.approx(100.06)
+
+    witness = bench.send(100, 51.0)
+    assert witness.witness
+    assert bench.soonest(1_000, 51.1) == 51.1, "what it hears may be the best"
+    assert bench.soonest(1_001, 51.1) == pytest.approx(54.1)
+    bench.answer(witness, 1_200, 51.2)
+    assert bench.soonest(100, 51.3) == pytest.approx(100.06), "it was not"
+
+
+def test_a_window_whose_witness_is_put_off_is_hoped_for_by_nobody() -> None:
+    bench = Bench()
+    bench.spend(1_100, 40.0)
+    bench.pool._asked += 8
+
+    assert bench.soonest(200, 51.0) == pytest.approx(100.06)
+
+
+@pytest.mark.parametrize(
+    ("fixed", "flying", "at"), [(True, False, 50.25), (True, True, 3.0), (False, False, 3.0)]
+)
+def test_what_others_were_seen_to_spend_counts_where_it_counts_for_certain(
+    *, fixed: bool, flying: bool, at: float
+) -> None:
+    bench = Bench(fixed=fixed)
+    bench.spend(100, 1.0, used=900)
+    assert bench.pool.count.others is not None
+    bench.pool.count.others.share = 1_200.0
+    if flying:
+        bench.pool.count.flying += 1
+
+    assert bench.soonest(300, 3.0) == 3.0, "what they are expected to spend does not"
+    assert bench.soonest(400, 3.0) == pytest.approx(at)
+
+
+def test_a_cut_is_foretold_by_this_machines_clock_until_the_exchanges_is_known() -> None:
+    bench = Bench(known=False)
+    bench.spend(1_200, 0.0)
+
+    assert bench.soonest(100, 1.0) == pytest.approx(50.25)
+    assert bench.pool.no_sooner(100, 1.0) == pytest.approx(50.25)
+
+
+def test_whom_the_pool_would_let_go_may_go_at_once() -> None:
+    bench = Bench()
+    bench.spend(1_000, 0.0)
+    bench.pool._largest = 100
+
+    assert bench.pool.no_sooner(100, 1.0) == 1.0
+    assert bench.pool.no_sooner(200, 1.0) == pytest.approx(50.25)
+    assert bench.pool.no_sooner(200, 1.0, lonely=True) == 1.0
 
 
 def test_after_a_cut_that_holds_all_is_there_at_once() -> None:
@@ -687,8 +759,8 @@ def test_after_a_cut_that_holds_all_is_there_at_once() -> None:
     bench.spend(1_000, 1.0)
     bench.pool._largest = 100
 
-    assert bench.estimate(1_100, 51.0) == 51.0
-    assert bench.estimate(1_101, 51.0) == pytest.approx(110.25)
+    assert bench.soonest(1_200, 51.0) == 51.0
+    assert bench.soonest(1_201, 51.0) == pytest.approx(110.25)
     assert bench.forecast(1_200, 51.0) == 51.0
     assert bench.forecast(1_201, 51.0) == pytest.approx(110.25)
 
@@ -702,7 +774,7 @@ def test_from_the_moment_of_a_cut_on_it_is_past() -> None:
         return bench
 
     assert full().ask(100, 50.25) is not Go.NO
-    assert full().estimate(1_100, 50.25) == 50.25
+    assert full().soonest(1_100, 50.25) == 50.25
     assert full().forecast(1_200, 50.25) == 50.25
     assert full().forecast(1_200, 50.24) > 50.24
 
@@ -710,8 +782,8 @@ def test_from_the_moment_of_a_cut_on_it_is_past() -> None:
 def test_of_a_pool_that_is_new_all_may_be_had_at_once() -> None:
     bench = Bench()
 
-    assert bench.estimate(1_200, 0.0) == 0.0
-    assert bench.estimate(1_201, 0.0) > 0.0
+    assert bench.soonest(1_200, 0.0) == 0.0
+    assert bench.soonest(1_201, 0.0) > 0.0
     assert bench.forecast(1_200, 0.0) == 0.0
 
 
@@ -732,11 +804,10 @@ def test_nothing_is_foretold_for_while_it_is_shut(weight: int) -> None:
     bench.refuse(bench.send(100, 1.0), 300.0, 1.0)
 
     least = 301.0
-    assert bench.estimate(weight, 2.0) >= least
-    assert bench.estimate(weight, 2.0, alone=True) >= least
+    assert bench.soonest(weight, 2.0) >= least
     assert bench.forecast(weight, 2.0) >= least
     bench.boundary.fixed = False
-    assert bench.estimate(weight, 2.0) >= least
+    assert bench.soonest(weight, 2.0) >= least
     assert bench.forecast(weight, 2.0) >= least
 
 
@@ -755,8 +826,6 @@ def test_users_are_foretold_cuts_until_they_are_seen_not_to_hold(weight: int, at
     bench.spend(100, 0.0)
 
     assert bench.forecast(weight, 1.0) == pytest.approx(at)
-    bench.boundary.slides = True
-    assert bench.forecast(weight, 1.0) == bench.estimate(weight, 1.0)
 
 
 # --- how it looks --------------------------------------------------------------------------------

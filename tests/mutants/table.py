@@ -9,7 +9,16 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         f"tests/budget/test_{name}.py"
         for name in (
             *("pool", "count", "figures_of_others", "line_order", "ledger", "valve", "local"),
-            *("boundary", "cost", "feedback", "limits", "names", "never_idle", "never_over"),
+            *(
+                "boundary",
+                "cost",
+                "deadlines",
+                "feedback",
+                "limits",
+                "names",
+                "never_idle",
+                "never_over",
+            ),
             *("others", "refusals", "waiters"),
         )
     ),
@@ -98,9 +107,8 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "LocalBudget._wait: 1 -> 2": _FASTER,
         "LocalBudget._wait: was_next or line.waiting <= 1 -> True": _FASTER,
         "LocalBudget._serve: 1 -> 2": "compared with one and with infinity only",
-        "LocalBudget._set_timer: head is not None and line.waiting == 1 and"
-        " (now < head.since + self._lonely_after)"
-        " -> line.waiting == 1 and now < head.since + self._lonely_after": _TYPES,
+        "LocalBudget._set_timer: head is not None and line.waiting == 1"
+        " -> line.waiting == 1": _TYPES,
         "LocalBudget._set_timer: head is not None and line.next_deadline() is not None"
         " -> head is not None": _FASTER,
         "LocalBudget._set_timer: head is not None and line.next_deadline() is not None"
@@ -169,7 +177,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     },
     "binance_dust/budget/_pool.py": {
         "Pool.may_go: not valve.open and (not valve.passes(now)) -> not valve.passes(now)": _FASTER,
-        "Pool.estimate: now >= self._span.closes -> True": _FASTER,
+        "Pool.soonest: now >= self._span.closes -> True": _FASTER,
         "Pool.forecast: now >= self._span.closes -> True": _FASTER,
         "Pool.may_go: now >= self._span.closes -> True": _FASTER,
         "Pool.__init__: True -> False": "a pool that never had an answer sends one alone anyway",
@@ -178,8 +186,6 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Pool.look_again: 0 -> 1": _MILLIONS,
         "Pool.look_again: self._span.number >= 0 -> self._span.number > 0": _MILLIONS,
         "Pool.look_again: 1 -> 2": "with room at hand it only says when to look once more",
-        "Pool.estimate: now >= self._span.closes -> now > self._span.closes": "at the very cut"
-        " it foretells that cut in either case",
         "module: 2000 -> 2001": _NOBODY_CARES,
         "module: 1 -> 2": _MILLIONS,
         "Pool.look_again: chance > now -> chance >= now": "the soonest is a moment later anyway",

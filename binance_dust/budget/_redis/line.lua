@@ -97,9 +97,10 @@ end
 function line.weight_before(P, lane, weight)
   local calls, scans = P.line[1], P.line[2]
   if lane == 1 then
-    return calls + math.min(scans, math.floor((calls + weight) / K.calls_to_scans))
+    local turns = math.floor((P.ahead + calls) / (K.calls_to_scans * weight))
+    return calls + math.min(scans, turns * weight)
   end
-  return scans + math.min(calls, (scans + weight) * K.calls_to_scans)
+  return scans + math.min(calls, math.max(0, (scans + weight) * K.calls_to_scans - P.ahead))
 end
 
 -- The pace of raw requests: `_pace.py`.
@@ -159,11 +160,11 @@ end
 
 -- Say when the head of a line should be looked at again, and before when nobody can go.
 local function chances(P, head)
-  local alone_at = math.huge
-  if P.waiting == 1 and now < since_of(head) + W * K.lonely then
-    alone_at = since_of(head) + W * K.lonely
-  end
-  local chance = math.max(math.min(pool.no_sooner(P, head.weight), alone_at), G.gate.till)
+  local alone_at = P.waiting == 1 and since_of(head) + W * K.lonely or math.huge
+  local lonely = alone_at <= now
+  if lonely then alone_at = math.huge end
+  local chance = math.min(pool.no_sooner(P, head.weight, lonely), alone_at)
+  chance = math.max(chance, G.gate.till)
   local at = valve.passes(G.gate) and pool.look_again(P, head.weight) or valve.next_chance(G.gate)
   for _, key in ipairs(G.paced) do
     if key == P.key then at = now + call.batch end

@@ -74,7 +74,9 @@ function ops.a(ticket, key, name, kind, account, weight, lane, waited, behind, s
   if G.gate.till - now > call.patience then return refuse(ticket, 'banned', G.gate.till - now) end
   if left then
     local ahead = line.weight_before(P, lane, weight)
-    local at = math.max(pool.estimate(P, ahead + weight, P.waiting == 0), G.gate.till, now)
+    local calls = math.min(P.waiting, math.floor(ahead / weight)) + 1
+    local paced = now + math.max(0, calls - call.burst) / call.leak
+    local at = math.max(pool.soonest(P, ahead + weight), G.gate.till, paced)
     if left <= at - now then return refuse(ticket, 'late', at - now) end
   end
   if since == '' then

@@ -50,6 +50,11 @@ function boundary.span(b)
   return { math.floor((server - b.margin - since) / W + 0.5), now - since, now - since + W }
 end
 
+-- The next cut, by this server's clock until the exchange's is learnt.
+function boundary.likely_close(b)
+  return now + W - (server or now) % W + b.margin
+end
+
 function boundary.lost(b)
   b.fixed, b.slides = false, true
   b.margin = math.min(b.margin * 2, W * K.most)
@@ -137,24 +142,45 @@ function pool.look_again(P, weight)
   return math.max(soonest, least < math.huge and least or soonest)
 end
 
-function pool.no_sooner(P, weight)
+function pool.no_sooner(P, weight, lonely)
   local shut = math.max(P.valve.till, now)
-  return P.flying > 0 and shut or math.max(shut, pool.look_again(P, weight))
+  if P.flying > 0 or pool.may_go(P, weight, lonely) ~= NO then return shut end
+  local again = pool.look_again(P, weight)
+  if P.span[1] < 0 then again = math.min(again, boundary.likely_close(boundary.of(P.name))) end
+  return math.max(shut, again)
 end
 
-function pool.estimate(P, weight, alone)
-  local begin = math.max(now, P.valve.till)
+local function sliding(P) return boundary.of(P.name).slides or P.asked > P.span[1] end
+
+local function room_at_best(P)
+  local ours = count.ours(P)
+  if sliding(P) then return P.limit - ours end
+  if P.span[1] > P.asked then return P.limit end
+  if P.flying > 0 then return P.limit - math.min(ours, P.taken - P.cut_at) end
+  local room = P.limit - ours
+  if P.others and fixed(P) then
+    room = math.min(room, P.whole - (P.taken - P.gone) - P.others.grown)
+  end
+  return math.max(0, room)
+end
+
+function pool.soonest(P, weight)
+  local begin, b = math.max(now, P.valve.till), boundary.of(P.name)
   pool.look_at_clock(P)
-  local free = pool.cut_passed(P) and P.limit or pool.free(P)
   local reserve = pool.reserve(P, 0)
-  local short = weight + reserve - free
-  if short <= 0 then return begin end
-  if alone and weight <= free then return math.max(begin, now + W * K.lonely) end
+  local short = weight - room_at_best(P)
+  if short <= 0 then
+    local alone = short + reserve > 0 and not unasked(P)
+    return alone and math.max(begin, now + W * K.lonely) or begin
+  end
   local per = math.max(1, P.limit - reserve)
   local rounds = math.floor((math.ceil(short) - 1) / per)
-  local rest = math.ceil(short) - 1 - rounds * per
-  if fixed(P) then return math.max(begin, P.span[3]) + rounds * W end
-  return math.max(begin, ledger.room_at(P, rest + 1)) + rounds * W
+  local given_back = ledger.room_at(P, math.ceil(short) - rounds * per)
+  if not sliding(P) then
+    local cut = P.span[1] < 0 and boundary.likely_close(b) or P.span[3]
+    given_back = b.fixed and cut or math.min(cut, given_back)
+  end
+  return math.max(begin, given_back) + rounds * W
 end
 
 -- Spend a call's weight; give what its header is to be read with.

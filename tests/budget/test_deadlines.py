@@ -1,0 +1,148 @@
+"""Whoever has a deadline is told "too late" if that is certain, at once, and never for nothing."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from binance_dust.budget import Charge, Feedback, Lane
+from binance_dust.errors import BudgetExceededError
+from tests.budget.virtual import ASSETS, LIST, Desk, Exchange, Latency, run
+
+SWIFT = Latency(0.0005, 0.0005)
+"""A way so short that every answer is here before the pace lets the next batch go."""
+
+
+async def hurry(
+    desk: Desk, charge: Charge, calls: int, seconds: float, lane: Lane = Lane.CALL
+) -> tuple[list[Feedback], list[BudgetExceededError], float]:
+    """Make calls at once with a deadline; give answers, who was late, and when that was told."""
+    loop = desk.exchange.loop
+    deadline, told = loop.time() + seconds, loop.time()
+
+    async def one() -> Feedback | BudgetExceededError:
+        nonlocal told
+        try:
+            answer = await desk.call(charge, lane=lane, deadline=deadline)
+        except BudgetExceededError as error:
+            told = loop.time()
+            return error
+        assert answer is not None
+        return answer
+
+    ends = await asyncio.gather(*[one() for _ in range(calls)])
+    answers = [end for end in ends if isinstance(end, Feedback)]
+    return answers, [end for end in ends if isinstance(end, BudgetExceededError)], told
+
+
+@pytest.mark.parametrize("lane", list(Lane))
+@pytest.mark.parametrize("start", [4.0, 40.0])
+@pytest.mark.parametrize("mode", ["fixed", "sliding"])
+def test_whoever_waits_for_the_pace_alone_is_not_told_that_it_is_too_late(
+    mode: str, start: float, lane: Lane
+) -> None:
+    async def main() -> None:
+        desk = Desk(Exchange(mode=mode, start=start, latency=SWIFT))  # type: ignore[arg-type]
+
+        answers, late, _ = await hurry(desk, ASSETS, 200, 5.0, lane)
+
+        assert (len(answers), late) == (200, [])
+        assert desk.exchange.refused == 0
+
+    run(main())
+
+
+def test_what_a_window_holds_is_answered_and_the_rest_told_at_once() -> None:
+    async def main() -> None:
+        desk = Desk(Exchange(start=4.0, latency=SWIFT))
+
+        answers, late, told = await hurry(desk, LIST, 200, 5.0)
+
+        assert len(answers) == 120
+        assert len(late) == 80
+        assert told == 0.0
+        assert all(50 < error.retry_after < 130 for error in late)
+
+    run(main())
+
+
+def test_a_cut_that_may_hold_is_waited_for() -> None:
+    async def main() -> None:
+        desk = Desk(Exchange(start=57.0, latency=SWIFT))
+
+        answers, late, _ = await hurry(desk, LIST, 200, 5.0)
+
+        assert (len(answers), late) == (200, [])
+        assert desk.exchange.refused == 0
+
+    run(main())
+
+
+def test_a_cut_that_does_not_hold_is_told_as_soon_as_it_is_seen() -> None:
+    async def main() -> None:
+        desk = Desk(Exchange(mode="sliding", start=56.0, latency=SWIFT))
+
+        answers, late, told = await hurry(desk, LIST, 200, 20.0)
+
+        assert len(answers) == 120
+        assert len(late) == 80
+        assert 4.0 < told < 6.0
+        answers, late, again = await hurry(desk, LIST, 50, 20.0)
+        assert (answers, len(late)) == ([], 50)
+        assert again == desk.exchange.loop.time(), "now it is known"
+
+    run(main())
+
+
+def test_what_the_pace_can_not_let_go_in_time_is_told_at_once() -> None:
+    async def main() -> None:
+        desk = Desk(Exchange(start=4.0, latency=SWIFT), requests_per_second=100)
+
+        answers, late, told = await hurry(desk, ASSETS, 1_000, 5.0)
+
+        # Ten at once and ninety a second; batches come a moment late, and who is last is told so.
+        assert 440 <= len(answers) <= 460
+        assert len(late) == 1_000 - len(answers)
+        assert told <= 5.0
+
+    run(main())
+
+
+def test_whoever_waits_for_what_the_first_hears_is_told_when_others_have_spent_the_rest() -> None:
+    async def main() -> None:
+        exchange = Exchange(start=4.0, latency=Latency(0.5, 0.5))
+        exchange.spend(LIST, 6_000)
+        desk = Desk(exchange)
+
+        answers, late, told = await hurry(desk, LIST, 119, 10.0)
+
+        assert 40 < len(answers) <= 60
+        assert len(late) == 119 - len(answers)
+        assert told < 10.0
+        assert exchange.refused == 0
+
+    run(main())
+
+
+def test_whoever_waits_for_the_first_after_a_ban_is_not_judged_by_its_pool() -> None:
+    async def main() -> None:
+        desk = Desk(Exchange(start=4.0, latency=SWIFT))
+        for charge in (LIST, ASSETS):
+            await desk.call(charge)
+        now = desk.exchange.loop.time()
+        (await desk.budget.admit(LIST)).settle(Feedback(418, retry_after=1.0))
+        crowd = [
+            asyncio.ensure_future(desk.budget.admit(charge, deadline=now + 10.0))
+            for charge in (LIST, ASSETS, ASSETS)
+        ]
+        await asyncio.sleep(2.5)
+        assert sum(call.done() for call in crowd) == 1, "one goes first"
+        await asyncio.sleep(1.0)
+
+        crowd[0].result().settle(Feedback(200))
+        await asyncio.sleep(0.1)
+
+        assert [call.done() and call.exception() is None for call in crowd] == [True] * 3
+
+    run(main())
