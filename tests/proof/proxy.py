@@ -197,7 +197,9 @@ class Proxy:
                     await self._write(sink, rest)
                     await asyncio.sleep(0.005)
                     await self._write(sink, bytes(line.answer))
-                    while _on_its_way(sink):  # noqa: ASYNC110 - the system tells nobody
+                    for _ in range(100):  # a client that is gone takes nothing any more
+                        if not _on_its_way(sink):
+                            break
                         await asyncio.sleep(0.001)
                 finally:
                     self.echoing -= 1
