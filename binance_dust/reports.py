@@ -25,6 +25,7 @@ class Settled(enum.StrEnum):
     """Which answer settled whether an account has small margin debts."""
 
     NOT_ASKED = "not asked"
+    """It was not to be asked, or asking failed."""
     NO_MARGIN = "no margin"
     """The account has no margin, so it can have no debt (weight 1)."""
     NO_DEBT = "no debt"

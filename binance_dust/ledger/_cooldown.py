@@ -170,8 +170,11 @@ class Scope(NamedTuple):
     """What has a cooldown of its own, as far as anybody knows."""
 
     account: str
+    """By its name."""
     kind: Kind
+    """Each of the exchange's calls has one of its own."""
     account_type: AccountType
+    """And so has each wallet."""
 
 
 class Cooldowns:

@@ -34,10 +34,15 @@ class Question(enum.StrEnum):
     """What an account is asked, named as the client's methods are."""
 
     ASSETS = "user_assets"
+    """What is held."""
     QUOTE = "convertible_assets"
+    """What can be converted, and what it would bring."""
     MARGIN_ENABLED = "account_info"
+    """Whether there is margin at all."""
     MARGIN_DEBT = "margin_account"
+    """Whether anything is owed there."""
     LIST = "small_liabilities"
+    """Which small debts can be exchanged."""
 
 
 ENDPOINTS: Final[Mapping[Question, Endpoint[Any, Any]]] = {
