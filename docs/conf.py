@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 import json
+from datetime import datetime
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
-from binance_dust import __version__
+from sphinx import addnodes
+
+from binance_dust import __version__, models
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -24,10 +28,15 @@ myst_heading_anchors = 3
 # What stands between backticks in a docstring is code.
 default_role = "code"
 
+# What a class is made of stands with its constructor.
+autoclass_content = "both"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
+
+# What marks a field of an answer for converting is a plain amount or time to whoever reads it.
+vars(models).update(Amount=Decimal, Moment=datetime)
 
 # The reference links what is ours and public; the names of other libraries and of Python stay text.
 nitpick_ignore_regex = [
@@ -42,8 +51,18 @@ html_title = f"binance_dust {version}"
 
 def setup(app: Sphinx) -> None:
     """Take part in the build."""
+    app.connect("autodoc-process-docstring", drop_borrowed)
     app.connect("autodoc-process-docstring", mark_code)
     app.connect("source-read", read_notebook)
+    app.connect("doctree-read", index_numbers)
+
+
+def drop_borrowed(*arguments: Any) -> None:
+    """Leave out what a constant would say of its type, and how errors are made."""
+    what, value, lines = arguments[1], arguments[3], arguments[-1]
+    constant = what == "data" and value.__doc__ == type(value).__doc__
+    if constant or (what == "exception" and lines[:1] != value.__doc__.splitlines()[:1]):
+        lines.clear()
 
 
 def mark_code(*arguments: Any) -> None:
@@ -53,6 +72,17 @@ def mark_code(*arguments: Any) -> None:
         begins = lines[at].startswith("    ") and not lines[at - 1]
         if begins and lines[at - 2] and not lines[at - 2].startswith(" "):
             lines[at - 1 : at - 1] = ["", "::"]
+
+
+def index_numbers(app: Sphinx, page: Any) -> None:
+    """Have the search find rows by their number, which as a word it passes over."""
+    if app.env.docname != "reference/codes":
+        return
+    for row in page.findall(lambda node: node.tagname == "row"):
+        for number in row[0].astext().split(", "):
+            if number.lstrip("-").isdigit():
+                row["ids"].append(anchor := f"code-{number.lstrip('-')}")
+                row.insert(0, addnodes.index(entries=[("single", number, anchor, "main", None)]))
 
 
 def read_notebook(app: Sphinx, page: str, source: list[str]) -> None:
