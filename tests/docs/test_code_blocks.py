@@ -25,7 +25,17 @@ RUN_ELSEWHERE = (
     "python3 -m pip install 'binance-dust[cli]'",
 )
 # Programs that are shown whole have tests of their own: test_example*.py.
-SHOWN = {"text", "toml", "yaml", "console", "sh", "{toctree}", "{eval-rst}", "{literalinclude}"}
+SHOWN = {
+    "text",
+    "toml",
+    "yaml",
+    "console",
+    "sh",
+    "{toctree}",
+    "{eval-rst}",
+    "{include}",
+    "{literalinclude}",
+}
 
 
 def blocks(page: Path, language: str) -> list[tuple[int, str]]:
@@ -53,6 +63,9 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(
         else:
             # Blank lines in front, so that a traceback names the line of the page.
             exec(compile("\n" * (line - 1) + code, str(page), "exec"), scope)  # noqa: S102
+    if page.is_relative_to(ROOT / "docs"):
+        # Pages are run in one folder, one after another, and again: books would be in the way.
+        assert not [*tmp_path.glob("*.db"), *tmp_path.glob("*.jsonl")]
 
 
 def run_as_tests(code: str, folder: Path) -> None:
