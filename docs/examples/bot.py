@@ -72,7 +72,8 @@ class Leftovers:
         except BudgetExceededError as error:
             log.info("not in this round: %s", error)
         except DustError as error:
-            # The line, maintenance, a ban, a price that moved: nothing was converted.
+            # The line, maintenance, a ban, a price that moved: nothing was converted. Where the
+            # ledger failed under a call something may have been: the next round settles it first.
             log.warning("%s", error)
 
     async def _settle(self) -> bool:
@@ -103,7 +104,7 @@ class Leftovers:
             log.warning("%s", error)
             await self._settle()
         else:
-            log.info("%s became %s BNB", ", ".join(receipt.assets), f"{receipt.net:f}")
+            log.info("%s became %s BNB", ", ".join(receipt.assets) or "nothing", f"{receipt.net:f}")
 
 
 async def run(
