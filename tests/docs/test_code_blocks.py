@@ -33,6 +33,7 @@ SHOWN = {
     "sh",
     "{toctree}",
     "{eval-rst}",
+    "{glossary}",
     "{include}",
     "{literalinclude}",
 }
