@@ -56,7 +56,11 @@ $ binance-dust endpoints --json
 ```
 
 Exit codes: 0 done, 1 something failed, 2 used wrongly (nothing was sent), 3 an outcome is
-unknown, 130 ended by Ctrl-C, 143 by SIGTERM. Results go to stdout; progress and complaints go to
+unknown, 130 ended by Ctrl-C, 143 by SIGTERM. Where funds may move, *nothing to convert* and
+*cooling down* are 0 as well, *failed* and *stopped by a rule* 1, *unknown* 3. When an account may
+convert again `quote` tells, with `--json` as `next_at`.
+
+Results go to stdout; progress and complaints go to
 stderr. With `--json` stdout holds lines of JSON and nothing else. In a pipe there are no colours
 and nothing that steers a terminal.
 """

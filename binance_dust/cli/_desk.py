@@ -74,7 +74,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group = parser.add_argument_group("rehearsal")
     group.add_argument(
-        "--sandbox", action="store_true", help="a local exchange of its own: no key, no network"
+        "--sandbox",
+        action="store_true",
+        help="a local exchange of its own: no key, no network, and books that are thrown away"
+        " unless --ledger names a file",
     )
     group.add_argument(
         "--sandbox-accounts",
