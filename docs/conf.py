@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
+import sys
+from dataclasses import is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
@@ -53,6 +56,7 @@ def setup(app: Sphinx) -> None:
     """Take part in the build."""
     app.connect("autodoc-process-docstring", drop_borrowed)
     app.connect("autodoc-process-docstring", mark_code)
+    app.connect("autodoc-process-signature", tell_defaults)
     app.connect("source-read", read_notebook)
     app.connect("doctree-read", index_numbers)
 
@@ -72,6 +76,18 @@ def mark_code(*arguments: Any) -> None:
         begins = lines[at].startswith("    ") and not lines[at - 1]
         if begins and lines[at - 2] and not lines[at - 2].startswith(" "):
             lines[at - 1 : at - 1] = ["", "::"]
+
+
+def tell_defaults(*arguments: Any) -> tuple[str, str] | None:
+    """Show the value of a default where the signature has the name of a private constant."""
+    value, signature, result = arguments[3], arguments[5], arguments[6]
+    known = vars(sys.modules.get(getattr(value, "__module__", ""), object))
+
+    def told(name: re.Match[str]) -> str:
+        default = known[name[1]]
+        return f"= {type(default).__name__}()" if is_dataclass(default) else f"= {default!r}"
+
+    return signature and (re.sub(r"= (_[A-Z_]+)\b", told, signature), result)
 
 
 def index_numbers(app: Sphinx, page: Any) -> None:
