@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import ast
+import enum
 import importlib
+import inspect
+import itertools
 import re
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -48,3 +53,25 @@ def test_what_is_public_is_in_the_reference(module: str) -> None:
     missing = set(importlib.import_module(module).__all__) - documented() - {"__version__"}
 
     assert not missing
+
+
+def enums() -> set[type[enum.Enum]]:
+    """Give the public enumerations."""
+    modules = map(importlib.import_module, PUBLIC)
+    values = {getattr(module, name) for module in modules for name in module.__all__}
+    return {each for each in values if isinstance(each, type) and issubclass(each, enum.Enum)}
+
+
+@pytest.mark.parametrize("kind", sorted(enums(), key=str), ids=lambda kind: kind.__name__)
+def test_the_reference_shows_each_member_since_each_says_what_it_means(kind: type) -> None:
+    (found,) = ast.parse(textwrap.dedent(inspect.getsource(kind))).body
+    assert isinstance(found, ast.ClassDef)
+
+    silent = [
+        ast.unparse(member)
+        for member, following in itertools.pairwise([*found.body, ast.Pass()])
+        if isinstance(member, ast.Assign)
+        if not (isinstance(following, ast.Expr) and isinstance(following.value, ast.Constant))
+    ]
+
+    assert not silent
