@@ -39,6 +39,13 @@ _EXACT: Final = decimal.Context(
 )
 _read: Final = _EXACT.create_decimal
 
+# A product of two such has twice the exponent. Nothing is trapped: there is nothing to be inexact.
+_WIDE: Final = decimal.Context(
+    prec=decimal.MAX_PREC, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX, traps=[]
+)
+_DIVISION: Final = decimal.Context(prec=28, Emin=decimal.MIN_EMIN, Emax=decimal.MAX_EMAX, traps=[])
+"""A quotient has no end: as many digits as Python's own context has, whatever the caller's has."""
+
 
 def to_amount(value: object) -> Decimal:
     """Convert what the wire sent into an exact, finite number, or raise `ValueError`."""
@@ -148,6 +155,16 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
 def difference(amount: Decimal, less: Decimal) -> Decimal:
     """Subtract, with every digit, whatever the caller's own context would do."""
     return _EXACT.subtract(amount, less)
+
+
+def product(amount: Decimal, factor: Decimal) -> Decimal:
+    """Multiply, with every digit, whatever the caller's own context would do."""
+    return _WIDE.multiply(amount, factor)
+
+
+def ratio(part: Decimal, whole: Decimal) -> Decimal:
+    """Divide, to 28 digits, whatever the caller's own context would do; `whole` is not zero."""
+    return _DIVISION.divide(part, whole)
 
 
 def ensure_readable(value: object) -> None:

@@ -140,7 +140,7 @@ def changed_debts(
     found: dict[str, Skipped] = {}
     for line in lines:
         now = owed.get(line.asset, Decimal(0))
-        if not line.amount <= now <= line.amount * _GROWTH:
+        if not line.amount <= now <= _exact.product(line.amount, _GROWTH):
             found[line.asset] = Skipped(
                 asset=line.asset,
                 amount=line.amount,

@@ -40,7 +40,7 @@ class Holding:
         """What the free part is worth."""
         if self.in_bitcoin is None or not self.total:
             return None
-        return self.in_bitcoin * self.free / self.total
+        return _exact.ratio(_exact.product(self.in_bitcoin, self.free), self.total)
 
 
 async def read_holdings(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from binance_dust import _exact, endpoints
@@ -12,7 +13,6 @@ from binance_dust.ledger import Kind, converted_lines
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from decimal import Decimal
 
     from binance_dust.conversion._policy import Policy
     from binance_dust.ledger import LedgerEntry
@@ -65,9 +65,10 @@ def read_conversion(answer: DustConversion) -> Answer:
         ("gross", gross, _exact.total(line.gross for line in lines)),
         ("fee", fee, _exact.total(line.fee for line in lines)),
     )
+    most = _exact.product(TOLERANCE, Decimal(len(lines)))
     notes = tuple(
         f"the exchange's total {name} of {total:f} is not what its rows come to, {rows:f}"
         for name, total, rows in sums
-        if abs(total - rows) > TOLERANCE * len(lines)
+        if _exact.difference(total, rows).copy_abs() > most
     )
     return Answer(lines=lines, transaction_id=lines[0].transaction_id, notes=notes)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from binance_dust._exact import product, ratio
 from binance_dust.conversion._policy import against
 from binance_dust.conversion._reasons import Reason, Skipped
 
@@ -43,7 +44,7 @@ class Yardstick:
         """Tell whether a worth in BTC is above the ceiling."""
         if self.ceiling is None or self.bitcoin is None:
             return in_bitcoin >= _ABOVE_ALL_CEILINGS
-        return in_bitcoin * self.bitcoin >= self.ceiling
+        return product(in_bitcoin, self.bitcoin) >= self.ceiling
 
 
 def plan(
@@ -131,4 +132,4 @@ def yardstick(listed: ConvertibleAssets, held: Mapping[str, Holding]) -> Yardsti
         return Yardstick(ceiling=listed.dribblet_base)
     # The largest has the most digits, and so the least error.
     worth, quota = max(measured)
-    return Yardstick(ceiling=listed.dribblet_base, bitcoin=quota / worth)
+    return Yardstick(ceiling=listed.dribblet_base, bitcoin=ratio(quota, worth))

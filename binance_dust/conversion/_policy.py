@@ -12,10 +12,11 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final, get_args
 
 from binance_dust._check import instance
-from binance_dust._exact import to_amount
+from binance_dust._exact import difference, product, ratio, to_amount
 from binance_dust._spec import AccountType
 from binance_dust.conversion._guards import check_plan
 from binance_dust.conversion._reasons import Reason, Skipped
+from binance_dust.conversion._show import percent
 from binance_dust.errors import ConfigurationError, GuardError
 from binance_dust.ledger import Kind
 
@@ -160,7 +161,7 @@ def surprises(line: LedgerLine, quoted: QuoteLine | None, policy: Policy) -> Ite
     """Say what is other than it was quoted about what was done; it can't be taken back."""
     if quoted is None:
         yield f"{line.asset} was converted, and was not asked for"
-    elif abs(line.amount - quoted.amount) > TOLERANCE:
+    elif difference(line.amount, quoted.amount).copy_abs() > TOLERANCE:
         yield f"{line.asset}: {line.amount:f} were converted, and {quoted.amount:f} were quoted"
     if (rates := _too_costly(line, policy)) is not None:
         yield f"{line.asset}: the fee was {rates}"
@@ -168,12 +169,12 @@ def surprises(line: LedgerLine, quoted: QuoteLine | None, policy: Policy) -> Ite
 
 def _too_costly(line: QuoteLine | LedgerLine, policy: Policy) -> str | None:
     # What is not credited is paid, whatever it is called.
-    cost = max(line.fee, line.gross - line.net)
+    cost = max(line.fee, difference(line.gross, line.net))
     # A fee of a single unit of the eighth place is rounding, and no rate.
-    if cost <= line.gross * policy.max_fee_rate + TOLERANCE:
+    if difference(cost, TOLERANCE) <= product(line.gross, policy.max_fee_rate):
         return None
-    rate = cost / line.gross * 100 if line.gross else Decimal(100)
-    return f"{rate:.2f} %, at most {policy.max_fee_rate * 100:.2f} % allowed"
+    rate = ratio(cost, line.gross) if line.gross else Decimal(1)
+    return f"{percent(rate)}, at most {percent(policy.max_fee_rate)} allowed"
 
 
 def check(quote: Quote, policy: Policy, *, account: str, key_id: str, now: datetime) -> None:
@@ -199,7 +200,7 @@ def changed(line: QuoteLine, held: Mapping[str, Holding]) -> Skipped | None:
     """Say if a balance is no longer the quoted one: a conversion would take what nobody saw."""
     holding = held.get(line.asset)
     free = holding.free if holding else Decimal(0)
-    if abs(free - line.amount) < TOLERANCE:
+    if difference(free, line.amount).copy_abs() < TOLERANCE:
         return None
     return Skipped(
         asset=line.asset,

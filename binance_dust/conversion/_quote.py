@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
+from binance_dust._exact import ratio
 from binance_dust.conversion import _show
 from binance_dust.conversion._narrowing import Narrowing
 from binance_dust.ledger._sums import Sums
@@ -103,4 +104,4 @@ class Quote(Narrowing, Sums):
 
 
 def _rate(fee: Decimal, gross: Decimal) -> Decimal:
-    return fee / gross if gross else Decimal(0)
+    return ratio(fee, gross) if gross else Decimal(0)

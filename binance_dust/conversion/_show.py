@@ -6,6 +6,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
 from binance_dust import _html
+from binance_dust._exact import product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -21,7 +22,7 @@ Row = tuple[str, ...]
 
 def percent(part: Decimal) -> str:
     """Write a part as a percentage."""
-    return f"{part * 100:.2f} %"
+    return f"{product(part, Decimal(100)):.2f} %"
 
 
 def table(head: Row, rows: Sequence[Row], total: Row) -> list[str]:

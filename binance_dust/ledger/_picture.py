@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
+from binance_dust._exact import product, ratio
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._totals import Total
 
@@ -105,7 +106,7 @@ def _bar(amount: Decimal, most: Decimal, room: int, *, unicode: bool) -> str:
     if amount <= 0 or most <= 0:
         return ""
     steps = 8 if unicode else 1
-    length = max(int(amount * room * steps / most), 1)
+    length = max(int(ratio(product(amount, Decimal(room * steps)), most)), 1)
     if not unicode:
         return "#" * length
     whole, part = divmod(length, steps)

@@ -9,7 +9,17 @@ import re
 import tempfile
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from decimal import Decimal
+from decimal import (
+    Clamped,
+    Context,
+    Decimal,
+    FloatOperation,
+    Inexact,
+    Rounded,
+    Subnormal,
+    getcontext,
+    localcontext,
+)
 from pathlib import Path
 from typing import Any
 
@@ -22,14 +32,17 @@ from binance_dust import (
     CooldownError,
     DustRejectedError,
     GuardError,
+    Ledger,
     NotConvertibleError,
     OutcomeUnknownError,
     PriceMovedError,
     Quote,
+    Session,
 )
 from binance_dust._spec import AccountType
 from binance_dust.conversion import Reason
-from binance_dust.ledger import Kind, LedgerLine, Observed
+from binance_dust.ledger import Kind, LedgerLine, Observed, chart
+from binance_dust.sandbox import Sandbox
 from binance_dust.sandbox.account import Holding
 from binance_dust.sweeper import Outcome, sweep
 from tests.conversion.far import (
@@ -211,6 +224,44 @@ async def test_a_quote_is_converted_by_its_own_client_only() -> None:
         with pytest.raises(GuardError, match="into BNB"):
             await usdt.convert(await process.converter.quote())
         assert scene.sent == []
+
+
+STRICT = Context(prec=3, traps=[Inexact, Rounded, Subnormal, Clamped, FloatOperation])
+
+
+@pytest.mark.parametrize("target", ["BNB", "USDT"])
+async def test_a_caller_s_context_for_decimals_changes_nothing(target: str) -> None:
+    """Whoever traps what is inexact, or works with three digits, gets the same to the last one."""
+
+    async def live() -> list[str]:
+        odd = Holding("1.5123456789", locked="0.1234567891")
+        # Over a socket: the exchange's own arithmetic is not in the caller's context.
+        async with Sandbox(seed=7, volatility=0) as exchange:
+            alice = exchange.open_account(
+                "alice", ADA="6.2123456789", XRP=odd, BTC="0.31234567", LTC="0.0123456789"
+            )
+            with localcontext(context):
+                async with Session(base_url=exchange.url) as session, Ledger(":memory:") as ledger:
+                    converter = Converter(session.client(alice), ledger=ledger, target=target)
+                    quote = await converter.quote()
+                    told = [str(quote), *map(str, quote.skipped), quote._repr_html_()]
+                    narrow = Converter(
+                        session.client(alice), ledger=ledger, target=target, max_fee_rate="0.0199"
+                    )
+                    told += map(str, (await narrow.quote()).skipped)
+                    receipt = await converter.convert(quote)
+                    told += [f"{receipt.gross} {receipt.fee} {receipt.quoted_net}", *receipt.notes]
+                    totals = await ledger.totals()
+                    return [*told, str([(t.gross, t.net) for t in totals]), chart(totals)]
+
+    context = getcontext()
+    usual = await live()
+    context = STRICT
+    assert [_timeless(text) for text in await live()] == [_timeless(text) for text in usual]
+
+
+def _timeless(text: str) -> str:
+    return re.sub(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d[.\d]*", "", text)
 
 
 @in_virtual_time

@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from decimal import Decimal
+from decimal import (
+    Clamped,
+    Context,
+    Decimal,
+    FloatOperation,
+    Inexact,
+    Rounded,
+    Subnormal,
+    localcontext,
+)
 from typing import Any
 
 import pytest
@@ -20,6 +29,7 @@ from binance_dust import (
 )
 from binance_dust.conversion import QuoteLine, Reason, Skipped
 from binance_dust.conversion._culprits import Search
+from binance_dust.conversion._debts import LiabilityLine, changed_debts
 from binance_dust.conversion._holdings import Holding, margin_holdings, spot_holdings
 from binance_dust.conversion._judge import (
     Done,
@@ -922,3 +932,31 @@ def test_an_absence_proves_something_only_late_and_with_nothing_missing(
         assert late >= 60
         assert complete
         assert all(held.get(asset, D(0)) >= before for asset, before in BEFORE.items())
+
+
+# --- whatever the caller's own context for decimals would do -------------------------------------
+
+STRICT = Context(prec=3, traps=[Inexact, Rounded, Subnormal, Clamped, FloatOperation])
+
+
+def test_differences_are_compared_with_every_digit_in_any_context() -> None:
+    quoted = line(amount=D("1234.56789012"))
+    held = {"ADA": Holding(asset="ADA", free=D("1235.67891234"))}
+    done = LedgerLine(
+        asset="ADA", amount=D("1235.67891234"), gross=D("0.01777302"), fee=D("0.00035546"), at=NOW
+    )
+    rows = (("ADA", "500.00000001", "0.01"), ("XRP", "0.5", "0.01"))
+    debt = LiabilityLine(asset="ETH", principal=D("1.23456789"), interest=D(0), worth=D(1))
+
+    with localcontext(STRICT):
+        found = changed(quoted, held)
+        notes = list(surprises(done, quoted, policy()))
+        answer = read_conversion(conversion(*rows, gross="501.61234567", fee="0.02"))
+        grown = changed_debts([debt], {"ETH": D("1.2469135689")})
+        grown_more = changed_debts([debt], {"ETH": D("1.2469135690")})
+
+    assert found is not None
+    assert found.reason is Reason.CHANGED
+    assert notes == ["ADA: 1235.67891234 were converted, and 1234.56789012 were quoted"]
+    assert len(answer.notes) == 1
+    assert (list(grown), list(grown_more)) == ([], ["ETH"])

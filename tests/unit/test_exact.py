@@ -5,7 +5,8 @@ from __future__ import annotations
 import copy
 import pickle
 from datetime import UTC, datetime, timedelta, timezone
-from decimal import Decimal, localcontext
+from decimal import Context, Decimal, FloatOperation, Inexact, Rounded, Subnormal, localcontext
+from fractions import Fraction
 from typing import Any
 
 import msgspec
@@ -13,7 +14,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from binance_dust._exact import Amount, Answer, Moment, from_moment, to_amount, to_moment, total
+from binance_dust._exact import (
+    Amount,
+    Answer,
+    Moment,
+    from_moment,
+    product,
+    ratio,
+    to_amount,
+    to_moment,
+    total,
+)
 from binance_dust.errors import UnreadableAnswerError
 from binance_dust.models import ConvertedAsset, MarginAsset, UserAsset
 
@@ -190,6 +201,26 @@ def test_a_sum_has_every_digit_that_its_amounts_have() -> None:
     assert total(amounts) == Decimal("123456789012345678901234567890.12345679")
     assert sum(amounts, Decimal(0)) != total(amounts)
     assert total([]) == 0
+
+
+@given(st.decimals(allow_nan=False, allow_infinity=False, places=8))
+def test_products_and_ratios_are_the_same_in_every_context(amount: Decimal) -> None:
+    rate = Decimal("0.0199999999999999999999999999999")
+    exact = Fraction(amount) * Fraction(rate)
+
+    strict = Context(prec=2, traps=[Inexact, Rounded, Subnormal, FloatOperation])
+    with localcontext(strict):
+        assert Fraction(product(amount, rate)) == exact
+        found = ratio(amount, Decimal(3))
+    assert found == ratio(amount, Decimal(3))
+    assert abs(Fraction(found) * 3 - Fraction(amount)) <= abs(Fraction(amount)) / 10**27
+
+
+def test_products_of_the_smallest_amounts_that_can_be_read_are_none_too_small() -> None:
+    tiny, huge = Decimal("1E-999"), Decimal("9E999")
+
+    assert product(tiny, tiny) == Decimal("1E-1998")
+    assert ratio(tiny, huge) == ratio(Decimal(1), Decimal("9E1998"))
 
 
 LONG = "123456789012345678901234567890.12345679"
