@@ -95,18 +95,21 @@ def plan_debts(
     until: datetime | None,
 ) -> tuple[tuple[LiabilityLine, ...], tuple[Skipped, ...]]:
     """Divide what is owed into what is exchanged and what is not; the largest go first."""
-    offers = [
-        LiabilityLine(
-            asset=row.asset,
-            principal=row.principal,
-            interest=row.interest,
-            worth=row.liability_qty,
+    offers: dict[str, LiabilityLine] = {}
+    for row in listed:
+        # A list that names a debt twice has not twice as much of it.
+        offers.setdefault(
+            row.asset,
+            LiabilityLine(
+                asset=row.asset,
+                principal=row.principal,
+                interest=row.interest,
+                worth=row.liability_qty,
+            ),
         )
-        for row in listed
-    ]
     lines: list[LiabilityLine] = []
     skipped: list[Skipped] = []
-    for line in sorted(offers, key=lambda each: each.worth, reverse=True):
+    for line in sorted(offers.values(), key=lambda each: each.worth, reverse=True):
         if line.asset in keep:
             skipped.append(_skipped(line, Reason.KEPT))
         elif until is not None:
@@ -115,9 +118,8 @@ def plan_debts(
             skipped.append(_skipped(line, Reason.TOO_MANY))
         else:
             lines.append(line)
-    names = {line.asset for line in offers}
     for asset, amount in sorted(owed.items()):
-        if asset not in names:
+        if asset not in offers:
             skipped.append(_not_listed(asset, amount, target))
     return tuple(lines), tuple(skipped)
 

@@ -60,6 +60,9 @@ def plan(
     skipped: list[Skipped] = []
     names: set[str] = set()
     for line in listed:
+        if line.asset in names:
+            # All of it goes at once: a list that names it twice has not twice as much.
+            continue
         names.add(line.asset)
         why = _why_not_listed_one(line, policy, cooling)
         if why is None:

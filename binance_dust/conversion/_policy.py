@@ -154,6 +154,9 @@ def against(line: QuoteLine, policy: Policy) -> tuple[Reason, str] | None:
         return Reason.FEE_TOO_HIGH, rates
     if line.net < policy.min_value:
         return Reason.BELOW_MIN_VALUE, f"{line.net:f} {policy.target}"
+    if line.net <= 0:
+        # Also where no value is too little: nobody gives an asset away for nothing.
+        return Reason.TOO_SMALL, f"would bring {line.net:f} {policy.target}"
     return None
 
 

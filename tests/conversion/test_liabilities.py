@@ -456,6 +456,18 @@ def test_ten_go_at_once_the_largest_first() -> None:
     ]
 
 
+def test_a_list_that_names_a_debt_twice_has_not_twice_as_much_of_it() -> None:
+    twice = [row("ETH", "3"), row("SOL", "3"), row("ETH", "4"), row("SOL", "3")]
+
+    lines, skipped = plan_debts(twice, {}, target="USDT", keep=frozenset(), until=None)
+
+    assert [(line.asset, line.worth) for line in lines] == [
+        ("ETH", Decimal(3)),
+        ("SOL", Decimal(3)),
+    ]
+    assert skipped == ()
+
+
 def test_what_small_debts_become_is_what_the_exchange_lists() -> None:
     rows = [row("ETH", liability_asset="USDC")]
     owed = {"ETH": Decimal("1.1"), "USDC": Decimal(5), "USDT": Decimal(7)}

@@ -332,6 +332,17 @@ def test_what_is_held_and_not_listed_has_its_reason(
     assert sum(each.amount for each in skipped) == held["BTC"].total
 
 
+def test_a_list_that_names_an_asset_twice_has_not_twice_as_much() -> None:
+    kept = line("XRP", gross=D("0.5"), fee=D("0.01"), net=D("0.49"))
+    twice = [line("ADA"), kept, line("ADA"), line("ADA", amount=D(7)), kept]
+    rules = policy(keep=frozenset({"XRP"}))
+
+    lines, skipped = plan(twice, {}, rules, measure=Yardstick(), cooling={})
+
+    assert lines == (line("ADA"),)
+    assert [each.asset for each in skipped] == ["XRP"]
+
+
 @pytest.mark.parametrize(
     ("changes", "rules", "reason"),
     [
@@ -341,6 +352,12 @@ def test_what_is_held_and_not_listed_has_its_reason(
         ({"fee": D("0.00177731")}, {}, Reason.FEE_TOO_HIGH),
         ({}, {"min_value": D("0.01741757")}, Reason.BELOW_MIN_VALUE),
         ({}, {"min_value": D("0.01741756")}, None),
+        # A fee of a single unit of the eighth place is rounding, and leaves nothing here.
+        ({"gross": D("1E-8"), "fee": D("1E-8"), "net": D(0)}, {}, Reason.TOO_SMALL),
+        ({"gross": D(0), "fee": D(0), "net": D(0)}, {}, Reason.TOO_SMALL),
+        ({"gross": D(0), "fee": D("1E-8"), "net": D("-1E-8")}, {}, Reason.BELOW_MIN_VALUE),
+        ({"gross": D("2E-8"), "fee": D("1E-8"), "net": D("1E-8")}, {}, None),
+        ({"fee": D("0.01777302"), "net": D(0)}, {"max_fee_rate": D(1)}, Reason.TOO_SMALL),
     ],
 )
 def test_what_is_listed_is_converted_unless_the_converter_was_told_otherwise(
