@@ -95,13 +95,15 @@ class Line:
         account: Account | None,
         lane: Lane,
         between: tuple[datetime, datetime] | None = None,
+        deadline: float | None = None,
     ) -> R:
         """Send a call, again where that is safe; give its result, or raise what happened.
 
         Stamped `between` two times of the exchange's or not at all (`GuardError`): so somebody who
         finds out later that it was to be sent knows until when it can have been accepted.
+        `deadline` are seconds in place of the policy's.
         """
-        attempts = _Attempts(self, call, account, lane, between)
+        attempts = _Attempts(self, call, account, lane, between, deadline)
         self.allowance.earn()
         try:
             try:
@@ -184,13 +186,14 @@ class _Attempts(Generic[R]):
         "_timestamp",
     )
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - what `Line.call` was given, passed on
         self,
         line: Line,
         call: Call[R],
         account: Account | None,
         lane: Lane,
         between: tuple[datetime, datetime] | None = None,
+        deadline: float | None = None,
     ) -> None:
         self._line = line
         self._between = between
@@ -211,7 +214,7 @@ class _Attempts(Generic[R]):
             account.identity if account else None,
             moves_funds=call.endpoint.replay is Replay.NEVER,
         )
-        limit = line.retry.deadline
+        limit = line.retry.deadline if deadline is None else deadline
         self._deadline = None if limit is None else line.clock.monotonic() + limit
         if between is not None:
             # Who can't be sent in time need not wait in line for it.

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 
 from binance_dust import endpoints
-from binance_dust._check import instance
+from binance_dust._check import instance, positive
 from binance_dust._closing import Closing
 from binance_dust._line import Account
 from binance_dust._spec import EARLIEST
@@ -46,12 +46,20 @@ class DustClient(Closing):
     (from `session_options`) and closes it: `async with DustClient(credentials) as client`.
     """
 
-    __slots__ = ("_account", "_credentials", "_lane", "_own_session", "_session")
+    __slots__ = ("_account", "_credentials", "_deadline", "_lane", "_own_session", "_session")
 
     def __init__(
-        self, credentials: Credentials, session: Session | None = None, **session_options: Any
+        self,
+        credentials: Credentials,
+        session: Session | None = None,
+        *,
+        deadline: float | None = None,
+        **session_options: Any,
     ) -> None:
-        """Prepare an account; nothing is opened or sent."""
+        """Prepare an account; nothing is opened or sent.
+
+        `deadline` bounds each of its calls in seconds, in place of the session's.
+        """
         if session is not None and session_options:
             given = ", ".join(session_options)
             raise TypeError(
@@ -59,6 +67,7 @@ class DustClient(Closing):
             )
         if session is not None:
             instance(session, Session, "session")
+        self._deadline = None if deadline is None else positive(deadline, "deadline")
         self._account = Account(credentials)
         self._credentials = credentials
         self._own_session = session is None
@@ -247,7 +256,9 @@ class DustClient(Closing):
         not sent at all (`GuardError`): a `Converter` writes down beforehand which times those are.
         """
         account = self._account if call.endpoint.security.signed else None
-        return await self._session.send(call, account, self._lane, between=between)
+        return await self._session.send(
+            call, account, self._lane, between=between, deadline=self._deadline
+        )
 
     # --- life ------------------------------------------------------------------------------------
 
@@ -256,6 +267,7 @@ class DustClient(Closing):
         twin = object.__new__(DustClient)
         twin._account, twin._credentials = self._account, self._credentials
         twin._session, twin._own_session, twin._lane = self._session, False, Lane.SCAN
+        twin._deadline = self._deadline
         return twin
 
     async def close(self) -> None:

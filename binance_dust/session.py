@@ -121,11 +121,15 @@ class Session(Closing):
         )
         self._is_local: Final = is_local(base_url)
 
-    def client(self, credentials: Credentials) -> DustClient:
-        """Make one account's client on this session."""
+    def client(self, credentials: Credentials, *, deadline: float | None = None) -> DustClient:
+        """Make one account's client on this session.
+
+        `deadline` bounds each of its calls in seconds, in place of the session's
+        `RetryPolicy.deadline`: requests of a service need not be as patient as its sweeps.
+        """
         from binance_dust.client import DustClient
 
-        return DustClient(credentials, self)
+        return DustClient(credentials, self, deadline=deadline)
 
     @property
     def budget(self) -> Budget:
@@ -170,13 +174,15 @@ class Session(Closing):
         lane: Lane = Lane.CALL,
         *,
         between: tuple[datetime, datetime] | None = None,
+        deadline: float | None = None,
     ) -> R:
         """Send a call for an account. The methods of `DustClient` are made of this.
 
         `between` two times of the exchange's, both included, or not at all (`GuardError`).
+        `deadline` bounds the call in seconds, in place of the session's.
         """
         self._enter()
-        return await self._line.call(call, account, lane, between)
+        return await self._line.call(call, account, lane, between, deadline)
 
     def _enter(self) -> None:
         """See whether a call may go on here."""

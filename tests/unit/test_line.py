@@ -11,11 +11,14 @@ import pytest
 from multidict import CIMultiDict
 
 from binance_dust import (
+    BudgetExceededError,
     ConfigurationError,
     Credentials,
+    DustClient,
     NoAnswerError,
     NotSentError,
     OutcomeUnknownError,
+    RateLimits,
     RetryPolicy,
     Session,
     _retry,
@@ -23,6 +26,7 @@ from binance_dust import (
 )
 from binance_dust.budget import Charge, LimitKind
 from binance_dust.events import Event, PayerLearnt, Retried
+from binance_dust.sandbox import Sandbox
 
 CREDENTIALS = Credentials("key-1234567890", "secret", name="alice")
 LIST = "GET /sapi/v1/margin/exchange-small-liability"
@@ -180,6 +184,52 @@ async def test_a_deadline_shortens_reads_and_never_a_write_that_is_under_way() -
     assert 0 < read <= 5.0
     assert write is None
     assert all(deadline is not None for deadline in notes.deadlines)
+
+
+async def test_a_client_may_have_a_patience_of_its_own_behind_the_same_session() -> None:
+    notes = Notes(TIME, *[(200, "[]", {})] * 4)
+    session = session_with(notes, retry=RetryPolicy(attempts=1, deadline=60.0))
+    quick, usual = session.client(CREDENTIALS, deadline=5.0), session.client(CREDENTIALS)
+    patient = DustClient(CREDENTIALS, session, deadline=600.0)
+    begun = session._line.clock.monotonic()
+
+    for client in (usual, quick, patient, quick._for_scans()):
+        await client.small_liabilities()
+
+    over = session._line.clock.monotonic()
+    told = notes.deadlines[1:]  # the first is that of the clock
+    for deadline, seconds in zip(told, [60.0, 5.0, 600.0, 5.0], strict=True):
+        assert deadline is not None
+        assert begun + seconds <= deadline <= over + seconds
+
+
+async def test_a_client_that_is_in_a_hurry_hears_at_once_that_there_is_no_weight() -> None:
+    async with Sandbox() as exchange:
+        alice = exchange.open_account("alice", debts={"ETH": "0.0011"})
+        limits = RateLimits(ip_weight=100)
+        async with Session(base_url=exchange.url, limits=limits) as session:
+            await session.client(alice).small_liabilities()
+
+            with pytest.raises(BudgetExceededError):
+                await session.client(alice, deadline=0.5).small_liabilities()
+
+
+@pytest.mark.parametrize(
+    ("deadline", "error"),
+    [
+        (0, ConfigurationError),
+        (-1, ConfigurationError),
+        (float("nan"), ConfigurationError),
+        (float("inf"), ConfigurationError),
+        ("5", TypeError),
+        (True, TypeError),
+    ],
+)
+def test_a_deadline_that_can_not_work_is_refused(deadline: Any, error: type[Exception]) -> None:
+    with pytest.raises(error, match="deadline"):
+        Session().client(CREDENTIALS, deadline=deadline)
+    with pytest.raises(error, match="deadline"):
+        DustClient(CREDENTIALS, deadline=deadline)
 
 
 @pytest.mark.parametrize(
