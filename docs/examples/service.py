@@ -59,17 +59,19 @@ async def accounts(request: web.Request) -> web.StreamResponse:
     desk = request.app[DESK]
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(request)
-    done = 0
+    done = with_errors = 0
     try:
         # The timeout stands outside, so that leaving the scan is what stops it.
         async with asyncio.timeout(ONE_REQUEST), scan(desk.clients) as reports:
             async for report in reports:
                 await response.write(msgspec.json.encode(report.to_plain()) + b"\n")
                 done += 1
+                with_errors += not report.ok
     except TimeoutError:
         log.warning("%d of %d accounts in %g s", done, len(desk.clients), ONE_REQUEST)
     # The status has long been sent, so the last line says whether this is all of it.
-    last = {"done": done, "complete": done == len(desk.clients)}
+    complete = done == len(desk.clients) and not with_errors
+    last = {"done": done, "with_errors": with_errors, "complete": complete}
     await response.write(msgspec.json.encode(last) + b"\n")
     return response
 
