@@ -78,11 +78,11 @@ def headline(report: SweepReport) -> str:
     """Say in a line what became of an account."""
     style = _STYLES.get(report.outcome, "dim")
     what = f"{report.account_type.lower()} {report.what}"
-    error = report.error
-    why = "" if error is None else f": {shown(reason_of(error, report.account))}"
-    if (proof := report.proven_not_done) is not None:
-        why = f": {shown(proof)}"
-    return f"[cyan]{shown(report.account)}[/] {what} [{style}]{report.outcome}[/]{why}"
+    why = report.why
+    if report.error is not None and report.proven_not_done is None:
+        why = reason_of(report.error, report.account)
+    told = "" if why is None else f": {shown(why)}"
+    return f"[cyan]{shown(report.account)}[/] {what} [{style}]{report.outcome}[/]{told}"
 
 
 def _close(table: Table, count: int, *cells: str) -> None:

@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from binance_dust._exact import ratio
+from binance_dust._words import count
 from binance_dust.conversion import _show
 from binance_dust.conversion._narrowing import Narrowing
 from binance_dust.ledger._sums import Sums
@@ -82,7 +83,7 @@ class Quote(Narrowing, Sums):
             for line in self.lines
         ]
         total = (
-            f"{len(self.lines)} assets",
+            count(len(self.lines), "asset"),
             "",
             f"{self.gross:f}",
             f"{self.fee:f} ({_show.percent(self.fee_rate)})",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from binance_dust import _exact
+from binance_dust._words import count
 from binance_dust.conversion import _show
 from binance_dust.ledger._sums import Sums
 
@@ -67,7 +68,7 @@ class Receipt(Sums):
     def __str__(self) -> str:
         head = f"{self.account} ({self.account_type}) into {self.target}, {self.at:%F %T} UTC"
         rows = [tuple(map(_show.text, row)) for row in self._rows()]
-        total = tuple(map(_show.text, self._total(f"{len(self.lines)} assets")))
+        total = tuple(map(_show.text, self._total(count(len(self.lines), "asset"))))
         table = _show.table(("asset", "amount", "gross", "fee", "net"), rows, total)
         dropped = (f"not: {skipped}" for skipped in self.dropped)
         return "\n".join([head, *table, *dropped, *self.notes])

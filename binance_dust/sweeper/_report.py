@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from binance_dust._words import count
 from binance_dust.conversion import LiabilityQuote
 from binance_dust.errors import OutcomeUnknownError
 
@@ -34,7 +35,8 @@ class Outcome(enum.StrEnum):
     STOPPED = "stopped by a rule"
     """A safety rule of ours stopped it before anything was sent."""
     FAILED = "failed"
-    """An error kept it from being read, or the exchange refused; nothing was converted."""
+    """An error kept it from being read, or the exchange refused, or said yes and did nothing: then
+    `receipt` says so. Nothing was converted."""
     UNKNOWN = "unknown"
     """Funds may have moved, and reading could not tell yet. The next sweep looks again."""
 
@@ -64,6 +66,20 @@ class SweepReport:
     """When its turn comes again; `None` in a single sweep unless the account is cooling down."""
 
     @property
+    def why(self) -> str | None:
+        """Why nothing was converted, or why that isn't known; `None` where there is no more to say.
+
+        Where an answer was lost and reading has found out since, what that has shown.
+        """
+        if (proof := self.proven_not_done) is not None:
+            return proof
+        if self.error is not None:
+            return str(self.error)
+        if self.outcome is Outcome.FAILED and self.receipt is not None:
+            return "; ".join(map(str, self.receipt.dropped))
+        return None
+
+    @property
     def proven_not_done(self) -> str | None:
         """What reading has found out since `error` said that nobody knows; `None` if nothing.
 
@@ -81,9 +97,7 @@ class SweepReport:
         done = self.receipt or (self.quote if self.outcome is Outcome.PLANNED else None)
         if done:
             worth = done.worth if isinstance(done, LiabilityQuote) else done.net
-            text += f", {len(done.assets)} assets into {worth:f} {self.target}"
-        elif (proof := self.proven_not_done) is not None:
-            text += f": {proof}"
-        elif self.error is not None:
-            text += f": {self.error}"
+            text += f", {count(len(done.assets), 'asset')} into {worth:f} {self.target}"
+        elif self.why is not None:
+            text += f": {self.why}"
         return text if self.next_at is None else f"{text}; next {self.next_at:%F %T} UTC"

@@ -132,7 +132,8 @@ class Visit:
             if not error.entry_ids:
                 raise  # before anything was sent
             return await self._find_out(error)
-        return self._report(Outcome.CONVERTED, receipt=receipt)
+        # The exchange may say yes and do nothing; the receipt says so of each asset.
+        return self._report(Outcome.CONVERTED if receipt else Outcome.FAILED, receipt=receipt)
 
     async def _still_unknown(self, error: DustError | None = None) -> SweepReport | None:
         """Settle what is open by reading; report if that can't be done."""

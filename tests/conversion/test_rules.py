@@ -625,9 +625,9 @@ def test_a_receipt_can_be_read() -> None:
 
     assert str(receipt).splitlines() == [
         "alice (SPOT) into BNB, 2026-11-21 12:00:00 UTC",
-        "asset     amount  gross         fee         net",
-        "ADA         6.21    0.5  0.00000001  0.49999999",
-        "1 assets            0.5  0.00000001  0.49999999",
+        "asset    amount  gross         fee         net",
+        "ADA        6.21    0.5  0.00000001  0.49999999",
+        "1 asset            0.5  0.00000001  0.49999999",
         "not: XRP 1: refused by the exchange (no)",
         "something is odd",
     ]

@@ -43,6 +43,24 @@ def arrived(world: World) -> list[tuple[str, str]]:
     return [(str(request.account), f"{request.method} {request.path}") for request in seen]
 
 
+def test_a_yes_that_did_nothing_is_no_conversion() -> None:
+    async def main() -> None:
+        world = World()
+        async with world.session() as session, Ledger(":memory:") as ledger:
+            clients = open_desk(world, session, 1, ADA="6.21")
+            world.exchange.faults.convert_nothing(endpoint=DUST)
+
+            (report,) = (await all_of(sweep(clients, ledger=ledger, dry_run=False))).values()
+
+            assert report.outcome is Outcome.FAILED
+            assert report.receipt is not None
+            assert not report.receipt
+            assert "converted nothing" in str(report)
+            assert "converted nothing" in headline(report)
+
+    run(main())
+
+
 def test_a_dry_run_is_the_rule_and_moves_nothing() -> None:
     async def main() -> None:
         world = World()
