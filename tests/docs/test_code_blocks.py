@@ -64,9 +64,8 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(
         else:
             # Blank lines in front, so that a traceback names the line of the page.
             exec(compile("\n" * (line - 1) + code, str(page), "exec"), scope)  # noqa: S102
-    if page.is_relative_to(ROOT / "docs"):
-        # Pages are run in one folder, one after another, and again: books would be in the way.
-        assert not [*tmp_path.glob("*.db"), *tmp_path.glob("*.jsonl")]
+    # Pages are run in one folder, one after another, and again: books would be in the way.
+    assert not [*tmp_path.glob("*.db"), *tmp_path.glob("*.jsonl")]
 
 
 def run_as_tests(code: str, folder: Path) -> None:
