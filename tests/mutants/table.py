@@ -47,7 +47,9 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         "tests/conversion/test_converter.py",
         "tests/conversion/test_recover.py",
         "tests/conversion/test_liabilities.py",
+        "tests/ledger/test_books.py",
     ),
+    "binance_dust/ledger/_books.py": ("tests/ledger/test_books.py",),
     "binance_dust/ledger/_matching.py": ("tests/ledger/test_matching.py",),
     "binance_dust/ledger/_claims.py": ("tests/ledger/test_ledger.py",),
     "binance_dust/ledger/_entries.py": (
@@ -60,6 +62,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "binance_dust/ledger/_store.py": (
         "tests/ledger/test_ledger.py",
+        "tests/ledger/test_books.py",
         "tests/ledger/test_candidates.py",
         "tests/ledger/test_parts.py",
         "tests/ledger/test_files.py",
