@@ -82,6 +82,9 @@ class Visit:
                 who: session.client(exchange.open_account(self.names[who], ADA=str(balance)))
                 for who, balance in _BALANCES.items()
             }
+            # By itself, for the first call would follow upon the clock's answer, echo or not.
+            await session.learn_time()
+            await _heard(proxy)
             for who, writes in self._calls:
                 await self._step(who, clients[who], writes=writes)
                 await _heard(proxy)
