@@ -193,8 +193,9 @@ class Session(Closing):
     def forecast(self, endpoint: Endpoint[Any, Any], calls: int) -> float:
         """Foretell the seconds until the last of so many more calls to an endpoint can be sent.
 
-        As the budgets make it, and as if nobody else came. Where the account pays and not the
-        address, calls of different accounts do not wait for one another: 0.
+        As the budgets make it, and as if nobody else came: not too short, and until windows were
+        seen to be cut by the clock too long by up to one of them. Where the account pays and not
+        the address, calls of different accounts do not wait for one another: 0.
         """
         weight = endpoint.weight
         payer = self._line.payers.get(endpoint.title, weight.kind)

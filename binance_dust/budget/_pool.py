@@ -259,10 +259,10 @@ class Pool:
         return max(0, room)
 
     def forecast(self, weight: int, now: float) -> float:
-        """Foretell when the last of `weight` will go, as users want to know it.
+        """Foretell when the last of `weight` will go, as users want to know it: not too short.
 
-        Where nothing is proven yet this takes windows for fixed, as the exchange's documents have
-        them.
+        Until windows were seen to be fixed this is the time that it takes if they slide. That is
+        later than by the clock's cuts by less than a window, however many windows there are.
         """
         begin, boundary = max(now, self.valve.until), self.boundary
         if now >= self._span.closes:
@@ -272,11 +272,11 @@ class Pool:
         short = weight - math.floor(free)
         if short <= 0:
             return begin
-        if boundary.slides:
-            rounds, rest = divmod(short - 1, self.limit - reserve)
-            return max(begin, self.count.ledger.room_at(rest + 1, now)) + rounds * self._window
-        rounds = (short - 1) // self.limit
-        return max(begin, boundary.likely_close(now)) + rounds * self._window
+        if boundary.fixed:
+            rounds = (short - 1) // self.limit
+            return max(begin, boundary.likely_close(now)) + rounds * self._window
+        rounds, rest = divmod(short - 1, self.limit - reserve)
+        return max(begin, self.count.ledger.room_at(rest + 1, now)) + rounds * self._window
 
     # --- what happened ---------------------------------------------------------------------------
 

@@ -117,7 +117,8 @@ class Budget(Protocol):
     def forecast(self, charge: Charge, calls: int) -> float:
         """Foretell the seconds until the last of so many more calls can be sent.
 
-        They are counted behind those that stand in line now, and as if nobody else came.
+        They are counted behind those that stand in line now, and as if nobody else came. Windows
+        that were not seen to be cut by the clock are taken to slide, which is never too short.
         """
         ...
 

@@ -104,6 +104,9 @@ def estimate_scan(
     With `liabilities="auto"` this depends on how many accounts have margin and debts. Unless you
     say (`margin_share=0.3, debt_share=0.1`, of all accounts), all are taken to have both, and the
     estimate is the longest that it can be.
+
+    Until a session has seen that windows are cut by the clock they are taken to slide: where they
+    are cut, a scan that begins late in one is done sooner than this, by less than a window.
     """
     for name, share in (("margin_share", margin_share), ("debt_share", debt_share)):
         if not isinstance(share, int | float) or isinstance(share, bool):

@@ -712,8 +712,16 @@ def test_a_cut_that_nobody_has_asked_about_may_have_given_back_all() -> None:
 
 def test_a_window_whose_witness_is_put_off_is_hoped_for_by_nobody() -> None:
     bench = Bench()
-    bench.spend(1_100, 40.0)
+    bench.spend(1_100, 55.0)
     bench.pool._asked += 8
+
+    assert bench.soonest(200, 56.0) == pytest.approx(115.06), "the cut comes sooner"
+
+
+def test_where_a_count_went_on_past_a_cut_the_next_is_not_hoped_for() -> None:
+    bench = Bench()
+    bench.boundary.slides = True
+    bench.spend(1_100, 40.0)
 
     assert bench.soonest(200, 51.0) == pytest.approx(100.06)
 
@@ -733,6 +741,13 @@ def test_what_others_were_seen_to_spend_counts_where_it_counts_for_certain(
 
     assert bench.soonest(300, 3.0) == 3.0, "what they are expected to spend does not"
     assert bench.soonest(400, 3.0) == pytest.approx(at)
+
+
+def test_where_others_have_spent_more_than_there_is_nothing_is_left() -> None:
+    bench = Bench(fixed=True)
+    bench.spend(100, 1.0, used=1_250)
+
+    assert bench.soonest(1, 3.0) == pytest.approx(50.25)
 
 
 def test_a_cut_is_foretold_by_this_machines_clock_until_the_exchanges_is_known() -> None:
@@ -792,9 +807,11 @@ def test_of_a_pool_that_is_full_nothing_is_promised() -> None:
     for _ in range(12):
         bench.spend(100, 0.0)
 
-    assert bench.forecast(1, 1.0) == pytest.approx(50.25)
-    assert bench.forecast(1_200, 1.0) == pytest.approx(50.25)
-    assert bench.forecast(1_201, 1.0) == pytest.approx(110.25)
+    for weight, seconds in ((1, 60.06), (1_100, 60.06), (1_101, 120.06)):
+        assert bench.forecast(weight, 1.0) == pytest.approx(seconds)
+    bench.boundary.fixed = True
+    for weight, seconds in ((1, 50.25), (1_200, 50.25), (1_201, 110.25)):
+        assert bench.forecast(weight, 1.0) == pytest.approx(seconds)
 
 
 @pytest.mark.parametrize("weight", [1, 5_000])
@@ -812,20 +829,31 @@ def test_nothing_is_foretold_for_while_it_is_shut(weight: int) -> None:
 
 
 @pytest.mark.parametrize(
-    ("weight", "at"),
+    ("weight", "fixed", "slides"),
     [
-        (0, 1.0),
-        (1_000, 1.0),
-        (1_001, 50.25),
-        (1_000 + 1_200, 50.25),
-        (1_000 + 1_201, 110.25),
+        (0, 40.0, 40.0),
+        (900, 40.0, 40.0),  # of 1,200 two hundred are spent, and one is the witness's
+        (901, 50.25, 60.06),
+        (900 + 100, 50.25, 60.06),
+        (900 + 101, 50.25, 98.06),
+        (900 + 200, 50.25, 98.06),
+        (900 + 201, 50.25, 100.06),
+        (900 + 1_100, 50.25, 100.06),
+        (900 + 1_101, 50.25, 120.06),
+        (900 + 1_200, 50.25, 120.06),
+        (900 + 1_201, 110.25, 158.06),
     ],
 )
-def test_users_are_foretold_cuts_until_they_are_seen_not_to_hold(weight: int, at: float) -> None:
+def test_users_are_foretold_windows_that_slide_until_they_were_seen_to_be_fixed(
+    weight: int, fixed: float, slides: float
+) -> None:
     bench = Bench()
     bench.spend(100, 0.0)
+    bench.spend(100, 38.0)
 
-    assert bench.forecast(weight, 1.0) == pytest.approx(at)
+    assert bench.forecast(weight, 40.0) == pytest.approx(slides)
+    bench.boundary.fixed = True
+    assert bench.forecast(weight, 40.0) == pytest.approx(fixed)
 
 
 # --- how it looks --------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import redis
 
 from binance_dust import BannedError, BudgetExceededError, ConfigurationError
 from binance_dust.budget import Charge, Feedback, Lane, LimitKind, PoolSnapshot
-from binance_dust.events import Banned, Refused, SharedBudgetLost
+from binance_dust.events import Banned, BoundaryLearnt, Refused, SharedBudgetLost
 from tests.budget.shared import SharedDesk
 from tests.budget.virtual import LIST, LOG, Exchange, Latency, run
 
@@ -460,14 +460,18 @@ def test_what_is_foretold_counts_those_in_line_of_all_processes_and_a_ban(
         assert budget.forecast(LIST, 0) == budget.forecast(LIST, 120) == 0.0
 
         await one.scan(119)
-        now = loop.time()
         assert budget.forecast(LIST, 0) == 0.0
-        assert budget.forecast(LIST, 1) == pytest.approx(50.25 - now)
+        assert budget.forecast(LIST, 1) == pytest.approx(60.06), "unless a cut is seen to hold"
+        await one.scan(2)
+        assert isinstance(one.events[-1], BoundaryLearnt)
+        await one.scan(117)
+        now = loop.time()
+        assert budget.forecast(LIST, 1) == pytest.approx(110.25 - now)
         crowd = waiting(two, 120)
         await asyncio.sleep(0.01)
         now = loop.time()
-        assert budget.forecast(LIST, 0) == pytest.approx(50.25 - now)
-        assert budget.forecast(LIST, 1) == pytest.approx(110.25 - now)
+        assert budget.forecast(LIST, 0) == pytest.approx(110.25 - now)
+        assert budget.forecast(LIST, 1) == pytest.approx(170.25 - now)
         await let_go(crowd)
 
         await one.call(LOG)

@@ -109,6 +109,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " -> not gate.passes(now)": _FASTER,
         "LocalBudget._wait: 1 -> 2": _FASTER,
         "LocalBudget._wait: was_next or line.waiting <= 1 -> True": _FASTER,
+        "LocalBudget._check: 1 -> 2": "a call more or less at the pace is a moment",
         "LocalBudget._serve: 1 -> 2": "compared with one and with infinity only",
         "LocalBudget._set_timer: head is not None and line.waiting == 1"
         " -> line.waiting == 1": _TYPES,
@@ -181,6 +182,13 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     "binance_dust/budget/_pool.py": {
         "Pool.may_go: not valve.open and (not valve.passes(now)) -> not valve.passes(now)": _FASTER,
         "Pool.soonest: now >= self._span.closes -> True": _FASTER,
+        "Pool.soonest: now >= self._span.closes -> now > self._span.closes": "at the very cut"
+        " it foretells that cut in either case",
+        "Pool.soonest: 0 -> 1": "a witness's part of one is as good as none",
+        "Pool.soonest: self._span.number < 0 -> self._span.number <= 0": _MILLIONS,
+        "Pool.no_sooner: 0 -> 1": _MILLIONS,
+        "Pool.no_sooner: self._span.number < 0 -> self._span.number <= 0": _MILLIONS,
+        "Pool.no_sooner: self._span.number < 0 -> True": "a cut that is known is looked for anyway",
         "Pool.forecast: now >= self._span.closes -> True": _FASTER,
         "Pool.may_go: now >= self._span.closes -> True": _FASTER,
         "Pool.__init__: True -> False": "a pool that never had an answer sends one alone anyway",

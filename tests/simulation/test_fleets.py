@@ -53,7 +53,8 @@ def test_four_addresses_take_a_quarter_of_the_time_of_one() -> None:
     assert len(seen) >= 4
     parts = [worker.done + worker.in_hand for worker in seen[-1].workers]
     assert max(parts) < 1.1 * min(parts)
-    # The time left was told as it came.
+    # The time left was told as it came, with a window more until a cut was seen to hold.
     for progress in seen:
         assert progress.seconds_left is not None
-        assert abs(progress.elapsed + progress.seconds_left - took) < 10, progress
+        late = progress.elapsed + progress.seconds_left - took
+        assert -10 < late < (10 if progress.elapsed > 55 else 60), progress

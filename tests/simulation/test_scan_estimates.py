@@ -48,20 +48,25 @@ def test_the_time_left_is_within_a_tenth_of_what_it_turns_out_to_be(
                 estimates.append((progress.elapsed, progress.seconds_left))
             took = reports.progress.elapsed
 
-        # Windows that slide are known to do so after the first cut; fixed ones are expected.
-        known = [(at, left) for at, left in estimates if mode == "fixed" or at > 125.0]
+        # Until the first cut has shown that windows are fixed, one more is allowed for.
+        known = [(at, left) for at, left in estimates if mode == "sliding" or at > 65]
         assert len(known) > 300
         for at, left in known:
             assert abs(at + left - took) <= took * 0.1
+        for at, left in estimates:
+            assert took * 0.97 <= at + left <= took + 66.0
         assert estimates[-1][1] <= 1.0
 
     run(main())
 
 
+@pytest.mark.parametrize("mode", ["fixed", "sliding"])
 @pytest.mark.parametrize("start", [0.0, 20.0, 45.0, 58.0])
-def test_the_estimate_beforehand_is_what_the_scan_takes(start: float) -> None:
+def test_the_estimate_beforehand_is_not_too_short_nor_too_long_by_more_than_a_window(
+    start: float, mode: Mode
+) -> None:
     async def main() -> None:
-        world = World(start=start)
+        world = World(start=start, window_mode=mode)
         async with world.session() as session:
             clients = [session.client(account) for account in open_desk(world, 500)]
             estimate = estimate_scan(clients, liabilities=True)
@@ -71,7 +76,9 @@ def test_the_estimate_beforehand_is_what_the_scan_takes(start: float) -> None:
 
             took = world.loop.time()
             assert len(reports) == estimate.accounts == 500
-            assert abs(estimate.seconds - took) <= took * 0.1
+            longest = took + 60.0 if mode == "fixed" else took
+            # What answers take, and looks at windows that slide, comes on top.
+            assert took * 0.97 <= estimate.seconds <= longest
             assert estimate.lanes[0].question == "small_liabilities"
             assert estimate.lanes[0].weight == 50_000
 

@@ -83,14 +83,14 @@ class Views:
         if short <= 0:
             return begin
         rounds, rest = divmod(short - 1, limit)
-        if view.slides or view.closes_in < 0:
+        if view.fixed and view.closes_in >= 0:
+            soon = (view.closes_in - age) % window
+        else:
             # Between the first and the last of what is spent, as if it had come evenly.
             part = min(1.0, (rest + 1) / max(1, view.used))
             first = max(0.0, min(view.next_room, view.resets_in) - age)
             last = max(first, view.resets_in - age)
             soon = window if given_back else first + (last - first) * part
-        else:
-            soon = (view.closes_in - age) % window
         return max(begin, soon) + rounds * window
 
 
