@@ -79,7 +79,16 @@ class Reading:
 class ServerClock:
     """Knows the exchange's time, and learns it when it has to; concurrent learners share one."""
 
-    __slots__ = ("_again_at", "_ask", "_learning", "_offset", "generation", "on_learnt", "source")
+    __slots__ = (
+        "_again_at",
+        "_ask",
+        "_learning",
+        "_offset",
+        "_told",
+        "generation",
+        "on_learnt",
+        "source",
+    )
 
     def __init__(
         self, ask: Callable[[], Awaitable[Reading]], source: TimeSource | None = None
@@ -94,6 +103,7 @@ class ServerClock:
         self._offset: float | None = None
         self._again_at = -math.inf
         self._learning: asyncio.Task[DustError | None] | None = None
+        self._told = False
 
     def monotonic(self) -> float:
         """Seconds that never go back."""
@@ -134,6 +144,11 @@ class ServerClock:
             await self._learn_once()
         return self.generation != generation
 
+    def is_news(self) -> bool:
+        """Tell, but once until the time is learnt again, that it was not learnt."""
+        told, self._told = self._told, True
+        return not told
+
     async def close(self) -> None:
         """Let go of a lookup that is under way."""
         if self._learning is not None:
@@ -164,6 +179,7 @@ class ServerClock:
         round_trip = reading.received - reading.sent
         self._offset = reading.server + min(round_trip / 2, _MOST_CORRECTION) - reading.received
         self.generation += 1
+        self._told = False
         # The first round trip had a handshake in it; the second is nearer the truth.
         self._again_at = reading.received + (
             _LEARN_AGAIN_FIRST if self.generation == 1 else _LEARN_AGAIN

@@ -9,6 +9,7 @@ is signed again. However an attempt ends, also by cancellation, the budget is to
 from __future__ import annotations
 
 import asyncio
+import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
@@ -23,6 +24,7 @@ from binance_dust._spec import LimitKind, Replay
 from binance_dust.budget import Budget, Charge, Lane, read_feedback
 from binance_dust.credentials import Credentials
 from binance_dust.errors import (
+    BudgetExceededError,
     ClockError,
     ConfigurationError,
     DeliveryError,
@@ -146,7 +148,8 @@ class Line:
     async def learn_clock(self, past: int | None = None) -> None:
         """Learn the exchange's time if it is due; without an answer go on with what is known.
 
-        A clock that is really wrong shows as -1021, and then the call says so.
+        A clock that is really wrong shows as -1021, and then the call says so. Of an outage one
+        warning tells, however many calls and attempts there are in it.
         """
         try:
             if past is None:
@@ -154,7 +157,8 @@ class Line:
             else:
                 await self.clock.learn_past(past)
         except DustError as error:
-            logger.warning("the exchange's clock was not learnt: %s", error)
+            level = logging.WARNING if self.clock.is_news() else logging.DEBUG
+            logger.log(level, "the exchange's clock was not learnt: %s", error)
 
     async def ask_time(self) -> Reading:
         """Read the exchange's clock: once, for whoever learns it tries again in its own time."""
@@ -180,6 +184,7 @@ class _Attempts(Generic[R]):
         "_deadline",
         "_generation",
         "_lane",
+        "_latest",
         "_line",
         "_number",
         "_query",
@@ -216,11 +221,14 @@ class _Attempts(Generic[R]):
         )
         limit = line.retry.deadline if deadline is None else deadline
         self._deadline = None if limit is None else line.clock.monotonic() + limit
+        self._latest: datetime | None = None
+        """The time by which it has to be sent, where that comes before any deadline."""
         if between is not None:
             # Who can't be sent in time need not wait in line for it.
             left = between[1].timestamp() - line.clock.now()
             latest = line.clock.monotonic() + left
-            self._deadline = latest if self._deadline is None else min(self._deadline, latest)
+            if self._deadline is None or latest < self._deadline:
+                self._deadline, self._latest = latest, between[1]
 
     def left(self) -> float | None:
         """Seconds left for this call; `None` where nobody set a limit."""
@@ -237,7 +245,14 @@ class _Attempts(Generic[R]):
         self._number += 1
         if self._account is not None and line.clock.due:
             await line.learn_clock()
-        admission = await line.budget.admit(self._charge, deadline=self._deadline, lane=self._lane)
+        try:
+            admission = await line.budget.admit(
+                self._charge, deadline=self._deadline, lane=self._lane
+            )
+        except BudgetExceededError as error:
+            if self._latest is None:
+                raise
+            raise _past(self._latest, error) from error
         try:
             request = await self._sign()
         except BaseException:
@@ -346,3 +361,13 @@ class _Attempts(Generic[R]):
         if left is None or self._call.endpoint.replay is Replay.NEVER:
             return None
         return max(left, _SHORTEST_TIMEOUT)
+
+
+def _past(latest: datetime, error: BudgetExceededError) -> BudgetExceededError:
+    """Say which time it is that would pass, for nobody has set it."""
+    by = latest.astimezone(UTC)
+    return BudgetExceededError(
+        f"{error}: what moves funds is sent by {by:%H:%M:%S} UTC, as is on record, or not at all",
+        pool=error.pool,
+        retry_after=error.retry_after,
+    )

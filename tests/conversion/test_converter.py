@@ -949,10 +949,14 @@ async def test_what_can_not_be_sent_in_time_is_not_sent() -> None:
         scene.faults.refuse(retry_after=45, endpoint=DUST)
 
         began = scene.world.loop.time()
-        with pytest.raises(BudgetExceededError):
+        with pytest.raises(BudgetExceededError) as caught:
             await process.converter.convert(quote)
 
         assert scene.world.loop.time() - began < 5, "there is nothing to wait for"
+        (entry,) = await entries_of(process.ledger)
+        assert entry.expires_at is not None
+        by = entry.expires_at - timedelta(seconds=5)
+        assert f"is sent by {by:%H:%M:%S} UTC" in str(caught.value)
         await asyncio.sleep(60)
         assert scene.world.conversions() == []
         assert len(scene.sent) == 1

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from dataclasses import replace
+from datetime import UTC, timedelta, timezone
 from typing import Any
 
 import pytest
@@ -24,7 +26,9 @@ from binance_dust import (
     _retry,
     _wire,
 )
-from binance_dust.budget import Charge, LimitKind
+from binance_dust._line import Account
+from binance_dust.budget import Charge, Lane, LimitKind
+from binance_dust.endpoints import DUST_TRANSFER
 from binance_dust.events import Event, PayerLearnt, Retried
 from binance_dust.sandbox import Sandbox
 
@@ -206,7 +210,7 @@ async def test_a_client_may_have_a_patience_of_its_own_behind_the_same_session()
 async def test_a_client_that_is_in_a_hurry_hears_at_once_that_there_is_no_weight() -> None:
     async with Sandbox() as exchange:
         alice = exchange.open_account("alice", debts={"ETH": "0.0011"})
-        limits = RateLimits(ip_weight=100)
+        limits = RateLimits(ip_weight=100, window=1e9)  # a cut that is near may be waited for
         async with Session(base_url=exchange.url, limits=limits) as session:
             await session.client(alice).small_liabilities()
 
@@ -251,6 +255,52 @@ async def test_an_unknown_outcome_has_the_numbers_of_the_answer_that_left_the_do
         await client.dust_transfer(["ADA"])
 
     assert (caught.value.code, caught.value.status) == (code, status)
+
+
+@pytest.mark.parametrize(
+    ("deadline", "whose"), [(None, "record"), (60.0, "record"), (10.0, "deadline")]
+)
+async def test_who_can_not_be_sent_in_time_is_told_which_time_it_is(
+    deadline: float | None, whose: str
+) -> None:
+    class Full(Notes):
+        async def admit(self, charge: Charge, **_: Any) -> Notes:
+            raise BudgetExceededError("too late", pool=charge.pool, retry_after=40.0)
+
+    session = session_with(Full(), retry=RetryPolicy(deadline=deadline))
+    now = session._line.clock.now_utc()
+    by = (now + timedelta(seconds=30)).astimezone(timezone(timedelta(hours=5)))
+
+    with pytest.raises(BudgetExceededError) as caught:
+        await session._line.call(
+            DUST_TRANSFER(assets=["ADA"]), Account(CREDENTIALS), Lane.CALL, (now, by)
+        )
+
+    assert caught.value.pool == "POST /sapi/v1/asset/dust"
+    assert caught.value.retry_after == 40.0
+    told = f"sent by {by.astimezone(UTC):%H:%M:%S} UTC, as is on record"
+    assert (told in str(caught.value)) is (whose == "record")
+    assert str(caught.value).startswith("too late")
+
+
+async def test_of_an_outage_one_warning_tells_that_the_clock_was_not_learnt(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level(logging.DEBUG, "binance_dust")
+    out = NoAnswerError("unreachable")
+    line = session_with(Notes(out, out, out, TIME, out, out))._line
+
+    for _ in range(2):
+        await asyncio.gather(*[line.learn_clock(past=line.clock.generation) for _ in range(3)])
+    await line.learn_clock(past=line.clock.generation)
+    told = [level for _, level, text in caplog.record_tuples if "was not learnt" in text]
+    assert told == [logging.WARNING] + [logging.DEBUG] * 6
+    caplog.clear()
+
+    for _ in range(3):
+        await line.learn_clock(past=line.clock.generation)
+    told = [level for _, level, text in caplog.record_tuples if "was not learnt" in text]
+    assert told == [logging.WARNING, logging.DEBUG], "that is another outage"
 
 
 # --- who pays ---
