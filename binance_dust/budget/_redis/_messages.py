@@ -27,7 +27,6 @@ class View(msgspec.Struct, array_like=True, frozen=True):
     """Weight that may be spent at once."""
     queued: int
     """Weight that waits."""
-    slides: bool
     closes_in: float
     """Seconds until the next cut; -1 while nobody knows the exchange's time."""
     next_room: float

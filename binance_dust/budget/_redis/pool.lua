@@ -286,7 +286,7 @@ function pool.view(P)
     P.key, math.floor(count.total(P, b.fixed) + 0.5), P.flying, P.waiting, pool.resets_in(P),
     math.max(0, P.valve.till - now), b.fixed, theirs,
     pool.cut_passed(P) and P.limit or math.max(0, math.floor(pool.free(P) - pool.reserve(P, 0))),
-    P.line[1] + P.line[2], b.slides, P.span[1] >= 0 and P.span[3] - now or -1,
+    P.line[1] + P.line[2], P.span[1] >= 0 and P.span[3] - now or -1,
     ledger.room_at(P, 1) - now,
   }
 end
