@@ -53,16 +53,20 @@ def test_whoever_waits_for_the_pace_alone_is_not_told_that_it_is_too_late(
     run(main())
 
 
-def test_what_a_window_holds_is_answered_and_the_rest_told_at_once() -> None:
+@pytest.mark.parametrize(("seconds", "fit"), [(5.0, 120), (2.0, 119)])
+def test_what_a_window_holds_is_answered_and_the_rest_told_at_once(
+    seconds: float, fit: int
+) -> None:
     async def main() -> None:
         desk = Desk(Exchange(start=4.0, latency=SWIFT))
 
-        answers, late, told = await hurry(desk, LIST, 200, 5.0)
+        answers, late, told = await hurry(desk, LIST, 200, seconds)
 
-        assert len(answers) == 120
-        assert len(late) == 80
+        # The last one takes the witness's part, when nobody has come behind it for three seconds.
+        assert len(answers) == fit
+        assert len(late) == 200 - fit
         assert set(told) == {0.0}
-        assert all(50 < error.retry_after < 130 for error in late)
+        assert all(error.retry_after > seconds for error in late)
 
     run(main())
 

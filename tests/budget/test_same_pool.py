@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 import redis
 
-from binance_dust.budget import Charge, Feedback, LimitKind
+from binance_dust.budget import Charge, Feedback, Lane, LimitKind
+from binance_dust.errors import BudgetExceededError
 from binance_dust.events import Banned, BoundaryLearnt, BoundaryLost, Refused
 from tests.budget import virtual
 from tests.budget.shared import SharedDesk
@@ -21,6 +22,7 @@ from tests.budget.virtual import Exchange, Latency, run
 
 SEEDS = [1, 3, 4, 6, 8, 9, 12, 15, 17, 26, 35, 43]
 TROUBLED = [0, 2, 4, 7, 9, 12, 13, 19]
+HURRIED = [0, 5, 7, 17, 18, 19, 26, 38]
 """Worlds in which nothing depends on the moment of a look, nor on the places of a crowd: where it
 does, the two differ, and may."""
 
@@ -99,3 +101,44 @@ def test_refusals_bans_and_walls_go_the_same_way(seed: int, client: redis.Redis)
 
     assert shared == pytest.approx(alone, abs=0.001)
     assert learnt_shared == learnt_alone
+
+
+def lateness(seed: int, client: redis.Redis | None) -> list[tuple[float, float]]:
+    """Live through a world of deadlines; give when calls were told to be too late, and by what."""
+    dice = Random(seed)  # noqa: S311 - to be repeated
+    charge = Charge("GET /list", LimitKind.IP, 100)
+
+    async def main() -> list[tuple[float, float]]:
+        exchange = Exchange(
+            mode=dice.choice(["fixed", "sliding"]),
+            start=dice.uniform(0, 60),
+            limit=1_200,
+            latency=Latency(0.3, 0.3),
+        )
+        loop, told = exchange.loop, list[tuple[float, float]]()
+        desk = virtual.Desk(exchange) if client is None else SharedDesk(exchange, client=client)
+
+        async def hurry(lane: Lane, seconds: float) -> None:
+            try:
+                await desk.call(charge, lane=lane, deadline=loop.time() + seconds)
+            except BudgetExceededError as error:
+                told.append((loop.time(), error.retry_after))
+
+        tasks: list[asyncio.Task[None]] = []
+        for _ in range(60):
+            await asyncio.sleep(dice.choice([0.1, 0.1, 0.1, 5.0]))
+            lane, seconds = dice.choice([Lane.CALL, Lane.SCAN]), dice.uniform(0, 150)
+            tasks.append(asyncio.ensure_future(hurry(lane, seconds)))
+        await asyncio.gather(*tasks)
+        return told
+
+    return run(main())
+
+
+@pytest.mark.parametrize("seed", HURRIED)
+def test_who_is_too_late_is_told_the_same_at_the_same_time(seed: int, client: redis.Redis) -> None:
+    alone, shared = lateness(seed, None), lateness(seed, client)
+
+    assert len(alone) > 5
+    assert [at for at, _ in shared] == pytest.approx([at for at, _ in alone], abs=0.001)
+    assert [by for _, by in shared] == pytest.approx([by for _, by in alone], abs=0.001)
