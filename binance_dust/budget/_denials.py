@@ -19,9 +19,10 @@ def never_fits(pool: str, weight: int, limit: int) -> ConfigurationError:
 
 
 def too_late(pool: str, weight: int, wait: float) -> BudgetExceededError:
-    """Say that the weight is there only after the deadline."""
+    """Say that the weight is there only after the deadline; `wait` is 0 if that has passed."""
+    when = f"is free in {wait:.1f} s, and that" if wait else "was not free in time, and now it"
     return BudgetExceededError(
-        f"{pool}: weight {weight} is free in {wait:.1f} s, and that is too late",
+        f"{pool}: weight {weight} {when} is too late",
         pool=pool,
         retry_after=wait,
     )

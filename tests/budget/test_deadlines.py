@@ -152,3 +152,16 @@ def test_whoever_waits_for_the_first_after_a_ban_is_not_judged_by_its_pool() -> 
         assert [call.done() and call.exception() is None for call in crowd] == [True] * 3
 
     run(main())
+
+
+def test_whoever_has_waited_in_vain_is_told_so_and_not_that_weight_is_free_in_no_time() -> None:
+    async def main() -> None:
+        desk = Desk(Exchange(start=4.0, latency=SWIFT))
+        (await desk.budget.admit(LIST)).sent()  # its answer is long in coming
+
+        _, (error,), (told,) = await hurry(desk, LIST, 1, 2.0)
+
+        assert told == pytest.approx(2.0)
+        assert str(error) == f"{LIST.pool}: weight 100 was not free in time, and now it is too late"
+
+    run(main())
