@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+import msgspec
 import pytest
 
 from binance_dust.budget import Charge, Feedback, Lane
@@ -111,6 +112,31 @@ def test_what_the_pace_can_not_let_go_in_time_is_told_at_once() -> None:
         assert len(late) == 1_000 - len(answers)
         assert told.count(0.0) == 540
         assert max(told) <= 5.0
+
+    run(main())
+
+
+@pytest.mark.parametrize(("ahead", "scans"), [([5_000], 0), ([5] * 30, 1_000)])
+def test_the_pace_is_foretold_by_the_calls_that_go_before_and_by_no_other(
+    ahead: list[int], scans: int
+) -> None:
+    async def main() -> None:
+        desk = Desk(Exchange(start=4.0, latency=SWIFT))
+        light = msgspec.structs.replace(ASSETS, weight=1)
+        first = await desk.budget.admit(ASSETS)
+        crowd = [asyncio.ensure_future(desk.call(ASSETS, lane=Lane.SCAN)) for _ in range(scans)] + [
+            asyncio.ensure_future(desk.call(msgspec.structs.replace(ASSETS, weight=weight)))
+            for weight in ahead
+        ]
+        await asyncio.sleep(0.001)
+        mine = asyncio.ensure_future(hurry(desk, light if not scans else ASSETS, 1, 1.0))
+        await asyncio.sleep(0.001)
+
+        first.settle(Feedback(200, used_ip=5))
+        answers, late, _ = await mine
+
+        assert (len(answers), late) == (1, [])
+        await asyncio.gather(*crowd)
 
     run(main())
 
