@@ -37,12 +37,12 @@ class Waiter:
         self, weight: int, lane: Lane, future: asyncio.Future[LocalAdmission], since: float
     ) -> None:
         """Come to the end of a line."""
-        self.weight = weight
-        self.lane = lane
-        self.future = future
-        self.since = since
+        self.weight: int = weight
+        self.lane: Lane = lane
+        self.future: asyncio.Future[LocalAdmission] = future
+        self.since: float = since
         self.admission: LocalAdmission | None = None
-        self.gone = False
+        self.gone: bool = False
         """Whether it left the line: admitted, cancelled or told that it can't be."""
 
 
@@ -61,7 +61,7 @@ class Line:
         """How many left since the last sweep: at most so many are marked."""
         self._ahead = 0
         """Weight of the calls that passed while scans were waiting."""
-        self.waiting = 0
+        self.waiting: int = 0
 
     def join(self, waiter: Waiter, deadline: float | None) -> None:
         """Stand at the end of its lane."""

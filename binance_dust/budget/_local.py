@@ -61,7 +61,7 @@ class LocalBudget:
         self._clock = clock
         self._tell = observer or _tell_nobody
         self._patience = patience
-        self.now = clock.monotonic
+        self.now: Callable[[], float] = clock.monotonic
         self._pace = Pace(limits.requests_per_second)
         self._gate = Valve(limits.window * PATIENCE, wary=False)
         self._walled = False

@@ -100,14 +100,15 @@ class Pool:
         boundary: Boundary,
     ) -> None:
         """Begin with nothing spent; `limits` are ours, and the whole."""
-        self.name = name
-        self.kind = kind
-        self.account = account
-        self.limit, self.whole = limits
-        self.boundary = boundary
+        self.name: str = name
+        self.kind: LimitKind = kind
+        self.account: str | None = account
+        self.limit: int = limits[0]
+        self.whole: int = limits[1]
+        self.boundary: Boundary = boundary
         self._window = boundary.window
-        self.count = Count(boundary.window, self.whole)
-        self.valve = Valve(boundary.window * PATIENCE, wary=True)
+        self.count: Count = Count(boundary.window, self.whole)
+        self.valve: Valve = Valve(boundary.window * PATIENCE, wary=True)
         self.line: Line | None = None
         self.timer: asyncio.TimerHandle | None = None
         self._span = _UNKNOWN
