@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import random
 import tracemalloc
 from collections import Counter
 from collections.abc import Callable
@@ -221,6 +222,8 @@ def soak(
     memory can be compared: the exchange, which is in this process too, forgets no account.
     """
     gone = Soak()
+    # Pauses before sending again are drawn from the interpreter's own dice.
+    random.seed(seed)
 
     async def main() -> None:
         world = RoughWorld(seed=seed, remember=100)
