@@ -22,7 +22,6 @@ import yarl
 
 from binance_dust._check import instance
 from binance_dust._clock import being_cancelled
-from binance_dust._one_loop import OneLoop
 from binance_dust._version import __version__
 from binance_dust._wire import Answer, Request
 from binance_dust.errors import (
@@ -72,7 +71,6 @@ class Transport:
         "_family",
         "_http",
         "_local_addr",
-        "_loop",
         "_monotonic",
         "_owned",
         "_proxy",
@@ -107,7 +105,6 @@ class Transport:
         # What is passed with a request takes the place of a session's own.
         self._theirs: tuple[Any, ...] = tuple(getattr(http, "_middlewares", ()))
         self._owned = http is None
-        self._loop = OneLoop("a Session")
         self._monotonic = monotonic
         self._timeout = _client_timeout(timeout)
 
@@ -179,7 +176,7 @@ class Transport:
 
     def _open(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
-        self._loop.enter()
+        # Who sends sees to its own loop; a session of the caller's may come from another one.
         # aiohttp has no other word for it that is not deprecated.
         if self._http is not None and getattr(self._http, "_loop", loop) is not loop:
             raise ConfigurationError("http lives in another event loop: make it in this one")

@@ -524,7 +524,7 @@ def test_another_event_loop_is_refused() -> None:
         line._closed = False  # as if left open
 
     async def use_again() -> None:
-        with pytest.raises(ConfigurationError, match="one event loop"):
+        with pytest.raises(ConfigurationError, match="another event loop"):
             await line.send(READ)
 
     asyncio.run(use())
