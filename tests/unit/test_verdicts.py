@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from binance_dust import errors
-from binance_dust._verdicts import BY_CODE, banned_until, exchange_error
+from binance_dust._verdicts import BY_CODE, banned_until, exchange_error, has_no_margin
 from binance_dust.errors import Delivery, ExchangeError
 
 FINAL, REFUSED, UNKNOWN, UNCLEAR = (
@@ -239,3 +239,18 @@ def test_the_tree_in_the_docstring_is_the_tree_of_the_classes() -> None:
         if name not in ("Delivery", "DustError")
     }
     assert drawn == real
+
+
+@pytest.mark.parametrize(
+    ("error", "none"),
+    [
+        (error_of(code=-3003), True),
+        (error_of(code=-3004), False),
+        (error_of(code=-2015, status=401), False),
+        (errors.NoAnswerError("the line was dropped"), False),
+    ],
+)
+def test_an_account_without_margin_is_told_by_its_code_alone(
+    error: errors.DustError, none: bool
+) -> None:
+    assert has_no_margin(error) is none
