@@ -41,7 +41,6 @@ HTML: Final = "text/html"
 
 _encode: Final = msgspec.json.Encoder().encode
 _OPEN_IN_MAINTENANCE: Final = frozenset({"system_status", "server_time", "ping"})
-_CONVERSIONS: Final = frozenset({"dust_transfer", "dust_convert"})
 _BLOCKED: Final = b"<html><head><title>403 Forbidden</title></head><body>Forbidden</body></html>"
 _BROKEN: Final = b"<html><body><h1>%d</h1>%s</body></html>"
 
@@ -148,7 +147,7 @@ class Exchange:
             case fault.Drop(after_executing=False) | fault.Fail(after_executing=False):
                 visit.answer = Answer(status=0, body=b"")
                 return
-            case fault.ConvertNothing() if visit.law and visit.law.name in _CONVERSIONS:
+            case fault.ConvertNothing():
                 visit.answer = Answer(status=200, body=_encode(nothing_converted()))
                 return
         try:

@@ -86,6 +86,8 @@ class Fault:
     """One armed fault."""
 
     what: What
+    among: frozenset[str] | None = None
+    """The endpoints that it can befall, by method and path; all of them where it is `None`."""
     endpoint: str | None = None
     account: str | None = None
     address: str | None = None
@@ -105,9 +107,11 @@ class Fault:
 
     def strikes(self, method: str, path: str, account: str | None, address: str) -> bool:
         """Tell whether this request is one of those it is meant for, and count it if so."""
+        title = f"{method} {path}"
         if (
             self.spent
-            or self.endpoint not in (None, path, f"{method} {path}")
+            or (self.among is not None and title not in self.among)
+            or self.endpoint not in (None, path, title)
             or self.account not in (None, account)
             or self.address not in (None, address)
         ):

@@ -14,7 +14,7 @@ applies, and of the rest the one that was armed first.
 from __future__ import annotations
 
 from random import Random
-from typing import TYPE_CHECKING, Unpack, get_args
+from typing import TYPE_CHECKING, Final, Unpack, get_args
 
 from binance_dust.sandbox.fault import (
     NO_PLAN,
@@ -30,13 +30,18 @@ from binance_dust.sandbox.fault import (
     Plan,
     Refuse,
 )
-from binance_dust.sandbox.law import BY_PATH
+from binance_dust.sandbox.law import BY_PATH, LAWS
 
 if TYPE_CHECKING:
     from binance_dust.sandbox.clock import ServerClock
     from binance_dust.sandbox.fault import What, Where
     from binance_dust.sandbox.gate import Gate
     from binance_dust.sandbox.law import Law
+
+
+_CONVERSIONS: Final = frozenset(
+    str(law) for law in LAWS if law.name in ("dust_transfer", "dust_convert")
+)
 
 
 class Faults:
@@ -121,8 +126,11 @@ class Faults:
         return self._arm(Delay(low, high, on), where)
 
     def convert_nothing(self, **where: Unpack[Where]) -> Fault:
-        """Answer a conversion with 200 and an empty result, and convert nothing."""
-        return self._arm(ConvertNothing(), where)
+        """Answer a conversion with 200 and an empty result, and convert nothing.
+
+        What only reads passes unharmed, whether an endpoint is named or not.
+        """
+        return self._arm(ConvertNothing(), where, among=_CONVERSIONS)
 
     def misreport_weight(self, value: int | None, **where: Unpack[Where]) -> Fault:
         """Answer with this in the used-weight header (-1 means "not applicable"), or without it."""
@@ -193,11 +201,16 @@ class Faults:
                 self._armed.remove(fault)
         return plan
 
-    def _arm(self, what: What, where: Where) -> Fault:
+    def _arm(self, what: What, where: Where, among: frozenset[str] | None = None) -> Fault:
         endpoint = where.get("endpoint")
         if endpoint is not None:
-            laws_of(endpoint)
-        fault = Fault(what=what, **where)
+            laws = laws_of(endpoint)
+            if among is not None and among.isdisjoint(map(str, laws)):
+                message = (
+                    f"{endpoint!r} can't be befallen by it: only {' and '.join(sorted(among))}"
+                )
+                raise ValueError(message)
+        fault = Fault(what=what, among=among, **where)
         self._armed.append(fault)
         return fault
 

@@ -50,7 +50,7 @@ class Trouble(NamedTuple):
 
 times = st.fixed_dictionaries({"times": st.integers(1, 3), "skip": st.integers(0, 2)})
 after = st.booleans().map(lambda value: {"after_executing": value})
-plain = st.sampled_from(["cut_body", "garble_body", "wrong_shape", "html_403", "convert_nothing"])
+plain = st.sampled_from(["cut_body", "garble_body", "wrong_shape", "html_403"])
 errors = st.tuples(
     st.sampled_from([500, 502, 503, 504]), st.sampled_from([None, -1000, -1001, -1006, -1007])
 ).map(lambda both: {"status": both[0], "code": both[1]})
@@ -71,6 +71,7 @@ troubles = st.one_of(
     st.builds(Trouble, st.just("fail"), anywhere, merged(times, after, errors)),
     st.builds(Trouble, st.just("fail"), st.sampled_from(WRITES), merged(times, definite)),
     st.builds(Trouble, plain, anywhere, times),
+    st.builds(Trouble, st.just("convert_nothing"), st.sampled_from(WRITES), times),
     st.builds(Trouble, st.just("delay"), anywhere, merged(times, legs, seconds)),
     st.builds(Trouble, st.just("refuse"), anywhere, times),
     st.builds(Trouble, st.just("no connection"), anywhere, st.just({})),

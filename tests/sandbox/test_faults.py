@@ -191,14 +191,21 @@ async def test_a_header_is_missing_or_says_nothing(exchange: Sandbox, caller: Ca
 
 async def test_a_conversion_is_answered_with_nothing(exchange: Sandbox, caller: Caller) -> None:
     alice = exchange.open_account("alice", ADA="6.21")
-    exchange.faults.convert_nothing()
+    fault = exchange.faults.convert_nothing()
 
+    assert (await caller.ask(STATUS, alice)).status == 200
+    assert fault.hits == 0, "who only reads does not use it up"
     nothing = await caller.ask(DUST, alice, asset="ADA")
     something = await caller.ask(DUST, alice, asset="ADA")
 
     assert (nothing.status, nothing.json["transferResult"]) == (200, [])
-    assert not exchange.requests[0].executed
+    assert not exchange.requests[1].executed
     assert something.json["transferResult"]
+
+
+async def test_nothing_is_converted_only_where_something_would_be(exchange: Sandbox) -> None:
+    with pytest.raises(ValueError, match=r"can't be befallen by it: only POST /sapi/v1/asset/dust"):
+        exchange.faults.convert_nothing(endpoint=STATUS)
 
 
 async def test_other_requests_pass_a_delayed_one(exchange: Sandbox, caller: Caller) -> None:
