@@ -68,6 +68,7 @@ def test_a_used_weight_is_plain_digits_or_nothing(
         ("inf", None),
         ("1e3", None),
         ("Fri, 15 Jan 2027 08:00:12 GMT", 12.0),
+        ("Fri, 15 Jan 2027 10:00:12 +0200", 12.0),
         ("Fri, 15 Jan 2027 07:59:00 GMT", 0.0),
         ("Fri, 99 Jan 2027 07:59:00 GMT", None),
         ("Fri, 15 Jan 99999 07:59:00 GMT", None),

@@ -31,10 +31,25 @@ def test_a_deadline_that_is_now_is_too_late_even_where_there_is_room() -> None:
         desk = desk_of()
         now = desk.exchange.loop.time()
 
-        with pytest.raises(BudgetExceededError) as caught:
+        with pytest.raises(BudgetExceededError, match="was not free in time, and now") as caught:
             await desk.budget.admit(LIST, deadline=now)
         assert caught.value.retry_after == 0.0
         (await desk.budget.admit(LIST, deadline=now + 0.001)).release()
+
+    run(main())
+
+
+def test_whoever_is_too_late_is_told_how_long_it_would_have_taken() -> None:
+    async def main() -> None:
+        desk = desk_of()
+        await fill(desk)
+        now = desk.exchange.loop.time()
+
+        with pytest.raises(
+            BudgetExceededError, match=r"free in \d+\.\d s, and that is too late"
+        ) as told:
+            await desk.budget.admit(replace(LIST, weight=12_000), deadline=now + 1)
+        assert told.value.retry_after > 1
 
     run(main())
 

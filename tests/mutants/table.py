@@ -262,6 +262,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " an UnavailableError, and so is kept in either case",
     },
     "binance_dust/_clock.py": {
+        "SystemTime.monotonic: self._of_loop is None -> True": _FASTER,
         "ServerClock.due: self._learning is not None and self.generation == 0"
         " and (not self._learning.done())"
         " -> self.generation == 0 and (not self._learning.done())": _TYPES,

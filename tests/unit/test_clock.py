@@ -255,6 +255,15 @@ async def test_after_a_failure_nobody_asks_for_ten_seconds() -> None:
     assert world.clock.due
 
 
+async def test_that_it_was_not_learnt_is_news_once_an_outage() -> None:
+    world = World()
+    assert [world.clock.is_news() for _ in range(3)] == [True, False, False]
+
+    await world.clock.refresh()
+
+    assert [world.clock.is_news() for _ in range(2)] == [True, False]
+
+
 async def test_whoever_listens_is_told_the_offset_and_the_round_trip() -> None:
     world = World(wrong=3.0, there=0.25, back=0.25)
     told: list[tuple[float, float]] = []
