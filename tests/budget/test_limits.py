@@ -26,6 +26,7 @@ from tests.budget.virtual import LOG, Desk, Exchange, run
         ({"window": float("inf")}, ConfigurationError),
         ({"window": "60"}, TypeError),
         ({"window": 1e-300}, ConfigurationError),
+        ({"window": 0.000999}, ConfigurationError),
         ({"headroom": 1}, ConfigurationError),
         ({"headroom": 0.99999}, ConfigurationError),
         ({"headroom": -0.1}, ConfigurationError),
@@ -153,3 +154,7 @@ def test_a_limit_is_one_at_the_least_and_so_is_what_headroom_leaves_of_it(name: 
     options = {name: 10, "headroom": 0.91}
     with pytest.raises(ConfigurationError, match=r"headroom 0\.91 leaves nothing of the"):
         RateLimits(**options)
+
+
+def test_a_millisecond_is_the_shortest_window() -> None:
+    assert RateLimits(window=0.001).window == 0.001

@@ -116,10 +116,11 @@ def test_what_will_be_served_before_whoever_comes_now(
 
 @pytest.mark.parametrize("passed", range(10))
 @pytest.mark.parametrize("lane", list(Lane))
+@pytest.mark.parametrize(("calls", "scans"), [(20, 9), (60, 2), (60, 4)])
 def test_who_is_served_before_is_foretold_whatever_has_passed_before(
-    lane: Lane, passed: int
+    calls: int, scans: int, lane: Lane, passed: int
 ) -> None:
-    line = line_of(*[waiter(10) for _ in range(20)], *[waiter(10, SCAN) for _ in range(9)])
+    line = line_of(*[waiter(10) for _ in range(calls)], *[waiter(10, SCAN) for _ in range(scans)])
     for _ in range(passed):
         head = line.head()
         assert head is not None
@@ -131,6 +132,23 @@ def test_who_is_served_before_is_foretold_whatever_has_passed_before(
     order = serve_all(line)
 
     assert sum(one.weight for one in order[: order.index(last)]) == foretold
+
+
+def test_a_scan_comes_at_once_where_calls_went_before_one_that_has_left() -> None:
+    line = line_of(*[waiter(10) for _ in range(30)])
+    heavy = waiter(100, SCAN)
+    line.join(heavy, None)
+    for _ in range(20):
+        head = line.head()
+        assert head is not None
+        line.serve(head)
+    line.leave(heavy)
+
+    assert line.weight_before(SCAN, 10) == 0
+
+    light = waiter(10, SCAN)
+    line.join(light, None)
+    assert line.head() is light
 
 
 def test_whoever_leaves_is_skipped_and_counts_no_more() -> None:
