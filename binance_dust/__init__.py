@@ -42,7 +42,7 @@ from binance_dust.errors import (
 )
 
 if TYPE_CHECKING:
-    from binance_dust._retry import RetryPolicy
+    from binance_dust._call.retry import RetryPolicy
     from binance_dust.budget import RateLimits
     from binance_dust.client import DustClient
     from binance_dust.conversion import Converter, Quote, Receipt
@@ -103,7 +103,7 @@ _HOMES = {
     "Quote": "conversion",
     "RateLimits": "budget",
     "Receipt": "conversion",
-    "RetryPolicy": "_retry",
+    "RetryPolicy": "_call.retry",
     "Session": "session",
     "estimate_scan": "scanner",
     "scan": "scanner",

@@ -12,11 +12,11 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 
 from binance_dust import endpoints
-from binance_dust._check import instance, positive
-from binance_dust._closing import Closing
-from binance_dust._line import Account
-from binance_dust._spec import EARLIEST
+from binance_dust._call.pipeline import Account
+from binance_dust._util.checks import instance, positive
+from binance_dust._util.closing import Closing
 from binance_dust.budget import Lane
+from binance_dust.endpoints import EARLIEST
 from binance_dust.errors import ConfigurationError
 from binance_dust.session import Session
 
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from binance_dust import models
-    from binance_dust._spec import AccountType, Call
     from binance_dust.credentials import Credentials
+    from binance_dust.endpoints import AccountType, Call
 
 __all__ = ["DustClient"]
 

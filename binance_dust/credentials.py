@@ -16,13 +16,13 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, Self, TypeVar, overload
 
-from binance_dust._keys import looks_like_pem, read_private_key
+from binance_dust._util.keys import looks_like_pem, read_private_key
 from binance_dust.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from binance_dust._keys import PrivateKey
+    from binance_dust._util.keys import PrivateKey
 
 __all__ = ["Accounts", "Credentials", "Secret"]
 

@@ -1,7 +1,7 @@
 """What the exchange answers: one frozen struct a shape, required where it always sends.
 
 Names are the wire's in snake_case, its misspellings mended (`transfered` on the wire). The wire's
-own spelling stops here. Amounts and times are exact and converted when read: see `_exact`.
+own spelling stops here. Amounts and times are exact and converted when read: see `_util.exact`.
 Sources: Binance's documentation pages and SDKs as read between January and November 2026.
 """
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import field
 
-from binance_dust._exact import Amount, Answer, Moment, difference, total
+from binance_dust._util.exact import Amount, Answer, Moment, difference, total
 
 if TYPE_CHECKING:
     from decimal import Decimal

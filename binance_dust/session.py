@@ -7,24 +7,24 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
 from binance_dust import endpoints
-from binance_dust._check import instance, positive
-from binance_dust._clock import ServerClock, TimeSource
-from binance_dust._closing import Closing
-from binance_dust._line import CLOSED, Account, Line
-from binance_dust._one_loop import OneLoop
-from binance_dust._retry import RetryAllowance, RetryPolicy
-from binance_dust._spec import LimitKind
-from binance_dust._transport import Transport, is_local
+from binance_dust._call.clock import ServerClock, TimeSource
+from binance_dust._call.pipeline import CLOSED, Account, Line
+from binance_dust._call.retry import RetryAllowance, RetryPolicy
+from binance_dust._call.transport import Transport, is_local
+from binance_dust._util.checks import instance, positive
+from binance_dust._util.closing import Closing
+from binance_dust._util.loops import OneLoop
 from binance_dust.budget import Attachable, Budget, Charge, Lane, LocalBudget, RateLimits
+from binance_dust.endpoints import LimitKind
 from binance_dust.errors import ConfigurationError
 from binance_dust.events import ClockLearnt, Observer, Reporter
 
 if TYPE_CHECKING:
     import aiohttp
 
-    from binance_dust._spec import Call, Endpoint, ListStyle
     from binance_dust.client import DustClient
     from binance_dust.credentials import Credentials
+    from binance_dust.endpoints import Call, Endpoint, ListStyle
 
 __all__ = ["Session"]
 

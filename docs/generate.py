@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust import Credentials, Session, estimate_scan
-from binance_dust._spec import LimitKind, Replay
 from binance_dust.budget import RateLimits
 from binance_dust.cli import load_all, make_parser
-from binance_dust.endpoints import ALL
+from binance_dust.endpoints import ALL, LimitKind, Replay
 from tests.bench import keep, show
 
 if TYPE_CHECKING:

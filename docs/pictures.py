@@ -22,7 +22,7 @@ from rich.terminal_theme import TerminalTheme
 from rich.text import Text
 
 from binance_dust import Ledger, Session, scan
-from binance_dust.page import write_page
+from binance_dust.reports import write_page
 from binance_dust.sandbox import Sandbox
 
 PICTURES: Final = Path(__file__).parent / "pictures"

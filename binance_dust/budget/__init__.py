@@ -30,8 +30,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from binance_dust._spec import LimitKind
-from binance_dust.budget._feedback import Feedback, read_feedback
+from binance_dust._answers.weight import Feedback, read_feedback
 from binance_dust.budget._limits import RateLimits
 from binance_dust.budget._local import LocalBudget
 from binance_dust.budget._protocol import (
@@ -44,6 +43,7 @@ from binance_dust.budget._protocol import (
     Lane,
     PoolSnapshot,
 )
+from binance_dust.endpoints import LimitKind
 
 if TYPE_CHECKING:
     from binance_dust.budget._redis._budget import RedisBudget

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from binance_dust.budget._feedback import Feedback
+    from binance_dust._answers.weight import Feedback
     from binance_dust.budget._pool import Pool
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from binance_dust.budget._feedback import BANNED
+from binance_dust._answers.weight import BANNED
 from binance_dust.errors import BannedError, BudgetExceededError, ConfigurationError
 
 

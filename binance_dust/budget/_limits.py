@@ -12,8 +12,8 @@ import math
 from dataclasses import dataclass
 from typing import Final
 
-from binance_dust._check import instance, positive
-from binance_dust._spec import LimitKind
+from binance_dust._util.checks import instance, positive
+from binance_dust.endpoints import LimitKind
 from binance_dust.errors import ConfigurationError
 
 __all__ = ["RateLimits"]

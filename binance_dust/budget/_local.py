@@ -14,9 +14,9 @@ from collections import deque
 from copy import copy
 from typing import TYPE_CHECKING, Final
 
+from binance_dust._answers.weight import TOO_MANY, ban_lasts
 from binance_dust.budget import _denials
 from binance_dust.budget._admission import LocalAdmission
-from binance_dust.budget._feedback import TOO_MANY, ban_lasts
 from binance_dust.budget._line import Line, Waiter
 from binance_dust.budget._pace import Pace
 from binance_dust.budget._pool import LONELY, PATIENCE, Go, Turn
@@ -28,7 +28,7 @@ from binance_dust.events import Banned, BoundaryLearnt, BoundaryLost, Refused, W
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from binance_dust.budget._feedback import Feedback
+    from binance_dust._answers.weight import Feedback
     from binance_dust.budget._limits import RateLimits
     from binance_dust.budget._pool import Pool
     from binance_dust.budget._protocol import Charge, Clock

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from binance_dust._spec import LimitKind
+from binance_dust.endpoints import LimitKind
 
 if TYPE_CHECKING:
     from binance_dust.budget._protocol import Charge

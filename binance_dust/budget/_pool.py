@@ -33,11 +33,11 @@ from binance_dust.budget._valve import Valve
 if TYPE_CHECKING:
     import asyncio
 
-    from binance_dust._spec import LimitKind
     from binance_dust.budget._admission import LocalAdmission
     from binance_dust.budget._boundary import Boundary
     from binance_dust.budget._line import Line
     from binance_dust.budget._others import Others
+    from binance_dust.endpoints import LimitKind
 
 PATIENCE: Final = 1 / 12
 """Part of a window for which the others wait for what the first one hears."""

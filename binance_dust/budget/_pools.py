@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from binance_dust._spec import LimitKind
 from binance_dust.budget._boundary import Boundary
 from binance_dust.budget._names import account_of, name_of
 from binance_dust.budget._pool import Pool
+from binance_dust.endpoints import LimitKind
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Iterator

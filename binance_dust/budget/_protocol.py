@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
-from binance_dust._spec import LimitKind
+from binance_dust.endpoints import LimitKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from binance_dust.budget._feedback import Feedback
+    from binance_dust._answers.weight import Feedback
     from binance_dust.budget._limits import RateLimits
     from binance_dust.events import Event
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from binance_dust._exact import total
+from binance_dust._util.exact import total
 from binance_dust.cli._console import shown
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import cycle
 from typing import TYPE_CHECKING, Final
 
-from binance_dust._retry import RetryPolicy
+from binance_dust._call.retry import RetryPolicy
 from binance_dust.budget import RateLimits
 from binance_dust.cli import _accounts, _arguments
 from binance_dust.cli._events import tell

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from binance_dust._words import count
+from binance_dust._util.words import count
 from binance_dust.cli._console import console, make_table, reason_of, shown
 from binance_dust.cli._doctor_checks import GRAVITY, NORMAL, Answers, Finding, Level
 from binance_dust.cli._json import as_json, print_json

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from binance_dust._words import duration
+from binance_dust._util.words import duration
 from binance_dust.cli._console import complain
 from binance_dust.events import (
     Banned,

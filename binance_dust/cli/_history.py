@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from decimal import Decimal
 
-    from binance_dust._spec import AccountType
     from binance_dust.client import DustClient
+    from binance_dust.endpoints import AccountType
     from binance_dust.models import DustLogEntry, SmallLiabilityExchange
 
 SPAN: Final = timedelta(days=90)

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from binance_dust._plain import plain
+from binance_dust._util.plain import plain
 
 
 def print_json(row: object) -> None:

@@ -6,7 +6,7 @@ import os
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust._words import count
+from binance_dust._util.words import count
 from binance_dust.cli import _arguments
 from binance_dust.cli._console import complain, make_table, shown
 from binance_dust.errors import ConfigurationError

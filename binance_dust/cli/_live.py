@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from rich.live import Live
 
-from binance_dust._words import count, duration
+from binance_dust._util.words import count, duration
 from binance_dust.cli._console import complain
 from binance_dust.cli._rich import PlainConsole
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from binance_dust._words import count, duration
+from binance_dust._util.words import count, duration
 from binance_dust.cli._console import console, make_table
 from binance_dust.scanner import ScanEstimate, estimate_scan
 

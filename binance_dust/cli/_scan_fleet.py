@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust._words import count, duration
+from binance_dust._util.words import count, duration
 from binance_dust.cli import _fleet
 from binance_dust.cli._console import complain, make_table, shown
 from binance_dust.cli._live import headline, shown_live

@@ -9,7 +9,7 @@ from rich.console import Group
 from rich.progress_bar import ProgressBar
 from rich.table import Table
 
-from binance_dust._words import duration
+from binance_dust._util.words import duration
 from binance_dust.cli._console import complain, shown
 from binance_dust.cli._events import in_words
 from binance_dust.cli._live import headline, shown_live

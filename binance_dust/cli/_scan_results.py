@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from binance_dust._words import count
+from binance_dust._util.words import count
 from binance_dust.cli._console import console
 from binance_dust.cli._json import print_json
 from binance_dust.cli._scan_sums import Sums, print_sums
 from binance_dust.errors import ConfigurationError
-from binance_dust.report_file import ReportFile, read_reports
+from binance_dust.reports import ReportFile, read_reports
 
 if TYPE_CHECKING:
     import argparse
@@ -65,7 +65,7 @@ class Results:
     def finish(self) -> int:
         """Write the page and show the totals; give the exit code."""
         if self._page is not None:
-            from binance_dust.page import write_page
+            from binance_dust.reports import write_page
 
             write_page(self._page, self._all)
         if not self._as_json:

@@ -7,8 +7,8 @@ from collections import Counter
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from binance_dust._exact import difference, total
-from binance_dust._words import count
+from binance_dust._util.exact import difference, total
+from binance_dust._util.words import count
 from binance_dust.cli._amounts import Amounts
 from binance_dust.cli._console import console, make_table, reason_of, shown
 from binance_dust.reports import Settled

@@ -10,8 +10,8 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust._plain import plain
-from binance_dust._words import count
+from binance_dust._util.plain import plain
+from binance_dust._util.words import count
 from binance_dust.cli import _arguments, _desk
 from binance_dust.cli._console import console, make_table, reason_of, shown
 from binance_dust.cli._each import each

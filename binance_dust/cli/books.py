@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, get_args
 
-from binance_dust._plain import plain
+from binance_dust._util.plain import plain
 from binance_dust.cli import _ledger
 from binance_dust.cli._console import console, make_table, shown
 from binance_dust.cli._json import print_json
@@ -41,7 +41,7 @@ async def run(options: argparse.Namespace) -> int:
     async with _ledger.existing_ledger(options) as ledger:
         totals = await ledger.totals(options.by, **chosen)
         if options.html is not None:
-            from binance_dust.page import write_page
+            from binance_dust.reports import write_page
 
             write_page(options.html, (), entries=[e async for e in ledger.entries(**chosen)])
         if options.json:

@@ -10,7 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from binance_dust._words import count, duration
+from binance_dust._util.words import count, duration
 from binance_dust.budget import RateLimits
 from binance_dust.cli import _arguments
 from binance_dust.cli._console import console as make_console
@@ -22,7 +22,7 @@ from binance_dust.cli._scan_results import check_page
 from binance_dust.cli._scan_sums import Sums, print_sums
 from binance_dust.conversion import Converter
 from binance_dust.ledger import Ledger
-from binance_dust.page import write_page
+from binance_dust.reports import write_page
 from binance_dust.sandbox import Sandbox
 from binance_dust.scanner import estimate_scan, scan
 from binance_dust.session import Session

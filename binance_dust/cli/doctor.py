@@ -7,7 +7,7 @@ from contextlib import aclosing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from binance_dust._retry import RetryPolicy
+from binance_dust._call.retry import RetryPolicy
 from binance_dust.cli import _desk, _doctor_print, _probes
 from binance_dust.cli._doctor_checks import (
     GRAVITY,

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from binance_dust._spec import Replay
 from binance_dust.cli._console import console
 from binance_dust.cli._json import print_json
-from binance_dust.endpoints import ALL
+from binance_dust.endpoints import ALL, Replay
 
 if TYPE_CHECKING:
     import argparse

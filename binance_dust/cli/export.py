@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, get_args
 
-from binance_dust._words import count
+from binance_dust._util.words import count
 from binance_dust.cli import _ledger
 from binance_dust.cli._console import complain
 from binance_dust.ledger.export import Style

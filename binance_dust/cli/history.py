@@ -6,7 +6,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from binance_dust._plain import plain
+from binance_dust._util.plain import plain
 from binance_dust.cli import _arguments, _desk
 from binance_dust.cli._amounts import Amounts
 from binance_dust.cli._console import complain, console, make_table, reason_of, shown

@@ -6,9 +6,9 @@ from collections import Counter
 from contextlib import aclosing
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust._plain import plain
-from binance_dust._verdicts import has_no_margin
-from binance_dust._words import count
+from binance_dust._answers.codes import has_no_margin
+from binance_dust._util.plain import plain
+from binance_dust._util.words import count
 from binance_dust.cli import _arguments, _desk, _ledger
 from binance_dust.cli._amounts import Amounts
 from binance_dust.cli._console import console, make_table, reason_of, shown

@@ -6,7 +6,7 @@ from contextlib import aclosing
 from functools import partial
 from typing import TYPE_CHECKING
 
-from binance_dust._words import count
+from binance_dust._util.words import count
 from binance_dust.cli import _desk, _ledger
 from binance_dust.cli._console import complain, console, reason_of
 from binance_dust.cli._each import each

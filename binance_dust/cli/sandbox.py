@@ -7,7 +7,7 @@ import contextlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from binance_dust._words import count
+from binance_dust._util.words import count
 from binance_dust.cli import _arguments
 from binance_dust.cli._console import console
 from binance_dust.cli._json import print_json

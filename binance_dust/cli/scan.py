@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from binance_dust._words import count
+from binance_dust._util.words import count
 from binance_dust.cli import _arguments, _desk, _fleet
 from binance_dust.cli._console import complain
 from binance_dust.cli._json import print_json

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING, Any
 
-from binance_dust._words import count
+from binance_dust._util.words import count
 from binance_dust.cli import _arguments, _desk, _ledger, _moving
 from binance_dust.cli._amounts import Amounts
 from binance_dust.cli._console import complain, console, shown

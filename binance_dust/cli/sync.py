@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from binance_dust._plain import plain
+from binance_dust._util.plain import plain
 from binance_dust.cli import _arguments, _desk, _ledger
 from binance_dust.cli._console import console, make_table, reason_of, shown
 from binance_dust.cli._each import each

@@ -7,7 +7,7 @@ import signal
 from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
-from binance_dust._words import count
+from binance_dust._util.words import count
 from binance_dust.cli import _arguments, _desk, _fleet
 from binance_dust.cli._console import complain
 from binance_dust.errors import ConfigurationError

@@ -8,7 +8,7 @@ from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from binance_dust._check import instance
+from binance_dust._util.checks import instance
 from binance_dust.client import DustClient
 from binance_dust.errors import GuardError
 from binance_dust.ledger import OPEN, Claim, Ledger, account_of

@@ -6,7 +6,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust._check import instance
+from binance_dust._util.checks import instance
 from binance_dust.conversion import _policy
 from binance_dust.conversion._account import Desk
 from binance_dust.conversion._cooling import learn
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from binance_dust._spec import AccountType
     from binance_dust.client import DustClient
     from binance_dust.conversion._cooling import Rest
     from binance_dust.conversion._holdings import Holding
     from binance_dust.conversion._quote import QuoteLine
     from binance_dust.conversion._receipt import Receipt
+    from binance_dust.endpoints import AccountType
     from binance_dust.ledger import Ledger, LedgerEntry, Observed
 
 __all__ = ["Converter"]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from binance_dust import _exact, endpoints
+from binance_dust import endpoints
+from binance_dust._util import exact
 from binance_dust.conversion import _show
 from binance_dust.conversion._narrowing import Narrowing
 from binance_dust.conversion._reasons import Reason, Skipped
@@ -37,7 +38,7 @@ class LiabilityLine:
     @property
     def amount(self) -> Decimal:
         """What is owed: principal and interest."""
-        return _exact.total((self.principal, self.interest))
+        return exact.total((self.principal, self.interest))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,7 +63,7 @@ class LiabilityQuote(Narrowing):
     @property
     def worth(self) -> Decimal:
         """What will be owed instead, in `target`."""
-        return _exact.total(line.worth for line in self.lines)
+        return exact.total(line.worth for line in self.lines)
 
     def __str__(self) -> str:
         head = f"{self.account}: small debts into one of {self.target}, as of {self.at:%F %T} UTC"
@@ -142,7 +143,7 @@ def changed_debts(
     found: dict[str, Skipped] = {}
     for line in lines:
         now = owed.get(line.asset, Decimal(0))
-        if not line.amount <= now <= _exact.product(line.amount, _GROWTH):
+        if not line.amount <= now <= exact.product(line.amount, _GROWTH):
             found[line.asset] = Skipped(
                 asset=line.asset,
                 amount=line.amount,

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from binance_dust import _exact
+from binance_dust._util import exact
 from binance_dust.conversion._reasons import Reason
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from decimal import Decimal
 
-    from binance_dust._spec import AccountType
     from binance_dust.client import DustClient
+    from binance_dust.endpoints import AccountType
     from binance_dust.models import MarginAccount, UserAsset
 
 __all__ = ["Holding", "debts_of", "read_debts", "read_holdings"]
@@ -33,14 +33,14 @@ class Holding:
     @property
     def total(self) -> Decimal:
         """All parts together."""
-        return _exact.total((self.free, *self.stuck.values()))
+        return exact.total((self.free, *self.stuck.values()))
 
     @property
     def free_in_bitcoin(self) -> Decimal | None:
         """What the free part is worth."""
         if self.in_bitcoin is None or not self.total:
             return None
-        return _exact.ratio(_exact.product(self.in_bitcoin, self.free), self.total)
+        return exact.ratio(exact.product(self.in_bitcoin, self.free), self.total)
 
 
 async def read_holdings(

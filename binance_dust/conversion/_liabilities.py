@@ -6,8 +6,9 @@ import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust import _exact, endpoints
-from binance_dust._check import instance
+from binance_dust import endpoints
+from binance_dust._util import exact
+from binance_dust._util.checks import instance
 from binance_dust.conversion import _policy
 from binance_dust.conversion._account import Desk
 from binance_dust.conversion._cooling import learn
@@ -143,7 +144,7 @@ class LiabilityExchanger:
             lines=answer.lines,
             dropped=tuple(changed.values()),
             entry_ids=tuple(ids),
-            quoted_net=_exact.total(line.worth for line in quote.lines if line.asset in assets),
+            quoted_net=exact.total(line.worth for line in quote.lines if line.asset in assets),
             at=desk.now(),
         )
 

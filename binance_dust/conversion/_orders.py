@@ -5,7 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from binance_dust import _exact, endpoints
+from binance_dust import endpoints
+from binance_dust._util import exact
 from binance_dust.conversion._policy import TOLERANCE
 from binance_dust.conversion._send import Answer, Order, correlation_id
 from binance_dust.errors import UnreadableAnswerError
@@ -62,13 +63,13 @@ def read_conversion(answer: DustConversion) -> Answer:
             )
         return Answer(lines=(), nothing=NOTHING)
     sums = (
-        ("gross", gross, _exact.total(line.gross for line in lines)),
-        ("fee", fee, _exact.total(line.fee for line in lines)),
+        ("gross", gross, exact.total(line.gross for line in lines)),
+        ("fee", fee, exact.total(line.fee for line in lines)),
     )
-    most = _exact.product(TOLERANCE, Decimal(len(lines)))
+    most = exact.product(TOLERANCE, Decimal(len(lines)))
     notes = tuple(
         f"the exchange's total {name} of {total:f} is not what its rows come to, {rows:f}"
         for name, total, rows in sums
-        if _exact.difference(total, rows).copy_abs() > most
+        if exact.difference(total, rows).copy_abs() > most
     )
     return Answer(lines=lines, transaction_id=lines[0].transaction_id, notes=notes)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from binance_dust._exact import product, ratio
+from binance_dust._util.exact import product, ratio
 from binance_dust.conversion._policy import against
 from binance_dust.conversion._reasons import Reason, Skipped
 

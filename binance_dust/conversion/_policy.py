@@ -11,12 +11,12 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, get_args
 
-from binance_dust._check import instance
-from binance_dust._exact import difference, product, ratio, to_amount
-from binance_dust._spec import AccountType
+from binance_dust._util.checks import instance
+from binance_dust._util.exact import difference, product, ratio, to_amount
 from binance_dust.conversion._guards import check_plan
 from binance_dust.conversion._reasons import Reason, Skipped
 from binance_dust.conversion._show import percent
+from binance_dust.endpoints import AccountType
 from binance_dust.errors import ConfigurationError, GuardError
 from binance_dust.ledger import Kind
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
-from binance_dust._exact import ratio
-from binance_dust._words import count
+from binance_dust._util.exact import ratio
+from binance_dust._util.words import count
 from binance_dust.conversion import _show
 from binance_dust.conversion._narrowing import Narrowing
 from binance_dust.ledger._sums import Sums
@@ -15,8 +15,8 @@ from binance_dust.ledger._sums import Sums
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from binance_dust._spec import AccountType
     from binance_dust.conversion._reasons import Skipped
+    from binance_dust.endpoints import AccountType
 
 __all__ = ["Quote", "QuoteLine"]
 

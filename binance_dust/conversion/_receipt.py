@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from binance_dust import _exact
-from binance_dust._words import count
+from binance_dust._util import exact
+from binance_dust._util.words import count
 from binance_dust.conversion import _show
 from binance_dust.ledger._sums import Sums
 
@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from binance_dust._spec import AccountType
     from binance_dust.conversion._reasons import Skipped
+    from binance_dust.endpoints import AccountType
     from binance_dust.ledger import LedgerLine
 
 __all__ = ["Receipt"]
@@ -55,7 +55,7 @@ class Receipt(Sums):
     @property
     def slippage(self) -> Decimal:
         """How much more was credited than the quote expected; negative if less."""
-        return _exact.total((self.net, self.quoted_net.copy_negate()))
+        return exact.total((self.net, self.quoted_net.copy_negate()))
 
     @property
     def complete(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from binance_dust import _exact
+from binance_dust._util import exact
 from binance_dust.conversion import _policy
 from binance_dust.conversion._culprits import Search
 from binance_dust.conversion._guards import refuse_old
@@ -164,7 +164,7 @@ class Run:
             lines=tuple(self._done),
             dropped=tuple(self._dropped),
             entry_ids=tuple(self._entry_ids),
-            quoted_net=_exact.total(
+            quoted_net=exact.total(
                 self._by_asset[line.asset].net
                 for line in self._done
                 if line.asset in self._by_asset

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
     from decimal import Decimal
 
-    from binance_dust._spec import AccountType, Call
     from binance_dust.conversion._account import Desk
+    from binance_dust.endpoints import AccountType, Call
     from binance_dust.ledger import Claim, Kind, LedgerEntry, LedgerLine
 
 __all__ = ["Answer", "Order", "correlation_id", "send"]

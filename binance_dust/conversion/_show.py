@@ -5,8 +5,8 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import TYPE_CHECKING, TypeAlias
 
-from binance_dust import _html
-from binance_dust._exact import product
+from binance_dust._util import html
+from binance_dust._util.exact import product
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -52,6 +52,6 @@ def as_html(
     head: Sequence[str] = ("asset", "amount", "gross", "fee", "net"),
 ) -> str:
     """Write a plan or a receipt for a notebook, and below it what stays and why, and notes."""
-    notes = "".join(f"<li>{_html.escaped(str(each))}</li>" for each in stays)
-    made = _html.table(caption, head, rows, footer=total)
+    notes = "".join(f"<li>{html.escaped(str(each))}</li>" for each in stays)
+    made = html.table(caption, head, rows, footer=total)
     return f"{made}<ul>{notes}</ul>" if notes else made

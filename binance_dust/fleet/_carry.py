@@ -10,9 +10,9 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any, Final, Literal, Union, get_args, get_origin, get_type_hints
 
-from binance_dust._plain import error_from_plain, plain
-from binance_dust._spec import AccountType
+from binance_dust._util.plain import error_from_plain, plain
 from binance_dust.conversion import LiabilityQuote, Quote, Receipt, Skipped
+from binance_dust.endpoints import AccountType
 from binance_dust.errors import DustError
 from binance_dust.ledger import LedgerEntry, LedgerLine
 from binance_dust.sweeper import SweepReport

@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, Unpack
 
-from binance_dust._check import instance
-from binance_dust._closing import Closing
+from binance_dust._util.checks import instance
+from binance_dust._util.closing import Closing
 from binance_dust.errors import ConfigurationError, NotSentError
 from binance_dust.fleet import _tasks
 from binance_dust.fleet._assignments import Assignments
@@ -22,7 +22,7 @@ from binance_dust.scanner._desk import questions
 from binance_dust.sweeper import Outcome, SweepReport
 
 if TYPE_CHECKING:
-    from binance_dust._spec import AccountType
+    from binance_dust.endpoints import AccountType
     from binance_dust.scanner import ScanEstimate
     from binance_dust.scanner._desk import Liabilities
     from binance_dust.sweeper import Rules

@@ -8,7 +8,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from binance_dust._results import Results
+from binance_dust._util.results import Results
 from binance_dust.errors import NotSentError
 from binance_dust.events import logger
 from binance_dust.fleet import _tasks

@@ -12,7 +12,7 @@ from taskiq.exceptions import TaskiqError
 from taskiq.kicker import AsyncKicker
 from taskiq.receiver import Receiver
 
-from binance_dust._check import instance
+from binance_dust._util.checks import instance
 from binance_dust.errors import ConfigurationError, NotSentError
 from binance_dust.events import logger
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from binance_dust._results import Stream
+from binance_dust._util.results import Stream
 from binance_dust.fleet._progress import FleetProgress, progress_of
 
 if TYPE_CHECKING:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from binance_dust._check import positive
+from binance_dust._util.checks import positive
 from binance_dust.errors import ConfigurationError
 
 __all__ = ["Timing"]

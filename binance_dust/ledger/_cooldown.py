@@ -30,7 +30,7 @@ from binance_dust.ledger._entry import Kind
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from binance_dust._spec import AccountType
+    from binance_dust.endpoints import AccountType
     from binance_dust.ledger._entry import LedgerEntry
     from binance_dust.ledger._ledger import Ledger
 

@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, Literal
 
-from binance_dust._exact import total
+from binance_dust._util.exact import total
 from binance_dust.ledger._sums import Sums
 
 if TYPE_CHECKING:
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from binance_dust._spec import AccountType
+    from binance_dust.endpoints import AccountType
 
 __all__ = ["OPEN", "Intent", "Kind", "LedgerEntry", "LedgerLine", "Observed", "SettledBy", "Status"]
 

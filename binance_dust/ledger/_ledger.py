@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from binance_dust._check import positive
-from binance_dust._closing import Closing
+from binance_dust._util.checks import positive
+from binance_dust._util.closing import Closing
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._books import books_of
 from binance_dust.ledger._cooldown import Cooldowns, Scope, evidence
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from datetime import datetime, timedelta
 
-    from binance_dust._spec import AccountType
     from binance_dust.client import DustClient
+    from binance_dust.endpoints import AccountType
     from binance_dust.ledger._books import Books
     from binance_dust.ledger._claims import Claim
     from binance_dust.ledger._entry import Intent, LedgerEntry, LedgerLine, Observed, Status

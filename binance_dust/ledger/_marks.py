@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from binance_dust._plain import plain
+from binance_dust._util.plain import plain
 from binance_dust.ledger._rows import moment, stamp
 
 if TYPE_CHECKING:

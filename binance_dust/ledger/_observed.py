@@ -10,7 +10,7 @@ from binance_dust.ledger._entry import Kind, LedgerLine, Observed
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from binance_dust._spec import AccountType
+    from binance_dust.endpoints import AccountType
     from binance_dust.models import ConvertedAsset, DustLog, DustLogEntry, SmallLiabilityExchange
 
 __all__ = ["converted_lines", "from_dust_log", "from_liabilities"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust._exact import product, ratio
+from binance_dust._util.exact import product, ratio
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._totals import Total
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from binance_dust._check import instance
-from binance_dust._spec import AccountType
+from binance_dust._util.checks import instance
+from binance_dust.endpoints import AccountType
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import Kind, Status
 from binance_dust.ledger._rows import stamp

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from binance_dust._exact import to_amount
+from binance_dust._util.exact import to_amount
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import Kind, LedgerEntry, LedgerLine, SettledBy
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from binance_dust._exact import total
+from binance_dust._util.exact import total
 
 if TYPE_CHECKING:
     from decimal import Decimal

@@ -14,10 +14,10 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from binance_dust._exact import from_moment, to_moment
-from binance_dust._plain import plain
-from binance_dust._spec import AccountType
-from binance_dust._verdicts import has_no_margin
+from binance_dust._answers.codes import has_no_margin
+from binance_dust._util.exact import from_moment, to_moment
+from binance_dust._util.plain import plain
+from binance_dust.endpoints import AccountType
 from binance_dust.errors import ConfigurationError, RejectedError
 from binance_dust.ledger._books import books_of
 from binance_dust.ledger._marks import Mark, Missing

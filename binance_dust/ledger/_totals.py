@@ -12,8 +12,8 @@ from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from binance_dust._exact import total
-from binance_dust._plain import plain
+from binance_dust._util.exact import total
+from binance_dust._util.plain import plain
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import Kind
 

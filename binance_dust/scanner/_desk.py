@@ -18,7 +18,7 @@ from binance_dust.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from binance_dust._spec import Endpoint
+    from binance_dust.endpoints import Endpoint
     from binance_dust.session import Session
 
 Liabilities: TypeAlias = Literal["auto"] | bool

@@ -11,8 +11,8 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from binance_dust._check import instance
-from binance_dust._words import duration
+from binance_dust._util.checks import instance
+from binance_dust._util.words import duration
 from binance_dust.client import DustClient
 from binance_dust.errors import ConfigurationError
 from binance_dust.scanner._desk import ENDPOINTS, Desk, Question, Share, questions

@@ -11,8 +11,8 @@ from collections import Counter
 from collections.abc import AsyncIterable, Collection, Iterable
 from typing import TYPE_CHECKING, Final
 
-from binance_dust._check import instance
-from binance_dust._results import Results, Stream
+from binance_dust._util.checks import instance
+from binance_dust._util.results import Results, Stream
 from binance_dust.client import DustClient
 from binance_dust.errors import ConfigurationError
 from binance_dust.reports import AccountReport
@@ -23,7 +23,7 @@ from binance_dust.scanner._visit import Visit
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from binance_dust._spec import AccountType
+    from binance_dust.endpoints import AccountType
     from binance_dust.scanner._desk import Liabilities
     from binance_dust.session import Session
 

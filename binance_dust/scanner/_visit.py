@@ -15,8 +15,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
-from binance_dust._exact import ensure_readable
-from binance_dust._verdicts import has_no_margin
+from binance_dust._answers.codes import has_no_margin
+from binance_dust._util.exact import ensure_readable
 from binance_dust.errors import CredentialsError, DustError
 from binance_dust.reports import AccountReport, Settled
 from binance_dust.scanner._desk import ENDPOINTS, Question
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from binance_dust import models
-    from binance_dust._spec import AccountType
     from binance_dust.client import DustClient
+    from binance_dust.endpoints import AccountType
     from binance_dust.scanner._desk import Desk, Liabilities, Share
 
     Deliver: TypeAlias = Callable[[AccountReport], Awaitable[None]]

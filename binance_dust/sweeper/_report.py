@@ -6,15 +6,15 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from binance_dust._words import count
+from binance_dust._util.words import count
 from binance_dust.conversion import LiabilityQuote
 from binance_dust.errors import OutcomeUnknownError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from binance_dust._spec import AccountType
     from binance_dust.conversion import Quote, Receipt
+    from binance_dust.endpoints import AccountType
     from binance_dust.errors import DustError
     from binance_dust.ledger import LedgerEntry
 

@@ -9,8 +9,8 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
-from binance_dust._check import instance
-from binance_dust._results import Results, Stream
+from binance_dust._util.checks import instance
+from binance_dust._util.results import Results, Stream
 from binance_dust.client import DustClient
 from binance_dust.conversion import Converter, LiabilityExchanger
 from binance_dust.conversion._policy import names, span
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from binance_dust._spec import AccountType
+    from binance_dust.endpoints import AccountType
     from binance_dust.sweeper._visit import Choose
 
 __all__ = ["Rules", "Sweep", "sweep"]

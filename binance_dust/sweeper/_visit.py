@@ -7,7 +7,7 @@ import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from binance_dust._verdicts import has_no_margin
+from binance_dust._answers.codes import has_no_margin
 from binance_dust.errors import (
     CooldownError,
     DustError,
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
-    from binance_dust._spec import AccountType
     from binance_dust.client import DustClient
     from binance_dust.conversion import LiabilityQuote, Quote, Receipt
+    from binance_dust.endpoints import AccountType
     from binance_dust.ledger import LedgerEntry
 
     Plan: TypeAlias = Quote | LiabilityQuote

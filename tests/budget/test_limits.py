@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from binance_dust._spec import LimitKind
 from binance_dust.budget import RateLimits
 from binance_dust.budget._pace import Pace
+from binance_dust.endpoints import LimitKind
 from binance_dust.errors import ConfigurationError
 from tests.budget.virtual import LOG, Desk, Exchange, run
 

@@ -10,8 +10,8 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from binance_dust._spec import LimitKind
 from binance_dust.budget import Charge
+from binance_dust.endpoints import LimitKind
 from tests.budget.virtual import Desk, Exchange, Latency, run
 
 LIGHT = Charge("GET /light", LimitKind.IP, 1)

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import pytest
 
-from binance_dust._spec import LimitKind
 from binance_dust.budget._admission import LocalAdmission
 from binance_dust.budget._boundary import Boundary
 from binance_dust.budget._line import Line
 from binance_dust.budget._others import Others
 from binance_dust.budget._pool import Go, Pool, Turn
+from binance_dust.endpoints import LimitKind
 
 EPOCH = 1_800_000_000.0
 

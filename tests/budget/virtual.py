@@ -16,8 +16,8 @@ from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
 
-from binance_dust._spec import LimitKind
 from binance_dust.budget import Charge, Feedback, Lane, LocalBudget, RateLimits
+from binance_dust.endpoints import LimitKind
 from binance_dust.events import Event
 
 T = TypeVar("T")

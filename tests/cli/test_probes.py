@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from binance_dust import Credentials, CredentialsError, RejectedError, Session, models
-from binance_dust._spec import Replay
 from binance_dust.budget import Feedback
 from binance_dust.cli._probes import PROBES
 from binance_dust.cli._probes._log import judge_cooldown, judge_span, judge_target
@@ -23,6 +22,7 @@ from binance_dust.cli._probes._quotes import (
     judge_targets,
 )
 from binance_dust.cli._probes._weight import judge_cut, judge_payer
+from binance_dust.endpoints import Replay
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Keep, Run
 

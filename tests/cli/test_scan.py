@@ -22,8 +22,7 @@ import pytest
 from binance_dust import UnreadableAnswerError, models
 from binance_dust.cli._console import reason_of
 from binance_dust.cli._scan_sums import Sums
-from binance_dust.report_file import read_reports
-from binance_dust.reports import AccountReport, Settled
+from binance_dust.reports import AccountReport, Settled, read_reports
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Keep, Run
 from tests.cli.program import ENVIRONMENT, start

@@ -11,9 +11,10 @@ from typing import Any
 import msgspec
 import pytest
 
-from binance_dust import DustClient, _wire, endpoints
-from binance_dust._exact import Answer
-from binance_dust._spec import Call, Endpoint, Replay, Security
+from binance_dust import DustClient, endpoints
+from binance_dust._call import wire
+from binance_dust._util.exact import Answer
+from binance_dust.endpoints import Call, Endpoint, Replay, Security
 from binance_dust.errors import UnreadableAnswerError
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -91,14 +92,14 @@ def test_each_field_that_is_always_sent_is_required(name: str, row: Endpoint[...
     for field in list(first):
         optional = field in optional_fields(row.result)
         value = first.pop(field)
-        call = _wire.unsigned_request(endpoints.SERVER_TIME())
-        answer = _wire.Answer(200, {}, json.dumps(document).encode())
+        call = wire.unsigned_request(endpoints.SERVER_TIME())
+        answer = wire.Answer(200, {}, json.dumps(document).encode())
         bound = Call(row, ())
         if optional or row.result is type(None):
-            _wire.read(bound, call, answer)
+            wire.read(bound, call, answer)
         else:
             with pytest.raises(UnreadableAnswerError, match=field):
-                _wire.read(bound, call, answer)
+                wire.read(bound, call, answer)
         first[field] = value
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import inspect
 import subprocess
 import sys
@@ -23,6 +24,7 @@ from binance_dust import (
     events,
     ledger,
     models,
+    reports,
     scan,
 )
 
@@ -168,3 +170,16 @@ def test_an_import_brings_nothing_along_that_it_does_not_need(
     )
 
     assert found.stdout.strip() == "[]"
+
+
+@pytest.mark.parametrize(
+    ("old", "names"), [("page", "page write_page"), ("report_file", "ReportFile read_reports")]
+)
+def test_what_moved_is_still_found_where_it_was_and_says_where_it_is(old: str, names: str) -> None:
+    sys.modules.pop(f"binance_dust.{old}", None)
+
+    with pytest.deprecated_call(match=f"binance_dust.{old} is binance_dust.reports now"):
+        module = importlib.import_module(f"binance_dust.{old}")
+
+    assert sorted(module.__all__) == sorted(names.split())
+    assert all(getattr(module, name) is getattr(reports, name) for name in module.__all__)

@@ -16,7 +16,8 @@ from typing import Any, Self
 
 from multidict import CIMultiDict
 
-from binance_dust import Converter, Ledger, LedgerEntry, NoAnswerError, NotSentError, _wire
+from binance_dust import Converter, Ledger, LedgerEntry, NoAnswerError, NotSentError
+from binance_dust._call import wire
 from binance_dust.client import DustClient
 from binance_dust.sandbox.account import Conversion
 from binance_dust.sandbox.exchange import Request, Visit
@@ -70,7 +71,7 @@ class _Wire:
     def __init__(self, world: FarWorld) -> None:
         self._world = world
 
-    async def send(self, request: _wire.Request, *, within: float | None = None) -> _wire.Answer:
+    async def send(self, request: wire.Request, *, within: float | None = None) -> wire.Answer:
         world, title = self._world, request.endpoint.title
         if world.refuse_connections > 0:
             world.refuse_connections -= 1
@@ -88,9 +89,9 @@ class _Wire:
         if answer.line != "whole":
             raise NoAnswerError("the line was dropped", endpoint=title)
         headers = CIMultiDict(answer.headers)
-        return _wire.Answer(answer.status, headers, answer.body, sent, world.monotonic())
+        return wire.Answer(answer.status, headers, answer.body, sent, world.monotonic())
 
-    async def _travel(self, request: _wire.Request, arrived: asyncio.Future[Any]) -> None:
+    async def _travel(self, request: wire.Request, arrived: asyncio.Future[Any]) -> None:
         world, exchange = self._world, self._world.exchange
         path, _, query = request.path_and_query.partition("?")
         method, key = request.endpoint.method, request.api_key

@@ -39,8 +39,8 @@ from binance_dust import (
     Quote,
     Session,
 )
-from binance_dust._spec import AccountType
 from binance_dust.conversion import Reason
+from binance_dust.endpoints import AccountType
 from binance_dust.ledger import Kind, LedgerLine, Observed, chart
 from binance_dust.sandbox import Sandbox
 from binance_dust.sandbox.account import Holding

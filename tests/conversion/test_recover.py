@@ -25,7 +25,7 @@ from binance_dust import (
     OutcomeUnknownError,
     Receipt,
 )
-from binance_dust._exact import from_moment
+from binance_dust._util.exact import from_moment
 from binance_dust.conversion._account import Desk
 from binance_dust.conversion._recover import until_next
 from binance_dust.sandbox.past import draw

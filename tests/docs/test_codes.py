@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from binance_dust._verdicts import BY_CODE
+from binance_dust._answers.codes import BY_CODE
 from binance_dust.errors import Delivery
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "codes.md"

@@ -25,8 +25,6 @@ PUBLIC = [
     "binance_dust.fleet",
     "binance_dust.ledger",
     "binance_dust.models",
-    "binance_dust.page",
-    "binance_dust.report_file",
     "binance_dust.reports",
     "binance_dust.sandbox",
     "binance_dust.scanner",

@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from binance_dust._exact import from_moment
+from binance_dust._util.exact import from_moment
 from binance_dust.ledger import Observed, Recorded
 from binance_dust.ledger._marks import Mark
 from binance_dust.ledger._sync import sync

@@ -13,7 +13,6 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
                 "boundary",
                 "cost",
                 "deadlines",
-                "feedback",
                 "limits",
                 "names",
                 "never_idle",
@@ -22,26 +21,27 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
             *("others", "refusals", "waiters"),
         )
     ),
-    "binance_dust/_retry.py": ("tests/unit/test_retry.py",),
-    "binance_dust/_verdicts.py": ("tests/unit/test_verdicts.py",),
-    "binance_dust/_signing.py": (
-        "tests/unit/test_credentials.py",
+    "binance_dust/_answers/weight.py": ("tests/answers/test_weight.py",),
+    "binance_dust/_call/retry.py": ("tests/call/test_retry.py",),
+    "binance_dust/_answers/codes.py": ("tests/answers/test_codes.py",),
+    "binance_dust/_call/signing.py": (
+        "tests/test_credentials.py",
         "tests/contract/test_published_vectors.py",
     ),
-    "binance_dust/_keys.py": (
-        "tests/unit/test_credentials.py",
+    "binance_dust/_util/keys.py": (
+        "tests/test_credentials.py",
         "tests/contract/test_published_vectors.py",
     ),
-    "binance_dust/_wire.py": ("tests/unit/test_wire.py", "tests/contract"),
-    "binance_dust/_spec.py": ("tests/unit/test_spec.py", "tests/contract"),
-    "binance_dust/_clock.py": ("tests/unit/test_clock.py",),
-    "binance_dust/scanner/_desk.py": ("tests/unit/test_scan_progress.py",),
-    "binance_dust/scanner/_progress.py": ("tests/unit/test_scan_progress.py",),
+    "binance_dust/_call/wire.py": ("tests/call/test_wire.py", "tests/contract"),
+    "binance_dust/endpoints/_spec.py": ("tests/endpoints/test_spec.py", "tests/contract"),
+    "binance_dust/_call/clock.py": ("tests/call/test_clock.py",),
+    "binance_dust/scanner/_desk.py": ("tests/scanner/test_progress.py",),
+    "binance_dust/scanner/_progress.py": ("tests/scanner/test_progress.py",),
     "binance_dust/scanner/_visit.py": (
-        "tests/unit/test_visit.py",
-        "tests/integration/test_scan.py",
+        "tests/scanner/test_visit.py",
+        "tests/scanner/test_scan.py",
     ),
-    "binance_dust/scanner/": ("tests/integration/test_scan.py",),
+    "binance_dust/scanner/": ("tests/scanner/test_scan.py",),
     "binance_dust/conversion/": (
         "tests/conversion/test_rules.py",
         "tests/conversion/test_converter.py",
@@ -156,7 +156,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Others.__init__: 0 -> 1": "a level of one is as good as none",
         "Others.listen: 0 -> 1": "a level of one is as good as none",
     },
-    "binance_dust/budget/_feedback.py": {
+    "binance_dust/_answers/weight.py": {
         "_epoch: not date -> False": _TYPES,
         "_epoch: math.isfinite(seconds) -> True": "no date that Python reads is anything else",
         "Feedback: 0.0 -> 1.0": "only tests leave it to the default",
@@ -213,7 +213,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     "binance_dust/scanner/_desk.py": {
         "module: 512 -> 513": _NOBODY_CARES,
     },
-    "binance_dust/_spec.py": {
+    "binance_dust/endpoints/_spec.py": {
         "module: True -> False": "said to type checkers only",
         "encode: most is not None and isinstance(encoded, Names) and (len(encoded) > most)"
         " -> most is not None and len(encoded) > most": "no endpoint with a limit has any other"
@@ -250,18 +250,18 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "_read: end < clock -> end <= clock": _NOBODY_CARES,
         "_reaches_back: min(times) <= start -> min(times) < start": _NOBODY_CARES,
     },
-    "binance_dust/_retry.py": {
+    "binance_dust/_call/retry.py": {
         "send_again.announce: state.outcome -> True": _TYPES,
         "send_again.announce: isinstance(error, DustError) -> True": _TYPES,
         "send_again.pause: state.outcome -> True": _TYPES,
     },
-    "binance_dust/_verdicts.py": {
+    "binance_dust/_answers/codes.py": {
         "verdict: isinstance(code, int) -> True": _TYPES,
         "_server_error: known.delivery or known.error.usual_delivery"
         " -> known.error.usual_delivery": "every row of today with a delivery of its own is"
         " an UnavailableError, and so is kept in either case",
     },
-    "binance_dust/_clock.py": {
+    "binance_dust/_call/clock.py": {
         "SystemTime.monotonic: self._of_loop is None -> True": _FASTER,
         "ServerClock.due: self._learning is not None and self.generation == 0"
         " and (not self._learning.done())"
@@ -269,7 +269,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "being_cancelled: task is not None and task.cancelling() > 0"
         " -> task.cancelling() > 0": _TYPES,
     },
-    "binance_dust/_wire.py": {
+    "binance_dust/_call/wire.py": {
         "Answer: 0.0 -> 1.0": "only tests leave it to the default",
         "_look_closer: code is not None and isinstance(envelope, dict) -> code is not None": _TYPES,
         "_excerpt: 16 -> 17": _NOBODY_CARES,

@@ -18,11 +18,12 @@ from typing import Any, Final, NamedTuple
 
 from multidict import CIMultiDict
 
-from binance_dust import AccountReport, Credentials, DustError, _wire, endpoints
-from binance_dust._exact import Answer, to_amount, to_moment
-from binance_dust._plain import answer_from_plain, plain
-from binance_dust._spec import Call
+from binance_dust import AccountReport, Credentials, DustError, endpoints
+from binance_dust._call import wire
+from binance_dust._util.exact import Answer, to_amount, to_moment
+from binance_dust._util.plain import answer_from_plain, plain
 from binance_dust.budget import Feedback, read_feedback
+from binance_dust.endpoints import Call
 from binance_dust.errors import CredentialsError, NoAnswerError, OutcomeUnknownError
 from binance_dust.models import ConvertibleAssets, SmallLiability, UserAsset
 from binance_dust.reports import Settled
@@ -59,18 +60,18 @@ class Reader(NamedTuple):
 def answers(name: str) -> Reader:
     """Read answers of one endpoint, with any status and any headers."""
     call = CALLS[name]
-    request = _wire.signed_request(
+    request = wire.signed_request(
         call, "timestamp=1", "5ca1ab1e" * 8, api_key="canary-key", account="alice"
     )
 
     def read(body: bytes, mutator: Mutator) -> None:
         status = mutator.dice.choice(_STATUSES)
-        answer = _wire.Answer(status, any_headers(mutator), body, 1.0, 2.0)
+        answer = wire.Answer(status, any_headers(mutator), body, 1.0, 2.0)
         feedback = read_feedback(status, answer.headers, body, answer.received)
         hold_feedback(feedback)
         wait = feedback.retry_after
         try:
-            result = _wire.read(call, request, answer, retry_after=wait, now=lambda: NOW)
+            result = wire.read(call, request, answer, retry_after=wait, now=lambda: NOW)
         except DustError as error:
             hold_error(error)
         else:

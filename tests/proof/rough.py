@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from multidict import CIMultiDict
 
-from binance_dust import NoAnswerError, NotSentError, _wire
+from binance_dust import NoAnswerError, NotSentError
+from binance_dust._call import wire
 from tests.proof.mutations import Mutator
 from tests.simulation.world import Way, World
 
@@ -79,7 +80,7 @@ class _RoughWay(Way):
         super().__init__(world)
         self._rough = world
 
-    async def send(self, request: _wire.Request, *, within: float | None = None) -> _wire.Answer:
+    async def send(self, request: wire.Request, *, within: float | None = None) -> wire.Answer:
         # What was noted for other tests would grow without end.
         self._rough.sent.clear()
         title, patience = request.endpoint.title, min(_TIMEOUT, within or _TIMEOUT)
@@ -99,7 +100,7 @@ class _RoughWay(Way):
             raise NoAnswerError("no answer", endpoint=title, account=request.account)
         return self._spoilt(request, answer)
 
-    def _spoilt(self, request: _wire.Request, answer: _wire.Answer) -> _wire.Answer:
+    def _spoilt(self, request: wire.Request, answer: wire.Answer) -> wire.Answer:
         world, headers, body = self._rough, CIMultiDict(answer.headers), answer.body
         if self._happens("header"):
             for name in list(headers):
@@ -109,7 +110,7 @@ class _RoughWay(Way):
         if answer.status == 200 and self._happens("body"):
             body = world.mutator.change(body)
             world.lied_to.add(request.account)
-        return _wire.Answer(answer.status, headers, body, answer.sent, answer.received)
+        return wire.Answer(answer.status, headers, body, answer.sent, answer.received)
 
     def _happens(self, kind: str, odds: float = 0.04) -> bool:
         if not self._rough.stormy or self._rough.dice.random() >= odds:

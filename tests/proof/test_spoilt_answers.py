@@ -7,7 +7,8 @@ from collections.abc import Callable
 import msgspec
 import pytest
 
-from binance_dust import RetryPolicy, _wire, scan
+from binance_dust import RetryPolicy, scan
+from binance_dust._call import wire
 from binance_dust.reports import Settled
 from tests.budget.virtual import run
 from tests.simulation.world import Way, World
@@ -32,7 +33,7 @@ class _SpoiltWay(Way):
         super().__init__(world)
         self._spoilt = world
 
-    async def send(self, request: _wire.Request, *, within: float | None = None) -> _wire.Answer:
+    async def send(self, request: wire.Request, *, within: float | None = None) -> wire.Answer:
         answer = await super().send(request, within=within)
         if request.endpoint.title != self._spoilt.endpoint:
             return answer

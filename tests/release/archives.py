@@ -27,8 +27,8 @@ NEEDED: Final = frozenset(
         "tests/conftest.py",
         "binance_dust/py.typed",
         "binance_dust/budget/_redis/main.lua",
-        "binance_dust/page/page.css",
-        "binance_dust/page/page.js",
+        "binance_dust/reports/_page/page.css",
+        "binance_dust/reports/_page/page.js",
     }
 )
 """What would be missed first. The rest follows from git, where there is one."""

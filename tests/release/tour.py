@@ -31,7 +31,7 @@ def core() -> None:
     """Open a session, read from the sandbox, write a page; say what is missing where it is."""
     from binance_dust import ConfigurationError, Session, scan
     from binance_dust.budget import RedisBudget
-    from binance_dust.page import write_page
+    from binance_dust.reports import write_page
     from binance_dust.sandbox import Sandbox
     from binance_dust.telemetry import Telemetry
 

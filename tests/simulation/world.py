@@ -13,7 +13,8 @@ from typing import Any
 
 from multidict import CIMultiDict
 
-from binance_dust import NoAnswerError, RetryPolicy, Session, _wire
+from binance_dust import NoAnswerError, RetryPolicy, Session
+from binance_dust._call import wire
 from binance_dust.sandbox.exchange import Exchange, Request
 from binance_dust.sandbox.rules import Rules
 from tests.budget.virtual import EPOCH
@@ -96,7 +97,7 @@ class Way:
         self._world = world
         self.address = "127.0.0.1"
 
-    async def send(self, request: _wire.Request, *, within: float | None = None) -> _wire.Answer:
+    async def send(self, request: wire.Request, *, within: float | None = None) -> wire.Answer:
         """Carry a request there, and its answer back."""
         world = self._world
         sent = world.monotonic()
@@ -121,7 +122,7 @@ class Way:
         if answer.line != "whole":
             raise NoAnswerError("the line was dropped", endpoint=request.endpoint.title)
         headers = CIMultiDict(answer.headers)
-        return _wire.Answer(answer.status, headers, answer.body, sent, world.monotonic())
+        return wire.Answer(answer.status, headers, answer.body, sent, world.monotonic())
 
     async def close(self) -> None:
         """Nothing is open."""

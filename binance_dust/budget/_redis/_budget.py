@@ -7,9 +7,9 @@ import contextlib
 import math
 from typing import TYPE_CHECKING, Final, Literal
 
-from binance_dust._check import instance, positive
-from binance_dust._closing import Closing
-from binance_dust._one_loop import OneLoop
+from binance_dust._util.checks import instance, positive
+from binance_dust._util.closing import Closing
+from binance_dust._util.loops import OneLoop
 from binance_dust.budget import _denials
 from binance_dust.budget._limits import RateLimits
 from binance_dust.budget._names import key_of

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from binance_dust.budget._feedback import TOO_MANY, ban_lasts
+from binance_dust._answers.weight import TOO_MANY, ban_lasts
 from binance_dust.budget._redis._admission import RedisAdmission
 from binance_dust.budget._redis._messages import opening
 from binance_dust.budget._redis._record import Records, spent_in
@@ -13,7 +13,7 @@ from binance_dust.budget._redis._record import Records, spent_in
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from binance_dust.budget._feedback import Feedback
+    from binance_dust._answers.weight import Feedback
     from binance_dust.budget._protocol import Charge
     from binance_dust.budget._redis._courier import Op
     from binance_dust.budget._redis._setting import Setting

@@ -6,8 +6,8 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from binance_dust._spec import LimitKind
 from binance_dust.budget._pace import BATCH, BURST
+from binance_dust.endpoints import LimitKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable

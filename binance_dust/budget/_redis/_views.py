@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from binance_dust._spec import LimitKind
 from binance_dust.budget._names import read_key
 from binance_dust.budget._protocol import BudgetSnapshot, PoolSnapshot
+from binance_dust.endpoints import LimitKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

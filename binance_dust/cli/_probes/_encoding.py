@@ -9,7 +9,7 @@ from binance_dust import endpoints
 from binance_dust.cli._probes._probe import Probe, Prober, Verdict, words
 
 if TYPE_CHECKING:
-    from binance_dust._signing import Signer
+    from binance_dust._call.signing import Signer
     from binance_dust.errors import ExchangeError
 
 _ASK: Final = endpoints.USER_ASSETS

@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from binance_dust._line import Account
+from binance_dust._call.pipeline import Account
 from binance_dust.budget import Lane
 from binance_dust.errors import ExchangeError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from binance_dust._signing import Signer
-    from binance_dust._spec import Call, Endpoint
+    from binance_dust._call.signing import Signer
     from binance_dust.budget import Feedback
     from binance_dust.cli._overheard import Overheard
     from binance_dust.client import DustClient
+    from binance_dust.endpoints import Call, Endpoint
     from binance_dust.session import Session
 
     Run: TypeAlias = Callable[["Prober"], Awaitable["Verdict"]]

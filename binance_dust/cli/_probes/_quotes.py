@@ -6,7 +6,7 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from typing import TYPE_CHECKING, Final
 
 from binance_dust import endpoints
-from binance_dust._plain import plain
+from binance_dust._util.plain import plain
 from binance_dust.cli._probes._probe import (
     NOTHING,
     Probe,

@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from binance_dust._plain import plain
+from binance_dust._util.plain import plain
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import Kind
 from binance_dust.ledger.export._forms import FORMS

@@ -1,0 +1,154 @@
+"""What an answer says about weight, read from plain values.
+
+Headers are advice. `X-SAPI-USED-IP-WEIGHT-1M` and `X-SAPI-USED-UID-WEIGHT-1M` tell the weight that
+the window of *that endpoint* holds, this call included; only a success is sure to carry them, and
+-1 means "not applicable". `Retry-After` is seconds, was seen to be always 0 (a comment in rotki's
+source), and by the rules of HTTP may be a date. A ban also names its end in the text of the answer:
+`IP banned until 1700000000000` (https://developers.binance.com/docs/wallet/error-code, -1003; read
+November 2026).
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from datetime import UTC
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Final
+
+import msgspec
+
+from binance_dust.endpoints import LimitKind
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["Feedback", "read_feedback"]
+
+TOO_MANY: Final = 429
+BANNED: Final = 418
+FORBIDDEN: Final = 403
+_OK: Final = 200
+
+_LONGEST: Final = 3 * 24 * 3600.0
+"""Seconds: the longest ban that is documented. A longer wait is taken for junk."""
+
+_LEAST_BAN: Final = 120.0
+"""Seconds: bans begin at two minutes (rest-api.md, July 2026); for one whose end was not told."""
+_BAN_MARGIN: Final = 1.0
+"""Seconds to stay away longer: a request that comes a moment too soon makes a ban longer."""
+
+_BANNED_UNTIL: Final = re.compile(rb"banned until (\d{12,14})\b", re.IGNORECASE)
+_TOO_MANY_REQUESTS: Final = re.compile(rb'"code"\s*:\s*"?-1003\b')
+_HAS_CODE: Final = re.compile(rb'"code"\s*:')
+_WEIGHT: Final = re.compile(r"[0-9]{1,9}")
+_SECONDS: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
+
+
+class Feedback(msgspec.Struct, frozen=True, gc=False):
+    """What the exchange said about weight with one answer."""
+
+    status: int
+    """The HTTP status; 429 also where only the code in the body (-1003) says so."""
+    used_ip: int | None = None
+    used_uid: int | None = None
+    used_request: int | None = None
+    retry_after: float | None = None
+    """Seconds to wait, `None` if nothing sensible was said."""
+    banned_until: float | None = None
+    """Seconds since the epoch, in the exchange's time."""
+    received: float = 0.0
+    """When the answer was here, on the monotonic clock."""
+    walled: bool = False
+    """Whether a firewall answered (403 without a code of the exchange's own)."""
+
+    def used(self, kind: LimitKind) -> int | None:
+        """Give the weight that the exchange has counted for a kind of payer."""
+        match kind:
+            case LimitKind.IP:
+                return self.used_ip
+            case LimitKind.UID:
+                return self.used_uid
+            case LimitKind.REQUEST:
+                return self.used_request
+
+    @property
+    def bans(self) -> bool:
+        """Whether the address is banned."""
+        return self.status == BANNED or self.banned_until is not None
+
+
+def ban_lasts(answer: Feedback, server_time: float | None) -> float:
+    """Give the seconds for which an address has to stay away after a ban."""
+    waits = [answer.retry_after or 0.0]
+    if answer.banned_until is not None and server_time is not None:
+        waits.append(answer.banned_until - server_time)
+    wait = max(waits)
+    return min(wait, _LONGEST) + _BAN_MARGIN if wait > 0 else _LEAST_BAN
+
+
+def read_feedback(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes | str = b"",
+    received: float = 0.0,
+    server_time: float | None = None,
+) -> Feedback:
+    """Read the headers of an answer, and its body unless it is a success.
+
+    `headers` is a case-insensitive mapping. `server_time` helps to read a `Retry-After` that is a
+    date, where the answer has no `Date` of its own.
+    """
+    get = headers.get
+    used_ip = _weight(get("X-SAPI-USED-IP-WEIGHT-1M"))
+    used_uid = _weight(get("X-SAPI-USED-UID-WEIGHT-1M"))
+    used_request = _weight(get("X-MBX-USED-WEIGHT-1M"))
+    if status == _OK:
+        return Feedback(status, used_ip, used_uid, used_request, received=received)
+    text = body.encode(errors="replace") if isinstance(body, str) else body
+    banned = _BANNED_UNTIL.search(text)
+    if status != BANNED and _TOO_MANY_REQUESTS.search(text):
+        status = TOO_MANY
+    return Feedback(
+        status,
+        used_ip,
+        used_uid,
+        used_request,
+        _seconds(get("Retry-After"), get("Date"), server_time),
+        int(banned[1]) / 1000 if banned else None,
+        received,
+        walled=status == FORBIDDEN and not _HAS_CODE.search(text),
+    )
+
+
+def _weight(value: str | None) -> int | None:
+    if value is None:
+        return None
+    # Plain digits only: -1 is no weight, and int() alone would take "1_0" and "٣" besides.
+    return int(value) if _WEIGHT.fullmatch(value) else None
+
+
+def _seconds(value: str | None, date: str | None, server_time: float | None) -> float | None:
+    if value is None:
+        return None
+    value = value.strip()
+    if _SECONDS.fullmatch(value):
+        wait = float(value)
+    else:
+        until, now = _epoch(value), _epoch(date) or server_time
+        if until is None or now is None:
+            return None
+        wait = max(0.0, until - now)
+    return wait if wait <= _LONGEST else None
+
+
+def _epoch(date: str | None) -> float | None:
+    if not date:
+        return None
+    try:
+        moment = parsedate_to_datetime(date)
+        # HTTP knows Greenwich only; in its oldest form of a date no zone is written.
+        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) else None

@@ -1,0 +1,374 @@
+"""The life of one call, over what all accounts of an address share.
+
+    budget -> timestamp -> sign -> send -> read -> tell the budget
+
+Waiting comes before signing, so that a queue cannot age a timestamp. Every attempt pays again and
+is signed again. However an attempt ends, also by cancellation, the budget is told how far it got.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
+
+from binance_dust import endpoints
+from binance_dust._call import wire
+from binance_dust._call.clock import Reading, ServerClock
+from binance_dust._call.retry import Act, RetryAllowance, RetryPolicy, act, send_again
+from binance_dust._call.signing import sign, signer_for
+from binance_dust._util.checks import instance
+from binance_dust._util.exact import from_moment
+from binance_dust.budget import Budget, Charge, Lane, read_feedback
+from binance_dust.credentials import Credentials
+from binance_dust.endpoints import LimitKind, Replay
+from binance_dust.errors import (
+    BudgetExceededError,
+    ClockError,
+    ConfigurationError,
+    DeliveryError,
+    DustError,
+    ExchangeError,
+    GuardError,
+    NotSentError,
+    OutcomeUnknownError,
+    UnreadableAnswerError,
+)
+from binance_dust.events import Answered, PayerLearnt, Retried, Sent, logger
+
+if TYPE_CHECKING:
+    from binance_dust._call.signing import Signer
+    from binance_dust._call.transport import Transport
+    from binance_dust.budget import Feedback
+    from binance_dust.endpoints import Call, ListStyle
+    from binance_dust.events import Reporter
+
+R = TypeVar("R")
+
+_SHORTEST_TIMEOUT: Final = 0.001
+_MOST_AHEAD: Final = timedelta(seconds=1)
+CLOSED: Final = "this Session is closed: make another one"
+_OPENED: Final = 1_500_000_000
+_FAR_OFF: Final = 4_102_444_800
+"""In 2017 the exchange opened, and in 2100 somebody else will see to this. A time that is neither
+is a mistake, and near the calendar's ends it would be in no calendar after a moment's waiting."""
+
+
+class Account:
+    """One account as the line sees it: who it is, and how its calls are signed."""
+
+    __slots__ = ("api_key", "identity", "label", "signer")
+
+    def __init__(self, credentials: Credentials) -> None:
+        """Prepare an account's signer once, for all its calls."""
+        instance(credentials, Credentials, "credentials")
+        self.api_key: str = credentials.api_key
+        self.identity: str = credentials.identity
+        self.label: str = credentials.label
+        self.signer: Signer = signer_for(credentials)
+
+    def __repr__(self) -> str:
+        # A traceback may show one that was refused.
+        return f"<Account {getattr(self, 'label', 'refused')}>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
+class Line:
+    """What every call of a session goes through."""
+
+    transport: Transport
+    clock: ServerClock
+    budget: Budget
+    retry: RetryPolicy
+    allowance: RetryAllowance
+    report: Reporter
+    recv_window: float
+    """Milliseconds that a signed request stays valid."""
+    lists: ListStyle
+    payers: dict[str, LimitKind] = field(default_factory=dict)
+    """Who pays for an endpoint, where that is not what its row says: told, or learnt."""
+    pausing: set[asyncio.Future[None]] = field(default_factory=set)
+    """Calls between two attempts."""
+
+    async def call(
+        self,
+        call: Call[R],
+        account: Account | None,
+        lane: Lane,
+        between: tuple[datetime, datetime] | None = None,
+        deadline: float | None = None,
+    ) -> R:
+        """Send a call, again where that is safe; give its result, or raise what happened.
+
+        Stamped `between` two times of the exchange's or not at all (`GuardError`): so somebody who
+        finds out later that it was to be sent knows until when it can have been accepted.
+        `deadline` are seconds in place of the policy's.
+        """
+        attempts = _Attempts(self, call, account, lane, between, deadline)
+        self.allowance.earn()
+        try:
+            try:
+                return await attempts.once()
+            except (DeliveryError, ExchangeError) as error:
+                failed = error
+            # Only calls that failed get here: the ones that succeed at once pay nothing for it.
+            return await send_again(
+                attempts.once,
+                failed,
+                replay=call.endpoint.replay,
+                policy=self.retry,
+                allowance=self.allowance,
+                left=attempts.left,
+                sleep=self.pause,
+                before=attempts.prepare,
+            )
+        except (DeliveryError, ExchangeError) as error:
+            if act(call.endpoint.replay, error) is Act.UNKNOWN:
+                raise attempts.outcome_unknown(error) from error
+            raise
+
+    async def pause(self, seconds: float) -> None:
+        """Sleep before sending again, unless the session is closed meanwhile."""
+        let_go: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self.pausing.add(let_go)
+        try:
+            await asyncio.wait([let_go], timeout=seconds)
+        finally:
+            self.pausing.discard(let_go)
+        if let_go.done():
+            raise ConfigurationError(CLOSED)
+
+    def let_go(self) -> None:
+        """End all pauses: nothing will be sent again."""
+        for call in self.pausing:
+            if not call.done():
+                call.set_result(None)
+
+    async def learn_clock(self, past: int | None = None) -> None:
+        """Learn the exchange's time if it is due; without an answer go on with what is known.
+
+        A clock that is really wrong shows as -1021, and then the call says so. Of an outage one
+        warning tells, however many calls and attempts there are in it.
+        """
+        try:
+            if past is None:
+                await self.clock.refresh()
+            else:
+                await self.clock.learn_past(past)
+        except DustError as error:
+            level = logging.WARNING if self.clock.is_news() else logging.DEBUG
+            logger.log(level, "the exchange's clock was not learnt: %s", error)
+
+    async def ask_time(self) -> Reading:
+        """Read the exchange's clock: once, for whoever learns it tries again in its own time."""
+        attempts = _Attempts(self, endpoints.SERVER_TIME(), None, Lane.CALL)
+        answer, result = await attempts.exchange()
+        told = result.server_time.timestamp()
+        if not _OPENED <= told < _FAR_OFF:
+            raise UnreadableAnswerError(
+                f"the exchange says that it is {result.server_time:%Y}",
+                endpoint=endpoints.SERVER_TIME.title,
+            )
+        return Reading(told, answer.sent, answer.received)
+
+
+class _Attempts(Generic[R]):
+    """The attempts at one call."""
+
+    __slots__ = (
+        "_account",
+        "_between",
+        "_call",
+        "_charge",
+        "_deadline",
+        "_generation",
+        "_lane",
+        "_latest",
+        "_line",
+        "_number",
+        "_query",
+        "_timestamp",
+    )
+
+    def __init__(  # noqa: PLR0913, PLR0917 - what `Line.call` was given, passed on
+        self,
+        line: Line,
+        call: Call[R],
+        account: Account | None,
+        lane: Lane,
+        between: tuple[datetime, datetime] | None = None,
+        deadline: float | None = None,
+    ) -> None:
+        self._line = line
+        self._between = between
+        self._call = call
+        self._account = account
+        self._lane = lane
+        self._number = 0
+        self._generation = 0
+        self._timestamp = 0
+        # Encoded once for all attempts, and before any I/O: an encoding can be refused.
+        self._query = call.query(line.lists)
+        title, weight = call.endpoint.title, call.endpoint.weight
+        payer = line.payers.get(title, weight.kind) if line.payers else weight.kind
+        self._charge = Charge(
+            title,
+            payer,
+            weight.cost,
+            account.identity if account else None,
+            moves_funds=call.endpoint.replay is Replay.NEVER,
+        )
+        limit = line.retry.deadline if deadline is None else deadline
+        self._deadline = None if limit is None else line.clock.monotonic() + limit
+        self._latest: datetime | None = None
+        """The time by which it has to be sent, where that comes before any deadline."""
+        if between is not None:
+            # Who can't be sent in time need not wait in line for it.
+            left = between[1].timestamp() - line.clock.now()
+            latest = line.clock.monotonic() + left
+            if self._deadline is None or latest < self._deadline:
+                self._deadline, self._latest = latest, between[1]
+
+    def left(self) -> float | None:
+        """Seconds left for this call; `None` where nobody set a limit."""
+        return None if self._deadline is None else self._deadline - self._line.clock.monotonic()
+
+    async def once(self) -> R:
+        """Make one attempt."""
+        _, result = await self.exchange()
+        return result
+
+    async def exchange(self) -> tuple[wire.Answer, R]:
+        """Make one attempt, and give the answer with the result."""
+        line = self._line
+        self._number += 1
+        if self._account is not None and line.clock.due:
+            await line.learn_clock()
+        try:
+            admission = await line.budget.admit(
+                self._charge, deadline=self._deadline, lane=self._lane
+            )
+        except BudgetExceededError as error:
+            if self._latest is None:
+                raise
+            raise _past(self._latest, error) from error
+        try:
+            request = await self._sign()
+        except BaseException:
+            admission.release()
+            raise
+        admission.sent()
+        details = line.report.wants_details
+        if details:
+            line.report(Sent(self._charge.pool, request.account, self._number))
+        try:
+            answer = await line.transport.send(request, within=self._within())
+        except NotSentError:
+            admission.release()
+            raise
+        except BaseException:
+            # No answer, or nobody waits for it any more: it may have arrived, so it counts.
+            admission.unknown()
+            raise
+        feedback = read_feedback(answer.status, answer.headers, answer.body, answer.received)
+        admission.settle(feedback)
+        self._learn_payer(feedback)
+        if details:
+            seconds = answer.received - answer.sent
+            line.report(Answered(self._charge.pool, request.account, answer.status, seconds))
+        return answer, wire.read(
+            self._call,
+            request,
+            answer,
+            retry_after=feedback.retry_after,
+            now=line.clock.now_utc,
+        )
+
+    async def prepare(self, error: DustError, attempt: int, pause: float) -> None:
+        """Get ready to send again: a refused timestamp wants another look at the clock."""
+        label = self._account.label if self._account else None
+        reason = f"{type(error).__name__}: {error}"
+        self._line.report(Retried(self._charge.pool, label, attempt, reason, pause))
+        if isinstance(error, ClockError):
+            await self._line.learn_clock(past=self._generation)
+
+    def outcome_unknown(self, error: DustError) -> OutcomeUnknownError:
+        """Say that funds may have moved, with all that is needed to find out."""
+        stamped = datetime.fromtimestamp(self._timestamp / 1000, tz=UTC)
+        return OutcomeUnknownError(
+            str(error).removeprefix(f"{self._charge.pool} ({self._label}): "),
+            endpoint=self._charge.pool,
+            account=self._label,
+            parameters=self._call.parameters(),
+            # The exchange takes timestamps that are less than a second ahead of its clock.
+            sent_after=stamped - _MOST_AHEAD,
+            expires_at=stamped + timedelta(milliseconds=self._line.recv_window),
+            code=getattr(error, "code", None),
+            status=getattr(error, "status", None),
+        )
+
+    @property
+    def _label(self) -> str:
+        return self._account.label if self._account else ""
+
+    async def _sign(self) -> wire.Request:
+        account = self._account
+        if account is None:
+            return wire.unsigned_request(self._call, self._query)
+        line = self._line
+        self._generation = line.clock.generation
+        self._timestamp = self._stamp()
+        payload = wire.payload(self._query, line.recv_window, self._timestamp)
+        signature = await sign(account.signer, payload)
+        return wire.signed_request(
+            self._call, payload, signature, api_key=account.api_key, account=account.label
+        )
+
+    def _stamp(self) -> int:
+        timestamp = self._line.clock.timestamp()
+        if self._between is not None:
+            earliest, latest = map(from_moment, self._between)
+            # Also before its time: a clock that was just set right may have gone back.
+            if not earliest <= timestamp <= latest:
+                raise GuardError(
+                    f"{self._charge.pool} ({self._label}): not sent: it was to be stamped between "
+                    f"{self._between[0].isoformat()} and {self._between[1].isoformat()}",
+                    account=self._label,
+                )
+        return timestamp
+
+    def _learn_payer(self, feedback: Feedback) -> None:
+        """Believe a header that counts the weight elsewhere than the endpoint's row does.
+
+        Sources differ on whose budget the small-liability list draws; the exchange knows.
+        """
+        charge = self._charge
+        if charge.kind is LimitKind.IP:
+            other, used, elsewhere = LimitKind.UID, feedback.used_ip, feedback.used_uid
+        else:
+            other, used, elsewhere = LimitKind.IP, feedback.used_uid, feedback.used_ip
+        if used is not None or elsewhere is None or charge.kind is LimitKind.REQUEST:
+            return
+        if charge.account is not None and charge.pool not in self._line.payers:
+            self._line.payers[charge.pool] = other
+            self._line.report(PayerLearnt(charge.pool, other.value))
+
+    def _within(self) -> float | None:
+        # A deadline ends waiting, never a write that is under way: cutting one short would only
+        # turn its outcome into an unknown one.
+        left = self.left()
+        if left is None or self._call.endpoint.replay is Replay.NEVER:
+            return None
+        return max(left, _SHORTEST_TIMEOUT)
+
+
+def _past(latest: datetime, error: BudgetExceededError) -> BudgetExceededError:
+    """Say which time it is that would pass, for nobody has set it."""
+    by = latest.astimezone(UTC)
+    return BudgetExceededError(
+        f"{error}: what moves funds is sent by {by:%H:%M:%S} UTC, as is on record, or not at all",
+        pool=error.pool,
+        retry_after=error.retry_after,
+    )

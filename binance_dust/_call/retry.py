@@ -1,0 +1,183 @@
+"""Sending again: who may, how often, and after how long.
+
+The table is the whole policy. It looks at the endpoint's row and at how far the request got, never
+at the HTTP verb: four of the exchange's POSTs only read, and silence after a conversion is not a
+failure but a question. tenacity supplies the waiting and the stopping; a call that succeeds at once
+never meets it.
+"""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from binance_dust._util.checks import instance, positive
+from binance_dust.endpoints import Replay
+from binance_dust.errors import (
+    BannedError,
+    ClockError,
+    ConfigurationError,
+    Delivery,
+    DeliveryError,
+    DustError,
+    ExchangeError,
+    RateLimitedError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    import tenacity
+
+T = TypeVar("T")
+
+_FIRST_PAUSE: Final = 0.25
+"""Seconds; the first pause is drawn from nothing to this, the next to twice this (full jitter)."""
+
+
+class Act(enum.Enum):
+    """What to do after a failed attempt."""
+
+    AGAIN = "send again"
+    RAISE = "raise"
+    UNKNOWN = "raise OutcomeUnknownError"
+
+
+TABLE: Final[dict[Delivery, tuple[Act, Act]]] = {
+    #                     a read      moves funds
+    Delivery.UNSENT: (Act.AGAIN, Act.AGAIN),
+    Delivery.REFUSED: (Act.AGAIN, Act.AGAIN),
+    Delivery.UNKNOWN: (Act.AGAIN, Act.UNKNOWN),
+    Delivery.UNCLEAR: (Act.RAISE, Act.UNKNOWN),
+    Delivery.FINAL: (Act.RAISE, Act.RAISE),
+}
+
+
+def act(replay: Replay, error: BaseException) -> Act:
+    """Look an error up in the table; what has no delivery was never an attempt."""
+    if not isinstance(error, DeliveryError | ExchangeError):
+        return Act.RAISE
+    read, write = TABLE[error.delivery]
+    return read if replay is Replay.SAFE else write
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RetryPolicy:
+    """How often a call is sent, how long it pauses between, and when it gives up.
+
+    `attempts` counts the first one. `max_wait` bounds each pause, also one that the exchange asks
+    for: a longer ban is raised and not sat out. `deadline` bounds the whole call in seconds, with
+    waiting for weight; without one a call waits in line for as long as the limits make it.
+    """
+
+    attempts: int = 5
+    max_wait: float = 60.0
+    deadline: float | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse what can't work."""
+        if instance(self.attempts, int, "attempts") < 1:
+            raise ConfigurationError("attempts must be 1 or more: the first one counts")
+        positive(self.max_wait, "max_wait")
+        if self.deadline is not None:
+            positive(self.deadline, "deadline")
+
+
+class RetryAllowance:
+    """Keeps an outage from multiplying traffic: each call earns a fifth of a retry.
+
+    A full allowance lets every call of a busy session fail once; in a long outage no more than a
+    fifth is added to the traffic.
+    """
+
+    __slots__ = ("_left",)
+
+    _EARNED: Final = 0.2
+    _MOST: Final = 500.0
+
+    def __init__(self) -> None:
+        """Start full."""
+        self._left = self._MOST
+
+    def earn(self) -> None:
+        """Count a call's first attempt."""
+        self._left = min(self._MOST, self._left + self._EARNED)
+
+    def spend(self) -> bool:
+        """Take one retry, if there is one left."""
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+async def send_again(  # noqa: PLR0913 - the parts of a policy, all by keyword
+    attempt: Callable[[], Awaitable[T]],
+    failed: DustError,
+    *,
+    replay: Replay,
+    policy: RetryPolicy,
+    allowance: RetryAllowance,
+    left: Callable[[], float | None],
+    sleep: Callable[[float], Awaitable[None]],
+    before: Callable[[DustError, int, float], Awaitable[None]],
+) -> T:
+    """Go on from a failed first attempt, until one succeeds or the policy ends it.
+
+    `left` tells the seconds left until the call's deadline; `before` runs before each pause.
+    """
+    import tenacity  # when the first call fails: most programs start without
+
+    first: DustError | None = failed
+
+    async def once() -> T:
+        nonlocal first
+        if first is not None:
+            error, first = first, None
+            raise error
+        return await attempt()
+
+    def wanted(error: BaseException) -> bool:
+        if act(replay, error) is not Act.AGAIN or _asks_too_much(error, policy):
+            return False
+        return _costs_nothing(error) or allowance.spend()
+
+    def give_up(state: tenacity.RetryCallState) -> bool:
+        if state.attempt_number >= policy.attempts:
+            return True
+        remaining = left()
+        return remaining is not None and state.upcoming_sleep >= remaining
+
+    async def announce(state: tenacity.RetryCallState) -> None:
+        error = state.outcome.exception() if state.outcome else None
+        if isinstance(error, DustError):
+            await before(error, state.attempt_number, state.upcoming_sleep)
+
+    jitter = tenacity.wait_random_exponential(multiplier=_FIRST_PAUSE, max=policy.max_wait)
+
+    def pause(state: tenacity.RetryCallState) -> float:
+        error = state.outcome.exception() if state.outcome else None
+        # After these the budget's line, or a new look at the clock, is the pause.
+        return 0.0 if _costs_nothing(error) else jitter(state)
+
+    retrying = tenacity.AsyncRetrying(
+        retry=tenacity.retry_if_exception(wanted),
+        stop=give_up,
+        wait=pause,
+        before_sleep=announce,
+        sleep=sleep,
+        reraise=True,
+    )
+    return await retrying(once)
+
+
+def _costs_nothing(error: BaseException | None) -> bool:
+    """Tell errors that name their own remedy: what sends them again is held back elsewhere."""
+    return isinstance(error, RateLimitedError | BannedError | ClockError)
+
+
+def _asks_too_much(error: BaseException, policy: RetryPolicy) -> bool:
+    """Tell whether the exchange asks for a longer pause than the policy allows."""
+    asked = error.retry_after if isinstance(error, RateLimitedError | BannedError) else None
+    return asked is not None and asked > policy.max_wait

@@ -1,0 +1,357 @@
+"""One attempt over aiohttp: a `Request` goes out, an `Answer` or one of our errors comes back.
+
+Nothing of aiohttp passes this module. Its errors are not even chained to ours: they carry the URL,
+and the URL is signed. What they know that helps is in our error's text, and how far the request got
+is in our error's class.
+
+aiohttp sends an idempotent request again by itself when a reused connection turns out to be dead,
+unseen by any budget. Here each request passes a gate that opens once, so that whatever is sent
+again is sent by us: paid for, and signed anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import re
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+import aiohttp
+import yarl
+
+from binance_dust._call.clock import being_cancelled
+from binance_dust._call.wire import Answer, Request
+from binance_dust._util.checks import instance
+from binance_dust._version import __version__
+from binance_dust.errors import (
+    ConfigurationError,
+    DeliveryError,
+    NoAnswerError,
+    NotSentError,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+_USER_AGENT: Final = f"binance-dust/{__version__}"
+_NO_TYPE: Final = ("Content-Type",)
+_HOST: Final = re.compile(r"(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?|[0-9a-f:.]+(?:%.+)?", re.ASCII)
+"""A name of labels that a resolver takes, or an IPv6 address: others look like failures to send."""
+_CONNECT_SHARE: Final = 0.5
+"""Of the timeout: with connecting held below the whole, a timeout tells whether it was sent."""
+
+
+class _SentBeforeError(Exception):
+    """aiohttp tries to send a request a second time."""
+
+
+class _SilentLines(aiohttp.TCPConnector):
+    """Reuses a connection only if nothing was said on it since the last answer.
+
+    aiohttp keeps what arrives on an idle connection, and takes it for the answer to the request
+    that goes there next: whoever asks would get another's answer, a conversion's perhaps. So a
+    line that has spoken unasked is closed. (A session that is passed in brings its own connector.)
+    """
+
+    async def _get(self, key: Any, traces: Any) -> Any:
+        while (line := await super()._get(key, traces)) is not None:
+            if line.protocol is not None and not line.protocol.should_close:
+                return line
+            line.close()
+        return None
+
+
+class Transport:
+    """Sends requests over one aiohttp session: its own, made when first needed, or the caller's."""
+
+    __slots__ = (
+        "_base",
+        "_closed",
+        "_family",
+        "_http",
+        "_local_addr",
+        "_monotonic",
+        "_owned",
+        "_proxy",
+        "_theirs",
+        "_timeout",
+    )
+
+    def __init__(  # noqa: PLR0913 - the ways out of a machine, all by keyword
+        self,
+        *,
+        base_url: str,
+        timeout: float,
+        monotonic: Callable[[], float],
+        http: aiohttp.ClientSession | None = None,
+        proxy: str | None = None,
+        local_addr: str | None = None,
+    ) -> None:
+        """Check where requests go and how they get there, without any I/O."""
+        self._base = check_base_url(base_url)
+        self._proxy = _check_proxy(proxy, self._base)
+        first_hop = yarl.URL(self._base) if self._proxy is None else self._proxy
+        self._family, self._local_addr = _check_local_addr(local_addr, first_hop.host or "")
+        if http is not None:
+            instance(http, aiohttp.ClientSession, "http")
+        if http is not None and local_addr is not None:
+            message = (
+                "local_addr belongs to the connector of the session passed as http: set it there"
+            )
+            raise ConfigurationError(message)
+        self._closed = False
+        self._http = http
+        # What is passed with a request takes the place of a session's own.
+        self._theirs: tuple[Any, ...] = tuple(getattr(http, "_middlewares", ()))
+        self._owned = http is None
+        self._monotonic = monotonic
+        self._timeout = _client_timeout(timeout)
+
+    @property
+    def base_url(self) -> str:
+        """Where requests go."""
+        return self._base
+
+    async def send(self, request: Request, *, within: float | None = None) -> Answer:
+        """Send once and read the whole answer; raises a `DeliveryError` where there is none.
+
+        `within` seconds, where less is left than the usual timeout.
+        """
+        http = self._open()
+        try:
+            outcome = await self._carry(http, request, self._limit(within))
+        except asyncio.CancelledError as cancelled:
+            if being_cancelled():
+                # Also of these, for a timeout around a call shows what it cancelled.
+                raise cancelled.with_traceback(None) from None
+            outcome = _cut_off(http, request)
+        if isinstance(outcome, DeliveryError):
+            raise outcome
+        return outcome
+
+    async def _carry(
+        self, http: aiohttp.ClientSession, request: Request, limit: aiohttp.ClientTimeout
+    ) -> Answer | DeliveryError:
+        """Do the I/O; a failure is given back and not raised.
+
+        Tracebacks can show the variables of their frames, and these here hold key and URL: none of
+        our errors must have passed through. Nor must the foreign one hang on ours as its context.
+        """
+        headers = {"User-Agent": _USER_AGENT}
+        if request.api_key is not None:
+            headers["X-MBX-APIKEY"] = request.api_key
+        sent = self._monotonic()
+        try:
+            async with http.request(
+                request.endpoint.method,
+                # Already encoded: yarl would rewrite %2C, and the signature would no longer fit.
+                yarl.URL(self._base + request.path_and_query, encoded=True),
+                headers=headers,
+                # aiohttp would name a type for the body, and there is none.
+                skip_auto_headers=_NO_TYPE,
+                timeout=limit,
+                allow_redirects=False,
+                # A session of the caller's may be set to raise, and a refusal must be heard.
+                raise_for_status=False,
+                proxy=self._proxy,
+                middlewares=(*self._theirs, _once()),
+            ) as response:
+                body = await response.read()
+                return Answer(response.status, response.headers, body, sent, self._monotonic())
+        except _FORESEEN as error:
+            return translate(error, request)
+
+    def _limit(self, within: float | None) -> aiohttp.ClientTimeout:
+        usual = self._timeout
+        if within is None or usual.total is None or within >= usual.total:
+            return usual
+        return _client_timeout(within)
+
+    async def close(self) -> None:
+        """Close the aiohttp session, if it is our own; nothing is sent from now on."""
+        self._closed = True
+        if self._owned and self._http is not None:
+            await self._http.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        loop = asyncio.get_running_loop()
+        # Who sends sees to its own loop; a session of the caller's may come from another one.
+        # aiohttp has no other word for it that is not deprecated.
+        if self._http is not None and getattr(self._http, "_loop", loop) is not loop:
+            raise ConfigurationError("http lives in another event loop: make it in this one")
+        if self._closed or (self._http is not None and self._http.closed):
+            raise ConfigurationError("the session is closed: make another one")
+        if self._http is None:
+            self._http = aiohttp.ClientSession(
+                connector=_SilentLines(
+                    # No limit of connections: behind one, signed requests would queue and age.
+                    limit=0,
+                    local_addr=self._local_addr,
+                    family=self._family,
+                    ttl_dns_cache=300,
+                ),
+                # Cookies would be shared between the accounts.
+                cookie_jar=aiohttp.DummyCookieJar(),
+            )
+        return self._http
+
+
+def _client_timeout(seconds: float) -> aiohttp.ClientTimeout:
+    return aiohttp.ClientTimeout(
+        total=seconds, connect=seconds * _CONNECT_SHARE, ceil_threshold=float("inf")
+    )
+
+
+def _once() -> Any:
+    """Make a gate that lets one request through: a middleware of aiohttp, for one attempt."""
+    passed = False
+
+    async def gate(request: aiohttp.ClientRequest, send_on: Any) -> aiohttp.ClientResponse:
+        nonlocal passed
+        if passed:
+            raise _SentBeforeError
+        passed = True
+        response: aiohttp.ClientResponse = await send_on(request)
+        return response
+
+    return gate
+
+
+def _cut_off(http: aiohttp.ClientSession, request: Request) -> DeliveryError:
+    """Say what it means that aiohttp cancels, and nobody cancelled the call.
+
+    Closing a session cancels looking names up and waiting for a connection. A call that seemed
+    cancelled would be gone without a word from a task group.
+    """
+    title, account = request.endpoint.title, request.account
+    if http.closed:
+        return NotSentError("the session was closed", endpoint=title, account=account)
+    return NoAnswerError("aiohttp was cancelled at it", endpoint=title, account=account)
+
+
+def _reason(error: Any) -> str:
+    """Tell the system's own words, which never have a URL in them."""
+    cause = getattr(error, "os_error", error)
+    return cause.strerror or type(cause).__name__
+
+
+# From the special to the general: the first that fits decides. `{reason}` is the system's word.
+FAILURES: Final[tuple[tuple[type[BaseException], type[DeliveryError], str], ...]] = (
+    (aiohttp.ConnectionTimeoutError, NotSentError, "no connection within half the timeout"),
+    (
+        aiohttp.ClientConnectorCertificateError,
+        NotSentError,
+        "no connection: the certificate is not trusted",
+    ),
+    (
+        aiohttp.ServerFingerprintMismatch,
+        NotSentError,
+        "no connection: the certificate has another fingerprint",
+    ),
+    (aiohttp.ClientConnectorError, NotSentError, "no connection: {reason}"),
+    (aiohttp.ClientHttpProxyError, NotSentError, "the proxy refused the connection"),
+    (aiohttp.InvalidURL, NotSentError, "aiohttp refuses the URL"),
+    (aiohttp.NonHttpUrlClientError, NotSentError, "aiohttp refuses the URL"),
+    (TimeoutError, NoAnswerError, "no answer within the timeout"),
+    (aiohttp.ClientResponseError, NoAnswerError, "the answer was not HTTP"),
+    (aiohttp.ClientPayloadError, NoAnswerError, "the answer broke off"),
+    (aiohttp.ServerDisconnectedError, NoAnswerError, "the line was dropped before an answer"),
+    (_SentBeforeError, NoAnswerError, "the line was dropped before an answer"),
+    (OSError, NoAnswerError, "the line broke: {reason}"),
+    (aiohttp.ClientError, NoAnswerError, "the line failed"),
+    (ValueError, NoAnswerError, "the answer could not be taken apart"),
+)
+
+
+def translate(failure: BaseException, request: Request) -> DeliveryError:
+    """Say how far a request got that aiohttp failed to carry."""
+    ours, text = next((row[1:]) for row in FAILURES if isinstance(failure, row[0]))
+    message = text.format(reason=_reason(failure)) if "{" in text else text
+    return ours(message, endpoint=request.endpoint.title, account=request.account)
+
+
+_FORESEEN: Final = tuple(foreign for foreign, _, _ in FAILURES)
+
+
+# --- what may be configured ----------------------------------------------------------------------
+
+
+def check_base_url(base_url: str) -> str:
+    """Accept https to anywhere, and plain http to this machine only."""
+    url = _parse(instance(base_url, str, "base_url"), "base_url")
+    if url.scheme == "http" and not _is_loopback(url.host or ""):
+        raise ConfigurationError(
+            f"base_url: plain http goes to this machine only; use https://{url.host}"
+        )
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ConfigurationError("base_url must be like https://api.binance.com")
+    if url.user is not None or url.query_string or url.fragment:
+        raise ConfigurationError("base_url takes no user, query or fragment")
+    return str(url).rstrip("/")
+
+
+def _check_proxy(proxy: str | None, base_url: str) -> yarl.URL | None:
+    if proxy is None:
+        return None
+    url = _parse(instance(proxy, str, "proxy"), "proxy")
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ConfigurationError(
+            "proxy must be like http://host:port; SOCKS needs a connector of your own (http=)"
+        )
+    if base_url.startswith("http:") and not _is_loopback(url.host):
+        raise ConfigurationError(
+            "plain http would show the key to the proxy: use an https base_url"
+        )
+    return url
+
+
+def _check_local_addr(
+    local_addr: str | None, first_hop: str
+) -> tuple[socket.AddressFamily, tuple[str, int] | None]:
+    if local_addr is None:
+        return socket.AF_UNSPEC, None
+    try:
+        address = ipaddress.ip_address(instance(local_addr, str, "local_addr"))
+    except ValueError:
+        raise ConfigurationError(
+            f"local_addr must be an address of this machine, not {local_addr!r}"
+        ) from None
+    other = _address(first_hop)
+    if other is not None and other.version != address.version:
+        raise ConfigurationError(
+            f"local_addr {address} can't reach {other}: one is IPv{address.version}, the other not"
+        )
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004
+    return family, (str(address), 0)
+
+
+def _parse(text: str, what: str) -> yarl.URL:
+    url = None
+    try:
+        url = yarl.URL(text)
+        _ = url.port, url.host  # told apart when first asked for
+    except ValueError:
+        url = None
+    if url is None or not _HOST.fullmatch(url.raw_host or "none"):
+        # Its text stays out: a proxy's URL can hold a password.
+        raise ConfigurationError(f"{what} is not a URL")
+    return url
+
+
+def is_local(base_url: str) -> bool:
+    """Tell whether an exchange is on this machine: a sandbox, whatever its port."""
+    return _is_loopback(yarl.URL(base_url).host or "")
+
+
+def _is_loopback(host: str) -> bool:
+    address = _address(host)
+    return host == "localhost" if address is None else address.is_loopback
+
+
+def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """Read a host that is an address and no name."""
+    try:
+        return ipaddress.ip_address(host)
+    except ValueError:
+        return None

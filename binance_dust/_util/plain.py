@@ -1,0 +1,124 @@
+"""Answers and errors as plain values, for JSON and CSV, and back again.
+
+Names are Python's (`to_bnb`, not `toBNB`), amounts are texts in fixed point, times are ISO 8601 in
+UTC. Nothing is rounded: what is written and read again is equal to what it was.
+"""
+
+from __future__ import annotations
+
+import enum
+from datetime import UTC, datetime
+from decimal import Decimal
+from functools import cache
+from typing import Any, Final, TypeVar, get_args, get_type_hints
+
+import msgspec
+
+from binance_dust import errors
+from binance_dust._util.exact import Answer, to_moment
+from binance_dust.errors import DustError, UnreadableAnswerError, revive
+
+__all__ = ["FORMAT", "answer_from_plain", "error_from_plain", "newer", "plain"]
+
+FORMAT: Final = 1
+"""How a report is written. Count it up when an older version would misread it: a key that is new
+is passed over by older versions, so it takes none."""
+
+A = TypeVar("A", bound=Answer)
+
+_TIMES = frozenset({"until", "sent_after", "expires_at", "retry_at"})
+"""The fields of errors that are times."""
+_TUPLES = frozenset({"assets", "entry_ids"})
+
+
+def plain(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of value
+    """Give a value as what JSON has."""
+    match value:
+        case Answer():
+            return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
+        case DustError():
+            fields = {name: plain(field) for name, field in vars(value).items()}
+            return {"type": type(value).__name__, "text": str(value), **fields}
+        case Decimal():
+            return f"{value:f}"
+        case datetime():
+            return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+        case enum.Enum():
+            return value.value
+        case dict():
+            return {str(key): plain(item) for key, item in value.items()}
+        case list() | tuple() | set() | frozenset():
+            return [plain(item) for item in value]
+        case _:
+            return value
+
+
+def newer(written: int) -> str:
+    """Say why what is of a later format is refused."""
+    return (
+        f"was written by a newer version of this package (format {written}, this one knows"
+        f" {FORMAT}): upgrade binance-dust"
+    )
+
+
+def answer_from_plain(kind: type[A], value: Any) -> A:
+    """Read an answer that was written by `plain`."""
+    try:
+        return msgspec.convert(_as_wire(kind, value), kind)
+    except (msgspec.ValidationError, AttributeError, TypeError) as error:
+        text = str(error)
+    raise UnreadableAnswerError(f"{kind.__name__}: {text}")
+
+
+def error_from_plain(value: dict[str, Any]) -> DustError:
+    """Read an error that was written by `plain`; one of a class that is gone is a `DustError`.
+
+    Raises `ValueError` or `TypeError` where it was not.
+    """
+    fields = dict(value)
+    kind = getattr(errors, str(fields.pop("type", "")), DustError)
+    if not (isinstance(kind, type) and issubclass(kind, DustError)):
+        kind = DustError
+    text = str(fields.pop("text", ""))
+    for name in _TIMES & fields.keys():
+        if isinstance(fields[name], str):
+            fields[name] = to_moment(fields[name])
+    if isinstance(fields.get("delivery"), str):
+        fields["delivery"] = errors.Delivery(fields["delivery"])
+    for name in _TUPLES & fields.keys():
+        if isinstance(fields[name], list):
+            fields[name] = tuple(fields[name])
+    return revive(kind, (text,), fields)
+
+
+def _as_wire(kind: type[Answer], value: dict[str, Any]) -> dict[str, Any]:
+    """Put the wire's names, which the decoder knows, in the place of Python's."""
+    fields = _fields(kind)
+    return {
+        fields[name][0]: _rows_as_wire(fields[name][1], item)
+        for name, item in value.items()
+        if name in fields
+    }
+
+
+@cache
+def _fields(kind: type[Answer]) -> dict[str, tuple[str, type[Answer] | None]]:
+    """Find the wire's name of each field, and the kind of its rows if it has rows."""
+    hints = get_type_hints(kind)
+    return {
+        field.name: (
+            field.encode_name,
+            next((part for part in get_args(hints[field.name]) if _is_answer(part)), None),
+        )
+        for field in msgspec.structs.fields(kind)
+    }
+
+
+def _rows_as_wire(row: type[Answer] | None, item: Any) -> Any:
+    if row is None or not isinstance(item, list):
+        return item
+    return [_as_wire(row, each) for each in item]
+
+
+def _is_answer(part: Any) -> bool:
+    return isinstance(part, type) and issubclass(part, Answer)

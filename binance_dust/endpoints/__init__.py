@@ -1,0 +1,346 @@
+"""The endpoints: the exchange's contract, each declared once.
+
+If a path, a weight or a security level stands anywhere else, it is in the wrong place. A new
+endpoint is one declaration here, one method on `DustClient` and one sample under `tests/samples/`.
+The constant, the method and the sample share a name, so a forgotten one is a failing test.
+
+Weights and limit kinds as documented and read between January and November 2026; SAPI endpoints
+each have a pool of their own, the endpoints of /api/v3 share one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from decimal import Decimal
+from typing import Any, Final
+
+from msgspec import field
+
+from binance_dust import models
+from binance_dust.endpoints._spec import (
+    EARLIEST,
+    AccountType,
+    Call,
+    Endpoint,
+    LimitKind,
+    ListStyle,
+    Params,
+    Replay,
+    Security,
+    Weight,
+)
+
+__all__ = [
+    "ACCOUNT_INFO",
+    "ACCOUNT_STATUS",
+    "ALL",
+    "BNB_BURN",
+    "CONVERTIBLE_ASSETS",
+    "DUST_ASSETS",
+    "DUST_CONVERT",
+    "DUST_LOG",
+    "DUST_TRANSFER",
+    "EARLIEST",
+    "EXCHANGE_SMALL_LIABILITIES",
+    "KEY_PERMISSIONS",
+    "MARGIN_ACCOUNT",
+    "SERVER_TIME",
+    "SET_BNB_BURN",
+    "SMALL_LIABILITIES",
+    "SMALL_LIABILITY_HISTORY",
+    "SYSTEM_STATUS",
+    "USER_ASSETS",
+    "AccountType",
+    "Call",
+    "Endpoint",
+    "LimitKind",
+    "ListStyle",
+    "Replay",
+    "Security",
+    "Weight",
+    "ip",
+    "uid",
+]
+
+
+def ip(cost: int) -> Weight:
+    """Cost a weight of the address's pool for this endpoint."""
+    return Weight(LimitKind.IP, cost)
+
+
+def uid(cost: int) -> Weight:
+    """Cost a weight of the account's pool for this endpoint."""
+    return Weight(LimitKind.UID, cost)
+
+
+class NoParams(Params, frozen=True):
+    """Nothing to ask with."""
+
+
+# --- the spot wallet ---------------------------------------------------------------------------
+
+
+class UserAssetsParams(Params, frozen=True, kw_only=True):
+    """No asset: every positive one."""
+
+    asset: str | None = None
+    need_btc_valuation: bool | None = None
+
+
+USER_ASSETS: Final = Endpoint(
+    method="POST",
+    path="/sapi/v3/asset/getUserAsset",
+    security=Security.USER_DATA,
+    weight=ip(5),
+    replay=Replay.SAFE,
+    params=UserAssetsParams,
+    result=list[models.UserAsset],
+)
+
+# --- dust into any target ----------------------------------------------------------------------
+
+
+class ConvertibleAssetsParams(Params, frozen=True, kw_only=True):
+    """`price` is the caller's own price of the quota asset in the target; nobody documents it."""
+
+    target_asset: str
+    account_type: AccountType | None = None
+    price: Decimal | None = field(name="dustQuotaAssetToTargetAssetPrice", default=None)
+
+
+CONVERTIBLE_ASSETS: Final = Endpoint(
+    method="POST",
+    path="/sapi/v1/asset/dust-convert/query-convertible-assets",
+    security=Security.USER_DATA,
+    weight=ip(1),
+    replay=Replay.SAFE,
+    params=ConvertibleAssetsParams,
+    result=models.ConvertibleAssets,
+)
+
+
+class DustConvertParams(Params, frozen=True, kw_only=True):
+    """`client_id` correlates; nobody promises that it makes the call idempotent."""
+
+    assets: Iterable[str] = field(name="asset")
+    target_asset: str | None = None
+    account_type: AccountType | None = None
+    client_id: str | None = None
+
+
+DUST_CONVERT: Final = Endpoint(
+    method="POST",
+    path="/sapi/v1/asset/dust-convert/convert",
+    security=Security.USER_DATA,
+    weight=uid(10),
+    replay=Replay.NEVER,
+    params=DustConvertParams,
+    result=models.DustConversion,
+)
+
+# --- dust into BNB -----------------------------------------------------------------------------
+
+
+class DustAssetsParams(Params, frozen=True, kw_only=True):
+    """Of the spot wallet unless told otherwise."""
+
+    account_type: AccountType | None = None
+
+
+DUST_ASSETS: Final = Endpoint(
+    method="POST",
+    path="/sapi/v1/asset/dust-btc",
+    security=Security.USER_DATA,
+    weight=ip(1),
+    replay=Replay.SAFE,
+    params=DustAssetsParams,
+    result=models.DustAssets,
+)
+
+
+class DustTransferParams(Params, frozen=True, kw_only=True):
+    """All assets of one batch."""
+
+    assets: Iterable[str] = field(name="asset")
+    account_type: AccountType | None = None
+
+
+DUST_TRANSFER: Final = Endpoint(
+    method="POST",
+    path="/sapi/v1/asset/dust",
+    security=Security.USER_DATA,
+    weight=uid(10),
+    replay=Replay.NEVER,
+    params=DustTransferParams,
+    result=models.DustConversion,
+)
+
+
+class DustLogParams(Params, frozen=True, kw_only=True):
+    """Both bounds or none: with one alone the server answers -1102 (seen 2026-09-07)."""
+
+    account_type: AccountType | None = None
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+
+
+DUST_LOG: Final = Endpoint(
+    method="GET",
+    path="/sapi/v1/asset/dribblet",
+    security=Security.USER_DATA,
+    weight=ip(1),
+    replay=Replay.SAFE,
+    params=DustLogParams,
+    result=models.DustLog,
+)
+
+# --- small margin debts ------------------------------------------------------------------------
+
+# Sources differ on whose budget the list draws (ip in the newest ones, uid in the specification
+# of 2024). The stricter reading costs at most time; the headers tell which holds.
+SMALL_LIABILITIES: Final = Endpoint(
+    method="GET",
+    path="/sapi/v1/margin/exchange-small-liability",
+    security=Security.USER_DATA,
+    weight=ip(100),
+    replay=Replay.SAFE,
+    params=NoParams,
+    result=list[models.SmallLiability],
+)
+
+
+class ExchangeSmallLiabilitiesParams(Params, frozen=True, kw_only=True):
+    """At most ten, each owing less than 10 USDT, once in six hours."""
+
+    assets: Iterable[str] = field(name="assetNames")
+
+
+# No answer is documented: whatever JSON a success brings, or nothing, is read as nothing.
+EXCHANGE_SMALL_LIABILITIES: Final = Endpoint(
+    method="POST",
+    path="/sapi/v1/margin/exchange-small-liability",
+    security=Security.MARGIN,
+    weight=uid(3000),
+    replay=Replay.NEVER,
+    params=ExchangeSmallLiabilitiesParams,
+    result=type(None),
+    most_names=10,
+)
+
+
+class SmallLiabilityHistoryParams(Params, frozen=True, kw_only=True):
+    """Documented as mandatory and given defaults all the same: page and size always go along."""
+
+    current: int
+    size: int
+    start_time: datetime | None = None
+    end_time: datetime | None = None
+
+
+SMALL_LIABILITY_HISTORY: Final = Endpoint(
+    method="GET",
+    path="/sapi/v1/margin/exchange-small-liability-history",
+    security=Security.USER_DATA,
+    weight=uid(100),
+    replay=Replay.SAFE,
+    params=SmallLiabilityHistoryParams,
+    result=models.SmallLiabilityHistory,
+)
+
+# --- the switch that makes less dust -----------------------------------------------------------
+
+BNB_BURN: Final = Endpoint(
+    method="GET",
+    path="/sapi/v1/bnbBurn",
+    security=Security.USER_DATA,
+    weight=ip(1),
+    replay=Replay.SAFE,
+    params=NoParams,
+    result=models.BnbBurn,
+)
+
+
+class SetBnbBurnParams(Params, frozen=True, kw_only=True):
+    """At least one of the two."""
+
+    spot: bool | None = field(name="spotBNBBurn", default=None)
+    interest: bool | None = field(name="interestBNBBurn", default=None)
+
+
+SET_BNB_BURN: Final = Endpoint(
+    method="POST",
+    path="/sapi/v1/bnbBurn",
+    security=Security.USER_DATA,
+    weight=ip(1),
+    replay=Replay.SAFE,
+    params=SetBnbBurnParams,
+    result=models.BnbBurn,
+)
+
+# --- the account and the exchange --------------------------------------------------------------
+
+KEY_PERMISSIONS: Final = Endpoint(
+    method="GET",
+    path="/sapi/v1/account/apiRestrictions",
+    security=Security.USER_DATA,
+    weight=ip(1),
+    replay=Replay.SAFE,
+    params=NoParams,
+    result=models.KeyPermissions,
+)
+
+ACCOUNT_STATUS: Final = Endpoint(
+    method="GET",
+    path="/sapi/v1/account/status",
+    security=Security.USER_DATA,
+    weight=ip(1),
+    replay=Replay.SAFE,
+    params=NoParams,
+    result=models.AccountStatus,
+)
+
+ACCOUNT_INFO: Final = Endpoint(
+    method="GET",
+    path="/sapi/v1/account/info",
+    security=Security.USER_DATA,
+    weight=ip(1),
+    replay=Replay.SAFE,
+    params=NoParams,
+    result=models.AccountInfo,
+)
+
+MARGIN_ACCOUNT: Final = Endpoint(
+    method="GET",
+    path="/sapi/v1/margin/account",
+    security=Security.USER_DATA,
+    weight=ip(10),
+    replay=Replay.SAFE,
+    params=NoParams,
+    result=models.MarginAccount,
+)
+
+SYSTEM_STATUS: Final = Endpoint(
+    method="GET",
+    path="/sapi/v1/system/status",
+    security=Security.NONE,
+    weight=ip(1),
+    replay=Replay.SAFE,
+    params=NoParams,
+    result=models.SystemStatus,
+)
+
+SERVER_TIME: Final = Endpoint(
+    method="GET",
+    path="/api/v3/time",
+    security=Security.NONE,
+    weight=Weight(LimitKind.REQUEST, 1),
+    replay=Replay.SAFE,
+    params=NoParams,
+    result=models.ServerTime,
+)
+
+ALL: Final[dict[str, Endpoint[Any, Any]]] = {
+    name.lower(): row for name, row in list(globals().items()) if isinstance(row, Endpoint)
+}
+"""Every row, by the name of its method on `DustClient`."""

@@ -1,0 +1,188 @@
+"""What a scan finds out about one account."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from binance_dust._util.checks import instance
+from binance_dust._util.exact import difference, to_moment, total
+from binance_dust._util.html import escaped, moment, table
+from binance_dust._util.plain import FORMAT, answer_from_plain, error_from_plain, newer, plain
+from binance_dust.errors import ConfigurationError, DustError
+from binance_dust.models import ConvertibleAssets, SmallLiability, UserAsset
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from datetime import datetime
+    from decimal import Decimal
+
+__all__ = ["AccountReport", "Settled"]
+
+
+class Settled(enum.StrEnum):
+    """Which answer settled whether an account has small margin debts."""
+
+    NOT_ASKED = "not asked"
+    """It was not to be asked, or asking failed."""
+    NO_MARGIN = "no margin"
+    """The account has no margin, so it can have no debt (weight 1)."""
+    NO_DEBT = "no debt"
+    """Its cross-margin account owes nothing (weight 10)."""
+    LIST = "list"
+    """The list itself was asked for (weight 100)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AccountReport:
+    """One account, as a scan found it.
+
+    A part that failed is empty, and `errors` says why, by the part's name: `assets`, `quote` or
+    `liabilities`.
+    """
+
+    account: str
+    target: str = "BNB"
+    at: datetime
+    """When the last part was read, by the exchange's clock."""
+    assets: list[UserAsset] = field(default_factory=list)
+    quote: ConvertibleAssets | None = None
+    """What can be converted into `target` now, with the exchange's estimates."""
+    liabilities: list[SmallLiability] = field(default_factory=list)
+    settled_by: Settled | None = None
+    """How `liabilities` is known; `None` where that failed."""
+    errors: Mapping[str, DustError] = field(default_factory=dict)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every part was read."""
+        return not self.errors
+
+    @property
+    def gross(self) -> Decimal:
+        """What converting all the dust would bring before fees, in `target`."""
+        rows = self.quote.details if self.quote else []
+        return total(row.to_target_asset_amount for row in rows)
+
+    @property
+    def net(self) -> Decimal:
+        """What converting all the dust would bring, in `target`."""
+        rows = self.quote.details if self.quote else []
+        return total(row.to_target_asset_off_exchange for row in rows)
+
+    @property
+    def fee(self) -> Decimal:
+        """What converting all the dust would cost, in `target`."""
+        return difference(self.gross, self.net)
+
+    @property
+    def owed(self) -> dict[str, Decimal]:
+        """What the small debts are worth, by the asset that the exchange counts them in."""
+        units = dict.fromkeys(row.liability_asset for row in self.liabilities)
+        return {
+            unit: total(
+                row.liability_qty for row in self.liabilities if row.liability_asset == unit
+            )
+            for unit in units
+        }
+
+    def _repr_html_(self) -> str:
+        """Show the report as tables in a notebook."""
+        parts = [_shown(self, part) for part in (_dust_table, _debt_table, _error_table)]
+        heading = f"{escaped(self.account)}</strong>, {escaped(moment(self.at))}"
+        return f"<div><p><strong>{heading}</p>{''.join(parts)}</div>"
+
+    def to_plain(self) -> dict[str, Any]:
+        """Give the report as what JSON has; `from_plain` reads it again."""
+        return {
+            "account": self.account,
+            "target": self.target,
+            "at": plain(self.at),
+            "assets": plain(self.assets),
+            "quote": plain(self.quote),
+            "liabilities": plain(self.liabilities),
+            "settled_by": plain(self.settled_by),
+            "errors": {part: plain(error) for part, error in self.errors.items()},
+            "format": FORMAT,
+        }
+
+    @classmethod
+    def from_plain(cls, value: Mapping[str, Any]) -> AccountReport:
+        """Read a report that was written by `to_plain`; raises `ConfigurationError` if it wasn't.
+
+        Amounts are read when somebody looks, as those of an answer are.
+        """
+        try:
+            written = instance(value.get("format", 1), int, "format")
+            if written <= FORMAT:
+                return _read(value)
+        except (LookupError, TypeError, AttributeError, ValueError, DustError) as error:
+            reason = f"no {error}" if isinstance(error, LookupError) else str(error)
+        else:
+            raise ConfigurationError(f"this report {newer(written)}")
+        raise ConfigurationError(f"this is no report of a scan: {reason[:200]}")
+
+
+def _read(value: Mapping[str, Any]) -> AccountReport:
+    quote, settled_by = value["quote"], value["settled_by"]
+    return AccountReport(
+        account=instance(value["account"], str, "account"),
+        target=instance(value["target"], str, "target"),
+        at=to_moment(value["at"]),
+        assets=[answer_from_plain(UserAsset, row) for row in value["assets"]],
+        quote=None if quote is None else answer_from_plain(ConvertibleAssets, quote),
+        liabilities=[answer_from_plain(SmallLiability, row) for row in value["liabilities"]],
+        settled_by=None if settled_by is None else Settled(settled_by),
+        errors={part: error_from_plain(error) for part, error in value["errors"].items()},
+    )
+
+
+def _shown(report: AccountReport, part: Callable[[AccountReport], str]) -> str:
+    """Show a part, also one that can't be read: a repr never raises."""
+    try:
+        return part(report)
+    except DustError as error:
+        return f"<p>{escaped(str(error))}</p>"
+
+
+def _dust_table(report: AccountReport) -> str:
+    if report.quote is None:
+        return ""
+    details = report.quote.details
+    rows = [
+        (
+            row.asset,
+            row.amount_free,
+            row.to_target_asset_amount,
+            difference(row.to_target_asset_amount, row.to_target_asset_off_exchange),
+            row.to_target_asset_off_exchange,
+        )
+        for row in sorted(details, key=lambda row: row.to_target_asset_off_exchange, reverse=True)
+    ]
+    return table(
+        f"Dust, in {report.target}",
+        ("asset", "amount", "gross", "fee", "net"),
+        rows,
+        footer=("all", None, report.gross, report.fee, report.net),
+    )
+
+
+def _debt_table(report: AccountReport) -> str:
+    if not report.liabilities:
+        return ""
+    return table(
+        "Small liabilities",
+        ("asset", "principal", "interest", "worth", "in"),
+        [
+            (row.asset, row.principal, row.interest, row.liability_qty, row.liability_asset)
+            for row in report.liabilities
+        ],
+    )
+
+
+def _error_table(report: AccountReport) -> str:
+    if report.ok:
+        return ""
+    rows = [(part, type(error).__name__, str(error)) for part, error in report.errors.items()]
+    return table("Could not be read", ("part", "error", "reason"), rows)

@@ -1,0 +1,264 @@
+"""Reports of a scan in a file, each of them safe on disk before the next one is asked for.
+
+    with ReportFile("scan.jsonl", resume=True) as file:
+        todo = [client for client in clients if client.name not in file.done]
+        async for report in scan(todo):
+            file.write(report)
+
+`.jsonl` holds a line of JSON for each account, and `read_reports` gives them back; `.csv` holds
+rows for a spreadsheet. A scan that was stopped, killed or unplugged is taken up again from either:
+what was written stays, a line that was cut off is dropped, and accounts of which a part had failed
+are asked again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NoReturn, Self
+
+import msgspec
+
+from binance_dust.errors import ConfigurationError, DustError
+from binance_dust.reports._account import AccountReport
+from binance_dust.reports._lines import FORMATS, Block, Format, JsonLines, NotOurs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from collections.abc import Set as AbstractSet
+
+__all__ = ["ReportFile", "read_reports"]
+
+_NEW: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
+_OLD: Final = os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
+
+
+class ReportFile:
+    """Writes reports as they come; `resume=True` takes up a file that is there already.
+
+    What the file is follows from its name, `.jsonl` or `.csv`. A file that holds something else is
+    refused and left as it is, and so is one that another process is writing.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], *, resume: bool = False) -> None:
+        """Open a new file, or read what an old one holds and mend its end."""
+        self._path: Final = Path(path)
+        self._format: Final = _format_of(self._path)
+        self._done: set[str] = set()
+        self._targets: set[str] = set()
+        with self._told():
+            self._file = self._open(resume=resume)
+            self._end = os.fstat(self._file).st_size
+
+    @property
+    def path(self) -> Path:
+        """Where it is."""
+        return self._path
+
+    @property
+    def done(self) -> AbstractSet[str]:
+        """Names of the accounts that are in it and of which no part had failed."""
+        return self._done
+
+    @property
+    def targets(self) -> AbstractSet[str]:
+        """The targets that its reports are in: one, unless scans were mixed."""
+        return self._targets
+
+    def write(self, report: AccountReport) -> None:
+        """Write a report; it is on disk when this returns."""
+        if self._file < 0:
+            raise ConfigurationError(f"{self._path} is closed: open it again to write on")
+        with self._told(DustError):
+            self._append(self._format.encode(report))
+        self._targets.add(report.target)
+        if report.ok:
+            self._done.add(report.account)
+
+    def close(self) -> None:
+        """Close the file. Closing twice is no harm."""
+        file, self._file = self._file, -1
+        if file >= 0:
+            os.close(file)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"<ReportFile {self._path}, {len(self._done)} accounts done>"
+
+    def _open(self, *, resume: bool) -> int:
+        if resume and self._path.exists():
+            return self._take_up()
+        if self._path.exists():
+            self._refuse("is there already: resume it, or give another name")
+        file = os.open(self._path, _NEW, 0o666)
+        with _closed_on_error(file):
+            self._lock(file)
+            _write_all(file, self._format.head)
+            os.fsync(file)
+            _sync_folder(self._path)
+        return file
+
+    def _take_up(self) -> int:
+        """Find what is done; write the file anew where it holds anything else."""
+        file = os.open(self._path, _OLD)
+        with _closed_on_error(file):
+            self._lock(file)
+            clean, whole = True, len(self._format.head)
+            for block in self._blocks():
+                whole += len(block.text)
+                if block.ok and block.account not in self._done:
+                    self._done.add(block.account)
+                    self._targets.add(block.target)
+                else:
+                    clean = False
+            # What is behind the last whole report is the beginning of one that was cut off.
+            if clean and whole == self._path.stat().st_size:
+                return file
+            fresh = self._write_anew()
+        os.close(file)
+        return fresh
+
+    def _write_anew(self) -> int:
+        """Copy the reports that are whole and without errors, and put the copy in its place."""
+        copy = self._path.with_name(f"{self._path.name}.mending")
+        file = os.open(copy, _NEW & ~os.O_EXCL | os.O_TRUNC, self._path.stat().st_mode & 0o777)
+        try:
+            self._lock(file)
+            _write_all(file, self._format.head)
+            seen: set[str] = set()
+            for block in self._blocks():
+                if block.ok and block.account not in seen:
+                    seen.add(block.account)
+                    _write_all(file, block.text)
+            os.fsync(file)
+            copy.replace(self._path)
+            _sync_folder(self._path)
+        except BaseException:
+            os.close(file)
+            copy.unlink(missing_ok=True)
+            raise
+        return file
+
+    def _blocks(self) -> Iterator[Block]:
+        try:
+            yield from self._format.blocks(_whole_lines(self._path, self._format))
+        except NotOurs as found:
+            reason = f"is no file of reports, or was changed since ({found}); nothing was written"
+        except ConfigurationError as error:
+            reason = f"can't be taken up: {error}"
+        else:
+            return
+        self._refuse(reason)
+
+    def _append(self, text: bytes) -> None:
+        try:
+            _write_all(self._file, text)
+            os.fsync(self._file)
+        except OSError:
+            # A disk that is full takes half a report: the next one must not go on behind it.
+            with contextlib.suppress(OSError):
+                os.ftruncate(self._file, self._end)
+            raise
+        self._end += len(text)
+
+    def _lock(self, file: int) -> None:
+        if not _lock(file):
+            self._refuse("is being written by another process")
+
+    def _refuse(self, reason: str) -> NoReturn:
+        raise ConfigurationError(f"{self._path} {reason}")
+
+    @contextlib.contextmanager
+    def _told(self, kind: type[DustError] = ConfigurationError) -> Iterator[None]:
+        """Raise an error of the system as one of ours."""
+        try:
+            yield
+        except OSError as error:
+            reason = error.strerror or type(error).__name__
+        else:
+            return
+        raise kind(f"can't write {self._path}: {reason}")
+
+
+def read_reports(path: str | os.PathLike[str]) -> Iterator[AccountReport]:
+    """Read the reports of a `.jsonl` file, one after another, but for a line that was cut off."""
+    path = Path(path)
+    kind = _format_of(path)
+    if not isinstance(kind, JsonLines):
+        raise ConfigurationError(f"{path}: reports are read from .jsonl files only")
+    number, reason = 0, ""
+    try:
+        for number, line in enumerate(_whole_lines(path, kind), start=1):  # noqa: B007 - told below
+            yield AccountReport.from_plain(msgspec.json.decode(line))
+    except OSError as error:
+        reason = f"can't read {path}: {error.strerror or type(error).__name__}"
+    except ConfigurationError as error:
+        reason = f"{path}: line {number}: {error}"
+    except (NotOurs, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        reason = f"{path}: line {number} is no report of a scan"
+    if reason:
+        raise ConfigurationError(reason)
+
+
+def _format_of(path: Path) -> Format:
+    try:
+        return FORMATS[path.suffix.lower()]()
+    except KeyError:
+        kinds = ", ".join(FORMATS)
+        raise ConfigurationError(f"{path}: name it by what it shall be: {kinds}") from None
+
+
+def _whole_lines(path: Path, kind: Format) -> Iterator[bytes]:
+    """Give the lines of a file that have their end; what is behind them must look like ours."""
+    first = True
+    with path.open("rb") as file:
+        for line in file:
+            if line.endswith(b"\n"):
+                yield line
+            elif (first or not kind.head) and not kind.may_begin(line):
+                raise NotOurs("line 1" if first else "the last line")
+            first = False
+
+
+@contextlib.contextmanager
+def _closed_on_error(file: int) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        os.close(file)
+        raise
+
+
+def _write_all(file: int, text: bytes) -> None:
+    while text:
+        text = text[os.write(file, text) :]
+
+
+def _lock(file: int) -> bool:
+    """Keep other processes from writing; tell whether that went well."""
+    if sys.platform == "win32":
+        return True
+    import fcntl
+
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
+
+
+def _sync_folder(path: Path) -> None:
+    """Make a new name in a folder last, where folders can be synchronised."""
+    with contextlib.suppress(OSError):
+        folder = os.open(path.parent, os.O_RDONLY)
+        try:
+            os.fsync(folder)
+        finally:
+            os.close(folder)

@@ -1,0 +1,178 @@
+"""The page put together: one file that needs nothing else and asks nobody for anything."""
+
+from __future__ import annotations
+
+import base64
+import decimal
+import hashlib
+import json
+from datetime import UTC, datetime
+from importlib import resources
+from typing import TYPE_CHECKING, Final
+
+from binance_dust._util import checks
+from binance_dust._util.html import escaped, moment
+from binance_dust._version import __version__
+from binance_dust.errors import ConfigurationError
+from binance_dust.reports._page import _sections
+from binance_dust.reports._page._figures import EXACT, Books, Desk, books, desk
+from binance_dust.reports._page._pictures import pictures
+from binance_dust.reports._page._summary import summary
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from binance_dust.ledger import LedgerEntry
+    from binance_dust.reports._account import AccountReport
+    from binance_dust.reports._page._sections import Section
+
+__all__ = ["page"]
+
+_TITLE: Final = "Dust and small debts"
+_DAY: Final = len("2026-11-21 ")
+_ICON: Final = (
+    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E"
+    "%3Ccircle cx='8' cy='8' r='5' fill='%23b7791f'/%3E%3C/svg%3E"
+)
+
+
+def page(
+    reports: Iterable[AccountReport],
+    *,
+    entries: Iterable[LedgerEntry] = (),
+    title: str = _TITLE,
+    made_at: datetime | None = None,
+) -> str:
+    """Make one self-contained HTML page of what a scan found and of what the ledger remembers.
+
+    Either may be empty. The page loads nothing, and its own policy forbids it to.
+    """
+    checks.instance(title, str, "title")
+    made_at = _aware(made_at or datetime.now(UTC))
+    read, kept = desk(reports), books(entries)
+    with decimal.localcontext(EXACT):
+        return _document(title, read, kept, _sections_of(read, kept), made_at)
+
+
+def _aware(made_at: datetime) -> datetime:
+    if checks.instance(made_at, datetime, "made_at").tzinfo is None:
+        raise ConfigurationError(f"made_at has no time zone: {made_at}")
+    return made_at
+
+
+def _sections_of(read: Desk, kept: Books) -> list[Section]:
+    """Choose the sections that have something to say."""
+    found: list[Section] = []
+    if read.lines:
+        found.append(_sections.assets(read))
+    if read.accounts:
+        found.append(_sections.accounts(read))
+    if read.debts:
+        found.append(_sections.liabilities(read))
+    if kept.entries:
+        found.append(_sections.history(kept))
+    if read.failures:
+        found.append(_sections.failures(read))
+    if read.lines:
+        found.append(_sections.balances(read))
+    return found
+
+
+def _document(
+    title: str, read: Desk, kept: Books, sections: list[Section], made_at: datetime
+) -> str:
+    style, script = _asset("page.css"), _asset("page.js")
+    rest = {table.key: table.rest() for section in sections for table in section.tables}
+    parts = (
+        _head(title, style, script),
+        _banner(title, read, made_at),
+        _contents(sections),
+        f'<main id="main" tabindex="-1">\n<section aria-label="Summary">{summary(read, kept)}',
+        f"{pictures(read, kept)}</section>\n",
+        *map(_section, sections),
+        "</main>\n",
+        _colophon(made_at),
+        f'<script type="application/json" id="rest">{_json(rest)}</script>\n',
+        f"<script>{script}</script>\n</body>\n</html>\n",
+    )
+    return "".join(parts)
+
+
+def _head(title: str, style: str, script: str) -> str:
+    return (
+        '<!DOCTYPE html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{_policy(style, script)}">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        '<meta name="color-scheme" content="light dark">\n'
+        '<meta name="referrer" content="no-referrer">\n'
+        f'<meta name="generator" content="binance_dust {__version__}">\n'
+        f'<title>{escaped(title)}</title>\n<link rel="icon" href="{_ICON}">\n'
+        f"<style>{style}</style>\n</head>\n<body>\n"
+    )
+
+
+def _banner(title: str, read: Desk, made_at: datetime) -> str:
+    return (
+        '<a class="skip" href="#main">Skip to the figures</a>\n'
+        f"<header><div><h1>{escaped(title)}</h1><p>{_when(read, made_at)}</p></div>"
+        '<button type="button" id="scheme" hidden>Dark colours</button></header>\n'
+    )
+
+
+def _when(read: Desk, made_at: datetime) -> str:
+    if not read.accounts:
+        return f"Made {moment(made_at)}."
+    times = [each.at for each in read.accounts]
+    first, last = moment(min(times)), moment(max(times))
+    if first == last:
+        return f"Read {last}."
+    if first[:_DAY] == last[:_DAY]:
+        return f"Read {first.removesuffix(' UTC')} to {last[_DAY:]}."
+    return f"Read {first} to {last}."
+
+
+def _contents(sections: list[Section]) -> str:
+    items = "".join(f'<li><a href="#{each.key}">{each.title}</a></li>' for each in sections)
+    return f'<nav aria-label="Contents"><ul>{items}</ul></nav>\n' if items else ""
+
+
+def _colophon(made_at: datetime) -> str:
+    return (
+        "<footer><p>Gross, fee and net of what could be converted are the exchange's own"
+        " estimates when it was asked. Figures in tables have every digit; times are in UTC.</p>"
+        f"<p>Made {moment(made_at)} by binance_dust {__version__}. This page is one file and asks"
+        " nobody for anything.</p></footer>\n"
+    )
+
+
+def _section(section: Section) -> str:
+    lead = f'<p class="lead">{section.lead}</p>' if section.lead else ""
+    return (
+        f'<section id="{section.key}" aria-labelledby="{section.key}-title">'
+        f'<h2 id="{section.key}-title">{section.title}</h2>{lead}'
+        f"{''.join(table.html() for table in section.tables)}</section>\n"
+    )
+
+
+def _policy(style: str, script: str) -> str:
+    """Forbid everything but our own style and script, known by their hashes."""
+    return (
+        f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
+        " img-src data:; base-uri 'none'; form-action 'none';"
+        " require-trusted-types-for 'script'; trusted-types 'none'"
+    )
+
+
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
+    return f"sha256-{base64.b64encode(digest).decode()}"
+
+
+def _json(value: object) -> str:
+    # In a script element only `<` can end the data or begin a comment.
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text.replace("<", "\\u003c")
+
+
+def _asset(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")

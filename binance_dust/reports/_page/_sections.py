@@ -1,0 +1,272 @@
+"""The sections of the page, each from the figures that it needs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from itertools import islice
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from binance_dust._util.words import count
+from binance_dust.ledger import Kind, SettledBy
+from binance_dust.reports._page._advice import advice
+from binance_dust.reports._page._table import Column, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from binance_dust._util.html import Cell
+    from binance_dust.ledger import LedgerEntry
+    from binance_dust.reports._page._figures import Books, Desk, Money
+
+__all__ = ["Section", "accounts", "assets", "balances", "failures", "history", "liabilities"]
+
+_SUMS: Final = tuple(Column(name, figures=True) for name in ("gross", "fee", "net"))
+
+
+class Section(NamedTuple):
+    """One section: its name in addresses, its title, what it says first, and its tables."""
+
+    key: str
+    title: str
+    lead: str
+    tables: tuple[Table, ...]
+
+
+def assets(desk: Desk) -> Section:
+    """Show the dust by asset, over all accounts."""
+    by_asset = sorted(desk.by_asset.items(), key=lambda item: item[1].net, reverse=True)
+    one = _only(desk.by_target)
+    rows: list[tuple[Cell, ...]] = [
+        (asset, *_unit(target, one), sums.count, sums.amount, sums.gross, sums.fee, sums.net)
+        for (target, asset), sums in by_asset
+    ]
+    about = (Column("accounts", figures=True), Column("amount", figures=True))
+    table = Table(
+        key="assets",
+        caption=f"Dust by asset{_in(one)}",
+        columns=(Column("asset"), *_unit_column(one), *about, *_sums(one)),
+        rows=rows,
+        sorted_by="net",
+        footer=_footer(desk.by_target, one, count(len(rows), "asset"), blank=2),
+    )
+    lead = "What converting each asset would bring over all accounts, as the exchange estimates it."
+    return Section("assets", "Dust by asset", lead, (table,))
+
+
+def accounts(desk: Desk) -> Section:
+    """Show what each account has."""
+    ordered = sorted(
+        desk.accounts, key=lambda each: each.dust.net if each.dust else Decimal(-1), reverse=True
+    )
+    one = _only(dict.fromkeys(each.target for each in ordered))
+    rows: list[tuple[Cell, ...]] = [
+        (
+            each.name,
+            *_unit(each.target, one),
+            *((each.dust.gross, each.dust.fee, each.dust.net) if each.dust else (None,) * 3),
+            each.dust.count if each.dust else None,
+            each.held,
+            None if "liabilities" in each.failed else each.debts,
+            f"failed: {', '.join(each.failed)}" if each.failed else "read",
+            each.at,
+        )
+        for each in ordered
+    ]
+    counts = (Column(name, figures=True) for name in ("convertible", "assets held", "small debts"))
+    table = Table(
+        key="accounts",
+        caption=f"Dust by account{_in(one)}",
+        columns=(
+            Column("account"),
+            *_unit_column(one),
+            *_sums(one),
+            *counts,
+            Column("state"),
+            Column("read at", time=True),
+        ),
+        rows=rows,
+        sorted_by="net",
+        footer=_footer(desk.by_target, one, count(len(rows), "account"), blank=0, after=5),
+    )
+    return Section("accounts", "Dust by account", "", (table,))
+
+
+def balances(desk: Desk) -> Section:
+    """Show each asset of each account."""
+    one = _only(desk.by_target)
+    table = Table(
+        key="balances",
+        caption=f"Every convertible balance{_in(one)}",
+        columns=(
+            Column("account"),
+            Column("asset"),
+            *_unit_column(one),
+            Column("amount", figures=True),
+            *_sums(one),
+        ),
+        rows=[
+            (
+                line.account,
+                line.asset,
+                *_unit(line.target, one),
+                line.amount,
+                line.gross,
+                line.fee,
+                line.net,
+            )
+            for line in sorted(desk.lines, key=lambda line: line.net, reverse=True)
+        ],
+        sorted_by="net",
+        footer=_footer(desk.by_target, one, count(len(desk.lines), "balance"), blank=2),
+    )
+    return Section("balances", "Every balance", "", (table,))
+
+
+def liabilities(desk: Desk) -> Section:
+    """Show the small debts."""
+    one = _only(desk.owed)
+    ordered = sorted(desk.debts, key=lambda debt: debt.worth, reverse=True)
+    table = Table(
+        key="debts",
+        caption="Small liabilities that can be exchanged",
+        columns=(
+            Column("account"),
+            Column("asset"),
+            Column("principal", figures=True),
+            Column("interest", figures=True),
+            Column("worth", figures=True, adds_up=one is not None),
+            Column("counted in"),
+        ),
+        rows=[tuple(debt) for debt in ordered],
+        sorted_by="worth",
+        footer=None
+        if one is None
+        else (count(len(ordered), "debt"), "", "", "", desk.owed[one], one),
+    )
+    return Section("liabilities", "Small liabilities", "", (table,))
+
+
+def failures(desk: Desk) -> Section:
+    """Show what could not be read, why, and what to do about it."""
+    kinds: dict[str, tuple[int, str]] = {}
+    for _, _, error in desk.failures:
+        kind = type(error).__name__
+        kinds[kind] = (kinds.get(kind, (0, ""))[0] + 1, advice(error))
+    what_to_do = Table(
+        key="advice",
+        caption="What to do about each kind",
+        columns=(Column("kind"), Column("times", figures=True), Column("what to do")),
+        rows=[(kind, *rest) for kind, rest in sorted(kinds.items(), key=lambda item: -item[1][0])],
+        sorted_by="times",
+    )
+    each = Table(
+        key="failures",
+        caption="Every failure",
+        columns=(Column("account"), Column("part"), Column("kind"), Column("reason")),
+        rows=[(name, part, type(e).__name__, str(e)) for name, part, e in desk.failures],
+        sorted_by="",
+    )
+    lead = "These parts of these accounts are missing from every sum on this page."
+    return Section("failures", "Failures", lead, (what_to_do, each))
+
+
+def history(books: Books) -> Section:
+    """Show what came in, by month and by call."""
+    one = _only(books.by_target)
+    months = Table(
+        key="months",
+        caption=f"What came in by month{_in(one)}",
+        columns=(
+            Column("month"),
+            *_unit_column(one),
+            Column("assets converted", figures=True),
+            *_sums(one),
+        ),
+        rows=[
+            (month, *_unit(target, one), sums.count, sums.gross, sums.fee, sums.net)
+            for (target, month), sums in sorted(
+                books.by_month.items(), key=lambda item: item[0][1], reverse=True
+            )
+        ],
+        sorted_by="month",
+        footer=_footer(books.by_target, one, count(len(books.by_month), "month"), blank=1),
+    )
+    calls = Table(
+        key="entries",
+        caption="Every call that moved funds, or may have",
+        columns=(
+            Column("when", time=True),
+            Column("account"),
+            Column("what"),
+            Column("assets"),
+            Column("state"),
+            Column("gross", figures=True),
+            Column("fee", figures=True),
+            Column("net", figures=True),
+            Column("in"),
+            Column("transaction"),
+        ),
+        rows=[_call(entry) for entry in books.entries],
+        sorted_by="when",
+    )
+    tables = (months, calls) if books.by_month else (calls,)
+    return Section("history", "What came in", "", tables)
+
+
+def _call(entry: LedgerEntry) -> tuple[Cell, ...]:
+    done = bool(entry.lines)
+    return (
+        entry.at,
+        entry.account,
+        _what(entry),
+        ", ".join(entry.assets),
+        _state(entry),
+        *((entry.gross, entry.fee, entry.net) if done else (None,) * 3),
+        entry.target,
+        None if entry.transaction_id is None else str(entry.transaction_id),
+    )
+
+
+def _what(entry: LedgerEntry) -> str:
+    if entry.kind is Kind.LIABILITIES:
+        return "small liabilities"
+    return "dust" if entry.account_type == "SPOT" else f"dust, {entry.account_type.lower()}"
+
+
+def _state(entry: LedgerEntry) -> str:
+    """Say how a call ended, and how that is known where the exchange did not answer it itself."""
+    known = "" if entry.settled_by in (None, SettledBy.ANSWER) else f", by {entry.settled_by}"
+    return f"{entry.status}{known}{f': {entry.reason}' if entry.reason else ''}"
+
+
+def _only(keys: Iterable[str]) -> str | None:
+    """Give the only key, if there is one only: then figures add up, and it is named once."""
+    found = list(islice(keys, 2))
+    return found[0] if len(found) == 1 else None
+
+
+def _in(one: str | None) -> str:
+    return f", in {one}" if one else ""
+
+
+def _unit(target: str, one: str | None) -> tuple[str, ...]:
+    return (target,) if one is None else ()
+
+
+def _unit_column(one: str | None) -> tuple[Column, ...]:
+    return (Column("in"),) if one is None else ()
+
+
+def _sums(one: str | None) -> tuple[Column, ...]:
+    return tuple(replace(each, adds_up=one is not None) for each in _SUMS)
+
+
+def _footer(
+    sums: Mapping[str, Money], one: str | None, first: str, *, blank: int, after: int = 0
+) -> tuple[Cell, ...] | None:
+    if one is None or one not in sums:
+        return None
+    all_of_it = sums[one]
+    money = (all_of_it.gross, all_of_it.fee, all_of_it.net)
+    return (first, *("",) * blank, *money, *("",) * after)

@@ -1,0 +1,99 @@
+"""A table of the page: its first rows as HTML, the rest as data that the script shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
+
+from binance_dust._util.html import PLACES, escaped, figure, moment, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from binance_dust._util.html import Cell
+
+__all__ = ["Column", "Table"]
+
+_WRITTEN: Final = 1_000
+"""Rows that are there without the script; a browser lays out no more at once without a stutter."""
+_NONE: Final = "\u2013"
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: what it is called, and what it holds."""
+
+    name: str
+    figures: bool = False
+    adds_up: bool = False
+    """Whether its figures are all of one kind, so that a sum means something."""
+    time: bool = False
+
+    @property
+    def mark(self) -> str:
+        """Its class, as an attribute: how its cells are set."""
+        return ' class="n"' if self.figures else ' class="t"' if self.time else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table to read; where there is a script, to sort and filter too."""
+
+    key: str
+    caption: str
+    columns: Sequence[Column]
+    rows: Sequence[Sequence[Cell]]
+    sorted_by: str
+    descending: bool = True
+    footer: Sequence[Cell] | None = None
+
+    def html(self) -> str:
+        """Give what is there without the script."""
+        foot = f"<tfoot>{self._row(self.footer)}</tfoot>" if self.footer and self.rows else ""
+        body = "".join(self._row(row) for row in self.rows[:_WRITTEN])
+        left = len(self.rows) - _WRITTEN
+        note = (
+            f'<p class="unscripted">{left:,} more rows are in this page, for a browser that runs'
+            " its script.</p>"
+            if left > 0
+            else ""
+        )
+        return (
+            f'<div class="scroll"><table id="{self.key}-table" data-key="{self.key}">'
+            f"<caption>{escaped(self.caption)}</caption>"
+            f"<thead><tr>{''.join(map(self._head, self.columns))}</tr></thead>"
+            f"<tbody>{body}</tbody>{foot}</table></div>{note}"
+        )
+
+    def rest(self) -> list[list[str]]:
+        """Give the rows that are not in the HTML, as they are to be shown."""
+        return [[visible(shown(cell)) for cell in row] for row in self.rows[_WRITTEN:]]
+
+    def _head(self, column: Column) -> str:
+        sums = " data-sum" if column.adds_up else ""
+        way = "descending" if self.descending else "ascending"
+        order = f' aria-sort="{way}"' if column.name == self.sorted_by else ""
+        return f'<th scope="col"{column.mark}{sums}{order}>{escaped(column.name)}</th>'
+
+    def _row(self, row: Sequence[Cell]) -> str:
+        (head, first), *others = zip(self.columns, row, strict=True)
+        cells = (f"<td{column.mark}>{escaped(shown(cell))}</td>" for column, cell in others)
+        first_cell = f'<th scope="row"{head.mark}>{escaped(shown(first))}</th>'
+        return f"<tr>{first_cell}{''.join(cells)}</tr>\n"
+
+
+def shown(cell: Cell) -> str:
+    """Write a cell: figures with all digits, at least to the exchange's eight places."""
+    match cell:
+        case None:
+            return _NONE
+        case str():
+            return cell
+        case datetime():
+            return moment(cell)
+        case Decimal():
+            return figure(cell, places=PLACES)
+        case _:
+            return figure(cell)
