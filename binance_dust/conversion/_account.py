@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from binance_dust.ledger import LedgerEntry
-    from binance_dust.ledger._claims import Role
+    from binance_dust.ledger._access import Role
 
 __all__ = ["CLAIM", "Desk"]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from binance_dust.ledger import Cooldowns
-from binance_dust.ledger._cooldown import evidence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -57,4 +56,4 @@ async def learn(
     """Read what the ledger knows; `records` are the exchange's, which it may not have (yet)."""
     # One that the ledger has too is of the same moment, and teaches nothing a second time.
     shown = [record.as_entry() for record in records if record.kind is scope.kind]
-    return Rest([*await evidence(ledger, scope), *shown], scope, configured)
+    return Rest([*await ledger.cooldown_evidence(scope), *shown], scope, configured)

@@ -10,7 +10,7 @@ from binance_dust._util.exact import ratio
 from binance_dust._util.words import count
 from binance_dust.conversion import _show
 from binance_dust.conversion._narrowing import Narrowing
-from binance_dust.ledger._sums import Sums
+from binance_dust.ledger._entry import LineTotals
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,7 +43,7 @@ class QuoteLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quote(Narrowing, Sums):
+class Quote(Narrowing, LineTotals):
     """A plan: nothing has happened yet. Read it, narrow it, print it, then `convert` it.
 
     The estimates are the exchange's. It locks no price: a conversion is settled at the market price

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from binance_dust._util import exact
 from binance_dust._util.words import count
 from binance_dust.conversion import _show
-from binance_dust.ledger._sums import Sums
+from binance_dust.ledger._entry import LineTotals
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -22,7 +22,7 @@ __all__ = ["Receipt"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt(Sums):
+class Receipt(LineTotals):
     """What a conversion did, as the exchange answered it. The ledger has the same."""
 
     account: str

@@ -1,31 +1,25 @@
 """The books: what was to be moved, what was moved, and what it brought.
 
-_entry.py       what is remembered of one call
-_schema.py      the tables, and how they change from version to version
-_file.py        the file, opened so that what is committed stays
-_rows.py        rows, and what they stand for
-_query.py       what to look for
-_entries.py     entries as the tables have them
-_books.py       whose books they are: a real exchange's, or of rehearsals
-_claims.py      who may work on an account
-_observed.py    what the exchange's own records say
-_matching.py    which of our calls a record of the exchange's belongs to
-_marks.py       how far those have been read, and what can't be had
-_store.py       the work on the file, all of it blocking: one transaction each
-_thread.py      the thread that does it, off the event loop
-_ledger.py      what users call
-_walk.py        which times to ask a log for that shows its newest hundred only
-_sync.py        the exchange's own records into the ledger
-_cooldown.py    when an account may convert again, learnt
-_totals.py      sums
-_picture.py     sums, drawn
-export/         files for spreadsheets and tax tools
+_ledger.py    `Ledger`: what users call
+_entry.py     what is remembered of one call
+_totals.py    sums by month, asset, account or target; sums over time, as bars
+_cooldown.py  when an account may convert again, learnt from its entries
+_records.py   the exchange's own records, and which of our calls each belongs to
+_sync.py      imports the exchange's own records
+_walk.py      which time ranges to ask a log for that shows only its newest hundred
+_synced.py    which time ranges were read, and which records the exchange does not show
+_access.py    who may write: real or local books; claims on accounts
+_entries.py   entries in the tables: read, inserted, settled
+_query.py     the search for entries
+_store.py     one transaction for each piece of work, in a thread of its own
+_file.py      opens the file so that a commit stays
+_schema.py    the tables, their migrations, and times as text
+export/       files for spreadsheets, tax tools and other programs
 """
 
 from __future__ import annotations
 
-from binance_dust.ledger._books import Books, books_of
-from binance_dust.ledger._claims import Claim
+from binance_dust.ledger._access import Books, Claim, account_of, books_of
 from binance_dust.ledger._cooldown import Cooldowns, Lesson, Scope, next_eligible_at
 from binance_dust.ledger._entry import (
     OPEN,
@@ -33,18 +27,22 @@ from binance_dust.ledger._entry import (
     Kind,
     LedgerEntry,
     LedgerLine,
-    Observed,
     SettledBy,
     Status,
 )
-from binance_dust.ledger._ledger import Ledger, account_of
-from binance_dust.ledger._marks import Missing
-from binance_dust.ledger._matching import can_have_done, own_entry
-from binance_dust.ledger._observed import converted_lines, from_dust_log, from_liabilities
-from binance_dust.ledger._picture import Series, chart, series
+from binance_dust.ledger._ledger import Ledger
+from binance_dust.ledger._records import (
+    Observed,
+    can_have_done,
+    converted_lines,
+    from_dust_log,
+    from_liabilities,
+    own_entry,
+)
 from binance_dust.ledger._store import Recorded
 from binance_dust.ledger._sync import SyncReport
-from binance_dust.ledger._totals import Total, totals
+from binance_dust.ledger._synced import Missing
+from binance_dust.ledger._totals import Series, Total, chart, series, totals
 from binance_dust.ledger.export import Exported
 
 __all__ = [

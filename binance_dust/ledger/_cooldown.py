@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 
     from binance_dust.endpoints import AccountType
     from binance_dust.ledger._entry import LedgerEntry
-    from binance_dust.ledger._ledger import Ledger
 
 __all__ = ["USUAL", "Cooldowns", "Lesson", "Scope", "next_eligible_at"]
 
@@ -43,7 +42,7 @@ MARGIN: Final = timedelta(seconds=15)
 SLACK: Final = timedelta(seconds=10)
 """How far two clocks, or a request on its way, may put a refusal off. Less than `MARGIN`, so that
 an attempt on time that is refused does speak against the time it was made at."""
-ENOUGH: Final = 300
+ENTRIES_TO_LEARN_FROM: Final = 300
 """Entries that are read to learn from: what is older says nothing that these don't."""
 _ONE_BY_ONE: Final = timedelta(minutes=10)
 """Conversions of different assets this close together are a program's that takes one a call: the
@@ -105,7 +104,7 @@ def together(lessons: Iterable[Lesson]) -> Lesson:
 
 
 @dataclass(slots=True)
-class History:
+class CooldownHistory:
     """What one account did and was refused, in the order of time, and what follows from it."""
 
     by_asset: bool = False
@@ -182,7 +181,7 @@ class Cooldowns:
 
     def __init__(self, entries: Iterable[LedgerEntry] = ()) -> None:
         """Learn from entries, oldest first."""
-        self._histories: dict[Scope, History] = {}
+        self._histories: dict[Scope, CooldownHistory] = {}
         for entry in entries:
             self.note(entry)
 
@@ -219,26 +218,10 @@ class Cooldowns:
             return now
         return max(now, began + self.lesson(scope).wait(configured) + MARGIN)
 
-    def _history(self, scope: Scope) -> History:
+    def _history(self, scope: Scope) -> CooldownHistory:
         if scope not in self._histories:
-            self._histories[scope] = History(by_asset=scope.kind is Kind.DUST_CONVERT)
+            self._histories[scope] = CooldownHistory(by_asset=scope.kind is Kind.DUST_CONVERT)
         return self._histories[scope]
-
-
-async def evidence(ledger: Ledger, scope: Scope) -> list[LedgerEntry]:
-    """Read what an account can learn from, oldest first: what all did of late, and itself."""
-    found: dict[int, LedgerEntry] = {}
-    for whose in (None, scope.account):
-        async for entry in ledger.entries(
-            account=whose,
-            kind=scope.kind,
-            account_type=scope.account_type,
-            status=("confirmed", "rejected"),
-            newest_first=True,
-            limit=ENOUGH,
-        ):
-            found[entry.id] = entry
-    return sorted(found.values(), key=lambda entry: (entry.at, entry.id))
 
 
 def next_eligible_at(

@@ -7,19 +7,22 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
+from binance_dust._util.exact import to_amount
 from binance_dust.errors import ConfigurationError, GuardError
-from binance_dust.ledger._entry import OPEN, SettledBy
-from binance_dust.ledger._matching import PROCESSING
-from binance_dust.ledger._rows import entry_of, line_row, stamp, stamp_or_none
+from binance_dust.ledger._entry import OPEN, Kind, LedgerEntry, LedgerLine, SettledBy
+from binance_dust.ledger._records import PROCESSING
+from binance_dust.ledger._schema import moment, moment_or_none, stamp, stamp_or_none
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
     from datetime import datetime
+    from decimal import Decimal
 
-    from binance_dust.ledger._entry import Intent, LedgerEntry, LedgerLine, Observed, Status
+    from binance_dust.ledger._entry import Intent, Status
+    from binance_dust.ledger._records import Observed
 
 _NEAR: Final = timedelta(minutes=5)
 """How far from a record's time its entry's may be: longer than any call may be under way."""
@@ -48,7 +51,7 @@ SELECT id FROM entries WHERE status IN ('intended', 'unknown') AND account = :ac
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class Settlement:
     """How a call ended, or that nobody knows."""
 
     status: Status
@@ -72,7 +75,7 @@ def read(db: sqlite3.Connection, ids: Sequence[int]) -> Iterator[LedgerEntry]:
         marks = ", ".join("?" * len(part))
         asked, lines = _grouped(db, "asked", part, marks), _grouped(db, "lines", part, marks)
         for row in db.execute(f"SELECT * FROM entries WHERE id IN ({marks})", part):  # noqa: S608
-            yield entry_of(row, asked.get(row["id"], ()), lines.get(row["id"], ()))
+            yield _entry_of(row, asked.get(row["id"], ()), lines.get(row["id"], ()))
 
 
 def read_one(db: sqlite3.Connection, entry_id: int) -> LedgerEntry:
@@ -166,16 +169,16 @@ def insert_record(db: sqlite3.Connection, seen: Observed, now: datetime) -> int:
     return entry_id
 
 
-def may_become(entry: LedgerEntry, outcome: Outcome) -> bool:
+def may_become(entry: LedgerEntry, settlement: Settlement) -> bool:
     """Tell whether an outcome is news: evidence that something happened outranks all else."""
     if entry.open:
-        return entry.status != outcome.status or outcome.reason != entry.reason
-    return entry.status == "rejected" and outcome.status == "confirmed"
+        return entry.status != settlement.status or settlement.reason != entry.reason
+    return entry.status == "rejected" and settlement.status == "confirmed"
 
 
-def confirmed_by(seen: Observed, now: datetime) -> Outcome:
+def confirmed_by(seen: Observed, now: datetime) -> Settlement:
     """Take a record of the exchange's for the outcome of a call of ours."""
-    return Outcome(
+    return Settlement(
         status="confirmed",
         now=now,
         by=SettledBy.IMPORT,
@@ -185,31 +188,31 @@ def confirmed_by(seen: Observed, now: datetime) -> Outcome:
     )
 
 
-def settle(db: sqlite3.Connection, entry: LedgerEntry, outcome: Outcome) -> None:
+def settle(db: sqlite3.Connection, entry: LedgerEntry, settlement: Settlement) -> None:
     """Write an outcome into an entry."""
-    happened = min((line.at for line in outcome.lines), default=None)
-    settled = outcome.status not in OPEN
+    happened = min((line.at for line in settlement.lines), default=None)
+    settled = settlement.status not in OPEN
     # Reading that does not tell says nothing else about the answer that left the doubt.
-    code = entry.code if outcome.code is None and not settled else outcome.code
+    code = entry.code if settlement.code is None and not settled else settlement.code
     db.execute(
         "UPDATE entries SET status = ?, reason = ?, code = ?, settled_at = ?, settled_by = ?,"
         " transaction_id = ?, target = ?, at = coalesce(?, at),"
         " sent_after = coalesce(?, sent_after), expires_at = coalesce(?, expires_at) WHERE id = ?",
         (
-            outcome.status,
-            outcome.reason,
+            settlement.status,
+            settlement.reason,
             code,
-            stamp(outcome.now) if settled else None,
-            None if outcome.by is None else outcome.by.value,
-            outcome.transaction_id,
-            outcome.target or entry.target,
+            stamp(settlement.now) if settled else None,
+            None if settlement.by is None else settlement.by.value,
+            settlement.transaction_id,
+            settlement.target or entry.target,
             stamp_or_none(happened),
-            stamp_or_none(outcome.sent_after),
-            stamp_or_none(outcome.expires_at),
+            stamp_or_none(settlement.sent_after),
+            stamp_or_none(settlement.expires_at),
             entry.id,
         ),
     )
-    _insert_lines(db, entry.id, outcome.lines)
+    _insert_lines(db, entry.id, settlement.lines)
 
 
 def complete(db: sqlite3.Connection, entry: LedgerEntry, seen: Observed) -> bool:
@@ -245,10 +248,70 @@ def _grouped(
 def _insert_lines(
     db: sqlite3.Connection, entry_id: int, lines: Iterable[LedgerLine], *, begin: int = 0
 ) -> None:
-    rows = [line_row(entry_id, n, line) for n, line in enumerate(lines, begin)]
+    rows = [_line_row(entry_id, n, line) for n, line in enumerate(lines, begin)]
     db.executemany("INSERT INTO lines VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
 
 def _new_id(cursor: sqlite3.Cursor) -> int:
     assert cursor.lastrowid is not None  # noqa: S101 - an insertion has one
     return cursor.lastrowid
+
+
+def _line_row(entry_id: int, position: int, line: LedgerLine) -> tuple[Any, ...]:
+    """Write a line."""
+    return (
+        entry_id,
+        position,
+        line.asset,
+        f"{line.amount:f}",
+        f"{line.gross:f}",
+        f"{line.fee:f}",
+        f"{line.net:f}",
+        stamp(line.at),
+        line.transaction_id,
+    )
+
+
+def _line_of(row: sqlite3.Row) -> LedgerLine:
+    """Read a line."""
+    return LedgerLine(
+        asset=row["asset"],
+        amount=to_amount(row["amount"]),
+        gross=to_amount(row["gross"]),
+        fee=to_amount(row["fee"]),
+        at=moment(row["at"]),
+        transaction_id=row["transaction_id"],
+    )
+
+
+def _entry_of(
+    row: sqlite3.Row, asked: Iterable[sqlite3.Row], lines: Iterable[sqlite3.Row]
+) -> LedgerEntry:
+    """Read an entry."""
+    asked = list(asked)
+    held: dict[str, Decimal] = {
+        each["asset"]: to_amount(each["held"]) for each in asked if each["held"] is not None
+    }
+    settled_by = row["settled_by"]
+    return LedgerEntry(
+        id=row["id"],
+        account=row["account"],
+        key_id=row["key_id"],
+        kind=Kind(row["kind"]),
+        account_type=row["account_type"],
+        target=row["target"],
+        assets=tuple(each["asset"] for each in asked),
+        held=held,
+        status=row["status"],
+        at=moment(row["at"]),
+        client_id=row["client_id"],
+        intended_at=moment_or_none(row["intended_at"]),
+        sent_after=moment_or_none(row["sent_after"]),
+        expires_at=moment_or_none(row["expires_at"]),
+        settled_at=moment_or_none(row["settled_at"]),
+        settled_by=None if settled_by is None else SettledBy(settled_by),
+        transaction_id=row["transaction_id"],
+        code=row["code"],
+        reason=row["reason"],
+        lines=tuple(_line_of(each) for each in lines),
+    )

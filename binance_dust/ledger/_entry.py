@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from binance_dust._util.exact import total
-from binance_dust.ledger._sums import Sums
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +15,16 @@ if TYPE_CHECKING:
 
     from binance_dust.endpoints import AccountType
 
-__all__ = ["OPEN", "Intent", "Kind", "LedgerEntry", "LedgerLine", "Observed", "SettledBy", "Status"]
+__all__ = [
+    "OPEN",
+    "Intent",
+    "Kind",
+    "LedgerEntry",
+    "LedgerLine",
+    "LineTotals",
+    "SettledBy",
+    "Status",
+]
 
 Status = Literal["intended", "confirmed", "rejected", "unknown"]
 """How a call stands."""
@@ -95,48 +103,34 @@ class Intent:
     """By the exchange's clock: it can't accept the call later."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
-    """Something that the exchange's own records show to have happened."""
+class LineTotals:
+    """Has `lines`, each with a gross and a fee in the same target."""
 
-    account: str
-    kind: Kind
-    account_type: AccountType
-    target: str
-    transaction_id: int | None
-    """The record's own (outer) id; small liabilities have none."""
-    at: datetime
-    lines: tuple[LedgerLine, ...]
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def lines(self) -> tuple[Any, ...]: ...
 
     @property
-    def assets(self) -> frozenset[str]:
-        """Which assets went."""
-        return frozenset(line.asset for line in self.lines)
+    def gross(self) -> Decimal:
+        """All of it before fees, in `target`."""
+        return total(line.gross for line in self.lines)
 
     @property
-    def ids(self) -> frozenset[int]:
-        """Every id that the record has: its own, and its lines'."""
-        found = {line.transaction_id for line in self.lines} | {self.transaction_id}
-        return frozenset(number for number in found if number is not None)
+    def fee(self) -> Decimal:
+        """What it costs, in `target`."""
+        return total(line.fee for line in self.lines)
 
-    def as_entry(self) -> LedgerEntry:
-        """Show it as the entry that it would be, for rules that go by entries."""
-        return LedgerEntry(
-            id=0,
-            account=self.account,
-            kind=self.kind,
-            account_type=self.account_type,
-            target=self.target,
-            assets=tuple(dict.fromkeys(line.asset for line in self.lines)),
-            status="confirmed",
-            at=self.at,
-            transaction_id=self.transaction_id,
-            lines=self.lines,
-        )
+    @property
+    def net(self) -> Decimal:
+        """All of it after fees, in `target`."""
+        return total(line.net for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerEntry(Sums):
+class LedgerEntry(LineTotals):
     """One call that moved funds, or was about to. Times are by the exchange's clock."""
 
     id: int

@@ -20,7 +20,7 @@ from binance_dust.ledger import _schema
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Identity", "connect", "said_plainly", "transaction"]
+__all__ = ["FileIdentity", "connect", "said_plainly", "transaction"]
 
 MEMORY: Final = ":memory:"
 _PAUSE: Final = 0.02
@@ -53,7 +53,7 @@ def connect(path: str, *, busy_timeout: float) -> sqlite3.Connection:
         return connection
 
 
-class Identity:
+class FileIdentity:
     """Which file has the name: one that was moved away or deleted is written to all the same.
 
     What is written there is lost for whoever opens the name next, and funds would move twice.

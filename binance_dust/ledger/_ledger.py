@@ -1,4 +1,4 @@
-"""The ledger: what was to be moved, what was moved, and what it brought; on SQLite."""
+"""The ledger: what was to be converted, what was converted, and what it brought; on SQLite."""
 
 from __future__ import annotations
 
@@ -8,15 +8,14 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from binance_dust._util.checks import positive
 from binance_dust._util.closing import Closing
 from binance_dust.errors import ConfigurationError
-from binance_dust.ledger._books import books_of
-from binance_dust.ledger._cooldown import Cooldowns, Scope, evidence
-from binance_dust.ledger._entries import Outcome
+from binance_dust.ledger._access import books_of
+from binance_dust.ledger._cooldown import Cooldowns, Scope
+from binance_dust.ledger._entries import Settlement
 from binance_dust.ledger._entry import Kind, SettledBy
 from binance_dust.ledger._query import Query, as_kind
-from binance_dust.ledger._sync import sync
-from binance_dust.ledger._thread import StoreThread
-from binance_dust.ledger._totals import Tally
-from binance_dust.ledger.export import write_csv, write_json_lines
+from binance_dust.ledger._store import StoreThread
+from binance_dust.ledger._totals import RunningTotals
+from binance_dust.ledger.export import refuse_ledger_files, write_csv, write_json_lines
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
@@ -24,41 +23,36 @@ if TYPE_CHECKING:
 
     from binance_dust.client import DustClient
     from binance_dust.endpoints import AccountType
-    from binance_dust.ledger._books import Books
-    from binance_dust.ledger._claims import Claim
-    from binance_dust.ledger._entry import Intent, LedgerEntry, LedgerLine, Observed, Status
-    from binance_dust.ledger._marks import Mark, Missing, Source
+    from binance_dust.ledger._access import Books, Claim
+    from binance_dust.ledger._entry import Intent, LedgerEntry, LedgerLine, Status
+    from binance_dust.ledger._records import Observed
     from binance_dust.ledger._store import Recorded
     from binance_dust.ledger._sync import SyncReport
+    from binance_dust.ledger._synced import Missing, Source, SyncedRange
     from binance_dust.ledger._totals import By, Total
     from binance_dust.ledger.export import Exported, Sink, Style
     from binance_dust.session import Session
 
-__all__ = ["Ledger", "account_of"]
+__all__ = ["Ledger"]
 
 _PAGE: Final = 200
 
 
-def account_of(client: DustClient) -> str:
-    """Say what the ledger calls a client's account: its name, or what tells its key from others."""
-    return client.credentials.identity
-
-
 class Ledger(Closing):
-    """The record of everything that moved funds, kept in one SQLite file.
+    """The record of every call that moved funds, in one SQLite file.
 
         async with Ledger("dust.db") as ledger:
             async for entry in ledger.entries(status="confirmed"):
                 print(entry.at, entry.account, entry.net, entry.target)
 
-    Several processes may have the same file open. `":memory:"` keeps nothing. The work is done in a
-    thread of the ledger's own, so the event loop never waits for a disk.
+    Several processes may open the same file. `":memory:"` keeps nothing. The ledger reads and
+    writes in a thread of its own, so the event loop never waits for a disk.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, busy_timeout: float = 30.0) -> None:
-        """Name the file; nothing is opened yet.
+        """Name the file; it is not opened yet.
 
-        `busy_timeout` is for how many seconds to wait while another process writes.
+        `busy_timeout` is how many seconds to wait while another process writes.
         """
         if not isinstance(path, str | os.PathLike):
             raise TypeError(f"path must be a str or a path, not {type(path).__name__}")
@@ -76,31 +70,30 @@ class Ledger(Closing):
     # --- life ------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Open the file, make it where there is none, and bring an older one up to date."""
+        """Open the file. Create it if it does not exist, and migrate an older one."""
         await self._thread.open()
 
     async def close(self) -> None:
-        """Finish what is being written, and close the file. Closing twice is no harm."""
+        """Finish pending writes and close the file. It is safe to close twice."""
         await self._thread.close()
 
     async def __aenter__(self) -> Self:
         await self.open()
         return self
 
-    # --- whose books they are --------------------------------------------------------------------
+    # --- real or local books ---------------------------------------------------------------------
 
     async def books(self) -> Books | None:
-        """Say whose books the file keeps: a real exchange's, or of rehearsals on this machine.
+        """Return the kind of exchange in this file: a real one, or a sandbox on this machine.
 
-        `None` before the first call or sync. A file that was made before it remembered this begins
-        with the next one.
+        `None` before the first call or sync, also in a file that an older version has written.
         """
         return await self._thread.do(lambda store: store.books())
 
     async def refuse_other(self, session: Session) -> None:
-        """See that what a session does may be kept here, or raise `ConfigurationError`.
+        """Raise `ConfigurationError` if this file is for the other kind of exchange.
 
-        Rehearsals and real accounts never share a file. Converters, `sync` and workers see to it
+        Rehearsals and real accounts never share a file. Converters, `sync` and workers check this
         before they send anything.
         """
         books = books_of(session)
@@ -122,9 +115,9 @@ class Ledger(Closing):
         newest_first: bool = False,
         limit: int | None = None,
     ) -> AsyncIterator[LedgerEntry]:
-        """Go through the entries that fit, by time: each once, also while others are written.
+        """Yield the matching entries in order of time, each once, also while others are written.
 
-        `since` is included, `until` is not. `asset` is one that was asked for.
+        `since` is included, `until` is not. `asset` matches entries that asked for it.
         """
         query = Query(
             account=account,
@@ -149,26 +142,26 @@ class Ledger(Closing):
         return await self._thread.do(lambda store: store.entry(entry_id))
 
     async def unclaimed(self, seen: Iterable[Observed], *, besides: int) -> list[Observed]:
-        """Leave out the records of the exchange's that other entries than one have already."""
+        """Drop the exchange's records that an entry other than `besides` already has."""
         records = tuple(seen)
         return await self._thread.do(lambda store: store.unclaimed(records, besides))
 
     # --- writing: what converters and `sync` do --------------------------------------------------
 
     async def claim(self, claim: Claim, *, now: datetime, length: timedelta) -> None:
-        """Take the right to work on an account; `GuardError` while somebody else has it."""
+        """Claim an account: the right to work on it. `GuardError` while another holder has it."""
         await self._thread.do(lambda store: store.claim(claim, now, length))
 
     async def extend(self, claim: Claim, *, now: datetime, length: timedelta) -> None:
-        """Hold a right for longer; `GuardError` if it was lost."""
+        """Extend a claim; `GuardError` if another holder has taken it."""
         await self._thread.do(lambda store: store.extend(claim, now, length))
 
     async def release(self, claim: Claim) -> None:
-        """Give a right back."""
+        """Release a claim."""
         await self._thread.do(lambda store: store.release(claim))
 
     def release_soon(self, claim: Claim) -> None:
-        """Give a right back without waiting for it, where nothing can be awaited any more."""
+        """Release a claim without waiting, for places that can't await any more."""
         self._thread.do_soon(lambda store: store.release(claim))
 
     async def intend(
@@ -180,11 +173,11 @@ class Ledger(Closing):
         length: timedelta,
         books: Books | None = None,
     ) -> LedgerEntry:
-        """Write down a call before it is sent; it is on the disk when this returns.
+        """Write down a call before it is sent. It is on the disk when this returns.
 
-        `GuardError` if another call of the account is open, or the claim was lost, which is held
-        for `length` from `now` on by the clock of claims (or else from the intent's own time).
-        `books` are those that it belongs in: the file keeps no others from then on.
+        `GuardError` if another call of the account is open, or if the claim was lost. The claim is
+        extended to `length` after `now` by the clock of claims (default: the intent's own time).
+        `books` is the kind of exchange that the call goes to; from then on the file takes no other.
         """
         begin = intent.intended_at if now is None else now
         return await self._thread.do(
@@ -202,8 +195,8 @@ class Ledger(Closing):
         target: str | None = None,
         reason: str | None = None,
     ) -> LedgerEntry:
-        """Write down that a call was carried out, and what it did."""
-        outcome = Outcome(
+        """Write down that the exchange carried out a call, and what the call did."""
+        settlement = Settlement(
             status="confirmed",
             now=now,
             by=by,
@@ -212,7 +205,7 @@ class Ledger(Closing):
             target=target,
             reason=reason,
         )
-        return await self._thread.do(lambda store: store.settle(entry_id, outcome))
+        return await self._thread.do(lambda store: store.settle(entry_id, settlement))
 
     async def reject(
         self,
@@ -224,8 +217,8 @@ class Ledger(Closing):
         code: int | str | None = None,
     ) -> LedgerEntry:
         """Write down that a call was not carried out: it was refused, or reading proved it."""
-        outcome = Outcome(status="rejected", now=now, by=by, reason=reason, code=code)
-        return await self._thread.do(lambda store: store.settle(entry_id, outcome))
+        settlement = Settlement(status="rejected", now=now, by=by, reason=reason, code=code)
+        return await self._thread.do(lambda store: store.settle(entry_id, settlement))
 
     async def leave_unknown(  # noqa: PLR0913 - what is known of the call, all by keyword
         self,
@@ -237,11 +230,11 @@ class Ledger(Closing):
         expires_at: datetime | None = None,
         code: int | str | None = None,
     ) -> LedgerEntry:
-        """Write down that nobody knows how a call ended, and when it can have been accepted.
+        """Write down that the outcome is unknown, and when the exchange can have accepted the call.
 
-        `code` is that of the answer that left the doubt; one that is on record stays until then.
+        `code` is the code of the unclear answer. Without one, the code on record stays.
         """
-        outcome = Outcome(
+        settlement = Settlement(
             status="unknown",
             now=now,
             by=None,
@@ -250,16 +243,16 @@ class Ledger(Closing):
             sent_after=sent_after,
             expires_at=expires_at,
         )
-        return await self._thread.do(lambda store: store.settle(entry_id, outcome))
+        return await self._thread.do(lambda store: store.settle(entry_id, settlement))
 
     async def record(
         self, seen: Iterable[Observed], *, now: datetime, books: Books | None = None
     ) -> Recorded:
-        """Take in records of the exchange's: each once, whatever was shown before.
+        """Import the exchange's records, each once, in one transaction.
 
-        One that belongs to a call of ours becomes its outcome, and all others new entries, in one
-        transaction. A record is told by account, account type, target and its own (outer) id.
-        `books` are those that they belong in: the file keeps no others from then on.
+        A record of one of our calls becomes the outcome of its entry; any other becomes a new
+        entry. A record is identified by account, account type, target and its own (outer) id.
+        `books` is the kind of exchange that they come from; from then on the file takes no other.
         """
         records = tuple(seen)
         return await self._thread.do(lambda store: store.record(records, now, books))
@@ -267,14 +260,14 @@ class Ledger(Closing):
     async def resolve(
         self, entry_id: int, status: Status, reason: str, *, now: datetime
     ) -> LedgerEntry:
-        """Settle by hand what can't be known from here, after somebody has looked.
+        """Settle an entry by hand, after a person has looked at the exchange.
 
-        Only `"rejected"`: what was carried out is in the exchange's log, and `sync` settles it.
+        Only as `"rejected"`: what was carried out is in the exchange's log, and `sync` settles it.
         """
         if status != "rejected":
             raise ConfigurationError(
-                f"an entry is resolved as 'rejected', not {status!r}: what was carried out is in "
-                "the exchange's log, and sync() takes it from there"
+                f"an entry can only be resolved as 'rejected', not {status!r}: what was carried "
+                "out is in the exchange's log, and sync() imports it"
             )
         return await self.reject(entry_id, reason, now=now, by=SettledBy.HAND)
 
@@ -287,32 +280,34 @@ class Ledger(Closing):
         account_types: Iterable[AccountType] = ("SPOT", "MARGIN"),
         since: datetime | None = None,
     ) -> SyncReport:
-        """Take in what the exchange has on record of an account: each record once, none left out.
+        """Import all of the exchange's records of an account, each once.
 
-        The first time it walks back as far as the records go, or to `since`; afterwards it asks for
-        what is new. What the exchange counts and never shows is named in the report (`missing`).
-        Conversions are read by the `account_types` asked for, exchanged debts with `"MARGIN"`.
-        `missing()` names it later, too.
+        The first sync goes back as far as the records go, or to `since`; later ones ask for what is
+        new. `account_types` chooses the dust logs; `"MARGIN"` also reads exchanged debts. Records
+        that the exchange counts but never shows are listed by the report, and by `missing()`.
         """
+        # Imported here, because `sync` is built on the ledger.
+        from binance_dust.ledger._sync import sync
+
         return await sync(self, client, account_types=account_types, since=since)
 
-    async def synced(self, account: str, source: Source) -> Mark | None:
-        """Say from when to when the exchange's records of a source have been read."""
+    async def synced(self, account: str, source: Source) -> SyncedRange | None:
+        """Return the time range in which the exchange's records of a source have been read."""
         return await self._thread.do(lambda store: store.synced(account, source))
 
-    async def mark_synced(self, account: str, source: Source, mark: Mark) -> None:
-        """Note from when to when the exchange's records of a source have been read."""
+    async def mark_synced(self, account: str, source: Source, mark: SyncedRange) -> None:
+        """Note a time range in which the exchange's records of a source have been read."""
         await self._thread.do(lambda store: store.mark_synced(account, source, mark))
 
     async def missing(self, account: str | None = None) -> list[Missing]:
-        """Name the times of which the exchange has more on record than it ever showed `sync`."""
+        """List the time ranges of which the exchange never showed `sync` all records."""
         return await self._thread.do(lambda store: store.missing(account))
 
     async def mark_missing(self, missing: Missing) -> None:
-        """Note what of the exchange's records can't be had."""
+        """Note a time range of which the exchange does not show all records."""
         await self._thread.do(lambda store: store.mark_missing(missing))
 
-    # --- what follows from the entries ------------------------------------------------------------
+    # --- exports, totals, cooldowns ---------------------------------------------------------------
 
     async def export_csv(
         self,
@@ -323,12 +318,12 @@ class Ledger(Closing):
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Exported:
-        """Write the books into a file, or into anything open for text, a row for each asset.
+        """Export the entries as CSV, a row for each asset, to a path or an open text file.
 
-        `style` is `"plain"`, or the form of a tax tool: `"koinly"`, `"cointracking"`, `"blockpit"`.
-        A file of that name is replaced once the new one is whole. `since` is included, `until` not.
+        `style` is `"plain"` or a tax tool's: `"koinly"`, `"cointracking"`, `"blockpit"`. An
+        existing file is replaced when the new one is complete. `since` is included, `until` not.
         """
-        self._refuse_itself(where)
+        refuse_ledger_files(where, self._path)
         entries = self.entries(account=account, since=since, until=until)
         return await write_csv(entries, where, style)
 
@@ -340,11 +335,10 @@ class Ledger(Closing):
         since: datetime | None = None,
         until: datetime | None = None,
     ) -> Exported:
-        """Write every entry, whole, as a line of JSON: also what was refused."""
-        self._refuse_itself(where)
-        return await write_json_lines(
-            self.entries(account=account, since=since, until=until), where
-        )
+        """Export every entry, also rejected ones, as a line of JSON with all its fields."""
+        refuse_ledger_files(where, self._path)
+        entries = self.entries(account=account, since=since, until=until)
+        return await write_json_lines(entries, where)
 
     async def totals(
         self,
@@ -355,18 +349,18 @@ class Ledger(Closing):
         until: datetime | None = None,
         liabilities: bool = False,
     ) -> list[Total]:
-        """Add up what was confirmed by `"month"`, `"asset"`, `"account"` or `"target"`.
+        """Add up confirmed entries by `"month"`, `"asset"`, `"account"` or `"target"`.
 
-        Every total is of one target. Exchanged debts are added up if asked for, and then alone.
+        Every total is of one target. With `liabilities` only exchanged debts are added up, and
+        without it only converted dust.
         """
-        tally = Tally(by, liabilities=liabilities)
-        async for entry in self.entries(
-            account=account, status="confirmed", since=since, until=until
-        ):
-            tally.note(entry)
-        return tally.totals()
+        totals = RunningTotals(by, liabilities=liabilities)
+        confirmed = self.entries(account=account, status="confirmed", since=since, until=until)
+        async for entry in confirmed:
+            totals.add(entry)
+        return totals.totals()
 
-    async def next_eligible_at(  # noqa: PLR0913 - whose, of what, and what is believed so far
+    async def next_eligible_at(  # noqa: PLR0913 - one account's question, mostly by keyword
         self,
         account: str,
         kind: Kind,
@@ -376,32 +370,29 @@ class Ledger(Closing):
         now: datetime,
         assets: Iterable[str] = (),
     ) -> datetime:
-        """Say when it is worth trying to convert again: `now`, or when the cooldown will be over.
+        """Return when to try to convert again: `now`, or the end of the cooldown.
 
-        `configured` is believed until conversions and refusals show what the exchange's rule is,
-        the account's own before those of others. `assets` are what is to be converted: by
-        `dust_convert` each cools down by itself.
+        `configured` is assumed until conversions and refusals, first of this account and then of
+        others, show the exchange's rule. `assets` are to be converted; with `dust_convert` each
+        asset has its own cooldown.
         """
         scope = Scope(account, as_kind(kind), account_type)
-        cooldowns = Cooldowns(await evidence(self, scope))
+        cooldowns = Cooldowns(await self.cooldown_evidence(scope))
         return cooldowns.next_eligible_at(scope, now=now, configured=configured, assets=assets)
 
     async def cooldowns(self, *, since: datetime | None = None) -> Cooldowns:
-        """Learn from the entries of all accounts when each may convert again.
+        """Learn from all entries when each account may convert again.
 
-        Read once for many accounts; `next_eligible_at` reads for one.
+        For many accounts, read this once; `next_eligible_at` reads for one.
         """
         cooldowns = Cooldowns()
         async for entry in self.entries(status=("confirmed", "rejected"), since=since):
             cooldowns.note(entry)
         return cooldowns
 
-    def _refuse_itself(self, where: object) -> None:
-        """Keep a file that is to be replaced from being the ledger, or what belongs to it."""
-        if isinstance(where, str | os.PathLike):
-            own, other = os.path.realpath(self._path), os.path.realpath(os.fspath(where))
-            if other in (own, f"{own}-wal", f"{own}-shm"):
-                raise ConfigurationError(f"{where} is the ledger itself: name another file")
+    async def cooldown_evidence(self, scope: Scope) -> list[LedgerEntry]:
+        """Read what shows a cooldown: new entries of this and of all accounts, oldest first."""
+        return await self._thread.do(lambda store: store.cooldown_evidence(scope))
 
     def __repr__(self) -> str:
         return f"<Ledger {self._path} {'open' if self._thread.is_open else 'closed'}>"

@@ -9,7 +9,7 @@ from binance_dust._util.checks import instance
 from binance_dust.endpoints import AccountType
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import Kind, Status
-from binance_dust.ledger._rows import stamp
+from binance_dust.ledger._schema import stamp
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

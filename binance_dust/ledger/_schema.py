@@ -7,8 +7,11 @@ as text.
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from sqlite3 import complete_statement
 from typing import Final
+
+from binance_dust.errors import ConfigurationError
 
 APPLICATION_ID: Final = 0x64757374
 """What SQLite files of this package have in their header: "dust"."""
@@ -148,3 +151,31 @@ def statements(script: str) -> list[str]:
             found.append(text.strip())
             text = ""
     return found
+
+
+def stamp(time: datetime) -> str:
+    """Write a time, all of one width: `2026-11-21T12:00:00.123000Z`."""
+    if not isinstance(time, datetime):
+        raise TypeError(f"a time must be a datetime, not {type(time).__name__}")
+    if time.utcoffset() is None:
+        raise ConfigurationError(f"{time} has no time zone: say which, datetime(..., tzinfo=UTC)")
+    try:
+        time = time.astimezone(UTC)
+    except OverflowError:  # the calendar ends earlier in other zones
+        raise ConfigurationError(f"{time} is no time in UTC") from None
+    return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
+
+
+def stamp_or_none(time: datetime | None) -> str | None:
+    """Write a time, or nothing."""
+    return None if time is None else stamp(time)
+
+
+def moment(text: str) -> datetime:
+    """Read a time."""
+    return datetime.fromisoformat(text)
+
+
+def moment_or_none(text: str | None) -> datetime | None:
+    """Read a time, or nothing."""
+    return None if text is None else moment(text)

@@ -1,13 +1,23 @@
-"""The ledger's work on its file, all of it blocking: `StoreThread` does it off the event loop."""
+"""The work on a ledger's file: one transaction each, in a thread of its own.
+
+`LedgerStore` does the work and blocks. `StoreThread` runs it in order, off the event loop. What
+was submitted is done, even if its caller stops waiting.
+"""
 
 from __future__ import annotations
 
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
-from binance_dust.ledger import _books, _claims, _entries, _file, _marks
-from binance_dust.ledger._matching import (
+from binance_dust.errors import ConfigurationError, DustError
+from binance_dust.events import logger
+from binance_dust.ledger import _access, _entries, _file, _synced
+from binance_dust.ledger._cooldown import ENTRIES_TO_LEARN_FROM
+from binance_dust.ledger._query import Query
+from binance_dust.ledger._records import (
     can_have_done,
     has,
     over,
@@ -17,17 +27,19 @@ from binance_dust.ledger._matching import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime, timedelta
 
-    from binance_dust.ledger._books import Books
-    from binance_dust.ledger._claims import Claim
-    from binance_dust.ledger._entries import Outcome
-    from binance_dust.ledger._entry import Intent, LedgerEntry, Observed
-    from binance_dust.ledger._marks import Mark, Missing
-    from binance_dust.ledger._query import Query
+    from binance_dust.ledger._access import Books, Claim
+    from binance_dust.ledger._cooldown import Scope
+    from binance_dust.ledger._entries import Settlement
+    from binance_dust.ledger._entry import Intent, LedgerEntry
+    from binance_dust.ledger._records import Observed
+    from binance_dust.ledger._synced import Missing, SyncedRange
 
-__all__ = ["Recorded", "Store"]
+__all__ = ["LedgerStore", "Recorded", "StoreThread"]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +54,14 @@ class Recorded:
     """Records that the ledger had already, or that show a part of what is under way."""
 
 
-class Store:
+class LedgerStore:
     """One connection, used by one thread."""
 
     def __init__(self, path: str, *, busy_timeout: float) -> None:
         """Open the file."""
         self._path = path
         self._connection = _file.connect(path, busy_timeout=busy_timeout)
-        self._identity = _file.Identity(path)
+        self._identity = _file.FileIdentity(path)
 
     def close(self) -> None:
         """Close the file."""
@@ -60,29 +72,29 @@ class Store:
     def books(self) -> Books | None:
         """Say whose books they are, if that is settled."""
         with self._reading() as db:
-            return _books.read(db)
+            return _access.read_books(db)
 
     def refuse_other(self, books: Books) -> None:
         """Raise if the file keeps other books than these."""
         with self._reading() as db:
-            _books.refuse_other(db, books, path=self._path)
+            _access.refuse_other_books(db, books, path=self._path)
 
     # --- claims ----------------------------------------------------------------------------------
 
     def claim(self, claim: Claim, now: datetime, length: timedelta) -> None:
         """Take the right to work on an account."""
         with self._writing() as db:
-            _claims.take(db, claim, now=now, length=length)
+            _access.take_claim(db, claim, now=now, length=length)
 
     def extend(self, claim: Claim, now: datetime, length: timedelta) -> None:
         """Hold a right for longer."""
         with self._writing() as db:
-            _claims.extend(db, claim, now=now, length=length)
+            _access.extend_claim(db, claim, now=now, length=length)
 
     def release(self, claim: Claim) -> None:
         """Give a right back."""
         with self._writing() as db:
-            _claims.release(db, claim)
+            _access.release_claim(db, claim)
 
     # --- entries ---------------------------------------------------------------------------------
 
@@ -103,6 +115,21 @@ class Store:
         with self._reading() as db:
             return _entries.read_one(db, entry_id)
 
+    def cooldown_evidence(self, scope: Scope) -> list[LedgerEntry]:
+        """Read the newest entries of this and of all accounts, oldest first."""
+        ids: set[int] = set()
+        for account in (None, scope.account):
+            query = Query(
+                account=account,
+                kind=scope.kind,
+                account_type=scope.account_type,
+                status=("confirmed", "rejected"),
+                newest_first=True,
+                limit=ENTRIES_TO_LEARN_FROM,
+            )
+            ids.update(self.ids(query))
+        return sorted(self.entries([*ids]), key=lambda entry: (entry.at, entry.id))
+
     def intend(
         self,
         intent: Intent,
@@ -116,17 +143,17 @@ class Store:
         with self._writing() as db:
             self._keep(db, books)
             if claim is not None:
-                _claims.extend(db, claim, now=now, length=length)
+                _access.extend_claim(db, claim, now=now, length=length)
             _entries.refuse_beside_open(db, intent)
             return _entries.read_one(db, _entries.insert_intent(db, intent))
 
-    def settle(self, entry_id: int, outcome: Outcome) -> LedgerEntry:
+    def settle(self, entry_id: int, settlement: Settlement) -> LedgerEntry:
         """Write down how a call ended; what is known already stays, and comes back as it is."""
         with self._writing() as db:
             entry = _entries.read_one(db, entry_id)
-            if not _entries.may_become(entry, outcome):
+            if not _entries.may_become(entry, settlement):
                 return entry
-            _entries.settle(db, entry, outcome)
+            _entries.settle(db, entry, settlement)
             return _entries.read_one(db, entry_id)
 
     # --- the exchange's own records --------------------------------------------------------------
@@ -160,30 +187,30 @@ class Store:
         with self._reading() as db:
             return [each for each in seen if not _is_taken(db, each, besides)]
 
-    def synced(self, account: str, source: str) -> Mark | None:
+    def synced(self, account: str, source: str) -> SyncedRange | None:
         """Say up to where a source of an account's records has been read."""
         with self._reading() as db:
-            return _marks.read(db, account, source)
+            return _synced.read_range(db, account, source)
 
-    def mark_synced(self, account: str, source: str, mark: Mark) -> None:
+    def mark_synced(self, account: str, source: str, mark: SyncedRange) -> None:
         """Note up to where a source of an account's records has been read."""
         with self._writing() as db:
-            _marks.widen(db, account, source, mark)
+            _synced.add_range(db, account, source, mark)
 
     def missing(self, account: str | None) -> list[Missing]:
         """Give what of the exchange's records can't be had."""
         with self._reading() as db:
-            return _marks.missing(db, account)
+            return _synced.read_missing(db, account)
 
     def mark_missing(self, gap: Missing) -> None:
         """Note what of the exchange's records can't be had."""
         with self._writing() as db:
-            _marks.miss(db, gap)
+            _synced.add_missing(db, gap)
 
     def _keep(self, db: sqlite3.Connection, books: Books | None) -> None:
         # What is written by hand may be anybody's.
         if books is not None:
-            _books.keep(db, books, path=self._path)
+            _access.keep_books(db, books, path=self._path)
 
     # --- the file --------------------------------------------------------------------------------
 
@@ -201,3 +228,76 @@ class Store:
 def _is_taken(db: sqlite3.Connection, seen: Observed, besides: int) -> bool:
     others = (entry for entry in _entries.candidates(db, seen) if entry.id != besides)
     return any(has(entry, seen) for entry in others)
+
+
+class StoreThread:
+    """A store, and the one thread that works with it."""
+
+    __slots__ = ("_busy_timeout", "_path", "_store", "_thread")
+
+    def __init__(self, path: str, *, busy_timeout: float) -> None:
+        """Name the file; nothing is opened yet."""
+        self._path = path
+        self._busy_timeout = busy_timeout
+        self._thread: ThreadPoolExecutor | None = None
+        self._store: LedgerStore | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is something to work with."""
+        return self._thread is not None
+
+    async def open(self) -> None:
+        """Begin, and open the file."""
+        if self._thread is not None:
+            raise ConfigurationError(f"ledger {self._path} is open already")
+        thread = self._thread = ThreadPoolExecutor(1, thread_name_prefix="binance-dust-ledger")
+        opening = asyncio.get_running_loop().run_in_executor(thread, self._open)
+        try:
+            await asyncio.shield(opening)
+        except BaseException:
+            # Whoever gave up waiting leaves no open file behind: the thread closes it in its turn.
+            thread.submit(self._close)
+            thread.shutdown(wait=False)
+            self._thread = None
+            raise
+
+    async def close(self) -> None:
+        """Finish what is being done, and close the file. Closing twice is no harm."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            closing = asyncio.get_running_loop().run_in_executor(thread, self._close)
+            thread.shutdown(wait=False)
+            await asyncio.shield(closing)
+
+    async def do(self, work: Callable[[LedgerStore], T]) -> T:
+        """Have something done, and wait for it."""
+        if self._thread is None:
+            raise ConfigurationError(f"ledger {self._path} is not open: use it in `async with`")
+        loop = asyncio.get_running_loop()
+        return await asyncio.shield(loop.run_in_executor(self._thread, self._do, work))
+
+    def do_soon(self, work: Callable[[LedgerStore], object]) -> None:
+        """Have something done without waiting for it, if there is still somebody to do it."""
+        if self._thread is not None:
+            self._thread.submit(self._try, work)
+
+    # --- in the thread ---------------------------------------------------------------------------
+
+    def _open(self) -> None:
+        self._store = LedgerStore(self._path, busy_timeout=self._busy_timeout)
+
+    def _close(self) -> None:
+        store, self._store = self._store, None
+        if store is not None:
+            store.close()
+
+    def _do(self, work: Callable[[LedgerStore], T]) -> T:
+        assert self._store is not None  # noqa: S101 - opened before anything else is handed over
+        return work(self._store)
+
+    def _try(self, work: Callable[[LedgerStore], object]) -> None:
+        try:
+            self._do(work)
+        except DustError as error:
+            logger.warning("%s", error)

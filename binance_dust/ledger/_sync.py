@@ -19,18 +19,18 @@ from binance_dust._util.exact import from_moment, to_moment
 from binance_dust._util.plain import plain
 from binance_dust.endpoints import AccountType
 from binance_dust.errors import ConfigurationError, RejectedError
-from binance_dust.ledger._books import books_of
-from binance_dust.ledger._marks import Mark, Missing
-from binance_dust.ledger._observed import from_dust_log, from_liabilities
-from binance_dust.ledger._walk import FIRST_RECORD, Page, Span, Walk
+from binance_dust.ledger._access import books_of
+from binance_dust.ledger._records import from_dust_log, from_liabilities
+from binance_dust.ledger._synced import Missing, SyncedRange
+from binance_dust.ledger._walk import FIRST_RECORD, Page, TimeRange, Walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from binance_dust.client import DustClient
-    from binance_dust.ledger._entry import Observed
     from binance_dust.ledger._ledger import Ledger
-    from binance_dust.ledger._marks import Source
+    from binance_dust.ledger._records import Observed
+    from binance_dust.ledger._synced import Source
     from binance_dust.models import DustLog
 
 __all__ = ["SyncReport", "sync"]
@@ -82,17 +82,17 @@ async def sync(
     """Bring the ledger up to date with what the exchange has on record of one account."""
     wanted = _checked(account_types, since)
     await ledger.refuse_other(client.session)
-    errand = _Errand(ledger, client, client.credentials.identity, since)
+    run = _SyncRun(ledger, client, client.credentials.identity, since)
     if "SPOT" in wanted:
-        await errand.read_log("SPOT")
+        await run.read_log("SPOT")
     margin: bool | None = None
     if "MARGIN" in wanted:
-        margin = await errand.read_margin()
-    return errand.report(margin=margin)
+        margin = await run.read_margin()
+    return run.report(margin=margin)
 
 
 @dataclass(slots=True)
-class _Errand:
+class _SyncRun:
     """One sync under way."""
 
     ledger: Ledger
@@ -124,7 +124,9 @@ class _Errand:
         await self._walk_to_now(account_type, begin)
         if mark is not None and first < mark.since:
             await self._walk(account_type, first, mark.since)
-            await self.ledger.mark_synced(self.account, account_type, Mark(first, mark.since))
+            await self.ledger.mark_synced(
+                self.account, account_type, SyncedRange(first, mark.since)
+            )
 
     async def read_liabilities(self) -> None:
         """Read the exchanged debts that are not known yet, as far back as the history goes."""
@@ -145,7 +147,7 @@ class _Errand:
         if forgotten < remembered:
             await self._miss("liabilities", forgotten, remembered, 0, None)
             begin = forgotten
-        await self.ledger.mark_synced(self.account, "liabilities", Mark(begin, now))
+        await self.ledger.mark_synced(self.account, "liabilities", SyncedRange(begin, now))
 
     def report(self, *, margin: bool | None) -> SyncReport:
         """Say what came of it."""
@@ -167,7 +169,9 @@ class _Errand:
             # Our clock was slow until the first call set it right.
             await self._walk(account_type, until, self._now() + _AHEAD)
         done = self._now() - timedelta(seconds=clock() - begun)
-        await self.ledger.mark_synced(self.account, account_type, Mark(begin, max(begin, done)))
+        await self.ledger.mark_synced(
+            self.account, account_type, SyncedRange(begin, max(begin, done))
+        )
 
     async def _walk(self, account_type: AccountType, since: datetime, until: datetime) -> None:
         walk = Walk(from_moment(since), from_moment(until))
@@ -183,7 +187,7 @@ class _Errand:
             start, end = to_moment(gap.span.start), to_moment(gap.span.end)
             await self._miss(account_type, start, end, gap.shown, gap.counted)
 
-    async def _page(self, account_type: AccountType, span: Span | None) -> Page:
+    async def _page(self, account_type: AccountType, span: TimeRange | None) -> Page:
         bounds: dict[str, Any] = {}
         if span is not None:
             bounds = {"start": to_moment(span.start), "end": to_moment(span.end)}

@@ -3,6 +3,15 @@
 Amounts of different targets are never added up: what isn't of one kind has no sum. Nor are small
 debts that were exchanged added to dust that was converted: nothing came in for them. Only what is
 confirmed counts.
+
+Over time it is drawn as bars for a terminal:
+
+    BNB, credited by month
+    2026-09  ████████████████▌                0.01741756
+    2026-10                                   0.00000000
+    2026-11  ██████████████████████████████▍  0.03205112
+
+Every target has bars of its own: their lengths compare months, never different assets.
 """
 
 from __future__ import annotations
@@ -12,17 +21,17 @@ from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from binance_dust._util.exact import total
+from binance_dust._util.exact import product, ratio, total
 from binance_dust._util.plain import plain
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from binance_dust.ledger._entry import LedgerEntry, LedgerLine
 
-__all__ = ["By", "Tally", "Total", "totals"]
+__all__ = ["By", "RunningTotals", "Series", "Total", "chart", "series", "totals"]
 
 By = Literal["month", "asset", "account", "target"]
 
@@ -32,6 +41,10 @@ _KEYS: Final[dict[str, Callable[[LedgerEntry, LedgerLine], str]]] = {
     "account": lambda entry, _: entry.account,
     "target": lambda entry, _: entry.target,
 }
+
+_NARROWEST: Final = 40
+_EIGHTHS: Final = " ▏▎▍▌▋▊▉█"
+_ZERO: Final = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +69,7 @@ class Total:
         return {field.name: plain(getattr(self, field.name)) for field in fields(self)}
 
 
-class Tally:
+class RunningTotals:
     """Adds up entries as they come, whatever their number."""
 
     def __init__(self, by: By = "month", *, liabilities: bool = False) -> None:
@@ -68,7 +81,7 @@ class Tally:
         self._liabilities = liabilities
         self._sums: dict[tuple[str, str], Total] = {}
 
-    def note(self, entry: LedgerEntry) -> None:
+    def add(self, entry: LedgerEntry) -> None:
         """Add an entry, if it is one that counts."""
         if entry.status != "confirmed" or (entry.kind is Kind.LIABILITIES) != self._liabilities:
             return
@@ -104,7 +117,92 @@ def totals(
     entries: Iterable[LedgerEntry], by: By = "month", *, liabilities: bool = False
 ) -> list[Total]:
     """Add up entries."""
-    tally = Tally(by, liabilities=liabilities)
+    running = RunningTotals(by, liabilities=liabilities)
     for entry in entries:
-        tally.note(entry)
-    return tally.totals()
+        running.add(entry)
+    return running.totals()
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """What came in of one target, a total for every month from the first to the last."""
+
+    target: str
+    months: tuple[Total, ...]
+
+    def to_plain(self) -> dict[str, Any]:
+        """Give the numbers as what JSON has: amounts are texts, exact."""
+        return {
+            "target": self.target,
+            "months": [
+                {
+                    "month": month.key,
+                    "count": month.count,
+                    "gross": f"{month.gross:f}",
+                    "fee": f"{month.fee:f}",
+                    "net": f"{month.net:f}",
+                }
+                for month in self.months
+            ],
+        }
+
+
+def series(totals: Iterable[Total]) -> list[Series]:
+    """Order totals by month into one series a target; months without anything are there, empty."""
+    found: dict[str, dict[str, Total]] = {}
+    for each in totals:
+        found.setdefault(each.target, {})[each.key] = each
+    return [
+        Series(target, tuple(_without_holes(target, months)))
+        for target, months in sorted(found.items())
+    ]
+
+
+def chart(totals: Iterable[Total], *, width: int = 80, unicode: bool = True) -> str:
+    """Draw totals by month as text, no line wider than `width`; without `unicode`, in ASCII."""
+    if width < _NARROWEST:
+        raise ConfigurationError(f"width must be {_NARROWEST} columns at least, not {width}")
+    drawn = [_drawn(one, width, unicode=unicode) for one in series(totals)]
+    return "\n\n".join(drawn)
+
+
+def _without_holes(target: str, months: dict[str, Total]) -> Iterator[Total]:
+    for month in _months(min(months), max(months)):
+        empty = Total(key=month, target=target, count=0, gross=_ZERO, fee=_ZERO, net=_ZERO)
+        yield months.get(month, empty)
+
+
+def _months(first: str, last: str) -> Iterator[str]:
+    year, month = int(first[:4]), int(first[5:])
+    while (name := f"{year:04}-{month:02}") <= last:
+        yield name
+        year, month = (year + 1, 1) if month == 12 else (year, month + 1)  # noqa: PLR2004 - a year
+
+
+def _drawn(one: Series, width: int, *, unicode: bool) -> str:
+    most = max(month.net for month in one.months)
+    places = max(_places(month.net) for month in one.months)
+    figures = [f"{month.net:.{places}f}" for month in one.months]
+    room = width - len("2026-11  ") - 2 - max(map(len, figures))
+    lines = [f"{one.target}, credited by month"]
+    for month, figure in zip(one.months, figures, strict=True):
+        bar = _bar(month.net, most, max(room, 1), unicode=unicode)
+        lines.append(f"{month.key}  {bar.ljust(max(room, 1))}  {figure}".rstrip())
+    return "\n".join(lines)
+
+
+def _places(amount: Decimal) -> int:
+    """Count the places that say something, so that all figures stand below each other."""
+    return len(f"{amount:f}".partition(".")[2].rstrip("0"))
+
+
+def _bar(amount: Decimal, most: Decimal, room: int, *, unicode: bool) -> str:
+    """Draw a length; what isn't nothing is seen."""
+    if amount <= 0 or most <= 0:
+        return ""
+    steps = 8 if unicode else 1
+    length = max(int(ratio(product(amount, Decimal(room * steps)), most)), 1)
+    if not unicode:
+        return "#" * length
+    whole, part = divmod(length, steps)
+    return "█" * whole + (_EIGHTHS[part] if part else "")

@@ -22,7 +22,7 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-__all__ = ["FIRST_RECORD", "LONGEST", "PAGE", "Gap", "Page", "Span", "Walk"]
+__all__ = ["FIRST_RECORD", "LONGEST", "PAGE", "Gap", "Page", "TimeRange", "Walk"]
 
 FIRST_RECORD: Final = 1_606_780_800_000
 """2020-12-01: "only return records after 2020/12/01", says the page of the dust log (2026-11)."""
@@ -36,16 +36,16 @@ very time that it shows."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Span:
+class TimeRange:
     """A time from the first to the last millisecond, both included."""
 
     start: int
     end: int
 
-    def halves(self) -> tuple[Span, Span]:
+    def halves(self) -> tuple[TimeRange, TimeRange]:
         """Cut in two, the newer one first."""
         middle = (self.start + self.end) // 2
-        return Span(middle + 1, self.end), Span(self.start, middle)
+        return TimeRange(middle + 1, self.end), TimeRange(self.start, middle)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,13 +65,13 @@ class Page:
 class Gap:
     """A span of which the log counts more than it shows, however it is asked."""
 
-    span: Span
+    span: TimeRange
     shown: int
     counted: int | None
     """`None` where the counts can't be believed: there may be more, and there may be none."""
 
 
-Steps: TypeAlias = Generator[Span | None, Page, None]
+Steps: TypeAlias = Generator[TimeRange | None, Page, None]
 
 
 class Walk:
@@ -92,12 +92,12 @@ class Walk:
         if self.until < self.since:
             return
         if self.until - self.since <= LONGEST:
-            span = Span(self.since, self.until)
+            span = TimeRange(self.since, self.until)
             yield from self._rest_of(span, (yield from self._ask(span)))
         else:
             yield from self._whole()
         if not self._spans_hold:
-            self.gaps = [Gap(Span(self.since, self.until), len(self.found), None)]
+            self.gaps = [Gap(TimeRange(self.since, self.until), len(self.found), None)]
         elif not self._counts_hold:
             # Gaps that only a count spoke for are none; where a page was full nobody can tell.
             full = (gap for gap in self.gaps if gap.shown >= self._page)
@@ -123,12 +123,12 @@ class Walk:
         missing = counted - len(self.found) - named
         if missing > 0:
             below = sum(at <= oldest for at, _ in self.found)
-            self.gaps.append(Gap(Span(self.since, oldest), below, below + missing))
+            self.gaps.append(Gap(TimeRange(self.since, oldest), below, below + missing))
 
     def _back_from(self, end: int, floor: int, counted: int | None) -> Steps:
         """Ask for one longest span after another, until all that is counted was found."""
         while end >= floor and self._spans_hold and not self._has_all(counted):
-            span = Span(max(floor, end - LONGEST), end)
+            span = TimeRange(max(floor, end - LONGEST), end)
             yield from self._rest_of(span, (yield from self._ask(span)))
             end = span.start - 1
 
@@ -138,7 +138,7 @@ class Walk:
 
     # --- a span that may be asked for ---
 
-    def _rest_of(self, span: Span, page: Page) -> Steps:
+    def _rest_of(self, span: TimeRange, page: Page) -> Steps:
         """Go on below the oldest row of a full page, as long as the counts agree with that."""
         while self._spans_hold and not self._is_complete(page):
             if span.start == span.end:
@@ -151,20 +151,20 @@ class Walk:
             # fills a page by itself can't show more.
             oldest = min(max(page.oldest, span.start), span.end)
             only = oldest == span.end
-            below = Span(span.start, span.end - 1 if only else oldest)
+            below = TimeRange(span.start, span.end - 1 if only else oldest)
             older = yield from self._ask(below)
             newer = sum(at > below.end for at, _ in page.rows)
             agreed = older.total + newer == page.total and newer > 0
             if only and page.total >= older.total + newer:
-                self._name(Span(span.end, span.end), Page(page.total - older.total, page.rows))
+                self._name(TimeRange(span.end, span.end), Page(page.total - older.total, page.rows))
             elif not agreed:
                 # Either the rows are not the newest, or the counts are none of this span.
                 self._counts_hold &= older.total + newer == page.total
-                above = Span(below.end + 1, span.end)
+                above = TimeRange(below.end + 1, span.end)
                 yield from self._rest_of(above, (yield from self._ask(above)))
             span, page = below, older
 
-    def _halve(self, span: Span, page: Page) -> Steps:
+    def _halve(self, span: TimeRange, page: Page) -> Steps:
         """Ask for both halves of a span that hides something."""
         known = len(self.found)
         newer, older = span.halves()
@@ -179,7 +179,7 @@ class Walk:
         yield from self._rest_of(newer, newer_page)
         yield from self._rest_of(older, older_page)
 
-    def _ask(self, span: Span | None) -> Generator[Span | None, Page, Page]:
+    def _ask(self, span: TimeRange | None) -> Generator[TimeRange | None, Page, Page]:
         page = yield span
         self.found.update(page.rows)
         if span is not None and any(
@@ -190,7 +190,7 @@ class Walk:
             self._counts_hold = False
         return page
 
-    def _name(self, span: Span, page: Page) -> None:
+    def _name(self, span: TimeRange, page: Page) -> None:
         """Name what can't be recovered, if there is something."""
         counted = page.total if self._counts_hold else None
         if counted is None or counted > len(page.rows):

@@ -21,7 +21,7 @@ from hypothesis import strategies as st
 
 from binance_dust import ConfigurationError
 from binance_dust.ledger import Kind, LedgerEntry
-from binance_dust.ledger.export import FORMS, Exported, Style, write_csv, write_json_lines
+from binance_dust.ledger.export import LAYOUTS, Exported, Style, write_csv, write_json_lines
 from tests.ledger.entries import NOON, entry_maker
 
 ADA = ("ADA", "6.21", "0.01777302", "0.00035546")
@@ -134,7 +134,7 @@ async def test_blockpit_takes_the_fee_off_itself() -> None:
     assert (first["Fee Amount (optional)"], first["Fee Asset (optional)"]) == ("0.00035546", "BNB")
 
 
-@pytest.mark.parametrize("style", sorted(FORMS))
+@pytest.mark.parametrize("style", sorted(LAYOUTS))
 async def test_every_form_has_as_many_cells_as_columns_and_says_what_it_left_out(
     style: Style,
 ) -> None:
@@ -143,7 +143,7 @@ async def test_every_form_has_as_many_cells_as_columns_and_says_what_it_left_out
     done = await write_csv(stream(books()), text, style)
 
     table = list(csv.reader(io.StringIO(text.getvalue())))
-    assert {len(row) for row in table} == {len(FORMS[style].header)}
+    assert {len(row) for row in table} == {len(LAYOUTS[style].header)}
     assert done == (
         Exported(rows=4, unsettled=1)
         if style == "plain"
@@ -187,7 +187,7 @@ async def test_no_cell_is_a_formula(name: str) -> None:
     make = entry_maker()
     entry = make(NOON, (name, "1", "0.1", "0.002"), account=name, target=name)
 
-    for style in FORMS:
+    for style in LAYOUTS:
         (row,) = await rows_of([entry], style)
         for cell in row.values():
             assert not cell.startswith(tuple("=+-@\t\r\n＝＋－＠"))  # noqa: RUF001

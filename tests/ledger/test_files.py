@@ -16,7 +16,7 @@ import pytest
 
 from binance_dust import Converter, Ledger, LedgerError, RateLimits, Session
 from binance_dust.ledger import Books, _schema
-from binance_dust.ledger._store import Store
+from binance_dust.ledger._store import LedgerStore
 from binance_dust.sandbox import Sandbox
 from tests.conversion.far import MEMORY
 from tests.ledger.conftest import MINUTE, NOW, intent, numbered
@@ -213,7 +213,7 @@ async def test_who_writes_for_too_long_is_waited_for_and_then_named(path: Path) 
 async def fill(ledger: Ledger) -> None:
     """Let the database grow no further: SQLite says the same as on a full disk."""
 
-    def limit(store: Store) -> None:
+    def limit(store: LedgerStore) -> None:
         db = store._connection
         db.execute(f"PRAGMA max_page_count = {db.execute('PRAGMA page_count').fetchone()[0]}")
 

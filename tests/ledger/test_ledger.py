@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from binance_dust import ConfigurationError, GuardError, Ledger, LedgerEntry
 from binance_dust.ledger import Claim, Kind, SettledBy
 from binance_dust.ledger._schema import VERSION
-from binance_dust.ledger._store import Store
+from binance_dust.ledger._store import LedgerStore
 from tests.ledger.conftest import MINUTE, NOW, intent, line, seen
 
 
@@ -419,7 +419,7 @@ async def test_an_intent_outlives_its_process(path: Path) -> None:
 
 
 async def test_every_commit_is_flushed_to_the_disk(ledger: Ledger) -> None:
-    def pragmas(store: Store) -> list[object]:
+    def pragmas(store: LedgerStore) -> list[object]:
         names = ("journal_mode", "synchronous", "foreign_keys", "user_version")
         return [store._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from binance_dust.ledger import Kind, LedgerEntry, SettledBy, can_have_done, own_entry
-from binance_dust.ledger._matching import same_ids, same_lines
+from binance_dust.ledger._records import same_ids, same_lines
 from tests.ledger.conftest import NOW, line, seen
 
 PROCESSING = timedelta(seconds=10)

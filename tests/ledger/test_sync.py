@@ -23,7 +23,7 @@ from binance_dust import (
     Session,
 )
 from binance_dust.ledger import Kind, LedgerEntry, from_dust_log
-from binance_dust.ledger._marks import Mark
+from binance_dust.ledger._synced import SyncedRange
 from binance_dust.sandbox import DebtExchange, Sandbox
 from tests.ledger.conftest import MINUTE, intent
 
@@ -171,7 +171,7 @@ async def test_a_part_that_touches_nothing_known_leaves_no_hole(
     exchange: Sandbox, alice: DustClient, ledger: Ledger
 ) -> None:
     await ledger.mark_synced(
-        "alice", "SPOT", Mark(datetime(2020, 12, 1, tzinfo=UTC), NOW - 40 * DAY)
+        "alice", "SPOT", SyncedRange(datetime(2020, 12, 1, tzinfo=UTC), NOW - 40 * DAY)
     )
     exchange.make_history("alice", [NOW - n * DAY for n in range(1, 30)])
 
@@ -301,7 +301,7 @@ async def test_debts_that_the_history_has_forgotten_since_the_last_sync_are_name
     exchange: Sandbox, ledger: Ledger
 ) -> None:
     bob = exchange.open_account("bob", margin=True)
-    await ledger.mark_synced("bob", "liabilities", Mark(NOW - 300 * DAY, NOW - 120 * DAY))
+    await ledger.mark_synced("bob", "liabilities", SyncedRange(NOW - 300 * DAY, NOW - 120 * DAY))
 
     async with session_of(exchange) as session:
         report = await ledger.sync(session.client(bob))
@@ -335,7 +335,7 @@ async def test_a_slow_clock_hides_nothing(
     """The exchange is two hours ahead of us; its newest records are in our future."""
     exchange.faults.jump_clock(7_200)
     exchange.make_history("alice", [NOW + timedelta(hours=n / 100) for n in range(150)])
-    await ledger.mark_synced("alice", "SPOT", Mark(datetime(2020, 12, 1, tzinfo=UTC), NOW))
+    await ledger.mark_synced("alice", "SPOT", SyncedRange(datetime(2020, 12, 1, tzinfo=UTC), NOW))
 
     async with session_of(exchange) as session:
         report = await ledger.sync(session.client(keys), account_types=["SPOT"])

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from binance_dust._util.exact import from_moment
 from binance_dust.ledger import Observed, Recorded
-from binance_dust.ledger._marks import Mark
 from binance_dust.ledger._sync import sync
+from binance_dust.ledger._synced import SyncedRange
 from binance_dust.models import DustLog, DustLogDetail, DustLogEntry
 
 BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
@@ -57,7 +57,7 @@ class Books:
 
     def __init__(self) -> None:
         self.ids: set[int | None] = set()
-        self.mark: Mark | None = None
+        self.mark: SyncedRange | None = None
 
     async def refuse_other(self, session: Any) -> None:
         pass
@@ -68,10 +68,10 @@ class Books:
         self.ids.update(each.transaction_id for each in records)
         return Recorded(added=(0,) * len(news), settled=(), known=len(records) - len(news))
 
-    async def synced(self, account: str, source: str) -> Mark | None:
+    async def synced(self, account: str, source: str) -> SyncedRange | None:
         return self.mark
 
-    async def mark_synced(self, account: str, source: str, mark: Mark) -> None:
+    async def mark_synced(self, account: str, source: str, mark: SyncedRange) -> None:
         joined = mark if self.mark is None else self.mark.joined(mark)
         self.mark = joined or self.mark
 

@@ -12,8 +12,7 @@ from hypothesis import strategies as st
 
 from binance_dust import ConfigurationError
 from binance_dust.ledger import Kind
-from binance_dust.ledger._picture import chart, series
-from binance_dust.ledger._totals import By, Total, totals
+from binance_dust.ledger._totals import By, Total, chart, series, totals
 from tests.ledger.entries import NOON, entry_maker
 
 ADA = ("ADA", "6.21", "0.01777302", "0.00035546")

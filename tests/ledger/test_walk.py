@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from binance_dust.ledger._walk import FIRST_RECORD, LONGEST, PAGE, Page, Span, Walk
+from binance_dust.ledger._walk import FIRST_RECORD, LONGEST, PAGE, Page, TimeRange, Walk
 
 DAY = 86_400_000
 MINUTE = 60_000
@@ -35,13 +35,13 @@ class Log:
 
     def __post_init__(self) -> None:
         self.times.sort()
-        self.asked: list[Span | None] = []
+        self.asked: list[TimeRange | None] = []
 
     @property
     def records(self) -> list[tuple[int, int]]:
         return [(at, number) for number, at in enumerate(self.times)]
 
-    def show(self, span: Span | None) -> Page:
+    def show(self, span: TimeRange | None) -> Page:
         self.asked.append(span)
         assert span is None or 0 <= span.end - span.start <= LONGEST
         if self.deaf:
@@ -171,7 +171,7 @@ def test_a_second_look_is_one_call() -> None:
 
     walk = walk_through(log, since=NOW - 40 * DAY)
 
-    assert log.asked == [Span(NOW - 40 * DAY, NOW)]
+    assert log.asked == [TimeRange(NOW - 40 * DAY, NOW)]
     assert len(walk.found) == 41
 
 
@@ -206,7 +206,7 @@ def test_a_crowded_millisecond_is_named_with_its_count() -> None:
     walk = walk_through(log)
 
     (gap,) = walk.gaps
-    assert gap.span == Span(NOW - 5 * DAY, NOW - 5 * DAY)
+    assert gap.span == TimeRange(NOW - 5 * DAY, NOW - 5 * DAY)
     assert (gap.shown, gap.counted) == (100, 251)
     assert len(walk.found) == 139
 
@@ -229,7 +229,7 @@ def test_what_the_whole_log_counts_and_no_range_shows_is_named() -> None:
 
     (gap,) = walk.gaps
     assert (gap.shown, gap.counted) == (1, 151)
-    assert gap.span == Span(ALL, NOW - 99 * DAY)
+    assert gap.span == TimeRange(ALL, NOW - 99 * DAY)
 
 
 @pytest.mark.parametrize("counting", ["shown", "nothing"])
@@ -241,7 +241,7 @@ def test_a_crowded_millisecond_is_named_without_a_count_that_can_be_believed(
     walk = walk_through(log)
 
     (gap,) = walk.gaps
-    assert gap.span == Span(NOW - 5 * DAY, NOW - 5 * DAY)
+    assert gap.span == TimeRange(NOW - 5 * DAY, NOW - 5 * DAY)
     assert (gap.shown, gap.counted) == (100, None)
 
 
@@ -280,7 +280,7 @@ def test_a_log_that_does_not_listen_is_left_alone() -> None:
     walk = walk_through(log)
 
     (gap,) = walk.gaps
-    assert (gap.span, gap.shown, gap.counted) == (Span(ALL, NOW), 100, None)
+    assert (gap.span, gap.shown, gap.counted) == (TimeRange(ALL, NOW), 100, None)
     assert len(log.asked) <= 3
 
 
@@ -289,7 +289,7 @@ def test_rows_a_moment_outside_of_what_was_asked_are_no_harm() -> None:
     log = Log([NOW - n * DAY for n in range(300)])
     show = log.show
 
-    def late(span: Span | None) -> Page:
+    def late(span: TimeRange | None) -> Page:
         page = show(span)
         return Page(page.total, tuple((at + 900, number) for at, number in page.rows))
 
@@ -305,11 +305,11 @@ def test_counts_that_prove_wrong_in_the_end_have_not_named_a_gap() -> None:
     steps = walk.steps()
     pages = {
         # The newer half counts five and shows none, and so do its own halves: a gap, it seems.
-        Span(NOW - DAY, NOW): Page(10, ((NOW - DAY, 1),)),
-        Span(NOW - DAY // 2 + 1, NOW): Page(5, ()),
-        Span(NOW - DAY, NOW - DAY // 2): Page(5, ((NOW - DAY, 1), (NOW - DAY + 9, 2))),
-        Span(NOW - DAY // 4 + 1, NOW): Page(5, ()),
-        Span(NOW - DAY // 2 + 1, NOW - DAY // 4): Page(0, ()),
+        TimeRange(NOW - DAY, NOW): Page(10, ((NOW - DAY, 1),)),
+        TimeRange(NOW - DAY // 2 + 1, NOW): Page(5, ()),
+        TimeRange(NOW - DAY, NOW - DAY // 2): Page(5, ((NOW - DAY, 1), (NOW - DAY + 9, 2))),
+        TimeRange(NOW - DAY // 4 + 1, NOW): Page(5, ()),
+        TimeRange(NOW - DAY // 2 + 1, NOW - DAY // 4): Page(0, ()),
     }
     span = next(steps)
     try:

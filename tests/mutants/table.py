@@ -49,9 +49,15 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         "tests/conversion/test_liabilities.py",
         "tests/ledger/test_books.py",
     ),
-    "binance_dust/ledger/_books.py": ("tests/ledger/test_books.py",),
-    "binance_dust/ledger/_matching.py": ("tests/ledger/test_matching.py",),
-    "binance_dust/ledger/_claims.py": ("tests/ledger/test_ledger.py",),
+    "binance_dust/ledger/_access.py": (
+        "tests/ledger/test_books.py",
+        "tests/ledger/test_ledger.py",
+    ),
+    "binance_dust/ledger/_records.py": (
+        "tests/ledger/test_matching.py",
+        "tests/ledger/test_parts.py",
+        "tests/ledger/test_sync.py",
+    ),
     "binance_dust/ledger/_entries.py": (
         "tests/ledger/test_ledger.py",
         "tests/ledger/test_candidates.py",
@@ -227,8 +233,9 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " seconds are given besides",
     },
     "binance_dust/ledger/_store.py": {
-        "Store.record: continue -> left out": "nothing follows it in the loop",
-        "Store.record: own.transaction_id != each.transaction_id is not None -> True": _FASTER,
+        "LedgerStore.record: continue -> left out": "nothing follows it in the loop",
+        "LedgerStore.record: own.transaction_id != each.transaction_id is not None"
+        " -> True": _FASTER,
     },
     "binance_dust/conversion/_account.py": {
         "module: 90 -> 91": _NOBODY_CARES,

@@ -1,14 +1,26 @@
 """The books as files: for a spreadsheet, for tax tools, for other programs.
 
-_forms.py    which columns, in which words
-_cells.py    what may stand in a cell
-_whole.py    never half a file
-_writer.py   rows and lines, in the order of time
+_layouts.py  the columns of each style, and what may stand in a cell
+_writer.py   rows and lines, into a file that is replaced when the new one is whole
 """
 
 from __future__ import annotations
 
-from binance_dust.ledger.export._forms import FORMS, Style
-from binance_dust.ledger.export._writer import Exported, Sink, write_csv, write_json_lines
+from binance_dust.ledger.export._layouts import LAYOUTS, Style
+from binance_dust.ledger.export._writer import (
+    Exported,
+    Sink,
+    refuse_ledger_files,
+    write_csv,
+    write_json_lines,
+)
 
-__all__ = ["FORMS", "Exported", "Sink", "Style", "write_csv", "write_json_lines"]
+__all__ = [
+    "LAYOUTS",
+    "Exported",
+    "Sink",
+    "Style",
+    "refuse_ledger_files",
+    "write_csv",
+    "write_json_lines",
+]

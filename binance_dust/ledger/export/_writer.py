@@ -7,22 +7,27 @@ import csv
 import io
 import json
 import os
+import secrets
+import stat
+import threading
+from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from binance_dust._util.plain import plain
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import Kind
-from binance_dust.ledger.export._forms import FORMS
-from binance_dust.ledger.export._whole import WholeFile
+from binance_dust.ledger.export._layouts import LAYOUTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
+    from typing import TextIO
 
     from binance_dust.ledger._entry import LedgerEntry
-    from binance_dust.ledger.export._forms import Form, Style
+    from binance_dust.ledger.export._layouts import CsvLayout, Style
 
-__all__ = ["Exported", "Sink", "write_csv", "write_json_lines"]
+__all__ = ["Exported", "Sink", "refuse_ledger_files", "write_csv", "write_json_lines"]
 
 
 class Sink(Protocol):
@@ -48,10 +53,10 @@ async def write_csv(
     entries: AsyncIterator[LedgerEntry], where: str | os.PathLike[str] | Sink, style: Style
 ) -> Exported:
     """Write entries in one of the forms."""
-    if style not in FORMS:
-        raise ConfigurationError(f"style must be one of {', '.join(FORMS)}, not {style!r}")
-    form = FORMS[style]
-    count = _Count()
+    if style not in LAYOUTS:
+        raise ConfigurationError(f"style must be one of {', '.join(LAYOUTS)}, not {style!r}")
+    form = LAYOUTS[style]
+    count = _RowCounter()
 
     async def chunks() -> AsyncIterator[str]:
         yield _csv_text([form.header])
@@ -78,7 +83,15 @@ async def write_json_lines(
     return Exported(rows, unsettled=unsettled)
 
 
-class _Count:
+def refuse_ledger_files(where: object, ledger: str) -> None:
+    """Refuse to export over a ledger's own files."""
+    if isinstance(where, str | os.PathLike):
+        own, other = os.path.realpath(ledger), os.path.realpath(os.fspath(where))
+        if other in (own, f"{own}-wal", f"{own}-shm"):
+            raise ConfigurationError(f"{where} is the ledger itself: name another file")
+
+
+class _RowCounter:
     """Counts what goes into a form, and what it has no place for."""
 
     def __init__(self) -> None:
@@ -86,7 +99,7 @@ class _Count:
         self.left_out = 0
         self.unsettled = 0
 
-    def through(self, entry: LedgerEntry, form: Form) -> Iterator[tuple[str, ...]]:
+    def through(self, entry: LedgerEntry, form: CsvLayout) -> Iterator[tuple[str, ...]]:
         """Give the rows of an entry."""
         self.unsettled += entry.open
         if form.trades_only and entry.kind is Kind.LIABILITIES:
@@ -97,7 +110,7 @@ class _Count:
             yield row
 
 
-def _rows(entry: LedgerEntry, form: Form) -> Iterator[tuple[str, ...]]:
+def _rows(entry: LedgerEntry, form: CsvLayout) -> Iterator[tuple[str, ...]]:
     if entry.status == "confirmed":
         for line in entry.lines:
             yield form.row(entry, line)
@@ -136,7 +149,7 @@ async def _write(chunks: AsyncIterator[str], where: str | os.PathLike[str] | Sin
 
 async def _write_file(chunks: AsyncIterator[str], path: str) -> None:
     """Write to a file in a thread, so that the event loop never waits for a disk."""
-    file = WholeFile(path)
+    file = AtomicFile(path)
     try:
         await _work(path, file.open)
         async for batch in _batches(chunks):
@@ -167,3 +180,55 @@ async def _work(path: str, work: Callable[[], Any]) -> Any:
     except OSError as error:
         words = error.strerror or str(error)
     raise ConfigurationError(f"{path} can't be written: {words}")
+
+
+class AtomicFile:
+    """Text for a path. Threads may work on it; `give_up` is safe at any time, and in any case."""
+
+    def __init__(self, path: str) -> None:
+        """Name the file; where the name is a link, what it leads to is replaced."""
+        self._path = Path(os.path.realpath(path))
+        self._beside = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.tmp")
+        self._file: TextIO | None = None
+        self._given_up = False
+        self._lock = threading.Lock()
+
+    def open(self) -> None:
+        """Begin, readable by its owner alone unless the file before was readable by more."""
+        mode = 0o600
+        if self._path.exists():
+            found = self._path.stat().st_mode
+            if not stat.S_ISREG(found):
+                raise OSError(0, "it is no plain file")
+            mode = stat.S_IMODE(found)
+        with self._lock:
+            if self._given_up:
+                return
+            descriptor = os.open(self._beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            self._file = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
+
+    def write(self, text: str) -> None:
+        """Add text."""
+        with self._lock:
+            if self._file is not None:
+                self._file.write(text)
+
+    def take_its_place(self) -> None:
+        """Put what was written in the place of the file that is meant."""
+        with self._lock:
+            if self._file is None:
+                return
+            self._file.flush()
+            os.fsync(self._file.fileno())
+            self._file.close()
+            self._beside.replace(self._path)
+
+    def give_up(self) -> None:
+        """Leave nothing behind of what isn't whole; once it is, there is nothing left to do."""
+        with self._lock:
+            self._given_up = True
+            if self._file is not None:
+                with suppress(OSError):
+                    self._file.close()
+                self._file = None
+                self._beside.unlink(missing_ok=True)

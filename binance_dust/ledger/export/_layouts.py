@@ -16,21 +16,24 @@ from datetime import UTC
 from typing import TYPE_CHECKING, Final, Literal
 
 from binance_dust.ledger._entry import Kind
-from binance_dust.ledger.export._cells import amount, iso, text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
+    from decimal import Decimal
 
     from binance_dust.ledger._entry import LedgerEntry, LedgerLine
 
-__all__ = ["FORMS", "Form", "Style"]
+__all__ = ["LAYOUTS", "CsvLayout", "Style"]
+
+_BEGINS_A_FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - the wide ones are meant
+"""What makes a spreadsheet run a cell, also in full width (OWASP, "CSV Injection", 2026-11)."""
 
 Style = Literal["plain", "koinly", "cointracking", "blockpit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Form:
+class CsvLayout:
     """One way to write the books down."""
 
     header: tuple[str, ...]
@@ -42,12 +45,12 @@ class Form:
 
 
 def _plain_row(entry: LedgerEntry, line: LedgerLine) -> tuple[str, ...]:
-    trade = (text(line.asset), amount(line.amount), text(entry.target), amount(line.net))
-    return _plain_cells(entry, line.at, trade, amount(line.fee), _number(entry, line))
+    trade = (_text(line.asset), _amount(line.amount), _text(entry.target), _amount(line.net))
+    return _plain_cells(entry, line.at, trade, _amount(line.fee), _number(entry, line))
 
 
 def _plain_bare_row(entry: LedgerEntry, asset: str) -> tuple[str, ...]:
-    trade = (text(asset), "", text(entry.target), "")
+    trade = (_text(asset), "", _text(entry.target), "")
     return _plain_cells(entry, entry.at, trade, "", "")
 
 
@@ -57,8 +60,8 @@ def _plain_cells(
     nothing = ("", "", "", "")
     debt = entry.kind is Kind.LIABILITIES
     return (
-        iso(at),
-        text(entry.account),
+        _iso(at),
+        _text(entry.account),
         entry.account_type,
         entry.kind.value,
         *(nothing if debt else trade),
@@ -70,7 +73,7 @@ def _plain_cells(
     )
 
 
-_PLAIN: Final = Form(
+_PLAIN: Final = CsvLayout(
     header=(
         "date",
         "account",
@@ -102,20 +105,20 @@ _PLAIN: Final = Form(
 def _koinly_row(entry: LedgerEntry, line: LedgerLine) -> tuple[str, ...]:
     return (
         f"{_seconds(line.at, '%Y-%m-%d %H:%M:%S')} UTC",
-        amount(line.amount),
-        text(line.asset),
-        amount(line.gross),
-        text(entry.target),
+        _amount(line.amount),
+        _text(line.asset),
+        _amount(line.gross),
+        _text(entry.target),
         *_fee(entry, line),
         "",
         "",
         "",  # no label: it is a trade
-        text(_comment(entry)),
+        _text(_comment(entry)),
         _line_number(entry, line),
     )
 
 
-_KOINLY: Final = Form(
+_KOINLY: Final = CsvLayout(
     header=(
         "Date",
         "Sent Amount",
@@ -141,14 +144,14 @@ _KOINLY: Final = Form(
 def _cointracking_row(entry: LedgerEntry, line: LedgerLine) -> tuple[str, ...]:
     return (
         "Trade",
-        amount(line.net),
-        text(entry.target),
-        amount(line.amount),
-        text(line.asset),
+        _amount(line.net),
+        _text(entry.target),
+        _amount(line.amount),
+        _text(line.asset),
         *_fee(entry, line),
         "Binance",
-        text(entry.account),
-        text(_comment(entry)),
+        _text(entry.account),
+        _text(_comment(entry)),
         _seconds(line.at, "%d-%m-%Y %H:%M:%S"),
         "",
         _line_number(entry, line),
@@ -157,7 +160,7 @@ def _cointracking_row(entry: LedgerEntry, line: LedgerLine) -> tuple[str, ...]:
     )
 
 
-_COINTRACKING: Final = Form(
+_COINTRACKING: Final = CsvLayout(
     header=(
         "Type",
         "Buy Amount",
@@ -186,20 +189,20 @@ def _blockpit_row(entry: LedgerEntry, line: LedgerLine) -> tuple[str, ...]:
     fee, currency = _fee(entry, line)
     return (
         _seconds(line.at, "%d.%m.%Y %H:%M:%S"),
-        text(f"Binance {entry.account}"),
+        _text(f"Binance {entry.account}"),
         "Trade",
-        text(line.asset),
-        amount(line.amount),
-        text(entry.target),
-        amount(line.gross),
+        _text(line.asset),
+        _amount(line.amount),
+        _text(entry.target),
+        _amount(line.gross),
         currency,
         fee,
-        text(_comment(entry)),
+        _text(_comment(entry)),
         _line_number(entry, line),
     )
 
 
-_BLOCKPIT: Final = Form(
+_BLOCKPIT: Final = CsvLayout(
     header=(
         "Date (UTC)",
         "Integration Name",
@@ -216,7 +219,7 @@ _BLOCKPIT: Final = Form(
     row=_blockpit_row,
 )
 
-FORMS: Final[Mapping[Style, Form]] = {
+LAYOUTS: Final[Mapping[Style, CsvLayout]] = {
     "plain": _PLAIN,
     "koinly": _KOINLY,
     "cointracking": _COINTRACKING,
@@ -225,7 +228,7 @@ FORMS: Final[Mapping[Style, Form]] = {
 
 
 def _fee(entry: LedgerEntry, line: LedgerLine) -> tuple[str, str]:
-    return (amount(line.fee), text(entry.target)) if line.fee else ("", "")
+    return (_amount(line.fee), _text(entry.target)) if line.fee else ("", "")
 
 
 def _comment(entry: LedgerEntry) -> str:
@@ -244,3 +247,18 @@ def _line_number(entry: LedgerEntry, line: LedgerLine) -> str:
 
 def _seconds(time: datetime, layout: str) -> str:
     return time.astimezone(UTC).strftime(layout)
+
+
+def _text(value: str) -> str:
+    """Write a name that somebody else chose, such that no spreadsheet runs it."""
+    return f"'{value}" if value.startswith(_BEGINS_A_FORMULA) else value
+
+
+def _amount(value: Decimal) -> str:
+    """Write an amount: every digit, a point, no exponent."""
+    return f"{value:f}"
+
+
+def _iso(time: datetime) -> str:
+    """Write a time in UTC, to the millisecond: `2026-11-21T12:00:00.123Z`."""
+    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

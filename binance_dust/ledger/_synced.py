@@ -10,30 +10,38 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from binance_dust._util.plain import plain
-from binance_dust.ledger._rows import moment, stamp
+from binance_dust.ledger._schema import moment, stamp
 
 if TYPE_CHECKING:
     import sqlite3
     from datetime import datetime
 
-__all__ = ["Mark", "Missing", "Source", "miss", "missing", "read", "widen"]
+__all__ = [
+    "Missing",
+    "Source",
+    "SyncedRange",
+    "add_missing",
+    "add_range",
+    "read_missing",
+    "read_range",
+]
 
 Source: TypeAlias = Literal["SPOT", "MARGIN", "liabilities"]
 """The dust log of one wallet or the other, or the history of exchanged debts."""
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class SyncedRange:
     """Everything from the first to the second time has been read."""
 
     since: datetime
     until: datetime
 
-    def joined(self, other: Mark) -> Mark | None:
+    def joined(self, other: SyncedRange) -> SyncedRange | None:
         """Join two that touch; `None` if something between them has not been read."""
         if other.since > self.until or self.since > other.until:
             return None
-        return Mark(min(self.since, other.since), max(self.until, other.until))
+        return SyncedRange(min(self.since, other.since), max(self.until, other.until))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,18 +69,18 @@ class Missing:
         return f"{self.account} {self.source}: {what}, {span}"
 
 
-def read(db: sqlite3.Connection, account: str, source: str) -> Mark | None:
+def read_range(db: sqlite3.Connection, account: str, source: str) -> SyncedRange | None:
     """Say what has been read of one source of an account's."""
     row = db.execute(
         "SELECT since, until FROM synced WHERE account = ? AND source = ?", (account, source)
     ).fetchone()
-    return None if row is None else Mark(moment(row["since"]), moment(row["until"]))
+    return None if row is None else SyncedRange(moment(row["since"]), moment(row["until"]))
 
 
-def widen(db: sqlite3.Connection, account: str, source: str, mark: Mark) -> None:
+def add_range(db: sqlite3.Connection, account: str, source: str, new: SyncedRange) -> None:
     """Add what has been read now, unless it leaves a hole: then what was known stays."""
-    known = read(db, account, source)
-    joined = mark if known is None else known.joined(mark)
+    known = read_range(db, account, source)
+    joined = new if known is None else known.joined(new)
     if joined is not None:
         db.execute(
             "INSERT OR REPLACE INTO synced (account, source, since, until) VALUES (?, ?, ?, ?)",
@@ -80,7 +88,7 @@ def widen(db: sqlite3.Connection, account: str, source: str, mark: Mark) -> None
         )
 
 
-def miss(db: sqlite3.Connection, gap: Missing) -> None:
+def add_missing(db: sqlite3.Connection, gap: Missing) -> None:
     """Note what can't be had."""
     db.execute(
         "INSERT OR REPLACE INTO missing VALUES (?, ?, ?, ?, ?, ?)",
@@ -88,7 +96,7 @@ def miss(db: sqlite3.Connection, gap: Missing) -> None:
     )
 
 
-def missing(db: sqlite3.Connection, account: str | None) -> list[Missing]:
+def read_missing(db: sqlite3.Connection, account: str | None) -> list[Missing]:
     """Give what can't be had, of one account or of all."""
     rows = db.execute(
         'SELECT * FROM missing WHERE ? IS NULL OR account = ? ORDER BY account, "start", source',

@@ -1,4 +1,4 @@
-"""Which of our own calls a record of the exchange's belongs to.
+"""The exchange's own records: what they say, and which of our calls each belongs to.
 
 A record names assets, target, time and its id; it does not name the call that made it. An entry
 that has the id is the one. Otherwise it is an entry whose call can have done it: the same assets
@@ -7,21 +7,27 @@ into the same target, at a moment when the exchange can have accepted the call.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from binance_dust.ledger._entry import OPEN, Kind, SettledBy
+from binance_dust.ledger._entry import OPEN, Kind, LedgerEntry, LedgerLine, SettledBy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
-    from decimal import Decimal
 
-    from binance_dust.ledger._entry import LedgerEntry, LedgerLine, Observed
+    from binance_dust.endpoints import AccountType
+    from binance_dust.models import ConvertedAsset, DustLog, DustLogEntry, SmallLiabilityExchange
 
 __all__ = [
     "PROCESSING",
+    "Observed",
     "can_have_done",
+    "converted_lines",
+    "from_dust_log",
+    "from_liabilities",
     "has",
     "over",
     "own_entry",
@@ -33,6 +39,116 @@ __all__ = [
 PROCESSING: Final = timedelta(seconds=10)
 """How long after accepting a call the exchange may date what it did (its back end gives up after
 ten seconds, -1007; rows of one conversion are tens of milliseconds apart)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """Something that the exchange's own records show to have happened."""
+
+    account: str
+    kind: Kind
+    account_type: AccountType
+    target: str
+    transaction_id: int | None
+    """The record's own (outer) id; small liabilities have none."""
+    at: datetime
+    lines: tuple[LedgerLine, ...]
+
+    @property
+    def assets(self) -> frozenset[str]:
+        """Which assets went."""
+        return frozenset(line.asset for line in self.lines)
+
+    @property
+    def ids(self) -> frozenset[int]:
+        """Every id that the record has: its own, and its lines'."""
+        found = {line.transaction_id for line in self.lines} | {self.transaction_id}
+        return frozenset(number for number in found if number is not None)
+
+    def as_entry(self) -> LedgerEntry:
+        """Show it as the entry that it would be, for rules that go by entries."""
+        return LedgerEntry(
+            id=0,
+            account=self.account,
+            kind=self.kind,
+            account_type=self.account_type,
+            target=self.target,
+            assets=tuple(dict.fromkeys(line.asset for line in self.lines)),
+            status="confirmed",
+            at=self.at,
+            transaction_id=self.transaction_id,
+            lines=self.lines,
+        )
+
+
+def from_dust_log(log: DustLog, account: str, account_type: AccountType) -> Iterator[Observed]:
+    """Read a page of the dust log: a record each, and one for each target where it has several."""
+    for group in log.user_asset_dribblets:
+        yield from _from_group(group, account, account_type)
+
+
+def _from_group(group: DustLogEntry, account: str, account_type: AccountType) -> Iterator[Observed]:
+    by_target: dict[str, list[LedgerLine]] = {}
+    for detail in group.user_asset_dribblet_details:
+        line = LedgerLine(
+            asset=detail.from_asset,
+            amount=detail.amount,
+            gross=detail.transferred_amount,
+            fee=detail.service_charge_amount,
+            at=detail.operate_time,
+            transaction_id=detail.trans_id,
+        )
+        by_target.setdefault(group.target_of(detail), []).append(line)
+    for target, lines in by_target.items():
+        yield Observed(
+            account=account,
+            kind=Kind.of_record(target),
+            account_type=account_type,
+            target=target,
+            transaction_id=group.trans_id,
+            at=group.happened_at or lines[0].at,
+            lines=tuple(lines),
+        )
+
+
+def from_liabilities(rows: Iterable[SmallLiabilityExchange], account: str) -> Iterator[Observed]:
+    """Read exchanged debts: a record for each moment and target, since they have no id."""
+    groups: dict[tuple[str, object], list[LedgerLine]] = {}
+    for row in rows:
+        line = LedgerLine(
+            asset=row.asset,
+            amount=row.amount,
+            gross=row.target_amount,
+            # The debts are gathered at what they are worth; no fee is documented.
+            fee=Decimal(0),
+            at=row.timestamp,
+        )
+        groups.setdefault((row.target_asset, row.timestamp), []).append(line)
+    for (target, _), lines in groups.items():
+        yield Observed(
+            account=account,
+            kind=Kind.LIABILITIES,
+            account_type="MARGIN",
+            target=target,
+            transaction_id=None,
+            at=lines[0].at,
+            lines=tuple(lines),
+        )
+
+
+def converted_lines(rows: Iterable[ConvertedAsset]) -> tuple[LedgerLine, ...]:
+    """Read what the answer of a conversion says that it did."""
+    return tuple(
+        LedgerLine(
+            asset=row.from_asset,
+            amount=row.amount,
+            gross=row.transferred_amount,
+            fee=row.service_charge_amount,
+            at=row.operate_time,
+            transaction_id=row.tran_id,
+        )
+        for row in rows
+    )
 
 
 def can_have_done(entry: LedgerEntry, seen: Observed, *, in_part: bool = False) -> bool:
