@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 
 from binance_dust import endpoints
-from binance_dust._call.pipeline import Account
+from binance_dust._call.pipeline import AccountKey
 from binance_dust._util.checks import instance, positive
 from binance_dust._util.closing import Closing
 from binance_dust.budget import Lane
@@ -68,7 +68,7 @@ class DustClient(Closing):
         if session is not None:
             instance(session, Session, "session")
         self._deadline = None if deadline is None else positive(deadline, "deadline")
-        self._account = Account(credentials)
+        self._account = AccountKey(credentials)
         self._credentials = credentials
         self._own_session = session is None
         self._session = Session(**session_options) if session is None else session

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from msgspec import field
 
-from binance_dust._util.exact import Amount, Answer, Moment, difference, total
+from binance_dust._util.exact import Amount, AnswerStruct, Moment, difference, total
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -43,7 +43,7 @@ __all__ = [
 # Rows hold texts and numbers only, so the garbage collector need not look at them (`gc=False`).
 
 
-class UserAsset(Answer, frozen=True, gc=False):
+class UserAsset(AnswerStruct, frozen=True, gc=False):
     """One asset of the spot wallet."""
 
     asset: str
@@ -64,7 +64,7 @@ class UserAsset(Answer, frozen=True, gc=False):
         return total((self.free, self.locked, self.freeze, self.withdrawing, self.ipoable))
 
 
-class ConvertibleAsset(Answer, frozen=True, gc=False):
+class ConvertibleAsset(AnswerStruct, frozen=True, gc=False):
     """One asset that can be converted now, with the exchange's own estimate."""
 
     asset: str
@@ -79,7 +79,7 @@ class ConvertibleAsset(Answer, frozen=True, gc=False):
     """After the fee."""
 
 
-class ConvertibleAssets(Answer, frozen=True):
+class ConvertibleAssets(AnswerStruct, frozen=True):
     """What can be converted into a target now."""
 
     dribblet_percentage: Amount
@@ -92,7 +92,7 @@ class ConvertibleAssets(Answer, frozen=True):
     details: list[ConvertibleAsset]
 
 
-class ConvertedAsset(Answer, frozen=True, gc=False):
+class ConvertedAsset(AnswerStruct, frozen=True, gc=False):
     """One asset that was converted."""
 
     tran_id: int
@@ -109,7 +109,7 @@ class ConvertedAsset(Answer, frozen=True, gc=False):
         return difference(self.transferred_amount, self.service_charge_amount)
 
 
-class DustConversion(Answer, frozen=True):
+class DustConversion(AnswerStruct, frozen=True):
     """What a conversion did. With no row in `transfer_result` it converted nothing."""
 
     total_transferred: Amount = field(name="totalTransfered")
@@ -122,7 +122,7 @@ class DustConversion(Answer, frozen=True):
         return difference(self.total_transferred, self.total_service_charge)
 
 
-class DustAsset(Answer, frozen=True, gc=False):
+class DustAsset(AnswerStruct, frozen=True, gc=False):
     """One asset that can be converted into BNB now."""
 
     asset: str
@@ -137,7 +137,7 @@ class DustAsset(Answer, frozen=True, gc=False):
     """The fee, in BNB."""
 
 
-class DustAssets(Answer, frozen=True):
+class DustAssets(AnswerStruct, frozen=True):
     """What can be converted into BNB now."""
 
     details: list[DustAsset]
@@ -147,7 +147,7 @@ class DustAssets(Answer, frozen=True):
     dribblet_percentage: Amount
 
 
-class DustLogDetail(Answer, frozen=True, gc=False):
+class DustLogDetail(AnswerStruct, frozen=True, gc=False):
     """One asset of a conversion in the log."""
 
     trans_id: int
@@ -166,7 +166,7 @@ class DustLogDetail(Answer, frozen=True, gc=False):
         return difference(self.transferred_amount, self.service_charge_amount)
 
 
-class DustLogEntry(Answer, frozen=True):
+class DustLogEntry(AnswerStruct, frozen=True):
     """One conversion in the log. Its `trans_id` is the conversion's `tran_id`."""
 
     trans_id: int
@@ -193,14 +193,14 @@ class DustLogEntry(Answer, frozen=True):
         )
 
 
-class DustLog(Answer, frozen=True):
+class DustLog(AnswerStruct, frozen=True):
     """The newest conversions, a hundred at most. `total` may exceed the entries returned."""
 
     total: int
     user_asset_dribblets: list[DustLogEntry]
 
 
-class SmallLiability(Answer, frozen=True, gc=False):
+class SmallLiability(AnswerStruct, frozen=True, gc=False):
     """One small margin debt that can be exchanged."""
 
     asset: str
@@ -210,7 +210,7 @@ class SmallLiability(Answer, frozen=True, gc=False):
     liability_qty: Amount
 
 
-class SmallLiabilityExchange(Answer, frozen=True, gc=False):
+class SmallLiabilityExchange(AnswerStruct, frozen=True, gc=False):
     """One small debt that was exchanged. The exchange gives it no id."""
 
     asset: str
@@ -221,21 +221,21 @@ class SmallLiabilityExchange(Answer, frozen=True, gc=False):
     timestamp: Moment
 
 
-class SmallLiabilityHistory(Answer, frozen=True):
+class SmallLiabilityHistory(AnswerStruct, frozen=True):
     """One page of exchanged debts."""
 
     total: int
     rows: list[SmallLiabilityExchange]
 
 
-class BnbBurn(Answer, frozen=True, gc=False):
+class BnbBurn(AnswerStruct, frozen=True, gc=False):
     """Whether fees and margin interest are paid in BNB."""
 
     spot_bnb_burn: bool = field(name="spotBNBBurn")
     interest_bnb_burn: bool = field(name="interestBNBBurn")
 
 
-class KeyPermissions(Answer, frozen=True, gc=False):
+class KeyPermissions(AnswerStruct, frozen=True, gc=False):
     """What an API key may do."""
 
     ip_restrict: bool
@@ -255,13 +255,13 @@ class KeyPermissions(Answer, frozen=True, gc=False):
     trading_authority_expiration_time: Moment | None = None
 
 
-class AccountStatus(Answer, frozen=True, gc=False):
+class AccountStatus(AnswerStruct, frozen=True, gc=False):
     """The account's status: `Normal`; other values are undocumented."""
 
     data: str
 
 
-class AccountInfo(Answer, frozen=True, gc=False):
+class AccountInfo(AnswerStruct, frozen=True, gc=False):
     """Which parts of the exchange the account has opened."""
 
     vip_level: int
@@ -272,7 +272,7 @@ class AccountInfo(Answer, frozen=True, gc=False):
     is_portfolio_margin_retail_enabled: bool | None = None
 
 
-class MarginAsset(Answer, frozen=True, gc=False):
+class MarginAsset(AnswerStruct, frozen=True, gc=False):
     """One asset of the cross-margin account."""
 
     asset: str
@@ -288,7 +288,7 @@ class MarginAsset(Answer, frozen=True, gc=False):
         return total((self.borrowed, self.interest))
 
 
-class MarginAccount(Answer, frozen=True):
+class MarginAccount(AnswerStruct, frozen=True):
     """The cross-margin account."""
 
     user_assets: list[MarginAsset]
@@ -309,7 +309,7 @@ class MarginAccount(Answer, frozen=True):
         return any(row.debt > 0 for row in self.user_assets)
 
 
-class SystemStatus(Answer, frozen=True, gc=False):
+class SystemStatus(AnswerStruct, frozen=True, gc=False):
     """Whether the exchange is open."""
 
     status: int
@@ -322,7 +322,7 @@ class SystemStatus(Answer, frozen=True, gc=False):
         return self.status == 0
 
 
-class ServerTime(Answer, frozen=True, gc=False):
+class ServerTime(AnswerStruct, frozen=True, gc=False):
     """The exchange's clock."""
 
     server_time: Moment

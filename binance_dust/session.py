@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
 from binance_dust import endpoints
 from binance_dust._call.clock import ServerClock, TimeSource
-from binance_dust._call.pipeline import CLOSED, Account, Line
+from binance_dust._call.pipeline import CLOSED, AccountKey, Pipeline
 from binance_dust._call.retry import RetryAllowance, RetryPolicy
 from binance_dust._call.transport import Transport, is_local
 from binance_dust._util.checks import instance, positive
@@ -45,7 +45,7 @@ class Session(Closing):
     session.close()`. It is cheap to create and opens nothing before the first call.
     """
 
-    __slots__ = ("_closed", "_is_local", "_line", "_loop", "_own_budget")
+    __slots__ = ("_closed", "_is_local", "_loop", "_own_budget", "_pipeline")
 
     def __init__(  # noqa: PLR0913 - the public face, all by keyword
         self,
@@ -90,14 +90,14 @@ class Session(Closing):
             raise ConfigurationError(f"lists must be 'comma' or 'repeated', not {lists!r}")
         report = Reporter(observer)
         # Asked through the line, which does not exist yet: the line needs the clock.
-        clock = ServerClock(lambda: self._line.ask_time(), time)  # noqa: PLW0108
+        clock = ServerClock(lambda: self._pipeline.ask_time(), time)  # noqa: PLW0108
         clock.on_learnt = lambda offset, round_trip: report(
             ClockLearnt(offset, round_trip, clock.now_utc())
         )
         self._own_budget: Final = budget is None
         if isinstance(budget, Attachable):
             budget.attach(clock, report, patience=retry.max_wait, limits=limits)
-        self._line: Final = Line(
+        self._pipeline: Final = Pipeline(
             transport=Transport(
                 base_url=base_url,
                 timeout=timeout,
@@ -134,7 +134,7 @@ class Session(Closing):
     @property
     def budget(self) -> Budget:
         """The weight budgets; `session.budget.snapshot()` shows them."""
-        return self._line.budget
+        return self._pipeline.budget
 
     @property
     def closed(self) -> bool:
@@ -149,15 +149,15 @@ class Session(Closing):
     @property
     def recv_window(self) -> timedelta:
         """For how long the exchange may accept a request after its timestamp."""
-        return timedelta(milliseconds=self._line.recv_window)
+        return timedelta(milliseconds=self._pipeline.recv_window)
 
     def now(self) -> datetime:
         """Give the exchange's time as far as it is known here."""
-        return self._line.clock.now_utc()
+        return self._pipeline.clock.now_utc()
 
     def machine_time(self) -> datetime:
         """Give this machine's own time, which all its processes agree on, right or wrong."""
-        return datetime.fromtimestamp(self._line.clock.source.wall(), tz=UTC)
+        return datetime.fromtimestamp(self._pipeline.clock.source.wall(), tz=UTC)
 
     async def learn_time(self) -> None:
         """Learn the exchange's time, if it is due: signed calls do it by themselves.
@@ -165,12 +165,12 @@ class Session(Closing):
         Without an answer go on with what is known; until anything is, that is this machine's clock.
         """
         self._enter()
-        await self._line.learn_clock()
+        await self._pipeline.learn_clock()
 
     async def send(
         self,
         call: Call[R],
-        account: Account | None = None,
+        account: AccountKey | None = None,
         lane: Lane = Lane.CALL,
         *,
         between: tuple[datetime, datetime] | None = None,
@@ -182,7 +182,7 @@ class Session(Closing):
         `deadline` bounds the call in seconds, in place of the session's.
         """
         self._enter()
-        return await self._line.call(call, account, lane, between, deadline)
+        return await self._pipeline.call(call, account, lane, between, deadline)
 
     def _enter(self) -> None:
         """See whether a call may go on here."""
@@ -198,10 +198,10 @@ class Session(Closing):
         the address, calls of different accounts do not wait for one another: 0.
         """
         weight = endpoint.weight
-        payer = self._line.payers.get(endpoint.title, weight.kind)
+        payer = self._pipeline.payers.get(endpoint.title, weight.kind)
         if payer is LimitKind.UID:
             return 0.0
-        return self._line.budget.forecast(Charge(endpoint.title, payer, weight.cost), calls)
+        return self._pipeline.budget.forecast(Charge(endpoint.title, payer, weight.cost), calls)
 
     async def close(self) -> None:
         """Let go of whoever waits, and close what this session opened. Closing twice is no harm."""
@@ -209,11 +209,11 @@ class Session(Closing):
             return
         self._loop.leave()
         self._closed = True
-        self._line.let_go()
-        await self._line.clock.close()
+        self._pipeline.let_go()
+        await self._pipeline.clock.close()
         if self._own_budget:
-            await self._line.budget.close()
-        await self._line.transport.close()
+            await self._pipeline.budget.close()
+        await self._pipeline.transport.close()
 
     async def __aenter__(self) -> Self:
         if self._closed:
@@ -221,10 +221,10 @@ class Session(Closing):
         return self
 
     def __repr__(self) -> str:
-        if not hasattr(self, "_line"):  # a traceback may show one that was refused
+        if not hasattr(self, "_pipeline"):  # a traceback may show one that was refused
             return "<Session refused>"
-        state = "closed" if self._closed else repr(self._line.budget)
-        return f"<Session {self._line.transport.base_url} {state}>"
+        state = "closed" if self._closed else repr(self._pipeline.budget)
+        return f"<Session {self._pipeline.transport.base_url} {state}>"
 
     def __reduce_ex__(self, protocol: object) -> Any:
         raise TypeError("a Session is bound to its process and its loop: make another one there")

@@ -158,8 +158,8 @@ class Down:
 async def test_every_call_earns_a_fifth_of_a_retry() -> None:
     down = Down()
     session = Session(retry=RetryPolicy(max_wait=0.001))
-    session._line = replace(session._line, transport=down)  # type: ignore[misc, arg-type]
-    while session._line.allowance.spend():
+    session._pipeline = replace(session._pipeline, transport=down)  # type: ignore[misc, arg-type]
+    while session._pipeline.allowance.spend():
         pass
 
     for _ in range(20):

@@ -1,8 +1,8 @@
-"""What the exchange's "no" means: from status, code and text to an error of our tree.
+"""What a "no" of the exchange means: from status, code and text to an error of our tree.
 
-The table has every code of the general, dust and margin lists that such calls have met or are
-documented to meet (read between January and November 2026). A code that it lacks becomes a plain
-`ExchangeError` that says nothing about whether the request was carried out.
+The table has every code of the general, dust and margin lists that these calls have met or are
+documented to meet (read between January and November 2026). A code that is not in the table becomes
+a plain `ExchangeError`, which does not say whether the request was carried out.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ class Verdict:
 
     error: type[ExchangeError]
     delivery: Delivery | None = None
-    """Where it differs from what is usual for the class."""
+    """Only where it differs from the usual one of the class."""
 
 
 _REJECTED: Final = Verdict(RejectedError)
@@ -99,7 +99,7 @@ _BY_STATUS: Final[dict[int, Verdict]] = {
     429: _RATE,
 }
 
-# Rules that have no known code of their own are known by their words.
+# Some rules have no known code: their words tell.
 _PRICE_MOVED: Final = re.compile(r"fluctuat|price.{0,40}(?:moved|changed)", re.IGNORECASE)
 _MAINTENANCE: Final = re.compile(r"maintenance|upgrading", re.IGNORECASE)
 _BANNED_UNTIL: Final = re.compile(r"banned until (\d{12,14})", re.IGNORECASE)
@@ -109,7 +109,7 @@ _NO_MARGIN_ACCOUNT: Final = -3003
 
 
 def has_no_margin(error: DustError) -> bool:
-    """Tell whether an error says that the account has no margin: an answer more than a failure."""
+    """Whether an error says that the account has no margin: an answer rather than a failure."""
     return isinstance(error, ExchangeError) and error.code == _NO_MARGIN_ACCOUNT
 
 
@@ -118,9 +118,11 @@ def verdict(status: int, code: int | str | None, message: str) -> Verdict:
     known = BY_CODE.get(code) if isinstance(code, int) else None
     if status in (418, 429):
         # The status decides about waiting, whatever code comes with it.
-        return _BY_STATUS[status]
-    if known is _RATE and _BANNED_UNTIL.search(message):
+        known = _BY_STATUS[status]
+    if known in (None, _RATE) and _BANNED_UNTIL.search(message):
         return _BANNED
+    if status in (418, 429):
+        return _BY_STATUS[status]
     if known is None or known is _UNKNOWN:
         known = _by_words(code, message) or known
     if status >= _FIRST_SERVER_ERROR:
@@ -129,9 +131,14 @@ def verdict(status: int, code: int | str | None, message: str) -> Verdict:
         return known
     if code is not None and status not in _BY_STATUS:
         return _UNHEARD_OF
-    # Without a code it was no part of the exchange's own that answered: a firewall (403), a region
-    # that is shut out (451), a path that nobody serves (404). None of them carries anything out.
+    # An answer without a code is not from the exchange itself: a firewall (403), a region that is
+    # shut out (451), a path that does not exist (404). None of them carries anything out.
     return _BY_STATUS.get(status, _REJECTED)
+
+
+def limits_us(code: int | str | None, message: str) -> bool:
+    """Whether a code or a text asks for fewer requests, whatever the status."""
+    return verdict(200, code, message).error in (RateLimitedError, BannedError)
 
 
 def _by_words(code: int | str | None, message: str) -> Verdict | None:
@@ -143,7 +150,7 @@ def _by_words(code: int | str | None, message: str) -> Verdict | None:
 
 
 def _server_error(known: Verdict | None) -> Verdict:
-    """Take a 5xx for unknown, unless its code says that nothing was done: "status UNKNOWN"."""
+    """Read a 5xx as an unknown outcome, unless its code says that nothing was done."""
     if known is None:
         return _UNKNOWN
     delivery = known.delivery or known.error.usual_delivery
@@ -153,6 +160,7 @@ def _server_error(known: Verdict | None) -> Verdict:
 
 
 def exchange_error(  # noqa: PLR0913 - what is known of the answer, all by keyword
+    found: Verdict,
     *,
     status: int,
     code: int | str | None,
@@ -161,10 +169,10 @@ def exchange_error(  # noqa: PLR0913 - what is known of the answer, all by keywo
     account: str | None,
     names: tuple[str, ...] = (),
     retry_after: float | None = None,
+    until: datetime | None = None,
     now: Callable[[], datetime] | None = None,
 ) -> ExchangeError:
     """Build the error for an answer that is not a success."""
-    found = verdict(status, code, message)
     fields: dict[str, Any] = {
         "code": code,
         "status": status,
@@ -175,9 +183,11 @@ def exchange_error(  # noqa: PLR0913 - what is known of the answer, all by keywo
     if found.error is RateLimitedError:
         return RateLimitedError(message, retry_after=retry_after, **fields)
     if found.error is BannedError:
-        until = _ban_end(message, retry_after, now)
-        if until is not None and now is not None:
-            retry_after = max(0.0, (until - now()).total_seconds())
+        if now is not None:
+            if until is not None:
+                retry_after = max(0.0, (until - now()).total_seconds())
+            elif retry_after:
+                until = datetime.fromtimestamp(now().timestamp() + retry_after, tz=UTC)
         return BannedError(message, until=until, retry_after=retry_after, **fields)
     if found.error is NotConvertibleError:
         return NotConvertibleError(message, assets=_to_blame(names, message), **fields)
@@ -185,23 +195,14 @@ def exchange_error(  # noqa: PLR0913 - what is known of the answer, all by keywo
 
 
 def banned_until(message: str) -> datetime | None:
-    """Read the end of a ban from the text that comes with it, in milliseconds since the epoch."""
+    """Read the end of a ban from its text: milliseconds since the epoch."""
     match = _BANNED_UNTIL.search(message)
     if match is None:
         return None
     return datetime.fromtimestamp(int(match[1]) / 1000, tz=UTC)
 
 
-def _ban_end(
-    message: str, retry_after: float | None, now: Callable[[], datetime] | None
-) -> datetime | None:
-    told = banned_until(message)
-    if told is not None or not retry_after or now is None:
-        return told
-    return datetime.fromtimestamp(now().timestamp() + retry_after, tz=UTC)
-
-
 def _to_blame(names: tuple[str, ...], message: str) -> tuple[str, ...]:
-    """Find the assets that a message names as whole words; else any of them may be the culprit."""
+    """Find the assets that a message names; if it names none, each may be the culprit."""
     words = set(re.split(r"[^\w]+", message))
     return tuple(name for name in names if name in words) or names

@@ -1,11 +1,9 @@
-"""What an answer says about weight, read from plain values.
+"""What an answer says about weight: the value that budgets are told, and how headers are read.
 
 Headers are advice. `X-SAPI-USED-IP-WEIGHT-1M` and `X-SAPI-USED-UID-WEIGHT-1M` tell the weight that
-the window of *that endpoint* holds, this call included; only a success is sure to carry them, and
--1 means "not applicable". `Retry-After` is seconds, was seen to be always 0 (a comment in rotki's
-source), and by the rules of HTTP may be a date. A ban also names its end in the text of the answer:
-`IP banned until 1700000000000` (https://developers.binance.com/docs/wallet/error-code, -1003; read
-November 2026).
+the window of *that endpoint* holds, this call included. Only a success is sure to carry them, and
+-1 means "not applicable". `Retry-After` is in seconds, was seen to be always 0 (a comment in
+rotki's source), and HTTP also allows a date.
 """
 
 from __future__ import annotations
@@ -23,13 +21,8 @@ from binance_dust.endpoints import LimitKind
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Feedback", "read_feedback"]
-
 TOO_MANY: Final = 429
 BANNED: Final = 418
-FORBIDDEN: Final = 403
-_OK: Final = 200
-
 _LONGEST: Final = 3 * 24 * 3600.0
 """Seconds: the longest ban that is documented. A longer wait is taken for junk."""
 
@@ -38,9 +31,6 @@ _LEAST_BAN: Final = 120.0
 _BAN_MARGIN: Final = 1.0
 """Seconds to stay away longer: a request that comes a moment too soon makes a ban longer."""
 
-_BANNED_UNTIL: Final = re.compile(rb"banned until (\d{12,14})\b", re.IGNORECASE)
-_TOO_MANY_REQUESTS: Final = re.compile(rb'"code"\s*:\s*"?-1003\b')
-_HAS_CODE: Final = re.compile(rb'"code"\s*:')
 _WEIGHT: Final = re.compile(r"[0-9]{1,9}")
 _SECONDS: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
@@ -49,18 +39,18 @@ class Feedback(msgspec.Struct, frozen=True, gc=False):
     """What the exchange said about weight with one answer."""
 
     status: int
-    """The HTTP status; 429 also where only the code in the body (-1003) says so."""
+    """The HTTP status; 429 for any refusal for weight, 418 for any ban, whatever HTTP said."""
     used_ip: int | None = None
     used_uid: int | None = None
     used_request: int | None = None
     retry_after: float | None = None
-    """Seconds to wait, `None` if nothing sensible was said."""
+    """Seconds to wait; `None` where the answer says nothing sensible."""
     banned_until: float | None = None
-    """Seconds since the epoch, in the exchange's time."""
+    """The end of a ban: seconds since the epoch, in the exchange's time."""
     received: float = 0.0
-    """When the answer was here, on the monotonic clock."""
+    """When the answer had arrived, on the monotonic clock."""
     walled: bool = False
-    """Whether a firewall answered (403 without a code of the exchange's own)."""
+    """Whether a firewall answered: 403 without a code of the exchange."""
 
     def used(self, kind: LimitKind) -> int | None:
         """Give the weight that the exchange has counted for a kind of payer."""
@@ -87,38 +77,37 @@ def ban_lasts(answer: Feedback, server_time: float | None) -> float:
     return min(wait, _LONGEST) + _BAN_MARGIN if wait > 0 else _LEAST_BAN
 
 
-def read_feedback(
+def weight_of(  # noqa: PLR0913, PLR0917 - the judge's findings, passed on for every call
     status: int,
     headers: Mapping[str, str],
-    body: bytes | str = b"",
     received: float = 0.0,
-    server_time: float | None = None,
+    retry_after: float | None = None,
+    banned_until: float | None = None,
+    walled: bool = False,  # noqa: FBT001, FBT002 - likewise
 ) -> Feedback:
-    """Read the headers of an answer, and its body unless it is a success.
+    """Read the weights from the headers; the rest is what the judge found.
 
-    `headers` is a case-insensitive mapping. `server_time` helps to read a `Retry-After` that is a
-    date, where the answer has no `Date` of its own.
+    `headers` is a case-insensitive mapping.
     """
     get = headers.get
-    used_ip = _weight(get("X-SAPI-USED-IP-WEIGHT-1M"))
-    used_uid = _weight(get("X-SAPI-USED-UID-WEIGHT-1M"))
-    used_request = _weight(get("X-MBX-USED-WEIGHT-1M"))
-    if status == _OK:
-        return Feedback(status, used_ip, used_uid, used_request, received=received)
-    text = body.encode(errors="replace") if isinstance(body, str) else body
-    banned = _BANNED_UNTIL.search(text)
-    if status != BANNED and _TOO_MANY_REQUESTS.search(text):
-        status = TOO_MANY
     return Feedback(
         status,
-        used_ip,
-        used_uid,
-        used_request,
-        _seconds(get("Retry-After"), get("Date"), server_time),
-        int(banned[1]) / 1000 if banned else None,
+        _weight(get("X-SAPI-USED-IP-WEIGHT-1M")),
+        _weight(get("X-SAPI-USED-UID-WEIGHT-1M")),
+        _weight(get("X-MBX-USED-WEIGHT-1M")),
+        retry_after,
+        banned_until,
         received,
-        walled=status == FORBIDDEN and not _HAS_CODE.search(text),
+        walled,
     )
+
+
+def wait_of(headers: Mapping[str, str], server_time: float | None = None) -> float | None:
+    """Read `Retry-After` in seconds; `None` where it says nothing sensible.
+
+    `server_time` helps with one that is a date, where the answer has no `Date` of its own.
+    """
+    return _seconds(headers.get("Retry-After"), headers.get("Date"), server_time)
 
 
 def _weight(value: str | None) -> int | None:

@@ -68,7 +68,7 @@ class SystemTime:
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class ClockReading:
     """One look at the exchange's clock: what it said, and when we asked and heard, monotonic."""
 
     server: float
@@ -91,7 +91,7 @@ class ServerClock:
     )
 
     def __init__(
-        self, ask: Callable[[], Awaitable[Reading]], source: TimeSource | None = None
+        self, ask: Callable[[], Awaitable[ClockReading]], source: TimeSource | None = None
     ) -> None:
         """Take how to ask the exchange for its time."""
         self.source = source or SystemTime()

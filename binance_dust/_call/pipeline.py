@@ -15,13 +15,14 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from binance_dust import endpoints
+from binance_dust._answers.judge import judge
 from binance_dust._call import wire
-from binance_dust._call.clock import Reading, ServerClock
+from binance_dust._call.clock import ClockReading, ServerClock
 from binance_dust._call.retry import Act, RetryAllowance, RetryPolicy, act, send_again
 from binance_dust._call.signing import sign, signer_for
 from binance_dust._util.checks import instance
 from binance_dust._util.exact import from_moment
-from binance_dust.budget import Budget, Charge, Lane, read_feedback
+from binance_dust.budget import Budget, Charge, Lane
 from binance_dust.credentials import Credentials
 from binance_dust.endpoints import LimitKind, Replay
 from binance_dust.errors import (
@@ -39,6 +40,7 @@ from binance_dust.errors import (
 from binance_dust.events import Answered, PayerLearnt, Retried, Sent, logger
 
 if TYPE_CHECKING:
+    from binance_dust._answers.judge import Answer
     from binance_dust._call.signing import Signer
     from binance_dust._call.transport import Transport
     from binance_dust.budget import Feedback
@@ -56,7 +58,7 @@ _FAR_OFF: Final = 4_102_444_800
 is a mistake, and near the calendar's ends it would be in no calendar after a moment's waiting."""
 
 
-class Account:
+class AccountKey:
     """One account as the line sees it: who it is, and how its calls are signed."""
 
     __slots__ = ("api_key", "identity", "label", "signer")
@@ -71,11 +73,11 @@ class Account:
 
     def __repr__(self) -> str:
         # A traceback may show one that was refused.
-        return f"<Account {getattr(self, 'label', 'refused')}>"
+        return f"<AccountKey {getattr(self, 'label', 'refused')}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
-class Line:
+class Pipeline:
     """What every call of a session goes through."""
 
     transport: Transport
@@ -95,7 +97,7 @@ class Line:
     async def call(
         self,
         call: Call[R],
-        account: Account | None,
+        account: AccountKey | None,
         lane: Lane,
         between: tuple[datetime, datetime] | None = None,
         deadline: float | None = None,
@@ -161,7 +163,7 @@ class Line:
             level = logging.WARNING if self.clock.is_news() else logging.DEBUG
             logger.log(level, "the exchange's clock was not learnt: %s", error)
 
-    async def ask_time(self) -> Reading:
+    async def ask_time(self) -> ClockReading:
         """Read the exchange's clock: once, for whoever learns it tries again in its own time."""
         attempts = _Attempts(self, endpoints.SERVER_TIME(), None, Lane.CALL)
         answer, result = await attempts.exchange()
@@ -171,7 +173,7 @@ class Line:
                 f"the exchange says that it is {result.server_time:%Y}",
                 endpoint=endpoints.SERVER_TIME.title,
             )
-        return Reading(told, answer.sent, answer.received)
+        return ClockReading(told, answer.sent, answer.received)
 
 
 class _Attempts(Generic[R]):
@@ -186,22 +188,22 @@ class _Attempts(Generic[R]):
         "_generation",
         "_lane",
         "_latest",
-        "_line",
         "_number",
+        "_pipeline",
         "_query",
         "_timestamp",
     )
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what `Line.call` was given, passed on
+    def __init__(  # noqa: PLR0913, PLR0917 - what `Pipeline.call` was given, passed on
         self,
-        line: Line,
+        pipeline: Pipeline,
         call: Call[R],
-        account: Account | None,
+        account: AccountKey | None,
         lane: Lane,
         between: tuple[datetime, datetime] | None = None,
         deadline: float | None = None,
     ) -> None:
-        self._line = line
+        self._pipeline = pipeline
         self._between = between
         self._call = call
         self._account = account
@@ -210,9 +212,9 @@ class _Attempts(Generic[R]):
         self._generation = 0
         self._timestamp = 0
         # Encoded once for all attempts, and before any I/O: an encoding can be refused.
-        self._query = call.query(line.lists)
+        self._query = call.query(pipeline.lists)
         title, weight = call.endpoint.title, call.endpoint.weight
-        payer = line.payers.get(title, weight.kind) if line.payers else weight.kind
+        payer = pipeline.payers.get(title, weight.kind) if pipeline.payers else weight.kind
         self._charge = Charge(
             title,
             payer,
@@ -220,34 +222,34 @@ class _Attempts(Generic[R]):
             account.identity if account else None,
             moves_funds=call.endpoint.replay is Replay.NEVER,
         )
-        limit = line.retry.deadline if deadline is None else deadline
-        self._deadline = None if limit is None else line.clock.monotonic() + limit
+        limit = pipeline.retry.deadline if deadline is None else deadline
+        self._deadline = None if limit is None else pipeline.clock.monotonic() + limit
         self._latest: datetime | None = None
         """The time by which it has to be sent, where that comes before any deadline."""
         if between is not None:
             # Who can't be sent in time need not wait in line for it.
-            left = between[1].timestamp() - line.clock.now()
-            latest = line.clock.monotonic() + left
+            left = between[1].timestamp() - pipeline.clock.now()
+            latest = pipeline.clock.monotonic() + left
             if self._deadline is None or latest < self._deadline:
                 self._deadline, self._latest = latest, between[1]
 
     def left(self) -> float | None:
         """Seconds left for this call; `None` where nobody set a limit."""
-        return None if self._deadline is None else self._deadline - self._line.clock.monotonic()
+        return None if self._deadline is None else self._deadline - self._pipeline.clock.monotonic()
 
     async def once(self) -> R:
         """Make one attempt."""
         _, result = await self.exchange()
         return result
 
-    async def exchange(self) -> tuple[wire.Answer, R]:
+    async def exchange(self) -> tuple[Answer, R]:
         """Make one attempt, and give the answer with the result."""
-        line = self._line
+        pipeline = self._pipeline
         self._number += 1
-        if self._account is not None and line.clock.due:
-            await line.learn_clock()
+        if self._account is not None and pipeline.clock.due:
+            await pipeline.learn_clock()
         try:
-            admission = await line.budget.admit(
+            admission = await pipeline.budget.admit(
                 self._charge, deadline=self._deadline, lane=self._lane
             )
         except BudgetExceededError as error:
@@ -260,39 +262,39 @@ class _Attempts(Generic[R]):
             admission.release()
             raise
         admission.sent()
-        details = line.report.wants_details
+        details = pipeline.report.wants_details
         if details:
-            line.report(Sent(self._charge.pool, request.account, self._number))
+            pipeline.report(Sent(self._charge.pool, request.account, self._number))
         try:
-            answer = await line.transport.send(request, within=self._within())
+            answer = await pipeline.transport.send(request, within=self._within())
+            judgement = judge(
+                self._call,
+                answer,
+                account=request.account,
+                clean=request.scrub,
+                now=pipeline.clock.now_utc,
+            )
         except NotSentError:
             admission.release()
             raise
         except BaseException:
-            # No answer, or nobody waits for it any more: it may have arrived, so it counts.
+            # No answer, or the caller was cancelled: it may have arrived, so it counts.
             admission.unknown()
             raise
-        feedback = read_feedback(answer.status, answer.headers, answer.body, answer.received)
-        admission.settle(feedback)
-        self._learn_payer(feedback)
+        admission.settle(judgement.feedback)
+        self._learn_payer(judgement.feedback)
         if details:
             seconds = answer.received - answer.sent
-            line.report(Answered(self._charge.pool, request.account, answer.status, seconds))
-        return answer, wire.read(
-            self._call,
-            request,
-            answer,
-            retry_after=feedback.retry_after,
-            now=line.clock.now_utc,
-        )
+            pipeline.report(Answered(self._charge.pool, request.account, answer.status, seconds))
+        return answer, judgement.unwrap()
 
     async def prepare(self, error: DustError, attempt: int, pause: float) -> None:
         """Get ready to send again: a refused timestamp wants another look at the clock."""
         label = self._account.label if self._account else None
         reason = f"{type(error).__name__}: {error}"
-        self._line.report(Retried(self._charge.pool, label, attempt, reason, pause))
+        self._pipeline.report(Retried(self._charge.pool, label, attempt, reason, pause))
         if isinstance(error, ClockError):
-            await self._line.learn_clock(past=self._generation)
+            await self._pipeline.learn_clock(past=self._generation)
 
     def outcome_unknown(self, error: DustError) -> OutcomeUnknownError:
         """Say that funds may have moved, with all that is needed to find out."""
@@ -304,7 +306,7 @@ class _Attempts(Generic[R]):
             parameters=self._call.parameters(),
             # The exchange takes timestamps that are less than a second ahead of its clock.
             sent_after=stamped - _MOST_AHEAD,
-            expires_at=stamped + timedelta(milliseconds=self._line.recv_window),
+            expires_at=stamped + timedelta(milliseconds=self._pipeline.recv_window),
             code=getattr(error, "code", None),
             status=getattr(error, "status", None),
         )
@@ -317,17 +319,17 @@ class _Attempts(Generic[R]):
         account = self._account
         if account is None:
             return wire.unsigned_request(self._call, self._query)
-        line = self._line
-        self._generation = line.clock.generation
+        pipeline = self._pipeline
+        self._generation = pipeline.clock.generation
         self._timestamp = self._stamp()
-        payload = wire.payload(self._query, line.recv_window, self._timestamp)
+        payload = wire.payload(self._query, pipeline.recv_window, self._timestamp)
         signature = await sign(account.signer, payload)
         return wire.signed_request(
             self._call, payload, signature, api_key=account.api_key, account=account.label
         )
 
     def _stamp(self) -> int:
-        timestamp = self._line.clock.timestamp()
+        timestamp = self._pipeline.clock.timestamp()
         if self._between is not None:
             earliest, latest = map(from_moment, self._between)
             # Also before its time: a clock that was just set right may have gone back.
@@ -351,9 +353,9 @@ class _Attempts(Generic[R]):
             other, used, elsewhere = LimitKind.IP, feedback.used_uid, feedback.used_ip
         if used is not None or elsewhere is None or charge.kind is LimitKind.REQUEST:
             return
-        if charge.account is not None and charge.pool not in self._line.payers:
-            self._line.payers[charge.pool] = other
-            self._line.report(PayerLearnt(charge.pool, other.value))
+        if charge.account is not None and charge.pool not in self._pipeline.payers:
+            self._pipeline.payers[charge.pool] = other
+            self._pipeline.report(PayerLearnt(charge.pool, other.value))
 
     def _within(self) -> float | None:
         # A deadline ends waiting, never a write that is under way: cutting one short would only

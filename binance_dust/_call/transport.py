@@ -20,8 +20,8 @@ from typing import TYPE_CHECKING, Any, Final
 import aiohttp
 import yarl
 
+from binance_dust._answers.judge import Answer
 from binance_dust._call.clock import being_cancelled
-from binance_dust._call.wire import Answer, Request
 from binance_dust._util.checks import instance
 from binance_dust._version import __version__
 from binance_dust.errors import (
@@ -33,6 +33,8 @@ from binance_dust.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from binance_dust._call.wire import Request
 
 _USER_AGENT: Final = f"binance-dust/{__version__}"
 _NO_TYPE: Final = ("Content-Type",)

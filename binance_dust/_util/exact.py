@@ -121,7 +121,7 @@ else:
     Moment = Annotated[Any, _Converted(to_moment, "a time")]
 
 
-class Answer(msgspec.Struct, frozen=True, kw_only=True, rename="camel", eq=False):
+class AnswerStruct(msgspec.Struct, frozen=True, kw_only=True, rename="camel", eq=False):
     """Base of everything that the exchange answers with: immutable, compared by what it says."""
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -172,7 +172,7 @@ def ensure_readable(value: object) -> None:
     if isinstance(value, list):
         for item in value:
             ensure_readable(item)
-    elif isinstance(value, Answer):
+    elif isinstance(value, AnswerStruct):
         for name in value.__struct_fields__:
             ensure_readable(getattr(value, name))
 
@@ -203,7 +203,7 @@ def {name}(self):
 
 
 def _getter(name: str, mark: _Converted) -> Callable[[Any], Any]:
-    def otherwise(answer: Answer, value: object) -> object:
+    def otherwise(answer: AnswerStruct, value: object) -> object:
         if value is None and _optional(type(answer), name):
             return None
         try:
@@ -221,11 +221,11 @@ def _getter(name: str, mark: _Converted) -> Callable[[Any], Any]:
     return getter
 
 
-def _optional(kind: type[Answer], name: str) -> bool:
+def _optional(kind: type[AnswerStruct], name: str) -> bool:
     return any(f.name == name and not f.required for f in msgspec.structs.fields(kind))
 
 
-def _shown(answer: Answer, name: str) -> str:
+def _shown(answer: AnswerStruct, name: str) -> str:
     """Show a field, also one that can't be read: a repr never raises."""
     try:
         value = getattr(answer, name)

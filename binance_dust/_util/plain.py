@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar, get_args, get_type_hints
 import msgspec
 
 from binance_dust import errors
-from binance_dust._util.exact import Answer, to_moment
+from binance_dust._util.exact import AnswerStruct, to_moment
 from binance_dust.errors import DustError, UnreadableAnswerError, revive
 
 __all__ = ["FORMAT", "answer_from_plain", "error_from_plain", "newer", "plain"]
@@ -24,7 +24,7 @@ FORMAT: Final = 1
 """How a report is written. Count it up when an older version would misread it: a key that is new
 is passed over by older versions, so it takes none."""
 
-A = TypeVar("A", bound=Answer)
+A = TypeVar("A", bound=AnswerStruct)
 
 _TIMES = frozenset({"until", "sent_after", "expires_at", "retry_at"})
 """The fields of errors that are times."""
@@ -34,7 +34,7 @@ _TUPLES = frozenset({"assets", "entry_ids"})
 def plain(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of value
     """Give a value as what JSON has."""
     match value:
-        case Answer():
+        case AnswerStruct():
             return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
         case DustError():
             fields = {name: plain(field) for name, field in vars(value).items()}
@@ -91,7 +91,7 @@ def error_from_plain(value: dict[str, Any]) -> DustError:
     return revive(kind, (text,), fields)
 
 
-def _as_wire(kind: type[Answer], value: dict[str, Any]) -> dict[str, Any]:
+def _as_wire(kind: type[AnswerStruct], value: dict[str, Any]) -> dict[str, Any]:
     """Put the wire's names, which the decoder knows, in the place of Python's."""
     fields = _fields(kind)
     return {
@@ -102,7 +102,7 @@ def _as_wire(kind: type[Answer], value: dict[str, Any]) -> dict[str, Any]:
 
 
 @cache
-def _fields(kind: type[Answer]) -> dict[str, tuple[str, type[Answer] | None]]:
+def _fields(kind: type[AnswerStruct]) -> dict[str, tuple[str, type[AnswerStruct] | None]]:
     """Find the wire's name of each field, and the kind of its rows if it has rows."""
     hints = get_type_hints(kind)
     return {
@@ -114,11 +114,11 @@ def _fields(kind: type[Answer]) -> dict[str, tuple[str, type[Answer] | None]]:
     }
 
 
-def _rows_as_wire(row: type[Answer] | None, item: Any) -> Any:
+def _rows_as_wire(row: type[AnswerStruct] | None, item: Any) -> Any:
     if row is None or not isinstance(item, list):
         return item
     return [_as_wire(row, each) for each in item]
 
 
 def _is_answer(part: Any) -> bool:
-    return isinstance(part, type) and issubclass(part, Answer)
+    return isinstance(part, type) and issubclass(part, AnswerStruct)

@@ -30,7 +30,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from binance_dust._answers.weight import Feedback, read_feedback
+from binance_dust._answers.judge import read_feedback
+from binance_dust._answers.weight import Feedback
 from binance_dust.budget._limits import RateLimits
 from binance_dust.budget._local import LocalBudget
 from binance_dust.budget._protocol import (

@@ -9,7 +9,13 @@ from typing import Any
 import pytest
 
 from binance_dust import errors
-from binance_dust._answers.codes import BY_CODE, banned_until, exchange_error, has_no_margin
+from binance_dust._answers.codes import (
+    BY_CODE,
+    banned_until,
+    exchange_error,
+    has_no_margin,
+    verdict,
+)
 from binance_dust.errors import Delivery, ExchangeError
 
 FINAL, REFUSED, UNKNOWN, UNCLEAR = (
@@ -23,8 +29,16 @@ FINAL, REFUSED, UNKNOWN, UNCLEAR = (
 def error_of(
     status: int = 400, code: int | str | None = None, message: str = "", **more: Any
 ) -> ExchangeError:
+    found = verdict(status, code, message)
     return exchange_error(
-        status=status, code=code, message=message, endpoint="POST /x", account="alice", **more
+        found,
+        status=status,
+        code=code,
+        message=message,
+        endpoint="POST /x",
+        account="alice",
+        until=banned_until(message) if found.error is errors.BannedError else None,
+        **more,
     )
 
 
@@ -133,7 +147,9 @@ def test_words_decide_where_no_code_is_known() -> None:
         (400, None, "The price has moved", "RejectedError"),
         (500, -9999, "The price has moved", "UnavailableError"),
         (400, -1102, "banned until 1672801339253", "RejectedError"),
-        (400, 400001, "banned until 1672801339253", "ExchangeError"),
+        (400, 400001, "banned until 1672801339253", "BannedError"),
+        (400, None, "banned until 1672801339253", "BannedError"),
+        (429, -1003, "banned until 1672801339253", "BannedError"),
     ],
 )
 def test_words_do_not_overrule_a_code_that_is_known(

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from binance_dust import NoAnswerError, NotSentError
-from binance_dust._call.clock import Reading, ServerClock, SystemTime
+from binance_dust._call.clock import ClockReading, ServerClock, SystemTime
 
 
 class World:
@@ -36,7 +36,7 @@ class World:
     def exchange(self) -> float:
         return self.epoch + self.true
 
-    async def ask(self) -> Reading:
+    async def ask(self) -> ClockReading:
         self.asked += 1
         await self.gate.wait()
         if self.down:
@@ -45,7 +45,7 @@ class World:
         self.true += self.there
         server = self.exchange()
         self.true += self.back
-        return Reading(server, sent, self.true)
+        return ClockReading(server, sent, self.true)
 
 
 async def test_before_it_is_learnt_the_machine_is_believed() -> None:

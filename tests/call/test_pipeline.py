@@ -24,8 +24,9 @@ from binance_dust import (
     RetryPolicy,
     Session,
 )
+from binance_dust._answers.judge import Answer
 from binance_dust._call import retry, wire
-from binance_dust._call.pipeline import Account
+from binance_dust._call.pipeline import AccountKey
 from binance_dust.budget import Charge, Lane, LimitKind
 from binance_dust.endpoints import DUST_TRANSFER
 from binance_dust.events import Event, PayerLearnt, Retried
@@ -48,7 +49,7 @@ class Notes:
         self.within: list[float | None] = []
         self.deadlines: list[float | None] = []
 
-    async def send(self, request: wire.Request, *, within: float | None = None) -> wire.Answer:
+    async def send(self, request: wire.Request, *, within: float | None = None) -> Answer:
         self.told.append("send")
         self.requests.append(request)
         self.within.append(within)
@@ -57,7 +58,7 @@ class Notes:
             raise outcome
         status, body, headers = outcome
         now = asyncio.get_running_loop().time()
-        return wire.Answer(status, CIMultiDict(headers), body.encode(), now, now)
+        return Answer(status, CIMultiDict(headers), body.encode(), now, now)
 
     async def admit(self, charge: Charge, *, deadline: Any = None, lane: Any = None) -> Notes:
         self.told.append("admit")
@@ -84,7 +85,7 @@ class Notes:
 def session_with(notes: Notes, **options: Any) -> Session:
     options = {"retry": RetryPolicy(attempts=2, max_wait=0.001)} | options
     session = Session(budget=notes, **options)  # type: ignore[arg-type]
-    session._line = replace(session._line, transport=notes)  # type: ignore[misc, arg-type]
+    session._pipeline = replace(session._pipeline, transport=notes)  # type: ignore[misc, arg-type]
     return session
 
 
@@ -194,12 +195,12 @@ async def test_a_client_may_have_a_patience_of_its_own_behind_the_same_session()
     session = session_with(notes, retry=RetryPolicy(attempts=1, deadline=60.0))
     quick, usual = session.client(CREDENTIALS, deadline=5.0), session.client(CREDENTIALS)
     patient = DustClient(CREDENTIALS, session, deadline=600.0)
-    begun = session._line.clock.monotonic()
+    begun = session._pipeline.clock.monotonic()
 
     for client in (usual, quick, patient, quick._for_scans()):
         await client.small_liabilities()
 
-    over = session._line.clock.monotonic()
+    over = session._pipeline.clock.monotonic()
     told = notes.deadlines[1:]  # the first is that of the clock
     for deadline, seconds in zip(told, [60.0, 5.0, 600.0, 5.0], strict=True):
         assert deadline is not None
@@ -267,12 +268,12 @@ async def test_who_can_not_be_sent_in_time_is_told_which_time_it_is(
             raise BudgetExceededError("too late", pool=charge.pool, retry_after=40.0)
 
     session = session_with(Full(), retry=RetryPolicy(deadline=deadline))
-    now = session._line.clock.now_utc()
+    now = session._pipeline.clock.now_utc()
     by = (now + timedelta(seconds=30)).astimezone(timezone(timedelta(hours=5)))
 
     with pytest.raises(BudgetExceededError) as caught:
-        await session._line.call(
-            DUST_TRANSFER(assets=["ADA"]), Account(CREDENTIALS), Lane.CALL, (now, by)
+        await session._pipeline.call(
+            DUST_TRANSFER(assets=["ADA"]), AccountKey(CREDENTIALS), Lane.CALL, (now, by)
         )
 
     assert caught.value.pool == "POST /sapi/v1/asset/dust"
@@ -287,7 +288,7 @@ async def test_of_an_outage_one_warning_tells_that_the_clock_was_not_learnt(
 ) -> None:
     caplog.set_level(logging.DEBUG, "binance_dust")
     out = NoAnswerError("unreachable")
-    line = session_with(Notes(out, out, out, TIME, out, out))._line
+    line = session_with(Notes(out, out, out, TIME, out, out))._pipeline
 
     for _ in range(2):
         await asyncio.gather(*[line.learn_clock(past=line.clock.generation) for _ in range(3)])

@@ -12,8 +12,8 @@ import msgspec
 import pytest
 
 from binance_dust import DustClient, endpoints
-from binance_dust._call import wire
-from binance_dust._util.exact import Answer
+from binance_dust._answers import judge
+from binance_dust._util.exact import AnswerStruct
 from binance_dust.endpoints import Call, Endpoint, Replay, Security
 from binance_dust.errors import UnreadableAnswerError
 
@@ -67,7 +67,7 @@ def texts_of(value: Any) -> set[str]:
     """Print every field of an answer."""
     if isinstance(value, list):
         return set().union(*map(texts_of, value))
-    if isinstance(value, Answer):
+    if isinstance(value, AnswerStruct):
         return set().union(*(texts_of(getattr(value, name)) for name in value.__struct_fields__))
     return {f"{value:f}" if isinstance(value, Decimal) else str(value)}
 
@@ -92,20 +92,19 @@ def test_each_field_that_is_always_sent_is_required(name: str, row: Endpoint[...
     for field in list(first):
         optional = field in optional_fields(row.result)
         value = first.pop(field)
-        call = wire.unsigned_request(endpoints.SERVER_TIME())
-        answer = wire.Answer(200, {}, json.dumps(document).encode())
+        answer = judge.Answer(200, {}, json.dumps(document).encode())
         bound = Call(row, ())
         if optional or row.result is type(None):
-            wire.read(bound, call, answer)
+            judge.judge(bound, answer).unwrap()
         else:
             with pytest.raises(UnreadableAnswerError, match=field):
-                wire.read(bound, call, answer)
+                judge.judge(bound, answer).unwrap()
         first[field] = value
 
 
 def optional_fields(result: Any) -> set[str]:
     struct = getattr(result, "__args__", (result,))[0]
-    if not isinstance(struct, type) or not issubclass(struct, Answer):
+    if not isinstance(struct, type) or not issubclass(struct, AnswerStruct):
         return set()
     return {field.encode_name for field in msgspec.structs.fields(struct) if not field.required}
 

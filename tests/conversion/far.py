@@ -17,6 +17,7 @@ from typing import Any, Self
 from multidict import CIMultiDict
 
 from binance_dust import Converter, Ledger, LedgerEntry, NoAnswerError, NotSentError
+from binance_dust._answers.judge import Answer
 from binance_dust._call import wire
 from binance_dust.client import DustClient
 from binance_dust.sandbox.account import Conversion
@@ -52,7 +53,7 @@ class FarWorld(World):
 
     def session(self, **options: Any) -> Session:
         session = super().session(**options)
-        session._line = replace(session._line, transport=_Wire(self))  # type: ignore[misc, arg-type]
+        session._pipeline = replace(session._pipeline, transport=_Wire(self))  # type: ignore[misc, arg-type]
         return session
 
     async def quiet(self) -> None:
@@ -71,7 +72,7 @@ class _Wire:
     def __init__(self, world: FarWorld) -> None:
         self._world = world
 
-    async def send(self, request: wire.Request, *, within: float | None = None) -> wire.Answer:
+    async def send(self, request: wire.Request, *, within: float | None = None) -> Answer:
         world, title = self._world, request.endpoint.title
         if world.refuse_connections > 0:
             world.refuse_connections -= 1
@@ -89,7 +90,7 @@ class _Wire:
         if answer.line != "whole":
             raise NoAnswerError("the line was dropped", endpoint=title)
         headers = CIMultiDict(answer.headers)
-        return wire.Answer(answer.status, headers, answer.body, sent, world.monotonic())
+        return Answer(answer.status, headers, answer.body, sent, world.monotonic())
 
     async def _travel(self, request: wire.Request, arrived: asyncio.Future[Any]) -> None:
         world, exchange = self._world, self._world.exchange

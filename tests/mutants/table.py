@@ -32,6 +32,8 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         "tests/test_credentials.py",
         "tests/contract/test_published_vectors.py",
     ),
+    "binance_dust/_answers/judge.py": ("tests/answers", "tests/contract"),
+    "binance_dust/_answers/unreadable.py": ("tests/answers",),
     "binance_dust/_call/wire.py": ("tests/call/test_wire.py", "tests/contract"),
     "binance_dust/endpoints/_spec.py": ("tests/endpoints/test_spec.py", "tests/contract"),
     "binance_dust/_call/clock.py": ("tests/call/test_clock.py",),
@@ -276,10 +278,11 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "being_cancelled: task is not None and task.cancelling() > 0"
         " -> task.cancelling() > 0": _TYPES,
     },
-    "binance_dust/_call/wire.py": {
+    "binance_dust/_answers/judge.py": {
         "Answer: 0.0 -> 1.0": "only tests leave it to the default",
-        "_look_closer: code is not None and isinstance(envelope, dict) -> code is not None": _TYPES,
-        "_excerpt: 16 -> 17": _NOBODY_CARES,
+    },
+    "binance_dust/_answers/unreadable.py": {
+        "excerpt: 16 -> 17": _NOBODY_CARES,
     },
 }
 """By path and by what was changed: why no test can tell, or need not."""

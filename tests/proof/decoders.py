@@ -19,8 +19,9 @@ from typing import Any, Final, NamedTuple
 from multidict import CIMultiDict
 
 from binance_dust import AccountReport, Credentials, DustError, endpoints
+from binance_dust._answers.judge import Answer, judge
 from binance_dust._call import wire
-from binance_dust._util.exact import Answer, to_amount, to_moment
+from binance_dust._util.exact import AnswerStruct, to_amount, to_moment
 from binance_dust._util.plain import answer_from_plain, plain
 from binance_dust.budget import Feedback, read_feedback
 from binance_dust.endpoints import Call
@@ -66,12 +67,12 @@ def answers(name: str) -> Reader:
 
     def read(body: bytes, mutator: Mutator) -> None:
         status = mutator.dice.choice(_STATUSES)
-        answer = wire.Answer(status, any_headers(mutator), body, 1.0, 2.0)
-        feedback = read_feedback(status, answer.headers, body, answer.received)
-        hold_feedback(feedback)
-        wait = feedback.retry_after
+        answer = Answer(status, any_headers(mutator), body, 1.0, 2.0)
+        hold_feedback(read_feedback(status, answer.headers, body, answer.received))
+        judgement = judge(call, answer, account="alice", clean=request.scrub, now=lambda: NOW)
+        hold_feedback(judgement.feedback)
         try:
-            result = wire.read(call, request, answer, retry_after=wait, now=lambda: NOW)
+            result = judgement.unwrap()
         except DustError as error:
             hold_error(error)
         else:
@@ -129,11 +130,11 @@ def hold(value: object) -> None:
     if isinstance(value, list):
         for row in value:
             hold(row)
-    elif isinstance(value, Answer):
+    elif isinstance(value, AnswerStruct):
         hold_answer(value)
 
 
-def hold_answer(answer: Answer) -> None:
+def hold_answer(answer: AnswerStruct) -> None:
     """Every field and every property of an answer is a good value, or raises an error of ours."""
     kind = type(answer)
     for name in (*answer.__struct_fields__, *_properties(kind)):

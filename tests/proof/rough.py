@@ -9,6 +9,7 @@ from typing import Any, Final
 from multidict import CIMultiDict
 
 from binance_dust import NoAnswerError, NotSentError
+from binance_dust._answers.judge import Answer
 from binance_dust._call import wire
 from tests.proof.mutations import Mutator
 from tests.simulation.world import Way, World
@@ -80,7 +81,7 @@ class _RoughWay(Way):
         super().__init__(world)
         self._rough = world
 
-    async def send(self, request: wire.Request, *, within: float | None = None) -> wire.Answer:
+    async def send(self, request: wire.Request, *, within: float | None = None) -> Answer:
         # What was noted for other tests would grow without end.
         self._rough.sent.clear()
         title, patience = request.endpoint.title, min(_TIMEOUT, within or _TIMEOUT)
@@ -100,7 +101,7 @@ class _RoughWay(Way):
             raise NoAnswerError("no answer", endpoint=title, account=request.account)
         return self._spoilt(request, answer)
 
-    def _spoilt(self, request: wire.Request, answer: wire.Answer) -> wire.Answer:
+    def _spoilt(self, request: wire.Request, answer: Answer) -> Answer:
         world, headers, body = self._rough, CIMultiDict(answer.headers), answer.body
         if self._happens("header"):
             for name in list(headers):
@@ -110,7 +111,7 @@ class _RoughWay(Way):
         if answer.status == 200 and self._happens("body"):
             body = world.mutator.change(body)
             world.lied_to.add(request.account)
-        return wire.Answer(answer.status, headers, body, answer.sent, answer.received)
+        return Answer(answer.status, headers, body, answer.sent, answer.received)
 
     def _happens(self, kind: str, odds: float = 0.04) -> bool:
         if not self._rough.stormy or self._rough.dice.random() >= odds:

@@ -185,7 +185,7 @@ class Desk:
             waiting=snapshot.waiting,
             in_flight=sum(pool.in_flight for pool in snapshot.pools),
             pools=len(snapshot.pools),
-            allowance=self.session._line.allowance._left,
+            allowance=self.session._pipeline.allowance._left,
             objects=sum(map(_is_ours, gc.get_objects())),
             memory=_traced(),
         )

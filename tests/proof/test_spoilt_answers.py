@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from binance_dust import RetryPolicy, scan
+from binance_dust._answers.judge import Answer
 from binance_dust._call import wire
 from binance_dust.reports import Settled
 from tests.budget.virtual import run
@@ -33,7 +34,7 @@ class _SpoiltWay(Way):
         super().__init__(world)
         self._spoilt = world
 
-    async def send(self, request: wire.Request, *, within: float | None = None) -> wire.Answer:
+    async def send(self, request: wire.Request, *, within: float | None = None) -> Answer:
         answer = await super().send(request, within=within)
         if request.endpoint.title != self._spoilt.endpoint:
             return answer

@@ -14,6 +14,7 @@ from typing import Any
 from multidict import CIMultiDict
 
 from binance_dust import NoAnswerError, RetryPolicy, Session
+from binance_dust._answers.judge import Answer
 from binance_dust._call import wire
 from binance_dust.sandbox.exchange import Exchange, Request
 from binance_dust.sandbox.rules import Rules
@@ -62,7 +63,7 @@ class World:
         session = Session(base_url="http://127.0.0.1:1", time=self, **given)
         way = self.way()
         way.address = address
-        session._line = replace(session._line, transport=way)  # type: ignore[misc, arg-type]
+        session._pipeline = replace(session._pipeline, transport=way)  # type: ignore[misc, arg-type]
         return session
 
     def way(self) -> Way:
@@ -97,7 +98,7 @@ class Way:
         self._world = world
         self.address = "127.0.0.1"
 
-    async def send(self, request: wire.Request, *, within: float | None = None) -> wire.Answer:
+    async def send(self, request: wire.Request, *, within: float | None = None) -> Answer:
         """Carry a request there, and its answer back."""
         world = self._world
         sent = world.monotonic()
@@ -122,7 +123,7 @@ class Way:
         if answer.line != "whole":
             raise NoAnswerError("the line was dropped", endpoint=request.endpoint.title)
         headers = CIMultiDict(answer.headers)
-        return wire.Answer(answer.status, headers, answer.body, sent, world.monotonic())
+        return Answer(answer.status, headers, answer.body, sent, world.monotonic())
 
     async def close(self) -> None:
         """Nothing is open."""

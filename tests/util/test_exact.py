@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from binance_dust._util.exact import (
     Amount,
-    Answer,
+    AnswerStruct,
     Moment,
     from_moment,
     product,
@@ -29,7 +29,7 @@ from binance_dust.errors import UnreadableAnswerError
 from binance_dust.models import ConvertedAsset, MarginAsset, UserAsset
 
 
-class Row(Answer, frozen=True, gc=False):
+class Row(AnswerStruct, frozen=True, gc=False):
     asset: str
     amount_free: Amount
     at: Moment | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from binance_dust._call.pipeline import Account
+from binance_dust._call.pipeline import AccountKey
 from binance_dust.budget import Lane
 from binance_dust.errors import ExchangeError
 
@@ -75,7 +75,7 @@ class Prober:
 
     async def ask(self, call: Call[R], *, sign_as: Callable[[Signer], Signer] | None = None) -> R:
         """Send a call for the account; `sign_as` makes another signer of the account's own."""
-        account = Account(self.client.credentials)
+        account = AccountKey(self.client.credentials)
         if sign_as is not None:
             account.signer = sign_as(account.signer)
         return await self.session.send(call, account, Lane.CALL)

@@ -1,0 +1,277 @@
+"""The one judge: what an answer of the exchange means, decided without I/O.
+
+    status, headers, body -> a result or an error, and what the budget is told
+
+An answer is the declared result, a refusal, or unreadable. A refusal may be a plain no, a refusal
+for weight, a ban, a firewall's page, maintenance, or an unknown outcome: `codes` has the table.
+Errors, retries and budgets all take it from here, so a refusal that one of them hears is heard by
+the others too, whatever its HTTP status.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar, cast
+
+import msgspec
+
+from binance_dust._answers.codes import (
+    Verdict,
+    banned_until,
+    exchange_error,
+    limits_us,
+    verdict,
+)
+from binance_dust._answers.unreadable import EXCERPT, excerpt, split, why_unreadable
+from binance_dust._answers.weight import BANNED, TOO_MANY, Feedback, wait_of, weight_of
+from binance_dust.errors import BannedError, DustError, RateLimitedError, UnreadableAnswerError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from binance_dust.endpoints import Call
+
+R = TypeVar("R")
+
+_NO_JSON: Final = object()
+_FIRST_REDIRECT: Final = 300
+_FIRST_REFUSAL: Final = 400
+_FORBIDDEN: Final = 403
+_DIGITS: Final = re.compile(r"-?[1-9][0-9]{0,17}|0")
+_CUT: Final = re.compile(rb'\s*\{\s*"code"\s*:\s*"?(-?[0-9]{1,18})"?\s*[,}]')
+"""A refusal that was cut off still says its code, if the code itself is whole."""
+
+
+class Answer(msgspec.Struct, frozen=True, gc=False):
+    """What came back: enough of HTTP to decide, nothing of aiohttp."""
+
+    status: int
+    headers: Mapping[str, str]
+    """Names in any case; a case-insensitive mapping."""
+    body: bytes
+    sent: float = 0.0
+    """When sending began, on the monotonic clock."""
+    received: float = 0.0
+    """When the whole answer was here, on the monotonic clock."""
+
+    def __repr__(self) -> str:
+        return f"<Answer {self.status}, {len(self.body)} bytes>"
+
+
+class Judgement(msgspec.Struct, Generic[R], frozen=True):
+    """What an answer means."""
+
+    # The collector has to see it: an error that was raised leads back here by its traceback.
+
+    feedback: Feedback
+    """What the budget is told."""
+    result: R | None = None
+    error: DustError | None = None
+    """What happened instead of a result."""
+
+    def unwrap(self) -> R:
+        """Give the result, or raise the error."""
+        if self.error is not None:
+            raise self.error
+        return cast("R", self.result)
+
+
+class _Refusal(msgspec.Struct, frozen=True, gc=False):
+    """What a refusal says."""
+
+    found: Verdict
+    code: int | str | None
+    message: str
+    """In full: it is cleaned and cut where it is shown."""
+    banned_until: datetime | None
+
+    def feedback(self, answer: Answer, server_time: float | None) -> Feedback:
+        """Tell the budget: 429 and 418 mean the same to it, however they were said."""
+        status = answer.status
+        if self.found.error is BannedError:
+            status = BANNED
+        elif self.found.error is RateLimitedError:
+            status = TOO_MANY
+        walled = status == _FORBIDDEN and self.code is None
+        wait = wait_of(answer.headers, server_time)
+        until = None if self.banned_until is None else self.banned_until.timestamp()
+        return weight_of(status, answer.headers, answer.received, wait, until, walled)
+
+
+def judge(
+    call: Call[R],
+    answer: Answer,
+    *,
+    account: str | None = None,
+    clean: Callable[[str], str] = str,
+    now: Callable[[], datetime] | None = None,
+) -> Judgement[R]:
+    """Decide what an answer to a call means.
+
+    `account` is the label that errors name. `clean` takes out of a foreign text what must not be
+    shown. `now` tells the exchange's time, and is asked only for a refusal.
+    """
+    if answer.status < _FIRST_REDIRECT:
+        try:
+            result = call.endpoint.decoder.decode(answer.body)
+        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            pass  # a refusal or a wrapped result inside a success, or something unreadable
+        else:
+            feedback = weight_of(answer.status, answer.headers, answer.received)
+            return Judgement(feedback, result)
+    return _look_closer(call, answer, account, clean, now)
+
+
+def read_feedback(
+    status: int,
+    headers: Mapping[str, str],
+    body: bytes | str = b"",
+    received: float = 0.0,
+    server_time: float | None = None,
+) -> Feedback:
+    """Read what an answer says about weight; for budgets and tools of your own.
+
+    `headers` is a case-insensitive mapping. `server_time` helps to read a `Retry-After` that is a
+    date, where the answer has no `Date` of its own.
+    """
+    raw = body.encode(errors="replace") if isinstance(body, str) else body
+    answer = Answer(status, headers, raw, received=received)
+    refusal = _refusal(answer, _envelope(raw))
+    if refusal is not None:
+        return refusal.feedback(answer, server_time)
+    return weight_of(status, headers, received, wait_of(headers, server_time))
+
+
+def _look_closer(
+    call: Call[R],
+    answer: Answer,
+    account: str | None,
+    clean: Callable[[str], str],
+    now: Callable[[], datetime] | None,
+) -> Judgement[R]:
+    """Judge an answer that is not plainly the declared result."""
+    envelope = _envelope(answer.body)
+    refusal = _refusal(answer, envelope)
+    if refusal is not None:
+        feedback = refusal.feedback(answer, None if now is None else now().timestamp())
+        shown = clean(refusal.message)[:EXCERPT] or excerpt(answer.body, clean)
+        error: DustError = exchange_error(
+            refusal.found,
+            status=answer.status,
+            code=refusal.code,
+            message=shown,
+            endpoint=call.endpoint.title,
+            account=account,
+            names=call.names,
+            retry_after=feedback.retry_after,
+            until=refusal.banned_until,
+            now=now,
+        )
+        return Judgement(feedback, None, error)
+    feedback = weight_of(answer.status, answer.headers, answer.received)
+    if answer.status >= _FIRST_REDIRECT:
+        problem: tuple[str, str | None] = (
+            f"HTTP {answer.status} is no answer of this endpoint",
+            None,
+        )
+    elif call.endpoint.result is type(None) and _is_no_refusal(envelope, answer.body):
+        return Judgement(feedback)
+    elif isinstance(envelope, dict) and _code(envelope) is not None:
+        try:
+            return Judgement(feedback, _unwrap(call, envelope))
+        except (msgspec.MsgspecError, RecursionError) as failed:
+            problem = split(str(failed), "$.data")
+    else:
+        problem = why_unreadable(call.endpoint, answer.body)
+    return Judgement(feedback, None, _unreadable(call, answer, account, clean, *problem))
+
+
+def _refusal(answer: Answer, envelope: object) -> _Refusal | None:
+    """Recognise a refusal: by its status, or by what it says under any other status."""
+    code, message = _code(envelope), _message(envelope)
+    if envelope is _NO_JSON:
+        code, message = _cut_code(answer.body), answer.body.decode("utf-8", "replace")
+    says_no = code is not None and not _means_success(code)
+    refuses = (
+        answer.status >= _FIRST_REFUSAL
+        or (says_no and answer.status < _FIRST_REDIRECT)
+        or ((says_no or envelope is _NO_JSON) and limits_us(code, message))
+    )
+    if not refuses:
+        return None
+    found = verdict(answer.status, code, message)
+    until = banned_until(message) if found.error is BannedError else None
+    shown = message if envelope is not _NO_JSON else ""
+    return _Refusal(found, code, shown, until)
+
+
+def _unwrap(call: Call[R], envelope: dict[str, object]) -> R:
+    """Take the result out of `{"code": "000000", "data": ...}`; no list at all is an empty one."""
+    data = envelope.get("data")
+    if data is None and getattr(call.endpoint.result, "__origin__", None) is list:
+        data = []
+    return msgspec.convert(data, call.endpoint.result, strict=False)
+
+
+def _is_no_refusal(envelope: object, body: bytes) -> bool:
+    """Whether a success without a documented body is one: no body at all, or any JSON.
+
+    A page of HTML comes from something in between, and half an answer is no answer.
+    """
+    if envelope is _NO_JSON:
+        return not body.strip()
+    return not (isinstance(envelope, dict) and envelope.get("success") is False)
+
+
+def _envelope(body: bytes) -> object:
+    try:
+        return msgspec.json.Decoder(float_hook=str).decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        return _NO_JSON
+
+
+def _code(envelope: object) -> int | str | None:
+    """Find the exchange's code; a text that is a whole number is read as one."""
+    if not isinstance(envelope, dict):
+        return None
+    code = envelope.get("code")
+    if isinstance(code, str):
+        return int(code) if _DIGITS.fullmatch(code) else code
+    return code if isinstance(code, int) and not isinstance(code, bool) else None
+
+
+def _cut_code(body: bytes) -> int | None:
+    match = _CUT.match(body)
+    return None if match is None else int(match[1])
+
+
+def _means_success(code: int | str) -> bool:
+    return code in (0, 200) or (isinstance(code, str) and code.strip("0") == "")
+
+
+def _message(envelope: object) -> str:
+    if not isinstance(envelope, dict):
+        return ""
+    message = envelope.get("msg") or envelope.get("message")
+    return message if isinstance(message, str) else ""
+
+
+def _unreadable(  # noqa: PLR0913, PLR0917 - what is known of the answer
+    call: Call[Any],
+    answer: Answer,
+    account: str | None,
+    clean: Callable[[str], str],
+    reason: str,
+    path: str | None,
+) -> UnreadableAnswerError:
+    shown = excerpt(answer.body, clean)
+    return UnreadableAnswerError(
+        f"{reason}; the body begins {shown!r}" if shown else reason,
+        endpoint=call.endpoint.title,
+        account=account,
+        status=answer.status,
+        path=path,
+        excerpt=shown,
+    )

@@ -1,0 +1,303 @@
+"""The one judge: results and errors from answers, and what budgets hear of them."""
+
+from __future__ import annotations
+
+import json
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from multidict import CIMultiDict
+
+from binance_dust import endpoints
+from binance_dust._answers.judge import Answer, Judgement, judge
+from binance_dust._call import wire
+from binance_dust.errors import (
+    CooldownError,
+    Delivery,
+    DustError,
+    ExchangeError,
+    RateLimitedError,
+    RejectedError,
+    UnreadableAnswerError,
+)
+
+SIGNATURE = "5ca1ab1e" * 8
+KEY = "canary-api-key-0123456789"
+
+
+def request(call: Any) -> wire.Request:
+    query = wire.payload(call.query("comma"), 5000, 1_700_000_000_000)
+    return wire.signed_request(call, query, SIGNATURE, api_key=KEY, account="alice")
+
+
+def judged(call: Any, body: bytes | str, status: int = 200, headers: Any = None) -> Judgement[Any]:
+    content = body if isinstance(body, bytes) else body.encode()
+    answer = Answer(status, CIMultiDict(headers or {}), content)
+    return judge(call, answer, account="alice", clean=request(call).scrub)
+
+
+def read(call: Any, body: bytes | str, status: int = 200, **headers: str) -> Any:
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return judged(call, body, status, named).unwrap()
+
+
+ASSETS = endpoints.USER_ASSETS()
+ROW = (
+    '{"asset":"ADA","free":"1","locked":"0","freeze":"0",'
+    '"withdrawing":"0","ipoable":"0","btcValuation":"0"}'
+)
+
+
+def test_an_answer_shows_its_size_and_not_its_body() -> None:
+    assert repr(Answer(200, {}, b"abc")) == "<Answer 200, 3 bytes>"
+
+
+def test_a_plain_success_is_the_declared_result() -> None:
+    (row,) = read(ASSETS, f"[{ROW}]")
+
+    assert row.free == Decimal(1)
+
+
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        (f'{{"code":"000000","message":"success","success":true,"data":[{ROW}]}}', 1),
+        ('{"code":"000000","message":"success","success":true,"total":0}', 0),
+        ('{"code":0,"data":null}', 0),
+        (f'{{"code":200,"msg":"ok","data":[{ROW},{ROW}]}}', 2),
+    ],
+)
+def test_a_wrapped_success_is_unwrapped(body: str, rows: int) -> None:
+    assert len(read(ASSETS, body)) == rows
+
+
+def test_a_wrapped_success_without_its_object_is_unreadable() -> None:
+    with pytest.raises(UnreadableAnswerError, match="got `null`") as caught:
+        read(endpoints.BNB_BURN(), '{"code":"000000","success":true}')
+    assert caught.value.path == "$.data"
+
+
+def test_a_wrapped_number_may_be_text_as_an_unwrapped_one_may() -> None:
+    log = read(endpoints.DUST_LOG(), '{"code":0,"data":{"total":"8","userAssetDribblets":[]}}')
+
+    assert log.total == 8
+
+
+@pytest.mark.parametrize("code", ["true", "[]", "{}", "null"])
+def test_what_can_not_be_a_code_is_neither_a_success_nor_a_refusal(code: str) -> None:
+    with pytest.raises(UnreadableAnswerError):
+        read(ASSETS, f'{{"code":{code},"data":[{ROW}]}}')
+
+
+@pytest.mark.parametrize("code", ["032001", "00a", "-0"])
+def test_a_code_in_letters_or_with_a_zero_before_it_is_a_refusal_inside_a_success(
+    code: str,
+) -> None:
+    with pytest.raises(ExchangeError) as caught:
+        read(ASSETS, f'{{"code":"{code}","data":[{ROW}]}}')
+    assert caught.value.code == code
+
+
+def test_a_wrapped_success_with_a_wrong_row_says_where() -> None:
+    with pytest.raises(UnreadableAnswerError) as caught:
+        read(ASSETS, '{"code":"000000","data":[{"asset":"ADA"}]}')
+    assert caught.value.path == "$.data[0]"
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", " \n", "{}", "null", "[]", '"done"', "true", '{"code":"000000"}', '{"success":true}'],
+)
+def test_any_json_that_a_small_liability_exchange_answers_is_a_success(body: str) -> None:
+    assert read(endpoints.EXCHANGE_SMALL_LIABILITIES(assets=["BTC"]), body) is None
+
+
+@pytest.mark.parametrize(
+    "body", ["<html>Please wait</html>", '{"co', "~", b"\xff\xfe", '{"success":false}']
+)
+def test_what_is_no_json_tells_nothing_of_a_small_liability_exchange(body: Any) -> None:
+    with pytest.raises(UnreadableAnswerError):
+        read(endpoints.EXCHANGE_SMALL_LIABILITIES(assets=["BTC"]), body)
+
+
+def test_a_refusal_inside_a_success_is_a_refusal() -> None:
+    body = '{"code":-5006,"msg":"Only transfer once in 24 hours."}'
+
+    for call in (
+        endpoints.DUST_TRANSFER(assets=["ADA"]),
+        endpoints.EXCHANGE_SMALL_LIABILITIES(assets=["ADA"]),
+    ):
+        with pytest.raises(CooldownError) as caught:
+            read(call, body)
+        assert caught.value.status == 200
+
+
+def test_a_refusal_is_an_exchange_error_with_everything_in_it() -> None:
+    with pytest.raises(RateLimitedError) as caught:
+        read(ASSETS, '{"code":-1003,"msg":"Too much."}', 429, Retry_After="7")
+    error = caught.value
+    assert (error.code, error.message, error.status, error.retry_after) == (
+        -1003,
+        "Too much.",
+        429,
+        7.0,
+    )
+    assert (error.endpoint, error.account) == ("POST /sapi/v3/asset/getUserAsset", "alice")
+
+
+def test_a_code_in_digits_is_a_number_and_a_message_may_have_its_other_name() -> None:
+    with pytest.raises(CooldownError) as caught:
+        read(ASSETS, '{"code":"-5006","message":"too soon","success":false}', 400)
+    assert caught.value.code == -5006
+    assert caught.value.message == "too soon"
+
+
+def test_an_html_refusal_shows_how_it_begins() -> None:
+    with pytest.raises(RejectedError) as caught:
+        read(ASSETS, "<html>\n  <title>403  Forbidden</title>", 403)
+    assert caught.value.code is None
+    assert caught.value.message == "<html> <title>403 Forbidden</title>"
+
+
+@pytest.mark.parametrize(
+    ("body", "path", "says"),
+    [
+        ("", None, "the body is empty"),
+        ("   ", None, "the body is empty"),
+        ("<html>fine</html>", None, "not JSON"),
+        ('[{"asset":"ADA","fre', None, "cut"),
+        (b'[{"asset":"\xff"}]', None, "not UTF-8"),
+        ('[{"new":' + "[" * 100_000, None, "too deep"),
+        ("{}", "$", "Expected `array`, got `object`"),
+        ('[{"asset":"ADA"}]', "$[0]", "missing required field `free`"),
+        (f"[{ROW},5]", "$[1]", "got `int`"),
+        (f"[{ROW.replace(chr(34) + 'ADA' + chr(34), '7')}]", "$[0].asset", "Expected `str`"),
+    ],
+)
+def test_an_unreadable_success_says_what_is_wrong_and_where(
+    body: Any, path: str | None, says: str
+) -> None:
+    with pytest.raises(UnreadableAnswerError, match=says) as caught:
+        read(ASSETS, body)
+    error = caught.value
+    assert error.path == path
+    assert error.status == 200
+    assert len(error.excerpt) <= 200
+    assert error.delivery is Delivery.UNCLEAR
+    assert error.__context__ is None, "nothing of msgspec leaks"
+
+
+@pytest.mark.parametrize("status", [300, 302, 399])
+@pytest.mark.parametrize("body", [f"[{ROW}]", '{"code":-5006,"msg":"too soon"}'])
+def test_a_redirect_is_no_answer(status: int, body: str) -> None:
+    with pytest.raises(UnreadableAnswerError, match=f"HTTP {status}"):
+        read(ASSETS, body, status)
+
+
+def test_an_unreadable_answer_shows_how_it_begins_if_it_has_a_beginning() -> None:
+    with pytest.raises(UnreadableAnswerError, match=r"; the body begins '<html> fine'$"):
+        read(ASSETS, "<html>  fine")
+    with pytest.raises(UnreadableAnswerError, match=r"the body is empty$"):
+        read(ASSETS, "")
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "<p>you asked for {url}</p>",
+        "signature={signature}",
+        "Signature%3D{signature}!",
+        '{{"signature": "{signature}", "x": 1}}',
+        "key {key}",
+        "cut in the middle: signature={half}",
+        "x" * 190 + "{signature}",
+    ],
+)
+@pytest.mark.parametrize("status", [200, 302, 400, 403, 503])
+def test_a_body_that_echoes_the_request_is_shown_without_its_secrets(
+    template: str, status: int
+) -> None:
+    call = endpoints.DUST_TRANSFER(assets=["ADA"])
+    body = template.format(
+        url=request(call).path_and_query, signature=SIGNATURE, half=SIGNATURE[:40], key=KEY
+    )
+
+    with pytest.raises(DustError) as caught:
+        read(call, body, status)
+    shown = f"{caught.value} {vars(caught.value)}"
+    for secret in (SIGNATURE, SIGNATURE[:16], KEY, "timestamp=1700000000000"):
+        assert secret not in shown
+
+
+def test_a_message_that_echoes_the_signature_is_scrubbed() -> None:
+    body = json.dumps({"code": -1022, "msg": f"bad signature {SIGNATURE}"})
+
+    with pytest.raises(ExchangeError) as caught:
+        read(ASSETS, body, 400)
+    assert caught.value.message == "bad signature ***"
+
+
+def test_a_time_as_text_and_a_total_above_the_rows_are_read() -> None:
+    body = """{"total":"8","userAssetDribblets":[{"transId":"45","totalTransferedAmount":"1",
+      "totalServiceChargeAmount":"0","userAssetDribbletDetails":[{"transId":4,"fromAsset":"ETH",
+      "amount":"1","transferedAmount":"1","serviceChargeAmount":"0",
+      "operateTime":"2018-05-03 17:07:04"}]}]}"""
+    log = read(endpoints.DUST_LOG(), body)
+
+    assert log.total == 8
+    (entry,) = log.user_asset_dribblets
+    assert entry.trans_id == 45
+    assert entry.operate_time is None
+    assert entry.happened_at.isoformat() == "2018-05-03T17:07:04+00:00"
+
+
+WIRE_NAMES = st.sampled_from(["code", "msg", "data", "asset", "free", "details", "total"])
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text() | WIRE_NAMES, inner),
+    max_leaves=12,
+)
+CALLS = [
+    endpoints.USER_ASSETS(),
+    endpoints.CONVERTIBLE_ASSETS(target_asset="BNB"),
+    endpoints.DUST_TRANSFER(assets=["ADA"]),
+    endpoints.DUST_LOG(),
+    endpoints.SMALL_LIABILITIES(),
+    endpoints.EXCHANGE_SMALL_LIABILITIES(assets=["BTC"]),
+    endpoints.KEY_PERMISSIONS(),
+    endpoints.ACCOUNT_STATUS(),
+    endpoints.SERVER_TIME(),
+]
+STATUSES = st.sampled_from([200, 201, 204, 301, 400, 401, 403, 418, 429, 451, 500, 503])
+
+
+@given(st.sampled_from(CALLS), JSON, STATUSES)
+def test_any_json_is_a_result_or_one_of_our_errors(call: Any, value: Any, status: int) -> None:
+    try:
+        result = read(call, json.dumps(value), status)
+    except DustError as error:
+        assert str(error)
+        assert repr(error)
+        return
+    touch(result)
+
+
+@given(st.sampled_from(CALLS), st.binary(max_size=60), STATUSES)
+def test_any_bytes_are_a_result_or_one_of_our_errors(call: Any, body: bytes, status: int) -> None:
+    try:
+        touch(read(call, body, status))
+    except DustError as error:
+        assert str(error)
+
+
+def touch(result: Any) -> None:
+    """Read every field; an amount that is none may say so."""
+    for row in result if isinstance(result, list) else [result]:
+        for name in getattr(row, "__struct_fields__", ()):
+            try:
+                touch(getattr(row, name))
+            except UnreadableAnswerError as error:
+                assert error.path
