@@ -1,35 +1,32 @@
-"""Moving funds, at most once: the only home of safety policy.
+"""Moving funds, at most once, by rules. All safety rules are here, and only here.
 
-_policy.py      what a converter was told, and the rules that stop it
-_guards.py      what stops any plan
-_holdings.py    what an account holds
-_listing.py     what the exchange lists
-_narrowing.py   what every plan can do
-_plan.py        what is converted, and why the rest is not
-_reasons.py     why not
-_cooling.py     until when an account rests
-_quote.py       a plan, to be read and narrowed
-_orders.py      which call converts, and what its answer means
-_account.py     an account's client, ledger and claims
-_send.py        one call: intent, request, outcome
-_culprits.py    which batch to try next when one asset fails all
-_run.py         the calls of one conversion
-_receipt.py     what they did
-_judge.py       how an open entry ended, from what was read
-_recover.py     the reading
-_converter.py   all of it
-_debts.py       which small debts are exchanged
-_liabilities.py the same for small debts
-_show.py        for eyes
+_converter.py    the converter of dust: quote, convert, recover
+_liabilities.py  the same for small margin debts
+_account.py      an account's client, ledger and claims; what it holds, owes and may convert
+_policy.py       the options of a converter, checked
+_guards.py       what stops a conversion before anything is sent: policy, old quote, cooldown
+_plan.py         which of all that is held or owed goes, and why the rest does not
+_quote.py        a plan, to be read and narrowed; the reasons why something is skipped
+_run.py          the calls of one conversion, and which batch to try next
+_send.py         where funds are moved: intent on record, one call, outcome on record
+_receipt.py      what a conversion did
+_recover.py      find out by reading how open entries ended
+_evidence.py     what such a reading proves
+_tables.py       quotes and receipts as text and HTML
 """
 
 from __future__ import annotations
 
 from binance_dust.conversion._converter import Converter
-from binance_dust.conversion._debts import LiabilityLine, LiabilityQuote
 from binance_dust.conversion._liabilities import LiabilityExchanger
-from binance_dust.conversion._quote import Quote, QuoteLine
-from binance_dust.conversion._reasons import Reason, Skipped
+from binance_dust.conversion._quote import (
+    LiabilityLine,
+    LiabilityQuote,
+    Quote,
+    QuoteLine,
+    Reason,
+    Skipped,
+)
 from binance_dust.conversion._receipt import Receipt
 
 __all__ = [

@@ -1,61 +1,88 @@
-"""One account as converters see it: its client, its place in the ledger, and its claims."""
+"""One account: its client, ledger and claims; what it holds and owes; what the exchange lists."""
 
 from __future__ import annotations
 
 import secrets
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from binance_dust._util import exact
 from binance_dust._util.checks import instance
 from binance_dust.client import DustClient
+from binance_dust.conversion._quote import QuoteLine, Reason
 from binance_dust.errors import GuardError
-from binance_dust.ledger import OPEN, Claim, Ledger, account_of
+from binance_dust.ledger import OPEN, Claim, Kind, Ledger, account_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Iterable, Mapping
     from datetime import datetime
+    from decimal import Decimal
 
+    from binance_dust.conversion._policy import Policy
+    from binance_dust.endpoints import AccountType
     from binance_dust.ledger import LedgerEntry
     from binance_dust.ledger._access import Role
+    from binance_dust.models import ConvertibleAssets, DustAssets, MarginAccount, UserAsset
 
-__all__ = ["CLAIM", "Desk"]
+__all__ = [
+    "CLAIM_LENGTH",
+    "AccountContext",
+    "HeldAsset",
+    "debts_of",
+    "read_debts",
+    "read_holdings",
+    "read_listed",
+]
 
-CLAIM: Final = timedelta(seconds=90)
-"""How long a claim lasts without being renewed: longer than one call with its intent takes."""
+CLAIM_LENGTH: Final = timedelta(seconds=90)
+"""How long a claim lasts unless it is renewed: longer than one call and its intent take."""
 
 
-class Desk:
-    """An account's client and ledger, checked, with what both need to know of each other."""
+class AccountContext:
+    """An account's client and ledger, checked, and what links the two."""
 
     __slots__ = ("account", "client", "key_id", "ledger")
 
     def __init__(self, client: DustClient, ledger: Ledger) -> None:
-        """Check what was passed in."""
+        """Check the types of both."""
         self.client = instance(client, DustClient, "client")
         self.ledger = instance(ledger, Ledger, "ledger")
         self.account = account_of(client)
-        # Of no use to anybody who doesn't have the key already.
+        # A hash: it identifies the key and does not reveal it.
         self.key_id = sha256(client.credentials.api_key.encode()).hexdigest()[:16]
 
     def now(self) -> datetime:
-        """Give the exchange's time."""
+        """Return the exchange's time."""
         return self.client.session.now()
 
-    def claim_clock(self) -> datetime:
-        """Give the time that claims go by: the machine's, on which all who share a file agree."""
+    def machine_time(self) -> datetime:
+        """Return the machine's time. Claims use it: processes that share a ledger share it."""
         return self.client.session.machine_time()
 
-    async def refuse_other_books(self) -> None:
-        """Stop where a rehearsal would get into real books, or the other way round."""
+    async def check_ledger(self) -> None:
+        """Stop if the ledger is of a rehearsal and the exchange is real, or the reverse."""
         await self.ledger.refuse_other(self.client.session)
 
+    async def prepare(self) -> None:
+        """Stop if the ledger is the wrong one or has open entries, then learn the time."""
+        await self.check_ledger()
+        for entry in await self.open_entries():
+            raise GuardError(
+                f"{self.account}: how entry {entry.id} ended is not known yet ({entry.status}): "
+                "recover() first",
+                account=self.account,
+                entry_ids=(entry.id,),
+            )
+        await self.client.session.learn_time()
+
     @asynccontextmanager
-    async def claimed(self, role: Role, length: timedelta = CLAIM) -> AsyncIterator[Claim]:
-        """Hold the right to work on the account, in this process and all others."""
+    async def claimed(self, role: Role, length: timedelta = CLAIM_LENGTH) -> AsyncIterator[Claim]:
+        """Hold the right to work on the account, among all processes."""
         claim = Claim(self.account, role, secrets.token_hex())
-        now = self.claim_clock()
+        now = self.machine_time()
         try:
             await self.ledger.claim(claim, now=now, length=length)
         except GuardError as error:
@@ -65,13 +92,13 @@ class Desk:
         try:
             yield claim
         finally:
-            # Handed over and not waited for: this may run where nothing can be awaited any more.
+            # Not awaited: this may run while the event loop is closing.
             self.ledger.release_soon(claim)
 
     async def open_entries(self) -> list[LedgerEntry]:
-        """Read the account's entries of which it isn't known how they ended.
+        """Read the account's entries without a known outcome.
 
-        Also those under another name for the same key: it is the same account.
+        Entries under another account name but with the same key belong to the same account.
         """
         return [
             entry
@@ -79,12 +106,126 @@ class Desk:
             if entry.account == self.account or entry.key_id == self.key_id
         ]
 
-    async def refuse_beside_open(self) -> None:
-        """Stop where it isn't known how the call before ended."""
-        for entry in await self.open_entries():
-            raise GuardError(
-                f"{self.account}: how entry {entry.id} ended is not known yet ({entry.status}): "
-                "recover() first",
-                account=self.account,
-                entry_ids=(entry.id,),
-            )
+
+# --- what it holds and owes ----------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldAsset:
+    """How much of one asset an account holds."""
+
+    asset: str
+    free: Decimal
+    unusable: Mapping[Reason, Decimal] = field(default_factory=dict)
+    """The parts that can't be used now, each above zero."""
+    in_bitcoin: Decimal | None = None
+    """What all of it is worth, by the exchange's valuation; `None` if it was not asked for."""
+
+    @property
+    def total(self) -> Decimal:
+        """All parts together."""
+        return exact.total((self.free, *self.unusable.values()))
+
+    @property
+    def free_in_bitcoin(self) -> Decimal | None:
+        """What the free part is worth."""
+        if self.in_bitcoin is None or not self.total:
+            return None
+        return exact.ratio(exact.product(self.in_bitcoin, self.free), self.total)
+
+
+async def read_holdings(
+    client: DustClient, account_type: AccountType, *, valued: bool = False
+) -> dict[str, HeldAsset]:
+    """Read what is held, by asset."""
+    if account_type == "MARGIN":
+        return margin_holdings(await client.margin_account())
+    return spot_holdings(await client.user_assets(btc_valuation=valued), valued=valued)
+
+
+async def read_debts(client: DustClient) -> dict[str, Decimal]:
+    """Read what is owed, by asset."""
+    return debts_of(await client.margin_account())
+
+
+def spot_holdings(rows: Iterable[UserAsset], *, valued: bool = False) -> dict[str, HeldAsset]:
+    """Convert the rows of the spot wallet."""
+    return {
+        row.asset: HeldAsset(
+            asset=row.asset,
+            free=row.free,
+            unusable=_above_zero(
+                {
+                    Reason.IN_ORDER: row.locked,
+                    Reason.FROZEN: row.freeze,
+                    Reason.WITHDRAWING: row.withdrawing,
+                    Reason.IN_LAUNCH: row.ipoable,
+                }
+            ),
+            # Without the valuation the exchange sends "0", which does not mean worthless.
+            in_bitcoin=row.btc_valuation if valued else None,
+        )
+        for row in rows
+    }
+
+
+def margin_holdings(account: MarginAccount) -> dict[str, HeldAsset]:
+    """Convert the rows of the margin wallet; the exchange gives no worth for each."""
+    return {
+        row.asset: HeldAsset(
+            asset=row.asset, free=row.free, unusable=_above_zero({Reason.IN_ORDER: row.locked})
+        )
+        for row in account.user_assets
+        if row.free or row.locked
+    }
+
+
+def debts_of(account: MarginAccount) -> dict[str, Decimal]:
+    """Take what a margin account owes."""
+    return {row.asset: row.debt for row in account.user_assets if row.debt > 0}
+
+
+def _above_zero(parts: dict[Reason, Decimal]) -> dict[Reason, Decimal]:
+    return {reason: amount for reason, amount in parts.items() if amount > 0}
+
+
+# --- what the exchange lists as convertible ------------------------------------------------------
+
+
+async def read_listed(client: DustClient, policy: Policy) -> list[QuoteLine]:
+    """Read what can be converted now: `dust_transfer` and `dust_convert` have a list each."""
+    if policy.kind is Kind.DUST:
+        return _from_dust_assets(await client.dust_assets(account_type=policy.wallet))
+    return _from_convertible_assets(
+        await client.convertible_assets(policy.target, account_type=policy.wallet)
+    )
+
+
+def _from_dust_assets(answer: DustAssets) -> list[QuoteLine]:
+    """Convert the list for BNB."""
+    return [
+        QuoteLine(
+            asset=row.asset,
+            full_name=row.asset_full_name,
+            amount=row.amount_free,
+            gross=row.to_bnb,
+            fee=row.exchange,
+            net=row.to_bnb_off_exchange,
+        )
+        for row in answer.details
+    ]
+
+
+def _from_convertible_assets(answer: ConvertibleAssets) -> list[QuoteLine]:
+    """Convert the list for any target."""
+    return [
+        QuoteLine(
+            asset=row.asset,
+            full_name=row.asset_full_name,
+            amount=row.amount_free,
+            gross=row.to_target_asset_amount,
+            fee=row.exchange,
+            net=row.to_target_asset_off_exchange,
+        )
+        for row in answer.details
+    ]

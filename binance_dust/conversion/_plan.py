@@ -1,8 +1,8 @@
-"""The plan: of all that is held, what is converted, and of the rest why not.
+"""The plan: which of all that is held or owed goes, and why the rest does not.
 
-Pure rules. What can be converted is what the exchange lists; this module never adds to that, it
-only takes away what the converter was told to leave alone. Why something isn't listed the exchange
-does not say, so it is worked out from what is known: its parts, its worth, the exchange's ceiling.
+Pure rules. The exchange's list says what can go. The plan adds nothing to it: it only takes away
+what the user keeps or what must wait. The exchange does not say why something is not listed, so
+the plan works that out from the parts of the balance, its worth, and the exchange's ceiling.
 """
 
 from __future__ import annotations
@@ -11,73 +11,97 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from binance_dust import endpoints
 from binance_dust._util.exact import product, ratio
-from binance_dust.conversion._policy import against
-from binance_dust.conversion._reasons import Reason, Skipped
+from binance_dust.conversion._guards import rule_against
+from binance_dust.conversion._quote import LiabilityLine, Reason, Skipped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from binance_dust.conversion._holdings import Holding
+    from binance_dust.conversion._account import HeldAsset
     from binance_dust.conversion._policy import Policy
     from binance_dust.conversion._quote import QuoteLine
-    from binance_dust.models import ConvertibleAssets
+    from binance_dust.models import ConvertibleAssets, SmallLiability
 
-__all__ = ["Yardstick", "plan", "yardstick"]
+__all__ = ["Ceiling", "find_ceiling", "plan_debts", "plan_dust", "target_of_debts"]
 
 _ABOVE_ALL_CEILINGS: Final = Decimal("0.0012")
-"""BTC: the highest ceiling of one asset that any source names (FAQ of 2021). It decides nothing: it
-only explains, where the exchange's own ceiling can't be compared with a worth in BTC."""
+"""BTC: the highest ceiling of one asset that any source names (FAQ of 2021). It only explains, and
+only where the exchange's own ceiling can't be compared with a worth in BTC."""
+_MOST_DEBTS: Final = endpoints.EXCHANGE_SMALL_LIABILITIES.most_names
+
+
+# --- dust ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Yardstick:
-    """How to tell what is too much to be dust."""
+class Ceiling:
+    """The worth from which on an asset is too much to be dust."""
 
-    ceiling: Decimal | None = None
+    limit: Decimal | None = None
     """In the exchange's quota asset (USDT)."""
     bitcoin: Decimal | None = None
-    """What a BTC is worth in it."""
+    """The price of a BTC in the quota asset."""
 
-    def is_above(self, in_bitcoin: Decimal) -> bool:
-        """Tell whether a worth in BTC is above the ceiling."""
-        if self.ceiling is None or self.bitcoin is None:
+    def is_reached(self, in_bitcoin: Decimal) -> bool:
+        """Tell whether a worth in BTC is at the ceiling or above it."""
+        if self.limit is None or self.bitcoin is None:
             return in_bitcoin >= _ABOVE_ALL_CEILINGS
-        return product(in_bitcoin, self.bitcoin) >= self.ceiling
+        return product(in_bitcoin, self.bitcoin) >= self.limit
 
 
-def plan(
+def find_ceiling(listed: ConvertibleAssets, held: Mapping[str, HeldAsset]) -> Ceiling:
+    """Take the ceiling, and the price of BTC from an asset that has a worth in both units."""
+    measured = [
+        (worth, row.to_quota_asset_amount)
+        for row in listed.details
+        if (holding := held.get(row.asset)) is not None and (worth := holding.free_in_bitcoin)
+    ]
+    if not measured and (dollars := held.get("USDT")) is not None and dollars.in_bitcoin:
+        measured = [(dollars.in_bitcoin, dollars.total)]
+    if not measured:
+        return Ceiling(limit=listed.dribblet_base)
+    # The largest has the most digits, and so the smallest error.
+    worth, quota = max(measured)
+    return Ceiling(limit=listed.dribblet_base, bitcoin=ratio(quota, worth))
+
+
+def plan_dust(
     listed: Iterable[QuoteLine],
-    held: Mapping[str, Holding],
+    held: Mapping[str, HeldAsset],
     policy: Policy,
     *,
-    measure: Yardstick,
+    ceiling: Ceiling,
     cooling: Mapping[str, datetime],
 ) -> tuple[tuple[QuoteLine, ...], tuple[Skipped, ...]]:
-    """Divide what is held into what is converted and what is not; `cooling` says until when."""
+    """Divide what is held into what is converted and what is skipped.
+
+    `cooling` has the assets that are cooling down, and until when.
+    """
     lines: list[QuoteLine] = []
     skipped: list[Skipped] = []
     names: set[str] = set()
     for line in listed:
         if line.asset in names:
-            # All of it goes at once: a list that names it twice has not twice as much.
+            # All of an asset goes at once: a second row of it does not mean twice as much.
             continue
         names.add(line.asset)
-        why = _why_not_listed_one(line, policy, cooling)
+        why = _skip_listed(line, policy, cooling)
         if why is None:
             lines.append(line)
         else:
             skipped.append(why)
     for holding in sorted(held.values(), key=lambda each: each.asset):
-        skipped.extend(_why_not_held(holding, policy, measure, listed=holding.asset in names))
+        skipped.extend(_skip_held(holding, policy, ceiling, listed=holding.asset in names))
     return tuple(lines), tuple(skipped)
 
 
-def _why_not_listed_one(
+def _skip_listed(
     line: QuoteLine, policy: Policy, cooling: Mapping[str, datetime]
 ) -> Skipped | None:
-    found = against(line, policy)
+    found = rule_against(line, policy)
     if found is not None:
         reason, detail = found
         return Skipped(asset=line.asset, amount=line.amount, reason=reason, detail=detail)
@@ -92,8 +116,8 @@ def _why_not_listed_one(
     return None
 
 
-def _why_not_held(
-    holding: Holding, policy: Policy, measure: Yardstick, *, listed: bool
+def _skip_held(
+    holding: HeldAsset, policy: Policy, ceiling: Ceiling, *, listed: bool
 ) -> Iterator[Skipped]:
     """Explain the parts of a holding that are not on the list."""
     if holding.asset == policy.target:
@@ -101,38 +125,79 @@ def _why_not_held(
             yield Skipped(asset=holding.asset, amount=holding.total, reason=Reason.TARGET)
         return
     if holding.free and not listed:
-        reason, detail = _why_not_free(holding, policy, measure)
+        reason, detail = _why_not_listed(holding, policy, ceiling)
         yield Skipped(asset=holding.asset, amount=holding.free, reason=reason, detail=detail)
-    for reason, amount in holding.stuck.items():
+    for reason, amount in holding.unusable.items():
         yield Skipped(asset=holding.asset, amount=amount, reason=reason)
 
 
-def _why_not_free(holding: Holding, policy: Policy, measure: Yardstick) -> tuple[Reason, str]:
+def _why_not_listed(holding: HeldAsset, policy: Policy, ceiling: Ceiling) -> tuple[Reason, str]:
     if holding.asset in policy.keep:
         return Reason.KEPT, ""
     worth = holding.free_in_bitcoin
     if worth is None:
         # The margin wallet comes without valuations.
         return Reason.UNSUPPORTED, "or too much or too little of it to be dust"
-    if measure.is_above(worth):
-        ceiling = "" if measure.ceiling is None else f"the ceiling is {measure.ceiling:f} USDT"
-        return Reason.ABOVE_CEILING, ceiling
+    if ceiling.is_reached(worth):
+        limit = "" if ceiling.limit is None else f"the ceiling is {ceiling.limit:f} USDT"
+        return Reason.ABOVE_CEILING, limit
     if not worth:
         return Reason.TOO_SMALL, "or without a price"
     return Reason.UNSUPPORTED, "its worth would fit: delisted, or never supported"
 
 
-def yardstick(listed: ConvertibleAssets, held: Mapping[str, Holding]) -> Yardstick:
-    """Find out what the ceiling is in BTC, from an asset whose worth is given in both."""
-    measured = [
-        (worth, row.to_quota_asset_amount)
-        for row in listed.details
-        if (holding := held.get(row.asset)) is not None and (worth := holding.free_in_bitcoin)
-    ]
-    if not measured and (dollars := held.get("USDT")) is not None and dollars.in_bitcoin:
-        measured = [(dollars.in_bitcoin, dollars.total)]
-    if not measured:
-        return Yardstick(ceiling=listed.dribblet_base)
-    # The largest has the most digits, and so the least error.
-    worth, quota = max(measured)
-    return Yardstick(ceiling=listed.dribblet_base, bitcoin=ratio(quota, worth))
+# --- small margin debts --------------------------------------------------------------------------
+
+
+def target_of_debts(listed: Sequence[SmallLiability]) -> str:
+    """Say what small debts become: as the exchange lists it; USDT, as in 2026, without a list."""
+    return listed[0].liability_asset if listed else "USDT"
+
+
+def plan_debts(
+    listed: Sequence[SmallLiability],
+    owed: Mapping[str, Decimal],
+    *,
+    target: str,
+    keep: frozenset[str],
+    until: datetime | None,
+) -> tuple[tuple[LiabilityLine, ...], tuple[Skipped, ...]]:
+    """Divide what is owed into what is exchanged and what is skipped; the largest go first."""
+    offers: dict[str, LiabilityLine] = {}
+    for row in listed:
+        # A second row of a debt does not mean twice as much of it.
+        offers.setdefault(
+            row.asset,
+            LiabilityLine(
+                asset=row.asset,
+                principal=row.principal,
+                interest=row.interest,
+                worth=row.liability_qty,
+            ),
+        )
+    lines: list[LiabilityLine] = []
+    skipped: list[Skipped] = []
+    for line in sorted(offers.values(), key=lambda each: each.worth, reverse=True):
+        if line.asset in keep:
+            skipped.append(_skip_debt(line, Reason.KEPT))
+        elif until is not None:
+            skipped.append(_skip_debt(line, Reason.COOLING_DOWN, until=until))
+        elif len(lines) == _MOST_DEBTS:
+            skipped.append(_skip_debt(line, Reason.TOO_MANY))
+        else:
+            lines.append(line)
+    for asset, amount in sorted(owed.items()):
+        if asset not in offers:
+            skipped.append(_skip_unlisted_debt(asset, amount, target))
+    return tuple(lines), tuple(skipped)
+
+
+def _skip_debt(line: LiabilityLine, reason: Reason, *, until: datetime | None = None) -> Skipped:
+    return Skipped(asset=line.asset, amount=line.amount, reason=reason, until=until)
+
+
+def _skip_unlisted_debt(asset: str, amount: Decimal, target: str) -> Skipped:
+    if asset == target:
+        return Skipped(asset=asset, amount=amount, reason=Reason.TARGET)
+    detail = "too large, or of an asset that is not exchanged"
+    return Skipped(asset=asset, amount=amount, reason=Reason.UNSUPPORTED, detail=detail)

@@ -1,24 +1,174 @@
-"""A quote: what would be converted, what it would bring, and what stays and why."""
+"""A quote: what would be done, what it would bring, what is skipped, and why."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import enum
+from dataclasses import dataclass, replace
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Self
 
-from binance_dust._util.exact import ratio
+from binance_dust._util import exact
 from binance_dust._util.words import count
-from binance_dust.conversion import _show
-from binance_dust.conversion._narrowing import Narrowing
+from binance_dust.conversion import _tables
+from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import LineTotals
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
-    from binance_dust.conversion._reasons import Skipped
     from binance_dust.endpoints import AccountType
 
-__all__ = ["Quote", "QuoteLine"]
+__all__ = [
+    "BaseQuote",
+    "LiabilityLine",
+    "LiabilityQuote",
+    "Quote",
+    "QuoteLine",
+    "Reason",
+    "Skipped",
+]
+
+
+class Reason(enum.StrEnum):
+    """Why something is not converted."""
+
+    # What the account did with it.
+    IN_ORDER = "in an order"
+    """That part of it is locked; the rest may be converted."""
+    FROZEN = "frozen by the exchange"
+    """The exchange froze it for its own reasons."""
+    WITHDRAWING = "being withdrawn"
+    """It is leaving the account."""
+    IN_LAUNCH = "committed to a launch"
+    """It is subscribed to a sale of new assets."""
+    # What the exchange's rules say.
+    TARGET = "is the target itself"
+    """It can't be converted into itself."""
+    ABOVE_CEILING = "worth too much to be dust"
+    """The exchange converts no balance above a ceiling."""
+    TOO_SMALL = "too small to be worth anything"
+    """Its worth rounds to nothing, or it has no price."""
+    UNSUPPORTED = "not on the exchange's list"
+    """It is delisted or was never supported; `detail` says what else is possible."""
+    COOLING_DOWN = "cooling down"
+    """It, or the whole account, was converted too recently; `until` says until when."""
+    TOO_MANY = "more than go in one call"
+    """A later quote will take it."""
+    # What this converter was told.
+    KEPT = "kept"
+    """It is in `keep`."""
+    FEE_TOO_HIGH = "the fee is too high"
+    """The fee is above `max_fee_rate`."""
+    BELOW_MIN_VALUE = "worth less than min_value"
+    """It would bring less of the target."""
+    LEFT_OUT = "left out of this quote"
+    """`only` or `without` left it out."""
+    # What turned out when it was tried.
+    CHANGED = "the balance has changed since the quote"
+    """A conversion would take an amount that was not in the quote."""
+    REFUSED = "refused by the exchange"
+    """The exchange said that nothing was done; `detail` has its words."""
+    NOT_DONE = "not converted, without a reason given"
+    """The exchange accepted the call, and did not convert it."""
+    NOT_TRIED = "not tried any more"
+    """The error that stopped the call before would have stopped this one too."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Skipped:
+    """An asset, or a part of it, that is not converted."""
+
+    asset: str
+    amount: Decimal
+    reason: Reason
+    detail: str = ""
+    """More about the reason, where there is more to say."""
+    until: datetime | None = None
+    """When the reason ends by itself, where that is known."""
+
+    def __str__(self) -> str:
+        detail = f" ({self.detail})" if self.detail else ""
+        until = "" if self.until is None else f" until {self.until:%Y-%m-%d %H:%M:%S} UTC"
+        return f"{self.asset} {self.amount:f}: {self.reason}{until}{detail}"
+
+
+class BaseQuote:
+    """What a `Quote` and a `LiabilityQuote` share: `lines`, `skipped`, an age, and narrowing."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+
+        @property
+        def account(self) -> str: ...
+        @property
+        def key_id(self) -> str | None: ...
+        @property
+        def lines(self) -> tuple[Any, ...]: ...
+        @property
+        def skipped(self) -> tuple[Skipped, ...]: ...
+        @property
+        def at(self) -> datetime: ...
+        @property
+        def expires_at(self) -> datetime: ...
+        @property
+        def eligible_at(self) -> datetime | None: ...
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """The assets that are in it."""
+        return tuple(line.asset for line in self.lines)
+
+    def age(self, now: datetime) -> timedelta:
+        """Tell how old it is; `now` is `session.now()`."""
+        return now - self.at
+
+    def expired(self, now: datetime) -> bool:
+        """Tell whether it is too old to be carried out."""
+        return now >= self.expires_at
+
+    def only(self, *assets: str) -> Self:
+        """Keep these assets, and leave the others out."""
+        self._require(assets)
+        return self._leave_out(set(self.assets) - set(assets))
+
+    def without(self, *assets: str) -> Self:
+        """Leave these assets out."""
+        self._require(assets)
+        return self._leave_out(set(assets))
+
+    def why_not(self, asset: str) -> tuple[Skipped, ...]:
+        """Say why an asset, or a part of it, is not in it; empty if all of it is."""
+        return tuple(skipped for skipped in self.skipped if skipped.asset == asset)
+
+    def _require(self, assets: tuple[str, ...]) -> None:
+        """Reject a name that is not in the quote, since it may be misspelt."""
+        for asset in assets:
+            if asset in self.assets:
+                continue
+            why = "; ".join(str(skipped) for skipped in self.why_not(asset))
+            raise ConfigurationError(
+                f"{asset} is not in this quote: {why or 'there is none of it'}"
+            )
+
+    def _leave_out(self, assets: set[str]) -> Self:
+        left_out = tuple(
+            Skipped(asset=line.asset, amount=line.amount, reason=Reason.LEFT_OUT)
+            for line in self.lines
+            if line.asset in assets
+        )
+        changes: dict[str, Any] = {
+            "lines": tuple(line for line in self.lines if line.asset not in assets),
+            "skipped": self.skipped + left_out,
+        }
+        narrowed: Self = replace(self, **changes)  # type: ignore[type-var]
+        return narrowed
+
+    def __bool__(self) -> bool:
+        return bool(self.lines)
+
+
+# --- dust ----------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +178,7 @@ class QuoteLine:
     asset: str
     full_name: str
     amount: Decimal
-    """All of it that is free: a conversion takes nothing less."""
+    """All of it that is free: a conversion always takes all."""
     gross: Decimal
     """In the target, before the fee."""
     fee: Decimal
@@ -43,11 +193,11 @@ class QuoteLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Quote(Narrowing, LineTotals):
+class Quote(BaseQuote, LineTotals):
     """A plan: nothing has happened yet. Read it, narrow it, print it, then `convert` it.
 
     The estimates are the exchange's. It locks no price: a conversion is settled at the market price
-    of its moment, and is not carried out where that has moved by 5 %.
+    of its moment, and is not carried out if that has moved by 5 %.
     """
 
     account: str
@@ -59,42 +209,33 @@ class Quote(Narrowing, LineTotals):
     at: datetime
     """When it was read, by the exchange's clock."""
     expires_at: datetime
-    """From when on it is too old to be converted."""
+    """When it becomes too old to be converted."""
     eligible_at: datetime | None = None
-    """When the account may convert, where that is later than now."""
+    """When the account may convert, if that is later than now."""
     key_id: str | None = None
-    """Tells the client that it is for, and nothing about its key."""
+    """Identifies the client that it is for, without revealing its key."""
 
     @property
     def fee_rate(self) -> Decimal:
         """The part of the gross that the fees take together."""
         return _rate(self.fee, self.gross)
 
+    @property
+    def _caption(self) -> str:
+        return f"{self.account} ({self.account_type}) into {self.target}"
+
     def __str__(self) -> str:
-        head = f"{self.account} ({self.account_type}) into {self.target}, as of {self.at:%F %T} UTC"
-        rows = [
-            (
-                line.asset,
-                f"{line.amount:f}",
-                f"{line.gross:f}",
-                f"{line.fee:f} ({_show.percent(line.fee_rate)})",
-                f"{line.net:f}",
-            )
-            for line in self.lines
-        ]
-        total = (
-            count(len(self.lines), "asset"),
-            "",
-            f"{self.gross:f}",
-            f"{self.fee:f} ({_show.percent(self.fee_rate)})",
-            f"{self.net:f}",
+        total = (count(len(self.lines), "asset"), None, self.gross, _fee(self), self.net)
+        return _tables.as_text(
+            f"{self._caption}, as of {self.at:%F %T} UTC",
+            [(line.asset, line.amount, line.gross, _fee(line), line.net) for line in self.lines],
+            total,
+            self.skipped,
         )
-        table = _show.table(("asset", "amount", "gross", "fee", "net"), rows, total)
-        return "\n".join([head, *table, *(f"not: {skipped}" for skipped in self.skipped)])
 
     def _repr_html_(self) -> str:
-        return _show.as_html(
-            f"{self.account} ({self.account_type}) into {self.target}",
+        return _tables.as_html(
+            self._caption,
             [
                 (f"{line.asset} ({line.full_name})", line.amount, line.gross, line.fee, line.net)
                 for line in self.lines
@@ -105,4 +246,77 @@ class Quote(Narrowing, LineTotals):
 
 
 def _rate(fee: Decimal, gross: Decimal) -> Decimal:
-    return ratio(fee, gross) if gross else Decimal(0)
+    return exact.ratio(fee, gross) if gross else Decimal(0)
+
+
+def _fee(of: Quote | QuoteLine) -> str:
+    return f"{of.fee:f} ({_tables.percent(of.fee_rate)})"
+
+
+# --- small margin debts --------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiabilityLine:
+    """One small debt that can be exchanged now."""
+
+    asset: str
+    principal: Decimal
+    interest: Decimal
+    worth: Decimal
+    """In the quote's target, as the exchange counts it."""
+
+    @property
+    def amount(self) -> Decimal:
+        """What is owed: principal and interest."""
+        return exact.total((self.principal, self.interest))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LiabilityQuote(BaseQuote):
+    """A plan: which small debts would become one debt. It does not reduce what is owed."""
+
+    account: str
+    target: str
+    """What will be owed instead."""
+    lines: tuple[LiabilityLine, ...]
+    skipped: tuple[Skipped, ...] = ()
+    """All else that is owed, and why it is not exchanged."""
+    at: datetime
+    """When it was read, by the exchange's clock."""
+    expires_at: datetime
+    """When it becomes too old to be carried out."""
+    eligible_at: datetime | None = None
+    """When the account may exchange, if that is later than now."""
+    key_id: str | None = None
+    """Identifies the client that it is for, without revealing its key."""
+
+    @property
+    def worth(self) -> Decimal:
+        """What will be owed instead, in `target`."""
+        return exact.total(line.worth for line in self.lines)
+
+    @property
+    def _caption(self) -> str:
+        return f"{self.account}: small debts into one of {self.target}"
+
+    def __str__(self) -> str:
+        return _tables.as_text(
+            f"{self._caption}, as of {self.at:%F %T} UTC",
+            self._rows(),
+            (f"{len(self.lines)} debts", None, self.worth),
+            self.skipped,
+            head=("asset", "owed", self.target),
+        )
+
+    def _repr_html_(self) -> str:
+        return _tables.as_html(
+            self._caption,
+            self._rows(),
+            ("all", None, self.worth),
+            self.skipped,
+            head=("asset", "owed", self.target),
+        )
+
+    def _rows(self) -> list[tuple[_tables.Cell, ...]]:
+        return [(line.asset, line.amount, line.worth) for line in self.lines]

@@ -1,4 +1,4 @@
-"""A receipt: what was converted, what it brought, and what was not."""
+"""A receipt: what was converted, what it brought, and what was not converted."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TYPE_CHECKING
 
 from binance_dust._util import exact
 from binance_dust._util.words import count
-from binance_dust.conversion import _show
+from binance_dust.conversion import _tables
 from binance_dust.ledger._entry import LineTotals
 
 if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from binance_dust.conversion._reasons import Skipped
+    from binance_dust.conversion._quote import Skipped
     from binance_dust.endpoints import AccountType
     from binance_dust.ledger import LedgerLine
 
@@ -33,11 +33,11 @@ class Receipt(LineTotals):
     dropped: tuple[Skipped, ...] = ()
     """What was in the quote and was not converted, and why."""
     entry_ids: tuple[int, ...] = ()
-    """The ledger's entries, one for each call that was sent, refused ones included."""
+    """The ledger's entries, one for each call that was sent, also for refused calls."""
     quoted_net: Decimal
-    """What the quote expected of the assets that were converted."""
+    """What the quote expected for the assets that were converted."""
     notes: tuple[str, ...] = ()
-    """What is odd about the exchange's answers, or other than it was quoted, if anything is."""
+    """What is odd in the exchange's answers, or differs from the quote."""
     at: datetime
     """When it was over, by the exchange's clock."""
 
@@ -65,21 +65,25 @@ class Receipt(LineTotals):
     def __bool__(self) -> bool:
         return bool(self.lines)
 
+    @property
+    def _caption(self) -> str:
+        return f"{self.account} ({self.account_type}) into {self.target}"
+
     def __str__(self) -> str:
-        head = f"{self.account} ({self.account_type}) into {self.target}, {self.at:%F %T} UTC"
-        rows = [tuple(map(_show.text, row)) for row in self._rows()]
-        total = tuple(map(_show.text, self._total(count(len(self.lines), "asset"))))
-        table = _show.table(("asset", "amount", "gross", "fee", "net"), rows, total)
-        dropped = (f"not: {skipped}" for skipped in self.dropped)
-        return "\n".join([head, *table, *dropped, *self.notes])
+        return _tables.as_text(
+            f"{self._caption}, {self.at:%F %T} UTC",
+            self._rows(),
+            self._total(count(len(self.lines), "asset")),
+            self.dropped,
+            notes=self.notes,
+        )
 
     def _repr_html_(self) -> str:
-        caption = f"{self.account} ({self.account_type}) into {self.target}"
         below: list[Skipped | str] = [*self.dropped, *self.notes]
-        return _show.as_html(caption, self._rows(), self._total("all"), below)
+        return _tables.as_html(self._caption, self._rows(), self._total("all"), below)
 
-    def _rows(self) -> list[tuple[_show.Cell, ...]]:
+    def _rows(self) -> list[tuple[_tables.Cell, ...]]:
         return [(line.asset, line.amount, line.gross, line.fee, line.net) for line in self.lines]
 
-    def _total(self, label: str) -> tuple[_show.Cell, ...]:
+    def _total(self, label: str) -> tuple[_tables.Cell, ...]:
         return label, None, self.gross, self.fee, self.net

@@ -1,13 +1,14 @@
-"""One call that moves funds: the intent before it, the outcome after it.
+"""Where funds are moved: one call, with its intent on record before it and its outcome after it.
 
-The intent says between which times of the exchange's the call is stamped, and the session sends it
-then or not at all. So whoever finds the intent later, also in another process on another day, knows
-after which moment the exchange can't have accepted the call any more.
+    intent on disk -> call, stamped in time -> outcome on disk
 
-    intent on the disk -> call, stamped in time -> outcome on the disk
+The intent says between which times, by the exchange's clock, the call is stamped. The session sends
+it within these times or not at all. So a later reader, even another process on another day, knows
+from when on the exchange can't have accepted the call any more.
 
-A process may die at any of these: before the call the intent is open and nothing happened, after it
-the intent is open and something may have. Both look the same, and reading tells them apart.
+A process may die at any step. If it dies before the call, the intent is open and nothing happened.
+If it dies after the call, the intent is open and something may have happened. Both look the same in
+the ledger; `_recover.py` reads the exchange to tell them apart.
 """
 
 from __future__ import annotations
@@ -16,164 +17,226 @@ import secrets
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust.conversion._account import CLAIM
+from binance_dust import endpoints
+from binance_dust._util import exact
+from binance_dust.conversion._account import CLAIM_LENGTH
+from binance_dust.conversion._guards import TOLERANCE
 from binance_dust.errors import (
     ConfigurationError,
     DustError,
     LedgerError,
     OutcomeUnknownError,
+    UnreadableAnswerError,
 )
 from binance_dust.events import logger
-from binance_dust.ledger import Intent, books_of
+from binance_dust.ledger import Intent, Kind, books_of, converted_lines
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
-    from decimal import Decimal
 
-    from binance_dust.conversion._account import Desk
+    from binance_dust.conversion._account import AccountContext
+    from binance_dust.conversion._policy import Policy
     from binance_dust.endpoints import AccountType, Call
-    from binance_dust.ledger import Claim, Kind, LedgerEntry, LedgerLine
+    from binance_dust.ledger import Claim, LedgerEntry, LedgerLine
+    from binance_dust.models import DustConversion
 
-__all__ = ["Answer", "Order", "correlation_id", "send"]
+__all__ = ["FundsCall", "SendResult", "conversion_call", "read_conversion", "send"]
 
 _SEND_WITHIN: Final = timedelta(seconds=30)
-"""How long after its intent a call may still be stamped; it waits for weight in the meantime."""
+"""How long after its intent a call may still be stamped; in the meantime it waits for weight."""
 _BACKWARDS: Final = timedelta(seconds=2)
-"""How much earlier than its intent a call may be stamped, when the clock is set right meanwhile."""
+"""How long before its intent a call may be stamped, if the clock is corrected in the meantime."""
 _MOST_AHEAD: Final = timedelta(seconds=1)
 """The exchange takes timestamps that are less than a second ahead of its clock."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answer:
-    """What the exchange answered: what it did, or that it did nothing."""
+class SendResult:
+    """What a call did, or that it did nothing."""
 
     lines: tuple[LedgerLine, ...]
     transaction_id: int | None = None
     nothing: str | None = None
-    """Why nothing was done, where the answer means that."""
+    """Why nothing was done, if the answer means that."""
     notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Order:
-    """A call to be sent, and what to make of its answer."""
+class FundsCall:
+    """A call that moves funds, and how to read its answer."""
 
     kind: Kind
     account_type: AccountType
     target: str
     held: Mapping[str, Decimal]
     call: Call[Any]
-    read: Callable[[Any, LedgerEntry], Awaitable[Answer]]
-    """Reads what was done; any error means that it was done, and what it was is not known."""
+    read: Callable[[Any, LedgerEntry], Awaitable[SendResult]]
+    """Reads what was done. Any error means: it was done, and what it did is not known."""
     client_id: str | None = None
 
 
-def correlation_id() -> str:
-    """Make an id that goes along: to find a call again, and never to keep it from being done twice.
+async def send(
+    context: AccountContext, claim: Claim, funds_call: FundsCall, on_entry: Callable[[int], object]
+) -> SendResult:
+    """Record the intent, send the call, record how it ended, and return what it did.
 
-    The exchange promises nothing about it.
+    If the exchange refuses, its error is raised and the entry is rejected. If the outcome is
+    unknown, `OutcomeUnknownError` is raised and the entry is unknown. `on_entry` gets the entry's
+    id as soon as the intent is on disk.
     """
-    return f"bd-{secrets.token_hex(12)}"
-
-
-async def send(desk: Desk, claim: Claim, order: Order, noted: Callable[[int], object]) -> Answer:
-    """Write down the intent, send the call, write down how it ended; give what was answered.
-
-    Raises what the exchange refused it for, with the entry rejected; or `OutcomeUnknownError`, with
-    the entry unknown. `noted` is told the entry as soon as there is one.
-    """
-    intent = _intent(desk, order)
-    entry = await desk.ledger.intend(
+    intent = _intent(context, funds_call)
+    entry = await context.ledger.intend(
         intent,
         claim=claim,
-        now=desk.claim_clock(),
-        length=CLAIM,
-        books=books_of(desk.client.session),
+        now=context.machine_time(),
+        length=CLAIM_LENGTH,
+        books=books_of(context.client.session),
     )
-    noted(entry.id)
+    on_entry(entry.id)
     between = (intent.intended_at - _BACKWARDS, intent.intended_at + _SEND_WITHIN)
     try:
-        answered = await desk.client.send(order.call, between=between)
+        answer = await context.client.send(funds_call.call, between=between)
     except OutcomeUnknownError as error:
-        await _leave_unknown(desk, entry, error, error)
+        await _leave_unknown(context, entry, error, error)
         raise
     except DustError as error:
-        # Nothing else that the session raises of a call like this leaves a doubt: see `_retry`.
+        # Any other error of such a call means that nothing was done: see `_call/retry.py`.
         code = getattr(error, "code", None)
-        with _closed_too_soon(desk):
-            await desk.ledger.reject(entry.id, str(error), now=desk.now(), code=code)
+        with _ledger_closed_late(context):
+            await context.ledger.reject(entry.id, str(error), now=context.now(), code=code)
         raise
     try:
-        answer = await order.read(answered, entry)
+        result = await funds_call.read(answer, entry)
     except DustError as error:
-        # The exchange said yes, and what it did can't be read (yet).
-        unknown = _as_unknown(desk, intent, order, error)
-        await _leave_unknown(desk, entry, error, unknown)
+        # The exchange accepted it, and what it did can't be read (yet).
+        unknown = _as_unknown(context, intent, funds_call, error)
+        await _leave_unknown(context, entry, error, unknown)
         raise unknown from error
-    with _closed_too_soon(desk):
-        if answer.nothing is not None:
-            await desk.ledger.reject(entry.id, answer.nothing, now=desk.now())
+    with _ledger_closed_late(context):
+        if result.nothing is not None:
+            await context.ledger.reject(entry.id, result.nothing, now=context.now())
         else:
-            await desk.ledger.confirm(
-                entry.id, answer.lines, transaction_id=answer.transaction_id, now=desk.now()
+            await context.ledger.confirm(
+                entry.id, result.lines, transaction_id=result.transaction_id, now=context.now()
             )
-    return answer
+    return result
 
 
 @contextmanager
-def _closed_too_soon(desk: Desk) -> Iterator[None]:
-    """Raise as what it is that a ledger was closed under a call: no mistake before any I/O."""
+def _ledger_closed_late(context: AccountContext) -> Iterator[None]:
+    """Raise a `LedgerError` if the ledger was closed during a call.
+
+    A `ConfigurationError` would say that nothing was sent.
+    """
     try:
         yield
     except ConfigurationError as error:
         raise LedgerError(
             "it was closed while a call was under way: open it again and recover()",
-            path=desk.ledger.path,
+            path=context.ledger.path,
         ) from error
 
 
-def _intent(desk: Desk, order: Order) -> Intent:
-    now = desk.now()
+def _intent(context: AccountContext, funds_call: FundsCall) -> Intent:
+    now = context.now()
     return Intent(
-        account=desk.account,
-        key_id=desk.key_id,
-        kind=order.kind,
-        account_type=order.account_type,
-        target=order.target,
-        held=order.held,
-        client_id=order.client_id,
+        account=context.account,
+        key_id=context.key_id,
+        kind=funds_call.kind,
+        account_type=funds_call.account_type,
+        target=funds_call.target,
+        held=funds_call.held,
+        client_id=funds_call.client_id,
         intended_at=now,
         sent_after=now - _BACKWARDS - _MOST_AHEAD,
-        expires_at=now + _SEND_WITHIN + desk.client.session.recv_window,
+        expires_at=now + _SEND_WITHIN + context.client.session.recv_window,
     )
 
 
-def _as_unknown(desk: Desk, intent: Intent, order: Order, error: DustError) -> OutcomeUnknownError:
+def _as_unknown(
+    context: AccountContext, intent: Intent, funds_call: FundsCall, error: DustError
+) -> OutcomeUnknownError:
     return OutcomeUnknownError(
         f"it was accepted, and what it did is not known: {error}",
-        endpoint=order.call.endpoint.title,
-        account=desk.client.name,
-        parameters=order.call.parameters(),
+        endpoint=funds_call.call.endpoint.title,
+        account=context.client.name,
+        parameters=funds_call.call.parameters(),
         sent_after=intent.sent_after,
         expires_at=intent.expires_at,
     )
 
 
 async def _leave_unknown(
-    desk: Desk, entry: LedgerEntry, cause: DustError, error: OutcomeUnknownError
+    context: AccountContext, entry: LedgerEntry, cause: DustError, error: OutcomeUnknownError
 ) -> None:
-    """Write down that nobody knows; where even that fails, the open intent says as much."""
+    """Record that the outcome is unknown. If that fails, the open intent says the same."""
     try:
-        await desk.ledger.leave_unknown(
+        await context.ledger.leave_unknown(
             entry.id,
             str(cause),
-            now=desk.now(),
+            now=context.now(),
             sent_after=error.sent_after,
             expires_at=error.expires_at,
             code=error.code,
         )
     except (LedgerError, ConfigurationError) as failed:
         logger.error("%s: the ledger has its intent only: %s", error, failed)
+
+
+# --- the call that converts dust -----------------------------------------------------------------
+
+
+def conversion_call(held: Mapping[str, Decimal], policy: Policy) -> FundsCall:
+    """Build the call that converts all that is free of these assets."""
+    client_id = None
+    if policy.kind is Kind.DUST:
+        call = endpoints.DUST_TRANSFER(assets=held, account_type=policy.wallet)
+    else:
+        # It helps to find the call again. It never keeps the call from being done twice: the
+        # exchange promises nothing about it.
+        client_id = f"bd-{secrets.token_hex(12)}"
+        call = endpoints.DUST_CONVERT(
+            assets=held, target_asset=policy.target, account_type=policy.wallet, client_id=client_id
+        )
+    return FundsCall(
+        kind=policy.kind,
+        account_type=policy.account_type,
+        target=policy.target,
+        held=held,
+        call=call,
+        read=_read_conversion,
+        client_id=client_id,
+    )
+
+
+async def _read_conversion(answer: DustConversion, _: LedgerEntry) -> SendResult:
+    return read_conversion(answer)
+
+
+def read_conversion(answer: DustConversion) -> SendResult:
+    """Read what a conversion did; amounts that can't be true raise `UnreadableAnswerError`."""
+    lines = tuple(
+        line for line in converted_lines(answer.transfer_result) if line.amount or line.gross
+    )
+    gross, fee = answer.total_transferred, answer.total_service_charge
+    if not lines:
+        if gross or fee:
+            raise UnreadableAnswerError(
+                f"a total of {gross:f} with a fee of {fee:f}, and no converted asset",
+                path="DustConversion.transfer_result",
+            )
+        return SendResult(lines=(), nothing="the exchange answered that it converted nothing")
+    sums = (
+        ("gross", gross, exact.total(line.gross for line in lines)),
+        ("fee", fee, exact.total(line.fee for line in lines)),
+    )
+    most = exact.product(TOLERANCE, Decimal(len(lines)))
+    notes = tuple(
+        f"the exchange's total {name} is {total:f}, and its rows add up to {rows:f}"
+        for name, total, rows in sums
+        if exact.difference(total, rows).copy_abs() > most
+    )
+    return SendResult(lines=lines, transaction_id=lines[0].transaction_id, notes=notes)

@@ -13,7 +13,7 @@ from binance_dust._util.checks import instance
 from binance_dust._util.results import Results, Stream
 from binance_dust.client import DustClient
 from binance_dust.conversion import Converter, LiabilityExchanger
-from binance_dust.conversion._policy import names, span
+from binance_dust.conversion._policy import asset_names, to_timedelta
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import Ledger, account_of
 from binance_dust.sweeper._report import SweepReport
@@ -85,7 +85,7 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
     if every is not None and instance(every, timedelta, "every") <= timedelta(0):
         raise ConfigurationError(f"every must be longer than nothing, not {every}")
     if every is not None:
-        span(every, "every")
+        to_timedelta(every, "every")
     wallets = tuple(account_types)
     if isinstance(account_types, str) or set(wallets) - {"SPOT", "MARGIN"}:
         raise ConfigurationError(
@@ -95,7 +95,7 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
         raise ConfigurationError("no account_types and no liabilities: there is nothing to sweep")
 
     # Read once for all accounts: an iterator would be empty for all but the first.
-    rules["keep"] = kept = names(rules.get("keep", ()), "keep")
+    rules["keep"] = kept = asset_names(rules.get("keep", ()), "keep")
 
     def jobs(client: DustClient) -> Iterator[Job]:
         for wallet in wallets:

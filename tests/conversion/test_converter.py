@@ -816,7 +816,7 @@ async def test_a_total_that_is_not_what_its_rows_come_to_is_noted() -> None:
         receipt = await process.convert_all()
 
         (note,) = receipt.notes
-        assert note.startswith("the exchange's total gross of 7 is not what its rows come to")
+        assert note.startswith("the exchange's total gross is 7, and its rows add up to")
         assert note in str(receipt)
         # The rows are what is believed, and what is on record.
         (entry,) = await entries_of(process.ledger)

@@ -15,9 +15,10 @@ from typing import Any
 import pytest
 
 from binance_dust import ConfigurationError, CooldownError, GuardError, Ledger, OutcomeUnknownError
-from binance_dust.conversion import LiabilityExchanger, LiabilityQuote, Reason
-from binance_dust.conversion._debts import LiabilityLine, changed_debts, plan_debts, target_of
-from binance_dust.conversion._holdings import debts_of
+from binance_dust.conversion import LiabilityExchanger, LiabilityLine, LiabilityQuote, Reason
+from binance_dust.conversion._account import debts_of
+from binance_dust.conversion._guards import changed_debts
+from binance_dust.conversion._plan import plan_debts, target_of_debts
 from binance_dust.models import MarginAccount, MarginAsset, SmallLiability
 from tests.budget.virtual import run
 from tests.conversion.far import FarWorld, Killed, Mortal, entries_of, run_with_deaths
@@ -472,9 +473,9 @@ def test_what_small_debts_become_is_what_the_exchange_lists() -> None:
     rows = [row("ETH", liability_asset="USDC")]
     owed = {"ETH": Decimal("1.1"), "USDC": Decimal(5), "USDT": Decimal(7)}
 
-    _, skipped = plan_debts(rows, owed, target=target_of(rows), keep=frozenset(), until=None)
+    _, skipped = plan_debts(rows, owed, target=target_of_debts(rows), keep=frozenset(), until=None)
 
-    assert target_of(rows) == "USDC"
+    assert target_of_debts(rows) == "USDC"
     assert [(each.asset, each.reason, each.detail) for each in skipped] == [
         ("USDC", Reason.TARGET, ""),
         ("USDT", Reason.UNSUPPORTED, "too large, or of an asset that is not exchanged"),

@@ -26,8 +26,8 @@ from binance_dust import (
     Receipt,
 )
 from binance_dust._util.exact import from_moment
-from binance_dust.conversion._account import Desk
-from binance_dust.conversion._recover import until_next
+from binance_dust.conversion._account import AccountContext
+from binance_dust.conversion._recover import pause_before_next
 from binance_dust.sandbox.past import draw
 from tests.conversion.far import (
     ASSETS,
@@ -223,7 +223,7 @@ def test_a_call_that_will_soon_be_too_late_is_looked_at_when_it_is(
 ) -> None:
     expires_at = None if left is None else NOW + timedelta(seconds=left)
 
-    assert until_next(expires_at, NOW) == pause
+    assert pause_before_next(expires_at, NOW) == pause
 
 
 @in_virtual_time
@@ -526,7 +526,9 @@ async def test_a_key_is_known_again_in_the_ledgers_of_earlier_releases() -> None
     async with scene.process() as process:
         key = Credentials("vmPUZE6mv9SD5VNHk4HlWFsOr6aKE2zvsw0MuIgwCIPy6utIco14y7Ju91duEh8A", "x")
 
-        assert Desk(process.session.client(key), process.ledger).key_id == "5ba1ed8425baaa72"
+        assert (
+            AccountContext(process.session.client(key), process.ledger).key_id == "5ba1ed8425baaa72"
+        )
 
 
 @in_virtual_time

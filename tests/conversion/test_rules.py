@@ -28,28 +28,26 @@ from binance_dust import (
     UnreadableAnswerError,
 )
 from binance_dust.conversion import QuoteLine, Reason, Skipped
-from binance_dust.conversion._culprits import Search
-from binance_dust.conversion._debts import LiabilityLine, changed_debts
-from binance_dust.conversion._holdings import Holding, margin_holdings, spot_holdings
-from binance_dust.conversion._judge import (
+from binance_dust.conversion._account import HeldAsset, margin_holdings, spot_holdings
+from binance_dust.conversion._evidence import (
     Done,
+    Evidence,
     NotDone,
     NotYet,
-    Reading,
     Unknowable,
-    judge,
+    conclude,
 )
-from binance_dust.conversion._orders import read_conversion
-from binance_dust.conversion._plan import Yardstick, plan, yardstick
-from binance_dust.conversion._policy import (
-    Policy,
-    amount,
-    changed,
-    check,
-    names,
-    span,
-    surprises,
+from binance_dust.conversion._guards import (
+    changed_balance,
+    changed_debts,
+    check_conversion,
+    deviations,
 )
+from binance_dust.conversion._plan import Ceiling, find_ceiling, plan_dust
+from binance_dust.conversion._policy import Policy, asset_names, to_decimal, to_timedelta
+from binance_dust.conversion._quote import LiabilityLine
+from binance_dust.conversion._run import CulpritSearch
+from binance_dust.conversion._send import read_conversion
 from binance_dust.ledger import Kind, LedgerEntry, LedgerLine, Observed
 from binance_dust.models import (
     ConvertedAsset,
@@ -110,7 +108,7 @@ def quote(*lines: QuoteLine, **changes: Any) -> Quote:
 
 
 def checked(plan: Quote, rules: Policy, now: datetime = NOW) -> None:
-    check(plan, rules, account="alice", key_id="k", now=now)
+    check_conversion(plan, rules, account="alice", key_id="k", now=now)
 
 
 def test_a_quote_in_order_passes() -> None:
@@ -204,15 +202,15 @@ def test_what_was_done_otherwise_than_quoted_is_told(
 ) -> None:
     done = LedgerLine(asset="ADA", amount=D(sold), gross=D(gross), fee=D(fee), at=NOW)
 
-    assert list(surprises(done, line("ADA", amount=D("6.21")), policy())) == told
-    assert "was not asked for" in next(surprises(done, None, policy()))
+    assert list(deviations(done, line("ADA", amount=D("6.21")), policy())) == told
+    assert "was not asked for" in next(deviations(done, None, policy()))
 
 
 @pytest.mark.parametrize(
     ("changes", "words"),
     [
-        ({"target": ""}, "target: '' is no asset's name"),
-        ({"target": "bnb"}, "target: 'bnb' is no asset's name"),
+        ({"target": ""}, "target: '' is not an asset's name"),
+        ({"target": "bnb"}, "target: 'bnb' is not an asset's name"),
         ({"account_type": "FUNDING"}, "SPOT or MARGIN"),
         ({"max_fee_rate": D("1.1")}, "max_fee_rate"),
         ({"max_fee_rate": D("-0.1")}, "max_fee_rate"),
@@ -237,52 +235,54 @@ def test_the_default_wallet_is_not_named_since_older_pages_know_no_other() -> No
 
 
 def test_options_are_taken_as_they_come_and_exact() -> None:
-    assert amount("0.02", "x") == amount(D("0.02"), "x") == D("0.02")
-    assert span(1.5, "x") == span(timedelta(seconds=1.5), "x") == seconds(1.5)
-    assert names(["ADA"], "keep") == frozenset({"ADA"})
+    assert to_decimal("0.02", "x") == to_decimal(D("0.02"), "x") == D("0.02")
+    assert to_timedelta(1.5, "x") == to_timedelta(timedelta(seconds=1.5), "x") == seconds(1.5)
+    assert asset_names(["ADA"], "keep") == frozenset({"ADA"})
     for wrong in (0.02, True, None):
         with pytest.raises(TypeError, match="x must be"):
-            amount(wrong, "x")  # type: ignore[arg-type]
+            to_decimal(wrong, "x")  # type: ignore[arg-type]
     for text in ("two", "NaN", "1e9999999"):
         with pytest.raises(ConfigurationError, match="finite"):
-            amount(text, "x")
+            to_decimal(text, "x")
     for wrong_span in ("1h", True):
         with pytest.raises(TypeError, match="timedelta or seconds"):
-            span(wrong_span, "x")  # type: ignore[arg-type]
+            to_timedelta(wrong_span, "x")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="seconds"):
-        span(1e300, "x")
+        to_timedelta(1e300, "x")
     for too_long in (timedelta.max, timedelta.min, 1e12):
         with pytest.raises(ConfigurationError, match="the calendar ends"):
-            span(too_long, "x")
+            to_timedelta(too_long, "x")
     with pytest.raises(TypeError, match="several names"):
-        names("ADA", "keep")
+        asset_names("ADA", "keep")
     with pytest.raises(TypeError, match="keep"):
-        names([1], "keep")  # type: ignore[list-item]
+        asset_names([1], "keep")  # type: ignore[list-item]
 
 
 @pytest.mark.parametrize("name", ["ada", "Ada", " ADA", "ADA ", "ADA XRP", ""])
 def test_a_name_to_keep_that_could_fit_no_asset_does_not_pass_unseen(name: str) -> None:
-    with pytest.raises(ConfigurationError, match=r"keep: '.*' is no asset's name: .* in capitals"):
-        names(["XRP", name], "keep")
+    with pytest.raises(
+        ConfigurationError, match=r"keep: '.*' is not an asset's name: .* in capitals"
+    ):
+        asset_names(["XRP", name], "keep")
 
 
 def test_names_may_have_digits_and_other_letters_than_latin_ones() -> None:
-    assert names(["1000SATS", "币安人生"], "keep") == {"1000SATS", "币安人生"}
+    assert asset_names(["1000SATS", "币安人生"], "keep") == {"1000SATS", "币安人生"}
 
 
 def test_a_balance_that_is_not_the_quoted_one_is_left_alone() -> None:
-    def held(free: str) -> dict[str, Holding]:
-        return {"ADA": Holding(asset="ADA", free=D(free))}
+    def held(free: str) -> dict[str, HeldAsset]:
+        return {"ADA": HeldAsset(asset="ADA", free=D(free))}
 
-    assert changed(line(), held("6.21")) is None
-    assert changed(line(), held("6.210")) is None
+    assert changed_balance(line(), held("6.21")) is None
+    assert changed_balance(line(), held("6.210")) is None
     # A list may round to eight places what the wallet has more of.
-    assert changed(line(), held("6.210000009")) is None
+    assert changed_balance(line(), held("6.210000009")) is None
     for now in (held("6.21000001"), held("6.2"), {}):
-        why = changed(line(), now)
+        why = changed_balance(line(), now)
         assert why is not None
         assert why.reason is Reason.CHANGED
-    assert changed(line(amount=D(1)), {}) is not None
+    assert changed_balance(line(amount=D(1)), {}) is not None
 
 
 # --- why not -------------------------------------------------------------------------------------
@@ -294,7 +294,7 @@ def user_asset(asset: str, **parts: str) -> UserAsset:
     return UserAsset(asset=asset, **amounts)
 
 
-MEASURE = Yardstick(ceiling=D(10), bitcoin=D(100_000))
+CEILING = Ceiling(limit=D(10), bitcoin=D(100_000))
 
 
 @pytest.mark.parametrize(
@@ -325,7 +325,7 @@ def test_what_is_held_and_not_listed_has_its_reason(
 ) -> None:
     held = spot_holdings([user_asset("BTC", **row)], valued=True)
 
-    lines, skipped = plan([], held, policy(), measure=MEASURE, cooling={})
+    lines, skipped = plan_dust([], held, policy(), ceiling=CEILING, cooling={})
 
     assert lines == ()
     assert [each.reason for each in skipped] == reasons
@@ -337,7 +337,7 @@ def test_a_list_that_names_an_asset_twice_has_not_twice_as_much() -> None:
     twice = [line("ADA"), kept, line("ADA"), line("ADA", amount=D(7)), kept]
     rules = policy(keep=frozenset({"XRP"}))
 
-    lines, skipped = plan(twice, {}, rules, measure=Yardstick(), cooling={})
+    lines, skipped = plan_dust(twice, {}, rules, ceiling=Ceiling(), cooling={})
 
     assert lines == (line("ADA"),)
     assert [each.asset for each in skipped] == ["XRP"]
@@ -363,7 +363,9 @@ def test_a_list_that_names_an_asset_twice_has_not_twice_as_much() -> None:
 def test_what_is_listed_is_converted_unless_the_converter_was_told_otherwise(
     changes: dict[str, Any], rules: dict[str, Any], reason: Reason | None
 ) -> None:
-    lines, skipped = plan([line(**changes)], {}, policy(**rules), measure=Yardstick(), cooling={})
+    lines, skipped = plan_dust(
+        [line(**changes)], {}, policy(**rules), ceiling=Ceiling(), cooling={}
+    )
 
     assert [each.reason for each in skipped] == ([] if reason is None else [reason])
     assert len(lines) == (1 if reason is None else 0)
@@ -372,8 +374,8 @@ def test_what_is_listed_is_converted_unless_the_converter_was_told_otherwise(
 def test_what_cools_down_says_until_when() -> None:
     until = NOW + seconds(5)
 
-    lines, (why,) = plan(
-        [line("ADA"), line("XRP")], {}, policy(), measure=MEASURE, cooling={"XRP": until}
+    lines, (why,) = plan_dust(
+        [line("ADA"), line("XRP")], {}, policy(), ceiling=CEILING, cooling={"XRP": until}
     )
 
     assert [each.asset for each in lines] == ["ADA"]
@@ -384,7 +386,7 @@ def test_what_cools_down_says_until_when() -> None:
 def test_the_stuck_part_of_what_is_converted_is_explained_too() -> None:
     held = spot_holdings([user_asset("ADA", free="6.21", locked="2")], valued=True)
 
-    lines, (why,) = plan([line()], held, policy(), measure=MEASURE, cooling={})
+    lines, (why,) = plan_dust([line()], held, policy(), ceiling=CEILING, cooling={})
 
     assert len(lines) == 1
     assert (why.amount, why.reason) == (D(2), Reason.IN_ORDER)
@@ -393,11 +395,11 @@ def test_the_stuck_part_of_what_is_converted_is_explained_too() -> None:
 def test_the_target_and_what_is_kept_are_named_as_such() -> None:
     rows = [user_asset("BNB", free="1", locked="2", btc_valuation="1"), user_asset("ETH", free="1")]
 
-    _, skipped = plan(
+    _, skipped = plan_dust(
         [],
         spot_holdings(rows, valued=True),
         policy(keep=frozenset({"ETH"})),
-        measure=MEASURE,
+        ceiling=CEILING,
         cooling={},
     )
 
@@ -417,7 +419,7 @@ def test_margin_has_no_valuations_and_the_plan_says_no_more_than_it_knows() -> N
     )
 
     held = margin_holdings(account)
-    _, (free, locked) = plan([], held, policy(), measure=Yardstick(), cooling={})
+    _, (free, locked) = plan_dust([], held, policy(), ceiling=Ceiling(), cooling={})
 
     assert (free.amount, free.reason) == (D(2), Reason.UNSUPPORTED)
     assert "too much" in free.detail
@@ -470,26 +472,26 @@ def test_what_a_bitcoin_is_worth_is_taken_from_what_is_given_in_both(
         valued=True,
     )
 
-    found = yardstick(listed, held)
+    found = find_ceiling(listed, held)
 
-    assert found.ceiling == D(10)
+    assert found.limit == D(10)
     assert found.bitcoin == (None if bitcoin is None else D(bitcoin))
 
 
 def test_without_a_measure_only_what_is_above_all_ceilings_ever_seen_is_called_so() -> None:
-    assert Yardstick().is_above(D("0.0012"))
-    assert not Yardstick().is_above(D("0.0011"))
-    assert Yardstick(ceiling=D(10)).is_above(D("0.0012"))
-    assert not Yardstick(ceiling=D(10)).is_above(D("0.0011"))
-    assert not Yardstick(bitcoin=D(100_000)).is_above(D("0.0011"))
+    assert Ceiling().is_reached(D("0.0012"))
+    assert not Ceiling().is_reached(D("0.0011"))
+    assert Ceiling(limit=D(10)).is_reached(D("0.0012"))
+    assert not Ceiling(limit=D(10)).is_reached(D("0.0011"))
+    assert not Ceiling(bitcoin=D(100_000)).is_reached(D("0.0011"))
 
 
 def test_a_ceiling_is_named_where_it_is_known() -> None:
     held = spot_holdings([user_asset("ETH", free="1", btc_valuation="1")], valued=True)
 
     told = [
-        plan([], held, policy(), measure=measure, cooling={})[1][0].detail
-        for measure in (MEASURE, Yardstick())
+        plan_dust([], held, policy(), ceiling=ceiling, cooling={})[1][0].detail
+        for ceiling in (CEILING, Ceiling())
     ]
 
     assert told == ["the ceiling is 10 USDT", ""]
@@ -499,19 +501,19 @@ def test_a_target_of_which_nothing_is_held_is_not_worth_a_word() -> None:
     nothing = spot_holdings([user_asset("BNB", free="0")])
     some = spot_holdings([user_asset("BNB", free="1")])
 
-    assert plan([], nothing, policy(), measure=MEASURE, cooling={}) == ((), ())
+    assert plan_dust([], nothing, policy(), ceiling=CEILING, cooling={}) == ((), ())
     # Should the exchange list it all the same, it is said once that it stays.
-    _, told = plan([line(asset="BNB")], some, policy(), measure=MEASURE, cooling={})
+    _, told = plan_dust([line(asset="BNB")], some, policy(), ceiling=CEILING, cooling={})
     assert [each.reason for each in told] == [Reason.TARGET]
-    assert [each.reason for each in plan([], some, policy(), measure=MEASURE, cooling={})[1]] == [
-        Reason.TARGET
-    ]
+    assert [
+        each.reason for each in plan_dust([], some, policy(), ceiling=CEILING, cooling={})[1]
+    ] == [Reason.TARGET]
 
 
 def test_a_worth_that_was_not_asked_for_is_not_nothing() -> None:
     held = spot_holdings([user_asset("ETH", free="1")])
 
-    _, (why,) = plan([], held, policy(), measure=MEASURE, cooling={})
+    _, (why,) = plan_dust([], held, policy(), ceiling=CEILING, cooling={})
 
     assert why.reason is Reason.UNSUPPORTED
     assert "too much or too little" in why.detail
@@ -521,7 +523,7 @@ def test_an_asset_of_which_nothing_is_left_has_no_worth_and_no_reason() -> None:
     held = spot_holdings([user_asset("ETH", btc_valuation="0.001")], valued=True)
 
     assert held["ETH"].free_in_bitcoin is None
-    assert plan([], held, policy(), measure=MEASURE, cooling={}) == ((), ())
+    assert plan_dust([], held, policy(), ceiling=CEILING, cooling={}) == ((), ())
 
 
 def test_what_is_held_is_added_up_to_the_last_of_its_digits() -> None:
@@ -651,7 +653,7 @@ def test_a_culprit_is_found_without_a_success_that_teaches(
     assets = tuple(f"A{n}" for n in range(size))
     most = size if told != "not at all" else min(1, size)
     guilty = data.draw(st.sets(st.sampled_from(assets), max_size=most))
-    search, attempts = Search(assets), 0
+    search, attempts = CulpritSearch(assets), 0
 
     while batch := search.batch:
         attempts += 1
@@ -671,7 +673,7 @@ def test_a_culprit_is_found_without_a_success_that_teaches(
 
 
 def test_whom_to_suspect_first_is_said() -> None:
-    search = Search(("A", "B", "C"), suspects=["C", "A", "B"])
+    search = CulpritSearch(("A", "B", "C"), suspects=["C", "A", "B"])
 
     search.refused(("A", "B", "C"))
     assert search.batch == ("A", "B")
@@ -681,7 +683,7 @@ def test_whom_to_suspect_first_is_said() -> None:
 
 def test_two_unnamed_culprits_are_given_up_with_nothing_converted() -> None:
     assets = tuple("ABCDE")
-    search, tried = Search(assets), []
+    search, tried = CulpritSearch(assets), []
 
     while batch := search.batch:
         tried.append(batch)
@@ -803,7 +805,7 @@ WHOLE = record("ADA", "XRP")
 
 
 @pytest.mark.parametrize(
-    ("late", "records", "held", "complete", "verdict"),
+    ("late", "records", "held", "complete", "conclusion"),
     [
         # The log shows it: whenever it is read, whatever the balances are.
         (-10, [WHOLE], BEFORE, True, Done),
@@ -840,20 +842,22 @@ WHOLE = record("ADA", "XRP")
     ],
 )
 def test_how_it_ended(
-    late: float, records: list[Observed], held: dict[str, D], complete: bool, verdict: type
+    late: float, records: list[Observed], held: dict[str, D], complete: bool, conclusion: type
 ) -> None:
-    reading = Reading(clock=EXPIRES + seconds(late), records=records, held=held, complete=complete)
+    evidence = Evidence(
+        clock=EXPIRES + seconds(late), records=records, held=held, complete=complete
+    )
 
-    assert type(judge(entry(), reading)) is verdict
+    assert type(conclude(entry(), evidence)) is conclusion
 
 
 def test_a_verdict_says_what_was_done() -> None:
     both = [record("XRP", number=8), record("ADA")]
     held = {"ADA": D(0), "XRP": D(0)}
 
-    whole = judge(entry(), Reading(clock=EXPIRES, records=both, held=held))
-    part = judge(
-        entry(), Reading(clock=EXPIRES + seconds(60), records=both[:1], held={"ADA": D(6)})
+    whole = conclude(entry(), Evidence(clock=EXPIRES, records=both, held=held))
+    part = conclude(
+        entry(), Evidence(clock=EXPIRES + seconds(60), records=both[:1], held={"ADA": D(6)})
     )
 
     assert isinstance(whole, Done)
@@ -866,19 +870,19 @@ def test_a_verdict_says_what_was_done() -> None:
 def test_of_two_records_that_fit_the_earlier_one_is_it() -> None:
     later, earlier = record("ADA", "XRP", at=NOW + seconds(9), number=9), WHOLE
 
-    verdict = judge(entry(), Reading(clock=NOW, records=[later, earlier], held={}))
+    conclusion = conclude(entry(), Evidence(clock=NOW, records=[later, earlier], held={}))
 
-    assert isinstance(verdict, Done)
-    assert verdict.record is earlier
+    assert isinstance(conclusion, Done)
+    assert conclusion.record is earlier
 
 
 def test_what_is_put_together_has_the_id_of_its_earliest_part() -> None:
     parts = [record("XRP", at=NOW + seconds(1), number=9), record("ADA", number=8)]
 
-    verdict = judge(entry(), Reading(clock=NOW, records=parts, held={}))
+    conclusion = conclude(entry(), Evidence(clock=NOW, records=parts, held={}))
 
-    assert isinstance(verdict, Done)
-    assert verdict.record.transaction_id == 8
+    assert isinstance(conclusion, Done)
+    assert conclusion.record.transaction_id == 8
 
 
 def test_debts_that_became_two_debts_are_not_put_together() -> None:
@@ -888,9 +892,9 @@ def test_debts_that_became_two_debts_are_not_put_together() -> None:
         for asset, target in (("ADA", "USDT"), ("XRP", "USDC"))
     ]
 
-    verdict = judge(debts, Reading(clock=EXPIRES + seconds(99), records=parts, held=GONE))
+    conclusion = conclude(debts, Evidence(clock=EXPIRES + seconds(99), records=parts, held=GONE))
 
-    assert isinstance(verdict, Unknowable)
+    assert isinstance(conclusion, Unknowable)
 
 
 @pytest.mark.parametrize(
@@ -905,31 +909,33 @@ def test_debts_that_became_two_debts_are_not_put_together() -> None:
     ],
 )
 def test_a_verdict_says_why(late: float, held: dict[str, D], complete: bool, words: str) -> None:
-    reading = Reading(clock=EXPIRES + seconds(late), records=[], held=held, complete=complete)
+    evidence = Evidence(clock=EXPIRES + seconds(late), records=[], held=held, complete=complete)
 
-    verdict = judge(entry(), reading)
+    conclusion = conclude(entry(), evidence)
 
-    assert isinstance(verdict, NotYet | NotDone | Unknowable)
-    assert words in verdict.reason
+    assert isinstance(conclusion, NotYet | NotDone | Unknowable)
+    assert words in conclusion.reason
 
 
 def test_of_debts_that_are_less_the_history_is_said_to_be_silent() -> None:
     debts = entry(kind=Kind.LIABILITIES, account_type="MARGIN", target="USDT")
 
-    verdicts = [
-        judge(debts, Reading(clock=EXPIRES + seconds(80), records=[], held={}, complete=complete))
+    conclusions = [
+        conclude(
+            debts, Evidence(clock=EXPIRES + seconds(80), records=[], held={}, complete=complete)
+        )
         for complete in (True, False)
     ]
 
-    assert [getattr(verdict, "reason", "").split(",")[0] for verdict in verdicts] == [
+    assert [getattr(conclusion, "reason", "").split(",")[0] for conclusion in conclusions] == [
         "there is less ADA",
-        "the history of debts goes back for ninety days only",
+        "the history of debts goes back ninety days only",
     ]
 
 
 def test_an_entry_that_does_not_say_until_when_is_never_judged_from_an_absence() -> None:
-    reading = Reading(clock=NOW + timedelta(days=9), records=[], held=BEFORE)
-    assert isinstance(judge(entry(expires_at=None), reading), Unknowable)
+    evidence = Evidence(clock=NOW + timedelta(days=9), records=[], held=BEFORE)
+    assert isinstance(conclude(entry(expires_at=None), evidence), Unknowable)
 
 
 @given(
@@ -940,12 +946,12 @@ def test_an_entry_that_does_not_say_until_when_is_never_judged_from_an_absence()
 def test_an_absence_proves_something_only_late_and_with_nothing_missing(
     late: float, held: dict[str, D], complete: bool
 ) -> None:
-    verdict = judge(
-        entry(), Reading(clock=EXPIRES + seconds(late), records=[], held=held, complete=complete)
+    conclusion = conclude(
+        entry(), Evidence(clock=EXPIRES + seconds(late), records=[], held=held, complete=complete)
     )
 
-    assert not isinstance(verdict, Done)
-    if isinstance(verdict, NotDone):
+    assert not isinstance(conclusion, Done)
+    if isinstance(conclusion, NotDone):
         assert late >= 60
         assert complete
         assert all(held.get(asset, D(0)) >= before for asset, before in BEFORE.items())
@@ -958,7 +964,7 @@ STRICT = Context(prec=3, traps=[Inexact, Rounded, Subnormal, Clamped, FloatOpera
 
 def test_differences_are_compared_with_every_digit_in_any_context() -> None:
     quoted = line(amount=D("1234.56789012"))
-    held = {"ADA": Holding(asset="ADA", free=D("1235.67891234"))}
+    held = {"ADA": HeldAsset(asset="ADA", free=D("1235.67891234"))}
     done = LedgerLine(
         asset="ADA", amount=D("1235.67891234"), gross=D("0.01777302"), fee=D("0.00035546"), at=NOW
     )
@@ -966,8 +972,8 @@ def test_differences_are_compared_with_every_digit_in_any_context() -> None:
     debt = LiabilityLine(asset="ETH", principal=D("1.23456789"), interest=D(0), worth=D(1))
 
     with localcontext(STRICT):
-        found = changed(quoted, held)
-        notes = list(surprises(done, quoted, policy()))
+        found = changed_balance(quoted, held)
+        notes = list(deviations(done, quoted, policy()))
         answer = read_conversion(conversion(*rows, gross="501.61234567", fee="0.02"))
         grown = changed_debts([debt], {"ETH": D("1.2469135689")})
         grown_more = changed_debts([debt], {"ETH": D("1.2469135690")})

@@ -241,13 +241,13 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     },
     "binance_dust/conversion/_account.py": {
         "module: 90 -> 91": _NOBODY_CARES,
-        "Desk.claimed: error.retry_at is not None -> True": _TYPES,
+        "AccountContext.claimed: error.retry_at is not None -> True": _TYPES,
     },
     "binance_dust/conversion/_liabilities.py": {
-        "LiabilityExchanger._rest: 1 -> 2": _NOBODY_CARES,
+        "LiabilityExchanger._read_eligibility: 1 -> 2": _NOBODY_CARES,
     },
     "binance_dust/conversion/_policy.py": {
-        "span: abs(value) > _LONGEST -> abs(value) >= _LONGEST": _NOBODY_CARES,
+        "to_timedelta: abs(value) > _LONGEST -> abs(value) >= _LONGEST": _NOBODY_CARES,
         "module: 1000000 -> 1000001": _NOBODY_CARES,
     },
     "binance_dust/conversion/_recover.py": {
@@ -257,7 +257,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "_settle: elapsed() - began > _LONGEST -> elapsed() - began >= _LONGEST": _NOBODY_CARES,
         "_read: start > clock - _REMEMBERED -> start >= clock - _REMEMBERED": _NOBODY_CARES,
         "_read: end < clock -> end <= clock": _NOBODY_CARES,
-        "_reaches_back: min(times) <= start -> min(times) < start": _NOBODY_CARES,
+        "_log_reaches_back: min(times) <= start -> min(times) < start": _NOBODY_CARES,
     },
     "binance_dust/_call/retry.py": {
         "send_again.announce: state.outcome -> True": _TYPES,

@@ -1,0 +1,148 @@
+"""What the exchange shows about an open entry, and what follows from it. Pure; never a guess.
+
+- The log shows a conversion that this call can have made: the call was carried out.
+- The log does not show one, and no balance is less than just before the call. Both were read after
+  the exchange could accept the call for the last time, and so long after it that a late record
+  would have shown: the call was not carried out.
+- Anything else: it can't be known from here (yet).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
+
+from binance_dust.ledger import Kind, can_have_done
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from decimal import Decimal
+
+    from binance_dust.ledger import LedgerEntry, Observed
+
+__all__ = [
+    "GIVE_UP_AFTER",
+    "QUIET",
+    "Conclusion",
+    "Done",
+    "Evidence",
+    "NotDone",
+    "NotYet",
+    "Unknowable",
+    "conclude",
+]
+
+QUIET: Final = timedelta(seconds=60)
+"""How long after the last possible moment the log must show nothing. Records may show late; no
+document says by how much."""
+GIVE_UP_AFTER: Final = timedelta(seconds=80)
+"""How long after the last possible moment reading goes on at most."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What the exchange showed, read in this order: its clock, its log, then the balances."""
+
+    clock: datetime
+    """The exchange's clock. It is read first, so all else is at least as new."""
+    records: Sequence[Observed]
+    """What the log shows of that time, without the records of other entries."""
+    complete: bool = True
+    """Whether the log showed all that it has: a full page may hide some."""
+    held: Mapping[str, Decimal]
+    """What is free (or owed) now."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """It was carried out; `record` says what it did."""
+
+    record: Observed
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NotDone:
+    """It was not carried out, and can't be any more."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class NotYet:
+    """It may still be carried out, or show later: read again."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknowable:
+    """Reading can't tell."""
+
+    reason: str
+
+
+Conclusion = Done | NotDone | NotYet | Unknowable
+
+
+def conclude(entry: LedgerEntry, evidence: Evidence) -> Conclusion:
+    """Say what one reading proves."""
+    expires_at = entry.expires_at
+    if expires_at is None:
+        return Unknowable("the ledger does not say until when the exchange can have accepted it")
+    for record in sorted(evidence.records, key=lambda record: record.at):
+        if can_have_done(entry, record):
+            return Done(record)
+    combined = _combine_parts(entry, evidence)
+    if combined is not None and combined.assets == frozenset(entry.assets):
+        return Done(combined)
+    if evidence.clock <= expires_at:
+        return NotYet("the exchange can still accept it")
+    return _conclude_late(entry, evidence, combined, silent_for=evidence.clock - expires_at)
+
+
+def _conclude_late(
+    entry: LedgerEntry, evidence: Evidence, combined: Observed | None, *, silent_for: timedelta
+) -> Conclusion:
+    """Say what a reading proves when the exchange can't accept the call any more."""
+    less = _less_than_before(entry, evidence.held)
+    if combined is not None and combined.assets.issuperset(less) and evidence.complete:
+        if silent_for < QUIET:
+            return NotYet("the log shows a part of it so far")
+        stayed = ", ".join(asset for asset in entry.assets if asset not in combined.assets)
+        return Done(combined, f"in part: {stayed} stayed")
+    if not less and evidence.complete:
+        if silent_for < QUIET:
+            return NotYet("the log does not show it, and may be late")
+        return NotDone(
+            f"the log does not show it {silent_for.total_seconds():.0f} s after the exchange could "
+            "accept it for the last time, and no balance is less"
+        )
+    why = _why_unknown(entry, less, evidence)
+    return NotYet(why) if silent_for < GIVE_UP_AFTER else Unknowable(why)
+
+
+def _less_than_before(entry: LedgerEntry, held: Mapping[str, Decimal]) -> list[str]:
+    """Name the assets with a smaller balance than before the call."""
+    return [asset for asset, before in entry.held.items() if held.get(asset, before * 0) < before]
+
+
+def _combine_parts(entry: LedgerEntry, evidence: Evidence) -> Observed | None:
+    """Combine records that each have some of the assets.
+
+    No document says whether a batch may be carried out in part or shown in several records.
+    """
+    parts = [each for each in evidence.records if can_have_done(entry, each, in_part=True)]
+    if not parts or len({each.target for each in parts}) > 1:
+        return None
+    lines = {line.asset: line for each in parts for line in each.lines}
+    return replace(min(parts, key=lambda each: each.at), lines=tuple(lines.values()))
+
+
+def _why_unknown(entry: LedgerEntry, less: list[str], evidence: Evidence) -> str:
+    if not evidence.complete and entry.kind is Kind.LIABILITIES:
+        return "the history of debts goes back ninety days only, and its record may be older"
+    if not evidence.complete:
+        return "the log shows its newest hundred records only, and its record may be older"
+    return f"there is less {', '.join(less)} than before, and the log does not say why"
