@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
 
-    from binance_dust.sweeper import Rules
+    from binance_dust.sweeper import SweepRules
 
 _WALLETS: Final = ("spot", "margin")
 
@@ -25,9 +25,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _desk.add_arguments(parser)
 
 
-def rules(options: argparse.Namespace) -> Rules:
+def rules(options: argparse.Namespace) -> SweepRules:
     """Give the rules that the options ask for."""
-    asked: Rules = {
+    asked: SweepRules = {
         "target": options.target,
         "keep": options.keep,
         "max_fee_rate": options.max_fee_rate,

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from binance_dust.endpoints import AccountType
     from binance_dust.scanner import ScanEstimate
     from binance_dust.scanner._desk import Liabilities
-    from binance_dust.sweeper import Rules
+    from binance_dust.sweeper import SweepRules
 
 __all__ = ["Fleet"]
 
@@ -114,7 +114,7 @@ class Fleet(Closing):
         *,
         dry_run: bool = True,
         account_type: AccountType = "SPOT",
-        **rules: Unpack[Rules],
+        **rules: Unpack[SweepRules],
     ) -> FleetStream[SweepReport]:
         """Convert the dust of many accounts, each where its ledger is, and at most once.
 

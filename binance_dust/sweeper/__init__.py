@@ -1,14 +1,27 @@
 """The regular clean-up: `sweep` converts the dust of many accounts, now or on a schedule.
 
-_report.py      what became of one account
-_visit.py       one account: settle, quote, convert
-_schedule.py    when an account's turn comes again
-_sweep.py       many accounts, once or for ever
+_sweep.py   many accounts, once or for ever; when an account's next turn is
+_turn.py    one account's turn: settle, quote, convert
+_report.py  how a turn ended
 """
 
 from __future__ import annotations
 
-from binance_dust.sweeper._report import Outcome, SweepReport
-from binance_dust.sweeper._sweep import Rules, Sweep, sweep
+import warnings
+from typing import TYPE_CHECKING, Any, TypeAlias
 
-__all__ = ["Outcome", "Rules", "Sweep", "SweepReport", "sweep"]
+from binance_dust.sweeper._report import Outcome, SweepReport
+from binance_dust.sweeper._sweep import Sweep, SweepRules, sweep
+
+if TYPE_CHECKING:
+    Rules: TypeAlias = SweepRules
+
+__all__ = ["Outcome", "Sweep", "SweepReport", "SweepRules", "sweep"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "Rules":
+        text = "binance_dust.sweeper.Rules is SweepRules now, and goes with 0.3"
+        warnings.warn(text, DeprecationWarning, stacklevel=2)
+        return SweepRules
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

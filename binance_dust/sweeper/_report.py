@@ -1,4 +1,4 @@
-"""What became of one account in a sweep."""
+"""How one account's turn in a sweep ended."""
 
 from __future__ import annotations
 
@@ -22,23 +22,23 @@ __all__ = ["Outcome", "SweepReport"]
 
 
 class Outcome(enum.StrEnum):
-    """How it ended."""
+    """How a turn ended."""
 
     PLANNED = "planned"
     """A dry run: this would be converted."""
     CONVERTED = "converted"
     """The call was carried out: `receipt` says what it did, or else `settled`."""
     NOTHING = "nothing to convert"
-    """Nothing held may go by the rules, the exchange's and yours."""
+    """The exchange's rules and yours leave nothing to convert."""
     RESTING = "cooling down"
-    """It may not convert yet; `next_at` says when."""
+    """The account may not convert yet; `next_at` says when."""
     STOPPED = "stopped by a rule"
-    """A safety rule of ours stopped it before anything was sent."""
+    """A safety rule of this package stopped it before anything was sent."""
     FAILED = "failed"
-    """An error kept it from being read, or the exchange refused, or said yes and did nothing: then
-    `receipt` says so. Nothing was converted."""
+    """Nothing was converted: reading failed, or the exchange refused, or it accepted the call and
+    did nothing (then `receipt` says so)."""
     UNKNOWN = "unknown"
-    """Funds may have moved, and reading could not tell yet. The next sweep looks again."""
+    """Funds may have moved, and reading could not tell yet. The next sweep reads again."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,19 +47,19 @@ class SweepReport:
 
     account: str
     what: str
-    """`dust`, or `liabilities`: its small margin debts."""
+    """`dust`, or `liabilities` for small margin debts."""
     account_type: AccountType
     target: str
     outcome: Outcome
     at: datetime
     """When it was over, by the exchange's clock."""
     quote: Quote | LiabilityQuote | None = None
-    """The plan, with why the rest of what is held is not converted."""
+    """The plan, with the reasons why the rest is not converted."""
     receipt: Receipt | None = None
-    """What was done, unless it had to be found out by reading: see `settled`."""
+    """What was done. If that had to be found out by reading, see `settled`."""
     settled: tuple[LedgerEntry, ...] = ()
-    """Open entries, of earlier turns or of this one, and how reading has settled them; and what
-    else this turn did, where an answer that was lost left no receipt."""
+    """Open entries of this turn or earlier ones, as reading has settled them. If a lost answer left
+    no receipt, also what else this turn did."""
     error: DustError | None = None
     """Why it was stopped, failed, or is unknown."""
     next_at: datetime | None = None
@@ -67,9 +67,9 @@ class SweepReport:
 
     @property
     def why(self) -> str | None:
-        """Why nothing was converted, or why that isn't known; `None` where there is no more to say.
+        """Why nothing was converted, or why that isn't known; `None` if there is no more to say.
 
-        Where an answer was lost and reading has found out since, what that has shown.
+        If an answer was lost and reading has settled it since: what that has shown.
         """
         if (proof := self.proven_not_done) is not None:
             return proof
@@ -81,9 +81,9 @@ class SweepReport:
 
     @property
     def proven_not_done(self) -> str | None:
-        """What reading has found out since `error` said that nobody knows; `None` if nothing.
+        """What reading has proven since `error` left the outcome unknown; `None` if nothing.
 
-        The next turn takes it up again.
+        The next turn tries again.
         """
         if self.outcome is not Outcome.FAILED or not isinstance(self.error, OutcomeUnknownError):
             return None

@@ -1,4 +1,8 @@
-"""The dust of many accounts, converted once or on a schedule."""
+"""Sweep many accounts, once or on a schedule.
+
+The schedule is not stored. The ledger has what each account converted and when, and that is enough
+to go on after a restart as if there had been none.
+"""
 
 from __future__ import annotations
 
@@ -16,9 +20,8 @@ from binance_dust.conversion import Converter, LiabilityExchanger
 from binance_dust.conversion._policy import asset_names, to_timedelta
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import Ledger, account_of
-from binance_dust.sweeper._report import SweepReport
-from binance_dust.sweeper._schedule import first_turn, next_turn
-from binance_dust.sweeper._visit import Job, Moving, Visit
+from binance_dust.sweeper._report import Outcome, SweepReport
+from binance_dust.sweeper._turn import AccountTurn, CleanUp, UnderWay
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterator
@@ -26,16 +29,23 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from binance_dust.endpoints import AccountType
-    from binance_dust.sweeper._visit import Choose
+    from binance_dust.sweeper._turn import Choose
 
-__all__ = ["Rules", "Sweep", "sweep"]
+__all__ = ["Sweep", "SweepRules", "sweep"]
 
 _LONGEST_SLEEP: Final = 900.0
-"""Seconds: a machine that was suspended, or whose clock was set, finds out by then."""
+"""Seconds, after which the clock is read again: the machine may have been suspended, or its clock
+set."""
+_AFTER_FAILURE: Final = timedelta(hours=1)
+"""At most; on a schedule of minutes the next turn comes sooner."""
+_AFTER_ELIGIBILITY: Final = timedelta(seconds=1)
+"""Two clocks differ a little, and a try too early may cost the whole wait again."""
+_PARTS: Final = 8
+"""A turn that failed is repeated after this part of the schedule."""
 
 
-class Rules(TypedDict, total=False):
-    """The rules of `Converter`, for every account alike."""
+class SweepRules(TypedDict, total=False):
+    """The rules of `Converter`, the same for every account."""
 
     target: str
     keep: Iterable[str]
@@ -56,7 +66,7 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
     account_types: Iterable[AccountType] = ("SPOT",),
     liabilities: bool = False,
     concurrency: int = 16,
-    **rules: Unpack[Rules],
+    **rules: Unpack[SweepRules],
 ) -> Sweep:
     """Clean up many accounts: settle what is open, quote, guard, convert, report.
 
@@ -64,16 +74,16 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
             async for report in reports:
                 print(report)
 
-    A dry run unless told otherwise: it reads, and reports what would be converted. `rules` are
-    those of `Converter`: `target`, `keep`, `max_fee_rate`, `min_value`, `cooldown` and so on. With
+    By default it is a dry run: it reads, and reports what would be converted. `rules` are those of
+    `Converter`: `target`, `keep`, `max_fee_rate`, `min_value`, `cooldown` and so on. With
     `liabilities` small margin debts are gathered into one as well.
 
-    `choose` sees each plan before it is carried out, and gives what of it should be:
-    `lambda quote: quote.only("ADA")`. What it raises of ours stops the account, and no other.
+    `choose` gets each plan before it is carried out, and returns the part that should be:
+    `lambda quote: quote.only("ADA")`. If it raises a `DustError`, only that account stops.
 
-    With `every` it never ends: each account's turn comes again after that time, or, where it is
-    still cooling down, when it may convert. The ledger knows what was converted before, so a
-    restart changes nothing. Leaving the loop starts nothing new, and finishes what is under way.
+    With `every` it never ends: each account's turn comes again after that time, or, if it is still
+    cooling down, when it may convert. The ledger knows what was converted before, so a restart
+    changes nothing. Leaving the loop starts nothing new, and finishes what is under way.
     """
     if not isinstance(clients, Iterable | AsyncIterable):
         raise TypeError(f"clients must be iterable, not {type(clients).__name__}")
@@ -97,17 +107,17 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
     # Read once for all accounts: an iterator would be empty for all but the first.
     rules["keep"] = kept = asset_names(rules.get("keep", ()), "keep")
 
-    def jobs(client: DustClient) -> Iterator[Job]:
+    def clean_ups(client: DustClient) -> Iterator[CleanUp]:
         for wallet in wallets:
-            yield _dust(Converter(client, ledger=ledger, account_type=wallet, **rules))
+            yield _of_dust(Converter(client, ledger=ledger, account_type=wallet, **rules))
         if liabilities:
-            yield _debts(LiabilityExchanger(client, ledger=ledger, keep=kept))
+            yield _of_debts(LiabilityExchanger(client, ledger=ledger, keep=kept))
 
     return Sweep(
-        _Work(
+        _SweepRun(
             clients,
             ledger=ledger,
-            jobs=jobs,
+            clean_ups=clean_ups,
             choose=choose,
             dry_run=dry_run,
             every=every,
@@ -119,29 +129,29 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
 class Sweep(Stream[SweepReport]):
     """A sweep under way: iterate it for its reports.
 
-    Leaving it lets conversions that have begun come to their end: `async with` waits for them.
+    Leaving it finishes the conversions that have begun: `async with` waits for them.
     """
 
-    __slots__ = ("_work",)
+    __slots__ = ("_run",)
 
-    def __init__(self, work: _Work) -> None:
-        """Prepare; nothing is asked before the first report is waited for."""
-        super().__init__(work.results.of(work.run, work.moving.finish))
-        self._work = work
+    def __init__(self, run: _SweepRun) -> None:
+        """Prepare; nothing is read before the first report is awaited."""
+        super().__init__(run.results.of(run.run, run.under_way.finish))
+        self._run = run
 
     def __repr__(self) -> str:
-        return f"<Sweep {self._work.done} turns done>"
+        return f"<Sweep {self._run.done} turns done>"
 
 
-class _Work:
-    """What a sweep has to do, and has done."""
+class _SweepRun:
+    """Gives each account its turn, and delivers the reports."""
 
     def __init__(  # noqa: PLR0913 - what a sweep is made of, all by keyword
         self,
         clients: Iterable[DustClient] | AsyncIterable[DustClient],
         *,
         ledger: Ledger,
-        jobs: Callable[[DustClient], Iterable[Job]],
+        clean_ups: Callable[[DustClient], Iterable[CleanUp]],
         choose: Choose | None,
         dry_run: bool,
         every: timedelta | None,
@@ -149,20 +159,20 @@ class _Work:
     ) -> None:
         self._clients = clients
         self._ledger = ledger
-        self._jobs = jobs
+        self._clean_ups = clean_ups
         self._choose = choose
         self._dry_run = dry_run
         self._every = every
         self._slots = asyncio.Semaphore(concurrency)
         self._ahead = asyncio.Semaphore(2 * concurrency)
         self.results: Results[SweepReport] = Results(concurrency)
-        self.moving: Moving = Moving()
+        self.under_way: UnderWay = UnderWay()
         self.done: int = 0
 
     async def run(self) -> None:
         """Give every account its turn, or its turns."""
         async with asyncio.TaskGroup() as group:
-            async for client in self._each():
+            async for client in self._each_client():
                 if self._every is not None:
                     group.create_task(self._again_and_again(client, self._every))
                     continue
@@ -175,36 +185,38 @@ class _Work:
             await self._deliver(report)
 
     async def _again_and_again(self, client: DustClient, every: timedelta) -> None:
-        due = first_turn(await self._last(client), every, client.session.now())
+        due = _first_turn(await self._last_conversion(client), every, client.session.now())
         while True:
             await _sleep_until(due, client)
             reports = await self._turn(client)
-            due = min(next_turn(report, every) for report in reports)
+            due = min(_next_turn(report, every) for report in reports)
             for report in reports:
                 await self._deliver(replace(report, next_at=due))
 
     async def _turn(self, client: DustClient) -> list[SweepReport]:
-        """Do an account's jobs one after the other: they share a place in the ledger."""
-        # In the lane of scans: a bot's single calls go ahead.
+        """Do the clean-ups of an account one after the other: they share its claim."""
+        # In the lane of scans: single calls of a bot go first.
         client = client._for_scans()  # noqa: SLF001
         async with self._slots:
             return [
-                await Visit(job, self.moving, choose=self._choose, dry_run=self._dry_run).run()
-                for job in self._jobs(client)
+                await AccountTurn(
+                    clean_up, self.under_way, choose=self._choose, dry_run=self._dry_run
+                ).run()
+                for clean_up in self._clean_ups(client)
             ]
 
     async def _deliver(self, report: SweepReport) -> None:
         self.done += 1
         await self.results.put(report)
 
-    async def _last(self, client: DustClient) -> datetime | None:
-        """Look up when the account converted last."""
+    async def _last_conversion(self, client: DustClient) -> datetime | None:
+        """Read from the ledger when the account converted last."""
         newest = self._ledger.entries(
             account=account_of(client), status="confirmed", newest_first=True, limit=1
         )
         return next(iter([entry.at async for entry in newest]), None)
 
-    async def _each(self) -> AsyncGenerator[DustClient, None]:
+    async def _each_client(self) -> AsyncGenerator[DustClient, None]:
         if isinstance(self._clients, AsyncIterable):
             async for client in self._clients:
                 yield instance(client, DustClient, "each client")
@@ -213,8 +225,8 @@ class _Work:
             yield instance(client, DustClient, "each client")
 
 
-def _dust(converter: Converter) -> Job:
-    return Job(
+def _of_dust(converter: Converter) -> CleanUp:
+    return CleanUp(
         client=converter.client,
         what="dust",
         account_type=converter.account_type,
@@ -228,8 +240,8 @@ def _dust(converter: Converter) -> Job:
     )
 
 
-def _debts(exchanger: LiabilityExchanger) -> Job:
-    return Job(
+def _of_debts(exchanger: LiabilityExchanger) -> CleanUp:
+    return CleanUp(
         client=exchanger.client,
         what="liabilities",
         account_type="MARGIN",
@@ -246,3 +258,21 @@ def _debts(exchanger: LiabilityExchanger) -> Job:
 async def _sleep_until(due: datetime, client: DustClient) -> None:
     while (left := (due - client.session.now()).total_seconds()) > 0:  # noqa: ASYNC110 - a clock
         await asyncio.sleep(min(left, _LONGEST_SLEEP))
+
+
+def _first_turn(last: datetime | None, every: timedelta, now: datetime) -> datetime:
+    """Say when an account's first turn is; `last` is when it converted last."""
+    return now if last is None else max(now, last + every)
+
+
+def _next_turn(report: SweepReport, every: timedelta) -> datetime:
+    """Say when an account's next turn is, after this report."""
+    match report.outcome:
+        case Outcome.RESTING if report.next_at is not None and report.next_at > report.at:
+            return report.next_at + _AFTER_ELIGIBILITY
+        case Outcome.RESTING:
+            return report.at + min(every, _AFTER_FAILURE)
+        case Outcome.FAILED | Outcome.STOPPED | Outcome.UNKNOWN:
+            return report.at + min(every / _PARTS, _AFTER_FAILURE)
+        case _:
+            return report.at + every

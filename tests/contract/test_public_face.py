@@ -26,6 +26,7 @@ from binance_dust import (
     models,
     reports,
     scan,
+    sweeper,
 )
 
 HEAVY = ("cryptography", "rich", "aiohttp.web", "redis", "opentelemetry")
@@ -183,3 +184,10 @@ def test_what_moved_is_still_found_where_it_was_and_says_where_it_is(old: str, n
 
     assert sorted(module.__all__) == sorted(names.split())
     assert all(getattr(module, name) is getattr(reports, name) for name in module.__all__)
+
+
+def test_the_old_name_of_a_sweep_s_rules_still_works_and_says_the_new_one() -> None:
+    with pytest.deprecated_call(match="sweeper.Rules is SweepRules now"):
+        assert sweeper.Rules is sweeper.SweepRules
+    with pytest.raises(AttributeError, match="no attribute 'Sweeps'"):
+        sweeper.Sweeps  # noqa: B018 - the look-up is what is tested

@@ -29,19 +29,19 @@ if TYPE_CHECKING:
 
     Plan: TypeAlias = Quote | LiabilityQuote
     Choose: TypeAlias = Callable[[Any], Any]
-    """Looks at a plan before it is carried out, and gives what of it should be."""
+    """Gets a plan before it is carried out, and returns the part that should be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What is to be done of one account: its dust in one wallet, or its small debts."""
+class CleanUp:
+    """What a sweep does for one account: convert its dust in one wallet, or its small debts."""
 
     client: DustClient
     what: str
     account_type: AccountType
     target: str
     check: Callable[[], Awaitable[None]]
-    """Raises what is wrong before anything is read: the wrong ledger."""
+    """Raises if the ledger is the wrong one, before anything is read."""
     quote: Callable[[], Awaitable[Plan]]
     carry_out: Callable[[Any], Awaitable[Receipt]]
     recover: Callable[[], Awaitable[list[LedgerEntry]]]
@@ -49,8 +49,8 @@ class Job:
     entry: Callable[[int], Awaitable[LedgerEntry]]
 
 
-class Moving:
-    """Funds under way: what has begun is finished, whoever stops the sweep."""
+class UnderWay:
+    """The conversions under way. Each that has begun is finished, even if the sweep is stopped."""
 
     __slots__ = ("_ending", "_tasks")
 
@@ -59,40 +59,42 @@ class Moving:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ending = False
 
-    async def carry_out(self, job: Job, plan: Plan) -> Receipt:
-        """Work in a task of its own, so that a sweep that is left does not cut it short."""
+    async def carry_out(self, clean_up: CleanUp, plan: Plan) -> Receipt:
+        """Carry out a plan in a task of its own, so that stopping the sweep does not cancel it."""
         if self._ending:
             raise asyncio.CancelledError
-        task = asyncio.ensure_future(job.carry_out(plan))
+        task = asyncio.ensure_future(clean_up.carry_out(plan))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
         return await asyncio.shield(task)
 
     async def finish(self) -> None:
-        """Wait until none is under way; nothing new is begun."""
+        """Begin nothing new, and wait until none is under way."""
         self._ending = True
         while self._tasks:
             await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-class Visit:
-    """One account's turn."""
+class AccountTurn:
+    """One account's turn in a sweep."""
 
-    __slots__ = ("_choose", "_dry_run", "_job", "_moving", "_plan", "_settled")
+    __slots__ = ("_choose", "_clean_up", "_dry_run", "_plan", "_settled", "_under_way")
 
-    def __init__(self, job: Job, moving: Moving, *, choose: Choose | None, dry_run: bool) -> None:
-        """Prepare; nothing is asked."""
-        self._job = job
-        self._moving = moving
+    def __init__(
+        self, clean_up: CleanUp, under_way: UnderWay, *, choose: Choose | None, dry_run: bool
+    ) -> None:
+        """Prepare; nothing is sent."""
+        self._clean_up = clean_up
+        self._under_way = under_way
         self._choose = choose
         self._dry_run = dry_run
         self._plan: Plan | None = None
         self._settled: list[LedgerEntry] = []
 
     async def run(self) -> SweepReport:
-        """Do all that can be done now; whatever happens is part of the report."""
+        """Do what can be done now. The report says what happened, errors of ours included."""
         try:
-            return await self._settle_and_move()
+            return await self._settle_and_convert()
         except CooldownError as error:
             return await self._resting(error)
         except GuardError as error:
@@ -104,87 +106,87 @@ class Visit:
                 return self._report(Outcome.NOTHING)
             return self._report(Outcome.FAILED, error=error)
 
-    async def _settle_and_move(self) -> SweepReport:
-        await self._job.check()
+    async def _settle_and_convert(self) -> SweepReport:
+        await self._clean_up.check()
         if (unknown := await self._still_unknown()) is not None:
             return unknown
         with contextlib.suppress(PriceMovedError):
-            return await self._quote_and_move()
-        # By the prices of now. Should they move again, it is another turn's.
-        return await self._quote_and_move()
+            return await self._quote_and_convert()
+        # Once more, with the new prices. If they move again, the next turn tries.
+        return await self._quote_and_convert()
 
-    async def _quote_and_move(self) -> SweepReport:
-        plan = self._plan = await self._job.quote()
+    async def _quote_and_convert(self) -> SweepReport:
+        plan = self._plan = await self._clean_up.quote()
         if plan and self._choose is not None:
             plan = self._plan = self._choose(plan)
         if not plan:
-            # An account that rests and has nothing to convert need not be looked at any sooner.
+            # An account that is cooling down with nothing to convert keeps its usual schedule.
             waits = any(skipped.until is not None for skipped in plan.skipped)
             outcome = Outcome.RESTING if waits and plan.eligible_at else Outcome.NOTHING
             return self._report(outcome, next_at=plan.eligible_at)
         if self._dry_run:
             return self._report(Outcome.PLANNED)
         try:
-            receipt = await self._moving.carry_out(self._job, plan)
+            receipt = await self._under_way.carry_out(self._clean_up, plan)
         except OutcomeUnknownError as error:
             return await self._find_out(error)
         except LedgerError as error:
             if not error.entry_ids:
                 raise  # before anything was sent
             return await self._find_out(error)
-        # The exchange may say yes and do nothing; the receipt says so of each asset.
+        # The exchange may accept the call and do nothing; the receipt says so for each asset.
         return self._report(Outcome.CONVERTED if receipt else Outcome.FAILED, receipt=receipt)
 
     async def _still_unknown(self, error: DustError | None = None) -> SweepReport | None:
-        """Settle what is open by reading; report if that can't be done."""
+        """Settle open entries by reading; return a report if that can't be done."""
         try:
-            self._settled += await self._job.recover()
+            self._settled += await self._clean_up.recover()
         except GuardError:
             if error is None:
                 raise
-            # Another process is finding out.
+            # Another process is reading already.
             return self._report(Outcome.UNKNOWN, error=error)
         except DustError as unread:
-            # Only where something is open is anything read: whether funds moved is not known.
+            # It reads only if an entry is open, so it is not known whether funds moved.
             return self._report(Outcome.UNKNOWN, error=error or unread)
         if any(entry.open for entry in self._settled):
             return self._report(Outcome.UNKNOWN, error=error)
         return None
 
     async def _find_out(self, error: OutcomeUnknownError | LedgerError) -> SweepReport:
-        """Read how it ended, at once: the next turn may be days away."""
+        """Read at once how it ended: the next turn may be days away."""
         before = len(self._settled)
         try:
-            # What this turn did before, one call an asset, is on record, and in no receipt.
-            calls = [await self._job.entry(number) for number in error.entry_ids]
+            # Earlier calls of this turn (one for each asset) are on record, without a receipt.
+            calls = [await self._clean_up.entry(number) for number in error.entry_ids]
         except DustError:
             return self._report(Outcome.UNKNOWN, error=error)
         self._settled += [entry for entry in calls if entry.status == "confirmed"]
         if (unknown := await self._still_unknown(error)) is not None:
             return unknown
         if any(entry.status == "confirmed" for entry in self._settled[before:]):
-            # A ledger that failed may have kept the rest from being tried.
-            told = error if isinstance(error, LedgerError) else None
-            return self._report(Outcome.CONVERTED, error=told)
+            # If the ledger failed, the rest may not have been tried: the error says so.
+            reported = error if isinstance(error, LedgerError) else None
+            return self._report(Outcome.CONVERTED, error=reported)
         return self._report(Outcome.FAILED, error=error)
 
     async def _resting(self, error: CooldownError) -> SweepReport:
-        """Say until when an account rests that the exchange has found to come too early."""
+        """Report an account that the exchange refused as too early, and when it may try again."""
         try:
-            next_at = await self._job.next_eligible_at()
+            next_at = await self._clean_up.next_eligible_at()
         except DustError:
             next_at = None
         return self._report(Outcome.RESTING, error=error, next_at=next_at)
 
     def _report(self, outcome: Outcome, **more: Any) -> SweepReport:
-        job, plan = self._job, self._plan
+        clean_up, plan = self._clean_up, self._plan
         return SweepReport(
-            account=job.client.name,
-            what=job.what,
-            account_type=job.account_type,
-            target=job.target if plan is None else plan.target,
+            account=clean_up.client.name,
+            what=clean_up.what,
+            account_type=clean_up.account_type,
+            target=clean_up.target if plan is None else plan.target,
             outcome=outcome,
-            at=job.client.session.now(),
+            at=clean_up.client.session.now(),
             quote=plan,
             settled=tuple(self._settled),
             **more,
