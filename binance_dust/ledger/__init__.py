@@ -1,4 +1,4 @@
-"""The books: what was to be moved, what was moved, and what it brought.
+"""The ledger: what was to be converted, what was converted, and what it brought.
 
 _ledger.py    `Ledger`: what users call
 _entry.py     what is remembered of one call

@@ -1,15 +1,15 @@
-"""Who may write to a ledger: one kind of exchange for a file, one worker for an account.
+"""Who may write to a ledger: one kind of exchange per file, one worker per account.
 
-Books. A ledger knows accounts by their names. A rehearsal's alice in the file of the real one would
-hold her back for a day, and what she converted would be in the sums; the real one's open call would
-be looked for on an exchange that never had it. So a file is for one kind, from the first intent or
-record on that came by a session, and refuses the other. Sandboxes are all of one kind, whatever
-their port: what is on this machine's loopback.
+Books. A ledger knows accounts by name. If the alice of a rehearsal shared a file with the real
+alice, her conversions would start a cooldown for the real account and count in its totals, and an
+open call of the real account would be looked up on the sandbox. So a file is for real exchanges or
+for local ones. The first intent or record that comes from a session decides which, and the other
+kind is refused. All exchanges on this machine's loopback, whatever their port, are local.
 
-Claims. One converter and one recoverer work on an account at a time, across processes. A claim is
-good manners, and keeps two processes from planning the same conversion. It runs out by the clock,
-so a holder that died blocks nobody for long. What keeps funds safe does not depend on clocks: every
-intent is written in one transaction with a look at the claim and at the account's open entry.
+Claims. One converter and one recoverer at a time work on an account, across processes. A claim only
+keeps two processes from planning the same conversion. It expires by the clock, so a holder that
+died does not block others for long. The safety of funds does not depend on clocks: the transaction
+that writes an intent also checks the claim and the account's open entry.
 """
 
 from __future__ import annotations
@@ -44,17 +44,17 @@ __all__ = [
 
 
 def account_of(client: DustClient) -> str:
-    """Say what the ledger calls a client's account: its name, or what tells its key from others."""
+    """Return the ledger's name for a client's account: its own name, or an id of its key."""
     return client.credentials.identity
 
 
 class Books(enum.StrEnum):
-    """Whose books."""
+    """Which kind of exchange a ledger file is for."""
 
     REAL = "real"
-    """A real exchange's."""
+    """A real exchange."""
     LOCAL = "local"
-    """Of an exchange on this machine: a sandbox's."""
+    """An exchange on this machine: a sandbox."""
 
 
 _WHY_NOT: Final = {
@@ -66,25 +66,25 @@ _WHY_NOT: Final = {
 
 
 def books_of(session: Session) -> Books:
-    """Say in whose books belongs what a session does."""
+    """Return the kind of exchange that a session talks to."""
     return Books.LOCAL if session.is_local else Books.REAL
 
 
 def read_books(db: sqlite3.Connection) -> Books | None:
-    """Say whose books they are; `None` while nothing came by a session."""
+    """Read which kind of exchange a file is for; `None` if that is not decided yet."""
     row = db.execute("SELECT whose FROM books").fetchone()
     return None if row is None else Books(row["whose"])
 
 
 def refuse_other_books(db: sqlite3.Connection, books: Books, *, path: str) -> None:
-    """Raise if the file keeps other books than these."""
+    """Raise if the file is for the other kind of exchange."""
     found = read_books(db)
     if found not in (None, books):
         raise ConfigurationError(f"ledger {path}: {_WHY_NOT[found]}")
 
 
 def keep_books(db: sqlite3.Connection, books: Books, *, path: str) -> None:
-    """Remember for good whose books they are, unless they are another's already."""
+    """Decide for good which kind of exchange a file is for; raise if it is the other one."""
     refuse_other_books(db, books, path=path)
     db.execute("INSERT OR IGNORE INTO books VALUES (1, ?)", (books.value,))
 
@@ -94,7 +94,7 @@ Role = Literal["convert", "recover"]
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to work on an account, until it runs out."""
+    """The right to work on an account, until it expires."""
 
     account: str
     role: Role
@@ -104,7 +104,7 @@ class Claim:
 def take_claim(
     connection: sqlite3.Connection, claim: Claim, *, now: datetime, length: timedelta
 ) -> None:
-    """Take a claim that is free, run out, or the holder's already; or say who has it until when."""
+    """Take a claim that is free, expired or the holder's own; else raise with its expiry."""
     row = connection.execute(
         "SELECT holder, until FROM claims WHERE account = ? AND role = ?",
         (claim.account, claim.role),
@@ -124,7 +124,7 @@ def take_claim(
 def extend_claim(
     connection: sqlite3.Connection, claim: Claim, *, now: datetime, length: timedelta
 ) -> None:
-    """Hold a claim for longer; one that somebody else has taken over is lost for good."""
+    """Extend a claim; raise if another holder has taken it."""
     changed = connection.execute(
         "UPDATE claims SET until = ? WHERE account = ? AND role = ? AND holder = ?",
         (stamp(now + length), claim.account, claim.role, claim.holder),
@@ -137,7 +137,7 @@ def extend_claim(
 
 
 def release_claim(connection: sqlite3.Connection, claim: Claim) -> None:
-    """Give a claim back, if it is still the holder's."""
+    """Release a claim, if the holder still has it."""
     connection.execute(
         "DELETE FROM claims WHERE account = ? AND role = ? AND holder = ?",
         (claim.account, claim.role, claim.holder),

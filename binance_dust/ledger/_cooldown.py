@@ -1,22 +1,22 @@
-"""How long the exchange makes an account wait between two conversions: learnt, never compiled in.
+"""The cooldown: how long an account must wait between two conversions, learnt from its entries.
 
-Sources name 1, 6 and 24 hours, and -5006 says "24 hours" whatever the rule is. Two things prove
-something:
+Sources name 1, 6 and 24 hours, and -5006 says "24 hours" whatever the rule is, so no number is
+fixed here. Two things are evidence. "Age" is the time since the last conversion:
 
-- two conversions closer together than a time: the rule is no longer than that;
-- a refusal (-5006) at an age: the rule is longer than that. Or else somebody converted by hand in
-  the meantime, which is likelier where the age was enough before, or is beyond all rules: such a
-  refusal only starts the waiting anew, and a second one is believed.
+- A conversion at some age: the cooldown is at most that long.
+- A refusal (-5006) at some age: the cooldown is longer than that. Or a person converted by hand in
+  between. This is more likely if that age was enough before, or is longer than all known rules. So
+  such a refusal only restarts the wait, and only a second one is believed.
 
-A refused attempt costs one call and converts nothing, so it is worth making where the answer is not
-known; but not for its own sake. Until anything is known the configured time is kept. Once a
-conversion shows that it is enough, the shortest of the usual rules that nothing speaks against is
-tried, then the next: at most two refusals, once, and from then on every attempt lands just after
-the account may convert again. Newer evidence outweighs older, because the rule has changed before.
+A refused attempt costs one call and converts nothing, so it is worth making to learn the cooldown.
+Without evidence, the configured time is kept. Once a conversion shows that it is enough, the
+shortest usual rule that no evidence excludes is tried, then the next. That costs at most two
+refusals, once. From then on, every attempt comes just after the account may convert again. Newer
+evidence outweighs older, because the rule has changed before.
 
-The rule is the exchange's and not an account's, so what accounts show of one kind and account type
-is taken as a hint by those that know nothing yet; an account's own evidence is believed before it.
-Accounts that contradict each other teach nobody: then there is more than one rule.
+The rule is the exchange's and not an account's. So an account without evidence of its own uses what
+other accounts show for the same kind and account type. If accounts contradict each other, there is
+more than one rule, and their evidence is not shared.
 """
 
 from __future__ import annotations
@@ -36,64 +36,64 @@ if TYPE_CHECKING:
 __all__ = ["USUAL", "Cooldowns", "Lesson", "Scope", "next_eligible_at"]
 
 USUAL: Final = (timedelta(hours=1), timedelta(hours=6), timedelta(hours=24))
-"""The rules that were seen: 1 h (2026), 6 h (2021, and small liabilities), 24 h (2018)."""
-MARGIN: Final = timedelta(seconds=15)
-"""How long after the time itself an attempt is made."""
+"""The rules seen so far: 1 h (2026), 6 h (2021, and small liabilities), 24 h (2018)."""
+DELAY: Final = timedelta(seconds=15)
+"""How long after the end of a cooldown to try."""
 SLACK: Final = timedelta(seconds=10)
-"""How far two clocks, or a request on its way, may put a refusal off. Less than `MARGIN`, so that
-an attempt on time that is refused does speak against the time it was made at."""
+"""How much clock differences and travel time may add to a refusal's age. Less than `DELAY`, so that
+a refused attempt just after a cooldown is evidence that the cooldown is longer."""
 ENTRIES_TO_LEARN_FROM: Final = 300
-"""Entries that are read to learn from: what is older says nothing that these don't."""
-_ONE_BY_ONE: Final = timedelta(minutes=10)
-"""Conversions of different assets this close together are a program's that takes one a call: the
-log does not tell by which call, and `dust_convert` may cool down asset by asset."""
+"""Entries to read as evidence: older ones would add nothing."""
+_ONE_BY_ONE_WITHIN: Final = timedelta(minutes=10)
+"""Conversions of different assets this close together come from a program that converts one asset a
+call. The log does not name the call, and `dust_convert` may have a cooldown for each asset."""
 _REFUSALS: Final = frozenset({-5006, 32110})
-_LONGER: Final = 2
-"""What a rule beyond the usual ones is looked for with: twice as long each time."""
+_GROWTH: Final = 2
+"""The factor by which to search for a rule longer than the usual ones."""
 
 
 @dataclass(frozen=True, slots=True)
 class Lesson:
-    """What is proven about a rule."""
+    """What is proven about a cooldown."""
 
     longer_than: timedelta = timedelta(0)
     at_most: timedelta | None = None
 
     @property
     def contradictory(self) -> bool:
-        """Whether no rule fits."""
+        """Whether no cooldown fits."""
         return self.at_most is not None and self.longer_than >= self.at_most
 
     def surprised_by(self, age: timedelta) -> bool:
-        """Tell whether a refusal at this age is hard to explain by any rule that was seen."""
+        """Whether no rule seen so far explains a refusal at this age."""
         return age >= (USUAL[-1] if self.at_most is None else min(self.at_most, USUAL[-1]))
 
     def after_refusal(self, age: timedelta) -> Lesson:
-        """Learn that an account of this age was refused."""
+        """Return what is proven after a refusal at this age."""
         if self.at_most is not None and age >= self.at_most:
-            # It was enough once: the rule has become longer.
+            # This age was enough before, so the rule has become longer.
             return Lesson(age)
         return Lesson(max(age, self.longer_than), self.at_most)
 
     def after_conversion(self, age: timedelta) -> Lesson:
-        """Learn that an account of this age could convert again."""
+        """Return what is proven after a conversion at this age."""
         if age <= self.longer_than:
             return Lesson(timedelta(0), age)
         return Lesson(self.longer_than, age if self.at_most is None else min(age, self.at_most))
 
     def wait(self, configured: timedelta) -> timedelta:
-        """Say after how long an attempt is worth making."""
+        """Return how long to wait before the next attempt."""
         if self.at_most is None:
             if configured > self.longer_than:
                 return configured
             usual = (rule for rule in USUAL if rule > self.longer_than)
-            return next(usual, self.longer_than * _LONGER)
+            return next(usual, self.longer_than * _GROWTH)
         fitting = (rule for rule in (*USUAL, configured) if self.longer_than < rule <= self.at_most)
         return min(fitting, default=self.at_most)
 
 
-def together(lessons: Iterable[Lesson]) -> Lesson:
-    """Join what several accounts have shown; nothing, where no one rule explains it."""
+def combined(lessons: Iterable[Lesson]) -> Lesson:
+    """Join what several accounts have shown; nothing, if they contradict each other."""
     longer, at_most = timedelta(0), None
     for lesson in lessons:
         longer = max(longer, lesson.longer_than)
@@ -105,30 +105,30 @@ def together(lessons: Iterable[Lesson]) -> Lesson:
 
 @dataclass(slots=True)
 class CooldownHistory:
-    """What one account did and was refused, in the order of time, and what follows from it."""
+    """One account's conversions and refusals, in order of time, and what they prove."""
 
     by_asset: bool = False
-    """Whether conversions of different assets may follow each other at once.
+    """Whether each asset has a cooldown of its own.
 
-    Programs are known that convert ten assets one by one by `dust_convert`; so only the same asset
-    again counts there, and counts whichever way the exchange has it.
+    Some programs convert ten assets one by one with `dust_convert`. So for that call, only a second
+    conversion of the same asset is evidence; it is evidence under either rule.
     """
     lesson: Lesson = field(default_factory=Lesson)
     _converted: dict[str, datetime] = field(default_factory=dict)
     _assets: frozenset[str] = frozenset()
-    """What the last conversion took."""
+    """The assets of the last conversion."""
     _refused: dict[str, datetime] = field(default_factory=dict)
-    """Refusals that no conversion on record explains: another one must have come before."""
+    """Refusals that no known conversion explains: an unknown one must have come before."""
 
     def note(self, entry: LedgerEntry) -> None:
-        """Learn from one more entry."""
+        """Learn from the next entry."""
         if entry.status == "confirmed" and entry.lines:
             self._note_conversion(entry)
         elif entry.status == "rejected" and entry.code in _REFUSALS:
             self._note_refusal(entry)
 
     def began(self, assets: Iterable[str]) -> datetime | None:
-        """Tell when the cooldown of these assets began, as far as is known."""
+        """Return when the cooldown of these assets began; `None` if not known."""
         keys = list(self._keys(assets))
         times = (
             known[key] for known in (self._converted, self._refused) for key in keys & known.keys()
@@ -142,7 +142,7 @@ class CooldownHistory:
         assets = frozenset(line.asset for line in entry.lines)
         if before and first > max(before):
             age = first - max(before)
-            if self.by_asset or age > _ONE_BY_ONE or assets & self._assets:
+            if self.by_asset or age > _ONE_BY_ONE_WITHIN or assets & self._assets:
                 self.lesson = self.lesson.after_conversion(age)
         self._assets = assets
         for key in keys:
@@ -158,7 +158,7 @@ class CooldownHistory:
             if unexplained or not self.lesson.surprised_by(age):
                 self.lesson = self.lesson.after_refusal(max(age, timedelta(0)))
                 return
-        # Somebody converted by hand, and that isn't on record: at the latest just now.
+        # A person has converted by hand, which is not in the ledger: at the latest just now.
         self._refused.update(dict.fromkeys(keys, entry.at))
 
     def _keys(self, assets: Iterable[str]) -> Iterable[str]:
@@ -166,38 +166,38 @@ class CooldownHistory:
 
 
 class Scope(NamedTuple):
-    """What has a cooldown of its own, as far as anybody knows."""
+    """What has a cooldown of its own, as far as is known."""
 
     account: str
-    """By its name."""
+    """The account's name."""
     kind: Kind
-    """Each of the exchange's calls has one of its own."""
+    """Each of the exchange's calls has a cooldown of its own."""
     account_type: AccountType
-    """And so has each wallet."""
+    """Each wallet has a cooldown of its own."""
 
 
 class Cooldowns:
-    """What the entries of a ledger say about when each account may convert again."""
+    """When each account may convert again, by the entries of a ledger."""
 
     def __init__(self, entries: Iterable[LedgerEntry] = ()) -> None:
-        """Learn from entries, oldest first."""
+        """Learn from entries; the oldest comes first."""
         self._histories: dict[Scope, CooldownHistory] = {}
         for entry in entries:
             self.note(entry)
 
     def note(self, entry: LedgerEntry) -> None:
-        """Learn from one more entry, newer than the others."""
+        """Learn from the next entry; it must be newer than the others."""
         self._history(Scope(entry.account, entry.kind, entry.account_type)).note(entry)
 
     def lesson(self, scope: Scope) -> Lesson:
-        """Say what is known for an account: by itself, or else from the others of its kind."""
+        """Return what is proven for an account, by its own entries or else by other accounts'."""
         own = self._history(scope).lesson
-        taught = together(
+        taught = combined(
             history.lesson
             for other, history in self._histories.items()
             if other[1:] == scope[1:] and other != scope
         )
-        both = together((own, taught))
+        both = combined((own, taught))
         return own if both == Lesson() else both
 
     def next_eligible_at(
@@ -208,15 +208,15 @@ class Cooldowns:
         configured: timedelta,
         assets: Iterable[str] = (),
     ) -> datetime:
-        """Say when an attempt is worth making; `now`, where it is already.
+        """Return when to try to convert: `now`, or the end of the cooldown.
 
-        `assets` are what is to be converted, where each cools down by itself (`dust_convert`).
-        With a `configured` of zero nothing is ever waited for.
+        `assets` are to be converted; with `dust_convert` each has its own cooldown. If `configured`
+        is zero, there is no wait.
         """
         began = self._history(scope).began(assets)
         if began is None or not configured:
             return now
-        return max(now, began + self.lesson(scope).wait(configured) + MARGIN)
+        return max(now, began + self.lesson(scope).wait(configured) + DELAY)
 
     def _history(self, scope: Scope) -> CooldownHistory:
         if scope not in self._histories:
@@ -231,7 +231,7 @@ def next_eligible_at(
     *,
     assets: Iterable[str] = (),
 ) -> datetime:
-    """Say when one account may convert again, by its own history of one kind, oldest first."""
+    """Return when one account may convert again, by its entries of one kind, oldest first."""
     cooldowns, scope = Cooldowns(), None
     for entry in history:
         scope = Scope(entry.account, entry.kind, entry.account_type)

@@ -1,6 +1,6 @@
-"""Entries as the tables have them: asked for, written down, and settled.
+"""Entries in the tables: read, inserted and settled.
 
-Everything here is part of a transaction of somebody else's (`_store.py`).
+Everything here runs inside a transaction that `_store.py` has begun.
 """
 
 from __future__ import annotations
@@ -25,19 +25,18 @@ if TYPE_CHECKING:
     from binance_dust.ledger._records import Observed
 
 _NEAR: Final = timedelta(minutes=5)
-"""How far from a record's time its entry's may be: longer than any call may be under way."""
+"""How far an entry's time may be from its record's: longer than any call takes."""
 _CHUNK: Final = 500
-"""Entries read at once; SQLite takes 999 values in a statement, at the least."""
+"""Entries read at once; every SQLite takes at least 999 values in a statement."""
 
-# The plus keeps SQLite from taking the index of accounts, and going through all that one ever did.
+# The plus keeps SQLite from using the index by account, which would read all entries of an account.
 _BY_TRANSACTION: Final = """
 SELECT id FROM entries WHERE +account = ? AND +account_type = ?
   AND (transaction_id = ? OR id IN (SELECT entry_id FROM lines WHERE transaction_id = ?))
 """
 
-# A confirmed entry has the record's own times, or rows that are seconds apart; ours that are in
-# doubt have been sent at some moment before. Open ones are found by their index, which names its
-# statuses.
+# A confirmed entry has the times of its record, or of rows that are seconds apart. A rejected one
+# was sent some time before. Open entries are found by their own index, which names the statuses.
 _NEAR_BY: Final = """
 SELECT id FROM entries WHERE account = :account AND account_type = :account_type
   AND at BETWEEN :first AND :last
@@ -52,7 +51,7 @@ SELECT id FROM entries WHERE status IN ('intended', 'unknown') AND account = :ac
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settlement:
-    """How a call ended, or that nobody knows."""
+    """How a call ended, or that its outcome is unknown."""
 
     status: Status
     now: datetime
@@ -62,14 +61,14 @@ class Settlement:
     transaction_id: int | None = None
     lines: tuple[LedgerLine, ...] = ()
     target: str | None = None
-    """What was really brought in, where the entry could not know."""
+    """The real target, where the entry could not know it."""
     sent_after: datetime | None = None
     expires_at: datetime | None = None
-    """When the exchange can have accepted the call, where it is known better now."""
+    """When the exchange can have accepted the call, if this is known better now."""
 
 
 def read(db: sqlite3.Connection, ids: Sequence[int]) -> Iterator[LedgerEntry]:
-    """Read entries, in any order; ids that there are not are left out."""
+    """Read entries, in any order; unknown ids are skipped."""
     for begin in range(0, len(ids), _CHUNK):
         part = ids[begin : begin + _CHUNK]
         marks = ", ".join("?" * len(part))
@@ -86,13 +85,13 @@ def read_one(db: sqlite3.Connection, entry_id: int) -> LedgerEntry:
 
 
 def candidates(db: sqlite3.Connection, seen: Observed) -> list[LedgerEntry]:
-    """Give the entries that a record can belong to: near in time, open, or of the same id."""
-    who = (seen.account, seen.account_type)
+    """Find the entries that a record can belong to: near in time, open, or with one of its ids."""
+    place = (seen.account, seen.account_type)
     times = [seen.at, *(line.at for line in seen.lines)]
     around = {
         "account": seen.account,
         "account_type": seen.account_type,
-        # An entry's time is that of its first line, and a record may be of a later one.
+        # An entry's time is that of its first line; a record may have the time of a later line.
         "first": stamp(min(times) - PROCESSING),
         "last": stamp(max(times)),
         "after": stamp(seen.at - _NEAR),
@@ -100,12 +99,12 @@ def candidates(db: sqlite3.Connection, seen: Observed) -> list[LedgerEntry]:
     }
     found = {row[0] for row in db.execute(_NEAR_BY, around)}
     for number in seen.ids:
-        found.update(row[0] for row in db.execute(_BY_TRANSACTION, (*who, number, number)))
+        found.update(row[0] for row in db.execute(_BY_TRANSACTION, (*place, number, number)))
     return list(read(db, sorted(found)))
 
 
 def refuse_beside_open(db: sqlite3.Connection, intent: Intent) -> None:
-    """Refuse a call while it is not known how another one of its account, or key, ended."""
+    """Raise if another call of the account or of the key has no known outcome."""
     row = db.execute(
         "SELECT id, account, status FROM entries WHERE status IN (?, ?)"
         " AND (account = ? OR key_id = ?)",
@@ -113,7 +112,7 @@ def refuse_beside_open(db: sqlite3.Connection, intent: Intent) -> None:
     ).fetchone()
     if row is not None:
         raise GuardError(
-            f"{intent.account}: how entry {row['id']} ended is not known yet "
+            f"{intent.account}: the outcome of entry {row['id']} is not known yet "
             f"({row['status']}, account {row['account']}): recover() first",
             account=intent.account,
             entry_ids=(row["id"],),
@@ -121,7 +120,7 @@ def refuse_beside_open(db: sqlite3.Connection, intent: Intent) -> None:
 
 
 def insert_intent(db: sqlite3.Connection, intent: Intent) -> int:
-    """Write down a call that is about to be sent."""
+    """Insert a call that is about to be sent."""
     intended_at = stamp(intent.intended_at)
     cursor = db.execute(
         "INSERT INTO entries (account, key_id, kind, account_type, target, status, at, client_id,"
@@ -147,7 +146,7 @@ def insert_intent(db: sqlite3.Connection, intent: Intent) -> int:
 
 
 def insert_record(db: sqlite3.Connection, seen: Observed, now: datetime) -> int:
-    """Write down a record of the exchange's that is news."""
+    """Insert a new record of the exchange."""
     cursor = db.execute(
         "INSERT INTO entries (account, kind, account_type, target, status, at, settled_at,"
         " settled_by, transaction_id) VALUES (?, ?, ?, ?, 'confirmed', ?, ?, 'import', ?)",
@@ -169,15 +168,15 @@ def insert_record(db: sqlite3.Connection, seen: Observed, now: datetime) -> int:
     return entry_id
 
 
-def may_become(entry: LedgerEntry, settlement: Settlement) -> bool:
-    """Tell whether an outcome is news: evidence that something happened outranks all else."""
+def is_news(entry: LedgerEntry, settlement: Settlement) -> bool:
+    """Whether a settlement changes an entry. Proof of a conversion overrules everything else."""
     if entry.open:
         return entry.status != settlement.status or settlement.reason != entry.reason
     return entry.status == "rejected" and settlement.status == "confirmed"
 
 
-def confirmed_by(seen: Observed, now: datetime) -> Settlement:
-    """Take a record of the exchange's for the outcome of a call of ours."""
+def settlement_by(seen: Observed, now: datetime) -> Settlement:
+    """Make a settlement of our call from the exchange's record of it."""
     return Settlement(
         status="confirmed",
         now=now,
@@ -189,10 +188,10 @@ def confirmed_by(seen: Observed, now: datetime) -> Settlement:
 
 
 def settle(db: sqlite3.Connection, entry: LedgerEntry, settlement: Settlement) -> None:
-    """Write an outcome into an entry."""
+    """Write a settlement into an entry."""
     happened = min((line.at for line in settlement.lines), default=None)
     settled = settlement.status not in OPEN
-    # Reading that does not tell says nothing else about the answer that left the doubt.
+    # While the outcome stays unknown, keep the code of the answer that left it unknown.
     code = entry.code if settlement.code is None and not settled else settlement.code
     db.execute(
         "UPDATE entries SET status = ?, reason = ?, code = ?, settled_at = ?, settled_by = ?,"
@@ -215,8 +214,8 @@ def settle(db: sqlite3.Connection, entry: LedgerEntry, settlement: Settlement) -
     _insert_lines(db, entry.id, settlement.lines)
 
 
-def complete(db: sqlite3.Connection, entry: LedgerEntry, seen: Observed) -> bool:
-    """Add what a record has more than an entry: an answer, or the log, had shown a part."""
+def add_missing_lines(db: sqlite3.Connection, entry: LedgerEntry, seen: Observed) -> bool:
+    """Add lines that only the record has: the answer, or the log, had shown a part."""
     known = {line.asset for line in entry.lines}
     lines = [line for line in seen.lines if line.asset not in known]
     if not lines:
@@ -229,7 +228,7 @@ def complete(db: sqlite3.Connection, entry: LedgerEntry, seen: Observed) -> bool
 
 
 def adopt_id(db: sqlite3.Connection, entry: LedgerEntry, seen: Observed) -> None:
-    """Take the log's own id for the entry's: the answer of the call knew its rows' ids only."""
+    """Give an entry the log's own id: the answer of the call had only the ids of its rows."""
     db.execute(
         "UPDATE entries SET transaction_id = ? WHERE id = ?", (seen.transaction_id, entry.id)
     )
@@ -253,12 +252,12 @@ def _insert_lines(
 
 
 def _new_id(cursor: sqlite3.Cursor) -> int:
-    assert cursor.lastrowid is not None  # noqa: S101 - an insertion has one
+    assert cursor.lastrowid is not None  # noqa: S101 - set by every INSERT
     return cursor.lastrowid
 
 
 def _line_row(entry_id: int, position: int, line: LedgerLine) -> tuple[Any, ...]:
-    """Write a line."""
+    """Return the columns of a line."""
     return (
         entry_id,
         position,
@@ -273,7 +272,7 @@ def _line_row(entry_id: int, position: int, line: LedgerLine) -> tuple[Any, ...]
 
 
 def _line_of(row: sqlite3.Row) -> LedgerLine:
-    """Read a line."""
+    """Make a line from its row."""
     return LedgerLine(
         asset=row["asset"],
         amount=to_amount(row["amount"]),
@@ -287,7 +286,7 @@ def _line_of(row: sqlite3.Row) -> LedgerLine:
 def _entry_of(
     row: sqlite3.Row, asked: Iterable[sqlite3.Row], lines: Iterable[sqlite3.Row]
 ) -> LedgerEntry:
-    """Read an entry."""
+    """Make an entry from its rows."""
     asked = list(asked)
     held: dict[str, Decimal] = {
         each["asset"]: to_amount(each["held"]) for each in asked if each["held"] is not None

@@ -27,84 +27,84 @@ __all__ = [
 ]
 
 Status = Literal["intended", "confirmed", "rejected", "unknown"]
-"""How a call stands."""
+"""The state of a call."""
 OPEN: Final[tuple[Status, ...]] = ("intended", "unknown")
-"""Entries of which it is still to be found out how they ended."""
+"""Statuses of entries without a known outcome."""
 
 
 class Kind(enum.StrEnum):
-    """Which call moved the funds."""
+    """The call that moves the funds."""
 
     DUST = "dust"
     """`dust_transfer`: dust into BNB."""
     DUST_CONVERT = "dust_convert"
     """`dust_convert`: dust into any target."""
     LIABILITIES = "liabilities"
-    """`exchange_small_liabilities`: small debts of many assets into one of the target."""
+    """`exchange_small_liabilities`: small debts in many assets into one debt in the target."""
 
     @classmethod
     def of_record(cls, target: str) -> Kind:
-        """Say what a record of the dust log most likely was; it doesn't tell which call made it."""
+        """Guess the kind of a dust log record from its target; the log does not name the call."""
         return cls.DUST if target == "BNB" else cls.DUST_CONVERT
 
 
 class SettledBy(enum.StrEnum):
-    """How it is known how an entry ended."""
+    """How the outcome of an entry was found out."""
 
     ANSWER = "answer"
-    """The exchange answered the call itself."""
+    """The exchange answered the call."""
     READING = "reading"
     """The exchange's log and balances were read afterwards."""
     IMPORT = "import"
     """`sync` found it in the exchange's log."""
     HAND = "hand"
-    """Somebody looked, and said so with `resolve`."""
+    """A person looked, and settled it with `resolve`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerLine:
-    """One asset of an entry: what went, and what came."""
+    """One asset of an entry: what was given, and what was received."""
 
     asset: str
     amount: Decimal
-    """Of `asset`: sold, or for liabilities the debt that was taken away."""
+    """In `asset`: the amount sold; for liabilities, the debt that ended."""
     gross: Decimal
-    """Of the entry's target, before the fee: for liabilities the debt that took its place."""
+    """In the entry's target, before the fee; for liabilities, the debt that replaced it."""
     fee: Decimal
-    """Of the entry's target."""
+    """In the entry's target."""
     at: datetime
-    """When the exchange did it, by its own clock."""
+    """When it happened, by the exchange's clock."""
     transaction_id: int | None = None
-    """The exchange's, as this line has it; sometimes not the entry's."""
+    """The exchange's id of this line; it can differ from the entry's."""
 
     @property
     def net(self) -> Decimal:
-        """What was credited."""
+        """What was credited: gross less fee."""
         return total((self.gross, self.fee.copy_negate()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Intent:
-    """A call that is about to be sent, as the ledger has it before that happens."""
+    """A call that is about to be sent, as it is written down before that."""
 
     account: str
     key_id: str | None = None
-    """Tells one API key from another, and nothing about it: two names may be one account."""
+    """Identifies the API key without revealing it. Two names with one key are one account."""
     kind: Kind
     account_type: AccountType
     target: str
     held: Mapping[str, Decimal]
-    """The assets asked for, with what was free of each (or owed) just before."""
+    """The assets to convert, each with its free balance (or its debt) just before."""
     client_id: str | None = None
     intended_at: datetime
     sent_after: datetime
-    """By the exchange's clock: it can't accept the call before."""
+    """The exchange can't accept the call before this time of its own clock."""
     expires_at: datetime
-    """By the exchange's clock: it can't accept the call later."""
+    """The exchange can't accept the call after this time of its own clock."""
 
 
 class LineTotals:
-    """Has `lines`, each with a gross and a fee in the same target."""
+    """Base of what has `lines`: their sums, exact to the last digit."""
 
     __slots__ = ()
 
@@ -115,23 +115,23 @@ class LineTotals:
 
     @property
     def gross(self) -> Decimal:
-        """All of it before fees, in `target`."""
+        """The sum before fees, in `target`."""
         return total(line.gross for line in self.lines)
 
     @property
     def fee(self) -> Decimal:
-        """What it costs, in `target`."""
+        """The sum of the fees, in `target`."""
         return total(line.fee for line in self.lines)
 
     @property
     def net(self) -> Decimal:
-        """All of it after fees, in `target`."""
+        """The sum after fees, in `target`."""
         return total(line.net for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerEntry(LineTotals):
-    """One call that moved funds, or was about to. Times are by the exchange's clock."""
+    """One call that moved funds, or was meant to. Times are by the exchange's clock."""
 
     id: int
     account: str
@@ -139,43 +139,43 @@ class LedgerEntry(LineTotals):
     account_type: AccountType
     target: str
     assets: tuple[str, ...]
-    """What was asked for; `lines` are what was done."""
+    """The assets asked for; `lines` are those that were converted."""
     status: Status
     at: datetime
-    """When it happened; where it did not (or nobody knows yet) when it was intended."""
+    """When it happened; without a known conversion, when it was intended."""
     client_id: str | None = None
-    """The correlation id that went along, where the endpoint takes one."""
+    """The correlation id that was sent, where the endpoint takes one."""
     key_id: str | None = None
-    """Tells one API key from another, and nothing about it."""
+    """Identifies the API key without revealing it."""
     held: Mapping[str, Decimal] = field(default_factory=dict)
-    """What was free of each asset (or owed) just before; empty for what was imported."""
+    """Each asset's free balance (or debt) just before; empty for imported entries."""
     intended_at: datetime | None = None
-    """When the intent was written; `None` for what was imported."""
+    """When the intent was written; `None` for imported entries."""
     sent_after: datetime | None = None
-    """The exchange can't have accepted the call before."""
+    """The exchange can't have accepted the call before this time."""
     expires_at: datetime | None = None
-    """The exchange can't have accepted the call later."""
+    """The exchange can't have accepted the call after this time."""
     settled_at: datetime | None = None
-    """When the outcome was written."""
+    """When the outcome was written down."""
     settled_by: SettledBy | None = None
     transaction_id: int | None = None
     code: int | str | None = None
-    """The exchange's, where it refused, or where its answer left open how the call ended."""
+    """The exchange's error code, of a rejection or of an answer that left the outcome unknown."""
     reason: str | None = None
-    """Why it was rejected, or is unknown."""
+    """Why it was rejected, or why its outcome is unknown."""
     lines: tuple[LedgerLine, ...] = ()
 
     @property
     def happened_at(self) -> datetime | None:
-        """When the exchange did it; `None` where it did not."""
+        """When the exchange converted the first line; `None` without lines."""
         return min((line.at for line in self.lines), default=None)
 
     @property
     def open(self) -> bool:
-        """Whether it is still to be found out how this ended."""
+        """Whether the outcome is not known yet."""
         return self.status in OPEN
 
     @property
     def imported(self) -> bool:
-        """Whether it came from the exchange's log, and not from a call of ours."""
+        """Whether it came from the exchange's records, and not from a call of ours."""
         return self.intended_at is None

@@ -88,7 +88,7 @@ class Ledger(Closing):
 
         `None` before the first call or sync, also in a file that an older version has written.
         """
-        return await self._thread.do(lambda store: store.books())
+        return await self._thread.run(lambda store: store.books())
 
     async def refuse_other(self, session: Session) -> None:
         """Raise `ConfigurationError` if this file is for the other kind of exchange.
@@ -97,7 +97,7 @@ class Ledger(Closing):
         before they send anything.
         """
         books = books_of(session)
-        await self._thread.do(lambda store: store.refuse_other(books))
+        await self._thread.run(lambda store: store.refuse_other(books))
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -131,38 +131,38 @@ class Ledger(Closing):
             newest_first=newest_first,
             limit=limit,
         )
-        ids = await self._thread.do(lambda store: store.ids(query))
+        ids = await self._thread.run(lambda store: store.ids(query))
         for begin in range(0, len(ids), _PAGE):
             page = ids[begin : begin + _PAGE]
-            for entry in await self._thread.do(lambda store, page=page: store.entries(page)):  # type: ignore[misc]
+            for entry in await self._thread.run(lambda store, page=page: store.entries(page)):  # type: ignore[misc]
                 yield entry
 
     async def entry(self, entry_id: int) -> LedgerEntry:
         """Read one entry."""
-        return await self._thread.do(lambda store: store.entry(entry_id))
+        return await self._thread.run(lambda store: store.entry(entry_id))
 
     async def unclaimed(self, seen: Iterable[Observed], *, besides: int) -> list[Observed]:
         """Drop the exchange's records that an entry other than `besides` already has."""
         records = tuple(seen)
-        return await self._thread.do(lambda store: store.unclaimed(records, besides))
+        return await self._thread.run(lambda store: store.unclaimed(records, besides))
 
     # --- writing: what converters and `sync` do --------------------------------------------------
 
     async def claim(self, claim: Claim, *, now: datetime, length: timedelta) -> None:
         """Claim an account: the right to work on it. `GuardError` while another holder has it."""
-        await self._thread.do(lambda store: store.claim(claim, now, length))
+        await self._thread.run(lambda store: store.claim(claim, now, length))
 
     async def extend(self, claim: Claim, *, now: datetime, length: timedelta) -> None:
         """Extend a claim; `GuardError` if another holder has taken it."""
-        await self._thread.do(lambda store: store.extend(claim, now, length))
+        await self._thread.run(lambda store: store.extend(claim, now, length))
 
     async def release(self, claim: Claim) -> None:
         """Release a claim."""
-        await self._thread.do(lambda store: store.release(claim))
+        await self._thread.run(lambda store: store.release(claim))
 
     def release_soon(self, claim: Claim) -> None:
         """Release a claim without waiting, for places that can't await any more."""
-        self._thread.do_soon(lambda store: store.release(claim))
+        self._thread.run_soon(lambda store: store.release(claim))
 
     async def intend(
         self,
@@ -180,7 +180,7 @@ class Ledger(Closing):
         `books` is the kind of exchange that the call goes to; from then on the file takes no other.
         """
         begin = intent.intended_at if now is None else now
-        return await self._thread.do(
+        return await self._thread.run(
             lambda store: store.intend(intent, claim, begin, length, books)
         )
 
@@ -205,7 +205,7 @@ class Ledger(Closing):
             target=target,
             reason=reason,
         )
-        return await self._thread.do(lambda store: store.settle(entry_id, settlement))
+        return await self._thread.run(lambda store: store.settle(entry_id, settlement))
 
     async def reject(
         self,
@@ -218,7 +218,7 @@ class Ledger(Closing):
     ) -> LedgerEntry:
         """Write down that a call was not carried out: it was refused, or reading proved it."""
         settlement = Settlement(status="rejected", now=now, by=by, reason=reason, code=code)
-        return await self._thread.do(lambda store: store.settle(entry_id, settlement))
+        return await self._thread.run(lambda store: store.settle(entry_id, settlement))
 
     async def leave_unknown(  # noqa: PLR0913 - what is known of the call, all by keyword
         self,
@@ -243,7 +243,7 @@ class Ledger(Closing):
             sent_after=sent_after,
             expires_at=expires_at,
         )
-        return await self._thread.do(lambda store: store.settle(entry_id, settlement))
+        return await self._thread.run(lambda store: store.settle(entry_id, settlement))
 
     async def record(
         self, seen: Iterable[Observed], *, now: datetime, books: Books | None = None
@@ -255,7 +255,7 @@ class Ledger(Closing):
         `books` is the kind of exchange that they come from; from then on the file takes no other.
         """
         records = tuple(seen)
-        return await self._thread.do(lambda store: store.record(records, now, books))
+        return await self._thread.run(lambda store: store.record(records, now, books))
 
     async def resolve(
         self, entry_id: int, status: Status, reason: str, *, now: datetime
@@ -293,19 +293,19 @@ class Ledger(Closing):
 
     async def synced(self, account: str, source: Source) -> SyncedRange | None:
         """Return the time range in which the exchange's records of a source have been read."""
-        return await self._thread.do(lambda store: store.synced(account, source))
+        return await self._thread.run(lambda store: store.synced(account, source))
 
-    async def mark_synced(self, account: str, source: Source, mark: SyncedRange) -> None:
+    async def mark_synced(self, account: str, source: Source, synced: SyncedRange) -> None:
         """Note a time range in which the exchange's records of a source have been read."""
-        await self._thread.do(lambda store: store.mark_synced(account, source, mark))
+        await self._thread.run(lambda store: store.mark_synced(account, source, synced))
 
     async def missing(self, account: str | None = None) -> list[Missing]:
         """List the time ranges of which the exchange never showed `sync` all records."""
-        return await self._thread.do(lambda store: store.missing(account))
+        return await self._thread.run(lambda store: store.missing(account))
 
     async def mark_missing(self, missing: Missing) -> None:
         """Note a time range of which the exchange does not show all records."""
-        await self._thread.do(lambda store: store.mark_missing(missing))
+        await self._thread.run(lambda store: store.mark_missing(missing))
 
     # --- exports, totals, cooldowns ---------------------------------------------------------------
 
@@ -392,7 +392,7 @@ class Ledger(Closing):
 
     async def cooldown_evidence(self, scope: Scope) -> list[LedgerEntry]:
         """Read what shows a cooldown: new entries of this and of all accounts, oldest first."""
-        return await self._thread.do(lambda store: store.cooldown_evidence(scope))
+        return await self._thread.run(lambda store: store.cooldown_evidence(scope))
 
     def __repr__(self) -> str:
         return f"<Ledger {self._path} {'open' if self._thread.is_open else 'closed'}>"

@@ -1,4 +1,4 @@
-"""What to look for in a ledger."""
+"""The search for entries, as SQL."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["Query", "as_kind"]
 
 _MOST: Final = 2**63 - 1
-"""What SQLite counts to; below zero it counts for ever."""
+"""The largest integer of SQLite."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,38 +37,38 @@ class Query:
     limit: int | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what no entry can have: an empty answer would be taken for one."""
+        """Refuse what no entry can have: an empty result would look like an answer."""
         if self.account_type not in {None, *get_args(AccountType)}:
             allowed = " or ".join(get_args(AccountType))
             raise ConfigurationError(f"account_type must be {allowed}, not {self.account_type!r}")
 
     def sql(self) -> tuple[str, list[Any]]:
-        """Write the question for the ids that fit."""
+        """Write the query for the ids of the matching entries."""
         conditions: list[str] = []
         values: list[Any] = []
 
-        def want(condition: str, *given: Any) -> None:
+        def require(condition: str, *given: Any) -> None:
             conditions.append(condition)
             values.extend(given)
 
         for name in ("account", "account_type", "target"):
             if (value := getattr(self, name)) is not None:
-                want(f"{name} = ?", instance(value, str, name))
+                require(f"{name} = ?", instance(value, str, name))
         if self.kind is not None:
-            want("kind = ?", as_kind(self.kind).value)
+            require("kind = ?", as_kind(self.kind).value)
         if self.status is not None:
             wanted = _statuses(self.status)
-            want(f"status IN ({', '.join('?' * len(wanted))})", *wanted)
+            require(f"status IN ({', '.join('?' * len(wanted))})", *wanted)
         if self.asset is not None:
-            # What was done may be less than what was asked for.
-            want(
+            # Of what was asked for: less may have been converted.
+            require(
                 "id IN (SELECT entry_id FROM asked WHERE asset = ?)",
                 instance(self.asset, str, "asset"),
             )
         if self.since is not None:
-            want("at >= ?", stamp(self.since))
+            require("at >= ?", stamp(self.since))
         if self.until is not None:
-            want("at < ?", stamp(self.until))
+            require("at < ?", stamp(self.until))
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         order = " DESC" if self.newest_first else ""
         sql = f"SELECT id FROM entries{where} ORDER BY at{order}, id{order}"  # noqa: S608 - our own text; values are bound
@@ -78,7 +78,7 @@ class Query:
 
 
 def as_kind(value: Kind | str) -> Kind:
-    """Take the name of a kind for it."""
+    """Return the kind of a name."""
     try:
         return Kind(value)
     except ValueError:
@@ -87,7 +87,7 @@ def as_kind(value: Kind | str) -> Kind:
 
 def _limit(value: int) -> int:
     if not 0 <= instance(value, int, "limit") <= _MOST:
-        raise ConfigurationError(f"limit can't be {value}")
+        raise ConfigurationError(f"limit must be between 0 and 2**63 - 1, not {value}")
     return value
 
 

@@ -1,8 +1,8 @@
-"""The exchange's own records: what they say, and which of our calls each belongs to.
+"""The exchange's own records: how they are read, and which of our calls each belongs to.
 
-A record names assets, target, time and its id; it does not name the call that made it. An entry
-that has the id is the one. Otherwise it is an entry whose call can have done it: the same assets
-into the same target, at a moment when the exchange can have accepted the call.
+A record has assets, target, time and an id, but does not name the call that made it. It belongs to
+the entry with the same id. Without one, it belongs to an entry whose call can have made it: the
+same assets into the same target, at a time when the exchange can have accepted the call.
 """
 
 from __future__ import annotations
@@ -26,47 +26,47 @@ __all__ = [
     "Observed",
     "can_have_done",
     "converted_lines",
+    "entry_has",
     "from_dust_log",
     "from_liabilities",
-    "has",
-    "over",
+    "is_over",
+    "open_part",
     "own_entry",
-    "part_of_open",
     "same_ids",
     "same_lines",
 ]
 
 PROCESSING: Final = timedelta(seconds=10)
-"""How long after accepting a call the exchange may date what it did (its back end gives up after
-ten seconds, -1007; rows of one conversion are tens of milliseconds apart)."""
+"""How long after accepting a call the exchange may date the conversion. Its back end gives up after
+ten seconds (-1007); rows of one conversion are tens of milliseconds apart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:
-    """Something that the exchange's own records show to have happened."""
+    """One record of the exchange: a conversion, or an exchange of debts."""
 
     account: str
     kind: Kind
     account_type: AccountType
     target: str
     transaction_id: int | None
-    """The record's own (outer) id; small liabilities have none."""
+    """The record's own (outer) id; exchanged debts have none."""
     at: datetime
     lines: tuple[LedgerLine, ...]
 
     @property
     def assets(self) -> frozenset[str]:
-        """Which assets went."""
+        """The assets that were converted."""
         return frozenset(line.asset for line in self.lines)
 
     @property
     def ids(self) -> frozenset[int]:
-        """Every id that the record has: its own, and its lines'."""
+        """All ids of the record: its own, and those of its lines."""
         found = {line.transaction_id for line in self.lines} | {self.transaction_id}
         return frozenset(number for number in found if number is not None)
 
     def as_entry(self) -> LedgerEntry:
-        """Show it as the entry that it would be, for rules that go by entries."""
+        """Return the entry that this record would make, for rules that work on entries."""
         return LedgerEntry(
             id=0,
             account=self.account,
@@ -82,7 +82,7 @@ class Observed:
 
 
 def from_dust_log(log: DustLog, account: str, account_type: AccountType) -> Iterator[Observed]:
-    """Read a page of the dust log: a record each, and one for each target where it has several."""
+    """Read a page of the dust log. A conversion into several targets gives a record for each."""
     for group in log.user_asset_dribblets:
         yield from _from_group(group, account, account_type)
 
@@ -112,14 +112,14 @@ def _from_group(group: DustLogEntry, account: str, account_type: AccountType) ->
 
 
 def from_liabilities(rows: Iterable[SmallLiabilityExchange], account: str) -> Iterator[Observed]:
-    """Read exchanged debts: a record for each moment and target, since they have no id."""
+    """Read exchanged debts. They have no id, so rows of one time and target are one record."""
     groups: dict[tuple[str, object], list[LedgerLine]] = {}
     for row in rows:
         line = LedgerLine(
             asset=row.asset,
             amount=row.amount,
             gross=row.target_amount,
-            # The debts are gathered at what they are worth; no fee is documented.
+            # The debts are replaced at their value; no fee is documented.
             fee=Decimal(0),
             at=row.timestamp,
         )
@@ -137,7 +137,7 @@ def from_liabilities(rows: Iterable[SmallLiabilityExchange], account: str) -> It
 
 
 def converted_lines(rows: Iterable[ConvertedAsset]) -> tuple[LedgerLine, ...]:
-    """Read what the answer of a conversion says that it did."""
+    """Read the lines of a conversion's answer."""
     return tuple(
         LedgerLine(
             asset=row.from_asset,
@@ -152,16 +152,16 @@ def converted_lines(rows: Iterable[ConvertedAsset]) -> tuple[LedgerLine, ...]:
 
 
 def can_have_done(entry: LedgerEntry, seen: Observed, *, in_part: bool = False) -> bool:
-    """Tell whether an entry's call can have made a record.
+    """Whether an entry's call can have made a record.
 
-    `in_part` also takes a record of some of the assets only.
+    With `in_part`, the record may have only some of the assets.
     """
     asked = frozenset(entry.assets)
     return (
         entry.account == seen.account
         and entry.account_type == seen.account_type
         and _same_family(entry.kind, seen.kind)
-        # Nobody knows what small debts will be exchanged into before it is done.
+        # The target of an exchange of debts is only known afterwards.
         and (entry.target == seen.target or entry.kind is Kind.LIABILITIES)
         and bool(seen.assets)
         and (seen.assets <= asked if in_part else seen.assets == asked)
@@ -172,12 +172,12 @@ def can_have_done(entry: LedgerEntry, seen: Observed, *, in_part: bool = False) 
 
 
 def own_entry(entries: Iterable[LedgerEntry], seen: Observed) -> LedgerEntry | None:
-    """Find the entry that a record belongs to; `None` where it is news."""
+    """Find the entry that a record belongs to; `None` if the record is new."""
     entries = list(entries)
     for entry in entries:
-        if has(entry, seen):
+        if entry_has(entry, seen):
             return entry
-    # An outcome that the exchange itself answered is not in doubt: those are no candidates.
+    # An outcome that the exchange itself answered is certain, so such an entry is no candidate.
     doubtful = [
         entry
         for entry in entries
@@ -188,27 +188,27 @@ def own_entry(entries: Iterable[LedgerEntry], seen: Observed) -> LedgerEntry | N
     return min(doubtful, key=lambda entry: (entry.status == "rejected", entry.id), default=None)
 
 
-def part_of_open(entries: Iterable[LedgerEntry], seen: Observed) -> LedgerEntry | None:
-    """Find the open entry that a record may show a part of."""
+def open_part(entries: Iterable[LedgerEntry], seen: Observed) -> LedgerEntry | None:
+    """Find an open entry of which a record may show a part."""
     parts = (e for e in entries if e.status in OPEN and can_have_done(e, seen, in_part=True))
     return next(parts, None)
 
 
-def over(entry: LedgerEntry, now: datetime) -> bool:
-    """Tell whether all that an open entry's call does has been done by now."""
+def is_over(entry: LedgerEntry, now: datetime) -> bool:
+    """Whether nothing more can come from an open entry's call."""
     return entry.expires_at is None or entry.expires_at + PROCESSING < now
 
 
-def has(entry: LedgerEntry, seen: Observed) -> bool:
-    """Tell whether a record is in an entry already."""
+def entry_has(entry: LedgerEntry, seen: Observed) -> bool:
+    """Whether an entry already has a record."""
     return entry.status == "confirmed" and (same_ids(entry, seen) or same_lines(entry, seen))
 
 
 def same_ids(entry: LedgerEntry, seen: Observed) -> bool:
-    """Tell whether an entry has an id of the record's, in the same wallet and target.
+    """Whether an entry and a record share an id, in the same wallet and target.
 
-    The answer of a call has the ids of its rows; the log has one of its own besides, and one sample
-    of the documents shows the two differ.
+    A call's answer has the ids of its rows. The log has an id of its own as well, and in one
+    documented sample the two differ.
     """
     ids = {line.transaction_id for line in entry.lines} | {entry.transaction_id}
     return (
@@ -220,10 +220,11 @@ def same_ids(entry: LedgerEntry, seen: Observed) -> bool:
 
 
 def same_lines(entry: LedgerEntry, seen: Observed) -> bool:
-    """Tell whether an entry's lines are the record's: assets, amounts, proceeds and moments.
+    """Whether an entry and a record have the same lines: assets, amounts, gross and times.
 
-    One of them is enough for a call of ours, whose answer may have shown a part, and where records
-    have no id: rows of one exchange of debts may be moments apart, and so be several records.
+    One equal line is enough for a call of ours, because its answer may have shown only a part. It
+    is also enough where records have no id: rows of one exchange of debts may differ in time, and
+    then they are several records.
     """
     if not (
         entry.account == seen.account
@@ -232,16 +233,16 @@ def same_lines(entry: LedgerEntry, seen: Observed) -> bool:
         and _same_family(entry.kind, seen.kind)
     ):
         return False
-    ours, theirs = _marks(entry.lines), _marks(seen.lines)
+    ours, theirs = _line_keys(entry.lines), _line_keys(seen.lines)
     if entry.imported and seen.ids:
         return ours == theirs
     return not set(ours).isdisjoint(theirs)
 
 
-def _marks(lines: Iterable[LedgerLine]) -> list[tuple[str, Decimal, Decimal, datetime]]:
+def _line_keys(lines: Iterable[LedgerLine]) -> list[tuple[str, Decimal, Decimal, datetime]]:
     return sorted((line.asset, line.amount, line.gross, line.at) for line in lines)
 
 
 def _same_family(ours: Kind, theirs: Kind) -> bool:
-    """Dust is dust: the log doesn't tell which of its two calls made a record."""
+    """Whether both are dust or both are debts; the dust log does not tell its two calls apart."""
     return (ours is Kind.LIABILITIES) == (theirs is Kind.LIABILITIES)

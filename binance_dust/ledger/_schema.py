@@ -1,8 +1,8 @@
-"""The tables, and how an older ledger becomes a newer one.
+"""The tables, their migrations, and times as they stand in them.
 
-Made to be read by hand (`sqlite3 ledger.db 'select * from conversions'`): amounts are decimal
-texts, exact to the last digit, and times are ISO 8601 in UTC, all of one width, so that they sort
-as text.
+People can read them by hand (`sqlite3 ledger.db 'select * from conversions'`): amounts are decimal
+texts, exact to the last digit. Times are ISO 8601 in UTC, all of one width, so that they sort as
+text.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from typing import Final
 from binance_dust.errors import ConfigurationError
 
 APPLICATION_ID: Final = 0x64757374
-"""What SQLite files of this package have in their header: "dust"."""
+"""Marks SQLite files of this package in their header: "dust"."""
 
 _FIRST: Final = """
 CREATE TABLE entries (
@@ -134,15 +134,15 @@ CREATE TABLE books (
 """
 
 MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND, _THIRD)
-"""Each brings a ledger from the version that is its place to the next. Append; never change one."""
+"""Script number N migrates a ledger from version N to N+1. Append; never change one."""
 
 VERSION: Final = len(MIGRATIONS)
 
 
 def statements(script: str) -> list[str]:
-    """Cut a script into statements, so that all of them run in one transaction.
+    """Split a script into statements, so that all of them run in one transaction.
 
-    `executescript` would commit whatever is open first.
+    `executescript` would commit the open transaction first.
     """
     found, text = [], ""
     for line in script.splitlines(keepends=True):
@@ -154,20 +154,20 @@ def statements(script: str) -> list[str]:
 
 
 def stamp(time: datetime) -> str:
-    """Write a time, all of one width: `2026-11-21T12:00:00.123000Z`."""
+    """Write a time as text of one width: `2026-11-21T12:00:00.123000Z`."""
     if not isinstance(time, datetime):
         raise TypeError(f"a time must be a datetime, not {type(time).__name__}")
     if time.utcoffset() is None:
-        raise ConfigurationError(f"{time} has no time zone: say which, datetime(..., tzinfo=UTC)")
+        raise ConfigurationError(f"{time} has no time zone: give one, datetime(..., tzinfo=UTC)")
     try:
         time = time.astimezone(UTC)
-    except OverflowError:  # the calendar ends earlier in other zones
-        raise ConfigurationError(f"{time} is no time in UTC") from None
+    except OverflowError:  # in UTC it would be before year 1 or after year 9999
+        raise ConfigurationError(f"{time} is out of range in UTC") from None
     return time.strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
 
 
 def stamp_or_none(time: datetime | None) -> str | None:
-    """Write a time, or nothing."""
+    """Write a time, or `None`."""
     return None if time is None else stamp(time)
 
 
@@ -177,5 +177,5 @@ def moment(text: str) -> datetime:
 
 
 def moment_or_none(text: str | None) -> datetime | None:
-    """Read a time, or nothing."""
+    """Read a time, or `None`."""
     return None if text is None else moment(text)

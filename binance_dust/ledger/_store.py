@@ -19,10 +19,10 @@ from binance_dust.ledger._cooldown import ENTRIES_TO_LEARN_FROM
 from binance_dust.ledger._query import Query
 from binance_dust.ledger._records import (
     can_have_done,
-    has,
-    over,
+    entry_has,
+    is_over,
+    open_part,
     own_entry,
-    part_of_open,
 )
 
 if TYPE_CHECKING:
@@ -44,14 +44,14 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recorded:
-    """What became of records of the exchange's that were shown to the ledger."""
+    """How the ledger took the exchange's records."""
 
     added: tuple[int, ...]
-    """Entries that are new."""
+    """New entries."""
     settled: tuple[int, ...]
-    """Entries whose outcome was open, was taken for a refusal, or was known in part only."""
+    """Entries that a record has settled, completed, or changed from rejected to confirmed."""
     known: int
-    """Records that the ledger had already, or that show a part of what is under way."""
+    """Records that the ledger already had, or that show a part of a call in progress."""
 
 
 class LedgerStore:
@@ -67,45 +67,45 @@ class LedgerStore:
         """Close the file."""
         self._connection.close()
 
-    # --- whose books they are --------------------------------------------------------------------
+    # --- real or local books ---------------------------------------------------------------------
 
     def books(self) -> Books | None:
-        """Say whose books they are, if that is settled."""
+        """Return which kind of exchange the file is for, if that is decided."""
         with self._reading() as db:
             return _access.read_books(db)
 
     def refuse_other(self, books: Books) -> None:
-        """Raise if the file keeps other books than these."""
+        """Raise if the file is for the other kind of exchange."""
         with self._reading() as db:
             _access.refuse_other_books(db, books, path=self._path)
 
     # --- claims ----------------------------------------------------------------------------------
 
     def claim(self, claim: Claim, now: datetime, length: timedelta) -> None:
-        """Take the right to work on an account."""
+        """Take a claim."""
         with self._writing() as db:
             _access.take_claim(db, claim, now=now, length=length)
 
     def extend(self, claim: Claim, now: datetime, length: timedelta) -> None:
-        """Hold a right for longer."""
+        """Extend a claim."""
         with self._writing() as db:
             _access.extend_claim(db, claim, now=now, length=length)
 
     def release(self, claim: Claim) -> None:
-        """Give a right back."""
+        """Release a claim."""
         with self._writing() as db:
             _access.release_claim(db, claim)
 
     # --- entries ---------------------------------------------------------------------------------
 
     def ids(self, query: Query) -> list[int]:
-        """Find entries."""
+        """Find the ids of the matching entries."""
         sql, values = query.sql()
         with self._reading() as db:
             return [row[0] for row in db.execute(sql, values)]
 
     def entries(self, ids: Sequence[int]) -> list[LedgerEntry]:
-        """Read entries, in the order of their ids as given."""
+        """Read entries, in the given order of ids."""
         with self._reading() as db:
             found = {entry.id: entry for entry in _entries.read(db, ids)}
         return [found[each] for each in ids if each in found]
@@ -138,20 +138,20 @@ class LedgerStore:
         length: timedelta,
         books: Books | None,
     ) -> LedgerEntry:
-        """Write down a call that is about to be sent, unless another one of the account is open."""
+        """Write down a call before it is sent; raise if another call of the account is open."""
         self._identity.check()
         with self._writing() as db:
-            self._keep(db, books)
+            self._keep_books(db, books)
             if claim is not None:
                 _access.extend_claim(db, claim, now=now, length=length)
             _entries.refuse_beside_open(db, intent)
             return _entries.read_one(db, _entries.insert_intent(db, intent))
 
     def settle(self, entry_id: int, settlement: Settlement) -> LedgerEntry:
-        """Write down how a call ended; what is known already stays, and comes back as it is."""
+        """Write down how a call ended. A known outcome stays and is returned unchanged."""
         with self._writing() as db:
             entry = _entries.read_one(db, entry_id)
-            if not _entries.may_become(entry, settlement):
+            if not _entries.is_news(entry, settlement):
                 return entry
             _entries.settle(db, entry, settlement)
             return _entries.read_one(db, entry_id)
@@ -159,23 +159,23 @@ class LedgerStore:
     # --- the exchange's own records --------------------------------------------------------------
 
     def record(self, seen: Sequence[Observed], now: datetime, books: Books | None) -> Recorded:
-        """Take in records of the exchange's: each once, or as the outcome of a call of ours."""
+        """Import the exchange's records: as new entries, or as outcomes of our calls."""
         added: list[int] = []
         settled: list[int] = []
         with self._writing() as db:
-            self._keep(db, books)
+            self._keep_books(db, books)
             for each in seen:
                 candidates = _entries.candidates(db, each)
-                own = own_entry(candidates, each) or part_of_open(candidates, each)
+                own = own_entry(candidates, each) or open_part(candidates, each)
                 if own is None:
                     added.append(_entries.insert_record(db, each, now))
-                elif own.open and not (over(own, now) or can_have_done(own, each)):
-                    # A part, and the rest may still come. It is shown again, or read by recover().
+                elif own.open and not (is_over(own, now) or can_have_done(own, each)):
+                    # The rest may still come. A later sync or recover() reads it again.
                     continue
                 elif own.status != "confirmed":
-                    _entries.settle(db, own, _entries.confirmed_by(each, now))
+                    _entries.settle(db, own, _entries.settlement_by(each, now))
                     settled.append(own.id)
-                elif _entries.complete(db, own, each):
+                elif _entries.add_missing_lines(db, own, each):
                     settled.append(own.id)
                 elif own.transaction_id != each.transaction_id is not None:
                     _entries.adopt_id(db, own, each)
@@ -183,32 +183,32 @@ class LedgerStore:
         return Recorded(added=tuple(added), settled=tuple(settled), known=known)
 
     def unclaimed(self, seen: Sequence[Observed], besides: int) -> list[Observed]:
-        """Leave out the records that other entries than one have already."""
+        """Drop the records that an entry other than `besides` already has."""
         with self._reading() as db:
             return [each for each in seen if not _is_taken(db, each, besides)]
 
     def synced(self, account: str, source: str) -> SyncedRange | None:
-        """Say up to where a source of an account's records has been read."""
+        """Return the range in which a source of an account's records has been read."""
         with self._reading() as db:
             return _synced.read_range(db, account, source)
 
-    def mark_synced(self, account: str, source: str, mark: SyncedRange) -> None:
-        """Note up to where a source of an account's records has been read."""
+    def mark_synced(self, account: str, source: str, synced: SyncedRange) -> None:
+        """Note a range in which a source of an account's records has been read."""
         with self._writing() as db:
-            _synced.add_range(db, account, source, mark)
+            _synced.add_range(db, account, source, synced)
 
     def missing(self, account: str | None) -> list[Missing]:
-        """Give what of the exchange's records can't be had."""
+        """List the ranges of which the exchange does not show all records."""
         with self._reading() as db:
             return _synced.read_missing(db, account)
 
     def mark_missing(self, gap: Missing) -> None:
-        """Note what of the exchange's records can't be had."""
+        """Note a range of which the exchange does not show all records."""
         with self._writing() as db:
             _synced.add_missing(db, gap)
 
-    def _keep(self, db: sqlite3.Connection, books: Books | None) -> None:
-        # What is written by hand may be anybody's.
+    def _keep_books(self, db: sqlite3.Connection, books: Books | None) -> None:
+        # Entries that a user writes without a session may be of either kind.
         if books is not None:
             _access.keep_books(db, books, path=self._path)
 
@@ -216,7 +216,7 @@ class LedgerStore:
 
     @contextmanager
     def _reading(self) -> Iterator[sqlite3.Connection]:
-        with _file.said_plainly(self._path):
+        with _file.ledger_errors(self._path):
             yield self._connection
 
     @contextmanager
@@ -227,16 +227,16 @@ class LedgerStore:
 
 def _is_taken(db: sqlite3.Connection, seen: Observed, besides: int) -> bool:
     others = (entry for entry in _entries.candidates(db, seen) if entry.id != besides)
-    return any(has(entry, seen) for entry in others)
+    return any(entry_has(entry, seen) for entry in others)
 
 
 class StoreThread:
-    """A store, and the one thread that works with it."""
+    """A store, and the one thread that uses it."""
 
     __slots__ = ("_busy_timeout", "_path", "_store", "_thread")
 
     def __init__(self, path: str, *, busy_timeout: float) -> None:
-        """Name the file; nothing is opened yet."""
+        """Name the file; it is not opened yet."""
         self._path = path
         self._busy_timeout = busy_timeout
         self._thread: ThreadPoolExecutor | None = None
@@ -244,43 +244,43 @@ class StoreThread:
 
     @property
     def is_open(self) -> bool:
-        """Whether there is something to work with."""
+        """Whether the file is open."""
         return self._thread is not None
 
     async def open(self) -> None:
-        """Begin, and open the file."""
+        """Start the thread and open the file."""
         if self._thread is not None:
-            raise ConfigurationError(f"ledger {self._path} is open already")
+            raise ConfigurationError(f"ledger {self._path} is already open")
         thread = self._thread = ThreadPoolExecutor(1, thread_name_prefix="binance-dust-ledger")
         opening = asyncio.get_running_loop().run_in_executor(thread, self._open)
         try:
             await asyncio.shield(opening)
         except BaseException:
-            # Whoever gave up waiting leaves no open file behind: the thread closes it in its turn.
+            # A cancelled caller leaves no open file behind: the thread closes it afterwards.
             thread.submit(self._close)
             thread.shutdown(wait=False)
             self._thread = None
             raise
 
     async def close(self) -> None:
-        """Finish what is being done, and close the file. Closing twice is no harm."""
+        """Finish pending work and close the file. It is safe to close twice."""
         thread, self._thread = self._thread, None
         if thread is not None:
             closing = asyncio.get_running_loop().run_in_executor(thread, self._close)
             thread.shutdown(wait=False)
             await asyncio.shield(closing)
 
-    async def do(self, work: Callable[[LedgerStore], T]) -> T:
-        """Have something done, and wait for it."""
+    async def run(self, work: Callable[[LedgerStore], T]) -> T:
+        """Run work in the thread, and wait for it."""
         if self._thread is None:
             raise ConfigurationError(f"ledger {self._path} is not open: use it in `async with`")
         loop = asyncio.get_running_loop()
-        return await asyncio.shield(loop.run_in_executor(self._thread, self._do, work))
+        return await asyncio.shield(loop.run_in_executor(self._thread, self._run, work))
 
-    def do_soon(self, work: Callable[[LedgerStore], object]) -> None:
-        """Have something done without waiting for it, if there is still somebody to do it."""
+    def run_soon(self, work: Callable[[LedgerStore], object]) -> None:
+        """Run work in the thread without waiting, if the file is still open."""
         if self._thread is not None:
-            self._thread.submit(self._try, work)
+            self._thread.submit(self._run_logged, work)
 
     # --- in the thread ---------------------------------------------------------------------------
 
@@ -292,12 +292,12 @@ class StoreThread:
         if store is not None:
             store.close()
 
-    def _do(self, work: Callable[[LedgerStore], T]) -> T:
-        assert self._store is not None  # noqa: S101 - opened before anything else is handed over
+    def _run(self, work: Callable[[LedgerStore], T]) -> T:
+        assert self._store is not None  # noqa: S101 - the first work opens it
         return work(self._store)
 
-    def _try(self, work: Callable[[LedgerStore], object]) -> None:
+    def _run_logged(self, work: Callable[[LedgerStore], object]) -> None:
         try:
-            self._do(work)
+            self._run(work)
         except DustError as error:
             logger.warning("%s", error)

@@ -1,10 +1,10 @@
-"""The exchange's own records into the ledger: each once, none missing, and what is missing named.
+"""Imports the exchange's own records: each once, and lists those that it does not show.
 
-The dust log remembers a hundred conversions of a question and the liability history ninety days;
-the ledger remembers the rest. `_walk` knows which times to ask for, `Ledger.record` which record is
-an entry already, so what is shown twice does no harm. The first sync of an account walks back until
-the exchange has nothing more; from then on a sync begins a day before the last one's end, because
-nobody knows how late a record may show.
+The dust log shows a hundred conversions per call, and the liability history goes back ninety days;
+the ledger keeps them all. `_walk` decides which time ranges to ask for. `Ledger.record` knows which
+records already have an entry, so a record may be read twice. The first sync of an account goes back
+as far as the exchange has records. A later sync begins a day before the end of the last one,
+because it is not known how late a record may appear.
 """
 
 from __future__ import annotations
@@ -38,35 +38,36 @@ __all__ = ["SyncReport", "sync"]
 OVERLAP: Final = timedelta(days=1)
 _FIRST: Final = to_moment(FIRST_RECORD)
 _AHEAD: Final = timedelta(minutes=1)
-_REMEMBERED: Final = timedelta(days=90)
-"""How far back the liability history goes: 30 days unless asked, 90 at the most."""
-_ROWS_OF_A_CALL: Final = 100
+"""How far past now to ask, because clocks differ."""
+_HISTORY: Final = timedelta(days=90)
+"""How far back the liability history goes: 30 days by default, at most 90."""
+_ROWS_PER_CALL: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SyncReport:
-    """What a sync found of one account."""
+    """The result of a sync of one account."""
 
     account: str
     added: int
-    """Records that the ledger did not know."""
+    """New entries."""
     settled: tuple[int, ...]
-    """Entries whose outcome was open, or known in part only, and is known now."""
+    """Entries whose outcome was unknown or incomplete, and is known now."""
     known: int
-    """Records that the ledger had already."""
+    """Records that the ledger already had."""
     calls: int
     margin: bool | None
-    """Whether the account has margin; `None` where nobody asked."""
+    """Whether the account has margin; `None` if `"MARGIN"` was not asked for."""
     missing: tuple[Missing, ...] = ()
-    """What can't be recovered."""
+    """Time ranges of which the exchange does not show all records."""
 
     @property
     def complete(self) -> bool:
-        """Whether everything that the exchange has on record is in the ledger."""
+        """Whether all of the exchange's records are in the ledger."""
         return not self.missing
 
     def to_plain(self) -> dict[str, Any]:
-        """Give the report as what JSON has."""
+        """Return the report as JSON types."""
         report = {each.name: plain(getattr(self, each.name)) for each in fields(self)}
         report["missing"] = [gap.to_plain() for gap in self.missing]
         return report
@@ -79,7 +80,7 @@ async def sync(
     account_types: Iterable[AccountType] = ("SPOT", "MARGIN"),
     since: datetime | None = None,
 ) -> SyncReport:
-    """Bring the ledger up to date with what the exchange has on record of one account."""
+    """Import the exchange's records of one account that the ledger does not have."""
     wanted = _checked(account_types, since)
     await ledger.refuse_other(client.session)
     run = _SyncRun(ledger, client, client.credentials.identity, since)
@@ -93,7 +94,7 @@ async def sync(
 
 @dataclass(slots=True)
 class _SyncRun:
-    """One sync under way."""
+    """One sync in progress."""
 
     ledger: Ledger
     client: DustClient
@@ -106,7 +107,7 @@ class _SyncRun:
     missing: list[Missing] = field(default_factory=list)
 
     async def read_margin(self) -> bool:
-        """Read the margin account's log and its exchanged debts, if there is such an account."""
+        """Read the margin account's log and exchanged debts; `False` without such an account."""
         try:
             await self.read_log("MARGIN")
             await self.read_liabilities()
@@ -117,40 +118,40 @@ class _SyncRun:
         return True
 
     async def read_log(self, account_type: AccountType) -> None:
-        """Read what is not known yet of the dust log of one wallet."""
+        """Read the ranges of a wallet's dust log that were not read yet."""
         first = max(self.since or _FIRST, _FIRST)
-        mark = await self.ledger.synced(self.account, account_type)
-        begin = first if mark is None else max(mark.until - OVERLAP, first)
+        known = await self.ledger.synced(self.account, account_type)
+        begin = first if known is None else max(known.until - OVERLAP, first)
         await self._walk_to_now(account_type, begin)
-        if mark is not None and first < mark.since:
-            await self._walk(account_type, first, mark.since)
+        if known is not None and first < known.since:
+            await self._walk(account_type, first, known.since)
             await self.ledger.mark_synced(
-                self.account, account_type, SyncedRange(first, mark.since)
+                self.account, account_type, SyncedRange(first, known.since)
             )
 
     async def read_liabilities(self) -> None:
-        """Read the exchanged debts that are not known yet, as far back as the history goes."""
+        """Read the exchanged debts that were not read yet, as far back as the history goes."""
         now = self._now()
-        remembered = now + _AHEAD - _REMEMBERED
-        mark = await self.ledger.synced(self.account, "liabilities")
-        begin = first = max(self.since or remembered, remembered)
-        if mark is not None and first >= mark.since:
-            begin = max(mark.until - OVERLAP, first)
+        oldest = now + _AHEAD - _HISTORY
+        known = await self.ledger.synced(self.account, "liabilities")
+        begin = first = max(self.since or oldest, oldest)
+        if known is not None and first >= known.since:
+            begin = max(known.until - OVERLAP, first)
         rows = [
             row async for row in self.client.small_liability_history(start=begin, end=now + _AHEAD)
         ]
-        self.calls += max(1, -(-len(rows) // _ROWS_OF_A_CALL))
+        self.calls += max(1, -(-len(rows) // _ROWS_PER_CALL))
         observed = list(from_liabilities(rows, self.account))
         self.seen += len(observed)
         await self._record(observed)
-        forgotten = max(mark.until, self.since or mark.until) if mark is not None else begin
-        if forgotten < remembered:
-            await self._miss("liabilities", forgotten, remembered, 0, None)
-            begin = forgotten
+        unread = max(known.until, self.since or known.until) if known is not None else begin
+        if unread < oldest:
+            await self._note_missing("liabilities", unread, oldest, 0, None)
+            begin = unread
         await self.ledger.mark_synced(self.account, "liabilities", SyncedRange(begin, now))
 
     def report(self, *, margin: bool | None) -> SyncReport:
-        """Say what came of it."""
+        """Make the report."""
         return SyncReport(
             account=self.account,
             added=self.added,
@@ -166,7 +167,7 @@ class _SyncRun:
         begun, until = clock(), self._now() + _AHEAD
         await self._walk(account_type, begin, until)
         if self._now() > until + timedelta(seconds=clock() - begun):
-            # Our clock was slow until the first call set it right.
+            # Our clock was slow until the first call corrected it.
             await self._walk(account_type, until, self._now() + _AHEAD)
         done = self._now() - timedelta(seconds=clock() - begun)
         await self.ledger.mark_synced(
@@ -185,7 +186,7 @@ class _SyncRun:
         self.seen += len(walk.found)
         for gap in walk.gaps:
             start, end = to_moment(gap.span.start), to_moment(gap.span.end)
-            await self._miss(account_type, start, end, gap.shown, gap.counted)
+            await self._note_missing(account_type, start, end, gap.shown, gap.counted)
 
     async def _page(self, account_type: AccountType, span: TimeRange | None) -> Page:
         bounds: dict[str, Any] = {}
@@ -202,7 +203,7 @@ class _SyncRun:
         self.added += len(done.added)
         self.settled += done.settled
 
-    async def _miss(
+    async def _note_missing(
         self, source: Source, start: datetime, end: datetime, shown: int, counted: int | None
     ) -> None:
         missing = Missing(
@@ -226,11 +227,11 @@ def _as_page(log: DustLog) -> Page:
 
 def _checked(account_types: Iterable[AccountType], since: datetime | None) -> set[AccountType]:
     if isinstance(account_types, str):
-        raise TypeError("account_types must be several: write (account_type,)")
+        raise TypeError(f"account_types must be a collection: write ({account_types!r},)")
     wanted = set(account_types)
     if not wanted or not wanted <= set(get_args(AccountType)):
         allowed = ", ".join(get_args(AccountType))
-        raise ConfigurationError(f"account_types must be some of {allowed}, not {wanted!r}")
+        raise ConfigurationError(f"account_types must be among {allowed}, not {wanted!r}")
     if since is not None and not isinstance(since, datetime):
         raise TypeError(f"since must be a datetime, not {type(since).__name__}")
     if since is not None and since.utcoffset() is None:

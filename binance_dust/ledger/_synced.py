@@ -1,7 +1,7 @@
-"""How far the exchange's own records have been read, and what of them can't be had.
+"""Which time ranges of the exchange's records were read, and which records it does not show.
 
-Written when a walk has come to its end, and not before. Records are kept as they come, so whoever
-is stopped halfway leaves them there; but the next one begins where the last one that *ended* did.
+A range is noted only when its walk has ended. A sync that is stopped halfway keeps its records, but
+the next sync begins where the last *finished* one ended.
 """
 
 from __future__ import annotations
@@ -27,18 +27,18 @@ __all__ = [
 ]
 
 Source: TypeAlias = Literal["SPOT", "MARGIN", "liabilities"]
-"""The dust log of one wallet or the other, or the history of exchanged debts."""
+"""The dust log of a wallet, or the history of exchanged debts."""
 
 
 @dataclass(frozen=True, slots=True)
 class SyncedRange:
-    """Everything from the first to the second time has been read."""
+    """All records from `since` to `until` have been read."""
 
     since: datetime
     until: datetime
 
     def joined(self, other: SyncedRange) -> SyncedRange | None:
-        """Join two that touch; `None` if something between them has not been read."""
+        """Join two ranges that touch; `None` if there is a hole between them."""
         if other.since > self.until or self.since > other.until:
             return None
         return SyncedRange(min(self.since, other.since), max(self.until, other.until))
@@ -46,7 +46,7 @@ class SyncedRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """A time of which the exchange has more on record than it shows, however it is asked."""
+    """A time range of which the exchange does not show all records, however it is asked."""
 
     account: str
     source: Source
@@ -55,10 +55,10 @@ class Missing:
     """Included."""
     shown: int
     counted: int | None
-    """`None` where nobody can tell how many there are, or whether there are any."""
+    """How many records there are; `None` if the exchange's count is not reliable."""
 
     def to_plain(self) -> dict[str, Any]:
-        """Give it as what JSON has."""
+        """Return JSON types."""
         return {each.name: plain(getattr(self, each.name)) for each in fields(self)}
 
     def __str__(self) -> str:
@@ -70,7 +70,7 @@ class Missing:
 
 
 def read_range(db: sqlite3.Connection, account: str, source: str) -> SyncedRange | None:
-    """Say what has been read of one source of an account's."""
+    """Read which range of an account's source has been read."""
     row = db.execute(
         "SELECT since, until FROM synced WHERE account = ? AND source = ?", (account, source)
     ).fetchone()
@@ -78,7 +78,7 @@ def read_range(db: sqlite3.Connection, account: str, source: str) -> SyncedRange
 
 
 def add_range(db: sqlite3.Connection, account: str, source: str, new: SyncedRange) -> None:
-    """Add what has been read now, unless it leaves a hole: then what was known stays."""
+    """Add a range that was read. If that would leave a hole, the known range stays."""
     known = read_range(db, account, source)
     joined = new if known is None else known.joined(new)
     if joined is not None:
@@ -89,7 +89,7 @@ def add_range(db: sqlite3.Connection, account: str, source: str, new: SyncedRang
 
 
 def add_missing(db: sqlite3.Connection, gap: Missing) -> None:
-    """Note what can't be had."""
+    """Note a range of which the exchange does not show all records."""
     db.execute(
         "INSERT OR REPLACE INTO missing VALUES (?, ?, ?, ?, ?, ?)",
         (gap.account, gap.source, stamp(gap.start), stamp(gap.end), gap.shown, gap.counted),
@@ -97,7 +97,7 @@ def add_missing(db: sqlite3.Connection, gap: Missing) -> None:
 
 
 def read_missing(db: sqlite3.Connection, account: str | None) -> list[Missing]:
-    """Give what can't be had, of one account or of all."""
+    """List these ranges, of one account or of all."""
     rows = db.execute(
         'SELECT * FROM missing WHERE ? IS NULL OR account = ? ORDER BY account, "start", source',
         (account, account),

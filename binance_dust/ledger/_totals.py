@@ -1,17 +1,16 @@
-"""What came in, and what it cost: by month, by asset, by account, by target.
+"""What was received and what it cost: by month, by asset, by account or by target.
 
-Amounts of different targets are never added up: what isn't of one kind has no sum. Nor are small
-debts that were exchanged added to dust that was converted: nothing came in for them. Only what is
-confirmed counts.
+Amounts of different targets are never added up. Exchanged debts are never added to converted dust,
+because nothing was received for them. Only confirmed entries count.
 
-Over time it is drawn as bars for a terminal:
+`chart` draws months as bars for a terminal:
 
     BNB, credited by month
     2026-09  ████████████████▌                0.01741756
     2026-10                                   0.00000000
     2026-11  ██████████████████████████████▍  0.03205112
 
-Every target has bars of its own: their lengths compare months, never different assets.
+Each target has its own scale: the bars compare months, not assets.
 """
 
 from __future__ import annotations
@@ -49,31 +48,31 @@ _ZERO: Final = Decimal(0)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Total:
-    """One sum, of one target."""
+    """One sum, in one target."""
 
     key: str
     """The month (`2026-11`, in UTC), the asset, the account or the target."""
     target: str
-    """What the amounts are of."""
+    """The asset of the amounts."""
     count: int
-    """Conversions that are in it."""
+    """How many conversions it adds up."""
     gross: Decimal
     fee: Decimal
     net: Decimal
     """What was credited: gross less fee."""
     sold: Decimal | None = None
-    """How much of the asset went, where the sum is one asset's."""
+    """How much of the asset was sold, if the sum is of one asset."""
 
     def to_plain(self) -> dict[str, Any]:
-        """Give the sum as what JSON has: amounts are texts, exact."""
+        """Return the sum as JSON types; amounts are exact, as texts."""
         return {field.name: plain(getattr(self, field.name)) for field in fields(self)}
 
 
 class RunningTotals:
-    """Adds up entries as they come, whatever their number."""
+    """Adds up entries one by one, in constant memory for each key."""
 
     def __init__(self, by: By = "month", *, liabilities: bool = False) -> None:
-        """Say by what, and whether of exchanged debts; else of converted dust."""
+        """Choose the key; with `liabilities` count exchanged debts, else converted dust."""
         if by not in get_args(By):
             raise ConfigurationError(f"by must be one of {', '.join(get_args(By))}, not {by!r}")
         self._by = by
@@ -82,7 +81,7 @@ class RunningTotals:
         self._sums: dict[tuple[str, str], Total] = {}
 
     def add(self, entry: LedgerEntry) -> None:
-        """Add an entry, if it is one that counts."""
+        """Add an entry, if it counts."""
         if entry.status != "confirmed" or (entry.kind is Kind.LIABILITIES) != self._liabilities:
             return
         counted: set[tuple[str, str]] = set()
@@ -92,7 +91,7 @@ class RunningTotals:
             counted.add(key)
 
     def totals(self) -> list[Total]:
-        """Give the sums, in the order of their keys."""
+        """Return the sums, in order of their keys."""
         return [self._sums[key] for key in sorted(self._sums)]
 
     def _with(self, key: tuple[str, str], line: LedgerLine, *, first: bool) -> Total:
@@ -125,13 +124,13 @@ def totals(
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """What came in of one target, a total for every month from the first to the last."""
+    """What was received in one target: a total for every month from the first to the last."""
 
     target: str
     months: tuple[Total, ...]
 
     def to_plain(self) -> dict[str, Any]:
-        """Give the numbers as what JSON has: amounts are texts, exact."""
+        """Return the numbers as JSON types; amounts are exact, as texts."""
         return {
             "target": self.target,
             "months": [
@@ -148,25 +147,25 @@ class Series:
 
 
 def series(totals: Iterable[Total]) -> list[Series]:
-    """Order totals by month into one series a target; months without anything are there, empty."""
+    """Make one series for each target from totals by month; missing months become empty totals."""
     found: dict[str, dict[str, Total]] = {}
     for each in totals:
         found.setdefault(each.target, {})[each.key] = each
     return [
-        Series(target, tuple(_without_holes(target, months)))
+        Series(target, tuple(_every_month(target, months)))
         for target, months in sorted(found.items())
     ]
 
 
 def chart(totals: Iterable[Total], *, width: int = 80, unicode: bool = True) -> str:
-    """Draw totals by month as text, no line wider than `width`; without `unicode`, in ASCII."""
+    """Draw totals by month as text, at most `width` columns wide; without `unicode`, in ASCII."""
     if width < _NARROWEST:
-        raise ConfigurationError(f"width must be {_NARROWEST} columns at least, not {width}")
+        raise ConfigurationError(f"width must be at least {_NARROWEST} columns, not {width}")
     drawn = [_drawn(one, width, unicode=unicode) for one in series(totals)]
     return "\n\n".join(drawn)
 
 
-def _without_holes(target: str, months: dict[str, Total]) -> Iterator[Total]:
+def _every_month(target: str, months: dict[str, Total]) -> Iterator[Total]:
     for month in _months(min(months), max(months)):
         empty = Total(key=month, target=target, count=0, gross=_ZERO, fee=_ZERO, net=_ZERO)
         yield months.get(month, empty)
@@ -192,12 +191,12 @@ def _drawn(one: Series, width: int, *, unicode: bool) -> str:
 
 
 def _places(amount: Decimal) -> int:
-    """Count the places that say something, so that all figures stand below each other."""
+    """Count the decimal places without trailing zeros, to align the numbers."""
     return len(f"{amount:f}".partition(".")[2].rstrip("0"))
 
 
 def _bar(amount: Decimal, most: Decimal, room: int, *, unicode: bool) -> str:
-    """Draw a length; what isn't nothing is seen."""
+    """Draw a bar; an amount above zero is always visible."""
     if amount <= 0 or most <= 0:
         return ""
     steps = 8 if unicode else 1

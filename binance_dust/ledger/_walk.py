@@ -1,19 +1,19 @@
-"""Which times to ask a log for that shows its newest hundred only: planning, and no I/O.
+"""Which time ranges to ask a log for that shows only its newest hundred rows: a plan without I/O.
 
-A walk is a generator: it yields the span that it wants to see next (`None` is the whole log, asked
-without bounds) and is sent the page that came back. What is known of the log, and what isn't:
+A walk is a generator. It yields the range to ask for next (`None`: the whole log, without bounds)
+and is sent the page of the answer. What is known of the log, and what is not:
 
-- It shows the newest hundred of what was asked for, nothing from before December 2020, and its
-  `total` may exceed the rows. No document says what a range longer than 90 days would do.
-- Whether the hundred are the newest of the *range*, or of all times, is documented nowhere. Nor is
+- It shows at most a hundred rows of a range, the newest ones, and none from before December 2020.
+  Its `total` may exceed the rows. What a range longer than 90 days would do is not documented.
+- It is not documented whether the hundred are the newest of the *range* or of the whole log, nor
   whether `total` counts the range.
 
-So the first choice is the cheap one: everything after the oldest row of a full page is taken for
-seen, and the walk goes on below it, a hundred rows a call. The counts are held against each other
-on the way. Where they don't add up they are believed no longer, and spans are halved until each
-holds less than a full page: that finds everything that any log of this kind can show. What is
-counted and still not shown is a `Gap`, which names its span. A log that shows other times than it
-was asked for can't be searched at all: the walk ends, and says so by one gap.
+So the walk begins with the cheap way: it takes everything after the oldest row of a full page as
+seen, and goes on before that row, a hundred rows a call. It also compares the counts of the pages.
+If they don't add up, it no longer trusts them, and halves ranges until each shows less than a full
+page. That finds every row that such a log can show. Rows that are counted but not shown are a
+`Gap` with its range. If the log shows rows from outside the range, it can't be searched: the walk
+ends with one gap over everything.
 """
 
 from __future__ import annotations
@@ -27,96 +27,95 @@ __all__ = ["FIRST_RECORD", "LONGEST", "PAGE", "Gap", "Page", "TimeRange", "Walk"
 FIRST_RECORD: Final = 1_606_780_800_000
 """2020-12-01: "only return records after 2020/12/01", says the page of the dust log (2026-11)."""
 LONGEST: Final = 90 * 86_400_000
-"""What one question may span: -4047 says 0-90 days."""
+"""The longest range of one call: -4047 says 0-90 days."""
 PAGE: Final = 100
-"""Rows of a page that is full: "only return last 100 records"."""
-_ASIDE: Final = 60_000
-"""How far a row may lie outside the span that was asked for: what a log searches by need not be the
-very time that it shows."""
+"""Rows of a full page: "only return last 100 records"."""
+_TOLERANCE: Final = 60_000
+"""How far a row may lie outside the range: the log may search by another time than it shows."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
 class TimeRange:
-    """A time from the first to the last millisecond, both included."""
+    """From the first to the last millisecond, both included."""
 
     start: int
     end: int
 
     def halves(self) -> tuple[TimeRange, TimeRange]:
-        """Cut in two, the newer one first."""
+        """Split in two, the newer half first."""
         middle = (self.start + self.end) // 2
         return TimeRange(middle + 1, self.end), TimeRange(self.start, middle)
 
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """What the log showed of a span: the time and the id of each record, and its count."""
+    """What the log showed of a range: its count, and the time and id of each row."""
 
     total: int
     rows: tuple[tuple[int, int], ...]
 
     @property
     def oldest(self) -> int:
-        """When the oldest record shown happened."""
+        """The time of the oldest row."""
         return min(at for at, _ in self.rows)
 
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """A span of which the log counts more than it shows, however it is asked."""
+    """A range of which the log does not show all rows, however it is asked."""
 
     span: TimeRange
     shown: int
     counted: int | None
-    """`None` where the counts can't be believed: there may be more, and there may be none."""
+    """`None` if the counts are not reliable: rows may be missing, or none."""
 
 
 Steps: TypeAlias = Generator[TimeRange | None, Page, None]
 
 
 class Walk:
-    """One walk through a log, from `until` back to `since`, in milliseconds of its own clock."""
+    """One walk through a log, from `until` back to `since`, in milliseconds of the log's clock."""
 
     def __init__(self, since: int, until: int, *, page: int = PAGE) -> None:
-        """Plan; nothing is asked before `steps` is begun."""
+        """Prepare; `steps` asks."""
         self.since = max(since, FIRST_RECORD)
         self.until = until
         self.gaps: list[Gap] = []
         self.found: set[tuple[int, int]] = set()
         self._page = page
         self._counts_hold = True
-        self._spans_hold = True
+        self._ranges_hold = True
 
     def steps(self) -> Steps:
-        """Yield each span to ask for, and take its page."""
+        """Yield each range to ask for, and receive its page."""
         if self.until < self.since:
             return
         if self.until - self.since <= LONGEST:
             span = TimeRange(self.since, self.until)
-            yield from self._rest_of(span, (yield from self._ask(span)))
+            yield from self._walk_rest(span, (yield from self._ask(span)))
         else:
-            yield from self._whole()
-        if not self._spans_hold:
+            yield from self._walk_whole()
+        if not self._ranges_hold:
             self.gaps = [Gap(TimeRange(self.since, self.until), len(self.found), None)]
         elif not self._counts_hold:
-            # Gaps that only a count spoke for are none; where a page was full nobody can tell.
+            # Without reliable counts, only a full page can hide rows.
             full = (gap for gap in self.gaps if gap.shown >= self._page)
             self.gaps = [Gap(gap.span, gap.shown, None) for gap in full]
 
-    # --- the whole log, which is longer than a question may be ---
+    # --- the whole log, which is longer than the longest range ---
 
-    def _whole(self) -> Steps:
-        """Begin with the newest of all times: that is often all there is."""
+    def _walk_whole(self) -> Steps:
+        """Ask first without bounds: often that shows the whole log."""
         page = yield from self._ask(None)
         if self._is_complete(page):
             return
         counted = page.total if page.total > len(page.rows) else None
         oldest = page.oldest if page.rows else self.until
-        yield from self._back_from(oldest, self.since, counted)
+        yield from self._walk_back(oldest, self.since, counted)
         if self._has_all(counted):
             return
-        # Nothing has proven yet that the rows of the first page were the newest.
-        yield from self._back_from(self.until, max(oldest + 1, self.since), counted)
+        # The rows of the first page were perhaps not the newest, so look after them too.
+        yield from self._walk_back(self.until, max(oldest + 1, self.since), counted)
         if self.since > FIRST_RECORD or counted is None or not self._counts_hold:
             return
         named = sum(gap.counted - gap.shown for gap in self.gaps if gap.counted is not None)
@@ -125,30 +124,30 @@ class Walk:
             below = sum(at <= oldest for at, _ in self.found)
             self.gaps.append(Gap(TimeRange(self.since, oldest), below, below + missing))
 
-    def _back_from(self, end: int, floor: int, counted: int | None) -> Steps:
-        """Ask for one longest span after another, until all that is counted was found."""
-        while end >= floor and self._spans_hold and not self._has_all(counted):
+    def _walk_back(self, end: int, floor: int, counted: int | None) -> Steps:
+        """Ask for one longest range after another, until all counted rows are found."""
+        while end >= floor and self._ranges_hold and not self._has_all(counted):
             span = TimeRange(max(floor, end - LONGEST), end)
-            yield from self._rest_of(span, (yield from self._ask(span)))
+            yield from self._walk_rest(span, (yield from self._ask(span)))
             end = span.start - 1
 
     def _has_all(self, counted: int | None) -> bool:
-        """Tell whether as many were found as the whole log counts."""
+        """Whether as many rows were found as the whole log counts."""
         return counted is not None and self._counts_hold and len(self.found) >= counted
 
-    # --- a span that may be asked for ---
+    # --- a range that one call may ask for ---
 
-    def _rest_of(self, span: TimeRange, page: Page) -> Steps:
-        """Go on below the oldest row of a full page, as long as the counts agree with that."""
-        while self._spans_hold and not self._is_complete(page):
+    def _walk_rest(self, span: TimeRange, page: Page) -> Steps:
+        """Go on before the oldest row of a full page, as long as the counts agree."""
+        while self._ranges_hold and not self._is_complete(page):
             if span.start == span.end:
-                self._name(span, page)
+                self._note_gap(span, page)
                 return
             if not self._is_full(page) or not self._counts_more(page):
                 yield from self._halve(span, page)
                 return
-            # Rows of the oldest millisecond may be hidden too, so it is asked for again; one that
-            # fills a page by itself can't show more.
+            # More rows of the oldest millisecond may be hidden, so ask for it again. But if that
+            # millisecond fills a page by itself, the log can't show more of it.
             oldest = min(max(page.oldest, span.start), span.end)
             only = oldest == span.end
             below = TimeRange(span.start, span.end - 1 if only else oldest)
@@ -156,16 +155,18 @@ class Walk:
             newer = sum(at > below.end for at, _ in page.rows)
             agreed = older.total + newer == page.total and newer > 0
             if only and page.total >= older.total + newer:
-                self._name(TimeRange(span.end, span.end), Page(page.total - older.total, page.rows))
+                self._note_gap(
+                    TimeRange(span.end, span.end), Page(page.total - older.total, page.rows)
+                )
             elif not agreed:
-                # Either the rows are not the newest, or the counts are none of this span.
+                # The rows are not the newest of the range, or the counts are not of the range.
                 self._counts_hold &= older.total + newer == page.total
                 above = TimeRange(below.end + 1, span.end)
-                yield from self._rest_of(above, (yield from self._ask(above)))
+                yield from self._walk_rest(above, (yield from self._ask(above)))
             span, page = below, older
 
     def _halve(self, span: TimeRange, page: Page) -> Steps:
-        """Ask for both halves of a span that hides something."""
+        """Ask for both halves of a range that hides rows."""
         known = len(self.found)
         newer, older = span.halves()
         newer_page = yield from self._ask(newer)
@@ -173,25 +174,25 @@ class Walk:
         if newer_page.total + older_page.total != page.total:
             self._counts_hold = False
         if not self._is_full(page) and self._counts_hold and len(self.found) == known:
-            # A count, and a true one, of what is shown neither here nor in the halves.
-            self._name(span, page)
+            # The count is right, and its rows are shown neither here nor in the halves.
+            self._note_gap(span, page)
             return
-        yield from self._rest_of(newer, newer_page)
-        yield from self._rest_of(older, older_page)
+        yield from self._walk_rest(newer, newer_page)
+        yield from self._walk_rest(older, older_page)
 
     def _ask(self, span: TimeRange | None) -> Generator[TimeRange | None, Page, Page]:
         page = yield span
         self.found.update(page.rows)
         if span is not None and any(
-            not span.start - _ASIDE <= at <= span.end + _ASIDE for at, _ in page.rows
+            not span.start - _TOLERANCE <= at <= span.end + _TOLERANCE for at, _ in page.rows
         ):
-            self._spans_hold = False
+            self._ranges_hold = False
         if page.total < len(page.rows):
             self._counts_hold = False
         return page
 
-    def _name(self, span: TimeRange, page: Page) -> None:
-        """Name what can't be recovered, if there is something."""
+    def _note_gap(self, span: TimeRange, page: Page) -> None:
+        """Note a gap, if the page does not show all rows of the range."""
         counted = page.total if self._counts_hold else None
         if counted is None or counted > len(page.rows):
             self.gaps.append(Gap(span, len(page.rows), counted))

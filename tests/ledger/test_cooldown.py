@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from binance_dust.ledger import Kind, LedgerEntry
-from binance_dust.ledger._cooldown import MARGIN, Cooldowns, Scope, next_eligible_at
+from binance_dust.ledger._cooldown import DELAY, Cooldowns, Scope, next_eligible_at
 from tests.ledger.entries import NOON, MakeEntry, entry_maker
 
 HOUR = timedelta(hours=1)
@@ -103,7 +103,7 @@ def test_whoever_configures_no_cooldown_never_waits(make_entry: MakeEntry) -> No
 def test_until_something_is_known_the_configured_time_is_kept(make_entry: MakeEntry) -> None:
     history = [make_entry(NOON, ADA)]
 
-    assert next_eligible_at(history, NOON + HOUR, 6 * HOUR) == NOON + 6 * HOUR + MARGIN
+    assert next_eligible_at(history, NOON + HOUR, 6 * HOUR) == NOON + 6 * HOUR + DELAY
     assert next_eligible_at(history, NOON + 9 * HOUR, 6 * HOUR) == NOON + 9 * HOUR
 
 
@@ -111,7 +111,7 @@ def test_two_conversions_closer_together_prove_the_rule_shorter(make_entry: Make
     """Somebody converted by hand, and the log says so."""
     history = [make_entry(NOON, ADA), make_entry(NOON + HOUR * 2, XRP)]
 
-    assert next_eligible_at(history, NOON, 24 * HOUR) == NOON + 3 * HOUR + MARGIN
+    assert next_eligible_at(history, NOON, 24 * HOUR) == NOON + 3 * HOUR + DELAY
 
 
 def test_a_program_that_converts_one_by_one_proves_nothing(make_entry: MakeEntry) -> None:
@@ -123,22 +123,22 @@ def test_a_program_that_converts_one_by_one_proves_nothing(make_entry: MakeEntry
     ]
     last = history[-1].at
 
-    assert next_eligible_at(history, NOON, 6 * HOUR) == last + 6 * HOUR + MARGIN
+    assert next_eligible_at(history, NOON, 6 * HOUR) == last + 6 * HOUR + DELAY
 
     again = [*history, make_entry(last + timedelta(minutes=3), ("LTC", "1", "0.01", "0"))]
-    assert next_eligible_at(again, NOON, 6 * HOUR) == again[-1].at + timedelta(minutes=3) + MARGIN
+    assert next_eligible_at(again, NOON, 6 * HOUR) == again[-1].at + timedelta(minutes=3) + DELAY
 
 
 def test_a_refusal_proves_the_rule_longer(make_entry: MakeEntry) -> None:
-    history = [make_entry(NOON, ADA), make_entry(NOON + HOUR + MARGIN, code=-5006)]
+    history = [make_entry(NOON, ADA), make_entry(NOON + HOUR + DELAY, code=-5006)]
 
-    assert next_eligible_at(history, NOON + 2 * HOUR, HOUR) == NOON + 6 * HOUR + MARGIN
+    assert next_eligible_at(history, NOON + 2 * HOUR, HOUR) == NOON + 6 * HOUR + DELAY
 
 
 def test_other_refusals_prove_nothing(make_entry: MakeEntry) -> None:
     history = [make_entry(NOON, ADA), make_entry(NOON + 2 * HOUR, code=-5001)]
 
-    assert next_eligible_at(history, NOON, HOUR) == NOON + HOUR + MARGIN
+    assert next_eligible_at(history, NOON, HOUR) == NOON + HOUR + DELAY
 
 
 def test_a_refusal_that_nothing_explains_starts_the_waiting_anew(make_entry: MakeEntry) -> None:
@@ -146,11 +146,11 @@ def test_a_refusal_that_nothing_explains_starts_the_waiting_anew(make_entry: Mak
     later = NOON + timedelta(days=30)
     history = [
         make_entry(NOON, ADA),
-        make_entry(NOON + HOUR + MARGIN, ADA),
+        make_entry(NOON + HOUR + DELAY, ADA),
         make_entry(later, code=-5006),
     ]
 
-    assert next_eligible_at(history, later, 6 * HOUR) == later + HOUR + MARGIN
+    assert next_eligible_at(history, later, 6 * HOUR) == later + HOUR + DELAY
 
 
 def test_a_first_refusal_is_the_beginning_where_no_conversion_is_known(
@@ -158,7 +158,7 @@ def test_a_first_refusal_is_the_beginning_where_no_conversion_is_known(
 ) -> None:
     history = [make_entry(NOON, code=-5006)]
 
-    assert next_eligible_at(history, NOON, 6 * HOUR) == NOON + 6 * HOUR + MARGIN
+    assert next_eligible_at(history, NOON, 6 * HOUR) == NOON + 6 * HOUR + DELAY
 
 
 @pytest.mark.parametrize(("was", "becomes"), [(1, 6), (1, 24), (6, 24), (24, 1), (24, 6), (6, 1)])
@@ -182,12 +182,12 @@ def test_a_rule_that_turns_out_shorter_is_looked_for_from_the_shortest_on(
 ) -> None:
     history = [
         make_entry(NOON, ADA),
-        make_entry(NOON + 6 * HOUR + MARGIN, code=-5006),
-        make_entry(NOON + 24 * HOUR + MARGIN, ADA),
+        make_entry(NOON + 6 * HOUR + DELAY, code=-5006),
+        make_entry(NOON + 24 * HOUR + DELAY, ADA),
         make_entry(NOON + 26 * HOUR, ADA),
     ]
 
-    assert next_eligible_at(history, NOON, 6 * HOUR) == NOON + 27 * HOUR + MARGIN
+    assert next_eligible_at(history, NOON, 6 * HOUR) == NOON + 27 * HOUR + DELAY
 
 
 def test_each_conversion_explains_the_refusals_before_it(make_entry: MakeEntry) -> None:
@@ -195,20 +195,20 @@ def test_each_conversion_explains_the_refusals_before_it(make_entry: MakeEntry) 
     may, june = NOON + timedelta(days=30), NOON + timedelta(days=60)
     history = [
         make_entry(NOON, ADA),
-        make_entry(NOON + HOUR + MARGIN, ADA),
+        make_entry(NOON + HOUR + DELAY, ADA),
         make_entry(may, code=-5006),
-        make_entry(may + HOUR + MARGIN, ADA),
+        make_entry(may + HOUR + DELAY, ADA),
         make_entry(june, code=-5006),
     ]
 
-    assert next_eligible_at(history, june, 6 * HOUR) == june + HOUR + MARGIN
+    assert next_eligible_at(history, june, 6 * HOUR) == june + HOUR + DELAY
 
 
 def test_one_account_teaches_the_others_of_its_kind(make_entry: MakeEntry) -> None:
     cooldowns = Cooldowns([
         make_entry(NOON, ADA),
-        make_entry(NOON + HOUR + MARGIN, code=-5006),
-        make_entry(NOON + 6 * HOUR + MARGIN, ADA),
+        make_entry(NOON + HOUR + DELAY, code=-5006),
+        make_entry(NOON + 6 * HOUR + DELAY, ADA),
         make_entry(NOON, ADA, account="bob"),
         make_entry(NOON, ADA, account="bob", account_type="MARGIN"),
     ])  # fmt: skip
@@ -220,8 +220,8 @@ def test_one_account_teaches_the_others_of_its_kind(make_entry: MakeEntry) -> No
         Scope("bob", Kind.DUST, "MARGIN"), now=NOON, configured=24 * HOUR
     )
 
-    assert spot == NOON + 6 * HOUR + MARGIN
-    assert margin == NOON + 24 * HOUR + MARGIN
+    assert spot == NOON + 6 * HOUR + DELAY
+    assert margin == NOON + 24 * HOUR + DELAY
 
 
 def test_what_an_account_has_seen_itself_is_believed_before_what_others_say(
@@ -229,14 +229,14 @@ def test_what_an_account_has_seen_itself_is_believed_before_what_others_say(
 ) -> None:
     cooldowns = Cooldowns([
         make_entry(NOON, ADA, account="bob"),
-        make_entry(NOON + HOUR + MARGIN, ADA, account="bob"),
+        make_entry(NOON + HOUR + DELAY, ADA, account="bob"),
         make_entry(NOON, ADA),
         make_entry(NOON + HOUR * 3, code=-5006),
     ])  # fmt: skip
 
     when = cooldowns.next_eligible_at(SPOT_DUST, now=NOON, configured=HOUR)
 
-    assert when == NOON + 6 * HOUR + MARGIN
+    assert when == NOON + 6 * HOUR + DELAY
 
 
 def test_accounts_that_contradict_each_other_teach_nobody(make_entry: MakeEntry) -> None:
@@ -244,13 +244,13 @@ def test_accounts_that_contradict_each_other_teach_nobody(make_entry: MakeEntry)
         make_entry(NOON, ADA, account="bob"),
         make_entry(NOON + HOUR, ADA, account="bob"),
         make_entry(NOON, ADA, account="carol"),
-        make_entry(NOON + 6 * HOUR + MARGIN, code=-5006, account="carol"),
+        make_entry(NOON + 6 * HOUR + DELAY, code=-5006, account="carol"),
         make_entry(NOON, ADA),
     ])  # fmt: skip
 
     when = cooldowns.next_eligible_at(SPOT_DUST, now=NOON, configured=6 * HOUR)
 
-    assert when == NOON + 6 * HOUR + MARGIN
+    assert when == NOON + 6 * HOUR + DELAY
 
 
 def test_assets_that_are_converted_one_by_one_do_not_wait_for_each_other(
@@ -266,5 +266,5 @@ def test_assets_that_are_converted_one_by_one_do_not_wait_for_each_other(
 
     assert when("LTC") == NOON
     # And two seconds between different assets prove nothing about the rule.
-    assert when("ADA") == NOON + 6 * HOUR + MARGIN
-    assert when("XRP") == NOON + timedelta(seconds=2) + 6 * HOUR + MARGIN
+    assert when("ADA") == NOON + 6 * HOUR + DELAY
+    assert when("XRP") == NOON + timedelta(seconds=2) + 6 * HOUR + DELAY

@@ -102,7 +102,7 @@ SPOILT = {
     a_directory: "is a directory",
     a_text: "not an SQLite database",
     a_short_text: "not an SQLite database",
-    a_pipe: "no plain file",
+    a_pipe: "not a regular file",
     another_program_s: "another program's database",
     another_application: "another program's database",
     read_only: "can't be written",
@@ -217,7 +217,7 @@ async def fill(ledger: Ledger) -> None:
         db = store._connection
         db.execute(f"PRAGMA max_page_count = {db.execute('PRAGMA page_count').fetchone()[0]}")
 
-    await ledger._thread.do(limit)
+    await ledger._thread.run(limit)
 
 
 async def use_up(ledger: Ledger) -> None:

@@ -321,12 +321,12 @@ async def test_a_wrong_question_is_refused(ledger: Ledger) -> None:
         await all_of(ledger, kind="transfer")
     with pytest.raises(ConfigurationError, match="time zone"):
         await all_of(ledger, since=NOW.replace(tzinfo=None))
-    with pytest.raises(ConfigurationError, match="no time in UTC"):
+    with pytest.raises(ConfigurationError, match="out of range in UTC"):
         await all_of(ledger, since=datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))))
     with pytest.raises(ConfigurationError, match="SPOT or MARGIN, not 'spot'"):
         await all_of(ledger, account_type="spot")
     for limit in (-1, 2**63):
-        with pytest.raises(ConfigurationError, match="limit can't be"):
+        with pytest.raises(ConfigurationError, match="limit must be"):
             await all_of(ledger, limit=limit)
     for wrong in ({"limit": 1.5}, {"limit": True}, {"account": 7}, {"asset": ["ADA"]}):
         with pytest.raises(TypeError, match="must be a"):
@@ -364,7 +364,7 @@ async def test_a_closed_ledger_says_so(path: Path) -> None:
         await all_of(ledger)
     async with ledger:
         assert repr(ledger).endswith("open>")
-        with pytest.raises(ConfigurationError, match="open already"):
+        with pytest.raises(ConfigurationError, match="already open"):
             await ledger.open()
         with pytest.raises(TypeError, match="process"):
             pickle.dumps(ledger)
@@ -423,7 +423,7 @@ async def test_every_commit_is_flushed_to_the_disk(ledger: Ledger) -> None:
         names = ("journal_mode", "synchronous", "foreign_keys", "user_version")
         return [store._connection.execute(f"PRAGMA {name}").fetchone()[0] for name in names]
 
-    assert await ledger._thread.do(pragmas) == ["wal", 2, 1, VERSION]
+    assert await ledger._thread.run(pragmas) == ["wal", 2, 1, VERSION]
 
 
 async def test_a_person_can_read_it(ledger: Ledger, path: Path) -> None:

@@ -346,7 +346,7 @@ async def test_a_slow_clock_hides_nothing(
 async def test_what_can_not_be_asked_for_is_refused_before_anything_is_sent(
     exchange: Sandbox, alice: DustClient, ledger: Ledger
 ) -> None:
-    with pytest.raises(TypeError, match="several"):
+    with pytest.raises(TypeError, match="a collection"):
         await ledger.sync(alice, account_types="SPOT")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="SPOT, MARGIN"):
         await ledger.sync(alice, account_types=["FUTURES"])  # type: ignore[list-item]

@@ -12,7 +12,7 @@ import pytest
 
 from binance_dust import ConfigurationError, Ledger
 from binance_dust.ledger import Kind, Scope, chart
-from binance_dust.ledger._cooldown import MARGIN
+from binance_dust.ledger._cooldown import DELAY
 from tests.ledger.conftest import MINUTE, NOW, intent, line, seen
 
 HOUR = timedelta(hours=1)
@@ -43,37 +43,37 @@ async def test_the_next_time_is_learnt_from_what_is_on_record(ledger: Ledger) ->
         found = await ledger.next_eligible_at(
             "alice", Kind.DUST, configured=configured, now=NOW + HOUR
         )
-        return found - NOW - MARGIN
+        return found - NOW - DELAY
 
     await converted(ledger, timedelta(0), 1)
     assert await when(24 * HOUR) == 24 * HOUR
 
-    await refused(ledger, HOUR + MARGIN)
+    await refused(ledger, HOUR + DELAY)
     assert await when(HOUR) == 6 * HOUR
 
-    await converted(ledger, 6 * HOUR + MARGIN, 2)
-    assert await when(24 * HOUR) == 12 * HOUR + MARGIN
+    await converted(ledger, 6 * HOUR + DELAY, 2)
+    assert await when(24 * HOUR) == 12 * HOUR + DELAY
 
 
 async def test_another_account_is_taught(ledger: Ledger) -> None:
     await converted(ledger, timedelta(0), 1, "bob")
-    await converted(ledger, HOUR + MARGIN, 2, "bob")
+    await converted(ledger, HOUR + DELAY, 2, "bob")
     await converted(ledger, timedelta(0), 3)
 
     one = await ledger.next_eligible_at("alice", Kind.DUST, configured=24 * HOUR, now=NOW)
     learnt = await ledger.cooldowns()
     many = learnt.next_eligible_at(Scope("alice", Kind.DUST, "SPOT"), now=NOW, configured=24 * HOUR)
 
-    assert one == many == NOW + HOUR + MARGIN
+    assert one == many == NOW + HOUR + DELAY
 
 
 async def test_a_refusal_for_another_reason_teaches_nothing(ledger: Ledger) -> None:
     await converted(ledger, timedelta(0), 1)
-    await refused(ledger, HOUR + MARGIN, code=-5001)
+    await refused(ledger, HOUR + DELAY, code=-5001)
 
     when = await ledger.next_eligible_at("alice", Kind.DUST, configured=HOUR, now=NOW)
 
-    assert when == NOW + HOUR + MARGIN
+    assert when == NOW + HOUR + DELAY
 
 
 async def test_sums_and_pictures_of_a_ledger(ledger: Ledger) -> None:

@@ -1,7 +1,7 @@
-"""The books as files: for a spreadsheet, for tax tools, for other programs.
+"""The entries as files for spreadsheets, tax tools and other programs.
 
 _layouts.py  the columns of each style, and what may stand in a cell
-_writer.py   rows and lines, into a file that is replaced when the new one is whole
+_writer.py   CSV and JSON lines; a file is replaced only when the new one is complete
 """
 
 from __future__ import annotations

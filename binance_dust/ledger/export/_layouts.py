@@ -1,12 +1,12 @@
-"""The columns of each form, and how a line of the ledger is written in them.
+"""The columns of each CSV style, and how a line of an entry is written in them.
 
-One row a line: an asset that was sold for the target. What tax tools want differs in one point that
-decides about balances, whether the fee is in the amount received already; each form says how it is,
-and from where that is known. Times are UTC everywhere.
+Each row is an asset that was sold for the target. Tax tools differ in one point that changes
+balances: whether the received amount is before or after the fee. Each layout says which, and where
+that is documented. All times are UTC.
 
-Small debts that were exchanged are no trades: nothing was sold and nothing received, one debt took
-the place of another. A tax tool would book the sale of an asset that was never held, so its form
-leaves them out (and the export says how many). The plain form shows them in columns of their own.
+Exchanged debts are not trades: nothing was sold or received; one debt replaced another. A tax tool
+would book the sale of an asset that was never held. So its layout leaves them out, and the export
+counts them. The plain layout shows them in columns of their own.
 """
 
 from __future__ import annotations
@@ -27,21 +27,21 @@ if TYPE_CHECKING:
 __all__ = ["LAYOUTS", "CsvLayout", "Style"]
 
 _BEGINS_A_FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - the wide ones are meant
-"""What makes a spreadsheet run a cell, also in full width (OWASP, "CSV Injection", 2026-11)."""
+"""Characters that make a cell a formula, also in full width (OWASP, "CSV Injection", 2026-11)."""
 
 Style = Literal["plain", "koinly", "cointracking", "blockpit"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CsvLayout:
-    """One way to write the books down."""
+    """The columns of one style, and how to fill them."""
 
     header: tuple[str, ...]
     row: Callable[[LedgerEntry, LedgerLine], tuple[str, ...]]
     trades_only: bool = True
-    """Whether it takes nothing but confirmed trades."""
-    bare_row: Callable[[LedgerEntry, str], tuple[str, ...]] | None = None
-    """Writes an asset of an entry that has no lines, because nobody knows yet how it ended."""
+    """Whether it takes only confirmed trades."""
+    open_row: Callable[[LedgerEntry, str], tuple[str, ...]] | None = None
+    """Writes an asset of an entry without lines, because its outcome is not known yet."""
 
 
 def _plain_row(entry: LedgerEntry, line: LedgerLine) -> tuple[str, ...]:
@@ -49,7 +49,7 @@ def _plain_row(entry: LedgerEntry, line: LedgerLine) -> tuple[str, ...]:
     return _plain_cells(entry, line.at, trade, _amount(line.fee), _number(entry, line))
 
 
-def _plain_bare_row(entry: LedgerEntry, asset: str) -> tuple[str, ...]:
+def _plain_open_row(entry: LedgerEntry, asset: str) -> tuple[str, ...]:
     trade = (_text(asset), "", _text(entry.target), "")
     return _plain_cells(entry, entry.at, trade, "", "")
 
@@ -82,8 +82,8 @@ _PLAIN: Final = CsvLayout(
         "sold_asset",
         "sold_amount",
         "received_asset",
-        "received_amount",  # what was credited; before the fee it was this and the fee
-        "fee",  # in the asset received, and taken off already
+        "received_amount",  # after the fee
+        "fee",  # in the received asset; already taken off
         "transaction_id",
         "status",
         "debt_ended_asset",
@@ -94,7 +94,7 @@ _PLAIN: Final = CsvLayout(
     ),
     row=_plain_row,
     trades_only=False,
-    bare_row=_plain_bare_row,
+    open_row=_plain_open_row,
 )
 
 
@@ -112,7 +112,7 @@ def _koinly_row(entry: LedgerEntry, line: LedgerLine) -> tuple[str, ...]:
         *_fee(entry, line),
         "",
         "",
-        "",  # no label: it is a trade
+        "",  # no label means a trade
         _text(_comment(entry)),
         _line_number(entry, line),
     )
@@ -241,7 +241,7 @@ def _number(entry: LedgerEntry, line: LedgerLine) -> str:
 
 
 def _line_number(entry: LedgerEntry, line: LedgerLine) -> str:
-    """Name a line: rows of one conversion share its id, and tools take equal ids for doubles."""
+    """Give each line its own id: tools take rows with equal ids for duplicates."""
     return f"{_number(entry, line)}-{line.asset}" if _number(entry, line) else ""
 
 
@@ -250,12 +250,12 @@ def _seconds(time: datetime, layout: str) -> str:
 
 
 def _text(value: str) -> str:
-    """Write a name that somebody else chose, such that no spreadsheet runs it."""
+    """Write a name so that no spreadsheet takes it for a formula."""
     return f"'{value}" if value.startswith(_BEGINS_A_FORMULA) else value
 
 
 def _amount(value: Decimal) -> str:
-    """Write an amount: every digit, a point, no exponent."""
+    """Write an amount with all digits, a decimal point and no exponent."""
     return f"{value:f}"
 
 

@@ -1,4 +1,4 @@
-"""Entries as rows and lines, into a file or whatever else takes text."""
+"""Entries as CSV or JSON lines, into a file or any object that takes text."""
 
 from __future__ import annotations
 
@@ -31,46 +31,46 @@ __all__ = ["Exported", "Sink", "refuse_ledger_files", "write_csv", "write_json_l
 
 
 class Sink(Protocol):
-    """Anything that takes text, such as an open file or `sys.stdout`."""
+    """An object that takes text, such as an open file or `sys.stdout`."""
 
     def write(self, text: str, /) -> object:
-        """Take text."""
+        """Write text."""
 
 
 @dataclass(frozen=True, slots=True)
 class Exported:
-    """What went into a file, and what did not."""
+    """What was exported, and what was not."""
 
     rows: int
     """Rows below the header."""
     liabilities_left_out: int = 0
-    """Exchanges of small debts that the form has no place for, because they are no trades."""
+    """Exchanges of debts that the style leaves out, because they are not trades."""
     unsettled: int = 0
-    """Entries of which nobody knows yet how they ended: `recover()` first, then export again."""
+    """Entries whose outcome is not known yet: `recover()` first, then export again."""
 
 
 async def write_csv(
     entries: AsyncIterator[LedgerEntry], where: str | os.PathLike[str] | Sink, style: Style
 ) -> Exported:
-    """Write entries in one of the forms."""
+    """Write entries as CSV in one of the styles."""
     if style not in LAYOUTS:
         raise ConfigurationError(f"style must be one of {', '.join(LAYOUTS)}, not {style!r}")
-    form = LAYOUTS[style]
-    count = _RowCounter()
+    layout = LAYOUTS[style]
+    counter = _RowCounter()
 
     async def chunks() -> AsyncIterator[str]:
-        yield _csv_text([form.header])
+        yield _csv_text([layout.header])
         async for entry in entries:
-            yield _csv_text(list(count.through(entry, form)))
+            yield _csv_text(list(counter.rows_of(entry, layout)))
 
     await _write(chunks(), where)
-    return Exported(count.rows, count.left_out, count.unsettled)
+    return Exported(counter.rows, counter.left_out, counter.unsettled)
 
 
 async def write_json_lines(
     entries: AsyncIterator[LedgerEntry], where: str | os.PathLike[str] | Sink
 ) -> Exported:
-    """Write each entry as a line of JSON: all of it, amounts as texts."""
+    """Write each entry as a line of JSON with all its fields; amounts are texts."""
     rows, unsettled = 0, 0
 
     async def chunks() -> AsyncIterator[str]:
@@ -92,31 +92,31 @@ def refuse_ledger_files(where: object, ledger: str) -> None:
 
 
 class _RowCounter:
-    """Counts what goes into a form, and what it has no place for."""
+    """Makes rows, and counts them and what they leave out."""
 
     def __init__(self) -> None:
         self.rows = 0
         self.left_out = 0
         self.unsettled = 0
 
-    def through(self, entry: LedgerEntry, form: CsvLayout) -> Iterator[tuple[str, ...]]:
-        """Give the rows of an entry."""
+    def rows_of(self, entry: LedgerEntry, layout: CsvLayout) -> Iterator[tuple[str, ...]]:
+        """Yield the rows of an entry."""
         self.unsettled += entry.open
-        if form.trades_only and entry.kind is Kind.LIABILITIES:
+        if layout.trades_only and entry.kind is Kind.LIABILITIES:
             self.left_out += entry.status == "confirmed"
             return
-        for row in _rows(entry, form):
+        for row in _rows(entry, layout):
             self.rows += 1
             yield row
 
 
-def _rows(entry: LedgerEntry, form: CsvLayout) -> Iterator[tuple[str, ...]]:
+def _rows(entry: LedgerEntry, layout: CsvLayout) -> Iterator[tuple[str, ...]]:
     if entry.status == "confirmed":
         for line in entry.lines:
-            yield form.row(entry, line)
-    elif entry.open and form.bare_row is not None:
+            yield layout.row(entry, line)
+    elif entry.open and layout.open_row is not None:
         for asset in entry.assets:
-            yield form.bare_row(entry, asset)
+            yield layout.open_row(entry, asset)
 
 
 def _csv_text(rows: list[tuple[str, ...]]) -> str:
@@ -142,7 +142,7 @@ async def _write(chunks: AsyncIterator[str], where: str | os.PathLike[str] | Sin
         await _write_file(chunks, os.fspath(where))
         return
     if not callable(getattr(where, "write", None)):
-        raise TypeError(f"a path or a file that takes text, not {type(where).__name__}")
+        raise TypeError(f"where must be a path or an open text file, not {type(where).__name__}")
     async for chunk in chunks:
         where.write(chunk)
 
@@ -151,17 +151,17 @@ async def _write_file(chunks: AsyncIterator[str], path: str) -> None:
     """Write to a file in a thread, so that the event loop never waits for a disk."""
     file = AtomicFile(path)
     try:
-        await _work(path, file.open)
+        await _in_thread(path, file.open)
         async for batch in _batches(chunks):
-            await _work(path, lambda batch=batch: file.write(batch))  # type: ignore[misc]
-        await _work(path, file.take_its_place)
+            await _in_thread(path, lambda batch=batch: file.write(batch))  # type: ignore[misc]
+        await _in_thread(path, file.replace_target)
     finally:
-        # Also of whoever is cancelled: a thread may be waiting for the disk, and the loop must not.
-        await asyncio.shield(asyncio.to_thread(file.give_up))
+        # In a thread also when cancelled: this may wait for the disk, and the event loop must not.
+        await asyncio.shield(asyncio.to_thread(file.discard))
 
 
 async def _batches(chunks: AsyncIterator[str], size: int = 1 << 16) -> AsyncIterator[str]:
-    """Join what would be a thread's errand each."""
+    """Join chunks, so that each call of the thread writes many of them."""
     waiting: list[str] = []
     length = 0
     async for chunk in chunks:
@@ -174,7 +174,7 @@ async def _batches(chunks: AsyncIterator[str], size: int = 1 << 16) -> AsyncIter
         yield "".join(waiting)
 
 
-async def _work(path: str, work: Callable[[], Any]) -> Any:
+async def _in_thread(path: str, work: Callable[[], Any]) -> Any:
     try:
         return await asyncio.to_thread(work)
     except OSError as error:
@@ -183,28 +183,33 @@ async def _work(path: str, work: Callable[[], Any]) -> Any:
 
 
 class AtomicFile:
-    """Text for a path. Threads may work on it; `give_up` is safe at any time, and in any case."""
+    """A text file that readers see only when it is complete.
+
+    It is written under another name, flushed to the disk, and then renamed. Readers, also after a
+    crash, find the old file or the new one, never a part. `discard` is safe at any time, from any
+    thread.
+    """
 
     def __init__(self, path: str) -> None:
-        """Name the file; where the name is a link, what it leads to is replaced."""
+        """Name the file; if the name is a link, the file that it points to is replaced."""
         self._path = Path(os.path.realpath(path))
-        self._beside = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.tmp")
+        self._unfinished = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.tmp")
         self._file: TextIO | None = None
-        self._given_up = False
+        self._discarded = False
         self._lock = threading.Lock()
 
     def open(self) -> None:
-        """Begin, readable by its owner alone unless the file before was readable by more."""
+        """Create it with the old file's mode; a new file is readable only by its owner."""
         mode = 0o600
         if self._path.exists():
             found = self._path.stat().st_mode
             if not stat.S_ISREG(found):
-                raise OSError(0, "it is no plain file")
+                raise OSError(0, "it is not a regular file")
             mode = stat.S_IMODE(found)
         with self._lock:
-            if self._given_up:
+            if self._discarded:
                 return
-            descriptor = os.open(self._beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            descriptor = os.open(self._unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
             self._file = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
 
     def write(self, text: str) -> None:
@@ -213,22 +218,22 @@ class AtomicFile:
             if self._file is not None:
                 self._file.write(text)
 
-    def take_its_place(self) -> None:
-        """Put what was written in the place of the file that is meant."""
+    def replace_target(self) -> None:
+        """Finish writing, and replace the target."""
         with self._lock:
             if self._file is None:
                 return
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
-            self._beside.replace(self._path)
+            self._unfinished.replace(self._path)
 
-    def give_up(self) -> None:
-        """Leave nothing behind of what isn't whole; once it is, there is nothing left to do."""
+    def discard(self) -> None:
+        """Remove an incomplete file; does nothing after `replace_target`."""
         with self._lock:
-            self._given_up = True
+            self._discarded = True
             if self._file is not None:
                 with suppress(OSError):
                     self._file.close()
                 self._file = None
-                self._beside.unlink(missing_ok=True)
+                self._unfinished.unlink(missing_ok=True)
