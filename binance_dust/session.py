@@ -1,4 +1,4 @@
-"""A session: what the accounts behind one outgoing address share, configured, opened and closed."""
+"""A session: what all accounts behind one outgoing address share."""
 
 from __future__ import annotations
 
@@ -69,10 +69,10 @@ class Session(Closing):
         `recv_window` is in milliseconds, as the exchange has it: for how long a signed request may
         be on its way. `timeout` is in seconds: how long an answer is waited for.
 
-        `http` is an aiohttp session of your own, which is left open. `lists` is how several assets
-        travel: `asset=A,B` or, "repeated", `asset=A&asset=B` (sources differ; both have worked).
-        `payers` says whose budget an endpoint draws where you know better than its row, by the
-        name of its method: `{"small_liabilities": "uid"}`. Headers that say so are believed anyway.
+        `http` is an aiohttp session of your own, and stays open. `lists` is how several assets are
+        sent: "comma" as `asset=A,B`, "repeated" as `asset=A&asset=B` (sources differ; both worked).
+        `payers` corrects who pays for an endpoint, by the name of its method:
+        `{"small_liabilities": "uid"}`. The exchange's headers are believed in any case.
         """
         self._closed = False
         self._loop: Final = OneLoop("a Session")
@@ -89,7 +89,7 @@ class Session(Closing):
         if lists not in ("comma", "repeated"):
             raise ConfigurationError(f"lists must be 'comma' or 'repeated', not {lists!r}")
         report = Reporter(observer)
-        # Asked through the line, which does not exist yet: the line needs the clock.
+        # The clock asks through the pipeline, which is made below: the pipeline needs the clock.
         clock = ServerClock(lambda: self._pipeline.ask_time(), time)  # noqa: PLW0108
         clock.on_learnt = lambda offset, round_trip: report(
             ClockLearnt(offset, round_trip, clock.now_utc())
@@ -156,13 +156,14 @@ class Session(Closing):
         return self._pipeline.clock.now_utc()
 
     def machine_time(self) -> datetime:
-        """Give this machine's own time, which all its processes agree on, right or wrong."""
+        """Give this machine's own time: all its processes share it, even if it is wrong."""
         return datetime.fromtimestamp(self._pipeline.clock.source.wall(), tz=UTC)
 
     async def learn_time(self) -> None:
-        """Learn the exchange's time, if it is due: signed calls do it by themselves.
+        """Learn the exchange's time if it is due. Signed calls do this by themselves.
 
-        Without an answer go on with what is known; until anything is, that is this machine's clock.
+        Without an answer, the known offset stays; before the first answer, this machine's clock
+        counts.
         """
         self._enter()
         await self._pipeline.learn_clock()
@@ -176,26 +177,27 @@ class Session(Closing):
         between: tuple[datetime, datetime] | None = None,
         deadline: float | None = None,
     ) -> R:
-        """Send a call for an account. The methods of `DustClient` are made of this.
+        """Send a call for an account; all methods of `DustClient` use this.
 
-        `between` two times of the exchange's, both included, or not at all (`GuardError`).
-        `deadline` bounds the call in seconds, in place of the session's.
+        `between` holds the earliest and the latest timestamp, both included, in the exchange's
+        time; outside of them the call is not sent (`GuardError`). `deadline` limits the call in
+        seconds, instead of the session's.
         """
         self._enter()
         return await self._pipeline.call(call, account, lane, between, deadline)
 
     def _enter(self) -> None:
-        """See whether a call may go on here."""
+        """Raise if the session is closed, or used in another event loop."""
         if self._closed:
             raise ConfigurationError(CLOSED)
         self._loop.enter()
 
     def forecast(self, endpoint: Endpoint[Any, Any], calls: int) -> float:
-        """Foretell the seconds until the last of so many more calls to an endpoint can be sent.
+        """Forecast the seconds until the last of `calls` more calls to an endpoint can be sent.
 
-        As the budgets make it, and as if nobody else came: not too short, and until windows were
-        seen to be cut by the clock too long by up to one of them. Where the account pays and not
-        the address, calls of different accounts do not wait for one another: 0.
+        It follows the budgets, and assumes that no other calls come. It is never too short. Until
+        fixed windows are proven, it can be too long by up to one window. It is 0 where the account
+        pays instead of the address: calls of different accounts do not wait for one another.
         """
         weight = endpoint.weight
         payer = self._pipeline.payers.get(endpoint.title, weight.kind)
@@ -204,7 +206,7 @@ class Session(Closing):
         return self._pipeline.budget.forecast(Charge(endpoint.title, payer, weight.cost), calls)
 
     async def close(self) -> None:
-        """Let go of whoever waits, and close what this session opened. Closing twice is no harm."""
+        """End all waiting, and close what this session opened. Closing twice does no harm."""
         if self._closed:
             return
         self._loop.leave()
@@ -221,13 +223,17 @@ class Session(Closing):
         return self
 
     def __repr__(self) -> str:
-        if not hasattr(self, "_pipeline"):  # a traceback may show one that was refused
+        if not hasattr(
+            self, "_pipeline"
+        ):  # a traceback may show a session whose arguments were rejected
             return "<Session refused>"
         state = "closed" if self._closed else repr(self._pipeline.budget)
         return f"<Session {self._pipeline.transport.base_url} {state}>"
 
     def __reduce_ex__(self, protocol: object) -> Any:
-        raise TypeError("a Session is bound to its process and its loop: make another one there")
+        raise TypeError(
+            "a Session belongs to its process and its event loop: make another one there"
+        )
 
 
 def _milliseconds(recv_window: Any) -> float:

@@ -24,12 +24,13 @@ if TYPE_CHECKING:
 TOO_MANY: Final = 429
 BANNED: Final = 418
 _LONGEST: Final = 3 * 24 * 3600.0
-"""Seconds: the longest ban that is documented. A longer wait is taken for junk."""
+"""Seconds: the longest documented ban. A longer wait is not believed."""
 
 _LEAST_BAN: Final = 120.0
-"""Seconds: bans begin at two minutes (rest-api.md, July 2026); for one whose end was not told."""
+"""Seconds to wait when a ban does not say its end: bans begin at two minutes (rest-api.md, July
+2026)."""
 _BAN_MARGIN: Final = 1.0
-"""Seconds to stay away longer: a request that comes a moment too soon makes a ban longer."""
+"""Seconds to stay away longer: a request a moment too early makes a ban longer."""
 
 _WEIGHT: Final = re.compile(r"[0-9]{1,9}")
 _SECONDS: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
@@ -69,7 +70,7 @@ class Feedback(msgspec.Struct, frozen=True, gc=False):
 
 
 def ban_lasts(answer: Feedback, server_time: float | None) -> float:
-    """Give the seconds for which an address has to stay away after a ban."""
+    """Give the seconds for which a banned address must send nothing."""
     waits = [answer.retry_after or 0.0]
     if answer.banned_until is not None and server_time is not None:
         waits.append(answer.banned_until - server_time)

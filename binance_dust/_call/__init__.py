@@ -1,9 +1,9 @@
 """The life of a call: wait for weight, stamp, sign, send, read, tell the budget.
 
 pipeline.py     all steps of one call, and its attempts
-retry.py        which failure is sent again, how often, after how long
-clock.py        the exchange's time, learnt and kept
+retry.py        which failed calls are sent again, how often, after what pause
+clock.py        the exchange's time: how it is learnt and kept
 signing.py      signatures
-wire.py         requests as text, answers as results or errors
+wire.py         requests as text
 transport.py    HTTP, and what can go wrong with it
 """

@@ -1,12 +1,12 @@
 """The exchange's clock as seen from here, and the only module that reads the time.
 
 The offset is learnt from `/api/v3/time`. An answer tells the server's time at some moment between
-sending and receiving, so half the round trip is the best guess, wrong by at most that half. The
-server refuses timestamps more than a second ahead of it but forgives seconds behind it, so the
-correction for a slow round trip stops short of a second.
+sending and receiving. Half the round trip is the best guess, and it is wrong by at most that half.
+The server refuses timestamps more than a second ahead of its clock but accepts some seconds behind.
+So the correction for a slow round trip stays below a second.
 
-The exchange's time is kept against the monotonic clock: once learnt, the machine's own clock may
-jump as it likes.
+The exchange's time is kept against the monotonic clock: once it is learnt, the machine's own clock
+may jump.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 _MOST_CORRECTION: Final = 0.9
-"""Seconds; below the one second that a timestamp may be ahead."""
+"""Seconds; below the second that a timestamp may be ahead."""
 _LEARN_AGAIN: Final = 900.0
-"""Seconds after which drift is worth a request; crystals drift by a few milliseconds in these."""
+"""Seconds between two lookups; a clock drifts by a few milliseconds in this time."""
 _LEARN_AGAIN_FIRST: Final = 60.0
 _PAUSE_AFTER_FAILURE: Final = 10.0
 
 
 class TimeSource(Protocol):
-    """Where time comes from; tests bring their own."""
+    """Where time comes from. Tests pass their own."""
 
     def monotonic(self) -> float:
         """Seconds that never go back."""
@@ -53,10 +53,10 @@ class SystemTime:
         self._of_loop: Callable[[], float] | None = None
 
     def monotonic(self) -> float:
-        """Read the clock that the event loop goes by, so that a virtual loop drives this too."""
+        """Read the event loop's clock, so that a virtual loop drives this too."""
         if self._of_loop is None:
             try:
-                # Looked up once: a session lives in one loop, and every call asks seven times.
+                # Kept: a session belongs to one loop, and every call reads the clock seven times.
                 self._of_loop = asyncio.get_running_loop().time
             except RuntimeError:
                 return time.monotonic()
@@ -69,7 +69,7 @@ class SystemTime:
 
 @dataclass(frozen=True, slots=True)
 class ClockReading:
-    """One look at the exchange's clock: what it said, and when we asked and heard, monotonic."""
+    """One reading of the exchange's clock, with the monotonic times of asking and hearing."""
 
     server: float
     sent: float
@@ -77,7 +77,7 @@ class ClockReading:
 
 
 class ServerClock:
-    """Knows the exchange's time, and learns it when it has to; concurrent learners share one."""
+    """Keeps the exchange's time, and learns it when due. Concurrent calls share one lookup."""
 
     __slots__ = (
         "_again_at",
@@ -93,12 +93,12 @@ class ServerClock:
     def __init__(
         self, ask: Callable[[], Awaitable[ClockReading]], source: TimeSource | None = None
     ) -> None:
-        """Take how to ask the exchange for its time."""
+        """`ask` reads the exchange's clock once."""
         self.source = source or SystemTime()
         self.generation = 0
-        """How often the offset was learnt; a timestamp belongs to the generation it was made in."""
+        """How often the offset was learnt. Each timestamp belongs to one generation."""
         self.on_learnt: Callable[[float, float], None] | None = None
-        """Told of each offset to this machine's clock, with the round trip, in seconds."""
+        """Called with each new offset to this machine's clock and the round trip, in seconds."""
         self._ask = ask
         self._offset: float | None = None
         self._again_at = -math.inf
@@ -110,11 +110,11 @@ class ServerClock:
         return self.source.monotonic()
 
     def server_time(self) -> float | None:
-        """Give the exchange's time, `None` until it was learnt."""
+        """Give the exchange's time; `None` before it is learnt."""
         return None if self._offset is None else self.source.monotonic() + self._offset
 
     def now(self) -> float:
-        """Give the exchange's time; this machine's own until it was learnt."""
+        """Give the exchange's time; before it is learnt, this machine's own."""
         learnt = self.server_time()
         return self.source.wall() if learnt is None else learnt
 
@@ -134,29 +134,29 @@ class ServerClock:
         )
 
     async def refresh(self) -> None:
-        """Learn the offset if it is due; raises what kept it from being learnt."""
+        """Learn the offset if it is due; raises the reason if that fails."""
         if self.due:
             await self._learn_once()
 
     async def learn_past(self, generation: int) -> bool:
-        """Learn the offset again, unless somebody has since `generation`; tell if it is new."""
+        """Learn the offset again unless that happened after `generation`; tell if it is new."""
         if self.generation == generation:
             await self._learn_once()
         return self.generation != generation
 
     def is_news(self) -> bool:
-        """Tell, but once until the time is learnt again, that it was not learnt."""
+        """Whether a failed lookup is news: only the first one after a success is."""
         told, self._told = self._told, True
         return not told
 
     async def close(self) -> None:
-        """Let go of a lookup that is under way."""
+        """Cancel a lookup that is under way."""
         if self._learning is not None:
             self._learning.cancel()
             await asyncio.gather(self._learning, return_exceptions=True)
 
     async def _learn_once(self) -> None:
-        # A task of its own: a caller who is cancelled must not take the others' answer along.
+        # In a task of its own: a cancelled caller must not cancel the lookup for the others.
         if self._learning is None or self._learning.done():
             self._learning = asyncio.create_task(self._learn(), name="binance-dust clock")
         learning = self._learning
@@ -170,7 +170,7 @@ class ServerClock:
             raise problem
 
     async def _learn(self) -> DustError | None:
-        # Nobody need ask again until the answer is here; after a failure, not for a while.
+        # No second lookup until the answer is here, and a pause after a failure.
         self._again_at = self.source.monotonic() + _PAUSE_AFTER_FAILURE
         try:
             reading = await self._ask()
@@ -180,7 +180,7 @@ class ServerClock:
         self._offset = reading.server + min(round_trip / 2, _MOST_CORRECTION) - reading.received
         self.generation += 1
         self._told = False
-        # The first round trip had a handshake in it; the second is nearer the truth.
+        # The first round trip includes a handshake; the second one is more exact.
         self._again_at = reading.received + (
             _LEARN_AGAIN_FIRST if self.generation == 1 else _LEARN_AGAIN
         )
@@ -190,6 +190,6 @@ class ServerClock:
 
 
 def being_cancelled() -> bool:
-    """Tell whether somebody cancels this task, or only what it waited for was cancelled."""
+    """Whether this task itself is cancelled, not only what it waits for."""
     task = asyncio.current_task()
     return task is not None and task.cancelling() > 0

@@ -1,9 +1,9 @@
-"""The life of one call, over what all accounts of an address share.
+"""The life of one call.
 
-    budget -> timestamp -> sign -> send -> read -> tell the budget
+    budget -> timestamp -> sign -> send -> judge -> tell the budget
 
-Waiting comes before signing, so that a queue cannot age a timestamp. Every attempt pays again and
-is signed again. However an attempt ends, also by cancellation, the budget is told how far it got.
+Waiting comes before signing, so a queue cannot age a timestamp. Every attempt pays again and is
+signed again. However an attempt ends, also by cancellation, the budget is told how far it got.
 """
 
 from __future__ import annotations
@@ -54,17 +54,17 @@ _MOST_AHEAD: Final = timedelta(seconds=1)
 CLOSED: Final = "this Session is closed: make another one"
 _OPENED: Final = 1_500_000_000
 _FAR_OFF: Final = 4_102_444_800
-"""In 2017 the exchange opened, and in 2100 somebody else will see to this. A time that is neither
-is a mistake, and near the calendar's ends it would be in no calendar after a moment's waiting."""
+"""From 2017, when the exchange opened, to 2100. A time outside is a mistake, and near the ends of
+the calendar, adding a wait would overflow `datetime`."""
 
 
 class AccountKey:
-    """One account as the line sees it: who it is, and how its calls are signed."""
+    """One account as the pipeline needs it: its name, its key, and how its calls are signed."""
 
     __slots__ = ("api_key", "identity", "label", "signer")
 
     def __init__(self, credentials: Credentials) -> None:
-        """Prepare an account's signer once, for all its calls."""
+        """Make the signer once, for all calls of the account."""
         instance(credentials, Credentials, "credentials")
         self.api_key: str = credentials.api_key
         self.identity: str = credentials.identity
@@ -72,13 +72,13 @@ class AccountKey:
         self.signer: Signer = signer_for(credentials)
 
     def __repr__(self) -> str:
-        # A traceback may show one that was refused.
+        # A traceback may show an account whose credentials were rejected.
         return f"<AccountKey {getattr(self, 'label', 'refused')}>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Pipeline:
-    """What every call of a session goes through."""
+    """What every call of a session goes through, shared by all its accounts."""
 
     transport: Transport
     clock: ServerClock
@@ -90,7 +90,7 @@ class Pipeline:
     """Milliseconds that a signed request stays valid."""
     lists: ListStyle
     payers: dict[str, LimitKind] = field(default_factory=dict)
-    """Who pays for an endpoint, where that is not what its row says: told, or learnt."""
+    """Who pays for an endpoint, if not the payer in its row: configured, or learnt."""
     pausing: set[asyncio.Future[None]] = field(default_factory=set)
     """Calls between two attempts."""
 
@@ -102,11 +102,11 @@ class Pipeline:
         between: tuple[datetime, datetime] | None = None,
         deadline: float | None = None,
     ) -> R:
-        """Send a call, again where that is safe; give its result, or raise what happened.
+        """Send a call, again where that is safe; return its result or raise its error.
 
-        Stamped `between` two times of the exchange's or not at all (`GuardError`): so somebody who
-        finds out later that it was to be sent knows until when it can have been accepted.
-        `deadline` are seconds in place of the policy's.
+        `between` holds the earliest and the latest timestamp, in the exchange's time. Outside of
+        them the call is not sent (`GuardError`), so a later reader of the ledger knows until when
+        it can have been accepted. `deadline` replaces the policy's, in seconds.
         """
         attempts = _Attempts(self, call, account, lane, between, deadline)
         self.allowance.earn()
@@ -115,7 +115,7 @@ class Pipeline:
                 return await attempts.once()
             except (DeliveryError, ExchangeError) as error:
                 failed = error
-            # Only calls that failed get here: the ones that succeed at once pay nothing for it.
+            # Only failed calls get here: a call that succeeds at once pays nothing for retries.
             return await send_again(
                 attempts.once,
                 failed,
@@ -132,7 +132,7 @@ class Pipeline:
             raise
 
     async def pause(self, seconds: float) -> None:
-        """Sleep before sending again, unless the session is closed meanwhile."""
+        """Sleep before the next attempt; closing the session ends the sleep."""
         let_go: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.pausing.add(let_go)
         try:
@@ -143,16 +143,16 @@ class Pipeline:
             raise ConfigurationError(CLOSED)
 
     def let_go(self) -> None:
-        """End all pauses: nothing will be sent again."""
+        """End all pauses: nothing is sent after this."""
         for call in self.pausing:
             if not call.done():
                 call.set_result(None)
 
     async def learn_clock(self, past: int | None = None) -> None:
-        """Learn the exchange's time if it is due; without an answer go on with what is known.
+        """Learn the exchange's time if it is due; without an answer, keep the known offset.
 
-        A clock that is really wrong shows as -1021, and then the call says so. Of an outage one
-        warning tells, however many calls and attempts there are in it.
+        If the clock is really wrong, the exchange answers -1021 and the call raises that. An outage
+        is logged with one warning, however many calls and attempts it meets.
         """
         try:
             if past is None:
@@ -164,7 +164,7 @@ class Pipeline:
             logger.log(level, "the exchange's clock was not learnt: %s", error)
 
     async def ask_time(self) -> ClockReading:
-        """Read the exchange's clock: once, for whoever learns it tries again in its own time."""
+        """Read the exchange's clock, with one attempt: the clock itself decides when to retry."""
         attempts = _Attempts(self, endpoints.SERVER_TIME(), None, Lane.CALL)
         answer, result = await attempts.exchange()
         told = result.server_time.timestamp()
@@ -194,7 +194,7 @@ class _Attempts(Generic[R]):
         "_timestamp",
     )
 
-    def __init__(  # noqa: PLR0913, PLR0917 - what `Pipeline.call` was given, passed on
+    def __init__(  # noqa: PLR0913, PLR0917 - the arguments of `Pipeline.call`
         self,
         pipeline: Pipeline,
         call: Call[R],
@@ -211,7 +211,7 @@ class _Attempts(Generic[R]):
         self._number = 0
         self._generation = 0
         self._timestamp = 0
-        # Encoded once for all attempts, and before any I/O: an encoding can be refused.
+        # Encoded once for all attempts, and before any I/O, because encoding can fail.
         self._query = call.query(pipeline.lists)
         title, weight = call.endpoint.title, call.endpoint.weight
         payer = pipeline.payers.get(title, weight.kind) if pipeline.payers else weight.kind
@@ -225,16 +225,16 @@ class _Attempts(Generic[R]):
         limit = pipeline.retry.deadline if deadline is None else deadline
         self._deadline = None if limit is None else pipeline.clock.monotonic() + limit
         self._latest: datetime | None = None
-        """The time by which it has to be sent, where that comes before any deadline."""
+        """The latest timestamp, if it comes before the deadline."""
         if between is not None:
-            # Who can't be sent in time need not wait in line for it.
+            # Fail now if the call cannot be sent before its latest timestamp.
             left = between[1].timestamp() - pipeline.clock.now()
             latest = pipeline.clock.monotonic() + left
             if self._deadline is None or latest < self._deadline:
                 self._deadline, self._latest = latest, between[1]
 
     def left(self) -> float | None:
-        """Seconds left for this call; `None` where nobody set a limit."""
+        """Seconds left for this call; `None` without a deadline."""
         return None if self._deadline is None else self._deadline - self._pipeline.clock.monotonic()
 
     async def once(self) -> R:
@@ -243,7 +243,7 @@ class _Attempts(Generic[R]):
         return result
 
     async def exchange(self) -> tuple[Answer, R]:
-        """Make one attempt, and give the answer with the result."""
+        """Make one attempt; return the answer and the result."""
         pipeline = self._pipeline
         self._number += 1
         if self._account is not None and pipeline.clock.due:
@@ -289,7 +289,7 @@ class _Attempts(Generic[R]):
         return answer, judgement.unwrap()
 
     async def prepare(self, error: DustError, attempt: int, pause: float) -> None:
-        """Get ready to send again: a refused timestamp wants another look at the clock."""
+        """Prepare the next attempt: after a refused timestamp, learn the clock again."""
         label = self._account.label if self._account else None
         reason = f"{type(error).__name__}: {error}"
         self._pipeline.report(Retried(self._charge.pool, label, attempt, reason, pause))
@@ -297,14 +297,14 @@ class _Attempts(Generic[R]):
             await self._pipeline.learn_clock(past=self._generation)
 
     def outcome_unknown(self, error: DustError) -> OutcomeUnknownError:
-        """Say that funds may have moved, with all that is needed to find out."""
+        """Make the error that says that funds may have moved, with what recovery needs."""
         stamped = datetime.fromtimestamp(self._timestamp / 1000, tz=UTC)
         return OutcomeUnknownError(
             str(error).removeprefix(f"{self._charge.pool} ({self._label}): "),
             endpoint=self._charge.pool,
             account=self._label,
             parameters=self._call.parameters(),
-            # The exchange takes timestamps that are less than a second ahead of its clock.
+            # The exchange accepts timestamps that are less than a second ahead of its clock.
             sent_after=stamped - _MOST_AHEAD,
             expires_at=stamped + timedelta(milliseconds=self._pipeline.recv_window),
             code=getattr(error, "code", None),
@@ -332,7 +332,7 @@ class _Attempts(Generic[R]):
         timestamp = self._pipeline.clock.timestamp()
         if self._between is not None:
             earliest, latest = map(from_moment, self._between)
-            # Also before its time: a clock that was just set right may have gone back.
+            # Also not too early: a clock that was just corrected may have stepped back.
             if not earliest <= timestamp <= latest:
                 raise GuardError(
                     f"{self._charge.pool} ({self._label}): not sent: it was to be stamped between "
@@ -342,9 +342,9 @@ class _Attempts(Generic[R]):
         return timestamp
 
     def _learn_payer(self, feedback: Feedback) -> None:
-        """Believe a header that counts the weight elsewhere than the endpoint's row does.
+        """Believe a header that charges another payer than the endpoint's row.
 
-        Sources differ on whose budget the small-liability list draws; the exchange knows.
+        Sources differ on who pays for the small-liability list; the exchange knows.
         """
         charge = self._charge
         if charge.kind is LimitKind.IP:
@@ -358,8 +358,8 @@ class _Attempts(Generic[R]):
             self._pipeline.report(PayerLearnt(charge.pool, other.value))
 
     def _within(self) -> float | None:
-        # A deadline ends waiting, never a write that is under way: cutting one short would only
-        # turn its outcome into an unknown one.
+        # A deadline ends waiting, but never a write that is under way: its outcome would become
+        # unknown.
         left = self.left()
         if left is None or self._call.endpoint.replay is Replay.NEVER:
             return None
@@ -367,10 +367,10 @@ class _Attempts(Generic[R]):
 
 
 def _past(latest: datetime, error: BudgetExceededError) -> BudgetExceededError:
-    """Say which time it is that would pass, for nobody has set it."""
+    """Name the time that would pass: the caller did not set it."""
     by = latest.astimezone(UTC)
     return BudgetExceededError(
-        f"{error}: what moves funds is sent by {by:%H:%M:%S} UTC, as is on record, or not at all",
+        f"{error}: what moves funds is sent by {by:%H:%M:%S} UTC, as the ledger says, or never",
         pool=error.pool,
         retry_after=error.retry_after,
     )

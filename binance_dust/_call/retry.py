@@ -1,9 +1,9 @@
-"""Sending again: who may, how often, and after how long.
+"""Sending again: which calls, how often, and after what pause.
 
 The table is the whole policy. It looks at the endpoint's row and at how far the request got, never
-at the HTTP verb: four of the exchange's POSTs only read, and silence after a conversion is not a
-failure but a question. tenacity supplies the waiting and the stopping; a call that succeeds at once
-never meets it.
+at the HTTP verb: four of the exchange's POSTs only read, and no answer to a conversion does not
+mean that it failed. tenacity supplies waiting and stopping. A call that succeeds at once never
+uses it.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _FIRST_PAUSE: Final = 0.25
-"""Seconds; the first pause is drawn from nothing to this, the next to twice this (full jitter)."""
+"""Seconds. The first pause is drawn from 0 to this, the next from 0 to twice this (full jitter)."""
 
 
 class Act(enum.Enum):
@@ -55,7 +55,7 @@ TABLE: Final[dict[Delivery, tuple[Act, Act]]] = {
 
 
 def act(replay: Replay, error: BaseException) -> Act:
-    """Look an error up in the table; what has no delivery was never an attempt."""
+    """Look an error up in the table. An error without a delivery was no attempt."""
     if not isinstance(error, DeliveryError | ExchangeError):
         return Act.RAISE
     read, write = TABLE[error.delivery]
@@ -64,11 +64,12 @@ def act(replay: Replay, error: BaseException) -> Act:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RetryPolicy:
-    """How often a call is sent, how long it pauses between, and when it gives up.
+    """How often a call is sent, how long it pauses, and when it gives up.
 
-    `attempts` counts the first one. `max_wait` bounds each pause, also one that the exchange asks
-    for: a longer ban is raised and not sat out. `deadline` bounds the whole call in seconds, with
-    waiting for weight; without one a call waits in line for as long as the limits make it.
+    `attempts` includes the first one. `max_wait` limits each pause in seconds, also one that the
+    exchange asks for: a longer ban is raised instead of waited for. `deadline` limits the whole
+    call in seconds, including the wait for weight. Without it a call waits as long as the limits
+    require.
     """
 
     attempts: int = 5
@@ -76,7 +77,7 @@ class RetryPolicy:
     deadline: float | None = None
 
     def __post_init__(self) -> None:
-        """Refuse what can't work."""
+        """Check the values."""
         if instance(self.attempts, int, "attempts") < 1:
             raise ConfigurationError("attempts must be 1 or more: the first one counts")
         positive(self.max_wait, "max_wait")
@@ -87,8 +88,8 @@ class RetryPolicy:
 class RetryAllowance:
     """Keeps an outage from multiplying traffic: each call earns a fifth of a retry.
 
-    A full allowance lets every call of a busy session fail once; in a long outage no more than a
-    fifth is added to the traffic.
+    A full allowance lets every call of a busy session fail once. In a long outage, retries add at
+    most a fifth to the traffic.
     """
 
     __slots__ = ("_left",)
@@ -105,7 +106,7 @@ class RetryAllowance:
         self._left = min(self._MOST, self._left + self._EARNED)
 
     def spend(self) -> bool:
-        """Take one retry, if there is one left."""
+        """Take one retry if one is left."""
         if self._left < 1:
             return False
         self._left -= 1
@@ -123,11 +124,11 @@ async def send_again(  # noqa: PLR0913 - the parts of a policy, all by keyword
     sleep: Callable[[float], Awaitable[None]],
     before: Callable[[DustError, int, float], Awaitable[None]],
 ) -> T:
-    """Go on from a failed first attempt, until one succeeds or the policy ends it.
+    """Go on after a failed first attempt, until one succeeds or the policy ends it.
 
-    `left` tells the seconds left until the call's deadline; `before` runs before each pause.
+    `left` gives the seconds until the call's deadline. `before` runs before each pause.
     """
-    import tenacity  # when the first call fails: most programs start without
+    import tenacity  # only when a call fails: most programs start faster without it
 
     first: DustError | None = failed
 
@@ -158,7 +159,7 @@ async def send_again(  # noqa: PLR0913 - the parts of a policy, all by keyword
 
     def pause(state: tenacity.RetryCallState) -> float:
         error = state.outcome.exception() if state.outcome else None
-        # After these the budget's line, or a new look at the clock, is the pause.
+        # For these errors, the budget's queue or a new clock reading is the pause.
         return 0.0 if _costs_nothing(error) else jitter(state)
 
     retrying = tenacity.AsyncRetrying(
@@ -173,11 +174,11 @@ async def send_again(  # noqa: PLR0913 - the parts of a policy, all by keyword
 
 
 def _costs_nothing(error: BaseException | None) -> bool:
-    """Tell errors that name their own remedy: what sends them again is held back elsewhere."""
+    """Whether an error needs no pause here: the budget or the clock delays its retry."""
     return isinstance(error, RateLimitedError | BannedError | ClockError)
 
 
 def _asks_too_much(error: BaseException, policy: RetryPolicy) -> bool:
-    """Tell whether the exchange asks for a longer pause than the policy allows."""
+    """Whether the exchange asks for a longer pause than the policy allows."""
     asked = error.retry_after if isinstance(error, RateLimitedError | BannedError) else None
     return asked is not None and asked > policy.max_wait

@@ -1,8 +1,8 @@
 """Signatures: HMAC-SHA256, Ed25519, and RSA with PKCS#1 v1.5 and SHA-256.
 
-The payload is the query exactly as it is sent; the signature comes back ready to stand in a URL.
-An RSA signature takes up to two milliseconds, so it is made in a thread; the others are quicker
-than the way to one. Measured: HMAC 2 µs, Ed25519 37 µs, RSA 0.4 ms with 2048 bits, 1.6 with 4096.
+The payload is the query exactly as it is sent. The signature is already encoded for a URL. An RSA
+signature takes up to two milliseconds, so a thread makes it; for the others a thread would take
+longer than signing. Measured: HMAC 2 µs, Ed25519 37 µs, RSA 0.4 ms with 2048 bits, 1.6 with 4096.
 """
 
 from __future__ import annotations
@@ -26,11 +26,11 @@ class Signer(Protocol):
 
     @property
     def in_thread(self) -> bool:
-        """Whether signing would hold up the event loop."""
+        """Whether signing would block the event loop for too long."""
         ...
 
     def sign(self, payload: bytes) -> str:
-        """Sign a payload; the result can stand in a URL as it is."""
+        """Sign a payload; the result is encoded for a URL."""
         ...
 
 
@@ -81,7 +81,7 @@ def signer_for(credentials: Credentials) -> Signer:
 
 
 async def sign(signer: Signer, payload: str) -> str:
-    """Sign a query, out of the event loop's way where that takes long."""
+    """Sign a query; slow signatures are made in a thread."""
     if signer.in_thread:
         return await asyncio.to_thread(signer.sign, payload.encode())
     return signer.sign(payload.encode())

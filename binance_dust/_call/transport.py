@@ -1,12 +1,12 @@
 """One attempt over aiohttp: a `Request` goes out, an `Answer` or one of our errors comes back.
 
-Nothing of aiohttp passes this module. Its errors are not even chained to ours: they carry the URL,
-and the URL is signed. What they know that helps is in our error's text, and how far the request got
-is in our error's class.
+Nothing of aiohttp leaves this module. Its errors are not chained to ours, because they carry the
+URL, and the URL is signed. Our error's text keeps what helps, and its class says how far the
+request got.
 
 aiohttp sends an idempotent request again by itself when a reused connection turns out to be dead,
-unseen by any budget. Here each request passes a gate that opens once, so that whatever is sent
-again is sent by us: paid for, and signed anew.
+and no budget sees it. Here each request passes a gate that opens once. So only we send a request
+again: it is paid for, and signed anew.
 """
 
 from __future__ import annotations
@@ -39,33 +39,33 @@ if TYPE_CHECKING:
 _USER_AGENT: Final = f"binance-dust/{__version__}"
 _NO_TYPE: Final = ("Content-Type",)
 _HOST: Final = re.compile(r"(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?|[0-9a-f:.]+(?:%.+)?", re.ASCII)
-"""A name of labels that a resolver takes, or an IPv6 address: others look like failures to send."""
+"""A host name that a resolver accepts, or an IPv6 address. Others would look like failed sends."""
 _CONNECT_SHARE: Final = 0.5
-"""Of the timeout: with connecting held below the whole, a timeout tells whether it was sent."""
+"""Share of the timeout for connecting. It is below the whole: so a timeout shows what was sent."""
 
 
 class _SentBeforeError(Exception):
     """aiohttp tries to send a request a second time."""
 
 
-class _SilentLines(aiohttp.TCPConnector):
-    """Reuses a connection only if nothing was said on it since the last answer.
+class _SilentConnections(aiohttp.TCPConnector):
+    """Reuses a connection only if nothing arrived on it since the last answer.
 
-    aiohttp keeps what arrives on an idle connection, and takes it for the answer to the request
-    that goes there next: whoever asks would get another's answer, a conversion's perhaps. So a
-    line that has spoken unasked is closed. (A session that is passed in brings its own connector.)
+    aiohttp keeps what arrives on an idle connection, and reads it as the answer to the next request
+    there. A call would get the answer to another one, perhaps a conversion's. So a connection on
+    which something arrived unasked is closed. (A session passed as `http` has its own connector.)
     """
 
     async def _get(self, key: Any, traces: Any) -> Any:
-        while (line := await super()._get(key, traces)) is not None:
-            if line.protocol is not None and not line.protocol.should_close:
-                return line
-            line.close()
+        while (found := await super()._get(key, traces)) is not None:
+            if found.protocol is not None and not found.protocol.should_close:
+                return found
+            found.close()
         return None
 
 
 class Transport:
-    """Sends requests over one aiohttp session: its own, made when first needed, or the caller's."""
+    """Sends requests over one aiohttp session: its own, made at the first call, or the caller's."""
 
     __slots__ = (
         "_base",
@@ -90,7 +90,7 @@ class Transport:
         proxy: str | None = None,
         local_addr: str | None = None,
     ) -> None:
-        """Check where requests go and how they get there, without any I/O."""
+        """Check the address and the way to it, without any I/O."""
         self._base = check_base_url(base_url)
         self._proxy = _check_proxy(proxy, self._base)
         first_hop = yarl.URL(self._base) if self._proxy is None else self._proxy
@@ -104,7 +104,7 @@ class Transport:
             raise ConfigurationError(message)
         self._closed = False
         self._http = http
-        # What is passed with a request takes the place of a session's own.
+        # Middlewares passed with a request replace those of the session.
         self._theirs: tuple[Any, ...] = tuple(getattr(http, "_middlewares", ()))
         self._owned = http is None
         self._monotonic = monotonic
@@ -116,16 +116,16 @@ class Transport:
         return self._base
 
     async def send(self, request: Request, *, within: float | None = None) -> Answer:
-        """Send once and read the whole answer; raises a `DeliveryError` where there is none.
+        """Send once and read the whole answer; raises a `DeliveryError` if there is none.
 
-        `within` seconds, where less is left than the usual timeout.
+        `within` shortens the timeout to so many seconds.
         """
         http = self._open()
         try:
             outcome = await self._carry(http, request, self._limit(within))
         except asyncio.CancelledError as cancelled:
             if being_cancelled():
-                # Also of these, for a timeout around a call shows what it cancelled.
+                # Without its traceback: a timeout around a call would show these frames.
                 raise cancelled.with_traceback(None) from None
             outcome = _cut_off(http, request)
         if isinstance(outcome, DeliveryError):
@@ -135,10 +135,10 @@ class Transport:
     async def _carry(
         self, http: aiohttp.ClientSession, request: Request, limit: aiohttp.ClientTimeout
     ) -> Answer | DeliveryError:
-        """Do the I/O; a failure is given back and not raised.
+        """Do the I/O; return a failure instead of raising it.
 
-        Tracebacks can show the variables of their frames, and these here hold key and URL: none of
-        our errors must have passed through. Nor must the foreign one hang on ours as its context.
+        A traceback can show the variables of its frames, and this frame holds key and URL. So none
+        of our errors may pass through here, and no foreign error may be the context of ours.
         """
         headers = {"User-Agent": _USER_AGENT}
         if request.api_key is not None:
@@ -150,11 +150,11 @@ class Transport:
                 # Already encoded: yarl would rewrite %2C, and the signature would no longer fit.
                 yarl.URL(self._base + request.path_and_query, encoded=True),
                 headers=headers,
-                # aiohttp would name a type for the body, and there is none.
+                # There is no body, so there is no content type.
                 skip_auto_headers=_NO_TYPE,
                 timeout=limit,
                 allow_redirects=False,
-                # A session of the caller's may be set to raise, and a refusal must be heard.
+                # The caller's session may be set to raise, but the budget must see a refusal.
                 raise_for_status=False,
                 proxy=self._proxy,
                 middlewares=(*self._theirs, _once()),
@@ -171,23 +171,23 @@ class Transport:
         return _client_timeout(within)
 
     async def close(self) -> None:
-        """Close the aiohttp session, if it is our own; nothing is sent from now on."""
+        """Close the aiohttp session if it is our own. Nothing is sent after this."""
         self._closed = True
         if self._owned and self._http is not None:
             await self._http.close()
 
     def _open(self) -> aiohttp.ClientSession:
         loop = asyncio.get_running_loop()
-        # Who sends sees to its own loop; a session of the caller's may come from another one.
-        # aiohttp has no other word for it that is not deprecated.
+        # Our own session checks its loop, but the caller's may come from another one. aiohttp has
+        # no public way to ask that is not deprecated.
         if self._http is not None and getattr(self._http, "_loop", loop) is not loop:
-            raise ConfigurationError("http lives in another event loop: make it in this one")
+            raise ConfigurationError("http belongs to another event loop: make it in this one")
         if self._closed or (self._http is not None and self._http.closed):
             raise ConfigurationError("the session is closed: make another one")
         if self._http is None:
             self._http = aiohttp.ClientSession(
-                connector=_SilentLines(
-                    # No limit of connections: behind one, signed requests would queue and age.
+                connector=_SilentConnections(
+                    # No connection limit: signed requests would wait behind it and age.
                     limit=0,
                     local_addr=self._local_addr,
                     family=self._family,
@@ -221,24 +221,24 @@ def _once() -> Any:
 
 
 def _cut_off(http: aiohttp.ClientSession, request: Request) -> DeliveryError:
-    """Say what it means that aiohttp cancels, and nobody cancelled the call.
+    """Give the error for a request that aiohttp cancelled although the call was not cancelled.
 
-    Closing a session cancels looking names up and waiting for a connection. A call that seemed
-    cancelled would be gone without a word from a task group.
+    Closing a session cancels DNS lookups and waits for a connection. Raised as a cancellation, it
+    would make the call vanish silently from a task group.
     """
     title, account = request.endpoint.title, request.account
     if http.closed:
         return NotSentError("the session was closed", endpoint=title, account=account)
-    return NoAnswerError("aiohttp was cancelled at it", endpoint=title, account=account)
+    return NoAnswerError("aiohttp cancelled the request", endpoint=title, account=account)
 
 
 def _reason(error: Any) -> str:
-    """Tell the system's own words, which never have a URL in them."""
+    """Give the operating system's text, which never holds a URL."""
     cause = getattr(error, "os_error", error)
     return cause.strerror or type(cause).__name__
 
 
-# From the special to the general: the first that fits decides. `{reason}` is the system's word.
+# From special to general: the first match decides. `{reason}` is the operating system's text.
 FAILURES: Final[tuple[tuple[type[BaseException], type[DeliveryError], str], ...]] = (
     (aiohttp.ConnectionTimeoutError, NotSentError, "no connection within half the timeout"),
     (
@@ -258,16 +258,16 @@ FAILURES: Final[tuple[tuple[type[BaseException], type[DeliveryError], str], ...]
     (TimeoutError, NoAnswerError, "no answer within the timeout"),
     (aiohttp.ClientResponseError, NoAnswerError, "the answer was not HTTP"),
     (aiohttp.ClientPayloadError, NoAnswerError, "the answer broke off"),
-    (aiohttp.ServerDisconnectedError, NoAnswerError, "the line was dropped before an answer"),
-    (_SentBeforeError, NoAnswerError, "the line was dropped before an answer"),
-    (OSError, NoAnswerError, "the line broke: {reason}"),
-    (aiohttp.ClientError, NoAnswerError, "the line failed"),
-    (ValueError, NoAnswerError, "the answer could not be taken apart"),
+    (aiohttp.ServerDisconnectedError, NoAnswerError, "the connection was dropped before an answer"),
+    (_SentBeforeError, NoAnswerError, "the connection was dropped before an answer"),
+    (OSError, NoAnswerError, "the connection broke: {reason}"),
+    (aiohttp.ClientError, NoAnswerError, "the connection failed"),
+    (ValueError, NoAnswerError, "the answer could not be parsed"),
 )
 
 
 def translate(failure: BaseException, request: Request) -> DeliveryError:
-    """Say how far a request got that aiohttp failed to carry."""
+    """Translate a failure of aiohttp: our class says how far the request got."""
     ours, text = next((row[1:]) for row in FAILURES if isinstance(failure, row[0]))
     message = text.format(reason=_reason(failure)) if "{" in text else text
     return ours(message, endpoint=request.endpoint.title, account=request.account)
@@ -332,17 +332,17 @@ def _parse(text: str, what: str) -> yarl.URL:
     url = None
     try:
         url = yarl.URL(text)
-        _ = url.port, url.host  # told apart when first asked for
+        _ = url.port, url.host  # yarl parses them when they are first read
     except ValueError:
         url = None
     if url is None or not _HOST.fullmatch(url.raw_host or "none"):
-        # Its text stays out: a proxy's URL can hold a password.
+        # The message leaves the URL out: a proxy's can hold a password.
         raise ConfigurationError(f"{what} is not a URL")
     return url
 
 
 def is_local(base_url: str) -> bool:
-    """Tell whether an exchange is on this machine: a sandbox, whatever its port."""
+    """Whether an exchange is on this machine: a sandbox, on any port."""
     return _is_loopback(yarl.URL(base_url).host or "")
 
 
@@ -352,7 +352,7 @@ def _is_loopback(host: str) -> bool:
 
 
 def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Read a host that is an address and no name."""
+    """Parse a host that is an address; `None` for a name."""
     try:
         return ipaddress.ip_address(host)
     except ValueError:

@@ -1,7 +1,7 @@
 """The wire, without I/O: a call becomes a request.
 
-One encoder makes the text that is signed and the text that is sent: the query. Everything travels
-in it, also for POST, as the exchange's own SDKs do; a body would only be a second thing to sign.
+One encoder makes the query, which is both signed and sent. All parameters travel in it, also for
+POST, as in the exchange's own SDKs. A body would be a second text to sign.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _SIGNATURE: Final = re.compile(
 
 
 class Request(msgspec.Struct, frozen=True, gc=False):
-    """One attempt at a call, ready to be sent. Shows no query, for the query is signed."""
+    """One attempt at a call, ready to be sent. Its repr leaves out the query, which is signed."""
 
     endpoint: Endpoint[..., Any]
     account: str | None
@@ -38,7 +38,7 @@ class Request(msgspec.Struct, frozen=True, gc=False):
         return f"<Request {self.endpoint}{f' ({self.account})' if self.account else ''}>"
 
     def scrub(self, text: str) -> str:
-        """Take out of a foreign text what must not be shown: signature, query and key."""
+        """Remove signature, query and key from a foreign text."""
         for secret in (self.path_and_query.partition("?")[2], self.signature, self.api_key):
             if secret:
                 text = text.replace(secret, "***").replace(unquote(secret), "***")
@@ -52,7 +52,7 @@ def unsigned_request(call: Call[Any], query: str = "") -> Request:
 
 
 def payload(query: str, recv_window: float, timestamp: int) -> str:
-    """Complete a query with what every signed call carries; this text is signed and sent."""
+    """Add what every signed call carries. The result is signed and sent."""
     # The exchange takes three decimals at most.
     milliseconds = f"{recv_window:.3f}".rstrip("0").rstrip(".")
     window = f"recvWindow={milliseconds}&timestamp={timestamp}"
@@ -62,7 +62,7 @@ def payload(query: str, recv_window: float, timestamp: int) -> str:
 def signed_request(
     call: Call[Any], signed: str, signature: str, *, api_key: str, account: str
 ) -> Request:
-    """Put a signature behind the text that it signs."""
+    """Append a signature to the text that it signs."""
     return Request(
         call.endpoint,
         account,

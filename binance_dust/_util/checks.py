@@ -1,4 +1,4 @@
-"""Checks of what callers pass in: a `TypeError` for a wrong type, else a `ConfigurationError`."""
+"""Checks of arguments: a wrong type is a `TypeError`, a wrong value a `ConfigurationError`."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ T = TypeVar("T")
 
 
 def instance(value: Any, kind: type[T], name: str) -> T:
-    """Give the value back if it is of a kind."""
+    """Return the value if it is an instance of `kind`."""
     if not isinstance(value, kind) or (kind is not bool and isinstance(value, bool)):
         raise TypeError(f"{name} must be {_name(kind)}, not {type(value).__name__}")
     return value
 
 
 def positive(value: Any, name: str, *, most: float = math.inf) -> float:
-    """Give the value back if it is a finite number above zero."""
+    """Return the value if it is a finite number above zero."""
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise TypeError(f"{name} must be a number, not {type(value).__name__}")
     if not 0 < value <= most or math.isinf(value):

@@ -1,4 +1,4 @@
-"""Whatever is closed by whoever made it: `async with` is short for making it and closing it."""
+"""Objects that are closed by their creator: `async with` makes and closes them."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ __all__ = ["Closing"]
 
 
 class Closing:
-    """Has to be closed, and is closed by leaving its `async with`."""
+    """Must be closed; leaving `async with` closes it."""
 
     __slots__ = ()
 
     async def close(self) -> None:
-        """Let go of everything. Closing twice is no harm."""
+        """Release everything. Closing twice does no harm."""
         raise NotImplementedError
 
     async def __aenter__(self) -> Self:

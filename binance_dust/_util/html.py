@@ -1,7 +1,7 @@
 """Tables in HTML, for notebooks and for the page: everything in them is escaped.
 
-Names of accounts and assets are other people's input. They can hold markup, and characters that
-turn a line around or can't be encoded: markup is escaped, those characters are spelled out.
+Names of accounts and assets are foreign input. They can hold markup, and characters that change the
+direction of a line or can't be encoded. Markup is escaped, and such characters are spelled out.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ __all__ = ["PLACES", "Cell", "escaped", "figure", "moment", "table", "visible"]
 Cell: TypeAlias = str | int | Decimal | datetime | None
 
 _SHOWN: Final = 100
-"""Rows of a table in a notebook; the rest is counted in its last line."""
+"""Rows of a table in a notebook. The last line counts the others."""
 PLACES: Final = 8
-"""What the exchange counts to: figures are padded so far, and nothing is ever cut."""
+"""Decimal places of the exchange. Figures are padded to them, and never cut."""
 
 # Control characters, surrogates on their own, and what changes the direction of a line.
 _UNSEEN: Final = re.compile(
@@ -32,7 +32,7 @@ _UNSEEN: Final = re.compile(
 
 
 def visible(text: str) -> str:
-    r"""Spell out what can't be seen or can't be trusted to stay in its place: `\u202e`."""
+    r"""Spell out invisible characters and those that move text: `\u202e`."""
     return _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
@@ -42,7 +42,7 @@ def escaped(text: str) -> str:
 
 
 def figure(value: Decimal | int, *, places: int = 0) -> str:
-    """Write every digit of a number, with zeros up to so many places, and thousands apart."""
+    """Write every digit of a number, padded to `places` decimals, with thousands separators."""
     if isinstance(value, int):
         return f"{value:,}"
     whole, _, fraction = f"{value:,f}".partition(".")
@@ -89,7 +89,7 @@ def table(
 
 
 def _look(column: Sequence[Cell]) -> tuple[str, int]:
-    """Find out how a column is aligned, and to how many places its figures are padded."""
+    """Decide how a column is aligned, and to how many places its figures are padded."""
     figures = [cell for cell in column if isinstance(cell, Decimal | int)]
     places = (len(f"{cell:f}".partition(".")[2]) for cell in figures if isinstance(cell, Decimal))
     return ("right" if figures else "left"), min(max(places, default=0), PLACES)

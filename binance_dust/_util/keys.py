@@ -1,6 +1,6 @@
 """Private keys: which kind a PEM holds, found out from the PEM itself.
 
-Reading only; what is done with a key is `_signing`'s business. `cryptography` is an extra
+This module only reads keys; `_call.signing` uses them. `cryptography` is an extra
 (`binance-dust[keys]`), so it is imported when the first PEM is read.
 """
 
@@ -25,7 +25,7 @@ def looks_like_pem(text: str) -> bool:
 
 
 def read_private_key(pem: str, password: str | None) -> PrivateKey:
-    """Read an Ed25519 or RSA private key; blocks for as long as the password's derivation takes."""
+    """Read an Ed25519 or RSA private key. Deriving the key from a password blocks."""
     try:
         from cryptography.exceptions import UnsupportedAlgorithm
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
@@ -46,7 +46,7 @@ def read_private_key(pem: str, password: str | None) -> PrivateKey:
             unsafe_skip_rsa_key_validation=True,
         )
     except TypeError:
-        # The library's way of saying that a password is missing, or that there is one too many.
+        # cryptography raises this if a password is missing, or given without need.
         problem = (
             "the PEM is encrypted: pass its password"
             if password is None
@@ -62,12 +62,12 @@ def read_private_key(pem: str, password: str | None) -> PrivateKey:
                 return key
             raise ConfigurationError("the PEM is damaged: the parts of its key don't fit together")
         problem = f"the PEM holds another kind of key ({type(key).__name__}): use Ed25519 or RSA"
-    # Raised out here so that no foreign error, which might quote the key, hangs on ours.
+    # Raised here, outside of `except`: a foreign error may quote the key, and must not be chained.
     raise ConfigurationError(problem)
 
 
 def _fits(key: RSAPrivateKey) -> bool:
-    """Try whether the private half signs what the public half accepts."""
+    """Whether the public half accepts a signature of the private half."""
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
     from cryptography.hazmat.primitives.hashes import SHA256

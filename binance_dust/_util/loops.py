@@ -1,4 +1,4 @@
-"""What lives in one event loop: the one of its first use. Sockets and waiters can't leave it."""
+"""Binds an object to the event loop of its first use. Sockets and waiters cannot change loops."""
 
 from __future__ import annotations
 
@@ -10,28 +10,26 @@ __all__ = ["OneLoop"]
 
 
 class OneLoop:
-    """Remembers a loop, and refuses any other before something foreign fails there."""
+    """Remembers a loop, and rejects any other with a clear error."""
 
-    __slots__ = ("_loop", "_who")
+    __slots__ = ("_loop", "_what")
 
-    def __init__(self, who: str) -> None:
-        """Belong to no loop yet; `who` is what errors begin with."""
-        self._who = who
+    def __init__(self, what: str) -> None:
+        """Begin without a loop. Errors name the object as `what`."""
+        self._what = what
         self._loop: asyncio.AbstractEventLoop | None = None
 
     def enter(self) -> None:
-        """Belong to the loop that runs, or say that it is another."""
+        """Bind to the running loop, or raise if another one is bound."""
         loop = asyncio.get_running_loop()
         if self._loop is None:
             self._loop = loop
         elif self._loop is not loop:
             raise ConfigurationError(
-                f"{self._who} lives in one event loop: make another for this one"
+                f"{self._what} belongs to one event loop: make another for this one"
             )
 
     def leave(self) -> None:
-        """Say that somebody closes it from another loop."""
+        """Raise if it is closed from another loop."""
         if self._loop not in (None, asyncio.get_running_loop()):
-            raise ConfigurationError(
-                f"{self._who} is closed in the event loop that it was used in, and nowhere else"
-            )
+            raise ConfigurationError(f"{self._what} must be closed in the event loop that used it")

@@ -21,8 +21,8 @@ from binance_dust.errors import DustError, UnreadableAnswerError, revive
 __all__ = ["FORMAT", "answer_from_plain", "error_from_plain", "newer", "plain"]
 
 FORMAT: Final = 1
-"""How a report is written. Count it up when an older version would misread it: a key that is new
-is passed over by older versions, so it takes none."""
+"""The format of written reports. Count it up when an older version would misread a report. A new
+key needs no new number: older versions ignore it."""
 
 A = TypeVar("A", bound=AnswerStruct)
 
@@ -32,7 +32,7 @@ _TUPLES = frozenset({"assets", "entry_ids"})
 
 
 def plain(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of value
-    """Give a value as what JSON has."""
+    """Convert a value to what JSON has."""
     match value:
         case AnswerStruct():
             return {name: plain(getattr(value, name)) for name in value.__struct_fields__}
@@ -54,7 +54,7 @@ def plain(value: Any) -> Any:  # noqa: PLR0911 - one line a kind of value
 
 
 def newer(written: int) -> str:
-    """Say why what is of a later format is refused."""
+    """Say why a file of a later format is rejected."""
     return (
         f"was written by a newer version of this package (format {written}, this one knows"
         f" {FORMAT}): upgrade binance-dust"
@@ -71,9 +71,9 @@ def answer_from_plain(kind: type[A], value: Any) -> A:
 
 
 def error_from_plain(value: dict[str, Any]) -> DustError:
-    """Read an error that was written by `plain`; one of a class that is gone is a `DustError`.
+    """Read an error that was written by `plain`; an unknown class becomes `DustError`.
 
-    Raises `ValueError` or `TypeError` where it was not.
+    Raises `ValueError` or `TypeError` if `plain` did not write it.
     """
     fields = dict(value)
     kind = getattr(errors, str(fields.pop("type", "")), DustError)
@@ -92,7 +92,7 @@ def error_from_plain(value: dict[str, Any]) -> DustError:
 
 
 def _as_wire(kind: type[AnswerStruct], value: dict[str, Any]) -> dict[str, Any]:
-    """Put the wire's names, which the decoder knows, in the place of Python's."""
+    """Replace Python's field names by the wire's, which the decoder knows."""
     fields = _fields(kind)
     return {
         fields[name][0]: _rows_as_wire(fields[name][1], item)
@@ -103,7 +103,7 @@ def _as_wire(kind: type[AnswerStruct], value: dict[str, Any]) -> dict[str, Any]:
 
 @cache
 def _fields(kind: type[AnswerStruct]) -> dict[str, tuple[str, type[AnswerStruct] | None]]:
-    """Find the wire's name of each field, and the kind of its rows if it has rows."""
+    """Give the wire's name of each field, and the type of its rows if it holds rows."""
     hints = get_type_hints(kind)
     return {
         field.name: (

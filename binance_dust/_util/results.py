@@ -1,8 +1,8 @@
-"""Results that are made in the background, and read in the order of completion.
+"""Results made in the background, and read in the order of completion.
 
-The reader's side is a generator that only waits; whatever ends it (the end, an early `break`, a
-cancellation, an error) stops the runner first. A slow reader is waited for: what is made and not
-yet taken is bounded.
+The reader has a generator that only waits. However it ends (the last result, an early `break`, a
+cancellation, an error), it stops the runner first. The runner waits for a slow reader: the number
+of results that are made but not read is bounded.
 """
 
 from __future__ import annotations
@@ -21,22 +21,22 @@ T = TypeVar("T")
 
 
 class Results(Generic[T]):
-    """What a runner in the background has made."""
+    """A bounded queue between a runner in the background and its reader."""
 
     __slots__ = ("_ready",)
 
     def __init__(self, capacity: int) -> None:
-        """Hold so many that nobody has taken yet."""
+        """Hold at most `capacity` unread results."""
         self._ready: asyncio.Queue[T | _End] = asyncio.Queue(capacity)
 
     async def put(self, result: T) -> None:
-        """Hand a result to the reader, when there is room."""
+        """Pass a result to the reader; waits while the queue is full."""
         await self._ready.put(result)
 
     async def of(
         self, run: Callable[[], Awaitable[None]], stop: Callable[[], Awaitable[None]] | None = None
     ) -> AsyncGenerator[T, None]:
-        """Run in the background, and give its results; `stop` is asked to end it gently first."""
+        """Run in the background and yield the results; `stop` ends the run cleanly."""
         runner = asyncio.create_task(self._run(run), name="binance-dust results")
         try:
             while not isinstance(item := await self._ready.get(), _End):
@@ -56,29 +56,29 @@ class Results(Generic[T]):
         try:
             await run()
         except BaseExceptionGroup as problems:
-            # A task group's: the first of them is what happened.
+            # From a task group: the first one is the cause.
             problem = problems.exceptions[0]
         except asyncio.CancelledError as error:
             task = asyncio.current_task()
             if task is None or task.cancelling():
                 raise
-            # Nobody ended this: something that it waited for was cancelled elsewhere.
+            # This task was not cancelled: something that it waited for was.
             problem = error
-        except Exception as error:  # noqa: BLE001 - told to whoever reads
+        except Exception as error:  # noqa: BLE001 - passed on to the reader
             problem = error
         await self._ready.put(_End(problem))
 
 
 class Stream(AsyncIterator[T]):
-    """What users iterate: results as they come, stopped by leaving the loop or the context."""
+    """Results as they come, for users to iterate. Leaving the loop or the context stops it."""
 
     __slots__ = ("_cut_short", "_results")
 
     def __init__(self, results: AsyncGenerator[T, None]) -> None:
-        """Prepare; nothing runs before the first result is waited for.
+        """Prepare; nothing runs before the first result is awaited.
 
-        The generator must not know this object, so that the last reference to a stream that
-        somebody broke out of is really the last, and ends the generator there and then.
+        The generator must not refer to this object. Then dropping the last reference to a stream,
+        after a `break`, ends the generator at once.
         """
         self._results = results
         self._cut_short = False
@@ -88,10 +88,10 @@ class Stream(AsyncIterator[T]):
 
     async def __anext__(self) -> T:
         if self._cut_short:
-            # The end, said here, would pass for everything having been read.
+            # Ending here silently would look as if everything had been read.
             raise ConfigurationError(
-                f"{self!r} stopped when waiting for it was cancelled, by a timeout perhaps: "
-                "put the timeout around all of it, or begin another"
+                f"{self!r} stopped when waiting for it was cancelled, perhaps by a timeout: "
+                "put the timeout around the whole loop, or start another"
             )
         try:
             return await anext(self._results)
@@ -100,7 +100,7 @@ class Stream(AsyncIterator[T]):
             raise
 
     async def aclose(self) -> None:
-        """Stop whatever is still under way. Stopping twice is no harm."""
+        """Stop what is still under way. Stopping twice does no harm."""
         await self._results.aclose()
 
     async def __aenter__(self) -> Self:
@@ -116,7 +116,7 @@ class Stream(AsyncIterator[T]):
 
 
 class _End:
-    """The last thing that a reader hears."""
+    """The last item in the queue."""
 
     __slots__ = ("problem",)
 

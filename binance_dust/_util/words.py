@@ -1,4 +1,4 @@
-"""Numbers and lengths of time as people say them."""
+"""Counts and durations in words."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ __all__ = ["count", "duration"]
 
 
 def count(number: int, what: str) -> str:
-    """Say how many there are: `1 account`, `1,000 accounts`."""
+    """Write a number with its noun: `1 account`, `1,000 accounts`."""
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:
-    """Say a length of time in two units at most: `2 min 41 s`."""
+    """Write a duration in at most two units: `2 min 41 s`."""
     whole = math.ceil(seconds)
     minutes, rest = divmod(whole, 60)
     hours, minutes = divmod(minutes, 60)

@@ -278,7 +278,7 @@ async def test_who_can_not_be_sent_in_time_is_told_which_time_it_is(
 
     assert caught.value.pool == "POST /sapi/v1/asset/dust"
     assert caught.value.retry_after == 40.0
-    told = f"sent by {by.astimezone(UTC):%H:%M:%S} UTC, as is on record"
+    told = f"sent by {by.astimezone(UTC):%H:%M:%S} UTC, as the ledger says"
     assert (told in str(caught.value)) is (whose == "record")
     assert str(caught.value).startswith("too late")
 

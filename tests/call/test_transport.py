@@ -323,7 +323,7 @@ async def test_a_post_has_no_body_and_no_content_type() -> None:
 @pytest.mark.parametrize(
     ("reply", "says"),
     [
-        (b"", "the line was dropped before an answer"),
+        (b"", "the connection was dropped before an answer"),
         (b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{", "the answer broke off"),
         (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{", "the answer broke off"),
         (b"\x16\x03\x01 this is not http\r\n\r\n", "not HTTP"),
@@ -473,7 +473,7 @@ def test_a_session_of_the_callers_from_another_event_loop_is_refused() -> None:
         http = elsewhere.run(make())
         with (
             asyncio.Runner() as here,
-            pytest.raises(ConfigurationError, match="http lives in another event loop"),
+            pytest.raises(ConfigurationError, match="http belongs to another event loop"),
         ):
             here.run(transport(http=http).send(READ))
         elsewhere.run(http.close())

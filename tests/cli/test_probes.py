@@ -238,7 +238,7 @@ def test_a_probe_that_gets_no_answer_is_told_and_ends_the_probing(
 
     (verdict,) = [row for row in done.rows if row["about"] == "probe"]
     assert verdict["failed"]
-    assert "the line was dropped" in verdict["answer"]
+    assert "the connection was dropped" in verdict["answer"]
     assert done.code == 1
 
 

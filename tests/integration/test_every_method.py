@@ -191,7 +191,7 @@ def test_a_session_is_used_and_closed_in_one_event_loop(recwarn: pytest.Warnings
         before = len(exchange.requests)
 
         for work in (client.user_assets(), client.server_time(), session.learn_time()):
-            with pytest.raises(ConfigurationError, match="lives in one event loop"):
+            with pytest.raises(ConfigurationError, match="belongs to one event loop"):
                 second.run(work)
         with pytest.raises(ConfigurationError, match="closed in the event loop that it was used"):
             second.run(session.close())
