@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 from binance_dust import endpoints
 from binance_dust._call.pipeline import AccountKey
 from binance_dust._util.checks import instance, positive
-from binance_dust._util.closing import Closing
+from binance_dust._util.lifetimes import Closing
 from binance_dust.budget import Lane
 from binance_dust.endpoints import EARLIEST
 from binance_dust.errors import ConfigurationError

@@ -12,8 +12,7 @@ from binance_dust._call.pipeline import CLOSED, AccountKey, Pipeline
 from binance_dust._call.retry import RetryAllowance, RetryPolicy
 from binance_dust._call.transport import Transport, is_local
 from binance_dust._util.checks import instance, positive
-from binance_dust._util.closing import Closing
-from binance_dust._util.loops import OneLoop
+from binance_dust._util.lifetimes import Closing, OneLoop
 from binance_dust.budget import Attachable, Budget, Charge, Lane, LocalBudget, RateLimits
 from binance_dust.endpoints import LimitKind
 from binance_dust.errors import ConfigurationError

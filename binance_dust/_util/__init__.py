@@ -4,8 +4,7 @@ checks.py       check the types and bounds of what callers pass in
 exact.py        exact amounts and aware times, as they are read and written
 plain.py        values as JSON has them, and back
 keys.py         which private key a PEM holds
-closing.py      objects that are closed: `async with`
-loops.py        objects that belong to one event loop
+lifetimes.py    objects that are closed, and belong to one event loop
 results.py      results made in the background, read as a stream
 words.py        counts and durations in words
 html.py         tables and text in HTML

@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, Unpack
 
 from binance_dust._util.checks import instance
-from binance_dust._util.closing import Closing
+from binance_dust._util.lifetimes import Closing
 from binance_dust.errors import ConfigurationError, NotSentError
 from binance_dust.fleet import _tasks
 from binance_dust.fleet._assignments import Assignments

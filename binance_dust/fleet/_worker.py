@@ -9,7 +9,7 @@ from collections import OrderedDict
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from binance_dust._util.checks import instance
-from binance_dust._util.closing import Closing
+from binance_dust._util.lifetimes import Closing
 from binance_dust.client import DustClient
 from binance_dust.errors import ConfigurationError, NotSentError
 from binance_dust.events import logger

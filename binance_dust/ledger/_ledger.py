@@ -6,7 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from binance_dust._util.checks import positive
-from binance_dust._util.closing import Closing
+from binance_dust._util.lifetimes import Closing
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._access import books_of
 from binance_dust.ledger._cooldown import Cooldowns, Scope

@@ -8,8 +8,7 @@ import math
 from typing import TYPE_CHECKING, Final, Literal
 
 from binance_dust._util.checks import instance, positive
-from binance_dust._util.closing import Closing
-from binance_dust._util.loops import OneLoop
+from binance_dust._util.lifetimes import Closing, OneLoop
 from binance_dust.budget import _denials
 from binance_dust.budget._limits import RateLimits
 from binance_dust.budget._names import key_of

@@ -1,16 +1,41 @@
-"""Binds an object to the event loop of its first use. Sockets and waiters cannot change loops."""
+"""Objects with a lifetime: closed by their creator, and bound to one event loop."""
 
 from __future__ import annotations
 
 import asyncio
+from typing import TYPE_CHECKING, Self
 
 from binance_dust.errors import ConfigurationError
 
-__all__ = ["OneLoop"]
+if TYPE_CHECKING:
+    from types import TracebackType
+
+__all__ = ["Closing", "OneLoop"]
+
+
+class Closing:
+    """Must be closed; leaving `async with` closes it."""
+
+    __slots__ = ()
+
+    async def close(self) -> None:
+        """Release everything. Closing twice does no harm."""
+        raise NotImplementedError
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        await self.close()
 
 
 class OneLoop:
-    """Remembers a loop, and rejects any other with a clear error."""
+    """Binds an object to the event loop of its first use: sockets and waiters cannot change loops."""
 
     __slots__ = ("_loop", "_what")
 
