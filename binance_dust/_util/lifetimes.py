@@ -35,7 +35,7 @@ class Closing:
 
 
 class OneLoop:
-    """Binds an object to the event loop of its first use: sockets and waiters cannot change loops."""
+    """Binds an object to the event loop of its first use: its sockets cannot change loops."""
 
     __slots__ = ("_loop", "_what")
 
