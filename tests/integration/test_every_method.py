@@ -193,7 +193,7 @@ def test_a_session_is_used_and_closed_in_one_event_loop(recwarn: pytest.Warnings
         for work in (client.user_assets(), client.server_time(), session.learn_time()):
             with pytest.raises(ConfigurationError, match="belongs to one event loop"):
                 second.run(work)
-        with pytest.raises(ConfigurationError, match="closed in the event loop that it was used"):
+        with pytest.raises(ConfigurationError, match="closed in the event loop that used it"):
             second.run(session.close())
 
         assert not session.closed
