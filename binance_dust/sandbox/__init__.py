@@ -6,8 +6,7 @@ be tried without money. It knows nothing of the client: it reads bytes and check
 
 from __future__ import annotations
 
-from binance_dust.sandbox._sandbox import Sandbox
-from binance_dust.sandbox.account import (
+from binance_dust.sandbox._account import (
     Account,
     Conversion,
     Debt,
@@ -15,11 +14,12 @@ from binance_dust.sandbox.account import (
     Holding,
     Permissions,
 )
-from binance_dust.sandbox.fault import Fault
-from binance_dust.sandbox.faults import Faults
-from binance_dust.sandbox.rules import Rules
-from binance_dust.sandbox.serve import serve_forever, write_accounts
-from binance_dust.sandbox.witness import Seen
+from binance_dust.sandbox._fault import Fault
+from binance_dust.sandbox._faults import Faults
+from binance_dust.sandbox._requests import Seen
+from binance_dust.sandbox._rules import Rules
+from binance_dust.sandbox._sandbox import Sandbox
+from binance_dust.sandbox._standalone import serve_forever, write_accounts
 
 __all__ = [
     "Account",

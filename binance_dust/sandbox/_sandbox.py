@@ -6,16 +6,16 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
-from binance_dust.sandbox import past
+from binance_dust.sandbox import _past as past
+from binance_dust.sandbox._exchange import Exchange
+from binance_dust.sandbox._rules import RuleChanges, Rules
 from binance_dust.sandbox._thread import Thread
-from binance_dust.sandbox.exchange import Exchange
-from binance_dust.sandbox.rules import RuleChanges, Rules
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from binance_dust.credentials import Credentials
-    from binance_dust.sandbox.account import (
+    from binance_dust.sandbox._account import (
         Account,
         Conversion,
         Debt,
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
         Permissions,
         WalletName,
     )
-    from binance_dust.sandbox.amounts import Amount
-    from binance_dust.sandbox.crowd import Accounts
-    from binance_dust.sandbox.faults import Faults
-    from binance_dust.sandbox.http import Door
-    from binance_dust.sandbox.keys import KeyKind
-    from binance_dust.sandbox.market import Market
-    from binance_dust.sandbox.rules import Mode
-    from binance_dust.sandbox.witness import Seen
+    from binance_dust.sandbox._accounts import Accounts
+    from binance_dust.sandbox._amounts import Amount
+    from binance_dust.sandbox._faults import Faults
+    from binance_dust.sandbox._keys import KeyKind
+    from binance_dust.sandbox._market import Market
+    from binance_dust.sandbox._requests import Seen
+    from binance_dust.sandbox._rules import Mode
+    from binance_dust.sandbox._server import Door
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -77,7 +77,7 @@ class Sandbox:
         return f"http://{self._host}:{self._port}"
 
     async def __aenter__(self) -> Self:
-        from binance_dust.sandbox.http import Door
+        from binance_dust.sandbox._server import Door
 
         if self._port is not None:
             message = "the sandbox is open already"

@@ -213,8 +213,8 @@ def test_more_than_a_hundred_conversions_of_a_time_are_all_shown(
 
 def convert(exchange: Sandbox, api_key: str) -> None:
     """Convert without a request: 230 of them would take their time."""
-    from binance_dust.sandbox import dust
-    from binance_dust.sandbox.dust import Scene
+    from binance_dust.sandbox import _dust as dust
+    from binance_dust.sandbox._dust import Scene
 
     core = exchange._core
     scene = Scene(market=core.market, rules=core.rules, moment=core.clock.moment())

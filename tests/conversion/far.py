@@ -20,8 +20,8 @@ from binance_dust import Converter, Ledger, LedgerEntry, NoAnswerError, NotSentE
 from binance_dust._answers.judge import Answer
 from binance_dust._call import wire
 from binance_dust.client import DustClient
-from binance_dust.sandbox.account import Conversion
-from binance_dust.sandbox.exchange import Request, Visit
+from binance_dust.sandbox._account import Conversion
+from binance_dust.sandbox._exchange import Request, Visit
 from binance_dust.session import Session
 from tests.budget.virtual import VirtualLoop
 from tests.simulation.world import World

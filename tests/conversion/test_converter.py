@@ -43,7 +43,7 @@ from binance_dust.conversion import Reason
 from binance_dust.endpoints import AccountType
 from binance_dust.ledger import Kind, LedgerLine, Observed, chart
 from binance_dust.sandbox import Sandbox
-from binance_dust.sandbox.account import Holding
+from binance_dust.sandbox._account import Holding
 from binance_dust.sweeper import Outcome, sweep
 from tests.conversion.far import (
     ASSETS,

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from binance_dust import GuardError, OutcomeUnknownError
-from binance_dust.sandbox.fault import Leg
+from binance_dust.sandbox._fault import Leg
 from tests.conversion.far import (
     CONVERT,
     DUST,

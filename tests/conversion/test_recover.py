@@ -28,7 +28,7 @@ from binance_dust import (
 from binance_dust._util.exact import from_moment
 from binance_dust.conversion._account import AccountContext
 from binance_dust.conversion._recover import pause_before_next
-from binance_dust.sandbox.past import draw
+from binance_dust.sandbox._past import draw
 from tests.conversion.far import (
     ASSETS,
     CONVERT,

@@ -17,9 +17,9 @@ from urllib.parse import quote, unquote_plus
 
 from binance_dust.credentials import Credentials
 from binance_dust.sandbox import Rules, Sandbox
-from binance_dust.sandbox.exchange import Exchange, Request
-from binance_dust.sandbox.law import BY_PATH, LAWS, Law
-from binance_dust.sandbox.witness import Seen
+from binance_dust.sandbox._endpoints import BY_PATH, LAWS, Law
+from binance_dust.sandbox._exchange import Exchange, Request
+from binance_dust.sandbox._requests import Seen
 from tests.proof.decoders import Reader
 from tests.proof.mutations import Mutator
 from tests.sandbox.test_fuzz import DOCUMENTED, STATUSES, assert_documented

@@ -17,13 +17,13 @@ import pytest
 from yarl import URL
 
 from binance_dust.sandbox import Rules, Sandbox
-from binance_dust.sandbox.exchange import Answer, Exchange, Request
+from binance_dust.sandbox._exchange import Answer, Exchange, Request
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from binance_dust.credentials import Credentials
-    from binance_dust.sandbox.account import Account
+    from binance_dust.sandbox._account import Account
 
 OPTIONS = {"key", "permissions", "debts", "funding"}
 NOON = 1_790_000_040.0  # a whole minute, in September 2026

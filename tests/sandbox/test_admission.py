@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from binance_dust.sandbox import Permissions
-from binance_dust.sandbox.exchange import Request
+from binance_dust.sandbox._exchange import Request
 
 if TYPE_CHECKING:
     from collections.abc import Callable

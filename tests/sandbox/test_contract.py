@@ -12,7 +12,7 @@ import pytest
 
 from binance_dust import endpoints, sandbox
 from binance_dust.sandbox import Debt
-from binance_dust.sandbox.law import BY_NAME, BY_PATH
+from binance_dust.sandbox._endpoints import BY_NAME, BY_PATH
 
 if TYPE_CHECKING:
     from collections.abc import Callable

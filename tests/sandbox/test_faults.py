@@ -10,11 +10,11 @@ import aiohttp
 import pytest
 
 from binance_dust.sandbox import Sandbox
-from binance_dust.sandbox.clock import ServerClock
-from binance_dust.sandbox.fault import Fault
-from binance_dust.sandbox.faults import Faults
-from binance_dust.sandbox.gate import Gate
-from binance_dust.sandbox.rules import Rules
+from binance_dust.sandbox._clock import ServerClock
+from binance_dust.sandbox._fault import Fault
+from binance_dust.sandbox._faults import Faults
+from binance_dust.sandbox._rules import Rules
+from binance_dust.sandbox._weight import Gate
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable

@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from binance_dust.sandbox import Sandbox
-from binance_dust.sandbox.law import LAWS
+from binance_dust.sandbox._endpoints import LAWS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from binance_dust.sandbox import Permissions, Rules
-from binance_dust.sandbox.answers import ANSWERS
-from binance_dust.sandbox.law import BY_NAME, LAWS
-from binance_dust.sandbox.rules import RuleChanges
+from binance_dust.sandbox._endpoints import BY_NAME, LAWS
+from binance_dust.sandbox._replies import ANSWERS
+from binance_dust.sandbox._rules import RuleChanges
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,8 +8,8 @@ import pytest
 
 from binance_dust.credentials import Credentials
 from binance_dust.errors import ConfigurationError
-from binance_dust.sandbox import keys
-from binance_dust.sandbox.signature import Ed25519, Hmac
+from binance_dust.sandbox import _keys as keys
+from binance_dust.sandbox._signature import Ed25519, Hmac
 
 # rest-api.md and signature-examples of the exchange; the secret is the documents' own.
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from binance_dust.sandbox.clock import Moment, ServerClock
-from binance_dust.sandbox.windows import FixedWindow, Meter, SlidingWindow, Window
+from binance_dust.sandbox._clock import Moment, ServerClock
+from binance_dust.sandbox._windows import FixedWindow, Meter, SlidingWindow, Window
 
 # Gaps between requests in eighths of a second, which floats hold exactly, and their weights.
 REQUESTS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 100)), max_size=60)

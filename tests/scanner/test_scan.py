@@ -24,7 +24,7 @@ from binance_dust import (
 )
 from binance_dust.reports import Settled
 from binance_dust.sandbox import Sandbox
-from binance_dust.sandbox.account import Permissions
+from binance_dust.sandbox._account import Permissions
 
 INFO = "GET /sapi/v1/account/info"
 MARGIN = "GET /sapi/v1/margin/account"

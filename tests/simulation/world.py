@@ -16,8 +16,8 @@ from multidict import CIMultiDict
 from binance_dust import NoAnswerError, RetryPolicy, Session
 from binance_dust._answers.judge import Answer
 from binance_dust._call import wire
-from binance_dust.sandbox.exchange import Exchange, Request
-from binance_dust.sandbox.rules import Rules
+from binance_dust.sandbox._exchange import Exchange, Request
+from binance_dust.sandbox._rules import Rules
 from tests.budget.virtual import EPOCH
 
 

@@ -14,7 +14,7 @@ import pytest
 from binance_dust import ConfigurationError, DustClient, Ledger, LedgerError, Session, sweep
 from binance_dust.cli._plans import headline
 from binance_dust.ledger import Claim
-from binance_dust.sandbox.account import Holding
+from binance_dust.sandbox._account import Holding
 from binance_dust.sweeper import Outcome, SweepReport
 from tests.budget.virtual import run
 from tests.simulation.world import World

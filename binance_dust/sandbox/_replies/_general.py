@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from binance_dust.sandbox.amounts import text
-from binance_dust.sandbox.answers.call import DAY_MS
-from binance_dust.sandbox.market import QUOTA
+from binance_dust.sandbox._amounts import text
+from binance_dust.sandbox._market import QUOTA
+from binance_dust.sandbox._replies._call import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from binance_dust.sandbox.answers.call import Answering, Call
+    from binance_dust.sandbox._replies._call import Answering, Call
 
 
 def ping(call: Call) -> dict[str, Any]:

@@ -10,16 +10,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from binance_dust.sandbox.account import Debt, DebtExchange
-from binance_dust.sandbox.amounts import floored, rounded
-from binance_dust.sandbox.market import QUOTA
-from binance_dust.sandbox.refusal import Refusal
+from binance_dust.sandbox._account import Debt, DebtExchange
+from binance_dust.sandbox._amounts import floored, rounded
+from binance_dust.sandbox._market import QUOTA
+from binance_dust.sandbox._refusals import Refusal
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from binance_dust.sandbox.account import Account, Margin
-    from binance_dust.sandbox.dust import Scene
+    from binance_dust.sandbox._account import Account, Margin
+    from binance_dust.sandbox._dust import Scene
 
 MOST_COINS: Final = 10
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust.sandbox import dust, refusal
-from binance_dust.sandbox.amounts import ZERO, rounded, text
+from binance_dust.sandbox import _dust as dust
+from binance_dust.sandbox import _refusals as refusal
+from binance_dust.sandbox._amounts import ZERO, rounded, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from binance_dust.sandbox.account import Conversion, Row
-    from binance_dust.sandbox.answers.call import Answering, Call
+    from binance_dust.sandbox._account import Conversion, Row
+    from binance_dust.sandbox._replies._call import Answering, Call
 
 _ON_RECORD: Final = 100
 _FIRST_RECORD_MS: Final = 1_606_780_800_000

@@ -6,13 +6,13 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust.sandbox import refusal
+from binance_dust.sandbox import _refusals as refusal
 
 if TYPE_CHECKING:
-    from binance_dust.sandbox.account import Account, Margin, WalletName
-    from binance_dust.sandbox.dust import Scene
-    from binance_dust.sandbox.form import Form
-    from binance_dust.sandbox.law import Law
+    from binance_dust.sandbox._account import Account, Margin, WalletName
+    from binance_dust.sandbox._dust import Scene
+    from binance_dust.sandbox._endpoints import Law
+    from binance_dust.sandbox._parameters import Form
 
 DAY_MS: Final = 86_400_000
 

@@ -10,8 +10,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from binance_dust.sandbox.clock import Moment
-    from binance_dust.sandbox.rules import Mode
+    from binance_dust.sandbox._clock import Moment
+    from binance_dust.sandbox._rules import Mode
 
 
 class Window(Protocol):

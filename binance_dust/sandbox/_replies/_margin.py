@@ -6,17 +6,18 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from binance_dust.sandbox import liabilities, refusal
-from binance_dust.sandbox.account import Debt
-from binance_dust.sandbox.amounts import ZERO, rounded, text
-from binance_dust.sandbox.answers.call import DAY_MS
-from binance_dust.sandbox.market import QUOTA
+from binance_dust.sandbox import _liabilities as liabilities
+from binance_dust.sandbox import _refusals as refusal
+from binance_dust.sandbox._account import Debt
+from binance_dust.sandbox._amounts import ZERO, rounded, text
+from binance_dust.sandbox._market import QUOTA
+from binance_dust.sandbox._replies._call import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
-    from binance_dust.sandbox.answers.call import Answering, Call
+    from binance_dust.sandbox._replies._call import Answering, Call
 
 _MOST_ROWS: Final = 100
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final, Literal, TypedDict, get_args
 
-from binance_dust.sandbox.amounts import exact
+from binance_dust.sandbox._amounts import exact
 
 Mode = Literal["fixed", "sliding"]
 Encoding = Literal["both", "comma", "repeat"]

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust.sandbox import refusal
+from binance_dust.sandbox import _refusals as refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from binance_dust.sandbox.answers.call import Answering, Call
+    from binance_dust.sandbox._replies._call import Answering, Call
 
 
 def bnb_burn(call: Call) -> dict[str, bool]:

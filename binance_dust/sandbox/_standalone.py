@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from binance_dust.credentials import Credentials
-    from binance_dust.sandbox.rules import RuleChanges
+    from binance_dust.sandbox._rules import RuleChanges
 
 
 async def serve_forever(

@@ -11,14 +11,14 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final, TypedDict, Unpack
 
-from binance_dust.sandbox.amounts import exact
+from binance_dust.sandbox._amounts import exact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from binance_dust.sandbox.amounts import Amount
-    from binance_dust.sandbox.clock import Moment
-    from binance_dust.sandbox.rules import Rules
+    from binance_dust.sandbox._amounts import Amount
+    from binance_dust.sandbox._clock import Moment
+    from binance_dust.sandbox._rules import Rules
 
 QUOTA: Final = "USDT"
 """Ceilings and liabilities are valued in this (BUSD until 2023)."""

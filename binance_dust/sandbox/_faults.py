@@ -16,7 +16,8 @@ from __future__ import annotations
 from random import Random
 from typing import TYPE_CHECKING, Final, Unpack, get_args
 
-from binance_dust.sandbox.fault import (
+from binance_dust.sandbox._endpoints import BY_PATH, LAWS
+from binance_dust.sandbox._fault import (
     NO_PLAN,
     Block,
     ConvertNothing,
@@ -30,13 +31,12 @@ from binance_dust.sandbox.fault import (
     Plan,
     Refuse,
 )
-from binance_dust.sandbox.law import BY_PATH, LAWS
 
 if TYPE_CHECKING:
-    from binance_dust.sandbox.clock import ServerClock
-    from binance_dust.sandbox.fault import What, Where
-    from binance_dust.sandbox.gate import Gate
-    from binance_dust.sandbox.law import Law
+    from binance_dust.sandbox._clock import ServerClock
+    from binance_dust.sandbox._endpoints import Law
+    from binance_dust.sandbox._fault import What, Where
+    from binance_dust.sandbox._weight import Gate
 
 
 _CONVERSIONS: Final = frozenset(

@@ -12,15 +12,15 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from binance_dust.sandbox import refusal
-from binance_dust.sandbox.windows import Meter
+from binance_dust.sandbox import _refusals as refusal
+from binance_dust.sandbox._windows import Meter
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from binance_dust.sandbox.clock import Moment
-    from binance_dust.sandbox.law import Law, Pool
-    from binance_dust.sandbox.rules import Mode, Rules
+    from binance_dust.sandbox._clock import Moment
+    from binance_dust.sandbox._endpoints import Law, Pool
+    from binance_dust.sandbox._rules import Mode, Rules
 
 _HEADERS: Final = {
     "ip": "X-SAPI-USED-IP-WEIGHT-1M",

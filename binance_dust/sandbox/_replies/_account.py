@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust.sandbox import refusal
-from binance_dust.sandbox.amounts import ZERO, rounded, text
+from binance_dust.sandbox import _refusals as refusal
+from binance_dust.sandbox._amounts import ZERO, rounded, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from binance_dust.sandbox.account import Wallet
-    from binance_dust.sandbox.answers.call import Answering, Call
+    from binance_dust.sandbox._account import Wallet
+    from binance_dust.sandbox._replies._call import Answering, Call
 
 
 def user_assets(call: Call) -> list[dict[str, str]]:

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_plus
 
-from binance_dust.sandbox import refusal
+from binance_dust.sandbox import _refusals as refusal
 
 if TYPE_CHECKING:
-    from binance_dust.sandbox.account import Account
-    from binance_dust.sandbox.clock import Moment
-    from binance_dust.sandbox.form import Form
-    from binance_dust.sandbox.law import Law
+    from binance_dust.sandbox._account import Account
+    from binance_dust.sandbox._clock import Moment
+    from binance_dust.sandbox._endpoints import Law
+    from binance_dust.sandbox._parameters import Form
 
 _KEY: Final = re.compile(r"[A-Za-z0-9]{64}")
 _WINDOW: Final = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,3})?")

@@ -15,18 +15,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
-from binance_dust.sandbox import refusal
-from binance_dust.sandbox.account import Conversion, Row
-from binance_dust.sandbox.amounts import ZERO, floored, rounded
-from binance_dust.sandbox.market import QUOTA
+from binance_dust.sandbox import _refusals as refusal
+from binance_dust.sandbox._account import Conversion, Row
+from binance_dust.sandbox._amounts import ZERO, floored, rounded
+from binance_dust.sandbox._market import QUOTA
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from binance_dust.sandbox.account import Account, WalletName
-    from binance_dust.sandbox.clock import Moment
-    from binance_dust.sandbox.market import Asset, Market
-    from binance_dust.sandbox.rules import Rules
+    from binance_dust.sandbox._account import Account, WalletName
+    from binance_dust.sandbox._clock import Moment
+    from binance_dust.sandbox._market import Asset, Market
+    from binance_dust.sandbox._rules import Rules
 
 _TOO_FAR: Final = Decimal("0.05")
 _SHOWN_FOR: Final = 300.0

@@ -6,14 +6,14 @@ from bisect import insort
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Self
 
-from binance_dust.sandbox.amounts import ZERO, added, exact
+from binance_dust.sandbox._amounts import ZERO, added, exact
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from decimal import Decimal
 
-    from binance_dust.sandbox.amounts import Amount
-    from binance_dust.sandbox.signature import Verifier
+    from binance_dust.sandbox._amounts import Amount
+    from binance_dust.sandbox._signature import Verifier
 
 WalletName = Literal["SPOT", "MARGIN"]
 

@@ -7,13 +7,13 @@ from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from binance_dust.sandbox.account import Debt, Holding
-from binance_dust.sandbox.amounts import floored
-from binance_dust.sandbox.market import QUOTA
+from binance_dust.sandbox._account import Debt, Holding
+from binance_dust.sandbox._amounts import floored
+from binance_dust.sandbox._market import QUOTA
 
 if TYPE_CHECKING:
-    from binance_dust.sandbox.amounts import Amount
-    from binance_dust.sandbox.market import Market
+    from binance_dust.sandbox._amounts import Amount
+    from binance_dust.sandbox._market import Market
 
 # How many of the accounts have what, in a hundred.
 _UNSUPPORTED: Final = 40

@@ -11,14 +11,14 @@ from decimal import Decimal
 from random import Random
 from typing import TYPE_CHECKING, Final
 
-from binance_dust.sandbox.account import Conversion, Row
-from binance_dust.sandbox.amounts import floored
+from binance_dust.sandbox._account import Conversion, Row
+from binance_dust.sandbox._amounts import floored
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from binance_dust.sandbox.account import Account, WalletName
-    from binance_dust.sandbox.market import Asset, Market
+    from binance_dust.sandbox._account import Account, WalletName
+    from binance_dust.sandbox._market import Asset, Market
 
 _MOST_ROWS: Final = 3
 _CENTS: Final = (50, 999)

@@ -11,13 +11,13 @@ from random import Random
 from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 from binance_dust.errors import ConfigurationError
-from binance_dust.sandbox.signature import Ed25519, Hmac, Rsa
+from binance_dust.sandbox._signature import Ed25519, Hmac, Rsa
 
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
-    from binance_dust.sandbox.signature import Verifier
+    from binance_dust.sandbox._signature import Verifier
 
 KeyKind = Literal["hmac", "ed25519", "rsa"]
 

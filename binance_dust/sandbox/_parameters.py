@@ -14,12 +14,12 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_plus
 
-from binance_dust.sandbox import refusal
+from binance_dust.sandbox import _refusals as refusal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from binance_dust.sandbox.law import Law
+    from binance_dust.sandbox._endpoints import Law
 
 # What may stand in a query unencoded, RFC 3986 section 3.4. Since 2026-01-15 the rest is refused.
 _LEGAL: Final = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*")

@@ -15,26 +15,29 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 import msgspec
 
-from binance_dust.sandbox import admission, fault, form, refusal
-from binance_dust.sandbox.answers import ANSWERS, Call
-from binance_dust.sandbox.answers.dust import nothing_converted
-from binance_dust.sandbox.clock import ServerClock
-from binance_dust.sandbox.crowd import Accounts
-from binance_dust.sandbox.dust import Scene
-from binance_dust.sandbox.faults import Faults, law_of, laws_of
-from binance_dust.sandbox.gate import Gate
-from binance_dust.sandbox.law import BY_PATH
-from binance_dust.sandbox.market import Market
-from binance_dust.sandbox.witness import Seen, Witness
+from binance_dust.sandbox import _admission as admission
+from binance_dust.sandbox import _fault as fault
+from binance_dust.sandbox import _parameters as form
+from binance_dust.sandbox import _refusals as refusal
+from binance_dust.sandbox._accounts import Accounts
+from binance_dust.sandbox._clock import ServerClock
+from binance_dust.sandbox._dust import Scene
+from binance_dust.sandbox._endpoints import BY_PATH
+from binance_dust.sandbox._faults import Faults, law_of, laws_of
+from binance_dust.sandbox._market import Market
+from binance_dust.sandbox._replies import ANSWERS, Call
+from binance_dust.sandbox._replies._dust import nothing_converted
+from binance_dust.sandbox._requests import Seen, Witness
+from binance_dust.sandbox._weight import Gate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from binance_dust.sandbox.account import Account
-    from binance_dust.sandbox.gate import Tally
-    from binance_dust.sandbox.law import Law
-    from binance_dust.sandbox.refusal import Refusal
-    from binance_dust.sandbox.rules import Mode, Rules
+    from binance_dust.sandbox._account import Account
+    from binance_dust.sandbox._endpoints import Law
+    from binance_dust.sandbox._refusals import Refusal
+    from binance_dust.sandbox._rules import Mode, Rules
+    from binance_dust.sandbox._weight import Tally
 
 JSON: Final = "application/json;charset=UTF-8"
 HTML: Final = "text/html"

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from binance_dust.sandbox import refusal
-from binance_dust.sandbox.exchange import Answer, Request, refused
+from binance_dust.sandbox import _refusals as refusal
+from binance_dust.sandbox._exchange import Answer, Request, refused
 
 if TYPE_CHECKING:
-    from binance_dust.sandbox.exchange import Exchange, Visit
+    from binance_dust.sandbox._exchange import Exchange, Visit
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _PATIENCE: Final = 0.05

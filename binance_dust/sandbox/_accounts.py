@@ -6,17 +6,18 @@ from random import Random
 from typing import TYPE_CHECKING, Final
 
 from binance_dust.credentials import Credentials
-from binance_dust.sandbox import keys, lively
-from binance_dust.sandbox.account import Account, Margin, Permissions, Wallet
+from binance_dust.sandbox import _keys as keys
+from binance_dust.sandbox import _lively as lively
+from binance_dust.sandbox._account import Account, Margin, Permissions, Wallet
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from binance_dust.sandbox.account import Debt, Holding
-    from binance_dust.sandbox.amounts import Amount
-    from binance_dust.sandbox.clock import ServerClock
-    from binance_dust.sandbox.keys import KeyKind
-    from binance_dust.sandbox.market import Market
+    from binance_dust.sandbox._account import Debt, Holding
+    from binance_dust.sandbox._amounts import Amount
+    from binance_dust.sandbox._clock import ServerClock
+    from binance_dust.sandbox._keys import KeyKind
+    from binance_dust.sandbox._market import Market
 
 _NAMES: Final = (
     "alice", "bob", "carol", "dave", "erin", "frank", "grace", "heidi", "ivan", "judy",
