@@ -11,7 +11,7 @@ from binance_dust._util.words import count
 from binance_dust.cli import _arguments
 from binance_dust.cli._console import console
 from binance_dust.cli._json import print_json
-from binance_dust.sandbox._standalone import serve_forever, write_accounts
+from binance_dust.sandbox import serve_forever, write_accounts
 
 if TYPE_CHECKING:
     import argparse

@@ -1,4 +1,8 @@
-"""One account: what it holds, what it owes, what its key may do, what it did."""
+"""What an account is made of: wallets, debts, what its key may do, and what it has converted.
+
+`Account` has a spot and a funding wallet, perhaps a cross-margin account (`Margin`: a wallet and
+debts), the `Permissions` of its key, and a record of its conversions and exchanged debts.
+"""
 
 from __future__ import annotations
 
@@ -13,14 +17,14 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from binance_dust.sandbox._amounts import Amount
-    from binance_dust.sandbox._signature import Verifier
+    from binance_dust.sandbox._keys import SignatureCheck
 
 WalletName = Literal["SPOT", "MARGIN"]
 
 
 @dataclass(frozen=True, slots=True, init=False)
 class Holding:
-    """How much of one asset a wallet holds, and which parts of it can't be used."""
+    """How much of one asset a wallet holds: the free part, and the parts that can't be used."""
 
     free: Decimal
     locked: Decimal
@@ -28,9 +32,9 @@ class Holding:
     freeze: Decimal
     """Frozen by the exchange."""
     withdrawing: Decimal
-    """On its way out."""
+    """In a withdrawal under way."""
     ipoable: Decimal
-    """In a launch."""
+    """Subscribed to a token launch."""
 
     def __init__(
         self,
@@ -41,7 +45,7 @@ class Holding:
         withdrawing: Amount = ZERO,
         ipoable: Amount = ZERO,
     ) -> None:
-        """Keep every part as the exact decimal that was written."""
+        """Keep each part exactly as it was written."""
         put = object.__setattr__
         put(self, "free", exact(free))
         put(self, "locked", exact(locked))
@@ -63,7 +67,7 @@ class Debt:
     interest: Decimal
 
     def __init__(self, principal: Amount, *, interest: Amount = ZERO) -> None:
-        """Keep both parts as the exact decimals that were written."""
+        """Keep both parts exactly as they were written."""
         object.__setattr__(self, "principal", exact(principal))
         object.__setattr__(self, "interest", exact(interest))
 
@@ -74,12 +78,12 @@ class Debt:
 
 
 class Wallet:
-    """Holdings by asset; an asset that isn't there is held at zero."""
+    """Holdings by asset; any other asset is held at zero."""
 
     __slots__ = ("_holdings",)
 
     def __init__(self, holdings: Mapping[str, Amount | Holding] | None = None) -> None:
-        """Begin with these."""
+        """Start with these holdings."""
         self._holdings = {
             asset: held if isinstance(held, Holding) else Holding(held)
             for asset, held in (holdings or {}).items()
@@ -92,11 +96,11 @@ class Wallet:
         self._holdings[asset] = holding
 
     def __iter__(self) -> Iterator[tuple[str, Holding]]:
-        """Go through what is there, by name."""
+        """List every asset with a holding above zero, by name."""
         return iter(sorted((asset, held) for asset, held in self._holdings.items() if held.total))
 
     def add(self, asset: str, amount: Decimal) -> None:
-        """Add to the free part, or take from it where `amount` is negative."""
+        """Add to the free part; a negative amount takes from it."""
         held = self[asset]
         self[asset] = replace(held, free=added(held.free, amount))
 
@@ -109,21 +113,21 @@ _NOTHING = Holding()
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Permissions:
-    """What a key may do: the bits of `account/apiRestrictions` that matter here."""
+    """What a key may do: the flags of `account/apiRestrictions` that matter here."""
 
     reading: bool = True
     spot_and_margin_trading: bool = True
     margin: bool = True
     withdrawals: bool = False
     addresses: frozenset[str] = frozenset()
-    """Where it may be used from; from everywhere when empty."""
+    """Where the key may be used from; empty means anywhere."""
 
     def __post_init__(self) -> None:
-        """Take any collection of addresses."""
+        """Accept any collection of addresses."""
         object.__setattr__(self, "addresses", frozenset(self.addresses))
 
     def allows(self, right: str) -> bool:
-        """Tell whether the key has a right, by the exchange's name for it."""
+        """Tell whether the key has a right, by the exchange's name of it."""
         match right:
             case "enableReading":
                 return self.reading
@@ -136,8 +140,8 @@ class Permissions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
-    """One asset of a conversion, as it was carried out."""
+class ConversionRow:
+    """One asset of a conversion."""
 
     asset: str
     amount: Decimal
@@ -147,13 +151,13 @@ class Row:
 
     @property
     def net(self) -> Decimal:
-        """What came in for it."""
+        """Amount that was credited."""
         return self.gross - self.fee
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Conversion:
-    """One conversion that was carried out."""
+    """One conversion that the exchange has executed."""
 
     account: str
     endpoint: str
@@ -161,7 +165,7 @@ class Conversion:
     transaction_id: int
     wallet: WalletName
     target: str
-    rows: tuple[Row, ...]
+    rows: tuple[ConversionRow, ...]
     at_ms: int
     done_at: float
     """In true time."""
@@ -169,17 +173,17 @@ class Conversion:
 
     @property
     def gross(self) -> Decimal:
-        """What all rows came to before the fee."""
+        """Sum of all rows, before the fee."""
         return sum((row.gross for row in self.rows), ZERO)
 
     @property
     def fee(self) -> Decimal:
-        """What the exchange kept."""
+        """Fee of all rows."""
         return sum((row.fee for row in self.rows), ZERO)
 
     @property
     def net(self) -> Decimal:
-        """What came in."""
+        """Amount that was credited, for all rows."""
         return self.gross - self.fee
 
 
@@ -197,7 +201,7 @@ class DebtExchange:
 
 @dataclass(slots=True)
 class Margin:
-    """A cross-margin account."""
+    """A cross-margin account: a wallet of its own, and debts."""
 
     wallet: Wallet = field(default_factory=Wallet)
     debts: dict[str, Debt] = field(default_factory=dict)
@@ -208,7 +212,7 @@ class Margin:
         holdings: Mapping[str, Amount | Holding] | None,
         debts: Mapping[str, Amount | Debt] | None,
     ) -> Self:
-        """Make one from what a caller wrote."""
+        """Make one from the amounts of a caller."""
         owed = {
             asset: debt if isinstance(debt, Debt) else Debt(debt)
             for asset, debt in (debts or {}).items()
@@ -218,29 +222,29 @@ class Margin:
 
 @dataclass(slots=True, eq=False, kw_only=True)
 class Account:
-    """One account of the exchange, open to be looked at and changed by a test at any time."""
+    """One account of the exchange. A test may read it and change it at any time."""
 
     name: str
     api_key: str = field(repr=False)
-    verifier: Verifier = field(repr=False)
+    signature_check: SignatureCheck = field(repr=False)
     first_transaction: int = field(repr=False)
     opened_ms: int
     spot: Wallet
     funding: Wallet = field(default_factory=Wallet)
     margin: Margin | None = None
     permissions: Permissions = field(default_factory=Permissions)
-    """What its key may do; put another in its place at any time."""
+    """What its key may do; may be replaced at any time."""
     spot_bnb_burn: bool = True
     interest_bnb_burn: bool = False
     conversions: list[Conversion] = field(default_factory=list, repr=False)
-    """What was carried out, oldest first."""
+    """Executed conversions, oldest first."""
     debt_exchanges: list[DebtExchange] = field(default_factory=list, repr=False)
-    shown: dict[str, tuple[float, Decimal]] = field(default_factory=dict, repr=False)
-    """When each asset was last previewed, in true time, and at what price."""
+    shown_prices: dict[str, tuple[float, Decimal]] = field(default_factory=dict, repr=False)
+    """For each asset: when its price was last shown, in true time, and the price."""
     debts_exchanged_at: float | None = field(default=None, repr=False)
 
     def free(self, asset: str, wallet: WalletName = "SPOT") -> Decimal:
-        """Tell the free balance of one asset."""
+        """Give the free balance of one asset."""
         return self.wallet(wallet)[asset].free
 
     def deposit(self, asset: str, amount: Amount, wallet: WalletName = "SPOT") -> None:
@@ -252,24 +256,24 @@ class Account:
         self.wallet(wallet).add(asset, exact(amount).copy_negate())
 
     def hold(self, asset: str, holding: Holding, wallet: WalletName = "SPOT") -> None:
-        """Set what is held of one asset, with its locked and frozen parts."""
+        """Set the holding of one asset, with its locked and frozen parts."""
         self.wallet(wallet)[asset] = holding
 
     def owe(self, asset: str, debt: Amount | Debt) -> None:
-        """Set what is owed of one asset; the account gets margin if it had none."""
+        """Set the debt of one asset; an account without margin gets it."""
         if self.margin is None:
             self.margin = Margin()
         self.margin.debts[asset] = debt if isinstance(debt, Debt) else Debt(debt)
 
     def record(self, done: Conversion | DebtExchange) -> None:
-        """Put something of the past on record, in its place; balances stay as they are."""
+        """Add something of the past to the record, in order of time. Balances do not change."""
         if isinstance(done, Conversion):
             insort(self.conversions, done, key=lambda conversion: conversion.at_ms)
         else:
             insort(self.debt_exchanges, done, key=lambda exchange: exchange.at_ms)
 
     def wallet(self, name: WalletName) -> Wallet:
-        """Find a wallet; an account without margin has no margin wallet."""
+        """Give a wallet; raises `LookupError` for the margin wallet of an account without one."""
         if name == "SPOT":
             return self.spot
         if self.margin is None:

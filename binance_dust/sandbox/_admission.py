@@ -1,103 +1,154 @@
-"""Who may come in: the key, the signature, the time, the parameters, in the exchange's order.
+"""Admission: the key, the signature, the time and the parameters, checked in the exchange's order.
 
-- No key, or one that can't be one: -2014. A key that nobody has, or that lacks the right, or comes
+- A missing key, or one in the wrong form: -2014. An unknown key, a key without the right, or a key
   from a foreign address: -2015.
-- `timestamp` and `signature` are mandatory: -1102. `recvWindow` is 5,000 ms unless sent, with up to
+- `timestamp` and `signature` are mandatory: -1102. `recvWindow` is 5,000 ms by default, with up to
   three decimals, and 60,000 at most: -1131.
 - The signature must be over the bytes as sent: -1022.
-- The time is checked when the request arrives and again just before it is executed: -1021.
+- The time is checked on arrival, and again just before the request is executed: -1021.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote_plus
 
-from binance_dust.sandbox import _refusals as refusal
+from binance_dust.sandbox import _refusals
+from binance_dust.sandbox._clock import DAY_MS
+from binance_dust.sandbox._market import Conditions
 
 if TYPE_CHECKING:
-    from binance_dust.sandbox._account import Account
-    from binance_dust.sandbox._clock import Moment
-    from binance_dust.sandbox._endpoints import Law
-    from binance_dust.sandbox._parameters import Form
+    from binance_dust.sandbox._account import Account, Margin, WalletName
+    from binance_dust.sandbox._clock import Instant
+    from binance_dust.sandbox._endpoints import ServedEndpoint
+    from binance_dust.sandbox._parameters import Parameters
 
 _KEY: Final = re.compile(r"[A-Za-z0-9]{64}")
 _WINDOW: Final = re.compile(r"[0-9]{1,10}(?:\.[0-9]{1,3})?")
-_USUAL_WINDOW: Final = 5_000.0
+_DEFAULT_WINDOW: Final = 5_000.0
 _LONGEST_WINDOW: Final = 60_000.0
 _AHEAD_MS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """How long a request may still be carried out, by its own words."""
+    """Until when a request may be executed, by its own `timestamp` and `recvWindow`."""
 
     timestamp: int
     window: float
 
-    def check(self, moment: Moment) -> None:
-        """Refuse a request from the future, or from too long ago."""
-        if self.timestamp >= moment.ms + _AHEAD_MS:
+    def check(self, now: Instant) -> None:
+        """Refuse a request from the future, or one that is too old."""
+        if self.timestamp >= now.ms + _AHEAD_MS:
             text = "Timestamp for this request was 1000ms ahead of the server's time."
-            raise refusal.Refusal(-1021, text)
-        if moment.ms - self.timestamp > self.window:
+            raise _refusals.Refusal(-1021, text)
+        if now.ms - self.timestamp > self.window:
             text = "Timestamp for this request is outside of the recvWindow."
-            raise refusal.Refusal(-1021, text)
+            raise _refusals.Refusal(-1021, text)
 
 
-def identify(api_key: str | None, account: Account | None) -> Account:
-    """Find out whose key came along."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AdmittedRequest(Conditions):
+    """A request that passed admission, with the conditions under which it is executed."""
+
+    endpoint: ServedEndpoint
+    parameters: Parameters
+    sender: Account | None = None
+    """The account that asks; `None` where the endpoint needs no key."""
+    in_maintenance: bool = False
+
+    @property
+    def account(self) -> Account:
+        """The account that asks, or a refusal."""
+        if self.sender is None:
+            raise _refusals.bad_key()
+        return self.sender
+
+    @property
+    def margin(self) -> Margin:
+        """The margin account of the account that asks, or a refusal."""
+        if self.account.margin is None:
+            raise _refusals.no_margin_account()
+        return self.account.margin
+
+    def wallet(self) -> WalletName:
+        """Read `accountType`, which is `SPOT` by default."""
+        if self.parameters.choice("accountType", "SPOT", "MARGIN") != "MARGIN":
+            return "SPOT"
+        if self.account.margin is None:
+            raise _refusals.no_margin_account()
+        return "MARGIN"
+
+    def time_range(self) -> tuple[int | None, int | None]:
+        """Read `startTime` and `endTime`; a range that is too long is refused with -4047."""
+        start = self.parameters.whole_number("startTime")
+        end = self.parameters.whole_number("endTime")
+        days = self.rules.log_days
+        if start is not None and end is not None and not 0 <= end - start <= days * DAY_MS:
+            raise _refusals.Refusal(-4047, f"Time interval must be within 0-{days} days")
+        return start, end
+
+
+Reply = Callable[[AdmittedRequest], Any]
+"""Gives what is written as JSON, or raises a `Refusal`."""
+
+
+def check_key(api_key: str | None, account: Account | None) -> Account:
+    """Check the form of a key, and that it belongs to an account."""
     if api_key is None or not _KEY.fullmatch(api_key):
-        raise refusal.bad_key_format()
+        raise _refusals.bad_key_format()
     if account is None:
-        raise refusal.bad_key()
+        raise _refusals.bad_key()
     return account
 
 
-def verify(form: Form, account: Account, moment: Moment, *, accept_unencoded: bool) -> Freshness:
+def check_signature(
+    parameters: Parameters, account: Account, now: Instant, *, accept_unencoded: bool
+) -> Freshness:
     """Check time and signature of a signed request."""
-    freshness = _freshness(form)
-    if form.signatures > 1:
-        raise refusal.duplicate("signature")
-    if not form.signature:
-        raise refusal.missing("signature")
-    if not _is_signed(form, account, accept_unencoded=accept_unencoded):
-        raise refusal.bad_signature()
-    freshness.check(moment)
+    freshness = _read_freshness(parameters)
+    if parameters.signature_count > 1:
+        raise _refusals.duplicate("signature")
+    if not parameters.signature:
+        raise _refusals.missing("signature")
+    if not _is_signed(parameters, account, accept_unencoded=accept_unencoded):
+        raise _refusals.bad_signature()
+    freshness.check(now)
     return freshness
 
 
-def authorize(law: Law, account: Account, address: str) -> None:
-    """Refuse a key that lacks the right, or is used from elsewhere."""
-    rights = account.permissions
-    if rights.addresses and address not in rights.addresses:
-        raise refusal.bad_key()
-    if law.security == "signed" and not rights.allows(law.right):
-        raise refusal.bad_key()
+def check_rights(endpoint: ServedEndpoint, account: Account, address: str) -> None:
+    """Refuse a key that lacks the right, or is used from a foreign address."""
+    permissions = account.permissions
+    if permissions.addresses and address not in permissions.addresses:
+        raise _refusals.bad_key()
+    if endpoint.security == "signed" and not permissions.allows(endpoint.right):
+        raise _refusals.bad_key()
 
 
-def _freshness(form: Form) -> Freshness:
-    window = form.text("recvWindow")
+def _read_freshness(parameters: Parameters) -> Freshness:
+    window = parameters.text("recvWindow")
     if window is not None and not _WINDOW.fullmatch(window):
-        raise refusal.illegal("recvWindow", r"^([0-9]{1,10})(\.[0-9]{1,3})?$")
-    milliseconds = _USUAL_WINDOW if window is None else float(window)
+        raise _refusals.illegal("recvWindow", r"^([0-9]{1,10})(\.[0-9]{1,3})?$")
+    milliseconds = _DEFAULT_WINDOW if window is None else float(window)
     if milliseconds > _LONGEST_WINDOW:
-        raise refusal.Refusal(-1131, "recvWindow must be less than 60000.")
-    timestamp = form.whole_number("timestamp")
+        raise _refusals.Refusal(-1131, "recvWindow must be less than 60000.")
+    timestamp = parameters.whole_number("timestamp")
     if timestamp is None:
-        raise refusal.missing("timestamp")
+        raise _refusals.missing("timestamp")
     return Freshness(timestamp, milliseconds)
 
 
-def _is_signed(form: Form, account: Account, *, accept_unencoded: bool) -> bool:
-    signature = form.signature or ""
-    payload = form.payload.encode("utf-8", "surrogateescape")
-    # Announced for 2026-01-15: what is not percent-encoded is refused, however well it is signed.
-    if form.encoded and account.verifier.accepts(payload, signature):
+def _is_signed(parameters: Parameters, account: Account, *, accept_unencoded: bool) -> bool:
+    signature = parameters.signature or ""
+    payload = parameters.payload.encode("utf-8", "surrogateescape")
+    # Announced for 2026-01-15: what is not percent-encoded is refused, even if its signature fits.
+    if parameters.is_encoded and account.signature_check.accepts(payload, signature):
         return True
     if not accept_unencoded:
         return False
-    decoded = unquote_plus(form.payload, errors="surrogateescape")
-    return account.verifier.accepts(decoded.encode("utf-8", "surrogateescape"), signature)
+    decoded = unquote_plus(parameters.payload, errors="surrogateescape")
+    return account.signature_check.accepts(decoded.encode("utf-8", "surrogateescape"), signature)

@@ -6,16 +6,16 @@ from decimal import ROUND_FLOOR, ROUND_HALF_UP, Context, Decimal, InvalidOperati
 from typing import Final
 
 Amount = Decimal | str | int
-"""How callers may write an amount. A float has already lost digits, and is not one."""
+"""How callers may write an amount. Not as a float, which has already lost digits."""
 
 ZERO: Final = Decimal(0)
 STEP: Final = Decimal("1e-8")
 _WIDE: Final = Context(prec=100)
-"""Eight places of whatever a caller names as a price: the usual 28 digits need not be enough."""
+"""Enough digits for any price that a caller names; the usual 28 may be too few."""
 
 
 def exact(amount: Amount) -> Decimal:
-    """Take an amount as it was written."""
+    """Read an amount exactly as it was written."""
     if isinstance(amount, float | bool):
         message = f"amounts are exact: write {amount!r} as a string or a Decimal"
         raise TypeError(message)
@@ -30,12 +30,12 @@ def exact(amount: Amount) -> Decimal:
 
 
 def added(one: Decimal, other: Decimal) -> Decimal:
-    """Add up, with every digit."""
+    """Add without losing a digit."""
     return _WIDE.add(one, other)
 
 
 def floored(value: Decimal) -> Decimal:
-    """Cut to eight places, as executed rows of 2021 to 2025 are."""
+    """Round down to eight places, as executed rows of 2021 to 2025 are."""
     return value.quantize(STEP, ROUND_FLOOR, _WIDE)
 
 
@@ -45,6 +45,6 @@ def rounded(value: Decimal) -> Decimal:
 
 
 def text(value: Decimal) -> str:
-    """Write in fixed point, without the zeros that say nothing."""
+    """Write in fixed point, without trailing zeros."""
     shown = format(value, "f")
     return shown.rstrip("0").rstrip(".") if "." in shown else shown

@@ -1,20 +1,22 @@
-"""The exchange's own clock, which need not agree with ours.
+"""The exchange's own clock, which may differ from ours.
 
-Two times matter. `server` is what the exchange believes: timestamps are checked against it, fixed
-windows are cut at its multiples, and the dust log is dated with it. `true` is what has really
-passed: bans, cooldowns and sliding windows run on it, so that moving the exchange's clock in a test
-neither lifts a ban nor gives weight back.
+There are two times. `server` is what the exchange believes: it checks timestamps against it, cuts
+fixed windows at multiples of it, and dates the dust log with it. `true` is the time that has really
+passed: bans, cooldowns and sliding windows run on it. So when a test moves the exchange's clock,
+no ban ends early and no weight comes back.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+DAY_MS: Final = 86_400_000
 
-class Moment(NamedTuple):
+
+class Instant(NamedTuple):
     """One reading of both times, in seconds since the epoch."""
 
     server: float
@@ -22,37 +24,37 @@ class Moment(NamedTuple):
 
     @property
     def ms(self) -> int:
-        """The exchange's time as it writes it: whole milliseconds."""
+        """Server time in whole milliseconds, as the exchange writes it."""
         return int(self.server * 1000)
 
 
-class ServerClock:
-    """Reads a source of true time, and sets the exchange's clock apart from it."""
+class ExchangeClock:
+    """Reads true time from a source, and adds the exchange's offset."""
 
     __slots__ = ("_from", "_over", "_since", "_source", "_to")
 
     def __init__(self, source: Callable[[], float]) -> None:
-        """Agree with `source` (seconds since the epoch) until told otherwise."""
+        """Start without an offset from `source` (seconds since the epoch)."""
         self._source = source
         self._from = 0.0
         self._to = 0.0
         self._since = 0.0
         self._over = 0.0
 
-    def moment(self) -> Moment:
+    def now(self) -> Instant:
         """Read both times at once."""
         true = self._source()
-        return Moment(true + self._offset(true), true)
+        return Instant(true + self._offset(true), true)
 
-    def set_apart(self, offset: float, *, over: float = 0.0) -> None:
+    def set_offset(self, offset: float, *, over: float = 0.0) -> None:
         """Go `offset` seconds ahead of true time, at once or gradually `over` some seconds."""
         true = self._source()
         self._from, self._to = self._offset(true), offset
         self._since, self._over = true, over
 
     def jump(self, seconds: float) -> None:
-        """Move at once, from wherever the clock is now."""
-        self.set_apart(self._offset(self._source()) + seconds)
+        """Add to the present offset, at once."""
+        self.set_offset(self._offset(self._source()) + seconds)
 
     def _offset(self, true: float) -> float:
         passed = true - self._since
@@ -61,4 +63,4 @@ class ServerClock:
         return self._from + (self._to - self._from) * passed / self._over
 
     def __repr__(self) -> str:
-        return f"<ServerClock {self._offset(self._source()):+.3f} s>"
+        return f"<ExchangeClock {self._offset(self._source()):+.3f} s>"

@@ -1,7 +1,7 @@
-"""The exchange's law: every endpoint that the sandbox serves, as its documents state it.
+"""The endpoints that the sandbox serves: what each costs, who pays, and what must be sent.
 
-This table is written from the documents alone, not from the client's. That the two agree is a
-test's business. A row says what an endpoint costs and who pays:
+This table is written from the exchange's documents alone, not from the client's table. A test holds
+that the two agree. There are three kinds of pools:
 
 - `ip`: its own 12,000 weight a minute for each address;
 - `uid`: its own 180,000 weight a minute for each account;
@@ -15,21 +15,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final, Literal
 
-Pool = Literal["ip", "uid", "spot"]
-Security = Literal["none", "key", "signed"]
+PoolKind = Literal["ip", "uid", "spot"]
+SecurityLevel = Literal["none", "key", "signed"]
 Right = Literal["enableReading", "enableSpotAndMarginTrading", "enableMargin"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Law:
+class ServedEndpoint:
     """One endpoint: where it is, what it costs, who may ask, and what must be sent."""
 
     name: str
     method: Literal["GET", "POST"]
     path: str
-    pool: Pool = "ip"
+    pool: PoolKind = "ip"
     weight: int = 1
-    security: Security = "signed"
+    security: SecurityLevel = "signed"
     right: Right = "enableReading"
     mandatory: tuple[str, ...] = ()
     lists: tuple[str, ...] = ()
@@ -43,16 +43,16 @@ _DUST: Final = "/sapi/v1/asset/dust"
 _CONVERT: Final = "/sapi/v1/asset/dust-convert"
 _LIABILITY: Final = "/sapi/v1/margin/exchange-small-liability"
 
-LAWS: Final = (
+SERVED: Final = (
     # Dust
-    Law(name="user_assets", method="POST", path="/sapi/v3/asset/getUserAsset", weight=5),
-    Law(
+    ServedEndpoint(name="user_assets", method="POST", path="/sapi/v3/asset/getUserAsset", weight=5),
+    ServedEndpoint(
         name="convertible_assets",
         method="POST",
         path=f"{_CONVERT}/query-convertible-assets",
         mandatory=("targetAsset",),
     ),
-    Law(
+    ServedEndpoint(
         name="dust_convert",
         method="POST",
         path=f"{_CONVERT}/convert",
@@ -62,8 +62,8 @@ LAWS: Final = (
         mandatory=("asset",),
         lists=("asset",),
     ),
-    Law(name="dust_assets", method="POST", path=f"{_DUST}-btc"),
-    Law(
+    ServedEndpoint(name="dust_assets", method="POST", path=f"{_DUST}-btc"),
+    ServedEndpoint(
         name="dust_transfer",
         method="POST",
         path=_DUST,
@@ -73,11 +73,11 @@ LAWS: Final = (
         mandatory=("asset",),
         lists=("asset",),
     ),
-    Law(name="dust_log", method="GET", path="/sapi/v1/asset/dribblet"),
+    ServedEndpoint(name="dust_log", method="GET", path="/sapi/v1/asset/dribblet"),
     # Small liabilities. The documents of 2024 charged the list to the account; the newer ones, and
     # all the official connectors of 2026, charge it to the address.
-    Law(name="small_liabilities", method="GET", path=_LIABILITY, weight=100),
-    Law(
+    ServedEndpoint(name="small_liabilities", method="GET", path=_LIABILITY, weight=100),
+    ServedEndpoint(
         name="exchange_small_liabilities",
         method="POST",
         path=_LIABILITY,
@@ -87,7 +87,7 @@ LAWS: Final = (
         mandatory=("assetNames",),
         lists=("assetNames",),
     ),
-    Law(
+    ServedEndpoint(
         name="small_liability_history",
         method="GET",
         path=f"{_LIABILITY}-history",
@@ -95,43 +95,49 @@ LAWS: Final = (
         weight=100,
         mandatory=("current", "size"),
     ),
-    Law(name="margin_account", method="GET", path="/sapi/v1/margin/account", weight=10),
+    ServedEndpoint(name="margin_account", method="GET", path="/sapi/v1/margin/account", weight=10),
     # Account and system
-    Law(name="bnb_burn", method="GET", path="/sapi/v1/bnbBurn"),
-    Law(name="set_bnb_burn", method="POST", path="/sapi/v1/bnbBurn"),
-    Law(name="key_permissions", method="GET", path="/sapi/v1/account/apiRestrictions"),
-    Law(name="account_status", method="GET", path="/sapi/v1/account/status"),
-    Law(name="trading_status", method="GET", path="/sapi/v1/account/apiTradingStatus"),
-    Law(name="account_info", method="GET", path="/sapi/v1/account/info"),
-    Law(name="system_status", method="GET", path="/sapi/v1/system/status", security="none"),
-    # Beside the point of dust, but asked by clients that serve every purpose
-    Law(name="funding_assets", method="POST", path="/sapi/v1/asset/get-funding-asset"),
-    Law(name="asset_detail", method="GET", path="/sapi/v1/asset/assetDetail"),
-    Law(name="wallet_balance", method="GET", path="/sapi/v1/asset/wallet/balance", weight=60),
-    Law(name="coins", method="GET", path="/sapi/v1/capital/config/getall", weight=10),
-    Law(
+    ServedEndpoint(name="bnb_burn", method="GET", path="/sapi/v1/bnbBurn"),
+    ServedEndpoint(name="set_bnb_burn", method="POST", path="/sapi/v1/bnbBurn"),
+    ServedEndpoint(name="key_permissions", method="GET", path="/sapi/v1/account/apiRestrictions"),
+    ServedEndpoint(name="account_status", method="GET", path="/sapi/v1/account/status"),
+    ServedEndpoint(name="trading_status", method="GET", path="/sapi/v1/account/apiTradingStatus"),
+    ServedEndpoint(name="account_info", method="GET", path="/sapi/v1/account/info"),
+    ServedEndpoint(
+        name="system_status", method="GET", path="/sapi/v1/system/status", security="none"
+    ),
+    # Not about dust, but general clients ask for it
+    ServedEndpoint(name="funding_assets", method="POST", path="/sapi/v1/asset/get-funding-asset"),
+    ServedEndpoint(name="asset_detail", method="GET", path="/sapi/v1/asset/assetDetail"),
+    ServedEndpoint(
+        name="wallet_balance", method="GET", path="/sapi/v1/asset/wallet/balance", weight=60
+    ),
+    ServedEndpoint(name="coins", method="GET", path="/sapi/v1/capital/config/getall", weight=10),
+    ServedEndpoint(
         name="delist_schedule",
         method="GET",
         path="/sapi/v1/spot/delist-schedule",
         weight=100,
         security="key",
     ),
-    Law(
+    ServedEndpoint(
         name="margin_pairs",
         method="GET",
         path="/sapi/v1/margin/allPairs",
         security="key",
     ),
-    Law(
+    ServedEndpoint(
         name="isolated_margin_pairs",
         method="GET",
         path="/sapi/v1/margin/isolated/allPairs",
         weight=10,
         security="key",
     ),
-    Law(name="ping", method="GET", path="/api/v3/ping", pool="spot", security="none"),
-    Law(name="server_time", method="GET", path="/api/v3/time", pool="spot", security="none"),
-    Law(
+    ServedEndpoint(name="ping", method="GET", path="/api/v3/ping", pool="spot", security="none"),
+    ServedEndpoint(
+        name="server_time", method="GET", path="/api/v3/time", pool="spot", security="none"
+    ),
+    ServedEndpoint(
         name="exchange_info",
         method="GET",
         path="/api/v3/exchangeInfo",
@@ -139,11 +145,35 @@ LAWS: Final = (
         weight=20,
         security="none",
     ),
-    Law(name="spot_account", method="GET", path="/api/v3/account", pool="spot", weight=20),
+    ServedEndpoint(
+        name="spot_account", method="GET", path="/api/v3/account", pool="spot", weight=20
+    ),
 )
 
-BY_PATH: Final[dict[str, dict[str, Law]]] = {}
-for _law in LAWS:
-    BY_PATH.setdefault(_law.path, {})[_law.method] = _law
+BY_NAME: Final[dict[str, ServedEndpoint]] = {endpoint.name: endpoint for endpoint in SERVED}
 
-BY_NAME: Final[dict[str, Law]] = {law.name: law for law in LAWS}
+BY_PATH: Final[dict[str, dict[str, ServedEndpoint]]] = {}
+"""Endpoints by path, then by method."""
+for _endpoint in SERVED:
+    BY_PATH.setdefault(_endpoint.path, {})[_endpoint.method] = _endpoint
+
+
+def find_endpoint(name: str) -> ServedEndpoint:
+    """Find the one endpoint with this path, or with this method and path."""
+    found = find_endpoints(name)
+    if len(found) > 1:
+        message = f"{name!r} must name one of {' and '.join(map(str, found))}"
+        raise ValueError(message)
+    return found[0]
+
+
+def find_endpoints(name: str) -> list[ServedEndpoint]:
+    """Find the endpoints, one or two, with this path, or with this method and path."""
+    method, _, path = name.rpartition(" ")
+    methods = BY_PATH.get(path, {})
+    found = [endpoint for served, endpoint in methods.items() if method in ("", served)]
+    if not found:
+        # A misspelt endpoint would match no request, and its test would prove nothing.
+        message = f"the exchange has no endpoint {name!r}"
+        raise ValueError(message)
+    return found

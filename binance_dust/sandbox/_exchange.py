@@ -1,46 +1,54 @@
-"""The exchange itself: requests in, answers out, and no I/O.
+"""The exchange itself: requests in, replies out, and no I/O.
 
-A request passes through `receive`, `admit`, `execute` and `depart`, one after another. The server
-waits between them where a fault says so; a test may call `handle`, which goes through all four at
-once. The order of admission is the exchange's: first the ban, then the path, then the weight (which
-is charged whatever follows), then the key, the signature, the time, the right, the parameters.
+A request passes through `receive`, `admit`, `execute` and `finish`. The server waits between them
+when a fault says so; a test may call `handle`, which does all four at once. Requests are checked in
+the exchange's order: first the ban, then the path, then the weight (which is charged whatever
+follows), then the key, the signature, the time, the right, the parameters.
 """
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from decimal import Context, localcontext
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from binance_dust.sandbox import _admission as admission
-from binance_dust.sandbox import _fault as fault
-from binance_dust.sandbox import _parameters as form
-from binance_dust.sandbox import _refusals as refusal
-from binance_dust.sandbox._accounts import Accounts
-from binance_dust.sandbox._clock import ServerClock
-from binance_dust.sandbox._dust import Scene
-from binance_dust.sandbox._endpoints import BY_PATH
-from binance_dust.sandbox._faults import Faults, law_of, laws_of
+from binance_dust.sandbox import _admission, _refusals
+from binance_dust.sandbox._accounts import OpenAccounts
+from binance_dust.sandbox._admission import AdmittedRequest
+from binance_dust.sandbox._clock import ExchangeClock
+from binance_dust.sandbox._endpoints import BY_PATH, find_endpoint, find_endpoints
+from binance_dust.sandbox._faults import (
+    AnswerError,
+    ConvertNothing,
+    DamageBody,
+    DropConnection,
+    Faults,
+    FirewallPage,
+    MisreportWeight,
+    RefuseRequest,
+)
 from binance_dust.sandbox._market import Market
-from binance_dust.sandbox._replies import ANSWERS, Call
+from binance_dust.sandbox._parameters import check_mandatory, read_parameters
+from binance_dust.sandbox._refusals import Refusal
+from binance_dust.sandbox._replies import REPLIES
 from binance_dust.sandbox._replies._dust import nothing_converted
-from binance_dust.sandbox._requests import Seen, Witness
-from binance_dust.sandbox._weight import Gate
+from binance_dust.sandbox._requests import HTML, HttpReply, RequestLog, Seen
+from binance_dust.sandbox._weight import WeightLimits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from binance_dust.sandbox._account import Account
-    from binance_dust.sandbox._endpoints import Law
-    from binance_dust.sandbox._refusals import Refusal
-    from binance_dust.sandbox._rules import Mode, Rules
-    from binance_dust.sandbox._weight import Tally
-
-JSON: Final = "application/json;charset=UTF-8"
-HTML: Final = "text/html"
+    from binance_dust.sandbox._admission import Freshness
+    from binance_dust.sandbox._endpoints import ServedEndpoint
+    from binance_dust.sandbox._faults import Effect, FaultPlan, Stage
+    from binance_dust.sandbox._parameters import Parameters
+    from binance_dust.sandbox._requests import HttpRequest
+    from binance_dust.sandbox._rules import Rules, WindowMode
+    from binance_dust.sandbox._weight import UsedWeight
 
 _encode: Final = msgspec.json.Encoder().encode
 _OPEN_IN_MAINTENANCE: Final = frozenset({"system_status", "server_time", "ping"})
@@ -48,234 +56,223 @@ _BLOCKED: Final = b"<html><head><title>403 Forbidden</title></head><body>Forbidd
 _BROKEN: Final = b"<html><body><h1>%d</h1>%s</body></html>"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Request:
-    """One HTTP request, as it was sent."""
-
-    method: str
-    path: str
-    query: str = ""
-    body: str = ""
-    api_key: str | None = field(default=None, repr=False)
-    address: str = "127.0.0.1"
-
-
 @dataclass(slots=True, kw_only=True)
-class Answer:
-    """One HTTP answer, and how much of it arrives."""
+class Handling:
+    """The state of one request while it is handled."""
 
-    status: int
-    body: bytes
-    headers: dict[str, str] = field(default_factory=dict)
-    content_type: str = JSON
-    line: Literal["whole", "cut", "dropped"] = "whole"
-
-
-@dataclass(slots=True, kw_only=True)
-class Visit:
-    """One request on its way through the exchange."""
-
-    request: Request
-    plan: fault.Plan
-    known: Account | None
-    law: Law | None = None
-    form: form.Form | None = None
-    asker: Account | None = None
-    freshness: admission.Freshness | None = None
-    tally: Tally | None = None
-    answer: Answer | None = None
+    request: HttpRequest
+    plan: FaultPlan
+    key_owner: Account | None
+    """The account with this key, even if the key may not do what is asked."""
+    endpoint: ServedEndpoint | None = None
+    parameters: Parameters | None = None
+    sender: Account | None = None
+    """The account, once its key was checked."""
+    freshness: Freshness | None = None
+    used_weight: UsedWeight | None = None
+    reply: HttpReply | None = None
     code: int | None = None
     executed: bool = False
 
-    def wait(self, leg: fault.Leg) -> float:
-        """Seconds that a fault makes this leg take."""
-        return self.plan.delays.get(leg, 0.0)
+    @property
+    def account_name(self) -> str | None:
+        """Name of the account with this key."""
+        return None if self.key_owner is None else self.key_owner.name
 
-    def refuse(self, no: Refusal) -> None:
-        """Answer no."""
-        self.code, self.answer = no.code, refused(no)
+    def delay(self, stage: Stage) -> float:
+        """Seconds that faults add to this stage."""
+        return self.plan.delays.get(stage, 0.0)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Reply with a refusal."""
+        self.code, self.reply = refusal.code, refusal_reply(refusal)
 
 
 class Exchange:
-    """Accounts, market, rules, gate and witness of one exchange."""
+    """One exchange: its accounts, market, rules, limits, faults and record of requests."""
 
     def __init__(
         self, *, seed: int = 0, rules: Rules, clock: Callable[[], float] = time.time
     ) -> None:
-        """Open now, as `clock` (seconds since the epoch) has it."""
+        """Open now, by `clock` (seconds since the epoch)."""
         self.seed = seed
         self.rules = rules
-        self.clock: ServerClock = ServerClock(clock)
-        self.market: Market = Market(seed, rules, self.clock.moment().true)
-        self.gate: Gate = Gate(rules)
-        self.faults: Faults = Faults(seed, self.clock, self.gate)
-        self.witness: Witness = Witness(rules.remember)
-        self.accounts: Accounts = Accounts(seed, self.market, self.clock)
+        self.clock: ExchangeClock = ExchangeClock(clock)
+        self.market: Market = Market(seed, rules, self.clock.now().true)
+        self.limits: WeightLimits = WeightLimits(rules)
+        self.faults: Faults = Faults(seed, self.clock, self.limits)
+        self.requests: RequestLog = RequestLog(rules.remember)
+        self.accounts: OpenAccounts = OpenAccounts(seed, self.market, self.clock)
 
-    def handle(self, request: Request) -> Answer:
-        """Answer one request at once, without the delays of faults."""
-        visit = self.receive(request)
-        if self.admit(visit):
-            self.execute(visit)
-        return self.depart(visit)
+    def handle(self, request: HttpRequest) -> HttpReply:
+        """Handle one request at once, without the delays of faults."""
+        handling = self.receive(request)
+        if self.admit(handling):
+            self.execute(handling)
+        return self.finish(handling)
 
-    def receive(self, request: Request) -> Visit:
-        """See who asks, and what will go wrong."""
-        known = self.accounts.by_key(request.api_key)
-        name = None if known is None else known.name
+    def receive(self, request: HttpRequest) -> Handling:
+        """Find the account of the key, and what will go wrong."""
+        key_owner = self.accounts.by_key(request.api_key)
+        name = None if key_owner is None else key_owner.name
         plan = self.faults.plan(request.method, request.path, name, request.address)
-        return Visit(request=request, plan=plan, known=known)
+        return Handling(request=request, plan=plan, key_owner=key_owner)
 
-    def admit(self, visit: Visit) -> bool:
-        """Let a request in, or answer why not."""
-        match visit.plan.what:
-            case fault.Block():
-                visit.answer = Answer(status=403, body=_BLOCKED, content_type=HTML)
+    def admit(self, handling: Handling) -> bool:
+        """Check a request; `False` means that it was refused."""
+        match handling.plan.effect:
+            case FirewallPage():
+                handling.reply = HttpReply(status=403, body=_BLOCKED, content_type=HTML)
                 return False
-            case fault.Refuse(status, code, retry_after):
+            case RefuseRequest(status, code, retry_after):
                 text = "Too much request weight used; please use WebSocket Streams instead."
-                no = refusal.Refusal(code, text, status=status, retry_after=retry_after)
-                visit.refuse(no)
+                handling.refuse(Refusal(code, text, status=status, retry_after=retry_after))
                 return False
         try:
-            self._let_in(visit)
-        except refusal.Refusal as no:
-            visit.refuse(no)
+            self._check(handling)
+        except Refusal as refusal:
+            handling.refuse(refusal)
             return False
         return True
 
-    def execute(self, visit: Visit) -> None:
-        """Do what an admitted request asks for, and make the answer."""
-        match visit.plan.what:
-            case fault.Drop(after_executing=False) | fault.Fail(after_executing=False):
-                visit.answer = Answer(status=0, body=b"")
+    def execute(self, handling: Handling) -> None:
+        """Do what an admitted request asks for, and make the reply."""
+        match handling.plan.effect:
+            case DropConnection(after_executing=False) | AnswerError(after_executing=False):
+                handling.reply = HttpReply(status=0, body=b"")
                 return
-            case fault.ConvertNothing():
-                visit.answer = Answer(status=200, body=_encode(nothing_converted()))
+            case ConvertNothing():
+                handling.reply = HttpReply(status=200, body=_encode(nothing_converted()))
                 return
         try:
-            result = self._result(visit)
-        except refusal.Refusal as no:
-            visit.refuse(no)
+            result = self._result(handling)
+        except Refusal as refusal:
+            handling.refuse(refusal)
             return
-        visit.executed = True
-        visit.answer = Answer(status=200, body=_encode(result))
+        handling.executed = True
+        handling.reply = HttpReply(status=200, body=_encode(result))
 
-    def depart(self, visit: Visit) -> Answer:
-        """Spoil the answer where a fault says so, and put the request on record."""
-        answer = visit.answer
-        assert answer is not None  # noqa: S101 - admit or execute made one
-        answer.headers = _used_weight(visit) | answer.headers
-        _spoil(answer, visit.plan.what)
-        request, moment = visit.request, self.clock.moment()
-        self.witness.note(
+    def finish(self, handling: Handling) -> HttpReply:
+        """Damage the reply if a fault says so, and add the request to the record."""
+        reply = handling.reply
+        assert reply is not None  # noqa: S101 - set by admit or execute
+        reply.headers = _weight_header(handling) | reply.headers
+        _apply_fault(reply, handling.plan.effect)
+        request, now = handling.request, self.clock.now()
+        self.requests.note(
             Seen(
                 request.method,
                 request.path,
-                answer.status,
-                visit.code,
-                None if visit.known is None else visit.known.name,
+                reply.status,
+                handling.code,
+                handling.account_name,
                 request.address,
-                {} if visit.form is None else visit.form.shown(),
-                moment.server,
-                visit.executed,
-                answer.line != "dropped",
+                {} if handling.parameters is None else handling.parameters.shown(),
+                now.server,
+                handling.executed,
+                reply.delivery != "dropped",
             )
         )
-        return answer
+        return reply
 
-    def peak_weight(self, endpoint: str | None, payer: str | None, mode: Mode | None) -> int:
+    def peak_weight(self, endpoint: str | None, payer: str | None, mode: WindowMode | None) -> int:
         """Most weight asked of one pool in any one window."""
-        laws = None if endpoint is None else laws_of(endpoint)
-        return max(self.gate.peaks(mode or self.rules.window_mode, laws, payer), default=0)
+        endpoints = None if endpoint is None else find_endpoints(endpoint)
+        mode = mode or self.rules.window_mode
+        return max(self.limits.peaks(mode, endpoints, payer), default=0)
 
     def used_weight(self, endpoint: str, payer: str) -> int:
         """Weight in the present window of one pool."""
-        return self.gate.used(law_of(endpoint), payer, self.clock.moment())
+        return self.limits.used(find_endpoint(endpoint), payer, self.clock.now())
 
-    def _let_in(self, visit: Visit) -> None:
-        request, moment = visit.request, self.clock.moment()
-        self.gate.let_in(request.address, moment)
-        law = visit.law = _law(request)
-        name = None if visit.known is None else visit.known.name
-        visit.tally = self.gate.charge(law, request.address, name, moment)
-        if self.faults.closed and law.name not in _OPEN_IN_MAINTENANCE:
-            raise refusal.maintenance()
-        if law.security != "none":
-            visit.asker = admission.identify(request.api_key, visit.known)
-        body = request.body if request.method == "POST" else ""
-        visit.form = form.read(request.query, body)
-        if law.security == "signed" and visit.asker is not None:
-            visit.freshness = admission.verify(
-                visit.form, visit.asker, moment, accept_unencoded=self.rules.accept_unencoded
-            )
-        if visit.asker is not None:
-            admission.authorize(law, visit.asker, request.address)
-        form.check_presence(visit.form, law)
-
-    def _result(self, visit: Visit) -> Any:
-        assert visit.law is not None  # noqa: S101 - admitted
-        assert visit.form is not None  # noqa: S101 - admitted
-        moment = self.clock.moment()
-        if visit.freshness is not None:
-            visit.freshness.check(moment)
-        call = Call(
-            law=visit.law,
-            form=visit.form,
-            scene=Scene(market=self.market, rules=self.rules, moment=moment),
-            asker=visit.asker,
-            closed=self.faults.closed,
+    def _check(self, handling: Handling) -> None:
+        request, now = handling.request, self.clock.now()
+        self.limits.check_ban(request.address, now)
+        endpoint = handling.endpoint = _find_endpoint(request)
+        handling.used_weight = self.limits.charge(
+            endpoint, request.address, handling.account_name, now
         )
-        # In a context of its own: the exchange counts as ever, however its test does.
+        if self.faults.closed and endpoint.name not in _OPEN_IN_MAINTENANCE:
+            raise _refusals.maintenance()
+        if endpoint.security != "none":
+            handling.sender = _admission.check_key(request.api_key, handling.key_owner)
+        body = request.body if request.method == "POST" else ""
+        parameters = handling.parameters = read_parameters(request.query, body)
+        if handling.sender is not None:
+            if endpoint.security == "signed":
+                handling.freshness = _admission.check_signature(
+                    parameters, handling.sender, now, accept_unencoded=self.rules.accept_unencoded
+                )
+            _admission.check_rights(endpoint, handling.sender, request.address)
+        check_mandatory(parameters, endpoint)
+
+    def _result(self, handling: Handling) -> Any:
+        assert handling.endpoint is not None  # noqa: S101 - set by admit
+        assert handling.parameters is not None  # noqa: S101 - set by admit
+        now = self.clock.now()
+        if handling.freshness is not None:
+            handling.freshness.check(now)
+        request = AdmittedRequest(
+            market=self.market,
+            rules=self.rules,
+            now=now,
+            endpoint=handling.endpoint,
+            parameters=handling.parameters,
+            sender=handling.sender,
+            in_maintenance=self.faults.closed,
+        )
+        # The decimal context of a test must not change what the exchange computes.
         with localcontext(Context()):
-            return ANSWERS[visit.law.name](call)
+            return REPLIES[handling.endpoint.name](request)
 
 
-def refused(no: Refusal) -> Answer:
-    """Make the answer of a refusal."""
-    # It may quote what was sent, and that need not be text.
-    msg = no.msg.encode("utf-8", "replace").decode()
-    headers = {} if no.retry_after is None else {"Retry-After": str(no.retry_after)}
-    return Answer(status=no.status, body=_encode({"code": no.code, "msg": msg}), headers=headers)
+def refusal_reply(refusal: Refusal) -> HttpReply:
+    """Make the reply of a refusal."""
+    # The text may quote bytes of the request that are no valid text.
+    msg = refusal.msg.encode("utf-8", "replace").decode()
+    headers = {} if refusal.retry_after is None else {"Retry-After": str(refusal.retry_after)}
+    body = _encode({"code": refusal.code, "msg": msg})
+    return HttpReply(status=refusal.status, body=body, headers=headers)
 
 
-def _law(request: Request) -> Law:
-    methods: Mapping[str, Law] | None = BY_PATH.get(request.path)
+def _find_endpoint(request: HttpRequest) -> ServedEndpoint:
+    methods: Mapping[str, ServedEndpoint] | None = BY_PATH.get(request.path)
     if methods is None:
-        raise refusal.not_found()
-    law = methods.get(request.method)
-    if law is None:
-        raise refusal.wrong_method()
-    return law
+        raise _refusals.not_found()
+    endpoint = methods.get(request.method)
+    if endpoint is None:
+        raise _refusals.wrong_method()
+    return endpoint
 
 
-def _used_weight(visit: Visit) -> dict[str, str]:
-    """Give the used-weight header, or what a fault makes of it."""
-    if visit.tally is None:
+def _weight_header(handling: Handling) -> dict[str, str]:
+    """Give the used-weight header, or what a fault puts in its place."""
+    if handling.used_weight is None:
         return {}
-    match visit.plan.what:
-        case fault.Misreport(None):
+    header, used = handling.used_weight
+    match handling.plan.effect:
+        case MisreportWeight(None):
             return {}
-        case fault.Misreport(value):
-            return {visit.tally.header: str(value)}
+        case MisreportWeight(value):
+            return {header: str(value)}
         case _:
-            return {visit.tally.header: str(visit.tally.used)}
+            return {header: str(used)}
 
 
-def _spoil(answer: Answer, what: fault.What | None) -> None:
-    """Do to an answer what a fault says, whatever the answer was."""
-    match what:
-        case fault.Drop():
-            answer.line = "dropped"
-        case fault.Fail(status, None, msg):
-            answer.status, answer.content_type = status, HTML
-            answer.body = _BROKEN % (status, msg.encode())
-        case fault.Fail(status, code, msg):
-            answer.status = status
-            answer.body = _encode({"code": code, "msg": msg})
-        case fault.Mangle("cut"):
-            answer.line = "cut"
-        case fault.Mangle("garbled"):
-            answer.body = answer.body[: len(answer.body) // 2] + b"\x00<garbled>"
-        case fault.Mangle():
-            answer.body = b'{"unexpected":[1]}' if answer.body[:1] == b"[" else b'["unexpected"]'
+def _apply_fault(reply: HttpReply, effect: Effect | None) -> None:
+    """Change a reply as a fault says, whether it is a success or a refusal."""
+    match effect:
+        case DropConnection():
+            reply.delivery = "dropped"
+        case AnswerError(status, None, msg):
+            reply.status, reply.content_type = status, HTML
+            reply.body = _BROKEN % (status, msg.encode())
+        case AnswerError(status, code, msg):
+            reply.status = status
+            reply.body = _encode({"code": code, "msg": msg})
+        case DamageBody("cut"):
+            reply.delivery = "cut"
+        case DamageBody("garbled"):
+            reply.body = reply.body[: len(reply.body) // 2] + b"\x00<garbled>"
+        case DamageBody():
+            reply.body = b'{"unexpected":[1]}' if reply.body[:1] == b"[" else b'["unexpected"]'

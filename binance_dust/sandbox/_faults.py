@@ -1,64 +1,185 @@
-"""Faults on demand: what goes wrong between a client and an exchange, when a test says so.
+"""Faults: what goes wrong between a client and the exchange, when a test says so.
 
-Each method arms one fault and gives it back: `fault.hits` counts how often it struck,
-`fault.cancel()` disarms it. All of them can be narrowed:
+Each method of `Faults` arms one fault and returns it: `fault.hits` counts how often it struck,
+`fault.cancel()` disarms it. Every fault can be kept to some requests:
 
     exchange.faults.lose_answer(endpoint="/sapi/v1/asset/dust", account="alice", times=2)
 
-`endpoint` is a path, or a method and a path where one path has two; `account` a name; `address`
-where the request comes from; `times` how often (once unless told, `None` without end); `skip` how
-many matching requests pass unharmed first. When several faults fit one request, every delay
-applies, and of the rest the one that was armed first.
+`endpoint` is a path, or a method and a path; `account` is a name; `address` is where the request
+comes from. `times` is how often it strikes: once by default, `None` for no end. `skip` matching
+requests pass unharmed first. If several faults match one request, all delays apply, and of the
+others the one that was armed first.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from random import Random
-from typing import TYPE_CHECKING, Final, Unpack, get_args
+from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack, get_args
 
-from binance_dust.sandbox._endpoints import BY_PATH, LAWS
-from binance_dust.sandbox._fault import (
-    NO_PLAN,
-    Block,
-    ConvertNothing,
-    Delay,
-    Drop,
-    Fail,
-    Fault,
-    Leg,
-    Mangle,
-    Misreport,
-    Plan,
-    Refuse,
-)
+from binance_dust.sandbox._endpoints import SERVED, find_endpoint, find_endpoints
 
 if TYPE_CHECKING:
-    from binance_dust.sandbox._clock import ServerClock
-    from binance_dust.sandbox._endpoints import Law
-    from binance_dust.sandbox._fault import What, Where
-    from binance_dust.sandbox._weight import Gate
+    from binance_dust.sandbox._clock import ExchangeClock
+    from binance_dust.sandbox._weight import WeightLimits
 
+Stage = Literal["request", "execution", "answer"]
+BodyDamage = Literal["cut", "garbled", "wrong shape"]
 
 _CONVERSIONS: Final = frozenset(
-    str(law) for law in LAWS if law.name in ("dust_transfer", "dust_convert")
+    str(endpoint) for endpoint in SERVED if endpoint.name in ("dust_transfer", "dust_convert")
 )
+
+
+class FaultFilter(TypedDict, total=False):
+    """Which requests a fault strikes, and how often."""
+
+    endpoint: str | None
+    account: str | None
+    address: str | None
+    times: int | None
+    skip: int
+
+
+@dataclass(frozen=True, slots=True)
+class DropConnection:
+    """The connection is closed without an answer."""
+
+    after_executing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerError:
+    """A server error is sent in place of the answer."""
+
+    status: int
+    code: int | None
+    msg: str
+    after_executing: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RefuseRequest:
+    """The request is refused before admission."""
+
+    status: int
+    code: int
+    retry_after: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FirewallPage:
+    """The firewall answers a page; the exchange never sees the request."""
+
+
+@dataclass(frozen=True, slots=True)
+class DamageBody:
+    """The answer arrives, and can't be read."""
+
+    how: BodyDamage
+
+
+@dataclass(frozen=True, slots=True)
+class Delay:
+    """The request, its execution or its answer is delayed."""
+
+    low: float
+    high: float
+    on: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class ConvertNothing:
+    """A conversion is answered with 200 and an empty result."""
+
+
+@dataclass(frozen=True, slots=True)
+class MisreportWeight:
+    """The used-weight header is missing or wrong."""
+
+    value: int | None
+
+
+Effect = (
+    DropConnection
+    | AnswerError
+    | RefuseRequest
+    | FirewallPage
+    | DamageBody
+    | Delay
+    | ConvertNothing
+    | MisreportWeight
+)
+
+
+@dataclass(slots=True, eq=False, kw_only=True)
+class Fault:
+    """One armed fault."""
+
+    effect: Effect
+    only: frozenset[str] | None = None
+    """The endpoints that it can strike, by method and path; `None` means all."""
+    endpoint: str | None = None
+    account: str | None = None
+    address: str | None = None
+    times: int | None = 1
+    skip: int = 0
+    hits: int = 0
+    """How often it struck."""
+
+    @property
+    def spent(self) -> bool:
+        """It has struck as often as it was armed for."""
+        return self.times is not None and self.hits >= self.times
+
+    def cancel(self) -> None:
+        """Disarm it."""
+        self.times = 0
+
+    def strikes(self, method: str, path: str, account: str | None, address: str) -> bool:
+        """Tell whether it strikes this request, and count the hit."""
+        title = f"{method} {path}"
+        if (
+            self.spent
+            or (self.only is not None and title not in self.only)
+            or self.endpoint not in (None, path, title)
+            or self.account not in (None, account)
+            or self.address not in (None, address)
+        ):
+            return False
+        if self.skip > 0:
+            self.skip -= 1
+            return False
+        self.hits += 1
+        return True
+
+
+@dataclass(slots=True)
+class FaultPlan:
+    """What goes wrong with one request."""
+
+    delays: dict[Stage, float] = field(default_factory=dict)
+    effect: Effect | None = None
+
+
+_NO_FAULTS: Final = FaultPlan()
 
 
 class Faults:
-    """Arms faults, and hands each request its share of them."""
+    """Arms faults, and plans for each request what goes wrong with it."""
 
-    def __init__(self, seed: int, clock: ServerClock, gate: Gate) -> None:
-        """Begin with none."""
+    def __init__(self, seed: int, clock: ExchangeClock, limits: WeightLimits) -> None:
+        """Start without faults."""
         self._armed: list[Fault] = []
         self._random = Random(f"{seed}/faults")  # noqa: S311 - to be repeated, not guarded
         self._clock = clock
-        self._gate = gate
+        self._limits = limits
         self.closed: bool = False
         """The exchange is under maintenance."""
 
-    def lose_answer(self, *, after_executing: bool = True, **where: Unpack[Where]) -> Fault:
-        """Drop the line without an answer, after executing the request or before."""
-        return self._arm(Drop(after_executing), where)
+    def lose_answer(self, *, after_executing: bool = True, **where: Unpack[FaultFilter]) -> Fault:
+        """Close the connection without an answer, after executing the request or before."""
+        return self._arm(DropConnection(after_executing), where)
 
     def fail(
         self,
@@ -67,26 +188,26 @@ class Faults:
         code: int | None = None,
         msg: str = "Unknown error, please check your request or try again later.",
         after_executing: bool = True,
-        **where: Unpack[Where],
+        **where: Unpack[FaultFilter],
     ) -> Fault:
-        """Answer a server error: without `code` the body is plain text, as from a proxy."""
-        return self._arm(Fail(status, code, msg, after_executing), where)
+        """Answer a server error; without `code` the body is HTML, as from a proxy."""
+        return self._arm(AnswerError(status, code, msg, after_executing), where)
 
-    def cut_body(self, **where: Unpack[Where]) -> Fault:
-        """Execute, then drop the line in the middle of the answer."""
-        return self._arm(Mangle("cut"), where)
+    def cut_body(self, **where: Unpack[FaultFilter]) -> Fault:
+        """Execute, then close the connection in the middle of the answer."""
+        return self._arm(DamageBody("cut"), where)
 
-    def garble_body(self, **where: Unpack[Where]) -> Fault:
+    def garble_body(self, **where: Unpack[FaultFilter]) -> Fault:
         """Execute, then answer 200 with something that is not JSON."""
-        return self._arm(Mangle("garbled"), where)
+        return self._arm(DamageBody("garbled"), where)
 
-    def wrong_shape(self, **where: Unpack[Where]) -> Fault:
+    def wrong_shape(self, **where: Unpack[FaultFilter]) -> Fault:
         """Execute, then answer 200 with JSON of another shape."""
-        return self._arm(Mangle("wrong shape"), where)
+        return self._arm(DamageBody("wrong shape"), where)
 
-    def html_403(self, **where: Unpack[Where]) -> Fault:
-        """Answer as the firewall does: a page, and nothing executed or charged."""
-        return self._arm(Block(), where)
+    def html_403(self, **where: Unpack[FaultFilter]) -> Fault:
+        """Answer an HTML page as the firewall does; nothing is executed or charged."""
+        return self._arm(FirewallPage(), where)
 
     def refuse(
         self,
@@ -94,54 +215,54 @@ class Faults:
         *,
         code: int = -1003,
         retry_after: float | str | None = 1,
-        **where: Unpack[Where],
+        **where: Unpack[FaultFilter],
     ) -> Fault:
-        """Refuse without executing: 429 or 418, with `Retry-After` as given, or without it.
+        """Refuse without executing: 429 or 418, with this `Retry-After`, or without it.
 
-        A 418 from here is words alone; `ban` really shuts the address out.
+        A 418 from here strikes one request only; `ban` really bans the address.
         """
         shown = None if retry_after is None else str(retry_after)
-        return self._arm(Refuse(status, code, shown), where)
+        return self._arm(RefuseRequest(status, code, shown), where)
 
     def delay(
         self,
         seconds: float | tuple[float, float],
         *,
-        on: Leg = "answer",
-        **where: Unpack[Where],
+        on: Stage = "answer",
+        **where: Unpack[FaultFilter],
     ) -> Fault:
-        """Take `seconds`, or a time drawn from a range by seed, on one leg of the way.
+        """Delay one stage by `seconds`, or by a time drawn from a range by seed.
 
-        `request`: before the exchange has seen it, so it is charged later. `execution`: between
-        admission and doing it, which checks the timestamp again. `answer`: after doing it.
+        `request`: before the exchange sees the request, so it is charged later. `execution`: after
+        admission; the timestamp is checked again after the delay. `answer`: after executing.
         """
         low, high = (seconds, seconds) if isinstance(seconds, int | float) else seconds
         if not 0 <= low <= high:
             message = f"a delay takes zero seconds or more, not {seconds!r}"
             raise ValueError(message)
-        if on not in get_args(Leg):
-            # One on a leg that is not there would prove nothing.
-            message = f"on must be one of {get_args(Leg)}, not {on!r}"
+        if on not in get_args(Stage):
+            # A delay of an unknown stage would never happen, and its test would prove nothing.
+            message = f"on must be one of {get_args(Stage)}, not {on!r}"
             raise ValueError(message)
         return self._arm(Delay(low, high, on), where)
 
-    def convert_nothing(self, **where: Unpack[Where]) -> Fault:
+    def convert_nothing(self, **where: Unpack[FaultFilter]) -> Fault:
         """Answer a conversion with 200 and an empty result, and convert nothing.
 
-        What only reads passes unharmed, whether an endpoint is named or not.
+        Requests that only read are never struck, whether an endpoint is named or not.
         """
-        return self._arm(ConvertNothing(), where, among=_CONVERSIONS)
+        return self._arm(ConvertNothing(), where, only=_CONVERSIONS)
 
-    def misreport_weight(self, value: int | None, **where: Unpack[Where]) -> Fault:
-        """Answer with this in the used-weight header (-1 means "not applicable"), or without it."""
-        return self._arm(Misreport(value), where)
+    def misreport_weight(self, value: int | None, **where: Unpack[FaultFilter]) -> Fault:
+        """Send this in the used-weight header (-1 means "not applicable"), or leave it out."""
+        return self._arm(MisreportWeight(value), where)
 
     def drift_clock(self, seconds: float, *, over: float = 0.0) -> None:
-        """Set the exchange's clock `seconds` apart from true time, at once or gradually."""
-        self._clock.set_apart(seconds, over=over)
+        """Set the exchange's clock `seconds` ahead of true time, at once or gradually."""
+        self._clock.set_offset(seconds, over=over)
 
     def jump_clock(self, seconds: float) -> None:
-        """Move the exchange's clock at once, from wherever it is."""
+        """Move the exchange's clock by `seconds` from its present time."""
         self._clock.jump(seconds)
 
     def spend(
@@ -152,86 +273,65 @@ class Faults:
         address: str = "127.0.0.1",
         account: str | None = None,
     ) -> None:
-        """Spend as somebody else behind the same address, or on the same account, would."""
-        law = law_of(endpoint)
+        """Spend as other software behind the same address, or on the same account, would."""
+        served = find_endpoint(endpoint)
         payer = address
-        if self._gate.pool_of(law) == "uid":
+        if self._limits.pool_of(served) == "uid":
             if account is None:
-                message = f"{law} is charged to an account: say which"
+                message = f"{served} is charged to an account: say which"
                 raise ValueError(message)
             payer = account
-        self._gate.spend(law, payer, weight, self._clock.moment())
+        self._limits.spend(served, payer, weight, self._clock.now())
 
     def ban(self, seconds: float, *, address: str = "127.0.0.1") -> None:
-        """Shut an address out, for every account behind it."""
-        self._gate.ban(address, seconds, self._clock.moment())
+        """Ban an address, for every account behind it."""
+        self._limits.ban(address, seconds, self._clock.now())
 
     def pardon(self, address: str = "127.0.0.1") -> None:
         """Lift a ban before its time."""
-        self._gate.pardon(address)
+        self._limits.pardon(address)
 
     def maintenance(self, on: bool = True) -> None:  # noqa: FBT001, FBT002 - reads as a switch
-        """Close the exchange for maintenance, or open it again."""
+        """Begin maintenance, or end it."""
         self.closed = on
 
     def clear(self) -> None:
-        """Disarm everything, and open again; clock, bans and weight stay as they are."""
+        """Disarm all faults, and end maintenance; clock, bans and weight stay as they are."""
         self._armed.clear()
         self.closed = False
 
-    def plan(self, method: str, path: str, account: str | None, address: str) -> Plan:
-        """Say what goes wrong with one request."""
+    def plan(self, method: str, path: str, account: str | None, address: str) -> FaultPlan:
+        """Plan what goes wrong with one request, and count the hits."""
         if not self._armed:
-            return NO_PLAN
-        plan = Plan()
+            return _NO_FAULTS
+        plan = FaultPlan()
         for fault in tuple(self._armed):
-            what = fault.what
-            if plan.what is not None and not isinstance(what, Delay):
+            effect = fault.effect
+            if plan.effect is not None and not isinstance(effect, Delay):
                 continue
             if not fault.strikes(method, path, account, address):
                 continue
-            if isinstance(what, Delay):
-                drawn = self._random.uniform(what.low, what.high)
-                plan.delays[what.on] = plan.delays.get(what.on, 0.0) + drawn
+            if isinstance(effect, Delay):
+                drawn = self._random.uniform(effect.low, effect.high)
+                plan.delays[effect.on] = plan.delays.get(effect.on, 0.0) + drawn
             else:
-                plan.what = what
-        # In place: a test may be arming the next one from another thread.
+                plan.effect = effect
+        # In place: a test may arm the next fault from another thread meanwhile.
         for fault in tuple(self._armed):
             if fault.spent:
                 self._armed.remove(fault)
         return plan
 
-    def _arm(self, what: What, where: Where, among: frozenset[str] | None = None) -> Fault:
+    def _arm(self, effect: Effect, where: FaultFilter, only: frozenset[str] | None = None) -> Fault:
         endpoint = where.get("endpoint")
         if endpoint is not None:
-            laws = laws_of(endpoint)
-            if among is not None and among.isdisjoint(map(str, laws)):
-                message = (
-                    f"{endpoint!r} can't be befallen by it: only {' and '.join(sorted(among))}"
-                )
+            found = find_endpoints(endpoint)
+            if only is not None and only.isdisjoint(map(str, found)):
+                message = f"this fault can't strike {endpoint!r}: only {' and '.join(sorted(only))}"
                 raise ValueError(message)
-        fault = Fault(what=what, among=among, **where)
+        fault = Fault(effect=effect, only=only, **where)
         self._armed.append(fault)
         return fault
 
     def __repr__(self) -> str:
         return f"<Faults {len(self._armed)} armed>"
-
-
-def law_of(endpoint: str) -> Law:
-    """Find the one law of an endpoint, named as a path or as a method and a path."""
-    laws = laws_of(endpoint)
-    if len(laws) > 1:
-        message = f"{endpoint!r} must name one of {' and '.join(str(law) for law in laws)}"
-        raise ValueError(message)
-    return laws[0]
-
-
-def laws_of(endpoint: str) -> list[Law]:
-    """Find the laws of an endpoint, one or two; a misspelt one would prove nothing."""
-    method, _, path = endpoint.rpartition(" ")
-    laws = [law for name, law in BY_PATH.get(path, {}).items() if method in ("", name)]
-    if not laws:
-        message = f"the exchange has no endpoint {endpoint!r}"
-        raise ValueError(message)
-    return laws

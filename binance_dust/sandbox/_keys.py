@@ -1,23 +1,30 @@
-"""Keys by seed: API keys, HMAC secrets, and private keys of both kinds.
+"""Keys: made from the seed for clients, and checked by the exchange (HMAC, Ed25519, RSA).
 
-All of them can be repeated by whoever knows the seed. That is their purpose here, and the reason
-never to use one anywhere else.
+A key can be made again by anyone who knows the seed. That is its purpose here, and the reason never
+to use one anywhere else. The checks are written against the exchange's documents and their
+published vectors. They share no line with the client's signer, so that both cannot be wrong
+together.
 """
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import hmac
 import string
 from random import Random
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
 
 from binance_dust.errors import ConfigurationError
-from binance_dust.sandbox._signature import Ed25519, Hmac, Rsa
 
 if TYPE_CHECKING:
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
+    from collections.abc import Callable
 
-    from binance_dust.sandbox._signature import Verifier
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
+        Ed25519PrivateKey,
+        Ed25519PublicKey,
+    )
+    from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 KeyKind = Literal["hmac", "ed25519", "rsa"]
 
@@ -28,24 +35,95 @@ _PRIME_BITS: Final = 1024
 _ROUNDS: Final = 8
 
 
+class SignatureCheck(Protocol):
+    """The exchange's half of a key, which checks signatures."""
+
+    def accepts(self, payload: bytes, signature: str) -> bool:
+        """Tell whether this signature belongs to this payload."""
+        ...
+
+
+class HmacCheck:
+    """HMAC-SHA256, in hexadecimal of any case."""
+
+    __slots__ = ("_mac",)
+
+    def __init__(self, secret: str) -> None:
+        """Prepare the digest with the secret."""
+        self._mac = hmac.new(secret.encode(), digestmod=hashlib.sha256)
+
+    def accepts(self, payload: bytes, signature: str) -> bool:
+        """Ignore case, as the exchange does for HMAC only."""
+        mac = self._mac.copy()
+        mac.update(payload)
+        given = signature.lower().encode("utf-8", "surrogateescape")
+        return hmac.compare_digest(mac.hexdigest().encode(), given)
+
+
+class Ed25519Check:
+    """Ed25519 in base64."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: Ed25519PublicKey) -> None:
+        """Keep the public key."""
+        self._key = key
+
+    def accepts(self, payload: bytes, signature: str) -> bool:
+        """Verify with the public key."""
+        return _is_verified(signature, lambda raw: self._key.verify(raw, payload))
+
+
+class RsaCheck:
+    """RSA, PKCS#1 v1.5 with SHA-256, in base64."""
+
+    __slots__ = ("_key",)
+
+    def __init__(self, key: RSAPublicKey) -> None:
+        """Keep the public key."""
+        self._key = key
+
+    def accepts(self, payload: bytes, signature: str) -> bool:
+        """Verify with the public key."""
+        from cryptography.hazmat.primitives import hashes
+        from cryptography.hazmat.primitives.asymmetric import padding
+
+        scheme = padding.PKCS1v15(), hashes.SHA256()
+        return _is_verified(signature, lambda raw: self._key.verify(raw, payload, *scheme))
+
+
+def _is_verified(signature: str, verify: Callable[[bytes], None]) -> bool:
+    """Decode strictly, and verify; `verify` raises if the signature is wrong.
+
+    A `+` that was sent unencoded arrives as a space, which is no base64.
+    """
+    from cryptography.exceptions import InvalidSignature
+
+    try:
+        verify(base64.b64decode(signature, validate=True))
+    except (ValueError, InvalidSignature):
+        return False
+    return True
+
+
 class KeyPair(NamedTuple):
-    """What the client signs with, and what the exchange checks with."""
+    """The secret that the client signs with, and the check that the exchange keeps."""
 
     api_key: str
     secret: str
-    verifier: Verifier
+    check: SignatureCheck
 
     def __repr__(self) -> str:
-        return f"<KeyPair {type(self.verifier).__name__}>"
+        return f"<KeyPair {type(self.check).__name__}>"
 
 
-def make(seed: int, name: str, kind: KeyKind) -> KeyPair:
-    """Make the key of one account; always the same for one seed and name."""
+def make_key(seed: int, name: str, kind: KeyKind) -> KeyPair:
+    """Make the key of one account; the same seed and name give the same key."""
     random = Random(f"{seed}/{name}/key")  # noqa: S311 - to be repeated, not guarded
     api_key = _word(random)
     if kind == "hmac":
         secret = _word(random)
-        return KeyPair(api_key, secret, Hmac(secret))
+        return KeyPair(api_key, secret, HmacCheck(secret))
     try:
         from cryptography.hazmat.primitives import serialization
     except ImportError:
@@ -54,20 +132,20 @@ def make(seed: int, name: str, kind: KeyKind) -> KeyPair:
     if kind not in ("ed25519", "rsa"):
         message = f"a key is 'hmac', 'ed25519' or 'rsa', not {kind!r}"
         raise ConfigurationError(message)
-    verifier: Verifier
+    check: SignatureCheck
     key: Ed25519PrivateKey | RSAPrivateKey
     if kind == "ed25519":
         key = _ed25519(random)
-        verifier = Ed25519(key.public_key())
+        check = Ed25519Check(key.public_key())
     else:
         key = _rsa(random)
-        verifier = Rsa(key.public_key())
+        check = RsaCheck(key.public_key())
     pem = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
         serialization.NoEncryption(),
     )
-    return KeyPair(api_key, pem.decode(), verifier)
+    return KeyPair(api_key, pem.decode(), check)
 
 
 def _word(random: Random) -> str:
@@ -81,7 +159,7 @@ def _ed25519(random: Random) -> Ed25519PrivateKey:
 
 
 def _rsa(random: Random) -> RSAPrivateKey:
-    """Make an RSA key of 2048 bits; the library itself makes none that can be repeated."""
+    """Make an RSA key of 2048 bits from the seed; the library itself makes random keys only."""
     from cryptography.hazmat.primitives.asymmetric import rsa
 
     p, q = _prime(random), _prime(random)
@@ -98,16 +176,18 @@ def _rsa(random: Random) -> RSAPrivateKey:
 
 
 def _prime(random: Random) -> int:
-    """Draw a prime, its two highest bits set so that a product of two has all its bits."""
+    """Draw a prime with its two highest bits set, so that the product of two has full length."""
     top = 3 << (_PRIME_BITS - 2)
     while True:
         drawn = random.getrandbits(_PRIME_BITS) | top | 1
-        if drawn % _EXPONENT != 1 and all(drawn % small for small in _SMALL) and _seems(drawn):
+        if drawn % _EXPONENT == 1 or not all(drawn % small for small in _SMALL):
+            continue
+        if _is_probably_prime(drawn):
             return drawn
 
 
-def _seems(number: int) -> bool:
-    """Miller and Rabin's test, by the first few bases."""
+def _is_probably_prime(number: int) -> bool:
+    """Miller-Rabin test, with the first few bases."""
     odd, twos = number - 1, 0
     while odd % 2 == 0:
         odd, twos = odd // 2, twos + 1

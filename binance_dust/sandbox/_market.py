@@ -1,7 +1,8 @@
-"""What the exchange lists, what each asset is worth at a moment, and what converting it costs.
+"""The listed assets: the price of each at a given time, and the fee for converting it.
 
-Prices are in USDT, the quota asset. They move by seed and by time since the opening, a step at a
-time, within `volatility` of where they were set: two exchanges with one seed agree to the digit.
+Prices are in USDT, the quota asset. They change in steps of time since the opening, drawn by seed,
+and stay within `volatility` of the price that was set. Two exchanges with one seed agree to the
+digit.
 """
 
 from __future__ import annotations
@@ -17,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from binance_dust.sandbox._amounts import Amount
-    from binance_dust.sandbox._clock import Moment
+    from binance_dust.sandbox._clock import Instant
     from binance_dust.sandbox._rules import Rules
 
 QUOTA: Final = "USDT"
-"""Ceilings and liabilities are valued in this (BUSD until 2023)."""
+"""The exchange values ceilings and liabilities in this asset (BUSD until 2023)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,10 +33,10 @@ class Asset:
     price: Decimal
     full_name: str
     fee: Decimal = Decimal("0.02")
-    """Part that converting takes: 2 %, and 10 % for Alpha tokens (FAQ, 2026-09)."""
+    """Share that the exchange keeps: 2 %, and 10 % for Alpha tokens (FAQ, 2026-09)."""
     convertible: bool = True
     ceiling: Decimal | None = None
-    """A ceiling of its own, in USDT, where it differs from the exchange's."""
+    """Overrides `Rules.ceiling` for this asset, in USDT."""
     marginable: bool = True
 
 
@@ -54,12 +55,12 @@ _ALPHA: Final = Decimal("0.1")
 CATALOGUE: Final = (
     _listed("BTC", "96000", "Bitcoin"),
     _listed("ETH", "3400", "Ethereum"),
-    _listed("BNB", "910"),  # the price of the documents' own sample: 0.00082768 is 0.7531888
+    _listed("BNB", "910"),  # as in the documents' sample, where 0.00082768 BNB is 0.7531888
     _listed("USDT", "1", "TetherUS"),
     _listed("USDC", "0.9998", "USDC"),
     _listed("FDUSD", "0.9991", "First Digital USD"),
     _listed("ADA", "0.4512", "Cardano"),
-    _listed("AR", "4.3", "AR"),  # likewise: 0.00856 is 0.036808
+    _listed("AR", "4.3", "AR"),  # as in that sample, where 0.00856 AR is 0.036808
     _listed("ATOM", "2.87", "Cosmos"),
     _listed("AVAX", "15.42", "Avalanche"),
     _listed("BCH", "512.3", "Bitcoin Cash"),
@@ -76,10 +77,10 @@ CATALOGUE: Final = (
     _listed("UNI", "6.92", "Uniswap"),
     _listed("XLM", "0.2451", "Stellar Lumens"),
     _listed("XRP", "2.14", "XRP"),
-    _listed("币安人生", "0.1322", "币安人生", marginable=False),  # listed under this very name
+    _listed("币安人生", "0.1322", "币安人生", marginable=False),  # the exchange's own spelling
     _listed("ALPHACA", "0.0213", "Alphaca", fee=_ALPHA, marginable=False),
     _listed("KOGE", "47.9", "BNB48 Club Token", fee=_ALPHA, marginable=False),
-    # Delisted, or never supported: one of these fails a whole batch.
+    # Delisted, or never supported: one such asset fails a whole batch.
     _listed("BZRX", "0.0641", "bZx Protocol", convertible=False, marginable=False),
     _listed("BUSD", "0.9987", "BUSD", convertible=False, marginable=False),
     _listed("LUNC", "0.0000391", "Terra Classic", convertible=False, marginable=False),
@@ -91,7 +92,7 @@ class Market:
     """The listed assets and their prices."""
 
     def __init__(self, seed: int, rules: Rules, opened: float) -> None:
-        """Open at a moment of true time."""
+        """Open at this true time."""
         self._seed = seed
         self._rules = rules
         self._opened = opened
@@ -121,7 +122,7 @@ class Market:
         ceiling: Amount | None = None,
         marginable: bool | None = None,
     ) -> Asset:
-        """List an asset, or change one that is listed; what isn't given stays as it is."""
+        """List an asset, or change one that is listed; arguments left out change nothing."""
         asset = self._assets.get(symbol) or _listed(symbol, self._invented_price(symbol))
         asset = replace(
             asset,
@@ -136,31 +137,40 @@ class Market:
         return asset
 
     def move_price(self, symbol: str, part: Amount | Decimal) -> None:
-        """Move a price by a part of itself: `"0.06"` is 6 % up, `"-0.06"` down."""
+        """Change a price by a part of itself: `"0.06"` is 6 % up, `"-0.06"` is 6 % down."""
         asset = self._assets[symbol]
         self._assets[symbol] = replace(asset, price=asset.price * (1 + Decimal(part)))
 
-    def price(self, symbol: str, moment: Moment) -> Decimal:
-        """Price in USDT at a moment."""
+    def price(self, symbol: str, now: Instant) -> Decimal:
+        """Price in USDT at this time."""
         price = self._assets[symbol].price
-        step = int((moment.true - self._opened) // self._rules.price_step)
+        step = int((now.true - self._opened) // self._rules.price_step)
         if symbol == QUOTA or step <= 0 or not self._rules.volatility:
             return price
         return price * (1 + self._rules.volatility * self._swing(symbol, step))
 
-    def value(self, symbol: str, amount: Decimal, moment: Moment) -> Decimal:
-        """Value in USDT at a moment; what isn't listed is worth nothing."""
-        return amount * self.price(symbol, moment) if symbol in self._assets else Decimal(0)
+    def value(self, symbol: str, amount: Decimal, now: Instant) -> Decimal:
+        """Value in USDT at this time; zero for an asset that is not listed."""
+        return amount * self.price(symbol, now) if symbol in self._assets else Decimal(0)
 
     def _swing(self, symbol: str, step: int) -> Decimal:
-        """Draw a number from -1 to 1, always the same for one seed, asset and step."""
+        """Draw a number from -1 to 1; the same seed, asset and step give the same number."""
         drawn = hashlib.blake2b(f"{self._seed}/{symbol}/{step}".encode(), digest_size=4).digest()
         return Decimal(int.from_bytes(drawn)) / Decimal(2**31) - 1
 
     def _invented_price(self, symbol: str) -> str:
-        """Draw a price of cents for an asset that nobody knows, by seed and name."""
+        """Draw a price of cents for an asset outside the catalogue, by seed and name."""
         drawn = hashlib.blake2b(f"{self._seed}/{symbol}".encode(), digest_size=4).digest()
         return str((1 + Decimal(int.from_bytes(drawn) % 9_999)) / 10_000)
 
     def __repr__(self) -> str:
         return f"<Market {len(self._assets)} assets>"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conditions:
+    """What decides a conversion besides the account: the market, the rules and the time."""
+
+    market: Market
+    rules: Rules
+    now: Instant

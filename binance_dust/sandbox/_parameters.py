@@ -1,9 +1,9 @@
-"""What a request asks with: the parameters of query and body, and the bytes that were signed.
+"""The parameters of a request: read from query and body, with the text that was signed.
 
-The payload that a signature covers is the query string followed by the body, with nothing between
-them, without the signature itself (rest-api.md, "SIGNED endpoint security"). It is taken here from
-the bytes as they were sent: nothing is decoded and encoded again, so a client that signs one
-spelling and sends another is found out.
+A signature covers the query string followed by the body, with nothing between them, without the
+signature itself (rest-api.md, "SIGNED endpoint security"). This payload is taken from the bytes as
+they were sent. Nothing is decoded and encoded again, so a client that signs one spelling and sends
+another is refused.
 """
 
 from __future__ import annotations
@@ -14,31 +14,34 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_plus
 
-from binance_dust.sandbox import _refusals as refusal
+from binance_dust.sandbox import _refusals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from binance_dust.sandbox._endpoints import Law
+    from binance_dust.sandbox._endpoints import ServedEndpoint
 
-# What may stand in a query unencoded, RFC 3986 section 3.4. Since 2026-01-15 the rest is refused.
+# Characters that a query may contain unencoded, RFC 3986 section 3.4. Since 2026-01-15 the exchange
+# refuses any other.
 _LEGAL: Final = re.compile(r"(?:[A-Za-z0-9\-._~!$&'()*+,;=:@/?]|%[0-9A-Fa-f]{2})*")
 _INTEGER: Final = re.compile(r"[0-9]{1,19}")
 _PLAIN: Final = re.compile(r"-?[0-9]{1,20}(?:\.[0-9]{1,20})?")
 
 
 @dataclass(frozen=True, slots=True)
-class Form:
+class Parameters:
     """The parameters of one request, by their wire names."""
 
     values: Mapping[str, list[str]]
     payload: str
+    """What the signature covers."""
     signature: str | None
-    signatures: int
-    encoded: bool
+    signature_count: int
+    is_encoded: bool
+    """The payload has no character that should have been percent-encoded."""
 
     def text(self, name: str) -> str | None:
-        """Read a parameter that may be left out; sent empty, it counts as left out."""
+        """Read an optional parameter; an empty one counts as left out."""
         found = self.values.get(name)
         return found[0] if found and found[0] else None
 
@@ -48,7 +51,7 @@ class Form:
         if text is None:
             return None
         if not _INTEGER.fullmatch(text):
-            raise refusal.illegal(name)
+            raise _refusals.illegal(name)
         return int(text)
 
     def amount(self, name: str) -> Decimal | None:
@@ -57,11 +60,11 @@ class Form:
         if text is None:
             return None
         if not _PLAIN.fullmatch(text):
-            raise refusal.illegal(name, r"^([0-9]{1,20})(\.[0-9]{1,20})?$")
+            raise _refusals.illegal(name, r"^([0-9]{1,20})(\.[0-9]{1,20})?$")
         return Decimal(text)
 
     def flag(self, name: str) -> bool | None:
-        """Read `true` or `false`; Python's `True` is neither."""
+        """Read `true` or `false`; Python's `True` is refused."""
         match self.text(name):
             case None:
                 return None
@@ -70,38 +73,38 @@ class Form:
             case "false":
                 return False
             case _:
-                raise refusal.invalid(name)
+                raise _refusals.invalid(name)
 
     def choice(self, name: str, *allowed: str) -> str | None:
-        """Read one of several words."""
+        """Read one of the allowed words."""
         text = self.text(name)
         if text is not None and text not in allowed:
-            raise refusal.invalid(name)
+            raise _refusals.invalid(name)
         return text
 
     def several(self, name: str, encoding: str = "both") -> list[str]:
-        """Read a list: repeated, or joined by commas.
+        """Read a list: the parameter repeated, or one value joined by commas.
 
         Both are proven on `/asset/dust`. Spaces around the comma were seen to work.
         """
         sent = self.values.get(name, [])
         if len(sent) > 1 and encoding == "comma":
-            raise refusal.duplicate(name)
+            raise _refusals.duplicate(name)
         split = [sent] if encoding == "repeat" else [text.split(",") for text in sent]
         found = [item.strip() for part in split for item in part]
         if not all(found) or not found:
-            raise refusal.missing(name)
+            raise _refusals.missing(name)
         if len(set(found)) < len(found):
-            raise refusal.duplicate(name)
+            raise _refusals.duplicate(name)
         return found
 
     def shown(self) -> dict[str, str]:
-        """Show what was asked, without the signature, for the witness."""
+        """Show the parameters without the signature, for the record of requests."""
         return {name: ",".join(values) for name, values in self.values.items()}
 
 
-def read(query: str, body: str) -> Form:
-    """Read query and body as they were sent; where both name a parameter, the query wins."""
+def read_parameters(query: str, body: str) -> Parameters:
+    """Read query and body as they were sent; a parameter in both is taken from the query."""
     values: dict[str, list[str]] = {}
     signatures: list[str] = []
     parts: list[str] = []
@@ -110,8 +113,8 @@ def read(query: str, body: str) -> Form:
             continue
         own: dict[str, list[str]] = {}
         pairs = part.split("&")
-        # The signature belongs at the end of its part. Elsewhere it is taken for a parameter like
-        # any other, and so what remains can't match it.
+        # The signature must come last in its part. Anywhere else it counts as a parameter, so it
+        # becomes part of the payload, and cannot match it.
         name, _, value = pairs[-1].partition("=")
         if name == "signature":
             pairs.pop()
@@ -125,7 +128,7 @@ def read(query: str, body: str) -> Form:
         parts.append("&".join(pairs))
         values = own | values
     payload = "".join(parts)
-    return Form(
+    return Parameters(
         values,
         payload,
         signatures[0] if signatures else None,
@@ -134,14 +137,14 @@ def read(query: str, body: str) -> Form:
     )
 
 
-def check_presence(form: Form, law: Law) -> None:
-    """Refuse what lacks a mandatory parameter, or repeats one that isn't a list."""
-    for name, sent in form.values.items():
-        if len(sent) > 1 and name not in law.lists:
-            raise refusal.duplicate(name)
-    for name in law.mandatory:
-        if not any(form.values.get(name, ())):
-            raise refusal.missing(name)
+def check_mandatory(parameters: Parameters, endpoint: ServedEndpoint) -> None:
+    """Refuse a missing mandatory parameter, or a repeated one that is not a list."""
+    for name, sent in parameters.values.items():
+        if len(sent) > 1 and name not in endpoint.lists:
+            raise _refusals.duplicate(name)
+    for name in endpoint.mandatory:
+        if not any(parameters.values.get(name, ())):
+            raise _refusals.missing(name)
 
 
 def _decoded(text: str, name: str) -> str:
@@ -150,4 +153,4 @@ def _decoded(text: str, name: str) -> str:
     try:
         return unquote_plus(text, errors="strict")
     except UnicodeDecodeError:
-        raise refusal.illegal(name[:40]) from None
+        raise _refusals.illegal(name[:40]) from None

@@ -1,13 +1,39 @@
-"""What happened at the exchange, for a test to assert on."""
+"""Requests: what comes in, the reply that goes out, and the record of both for tests to read."""
 
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+
+JSON: Final = "application/json;charset=UTF-8"
+HTML: Final = "text/html"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HttpRequest:
+    """One HTTP request, as it was sent."""
+
+    method: str
+    path: str
+    query: str = ""
+    body: str = ""
+    api_key: str | None = field(default=None, repr=False)
+    address: str = "127.0.0.1"
+
+
+@dataclass(slots=True, kw_only=True)
+class HttpReply:
+    """One HTTP reply, and how much of it arrives."""
+
+    status: int
+    body: bytes
+    headers: dict[str, str] = field(default_factory=dict)
+    content_type: str = JSON
+    delivery: Literal["whole", "cut", "dropped"] = "whole"
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,42 +43,42 @@ class Seen:
     method: str
     path: str
     status: int
-    """HTTP status of the answer that was made, even if a fault kept it back."""
+    """HTTP status of the answer, even if a fault kept it back."""
     code: int | None
-    """The exchange's own code where it said no."""
+    """The exchange's own code, if it refused the request."""
     account: str | None
-    """Name of the account whose key came along."""
+    """Name of the account that the key belongs to."""
     address: str
     parameters: Mapping[str, str]
-    """What was asked, without the signature."""
+    """The parameters, without the signature."""
     at: float
     """Server time, in seconds since the epoch."""
     executed: bool
-    """The request did what it asks for, whatever became of the answer."""
+    """The exchange did what was asked, even if the answer was lost."""
     answered: bool = True
-    """An answer left, whole or spoiled; not so where a fault dropped the line."""
+    """An answer was sent, whole or spoiled. `False` if a fault dropped the connection."""
 
     def __str__(self) -> str:
-        who = f" ({self.account})" if self.account else ""
+        account = f" ({self.account})" if self.account else ""
         code = f" {self.code}" if self.code is not None else ""
-        return f"{self.method} {self.path}{who} from {self.address}: {self.status}{code}"
+        return f"{self.method} {self.path}{account} from {self.address}: {self.status}{code}"
 
 
-class Witness:
-    """Remembers the newest requests."""
+class RequestLog:
+    """Keeps the newest requests."""
 
     __slots__ = ("_seen",)
 
     def __init__(self, remember: int) -> None:
-        """Remember so many."""
+        """Keep at most this many."""
         self._seen: deque[Seen] = deque(maxlen=remember)
 
     def note(self, seen: Seen) -> None:
-        """Remember one more."""
+        """Add one."""
         self._seen.append(seen)
 
-    def requests(self, endpoint: str | None = None, account: str | None = None) -> tuple[Seen, ...]:
-        """Give what is remembered, oldest first, of one endpoint or account where asked."""
+    def of(self, endpoint: str | None = None, account: str | None = None) -> tuple[Seen, ...]:
+        """Give the requests, oldest first; all, or those of one endpoint or account."""
         return tuple(
             seen
             for seen in tuple(self._seen)
@@ -61,8 +87,8 @@ class Witness:
         )
 
     def forget(self) -> None:
-        """Begin anew."""
+        """Drop all requests."""
         self._seen.clear()
 
     def __repr__(self) -> str:
-        return f"<Witness of {len(self._seen)} requests>"
+        return f"<RequestLog of {len(self._seen)} requests>"

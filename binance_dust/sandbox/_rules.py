@@ -1,7 +1,7 @@
-"""What isn't known of the real exchange, or what a test wants otherwise: each a choice.
+"""The settings of a sandbox: what is unknown of the real exchange, and what a test may change.
 
-Where the exchange's documents are silent or disagree, the default is the newest account of them,
-and the field's text says what else was seen.
+Where the exchange's documents are silent or disagree, the default follows the newest of them. The
+text of the field says what else was seen.
 """
 
 from __future__ import annotations
@@ -13,12 +13,12 @@ from typing import Final, Literal, TypedDict, get_args
 
 from binance_dust.sandbox._amounts import exact
 
-Mode = Literal["fixed", "sliding"]
-Encoding = Literal["both", "comma", "repeat"]
-Scope = Literal["asset", "account"]
+WindowMode = Literal["fixed", "sliding"]
+ListEncoding = Literal["both", "comma", "repeat"]
+CooldownScope = Literal["asset", "account"]
 TargetPlace = Literal["detail", "group", "nowhere"]
-Body = Literal["", "{}", "null"]
-Payer = Literal["ip", "uid"]
+LiabilityBody = Literal["", "{}", "null"]
+LiabilityPayer = Literal["ip", "uid"]
 
 HOUR: Final = 3600.0
 _NEVER_BELOW_ZERO: Final = (
@@ -38,12 +38,13 @@ _NEVER_BELOW_ZERO: Final = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rules:
-    """The choices of one sandbox. Times are in seconds of true time."""
+    """The settings of one sandbox. Times are in seconds of true time."""
 
     window: float = 60.0
-    """Length of every weight window; shorten it to test in compressed time."""
-    window_mode: Mode = "fixed"
-    """`fixed`: cut at multiples of `window` since the epoch, in server time. `sliding`: any."""
+    """Length of every weight window. Shorten it to test in compressed time."""
+    window_mode: WindowMode = "fixed"
+    """`fixed`: windows are cut at multiples of `window` since the epoch, in server time.
+    `sliding`: each request looks back by one `window`, in true time."""
     ip_weight: int = 12_000
     """Weight that one address may spend on one endpoint in a window."""
     uid_weight: int = 180_000
@@ -51,64 +52,64 @@ class Rules:
     spot_weight: int = 6_000
     """Weight that one address may spend on all of `/api` together."""
     ban_after: int | None = 50
-    """Refusals of one pool that may follow its first 429 before the address is banned.
+    """Refusals of one pool after its first 429, before the address is banned.
 
-    `None` never bans: one page of the exchange says that `/sapi` stops at 429, another repeats the
+    `None` never bans. One page of the exchange says that `/sapi` stops at 429; another repeats the
     general text about 418. The strict reading is the default."""
     ban: float | None = None
-    """Seconds of the first ban, doubled at each repetition; two windows when not given."""
+    """Seconds of the first ban; two windows by default. Each further ban is twice as long."""
     retry_after_zero: bool = False
-    """Say `Retry-After: 0` on every 429, as some have seen the exchange do."""
+    """Send `Retry-After: 0` with every 429; the exchange was seen to do so."""
     accept_unencoded: bool = False
-    """Take signatures over the decoded parameters too, as servers did before 2026-01-15."""
-    several_assets: Encoding = "both"
+    """Also accept signatures over the decoded parameters, as servers did before 2026-01-15."""
+    several_assets: ListEncoding = "both"
     """How `asset` may name several assets: repeated, joined by commas, or either."""
     cooldown: float = HOUR
     """Between two conversions of an account. 1 h (2026), 6 h (2021) and 24 h (2018) were seen."""
     cooldown_code: int = -5006
-    """What a conversion too soon is answered with: -5006, or 32110."""
-    convert_cooldown: Scope = "asset"
-    """Whom `dust-convert` cools down: the asset converted, or the whole account.
+    """Code for a conversion that comes too soon: -5006, or 32110."""
+    convert_cooldown: CooldownScope = "asset"
+    """What cools down after `dust-convert`: the converted asset, or the whole account.
 
-    Programs are known that convert ten assets in a loop, one a call."""
+    Some programs convert ten assets in a loop, one per call."""
     ceiling: Decimal = Decimal(10)
-    """Value of one asset, in USDT, from which it is no longer dust."""
+    """An asset worth this much or more, in USDT, is no longer dust."""
     minimum: Decimal = Decimal(0)
-    """Value in USDT below which an asset is too little to convert, besides rounding to nothing."""
+    """An asset worth less, in USDT, is too little to convert, like one that rounds to nothing."""
     max_assets: int | None = None
-    """Assets in one conversion; no document limits them."""
+    """Most assets in one conversion; no document names a limit."""
     price_step: float = 60.0
-    """Prices move once in so many seconds, counted from the opening of the exchange."""
+    """Seconds between two changes of prices, counted from the opening of the exchange."""
     volatility: Decimal = Decimal("0.004")
-    """How far, as a part of the price, they move at most."""
+    """Greatest change of a price, as a part of it."""
     price_moved_code: int | None = -5010
-    """Code that refuses a conversion because the price moved by 5 % or more since it was shown.
+    """Code for a conversion after the price moved by 5 % or more since it was shown.
 
-    Only the rule is documented (FAQ, 2021 and later), not its answer; the text says what happened.
+    The rule is documented (FAQ, 2021 and later), the code is not; the text says what happened.
     `None` answers 200 with nothing converted."""
     log_lag: float = 0.0
     """Seconds before a conversion shows in the dust log."""
     log_target: TargetPlace = "detail"
     """Where the dust log names the target: in each detail (2026-07), the group, or nowhere."""
     log_one_bound: bool = False
-    """Take `startTime` without `endTime`, which the exchange refused on 2026-09-07."""
+    """Accept `startTime` without `endTime`; the exchange refused it on 2026-09-07."""
     log_days: int = 90
-    """Days that one question to the log may span; by the text of -4047."""
-    liability_payer: Payer = "ip"
+    """Days that one request to the log may cover, by the text of -4047."""
+    liability_payer: LiabilityPayer = "ip"
     """Who pays for the list of small liabilities: `uid` in the documents of 2024."""
     liability_cooldown: float = 6 * HOUR
     """Between two exchanges of small liabilities."""
     liability_cooldown_code: int = -5006
-    """What an exchange too soon is answered with; the real code is unknown."""
+    """Code for an exchange that comes too soon; the real code is unknown."""
     liability_ceiling: Decimal = Decimal(10)
-    """Value in USDT from which a debt is no longer small."""
-    liability_body: Body = ""
-    """Body of a successful exchange of small liabilities; none is documented."""
+    """A debt worth this much or more, in USDT, is no longer small."""
+    liability_body: LiabilityBody = ""
+    """Body of a successful exchange of small liabilities; no document shows one."""
     remember: int = 100_000
-    """Requests that the witness keeps, the newest."""
+    """How many requests are kept; the oldest go first."""
 
     def __post_init__(self) -> None:
-        """Refuse numbers that no exchange could live by."""
+        """Refuse numbers that make no sense."""
         for name in ("ceiling", "minimum", "volatility", "liability_ceiling"):
             try:
                 object.__setattr__(self, name, exact(str(getattr(self, name))))
@@ -125,12 +126,12 @@ class Rules:
                 message = f"{name} must be zero or more, not {getattr(self, name)!r}"
                 raise ValueError(message)
         choices = {
-            "window_mode": Mode,
-            "several_assets": Encoding,
-            "convert_cooldown": Scope,
+            "window_mode": WindowMode,
+            "several_assets": ListEncoding,
+            "convert_cooldown": CooldownScope,
             "log_target": TargetPlace,
-            "liability_body": Body,
-            "liability_payer": Payer,
+            "liability_body": LiabilityBody,
+            "liability_payer": LiabilityPayer,
         }
         for name, choice in choices.items():
             allowed = get_args(choice)
@@ -143,7 +144,7 @@ class RuleChanges(TypedDict, total=False):
     """The fields of `Rules`, as keyword arguments of `Sandbox`."""
 
     window: float
-    window_mode: Mode
+    window_mode: WindowMode
     ip_weight: int
     uid_weight: int
     spot_weight: int
@@ -151,10 +152,10 @@ class RuleChanges(TypedDict, total=False):
     ban: float | None
     retry_after_zero: bool
     accept_unencoded: bool
-    several_assets: Encoding
+    several_assets: ListEncoding
     cooldown: float
     cooldown_code: int
-    convert_cooldown: Scope
+    convert_cooldown: CooldownScope
     ceiling: Decimal | str | int
     minimum: Decimal | str | int
     max_assets: int | None
@@ -165,9 +166,9 @@ class RuleChanges(TypedDict, total=False):
     log_target: TargetPlace
     log_one_bound: bool
     log_days: int
-    liability_payer: Payer
+    liability_payer: LiabilityPayer
     liability_cooldown: float
     liability_cooldown_code: int
     liability_ceiling: Decimal | str | int
-    liability_body: Body
+    liability_body: LiabilityBody
     remember: int

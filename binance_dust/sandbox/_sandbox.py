@@ -1,4 +1,4 @@
-"""The sandbox: an exchange with a door."""
+"""`Sandbox`: the exchange as a test opens it, fills it, breaks it and reads it."""
 
 from __future__ import annotations
 
@@ -6,10 +6,9 @@ import time
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
-from binance_dust.sandbox import _past as past
+from binance_dust.sandbox._accounts import draw_history
 from binance_dust.sandbox._exchange import Exchange
 from binance_dust.sandbox._rules import RuleChanges, Rules
-from binance_dust.sandbox._thread import Thread
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -23,14 +22,14 @@ if TYPE_CHECKING:
         Permissions,
         WalletName,
     )
-    from binance_dust.sandbox._accounts import Accounts
+    from binance_dust.sandbox._accounts import OpenAccounts
     from binance_dust.sandbox._amounts import Amount
     from binance_dust.sandbox._faults import Faults
     from binance_dust.sandbox._keys import KeyKind
     from binance_dust.sandbox._market import Market
     from binance_dust.sandbox._requests import Seen
-    from binance_dust.sandbox._rules import Mode
-    from binance_dust.sandbox._server import Door
+    from binance_dust.sandbox._rules import WindowMode
+    from binance_dust.sandbox._server import HttpServer, LoopThread
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -42,9 +41,9 @@ class Sandbox:
             alice = exchange.open_account("alice", ADA="6.21")
             ...  # any client at exchange.url
 
-    `async with` serves it in the running event loop; plain `with` in a thread of its own, for code
-    that blocks and for tests of any framework. `port=0` finds a free one. `clock` gives true time
-    in seconds since the epoch. Everything else is a field of `Rules`.
+    `async with` serves it in the running event loop. Plain `with` serves it in a thread of its own,
+    for code that blocks and for tests of any framework. `port=0` picks a free port. `clock` gives
+    true time in seconds since the epoch. Every other argument is a field of `Rules`.
     """
 
     def __init__(
@@ -56,43 +55,45 @@ class Sandbox:
         clock: Callable[[], float] = time.time,
         **rules: Unpack[RuleChanges],
     ) -> None:
-        """Set up an exchange; it listens once entered."""
-        # Rules takes amounts as they come, and keeps decimals.
+        """Set up an exchange; it listens once the sandbox is entered."""
+        # `Rules` converts amounts to decimals by itself.
         options: dict[str, Any] = dict(rules)
         self._core = Exchange(seed=seed, rules=Rules(**options), clock=clock)
         self._host = host
         self._asked_port = port
         self._port: int | None = None
-        self._door: Door | None = None
-        self._thread: Thread | None = None
+        self._server: HttpServer | None = None
+        self._thread: LoopThread | None = None
 
-    # Where it is
+    # Opening and closing
 
     @property
     def url(self) -> str:
-        """Base URL for clients; a sandbox that isn't open has none."""
+        """Base URL for clients; raises `RuntimeError` while the sandbox is not open."""
         if self._port is None:
             message = "the sandbox is not open: use it in a with statement"
             raise RuntimeError(message)
         return f"http://{self._host}:{self._port}"
 
     async def __aenter__(self) -> Self:
-        from binance_dust.sandbox._server import Door
+        from binance_dust.sandbox._server import HttpServer
 
         if self._port is not None:
             message = "the sandbox is open already"
             raise RuntimeError(message)
-        self._door = Door(self._core)
-        self._port = await self._door.open(self._host, self._asked_port)
+        self._server = HttpServer(self._core)
+        self._port = await self._server.open(self._host, self._asked_port)
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        door, self._door, self._port = self._door, None, None
-        if door is not None:
-            await door.close()
+        server, self._server, self._port = self._server, None, None
+        if server is not None:
+            await server.close()
 
     def __enter__(self) -> Self:
-        thread = Thread(self)
+        from binance_dust.sandbox._server import LoopThread
+
+        thread = LoopThread(self)
         thread.open()
         self._thread = thread
         return self
@@ -102,9 +103,9 @@ class Sandbox:
         if thread is not None:
             thread.close()
 
-    # Who is there
+    # Accounts
 
-    def open_account(  # noqa: PLR0913 - what an account is made of, all by keyword
+    def open_account(  # noqa: PLR0913 - the parts of an account, all by keyword
         self,
         name: str | None = None,
         *,
@@ -118,8 +119,8 @@ class Sandbox:
         """Open an account with these spot balances, and give its key.
 
         Balances are exact: `ADA="6.21"`, or `ADA=Holding("6.21", locked="1")`. `margin=True` opens
-        an empty margin account, a mapping fills it; `debts` opens one that owes. An asset that the
-        market doesn't know is listed at a price of cents, drawn by seed.
+        an empty margin account, a mapping opens one with these balances, and `debts` one with
+        debts. An asset that is not listed yet gets a price of cents, drawn by seed.
         """
         return self._core.accounts.open(
             name,
@@ -132,7 +133,7 @@ class Sandbox:
         )
 
     def open_accounts(self, count: int) -> list[Credentials]:
-        """Open a lively mix by seed: dust, odd assets, margin and debts here and there."""
+        """Open accounts with random balances by seed; some have odd assets, margin or debts."""
         return self._core.accounts.open_many(count)
 
     def make_history(
@@ -143,21 +144,21 @@ class Sandbox:
         target: str = "BNB",
         wallet: WalletName = "SPOT",
     ) -> tuple[Conversion, ...]:
-        """Put a conversion on an account's record for each of these times, drawn by seed.
+        """Add a random conversion, drawn by seed, to an account's record for each of these times.
 
-        They are in the dust log as if they had been made then. Balances stay as they are; cooldowns
-        count from the newest.
+        They show in the dust log as if they had been made then. Balances do not change. Cooldowns
+        count from the newest conversion.
         """
-        account, moment = self._core.accounts[name], self._core.clock.moment()
+        account, now = self._core.accounts[name], self._core.clock.now()
         made = tuple(
-            past.draw(
+            draw_history(
                 self.seed,
                 account,
                 self._core.market,
                 times_ms=((time - _EPOCH) // timedelta(milliseconds=1) for time in times),
                 target=target,
                 wallet=wallet,
-                ahead=moment.server - moment.true,
+                ahead=now.server - now.true,
             )
         )
         for conversion in made:
@@ -165,15 +166,15 @@ class Sandbox:
         return made
 
     @property
-    def accounts(self) -> Accounts:
-        """The open accounts; `exchange.accounts["alice"]` can be looked at and changed."""
+    def accounts(self) -> OpenAccounts:
+        """The open accounts; a test may read and change `exchange.accounts["alice"]`."""
         return self._core.accounts
 
     def account(self, name: str) -> Account:
         """Find an account by name."""
         return self._core.accounts[name]
 
-    # What it is worth, and what goes wrong
+    # Market, faults, rules and time
 
     @property
     def market(self) -> Market:
@@ -182,43 +183,43 @@ class Sandbox:
 
     @property
     def faults(self) -> Faults:
-        """Arms faults."""
+        """Makes things go wrong."""
         return self._core.faults
 
     @property
     def rules(self) -> Rules:
-        """The choices that this exchange was opened with."""
+        """The settings that this exchange was opened with."""
         return self._core.rules
 
     @property
     def seed(self) -> int:
-        """What makes it repeatable."""
+        """The seed: the same seed gives the same accounts, keys, balances and prices."""
         return self._core.seed
 
     def now(self) -> float:
         """Server time, in seconds since the epoch."""
-        return self._core.clock.moment().server
+        return self._core.clock.now().server
 
     # What happened
 
     @property
     def requests(self) -> tuple[Seen, ...]:
-        """Requests that reached the exchange, oldest first; `Rules.remember` of them at most."""
-        return self._core.witness.requests()
+        """Requests that reached the exchange, oldest first; at most `Rules.remember`."""
+        return self._core.requests.of()
 
     def requests_of(
         self, endpoint: str | None = None, *, account: str | None = None
     ) -> tuple[Seen, ...]:
         """Give the requests of one endpoint (a path, or method and path) or account."""
-        return self._core.witness.requests(endpoint, account)
+        return self._core.requests.of(endpoint, account)
 
     def forget_requests(self) -> None:
-        """Begin a new record of requests; weight, refusals and conversions stay."""
-        self._core.witness.forget()
+        """Empty the record of requests; weight, refusals and conversions stay."""
+        self._core.requests.forget()
 
     @property
     def conversions(self) -> tuple[Conversion, ...]:
-        """Conversions that were carried out, oldest first."""
+        """Executed conversions of all accounts, oldest first."""
         done = (item for account in self._core.accounts for item in account.conversions)
         return tuple(sorted(done, key=lambda conversion: conversion.at_ms))
 
@@ -228,35 +229,35 @@ class Sandbox:
         *,
         address: str | None = None,
         account: str | None = None,
-        mode: Mode | None = None,
+        mode: WindowMode | None = None,
     ) -> int:
         """Most weight that clients asked of one pool in any one window, refused requests included.
 
-        The windows are those that this exchange counts in, unless `mode` says otherwise. What
-        `faults.spend` spent is not asked by clients, and not in it.
+        Windows are fixed or sliding as `mode` says; by default, as this exchange counts. Weight of
+        `faults.spend` is not included, since no client asked for it.
         """
         return self._core.peak_weight(endpoint, account or address, mode)
 
     def used_weight(
         self, endpoint: str, *, address: str = "127.0.0.1", account: str | None = None
     ) -> int:
-        """Weight in the present window of one pool, as the next header would count on from."""
+        """Weight in the present window of one pool, from which the next header counts on."""
         return self._core.used_weight(endpoint, account or address)
 
     @property
     def refusals(self) -> int:
         """Requests answered 429 for their weight."""
-        return self._core.gate.refused
+        return self._core.limits.refused
 
     @property
     def bans(self) -> int:
-        """Bans imposed on those who went on after a 429."""
-        return self._core.gate.bans
+        """Bans for too many requests after a 429."""
+        return self._core.limits.bans
 
     @property
     def shut_out(self) -> int:
         """Requests answered 418."""
-        return self._core.gate.shut_out
+        return self._core.limits.shut_out
 
     def __repr__(self) -> str:
         where = "closed" if self._port is None else f"at {self.url}"

@@ -1,4 +1,4 @@
-"""The door: one HTTP server on loopback in front of an exchange.
+"""How an exchange is served: an HTTP server on loopback, and a thread for code that blocks.
 
 Nothing is decided here. Bytes come in as they were sent, pass through the exchange, and go out
 whole, cut, or not at all.
@@ -7,79 +7,129 @@ whole, cut, or not at all.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+import threading
+from typing import TYPE_CHECKING, Final
 
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
-from binance_dust.sandbox import _refusals as refusal
-from binance_dust.sandbox._exchange import Answer, Request, refused
+from binance_dust.sandbox import _refusals
+from binance_dust.sandbox._exchange import refusal_reply
+from binance_dust.sandbox._requests import HttpRequest
 
 if TYPE_CHECKING:
-    from binance_dust.sandbox._exchange import Exchange, Visit
+    from contextlib import AbstractAsyncContextManager
+
+    from binance_dust.sandbox._exchange import Exchange, Handling
+    from binance_dust.sandbox._faults import Stage
+    from binance_dust.sandbox._requests import HttpReply
 
 _FORM: Final = "application/x-www-form-urlencoded"
-_PATIENCE: Final = 0.05
-"""Seconds for answers under way when the door closes; only those that a fault delays take any."""
+_CLOSING_TIMEOUT: Final = 0.05
+"""Seconds to finish replies while closing; only a reply that a fault delays takes any."""
 
 
-class Door:
-    """A listening socket, and the connections through it."""
+class HttpServer:
+    """A listening socket and its connections."""
 
     def __init__(self, exchange: Exchange) -> None:
-        """Stand before an exchange, closed."""
+        """Prepare to serve an exchange; nothing is opened yet."""
         self._exchange = exchange
         self._server: asyncio.Server | None = None
-        self._handlers: _Server | None = None
+        self._handlers: _WebServer | None = None
 
     async def open(self, host: str, port: int) -> int:
-        """Listen, and tell the port."""
-        # No access log, ever: a request line holds a signature.
-        self._handlers = _Server(self._answer, access_log=None)
+        """Listen, and give the port."""
+        # Never an access log: request lines contain signatures.
+        self._handlers = _WebServer(self._reply, access_log=None)
         loop = asyncio.get_running_loop()
         self._server = await loop.create_server(self._handlers, host, port, backlog=1024)
         number: int = self._server.sockets[0].getsockname()[1]
         return number
 
     async def close(self) -> None:
-        """Stop listening, and end what is under way."""
+        """Stop listening, and end open connections."""
         server, handlers = self._server, self._handlers
         self._server = self._handlers = None
         if server is None or handlers is None:
             return
         server.close()
         handlers.pre_shutdown()
-        await handlers.shutdown(_PATIENCE)
+        await handlers.shutdown(_CLOSING_TIMEOUT)
         await server.wait_closed()
 
-    async def _answer(self, request: web.BaseRequest) -> web.StreamResponse:
+    async def _reply(self, request: web.BaseRequest) -> web.StreamResponse:
         exchange = self._exchange
         try:
-            visit = exchange.receive(await _read(request))
+            handling = exchange.receive(await _read(request))
         except web.HTTPRequestEntityTooLarge:
-            return _response(refused(refusal.malformed(status=413)))
+            return _response(refusal_reply(_refusals.malformed(status=413)))
         except ConnectionError:
-            # Whoever asked has gone in the middle of it; what is returned here goes nowhere.
+            # The client hung up while sending; this response goes nowhere.
             return web.Response(status=400)
-        await _pause(visit, "request")
-        if exchange.admit(visit):
-            await _pause(visit, "execution")
-            exchange.execute(visit)
-        answer = exchange.depart(visit)
-        await _pause(visit, "answer")
-        if answer.line == "whole":
-            return _response(answer)
+        await _delay(handling, "request")
+        if exchange.admit(handling):
+            await _delay(handling, "execution")
+            exchange.execute(handling)
+        reply = exchange.finish(handling)
+        await _delay(handling, "answer")
+        if reply.delivery == "whole":
+            return _response(reply)
         transport = request.transport
         if transport is not None:
-            if answer.line == "cut":
-                transport.write(_half(answer))
+            if reply.delivery == "cut":
+                transport.write(_half(reply))
             transport.close()
-        # The line is gone; what is returned here goes nowhere.
-        return web.Response(status=answer.status or 500)
+        # The connection is closed; this response goes nowhere.
+        return web.Response(status=reply.status or 500)
+
+
+class LoopThread:
+    """Keeps a context manager open in a thread with its own event loop."""
+
+    def __init__(self, opened: AbstractAsyncContextManager[object]) -> None:
+        """Prepare; nothing is opened yet."""
+        self._opened = opened
+        self._ready = threading.Event()
+        self._stop: asyncio.Event | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="binance-dust-sandbox", daemon=True)
+
+    def open(self) -> None:
+        """Wait until it is open; raises the error if it can't be opened."""
+        self._thread.start()
+        self._ready.wait()
+        if self._error is not None:
+            self._join()
+
+    def close(self) -> None:
+        """Wait until it is closed; raises the error if that fails."""
+        if self._loop is not None and self._stop is not None:
+            self._loop.call_soon_threadsafe(self._stop.set)
+        self._join()
+
+    def _join(self) -> None:
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def _run(self) -> None:
+        try:
+            asyncio.run(self._serve())
+        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+            self._error = error
+            self._ready.set()
+
+    async def _serve(self) -> None:
+        self._stop, self._loop = asyncio.Event(), asyncio.get_running_loop()
+        async with self._opened:
+            self._ready.set()
+            await self._stop.wait()
 
 
 class _Handler(RequestHandler):
-    """Answers what is no HTTP as the exchange answers everything: a code and a text."""
+    """Answers bytes that are no HTTP like the exchange answers everything: a code and a text."""
 
     __slots__ = ()
 
@@ -90,21 +140,21 @@ class _Handler(RequestHandler):
         exc: BaseException | None = None,
         message: str | None = None,
     ) -> web.StreamResponse:
-        """Answer a request that could not be read; a mistake of the sandbox's own stays loud."""
+        """Answer an unreadable request; errors of the sandbox itself stay loud."""
         if status >= web.HTTPInternalServerError.status_code:
             return super().handle_error(request, status, exc, message)
-        response = _response(refused(refusal.malformed(status=status)))
+        response = _response(refusal_reply(_refusals.malformed(status=status)))
         response.force_close()
         return response
 
 
-class _Server(web.Server):
+class _WebServer(web.Server):
     def __call__(self) -> RequestHandler:
         return _Handler(self, loop=self._loop, **self._kwargs)
 
 
-async def _read(request: web.BaseRequest) -> Request:
-    # `raw_path` is what stood in the request line, byte for byte.
+async def _read(request: web.BaseRequest) -> HttpRequest:
+    # `raw_path` is the path of the request line, byte for byte.
     path, _, query = request.raw_path.partition("?")
     headers = request.headers
     body = b""
@@ -112,7 +162,7 @@ async def _read(request: web.BaseRequest) -> Request:
         body = await request.read()
     if body and not headers.get("Content-Type", "").lower().startswith(_FORM):
         body = b""
-    return Request(
+    return HttpRequest(
         method=request.method,
         path=path,
         query=query,
@@ -122,23 +172,23 @@ async def _read(request: web.BaseRequest) -> Request:
     )
 
 
-async def _pause(visit: Visit, leg: Any) -> None:
-    seconds = visit.wait(leg)
+async def _delay(handling: Handling, stage: Stage) -> None:
+    seconds = handling.delay(stage)
     if seconds > 0:
         await asyncio.sleep(seconds)
 
 
-def _response(answer: Answer) -> web.Response:
-    headers = {"Content-Type": answer.content_type, **answer.headers}
-    return web.Response(status=answer.status, body=answer.body, headers=headers)
+def _response(reply: HttpReply) -> web.Response:
+    headers = {"Content-Type": reply.content_type, **reply.headers}
+    return web.Response(status=reply.status, body=reply.body, headers=headers)
 
 
-def _half(answer: Answer) -> bytes:
-    """Write an answer that promises its whole length, and half of its body."""
+def _half(reply: HttpReply) -> bytes:
+    """Write a reply with its full `Content-Length`, but half of its body."""
     head = [
-        f"HTTP/1.1 {answer.status} OK",
-        f"Content-Type: {answer.content_type}",
-        f"Content-Length: {len(answer.body)}",
-        *(f"{name}: {value}" for name, value in answer.headers.items()),
+        f"HTTP/1.1 {reply.status} OK",
+        f"Content-Type: {reply.content_type}",
+        f"Content-Length: {len(reply.body)}",
+        *(f"{name}: {value}" for name, value in reply.headers.items()),
     ]
-    return "\r\n".join([*head, "", ""]).encode() + answer.body[: len(answer.body) // 2]
+    return "\r\n".join([*head, "", ""]).encode() + reply.body[: len(reply.body) // 2]

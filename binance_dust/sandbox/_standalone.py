@@ -1,4 +1,4 @@
-"""A sandbox for other programs: opened with its accounts, and kept open."""
+"""A sandbox for other programs: served with its accounts until cancelled, its keys in a file."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ async def serve_forever(
     opened: Callable[[Sandbox, Sequence[Credentials]], object] | None = None,
     **rules: Unpack[RuleChanges],
 ) -> NoReturn:
-    """Serve a sandbox with a lively mix of accounts until cancelled.
+    """Serve a sandbox with random accounts until cancelled.
 
-    `opened` is called once it listens, with the sandbox and the accounts' keys: print them there,
-    or hand them to `write_accounts`.
+    `opened` is called once it listens, with the sandbox and the keys of the accounts. Print the
+    keys there, or pass them to `write_accounts`.
     """
     async with Sandbox(seed=seed, port=port, host=host, **rules) as exchange:
         keys = exchange.open_accounts(accounts)
@@ -42,9 +42,9 @@ async def serve_forever(
 def write_accounts(
     path: str | os.PathLike[str], accounts: Iterable[Credentials], *, overwrite: bool = False
 ) -> Path:
-    """Write an accounts file that `Credentials.load` reads, for its owner's eyes only.
+    """Write an accounts file that `Credentials.load` reads, and that only its owner can read.
 
-    A file that is there already is left alone, unless told to overwrite it: it may hold real keys.
+    An existing file is an error unless `overwrite` is set: it may contain real keys.
     """
     path = Path(path)
     text = "\n".join(_table(credentials) for credentials in accounts)
@@ -52,14 +52,14 @@ def write_accounts(
     descriptor = os.open(path, flags, 0o600)
     with open(descriptor, "w", encoding="utf-8") as file:  # noqa: PTH123 - opened for its owner only
         if overwrite:
-            # It may have been there before, and open to more eyes.
+            # An existing file may be readable by others.
             path.chmod(0o600)
         file.write(text)
     return path
 
 
 def _table(credentials: Credentials) -> str:
-    """Write one account's table; JSON quotes a text the way TOML does."""
+    """Write the table of one account; JSON quotes a text like TOML."""
     entries = {
         "api_key": credentials.api_key,
         "secret": credentials.secret.reveal(),

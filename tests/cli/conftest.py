@@ -14,8 +14,7 @@ import pytest
 
 from binance_dust import Credentials
 from binance_dust.cli import main
-from binance_dust.sandbox import Sandbox
-from binance_dust.sandbox._standalone import write_accounts
+from binance_dust.sandbox import Sandbox, write_accounts
 
 WINDOW = 0.5
 

@@ -16,8 +16,7 @@ from binance_dust.cli._doctor_checks import (
     judge_clock,
     judge_system,
 )
-from binance_dust.sandbox import Sandbox
-from binance_dust.sandbox._account import Permissions
+from binance_dust.sandbox import Permissions, Sandbox
 from tests.cli.conftest import Keep, Run
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)

@@ -213,14 +213,14 @@ def test_more_than_a_hundred_conversions_of_a_time_are_all_shown(
 
 def convert(exchange: Sandbox, api_key: str) -> None:
     """Convert without a request: 230 of them would take their time."""
-    from binance_dust.sandbox import _dust as dust
-    from binance_dust.sandbox._dust import Scene
+    from binance_dust.sandbox import _dust
+    from binance_dust.sandbox._market import Conditions
 
     core = exchange._core
-    scene = Scene(market=core.market, rules=core.rules, moment=core.clock.moment())
+    conditions = Conditions(market=core.market, rules=core.rules, now=core.clock.now())
     account = core.accounts.by_key(api_key)
     assert account is not None
-    done = dust.convert(account, "SPOT", ["ADA"], "BNB", scene, endpoint="dust_transfer")
+    done = _dust.convert(account, "SPOT", ["ADA"], "BNB", conditions, endpoint="dust_transfer")
     assert done is not None
 
 

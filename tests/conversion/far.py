@@ -20,8 +20,9 @@ from binance_dust import Converter, Ledger, LedgerEntry, NoAnswerError, NotSentE
 from binance_dust._answers.judge import Answer
 from binance_dust._call import wire
 from binance_dust.client import DustClient
-from binance_dust.sandbox._account import Conversion
-from binance_dust.sandbox._exchange import Request, Visit
+from binance_dust.sandbox import Conversion
+from binance_dust.sandbox._exchange import Handling
+from binance_dust.sandbox._requests import HttpRequest
 from binance_dust.session import Session
 from tests.budget.virtual import VirtualLoop
 from tests.simulation.world import World
@@ -87,7 +88,7 @@ class _Wire:
         if not done:
             raise NoAnswerError("timeout", endpoint=title)
         answer = arrived.result()
-        if answer.line != "whole":
+        if answer.delivery != "whole":
             raise NoAnswerError("the line was dropped", endpoint=title)
         headers = CIMultiDict(answer.headers)
         return Answer(answer.status, headers, answer.body, sent, world.monotonic())
@@ -97,28 +98,28 @@ class _Wire:
         path, _, query = request.path_and_query.partition("?")
         method, key = request.endpoint.method, request.api_key
         await world.pause()
-        visit = exchange.receive(Request(method=method, path=path, query=query, api_key=key))
-        await asyncio.sleep(visit.wait("request"))
+        handling = exchange.receive(HttpRequest(method=method, path=path, query=query, api_key=key))
+        await asyncio.sleep(handling.delay("request"))
         if world.before_write is not None and path in (DUST, CONVERT):
             happens, world.before_write = world.before_write, None
             happens()
-        if exchange.admit(visit):
-            await asyncio.sleep(visit.wait("execution"))
-            self._execute(visit)
-        answer = exchange.depart(visit)
+        if exchange.admit(handling):
+            await asyncio.sleep(handling.delay("execution"))
+            self._execute(handling)
+        answer = exchange.finish(handling)
         if world.garble is not None:
             answer.body = world.garble(path, answer.body)
-        await asyncio.sleep(visit.wait("answer"))
+        await asyncio.sleep(handling.delay("answer"))
         await world.pause()
         if not arrived.done():
             arrived.set_result(answer)
 
-    def _execute(self, visit: Visit) -> None:
+    def _execute(self, handling: Handling) -> None:
         market = self._world.exchange.market
-        lying = visit.request.path in (DUST, CONVERT)
+        lying = handling.request.path in (DUST, CONVERT)
         for asset in self._world.lies:
             market.list_asset(asset, convertible=not lying)
-        self._world.exchange.execute(visit)
+        self._world.exchange.execute(handling)
         for asset in self._world.lies:
             market.list_asset(asset, convertible=True)
 

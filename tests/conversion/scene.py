@@ -35,14 +35,14 @@ class Scene:
     @property
     def asked(self) -> list[str]:
         """Every path that was asked, in order."""
-        return [seen.path for seen in self.world.exchange.witness.requests()]
+        return [seen.path for seen in self.world.exchange.requests.of()]
 
     @property
     def sent(self) -> list[str]:
         """The calls that moved funds, or tried to."""
         return [
             seen.parameters.get("asset", "")
-            for seen in self.world.exchange.witness.requests()
+            for seen in self.world.exchange.requests.of()
             if seen.path in (DUST, CONVERT)
         ]
 

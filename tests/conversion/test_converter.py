@@ -42,8 +42,7 @@ from binance_dust import (
 from binance_dust.conversion import Reason
 from binance_dust.endpoints import AccountType
 from binance_dust.ledger import Kind, LedgerLine, Observed, chart
-from binance_dust.sandbox import Sandbox
-from binance_dust.sandbox._account import Holding
+from binance_dust.sandbox import Holding, Sandbox
 from binance_dust.sweeper import Outcome, sweep
 from tests.conversion.far import (
     ASSETS,
@@ -201,12 +200,12 @@ async def test_a_stale_quote_is_refused_before_sending() -> None:
     async with scene.process(quote_ttl=30) as process:
         quote = await process.converter.quote()
         await asyncio.sleep(30)
-        asked = len(scene.world.exchange.witness.requests())
+        asked = len(scene.world.exchange.requests.of())
 
         with pytest.raises(GuardError, match="30 s old"):
             await process.converter.convert(quote)
 
-        assert len(scene.world.exchange.witness.requests()) == asked
+        assert len(scene.world.exchange.requests.of()) == asked
         assert await entries_of(process.ledger) == []
 
 
@@ -1009,4 +1008,4 @@ async def test_misuse_is_told_before_anything_is_asked() -> None:
         with pytest.raises(TypeError, match="pickled"):
             pickle.dumps(process.converter)
         assert repr(process.converter) == "<Converter alice SPOT into BNB>"
-        assert scene.world.exchange.witness.requests() == ()
+        assert scene.world.exchange.requests.of() == ()

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from binance_dust import GuardError, OutcomeUnknownError
-from binance_dust.sandbox._fault import Leg
+from binance_dust.sandbox._faults import Stage
 from tests.conversion.far import (
     CONVERT,
     DUST,
@@ -39,7 +39,7 @@ async def one_life(
 @pytest.mark.parametrize("leg", ["request", "execution", "answer"])
 @pytest.mark.parametrize("late", [0.0, 4.0, 9.0])
 def test_a_conversion_that_is_killed_anywhere_happens_once_at_most(
-    target: str, leg: Leg, late: float, folder: Path
+    target: str, leg: Stage, late: float, folder: Path
 ) -> None:
     """However late the call arrives that its sender did not live to see answered."""
 

@@ -28,7 +28,7 @@ from binance_dust import (
 from binance_dust._util.exact import from_moment
 from binance_dust.conversion._account import AccountContext
 from binance_dust.conversion._recover import pause_before_next
-from binance_dust.sandbox._past import draw
+from binance_dust.sandbox._accounts import draw_history
 from tests.conversion.far import (
     ASSETS,
     CONVERT,
@@ -188,7 +188,7 @@ async def test_where_nothing_is_open_nobody_waits_for_a_turn() -> None:
 
         assert list(await asyncio.gather(recover(), recover())) == [[], []]
 
-        assert scene.world.exchange.witness.requests() == ()
+        assert scene.world.exchange.requests.of() == ()
 
 
 @in_virtual_time
@@ -288,7 +288,7 @@ async def test_the_log_is_asked_for_the_time_of_the_call_and_not_for_its_newest_
 
         # It shows the call, so nobody needs to know whether it reaches back so far.
         (asked,) = [
-            seen.parameters for seen in scene.world.exchange.witness.requests() if seen.path == LOG
+            seen.parameters for seen in scene.world.exchange.requests.of() if seen.path == LOG
         ]
         assert int(asked["startTime"]) == from_moment(open_one.sent_after)
         after = from_moment(open_one.expires_at)
@@ -487,7 +487,7 @@ async def test_a_log_that_may_have_forgotten_proves_nothing_by_its_silence(
         times += [caught.value.sent_after - timedelta(days=1)] * before
         times += [caught.value.expires_at] * then
         exchange = scene.world.exchange
-        for made in draw(
+        for made in draw_history(
             0,
             scene.alice,
             exchange.market,

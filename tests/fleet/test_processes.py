@@ -17,8 +17,7 @@ from binance_dust import Credentials, NotSentError
 from binance_dust.cli import main
 from binance_dust.fleet import Fleet, FleetStream, Timing
 from binance_dust.ledger import Ledger
-from binance_dust.sandbox import Sandbox
-from binance_dust.sandbox._standalone import write_accounts
+from binance_dust.sandbox import Sandbox, write_accounts
 from binance_dust.sweeper import Outcome, SweepReport
 from tests.budget.shared import Server, a_server
 from tests.fleet.conftest import WINDOW, Hire, until

@@ -16,10 +16,10 @@ from typing import Final
 from urllib.parse import quote, unquote_plus
 
 from binance_dust.credentials import Credentials
-from binance_dust.sandbox import Rules, Sandbox
-from binance_dust.sandbox._endpoints import BY_PATH, LAWS, Law
-from binance_dust.sandbox._exchange import Exchange, Request
-from binance_dust.sandbox._requests import Seen
+from binance_dust.sandbox import Rules, Sandbox, Seen
+from binance_dust.sandbox._endpoints import BY_PATH, SERVED, ServedEndpoint
+from binance_dust.sandbox._exchange import Exchange
+from binance_dust.sandbox._requests import HttpRequest
 from tests.proof.decoders import Reader
 from tests.proof.mutations import Mutator
 from tests.sandbox.test_fuzz import DOCUMENTED, STATUSES, assert_documented
@@ -59,18 +59,18 @@ def without_a_door() -> Reader:
             case "another's":
                 query = f"{query}&signature={_signature(payload, secret[::-1])}"
         key = mutator.dice.choice((credentials.api_key,) * 9 + (None, "", "k" * 64, "\udc80"))
-        request = Request(method=method, path=path, query=query, body=body, api_key=key)
+        request = HttpRequest(method=method, path=path, query=query, body=body, api_key=key)
         answer = exchange.handle(request)
-        (seen,) = exchange.witness.requests()[-1:]
+        (seen,) = exchange.requests.of()[-1:]
         assert answer.status == 200 or answer.status in STATUSES
         if answer.status != 200:
             assert not seen.executed
             assert json.loads(answer.body)["code"] in DOCUMENTED
-        elif _law(seen).security == "signed":
+        elif _endpoint(seen).security == "signed":
             assert key == credentials.api_key
             assert rightly_signed(query, body if method == "POST" else "", secret), "done unsigned"
 
-    return Reader("sandbox's admission", tuple(map(_sample, LAWS)), read)
+    return Reader("sandbox's admission", tuple(map(_sample, SERVED)), read)
 
 
 def rightly_signed(query: str, body: str, secret: str) -> bool:
@@ -111,15 +111,15 @@ def _open(exchange: Exchange) -> Credentials:
     return exchange.accounts.open("alice", balances, margin=True, debts={"ETH": "0.001"})
 
 
-def _sample(law: Law) -> bytes:
+def _sample(endpoint: ServedEndpoint) -> bytes:
     """Write a request that is right, but for its signature."""
-    pairs = [f"{name}={quote(_VALUES[name])}" for name in law.mandatory]
-    optional = _OPTIONAL[len(law.name) % len(_OPTIONAL)]
+    pairs = [f"{name}={quote(_VALUES[name])}" for name in endpoint.mandatory]
+    optional = _OPTIONAL[len(endpoint.name) % len(_OPTIONAL)]
     pairs += [optional, f"timestamp={int(_NOON * 1000)}"]
-    return f"{law.method} {law.path}?{'&'.join(pairs)}\n".encode()
+    return f"{endpoint.method} {endpoint.path}?{'&'.join(pairs)}\n".encode()
 
 
-def _law(seen: Seen) -> Law:
+def _endpoint(seen: Seen) -> ServedEndpoint:
     return BY_PATH[seen.path][seen.method]
 
 
@@ -150,7 +150,7 @@ class Knocker:
             await writer.wait_closed()
         assert_documented(received)
         for seen in exchange.requests:
-            if seen.executed and _law(seen).security == "signed":
+            if seen.executed and _endpoint(seen).security == "signed":
                 self.executed += 1
                 assert payload in sent, f"done, and not signed: {sent!r}"
 

@@ -17,13 +17,14 @@ import pytest
 from yarl import URL
 
 from binance_dust.sandbox import Rules, Sandbox
-from binance_dust.sandbox._exchange import Answer, Exchange, Request
+from binance_dust.sandbox._exchange import Exchange
+from binance_dust.sandbox._requests import HttpReply, HttpRequest
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 
     from binance_dust.credentials import Credentials
-    from binance_dust.sandbox._account import Account
+    from binance_dust.sandbox import Account
 
 OPTIONS = {"key", "permissions", "debts", "funding"}
 NOON = 1_790_000_040.0  # a whole minute, in September 2026
@@ -61,7 +62,7 @@ class Reply:
         return used
 
     @classmethod
-    def of(cls, answer: Answer) -> Reply:
+    def of(cls, answer: HttpReply) -> Reply:
         read = json.loads(answer.body, parse_float=Decimal) if answer.body else None
         return cls(answer.status, answer.headers, read)
 
@@ -110,7 +111,7 @@ class Bench:
         if signed:
             signature = self.sign(query + body, account)
             query = f"{query}&signature={signature}" if query else f"signature={signature}"
-        request = Request(
+        request = HttpRequest(
             method=method,
             path=path,
             query=query,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from binance_dust.sandbox import Permissions
-from binance_dust.sandbox._exchange import Request
+from binance_dust.sandbox._requests import HttpRequest
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,7 +35,7 @@ def test_a_signed_question_is_answered(bench: Bench) -> None:
     [(None, -2014), ("", -2014), ("short", -2014), ("!" * 64, -2014), ("a" * 64, -2015)],
 )
 def test_a_key_that_is_none_or_nobodys_is_401(bench: Bench, api_key: str, code: int) -> None:
-    request = Request(method="GET", path="/sapi/v1/account/status", api_key=api_key)
+    request = HttpRequest(method="GET", path="/sapi/v1/account/status", api_key=api_key)
 
     answer = bench.exchange.handle(request)
 
@@ -103,7 +103,7 @@ def test_the_signature_covers_query_and_body_with_nothing_between(bench: Bench) 
     glued, joined = bench.sign(query + body), bench.sign(f"{query}&{body}")
 
     def status(signature: str) -> int:
-        request = Request(
+        request = HttpRequest(
             method="POST",
             path="/sapi/v3/asset/getUserAsset",
             query=query,
@@ -289,20 +289,20 @@ def test_a_key_bound_to_an_address_is_refused_from_elsewhere(
 def test_the_time_is_checked_again_before_executing(bench: Bench) -> None:
     query = f"asset=ADA&{stamp(bench)}"
     signature = bench.sign(query)
-    visit = bench.exchange.receive(
-        Request(
+    handling = bench.exchange.receive(
+        HttpRequest(
             method="POST",
             path="/sapi/v1/asset/dust",
             query=f"{query}&signature={signature}",
             api_key=bench.keys["alice"].api_key,
         )
     )
-    assert bench.exchange.admit(visit)
+    assert bench.exchange.admit(handling)
 
     bench.time.pass_by(5.1)
-    bench.exchange.execute(visit)
+    bench.exchange.execute(handling)
 
-    assert visit.code == -1021
+    assert handling.code == -1021
     assert not bench.exchange.accounts["alice"].conversions
 
 

@@ -1,4 +1,4 @@
-"""Two tables of one contract, written apart: the client's endpoints and the exchange's law."""
+"""Two tables of one contract, written apart: the client's endpoints and the exchange's served."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ ROWS = pytest.mark.parametrize(("name", "endpoint"), endpoints.ALL.items(), ids=
 
 @ROWS
 def test_the_client_and_the_exchange_agree(name: str, endpoint: Any) -> None:
-    law = BY_NAME[name]
+    served = BY_NAME[name]
 
-    assert (law.method, law.path) == (endpoint.method, endpoint.path)
-    assert BY_PATH[endpoint.path][endpoint.method] is law
-    assert law.weight == endpoint.weight.cost
-    assert law.pool == KINDS[endpoint.weight.kind.value]
-    assert (law.security == "signed") is endpoint.security.signed
-    assert (law.right == "enableMargin") is (endpoint.security.name == "MARGIN")
+    assert (served.method, served.path) == (endpoint.method, endpoint.path)
+    assert BY_PATH[endpoint.path][endpoint.method] is served
+    assert served.weight == endpoint.weight.cost
+    assert served.pool == KINDS[endpoint.weight.kind.value]
+    assert (served.security == "signed") is endpoint.security.signed
+    assert (served.right == "enableMargin") is (endpoint.security.name == "MARGIN")
 
 
 @ROWS

@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING, Any
 import aiohttp
 import pytest
 
-from binance_dust.sandbox import Sandbox
-from binance_dust.sandbox._clock import ServerClock
-from binance_dust.sandbox._fault import Fault
-from binance_dust.sandbox._faults import Faults
-from binance_dust.sandbox._rules import Rules
-from binance_dust.sandbox._weight import Gate
+from binance_dust.sandbox import Fault, Faults, Rules, Sandbox
+from binance_dust.sandbox._clock import ExchangeClock
+from binance_dust.sandbox._weight import WeightLimits
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -204,7 +201,7 @@ async def test_a_conversion_is_answered_with_nothing(exchange: Sandbox, caller: 
 
 
 async def test_nothing_is_converted_only_where_something_would_be(exchange: Sandbox) -> None:
-    with pytest.raises(ValueError, match=r"can't be befallen by it: only POST /sapi/v1/asset/dust"):
+    with pytest.raises(ValueError, match=r"can't strike 'GET /sapi/v1/account/status': only POST"):
         exchange.faults.convert_nothing(endpoint=STATUS)
 
 
@@ -256,11 +253,11 @@ async def test_a_short_delay_ends(exchange: Sandbox, caller: Caller) -> None:
 
 @pytest.fixture
 def faults() -> Faults:
-    return Faults(7, ServerClock(lambda: 0.0), Gate(Rules()))
+    return Faults(7, ExchangeClock(lambda: 0.0), WeightLimits(Rules()))
 
 
 def strikes(faults: Faults, method: str, path: str, account: str = "alice") -> bool:
-    return faults.plan(method, path, account, "127.0.0.1").what is not None
+    return faults.plan(method, path, account, "127.0.0.1").effect is not None
 
 
 def test_a_fault_strikes_where_it_was_meant_to_and_as_often(faults: Faults) -> None:
@@ -310,13 +307,13 @@ def test_delays_add_up_and_the_first_of_the_others_strikes(faults: Faults) -> No
 
     assert plan.delays["answer"] == 3.0
     assert 3.0 <= plan.delays["request"] <= 5.0
-    assert type(plan.what).__name__ == "Drop"
+    assert type(plan.effect).__name__ == "DropConnection"
     assert spared.hits == 0
 
 
 def test_drawn_delays_are_the_same_for_one_seed() -> None:
     def drawn(seed: int) -> list[float]:
-        faults = Faults(seed, ServerClock(lambda: 0.0), Gate(Rules()))
+        faults = Faults(seed, ExchangeClock(lambda: 0.0), WeightLimits(Rules()))
         faults.delay((0.0, 1.0), times=None)
         return [faults.plan("GET", "/", None, "").delays["answer"] for _ in range(5)]
 
@@ -327,8 +324,8 @@ def test_drawn_delays_are_the_same_for_one_seed() -> None:
 def test_a_fault_can_be_kept_to_one_address(faults: Faults) -> None:
     faults.fail(address="127.0.0.2")
 
-    assert faults.plan("GET", "/", None, "127.0.0.1").what is None
-    assert faults.plan("GET", "/", None, "127.0.0.2").what is not None
+    assert faults.plan("GET", "/", None, "127.0.0.1").effect is None
+    assert faults.plan("GET", "/", None, "127.0.0.2").effect is not None
 
 
 @pytest.mark.parametrize("wrong", ["/sapi/v1/asset/dusty", "GET /sapi/v1/asset/dust", "dust"])
@@ -353,7 +350,7 @@ def test_a_delay_that_would_prove_nothing_is_refused(
 
 
 def test_a_fault_is_counted_only_where_it_struck() -> None:
-    fault = Fault(what=None, times=1)  # type: ignore[arg-type]
+    fault = Fault(effect=None, times=1)  # type: ignore[arg-type]
 
     assert fault.strikes("GET", "/", None, "")
     assert fault.spent

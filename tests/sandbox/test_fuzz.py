@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from binance_dust.sandbox import Sandbox
-from binance_dust.sandbox._endpoints import LAWS
+from binance_dust.sandbox._endpoints import SERVED
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -183,7 +183,7 @@ PAIRS = st.lists(st.tuples(NAMES, VALUES), max_size=6)
 
 @settings(FUZZ, max_examples=600)
 @given(
-    law=st.sampled_from(LAWS),
+    endpoint=st.sampled_from(SERVED),
     pairs=PAIRS,
     body=PAIRS,
     stamped=st.booleans(),
@@ -192,7 +192,7 @@ PAIRS = st.lists(st.tuples(NAMES, VALUES), max_size=6)
 def test_parameters_of_any_kind(
     new_bench: Callable[..., Bench],
     *,
-    law: Any,
+    endpoint: Any,
     pairs: list[tuple[str, str]],
     body: list[tuple[str, str]],
     stamped: bool,
@@ -206,7 +206,7 @@ def test_parameters_of_any_kind(
     query, form = ("&".join(f"{name}={value}" for name, value in part) for part in (pairs, body))
 
     try:
-        reply = bench.send(str(law), query, body=form, signed=signed)
+        reply = bench.send(str(endpoint), query, body=form, signed=signed)
     except UnicodeEncodeError:
         return  # a signature over half a character can't be made
 

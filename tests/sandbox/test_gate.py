@@ -76,7 +76,7 @@ def test_the_limit_is_reached_and_not_passed(new_bench: Callable[..., Bench]) ->
     assert [reply.status for reply in replies] == [200] * 120 + [429]
     assert replies[-1].code == -1003
     assert replies[-1].headers == {"Retry-After": "47"}, "to the next whole minute"
-    assert bench.exchange.gate.refused == 1
+    assert bench.exchange.limits.refused == 1
     bench.time.pass_by(46.9)
     assert bench.ask(LIST).status == 429
     bench.time.pass_by(0.1)
@@ -156,7 +156,7 @@ def test_who_goes_on_after_a_429_is_banned_and_longer_each_time(
         bench.time.pass_by(ban / 2)
         assert [bench.ask(STATUS).status for _ in range(6)] == [200] + [429] * 4 + [418]
         assert bench.ask(STATUS).headers == {"Retry-After": str(ban)}
-    assert bench.exchange.gate.bans == 3
+    assert bench.exchange.limits.bans == 3
 
 
 def test_a_ban_grows_to_three_days_and_no_further(new_bench: Callable[..., Bench]) -> None:
@@ -181,7 +181,7 @@ def test_obeying_is_forgiven(new_bench: Callable[..., Bench]) -> None:
         assert [bench.ask(STATUS).status for _ in range(4)] == [200, 429, 429, 429]
         bench.time.pass_by(60)
 
-    assert bench.exchange.gate.bans == 0
+    assert bench.exchange.limits.bans == 0
 
 
 def test_an_exchange_may_never_ban(new_bench: Callable[..., Bench]) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from binance_dust.sandbox import Permissions, Rules
-from binance_dust.sandbox._endpoints import BY_NAME, LAWS
-from binance_dust.sandbox._replies import ANSWERS
+from binance_dust.sandbox._endpoints import BY_NAME, SERVED
+from binance_dust.sandbox._replies import REPLIES
 from binance_dust.sandbox._rules import RuleChanges
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 
 def test_every_law_has_an_answer_and_every_answer_a_law() -> None:
-    assert set(ANSWERS) == set(BY_NAME)
-    assert len(BY_NAME) == len(LAWS)
-    assert len({str(law) for law in LAWS}) == len(LAWS)
+    assert set(REPLIES) == set(BY_NAME)
+    assert len(BY_NAME) == len(SERVED)
+    assert len({str(endpoint) for endpoint in SERVED}) == len(SERVED)
 
 
 def test_the_bnb_switch_keeps_what_is_not_sent(bench: Bench) -> None:

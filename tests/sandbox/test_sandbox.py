@@ -15,7 +15,7 @@ import pytest
 
 from binance_dust.errors import ConfigurationError
 from binance_dust.sandbox import Sandbox
-from binance_dust.sandbox._thread import Thread
+from binance_dust.sandbox._server import LoopThread
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
@@ -126,8 +126,8 @@ def test_what_goes_wrong_in_the_thread_is_raised_to_who_waits_for_it() -> None:
         raise ConfigurationError(when)
 
     with pytest.raises(ConfigurationError, match="opened"):
-        Thread(fragile(when="opened")).open()
-    thread = Thread(fragile(when="closed"))
+        LoopThread(fragile(when="opened")).open()
+    thread = LoopThread(fragile(when="closed"))
     thread.open()
     with pytest.raises(ConfigurationError, match="closed"):
         thread.close()
@@ -202,8 +202,8 @@ async def test_no_secret_and_no_signature_is_shown_or_logged(
                 exchange.faults,
                 exchange.market,
                 exchange.rules,
-                exchange._core.gate,
-                exchange._core.witness,
+                exchange._core.limits,
+                exchange._core.requests,
                 exchange._core.clock,
             )
         ]

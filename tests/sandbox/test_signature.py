@@ -8,8 +8,7 @@ import pytest
 
 from binance_dust.credentials import Credentials
 from binance_dust.errors import ConfigurationError
-from binance_dust.sandbox import _keys as keys
-from binance_dust.sandbox._signature import Ed25519, Hmac
+from binance_dust.sandbox._keys import Ed25519Check, HmacCheck, KeyKind, make_key
 
 # rest-api.md and signature-examples of the exchange; the secret is the documents' own.
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
@@ -38,39 +37,39 @@ VECTORS = [
 
 @pytest.mark.parametrize(("payload", "signature"), VECTORS)
 def test_published_hmac_signatures_are_accepted(payload: str, signature: str) -> None:
-    verifier = Hmac(SECRET)
+    check = HmacCheck(SECRET)
 
-    assert verifier.accepts(payload.encode(), signature)
-    assert verifier.accepts(payload.encode(), signature.upper())
-    assert not verifier.accepts(payload.encode() + b"&", signature)
-    assert not verifier.accepts(payload.encode(), signature[:-1])
-    assert not verifier.accepts(payload.encode(), "币安")
+    assert check.accepts(payload.encode(), signature)
+    assert check.accepts(payload.encode(), signature.upper())
+    assert not check.accepts(payload.encode() + b"&", signature)
+    assert not check.accepts(payload.encode(), signature[:-1])
+    assert not check.accepts(payload.encode(), "币安")
 
 
 def test_the_published_ed25519_signature_is_accepted() -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     public = base64.b64decode("GUIKv9dSpWXBViXp2m6vAIb8QMFJYBgyFEQsFJlqgA0=")
-    verifier = Ed25519(Ed25519PublicKey.from_public_bytes(public))
+    check = Ed25519Check(Ed25519PublicKey.from_public_bytes(public))
     payload = b"\x01".join([b"A", b"EXAMPLE", b"SPOT", b"1", b"20240627-11:17:25.223"])
     signature = (
         "4MHXelVVcpkdwuLbl6n73HQUXUf1dse2PCgT1DYqW9w8AVZ1RACFGM+5UdlGPrQHrgtS3CvsRURC1oj73j8gCA=="
     )
 
-    assert verifier.accepts(payload, signature)
-    assert not verifier.accepts(payload, signature.replace("+", " ")), "a plus that was not encoded"
-    assert not verifier.accepts(payload, signature.lower())
-    assert not verifier.accepts(payload, f"{signature[:8]}!!!!{signature[8:]}"), "read strictly"
-    assert not verifier.accepts(payload, "")
-    assert not verifier.accepts(payload + b"!", signature)
+    assert check.accepts(payload, signature)
+    assert not check.accepts(payload, signature.replace("+", " ")), "a plus that was not encoded"
+    assert not check.accepts(payload, signature.lower())
+    assert not check.accepts(payload, f"{signature[:8]}!!!!{signature[8:]}"), "read strictly"
+    assert not check.accepts(payload, "")
+    assert not check.accepts(payload + b"!", signature)
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa"])
-def test_a_made_key_signs_what_its_verifier_accepts(kind: keys.KeyKind) -> None:
+def test_a_made_key_signs_what_its_verifier_accepts(kind: KeyKind) -> None:
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
-    pair = keys.make(7, "alice", kind)
+    pair = make_key(7, "alice", kind)
     private = serialization.load_pem_private_key(pair.secret.encode(), None)
     if isinstance(private, ed25519.Ed25519PrivateKey):
         raw = private.sign(b"payload")
@@ -80,16 +79,16 @@ def test_a_made_key_signs_what_its_verifier_accepts(kind: keys.KeyKind) -> None:
         raw = private.sign(b"payload", padding.PKCS1v15(), hashes.SHA256())
     signature = base64.b64encode(raw).decode()
 
-    assert pair.verifier.accepts(b"payload", signature)
-    assert not pair.verifier.accepts(b"Payload", signature)
-    assert not pair.verifier.accepts(b"payload", signature[:-4])
-    assert not pair.verifier.accepts(b"payload", "not base64!")
+    assert pair.check.accepts(b"payload", signature)
+    assert not pair.check.accepts(b"Payload", signature)
+    assert not pair.check.accepts(b"payload", signature[:-4])
+    assert not pair.check.accepts(b"payload", "not base64!")
 
 
 @pytest.mark.parametrize("kind", ["hmac", "ed25519", "rsa"])
-def test_one_seed_and_name_make_one_key(kind: keys.KeyKind) -> None:
-    first, again = keys.make(7, "alice", kind), keys.make(7, "alice", kind)
-    other, bob = keys.make(8, "alice", kind), keys.make(7, "bob", kind)
+def test_one_seed_and_name_make_one_key(kind: KeyKind) -> None:
+    first, again = make_key(7, "alice", kind), make_key(7, "alice", kind)
+    other, bob = make_key(8, "alice", kind), make_key(7, "bob", kind)
 
     assert first[:2] == again[:2]
     assert len({first.api_key, other.api_key, bob.api_key}) == 3
@@ -98,7 +97,7 @@ def test_one_seed_and_name_make_one_key(kind: keys.KeyKind) -> None:
 
 
 def test_a_key_pair_shows_no_secret() -> None:
-    pair = keys.make(7, "alice", "hmac")
+    pair = make_key(7, "alice", "hmac")
 
     assert pair.secret not in repr(pair)
     assert pair.api_key not in repr(pair)
@@ -106,7 +105,7 @@ def test_a_key_pair_shows_no_secret() -> None:
 
 def test_an_unknown_kind_of_key_is_said_at_once() -> None:
     with pytest.raises(ConfigurationError, match="'dsa'"):
-        keys.make(7, "alice", "dsa")  # type: ignore[arg-type]
+        make_key(7, "alice", "dsa")  # type: ignore[arg-type]
 
 
 def test_a_private_key_without_its_library_says_what_to_install(
@@ -115,5 +114,5 @@ def test_a_private_key_without_its_library_says_what_to_install(
     monkeypatch.setitem(__import__("sys").modules, "cryptography.hazmat.primitives", None)
 
     with pytest.raises(ConfigurationError, match=r"pip install 'binance-dust\[keys\]'"):
-        keys.make(7, "alice", "ed25519")
-    assert keys.make(7, "alice", "hmac").secret, "an HMAC secret needs nothing"
+        make_key(7, "alice", "ed25519")
+    assert make_key(7, "alice", "hmac").secret, "an HMAC secret needs nothing"

@@ -8,16 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from binance_dust.sandbox._clock import Moment, ServerClock
-from binance_dust.sandbox._windows import FixedWindow, Meter, SlidingWindow, Window
+from binance_dust.sandbox._clock import ExchangeClock, Instant
+from binance_dust.sandbox._weight import FixedWindow, PoolMeter, SlidingWindow, Window
 
 # Gaps between requests in eighths of a second, which floats hold exactly, and their weights.
 REQUESTS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 100)), max_size=60)
 LENGTH = 4.0
 
 
-def at(seconds: float) -> Moment:
-    return Moment(seconds, seconds)
+def at(seconds: float) -> Instant:
+    return Instant(seconds, seconds)
 
 
 def timed(requests: list[tuple[int, int]]) -> list[tuple[float, int]]:
@@ -76,9 +76,9 @@ def room_just_before(
 def test_a_meter_keeps_the_most_that_was_asked_in_either_kind_of_window(
     requests: list[tuple[int, int]],
 ) -> None:
-    meter, seen = Meter(100, LENGTH, "fixed"), timed(requests)
+    meter, seen = PoolMeter(100, LENGTH, "fixed"), timed(requests)
     for time, weight in seen:
-        meter.ask(weight, at(time))
+        meter.note_asked(weight, at(time))
 
     sliding = [
         sum(w for t, w in seen[: n + 1] if t > seen[n][0] - LENGTH) for n in range(len(seen))
@@ -92,35 +92,35 @@ def test_a_meter_keeps_the_most_that_was_asked_in_either_kind_of_window(
 
 def test_fixed_windows_follow_the_exchanges_clock_and_sliding_ones_true_time() -> None:
     now = [1000.0]
-    clock = ServerClock(lambda: now[0])
+    clock = ExchangeClock(lambda: now[0])
     fixed, sliding = FixedWindow(60.0), SlidingWindow(60.0)
     clock.jump(-600)
     for window in (fixed, sliding):
-        window.add(5, clock.moment())
-        assert window.used(clock.moment()) == 5
+        window.add(5, clock.now())
+        assert window.used(clock.now()) == 5
 
     clock.jump(60)
 
-    assert fixed.used(clock.moment()) == 0
-    assert sliding.used(clock.moment()) == 5
+    assert fixed.used(clock.now()) == 0
+    assert sliding.used(clock.now()) == 5
     now[0] += 60
-    assert sliding.used(clock.moment()) == 0
+    assert sliding.used(clock.now()) == 0
 
 
 def test_a_clock_drifts_jumps_and_comes_back() -> None:
     now = [1000.0]
-    clock = ServerClock(lambda: now[0])
+    clock = ExchangeClock(lambda: now[0])
 
-    clock.set_apart(3)
-    assert clock.moment() == (1003.0, 1000.0)
+    clock.set_offset(3)
+    assert clock.now() == (1003.0, 1000.0)
     clock.jump(-5)
-    assert clock.moment().server == 998.0
-    clock.set_apart(8, over=20)
-    assert clock.moment().server == 998.0
+    assert clock.now().server == 998.0
+    clock.set_offset(8, over=20)
+    assert clock.now().server == 998.0
     now[0] = 1010.0
-    assert clock.moment().server == pytest.approx(1013.0)
+    assert clock.now().server == pytest.approx(1013.0)
     now[0] = 1025.0
-    assert clock.moment().server == 1033.0
-    clock.set_apart(0)
-    assert clock.moment() == (1025.0, 1025.0)
-    assert clock.moment().ms == 1_025_000
+    assert clock.now().server == 1033.0
+    clock.set_offset(0)
+    assert clock.now() == (1025.0, 1025.0)
+    assert clock.now().ms == 1_025_000

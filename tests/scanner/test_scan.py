@@ -23,8 +23,7 @@ from binance_dust import (
     scan,
 )
 from binance_dust.reports import Settled
-from binance_dust.sandbox import Sandbox
-from binance_dust.sandbox._account import Permissions
+from binance_dust.sandbox import Permissions, Sandbox
 
 INFO = "GET /sapi/v1/account/info"
 MARGIN = "GET /sapi/v1/margin/account"

@@ -189,7 +189,7 @@ def test_others_behind_the_address_cost_a_refusal_or_two_and_never_a_ban() -> No
         took = await scan(world, 600, observer=events.append)
         spending.cancel()
 
-        assert world.exchange.gate.bans == 0
+        assert world.exchange.limits.bans == 0
         assert len([event for event in events if isinstance(event, Refused)]) <= 3
         # They take half, so that 60 a minute are left.
         assert took <= 60.0 * 10 * 1.1

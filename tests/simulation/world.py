@@ -16,8 +16,9 @@ from multidict import CIMultiDict
 from binance_dust import NoAnswerError, RetryPolicy, Session
 from binance_dust._answers.judge import Answer
 from binance_dust._call import wire
-from binance_dust.sandbox._exchange import Exchange, Request
-from binance_dust.sandbox._rules import Rules
+from binance_dust.sandbox import Rules
+from binance_dust.sandbox._exchange import Exchange
+from binance_dust.sandbox._requests import HttpRequest
 from tests.budget.virtual import EPOCH
 
 
@@ -85,7 +86,7 @@ class World:
     @property
     def refusals(self) -> int:
         """Requests answered 429 or 418."""
-        return self.exchange.gate.refused + self.exchange.gate.shut_out
+        return self.exchange.limits.refused + self.exchange.limits.shut_out
 
 
 class Way:
@@ -105,8 +106,8 @@ class Way:
         path, _, query = request.path_and_query.partition("?")
         await world.pause()
         world.sent.append((world.monotonic(), request.endpoint.title))
-        visit = world.exchange.receive(
-            Request(
+        handling = world.exchange.receive(
+            HttpRequest(
                 method=request.endpoint.method,
                 path=path,
                 query=query,
@@ -114,13 +115,13 @@ class Way:
                 address=self.address,
             )
         )
-        if world.exchange.admit(visit):
-            await asyncio.sleep(visit.wait("execution"))
-            world.exchange.execute(visit)
-        answer = world.exchange.depart(visit)
-        await asyncio.sleep(visit.wait("answer"))
+        if world.exchange.admit(handling):
+            await asyncio.sleep(handling.delay("execution"))
+            world.exchange.execute(handling)
+        answer = world.exchange.finish(handling)
+        await asyncio.sleep(handling.delay("answer"))
         await world.pause()
-        if answer.line != "whole":
+        if answer.delivery != "whole":
             raise NoAnswerError("the line was dropped", endpoint=request.endpoint.title)
         headers = CIMultiDict(answer.headers)
         return Answer(answer.status, headers, answer.body, sent, world.monotonic())

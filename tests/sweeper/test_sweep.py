@@ -14,7 +14,7 @@ import pytest
 from binance_dust import ConfigurationError, DustClient, Ledger, LedgerError, Session, sweep
 from binance_dust.cli._plans import headline
 from binance_dust.ledger import Claim
-from binance_dust.sandbox._account import Holding
+from binance_dust.sandbox import Holding
 from binance_dust.sweeper import Outcome, SweepReport
 from tests.budget.virtual import run
 from tests.simulation.world import World
@@ -39,7 +39,7 @@ def conversions(world: World) -> list[str]:
 
 
 def arrived(world: World) -> list[tuple[str, str]]:
-    seen = world.exchange.witness.requests()
+    seen = world.exchange.requests.of()
     return [(str(request.account), f"{request.method} {request.path}") for request in seen]
 
 

@@ -1,22 +1,23 @@
-"""What the exchange answers: one function for each row of the law, found by the row's name."""
+"""What the exchange replies: one function for each endpoint, found by the endpoint's name.
+
+- `_dust`: what is convertible, conversions, and the dust log
+- `_margin`: the margin account, and small liabilities with their rules
+- `_account`: wallets, status, the BNB switch, and the key
+- `_general`: the exchange itself, its clock, assets and symbols
+"""
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from binance_dust.sandbox._replies import _account as wallets
-from binance_dust.sandbox._replies import _dust as dust
-from binance_dust.sandbox._replies import _general as general
-from binance_dust.sandbox._replies import _margin as margin
-from binance_dust.sandbox._replies import _people as people
-from binance_dust.sandbox._replies._call import Answering, Call
+from binance_dust.sandbox._replies import _account, _dust, _general, _margin
 
-__all__ = ["ANSWERS", "Call"]
+if TYPE_CHECKING:
+    from binance_dust.sandbox._admission import Reply
 
-ANSWERS: Final[dict[str, Answering]] = {
-    **dust.ANSWERS,
-    **general.ANSWERS,
-    **margin.ANSWERS,
-    **people.ANSWERS,
-    **wallets.ANSWERS,
+REPLIES: Final[dict[str, Reply]] = {
+    **_dust.REPLIES,
+    **_general.REPLIES,
+    **_margin.REPLIES,
+    **_account.REPLIES,
 }

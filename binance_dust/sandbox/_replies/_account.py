@@ -1,47 +1,45 @@
-"""What the wallets hold, and what that is worth."""
+"""Replies about an account: its wallets, its status, its BNB switch, and its key."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust.sandbox import _refusals as refusal
+from binance_dust.sandbox import _refusals
 from binance_dust.sandbox._amounts import ZERO, rounded, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from binance_dust.sandbox._account import Wallet
-    from binance_dust.sandbox._replies._call import Answering, Call
+    from binance_dust.sandbox._admission import AdmittedRequest, Reply
 
 
-def user_assets(call: Call) -> list[dict[str, str]]:
-    """List what the spot wallet holds, or the one asset asked for."""
-    return _holdings(call, call.account.spot)
+def user_assets(request: AdmittedRequest) -> list[dict[str, str]]:
+    """List the spot wallet, or one asset of it."""
+    return _holdings(request, request.account.spot)
 
 
-def funding_assets(call: Call) -> list[dict[str, str]]:
-    """List what the funding wallet holds; its rows have no `ipoable`."""
-    rows = _holdings(call, call.account.funding)
+def funding_assets(request: AdmittedRequest) -> list[dict[str, str]]:
+    """List the funding wallet; its rows have no `ipoable`."""
+    rows = _holdings(request, request.account.funding)
     for row in rows:
         del row["ipoable"]
     return rows
 
 
-def wallet_balance(call: Call) -> list[dict[str, Any]]:
-    """Show what each wallet is worth, in bitcoin unless told otherwise."""
-    quote = call.form.text("quoteAsset") or "BTC"
-    scene = call.scene
-    if quote not in scene.market:
-        raise refusal.invalid("quoteAsset")
-    price = scene.market.price(quote, scene.moment)
+def wallet_balance(request: AdmittedRequest) -> list[dict[str, Any]]:
+    """Show what each wallet is worth, in bitcoin by default."""
+    quote = request.parameters.text("quoteAsset") or "BTC"
+    market, now = request.market, request.now
+    if quote not in market:
+        raise _refusals.invalid("quoteAsset")
+    price = market.price(quote, now)
 
     def worth(wallet: Wallet) -> str:
-        value = sum(
-            (scene.market.value(asset, held.total, scene.moment) for asset, held in wallet), ZERO
-        )
+        value = sum((market.value(asset, held.total, now) for asset, held in wallet), ZERO)
         return text(rounded(value / price))
 
-    account = call.account
+    account = request.account
     margin = "0" if account.margin is None else worth(account.margin.wallet)
     return [
         {"activate": True, "balance": worth(account.spot), "walletName": "Spot"},
@@ -54,9 +52,9 @@ def wallet_balance(call: Call) -> list[dict[str, Any]]:
     ]
 
 
-def spot_account(call: Call) -> dict[str, Any]:
+def spot_account(request: AdmittedRequest) -> dict[str, Any]:
     """Show the spot account the way `/api` does."""
-    account = call.account
+    account = request.account
     return {
         "makerCommission": 10,
         "takerCommission": 10,
@@ -89,16 +87,87 @@ def spot_account(call: Call) -> dict[str, Any]:
     }
 
 
-def _holdings(call: Call, wallet: Wallet) -> list[dict[str, str]]:
-    """List what a wallet holds, or the one asset asked for."""
-    scene, only = call.scene, call.form.text("asset")
-    valued = call.form.flag("needBtcValuation")
-    bitcoin = scene.market.price("BTC", scene.moment)
+def bnb_burn(request: AdmittedRequest) -> dict[str, bool]:
+    """Show the two BNB switches."""
+    account = request.account
+    return {
+        "spotBNBBurn": account.spot_bnb_burn,
+        "interestBNBBurn": account.interest_bnb_burn,
+    }
+
+
+def set_bnb_burn(request: AdmittedRequest) -> dict[str, bool]:
+    """Set one BNB switch, or both."""
+    account = request.account
+    spot = request.parameters.flag("spotBNBBurn")
+    interest = request.parameters.flag("interestBNBBurn")
+    if spot is None and interest is None:
+        raise _refusals.missing("spotBNBBurn")
+    account.spot_bnb_burn = account.spot_bnb_burn if spot is None else spot
+    account.interest_bnb_burn = account.interest_bnb_burn if interest is None else interest
+    return bnb_burn(request)
+
+
+def key_permissions(request: AdmittedRequest) -> dict[str, Any]:
+    """Show what the key may do."""
+    rights = request.account.permissions
+    return {
+        "ipRestrict": bool(rights.addresses),
+        "createTime": request.account.opened_ms,
+        "enableReading": rights.reading,
+        "enableWithdrawals": rights.withdrawals,
+        "enableInternalTransfer": False,
+        "enableMargin": rights.margin,
+        "enableFutures": False,
+        "permitsUniversalTransfer": False,
+        "enableVanillaOptions": False,
+        "enableFixApiTrade": False,
+        "enableFixReadOnly": False,
+        "enableSpotAndMarginTrading": rights.spot_and_margin_trading,
+        "enablePortfolioMarginTrading": False,
+    }
+
+
+def account_status(request: AdmittedRequest) -> dict[str, str]:
+    """Reply that the account is normal; no other value is documented."""
+    del request
+    return {"data": "Normal"}
+
+
+def trading_status(request: AdmittedRequest) -> dict[str, Any]:
+    """Reply that trading is not locked."""
+    return {
+        "data": {
+            "isLocked": False,
+            "plannedRecoverTime": 0,
+            "triggerCondition": {"GCR": 150, "IFER": 150, "UFR": 300},
+            "updateTime": request.account.opened_ms,
+        }
+    }
+
+
+def account_info(request: AdmittedRequest) -> dict[str, Any]:
+    """Show which products are enabled; margin is enabled if there is a margin account."""
+    return {
+        "vipLevel": 0,
+        "isMarginEnabled": request.account.margin is not None,
+        "isFutureEnabled": False,
+        "isOptionsEnabled": False,
+        "isPortfolioMarginRetailEnabled": False,
+    }
+
+
+def _holdings(request: AdmittedRequest, wallet: Wallet) -> list[dict[str, str]]:
+    """List a wallet, or the one asset in the parameter `asset`."""
+    market, now = request.market, request.now
+    only = request.parameters.text("asset")
+    valued = request.parameters.flag("needBtcValuation")
+    bitcoin = market.price("BTC", now)
     rows = []
     for asset, held in wallet:
         if only not in (None, asset):
             continue
-        value = scene.market.value(asset, held.total, scene.moment) / bitcoin if valued else ZERO
+        value = market.value(asset, held.total, now) / bitcoin if valued else ZERO
         rows.append(
             {
                 "asset": asset,
@@ -107,16 +176,22 @@ def _holdings(call: Call, wallet: Wallet) -> list[dict[str, str]]:
                 "freeze": text(held.freeze),
                 "withdrawing": text(held.withdrawing),
                 "ipoable": text(held.ipoable),
-                # "0" where it was not asked for: that does not mean worthless.
+                # "0" also means that no valuation was asked for.
                 "btcValuation": text(rounded(value)),
             }
         )
     return rows
 
 
-ANSWERS: Final[Mapping[str, Answering]] = {
+REPLIES: Final[Mapping[str, Reply]] = {
     "user_assets": user_assets,
     "funding_assets": funding_assets,
     "wallet_balance": wallet_balance,
     "spot_account": spot_account,
+    "bnb_burn": bnb_burn,
+    "set_bnb_burn": set_bnb_burn,
+    "key_permissions": key_permissions,
+    "account_status": account_status,
+    "trading_status": trading_status,
+    "account_info": account_info,
 }

@@ -1,135 +1,133 @@
-"""Convertible dust, conversions, and the dust log."""
+"""Replies about dust: what is convertible, conversions, and the dust log."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust.sandbox import _dust as dust
-from binance_dust.sandbox import _refusals as refusal
+from binance_dust.sandbox import _dust, _refusals
 from binance_dust.sandbox._amounts import ZERO, rounded, text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from binance_dust.sandbox._account import Conversion, Row
-    from binance_dust.sandbox._replies._call import Answering, Call
+    from binance_dust.sandbox._account import Conversion, ConversionRow
+    from binance_dust.sandbox._admission import AdmittedRequest, Reply
 
 _ON_RECORD: Final = 100
 _FIRST_RECORD_MS: Final = 1_606_780_800_000
-"""2020-12-01: the log holds nothing older."""
+"""2020-12-01; the log has nothing older."""
 
 
-def convertible_assets(call: Call) -> dict[str, Any]:
-    """Show what could be converted to a target now: the oracle of `dust_convert`."""
-    target = _target(call)
-    price = call.form.amount("dustQuotaAssetToTargetAssetPrice")
+def convertible_assets(request: AdmittedRequest) -> dict[str, Any]:
+    """Show what `dust_convert` would convert to a target now."""
+    target = _target(request)
+    price = request.parameters.amount("dustQuotaAssetToTargetAssetPrice")
     if price is not None and price <= 0:
-        raise refusal.invalid("dustQuotaAssetToTargetAssetPrice")
-    lines = dust.preview(call.account, call.wallet(), target, call.scene, quota_price=price)
+        raise _refusals.invalid("dustQuotaAssetToTargetAssetPrice")
+    rows = _dust.preview(request.account, request.wallet(), target, request, quota_price=price)
     return {
         "dribbletPercentage": "0.02",
-        "totalTransferQuotaAssetAmount": text(sum((line.quota for line in lines), ZERO)),
-        "totalTransferTargetAssetAmount": text(sum((line.gross for line in lines), ZERO)),
-        "dribbletBase": text(call.scene.rules.ceiling),
+        "totalTransferQuotaAssetAmount": text(sum((row.quota for row in rows), ZERO)),
+        "totalTransferTargetAssetAmount": text(sum((row.gross for row in rows), ZERO)),
+        "dribbletBase": text(request.rules.ceiling),
         "details": [
             {
-                "asset": line.asset.symbol,
-                "assetFullName": line.asset.full_name,
-                "amountFree": text(line.amount),
-                "exchange": text(line.fee),
-                "toQuotaAssetAmount": text(line.quota),
-                "toTargetAssetAmount": text(line.gross),
-                "toTargetAssetOffExchange": text(line.net),
+                "asset": row.asset.symbol,
+                "assetFullName": row.asset.full_name,
+                "amountFree": text(row.amount),
+                "exchange": text(row.fee),
+                "toQuotaAssetAmount": text(row.quota),
+                "toTargetAssetAmount": text(row.gross),
+                "toTargetAssetOffExchange": text(row.net),
             }
-            for line in lines
+            for row in rows
         ],
     }
 
 
-def dust_assets(call: Call) -> dict[str, Any]:
-    """Show what could be converted to BNB now: the oracle of `dust_transfer`."""
-    scene = call.scene
-    bitcoin = scene.market.price("BTC", scene.moment)
-    lines = dust.preview(call.account, call.wallet(), "BNB", scene)
-    worth = [
-        rounded(scene.market.value(line.asset.symbol, line.amount, scene.moment) / bitcoin)
-        for line in lines
-    ]
+def dust_assets(request: AdmittedRequest) -> dict[str, Any]:
+    """Show what `dust_transfer` would convert to BNB now."""
+    market, now = request.market, request.now
+    bitcoin = market.price("BTC", now)
+    rows = _dust.preview(request.account, request.wallet(), "BNB", request)
+    worth = [rounded(market.value(row.asset.symbol, row.amount, now) / bitcoin) for row in rows]
     return {
         "details": [
             {
-                "asset": line.asset.symbol,
-                "assetFullName": line.asset.full_name,
-                "amountFree": text(line.amount),
+                "asset": row.asset.symbol,
+                "assetFullName": row.asset.full_name,
+                "amountFree": text(row.amount),
                 "toBTC": text(in_bitcoin),
-                "toBNB": text(line.gross),
-                "toBNBOffExchange": text(line.net),
-                "exchange": text(line.fee),
+                "toBNB": text(row.gross),
+                "toBNBOffExchange": text(row.net),
+                "exchange": text(row.fee),
             }
-            for line, in_bitcoin in zip(lines, worth, strict=True)
+            for row, in_bitcoin in zip(rows, worth, strict=True)
         ],
         "totalTransferBtc": text(sum(worth, ZERO)),
-        "totalTransferBNB": text(sum((line.gross for line in lines), ZERO)),
+        "totalTransferBNB": text(sum((row.gross for row in rows), ZERO)),
         "dribbletPercentage": "0.02",
     }
 
 
-def dust_transfer(call: Call) -> dict[str, Any]:
+def dust_transfer(request: AdmittedRequest) -> dict[str, Any]:
     """Convert assets to BNB."""
-    assets, wallet = call.form.several("asset"), call.wallet()
-    if dust.is_cooling(call.account, call.law.name, call.scene):
-        raise refusal.dust(call.scene.rules.cooldown_code)
-    done = dust.convert(call.account, wallet, assets, "BNB", call.scene, endpoint=call.law.name)
-    return _receipt(done)
-
-
-def dust_convert(call: Call) -> dict[str, Any]:
-    """Convert assets to a target, BNB unless named."""
-    rules = call.scene.rules
-    assets, wallet = call.form.several("asset", rules.several_assets), call.wallet()
-    target = _target(call)
-    cooled = assets if rules.convert_cooldown == "asset" else None
-    if dust.is_cooling(call.account, call.law.name, call.scene, assets=cooled):
-        raise refusal.dust(rules.cooldown_code)
-    done = dust.convert(
-        call.account,
-        wallet,
-        assets,
-        target,
-        call.scene,
-        endpoint=call.law.name,
-        client_id=call.form.text("clientId"),
+    assets, wallet = request.parameters.several("asset"), request.wallet()
+    if _dust.is_cooling(request.account, request.endpoint.name, request):
+        raise _refusals.dust(request.rules.cooldown_code)
+    done = _dust.convert(
+        request.account, wallet, assets, "BNB", request, endpoint=request.endpoint.name
     )
     return _receipt(done)
 
 
-def dust_log(call: Call) -> dict[str, Any]:
-    """Show the conversions on record: the newest hundred."""
-    start, end = call.span()
-    if start is not None and end is None and not call.scene.rules.log_one_bound:
-        # The exchange's own slip of the pen, seen live on 2026-09-07.
-        raise refusal.missing("endTTime")
-    wallet, scene = call.wallet(), call.scene
+def dust_convert(request: AdmittedRequest) -> dict[str, Any]:
+    """Convert assets to a target, BNB by default."""
+    rules = request.rules
+    assets, wallet = request.parameters.several("asset", rules.several_assets), request.wallet()
+    target = _target(request)
+    cooled = assets if rules.convert_cooldown == "asset" else None
+    if _dust.is_cooling(request.account, request.endpoint.name, request, assets=cooled):
+        raise _refusals.dust(rules.cooldown_code)
+    done = _dust.convert(
+        request.account,
+        wallet,
+        assets,
+        target,
+        request,
+        endpoint=request.endpoint.name,
+        client_id=request.parameters.text("clientId"),
+    )
+    return _receipt(done)
+
+
+def dust_log(request: AdmittedRequest) -> dict[str, Any]:
+    """Show the newest hundred conversions."""
+    start, end = request.time_range()
+    if start is not None and end is None and not request.rules.log_one_bound:
+        # The exchange's own misspelling, seen live on 2026-09-07.
+        raise _refusals.missing("endTTime")
+    wallet, now = request.wallet(), request.now
     since = max(start or 0, _FIRST_RECORD_MS)
-    until = scene.moment.ms if end is None else end
-    visible = scene.moment.true - scene.rules.log_lag
+    until = now.ms if end is None else end
+    visible = now.true - request.rules.log_lag
     found = [
         conversion
-        for conversion in call.account.conversions
+        for conversion in request.account.conversions
         if conversion.wallet == wallet
         and since <= conversion.at_ms <= until
         and conversion.done_at <= visible
     ]
-    place = scene.rules.log_target
+    place = request.rules.log_target
     return {
-        # Counts them all; the rows stop at a hundred.
+        # The count of all, though only a hundred are listed.
         "total": len(found),
         "userAssetDribblets": [_group(item, place) for item in reversed(found[-_ON_RECORD:])],
     }
 
 
 def nothing_converted() -> dict[str, Any]:
-    """Give the 200 that converted nothing."""
+    """Reply to a conversion that converted nothing."""
     return {"totalServiceCharge": "0", "totalTransfered": "0", "transferResult": []}
 
 
@@ -166,7 +164,7 @@ def _group(done: Conversion, place: str) -> dict[str, Any]:
     }
 
 
-def _row(row: Row) -> dict[str, Any]:
+def _row(row: ConversionRow) -> dict[str, Any]:
     return {
         "fromAsset": row.asset,
         "amount": text(row.amount),
@@ -176,14 +174,14 @@ def _row(row: Row) -> dict[str, Any]:
     }
 
 
-def _target(call: Call) -> str:
-    target = call.form.text("targetAsset") or "BNB"
-    if not dust.is_target(target, call.scene.market):
-        raise refusal.invalid("targetAsset")
+def _target(request: AdmittedRequest) -> str:
+    target = request.parameters.text("targetAsset") or "BNB"
+    if not _dust.is_target(target, request.market):
+        raise _refusals.invalid("targetAsset")
     return target
 
 
-ANSWERS: Final[Mapping[str, Answering]] = {
+REPLIES: Final[Mapping[str, Reply]] = {
     "convertible_assets": convertible_assets,
     "dust_convert": dust_convert,
     "dust_assets": dust_assets,

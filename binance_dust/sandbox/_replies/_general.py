@@ -1,4 +1,4 @@
-"""What the exchange says of itself: its clock, its status, its assets and symbols."""
+"""Replies about the exchange itself: its clock, status, assets and symbols."""
 
 from __future__ import annotations
 
@@ -7,41 +7,41 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from binance_dust.sandbox._amounts import text
+from binance_dust.sandbox._clock import DAY_MS
 from binance_dust.sandbox._market import QUOTA
-from binance_dust.sandbox._replies._call import DAY_MS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from binance_dust.sandbox._replies._call import Answering, Call
+    from binance_dust.sandbox._admission import AdmittedRequest, Reply
 
 
-def ping(call: Call) -> dict[str, Any]:
-    """Say nothing."""
-    del call
+def ping(request: AdmittedRequest) -> dict[str, Any]:
+    """Reply with nothing."""
+    del request
     return {}
 
 
-def server_time(call: Call) -> dict[str, int]:
-    """Tell the exchange's time."""
-    return {"serverTime": call.scene.moment.ms}
+def server_time(request: AdmittedRequest) -> dict[str, int]:
+    """Give the exchange's time."""
+    return {"serverTime": request.now.ms}
 
 
-def system_status(call: Call) -> dict[str, Any]:
-    """Tell whether the exchange is open."""
-    if call.closed:
+def system_status(request: AdmittedRequest) -> dict[str, Any]:
+    """Tell whether the exchange is in maintenance."""
+    if request.in_maintenance:
         return {"status": 1, "msg": "system_maintenance"}
     return {"status": 0, "msg": "normal"}
 
 
-def exchange_info(call: Call) -> dict[str, Any]:
-    """List the symbols that trade, and the limits of `/api`; those of `/sapi` are not in it."""
-    market = call.scene.market
+def exchange_info(request: AdmittedRequest) -> dict[str, Any]:
+    """List the traded symbols, and the limits of `/api`; those of `/sapi` are not listed."""
+    market = request.market
     return {
         "timezone": "UTC",
-        "serverTime": call.scene.moment.ms,
+        "serverTime": request.now.ms,
         "rateLimits": [
-            _limit("REQUEST_WEIGHT", "MINUTE", 1, call.scene.rules.spot_weight),
+            _limit("REQUEST_WEIGHT", "MINUTE", 1, request.rules.spot_weight),
             _limit("ORDERS", "SECOND", 10, 100),
             _limit("ORDERS", "DAY", 1, 200_000),
             _limit("RAW_REQUESTS", "MINUTE", 5, 300_000),
@@ -56,24 +56,24 @@ def exchange_info(call: Call) -> dict[str, Any]:
     }
 
 
-def asset_detail(call: Call) -> dict[str, Any]:
+def asset_detail(request: AdmittedRequest) -> dict[str, Any]:
     """Show deposit and withdrawal of each asset, or of one."""
-    only = call.form.text("asset")
+    only = request.parameters.text("asset")
     return {
         asset.symbol: {
             "minWithdrawAmount": "0.001",
             "depositStatus": asset.convertible,
-            # A JSON number, unlike its neighbour.
+            # A JSON number, unlike `minWithdrawAmount`.
             "withdrawFee": msgspec.Raw(b"0.01"),
             "withdrawStatus": asset.convertible,
         }
-        for asset in call.scene.market
+        for asset in request.market
         if only in (None, asset.symbol)
     }
 
 
-def coins(call: Call) -> list[dict[str, Any]]:
-    """List all coins with the asker's balances; general clients ask this first."""
+def coins(request: AdmittedRequest) -> list[dict[str, Any]]:
+    """List all coins with the account's balances; general clients ask for this first."""
     return [
         {
             "coin": asset.symbol,
@@ -91,15 +91,15 @@ def coins(call: Call) -> list[dict[str, Any]]:
             "withdrawAllEnable": asset.convertible,
             "withdrawing": text(held.withdrawing),
         }
-        for asset in call.scene.market
-        for held in (call.account.spot[asset.symbol],)
+        for asset in request.market
+        for held in (request.account.spot[asset.symbol],)
     ]
 
 
-def delist_schedule(call: Call) -> list[dict[str, Any]]:
-    """List what will be delisted: what can't be converted already is about to go."""
-    symbols = [f"{asset.symbol}{QUOTA}" for asset in call.scene.market if not asset.convertible]
-    return [{"delistTime": call.scene.moment.ms + DAY_MS, "symbols": symbols}]
+def delist_schedule(request: AdmittedRequest) -> list[dict[str, Any]]:
+    """List what will be delisted tomorrow: the assets that can't be converted."""
+    symbols = [f"{asset.symbol}{QUOTA}" for asset in request.market if not asset.convertible]
+    return [{"delistTime": request.now.ms + DAY_MS, "symbols": symbols}]
 
 
 def _limit(kind: str, interval: str, number: int, limit: int) -> dict[str, Any]:
@@ -112,7 +112,7 @@ def _limit(kind: str, interval: str, number: int, limit: int) -> dict[str, Any]:
 
 
 def _trades(base: str, quote: str) -> bool:
-    """Tell whether a pair trades this way round: BNB is a base in BTC, not the reverse."""
+    """Tell whether a pair trades in this order: BNB/BTC does, BTC/BNB does not."""
     rank = {"BTC": 1, "BNB": 2}
     return base != QUOTA and rank.get(quote, 0) < rank.get(base, 3)
 
@@ -163,7 +163,7 @@ def _symbol(base: str, quote: str, *, marginable: bool) -> dict[str, Any]:
     }
 
 
-ANSWERS: Final[Mapping[str, Answering]] = {
+REPLIES: Final[Mapping[str, Reply]] = {
     "ping": ping,
     "server_time": server_time,
     "system_status": system_status,
