@@ -1,8 +1,8 @@
-"""One account: a typed method for each endpoint, a line or two of work each.
+"""One account: a typed method for each endpoint.
 
-What an endpoint is stands in `endpoints`; how a call lives, in `_line`. Methods that read may be
-called as often as the budgets allow. Those that move funds (`dust_convert`, `dust_transfer`,
-`exchange_small_liabilities`) are sent at most once: where nobody can know how they ended they raise
+`endpoints` declares the endpoints, and `_call` sends the calls. Methods that read may be called as
+often as the budgets allow. Calls that move funds (`dust_convert`, `dust_transfer`,
+`exchange_small_liabilities`) are sent at most once. If their outcome is unknown, they raise
 `OutcomeUnknownError`.
 """
 
@@ -33,17 +33,18 @@ __all__ = ["DustClient"]
 R = TypeVar("R")
 
 _LONGEST_RANGE: Final = timedelta(days=90)
-"""What the exchange takes in one question (-4047 beyond it)."""
-_INTO_THE_FUTURE: Final = timedelta(minutes=1)
+"""The longest range of one call; the exchange refuses longer ones (-4047)."""
+_AHEAD: Final = timedelta(minutes=1)
+"""How far past now to ask, because clocks differ."""
 _PAGE: Final = 100
-"""Rows of a page of history: the most that the exchange gives."""
+"""Rows of a page of history: the exchange's maximum."""
 
 
 class DustClient(Closing):
     """One account on the exchange.
 
-    On a session it is cheap, and closing it leaves the session open. Without one it makes its own
-    (from `session_options`) and closes it: `async with DustClient(credentials) as client`.
+    With a session, a client is cheap, and closing it leaves the session open. Without one, it makes
+    its own (from `session_options`) and closes it: `async with DustClient(credentials) as client`.
     """
 
     __slots__ = ("_account", "_credentials", "_deadline", "_lane", "_own_session", "_session")
@@ -58,12 +59,12 @@ class DustClient(Closing):
     ) -> None:
         """Prepare an account; nothing is opened or sent.
 
-        `deadline` bounds each of its calls in seconds, in place of the session's.
+        `deadline` limits each of its calls in seconds, and replaces the session's deadline.
         """
         if session is not None and session_options:
             given = ", ".join(session_options)
             raise TypeError(
-                f"{given}: options of a session that exists already; give one or the other"
+                f"{given}: these options are for a new session; give a session or its options"
             )
         if session is not None:
             instance(session, Session, "session")
@@ -76,7 +77,7 @@ class DustClient(Closing):
 
     @property
     def name(self) -> str:
-        """What reports and errors call this account."""
+        """The account's name in reports and errors."""
         return self._account.label
 
     @property
@@ -108,7 +109,7 @@ class DustClient(Closing):
     ) -> models.ConvertibleAssets:
         """Read what can be converted into a target now, with the exchange's estimates.
 
-        `price` goes along as `dustQuotaAssetToTargetAssetPrice`, which nobody documents: leave it.
+        `price` is sent as `dustQuotaAssetToTargetAssetPrice`. It is undocumented: leave it out.
         """
         return await self.send(
             endpoints.CONVERTIBLE_ASSETS(
@@ -127,17 +128,17 @@ class DustClient(Closing):
         end: datetime | None = None,
         account_type: AccountType | None = None,
     ) -> models.DustLog:
-        """Read the conversions on record, the newest hundred at most.
+        """Read the newest conversions, at most a hundred.
 
-        The exchange takes both bounds or none, so a missing one is filled in: a minute from now, or
-        90 days before the end. It refuses ranges longer than that.
+        The exchange takes both bounds or none. So a missing `end` becomes a minute from now, and a
+        missing `start` 90 days before the end. The exchange refuses longer ranges.
         """
         _check_order(start, end)
         if _is_time(start) and end is None:
-            # By this machine's clock, if it is slow, the newest conversions would be left out.
+            # If this machine's clock is slow, its time would leave out the newest conversions.
             await self._session.learn_time()
-            end = self._session.now() + _INTO_THE_FUTURE
-            _check_order(start, end, "now, and the log holds what was")
+            end = self._session.now() + _AHEAD
+            _check_order(start, end, "now, and the log has no later conversions")
         if _is_time(end) and start is None:
             start = max(end, EARLIEST + _LONGEST_RANGE) - _LONGEST_RANGE
         return await self.send(
@@ -154,10 +155,10 @@ class DustClient(Closing):
         account_type: AccountType | None = None,
         client_id: str | None = None,
     ) -> models.DustConversion:
-        """Convert dust into a target, at once and without asking back.
+        """Convert dust into a target, immediately and without confirmation.
 
-        How several assets have to be written here is unproven: pass one, until you know.
-        `client_id` correlates; nobody promises that it keeps a call from being carried out twice.
+        Pass one asset: how to encode several is not proven. `client_id` is a correlation id; the
+        exchange does not promise that it prevents a second conversion.
         """
         return await self.send(
             endpoints.DUST_CONVERT(
@@ -171,29 +172,29 @@ class DustClient(Closing):
     async def dust_transfer(
         self, assets: Iterable[str], *, account_type: AccountType | None = None
     ) -> models.DustConversion:
-        """Convert dust into BNB, at once and without asking back; many assets make one batch.
+        """Convert dust into BNB in one batch, immediately and without confirmation.
 
         One asset that can't be converted fails the whole batch (`NotConvertibleError`).
         """
         return await self.send(endpoints.DUST_TRANSFER(assets=assets, account_type=account_type))
 
     async def exchange_small_liabilities(self, assets: Iterable[str]) -> None:
-        """Exchange small margin debts into one, ten assets at most, once in six hours.
+        """Exchange small margin debts into one debt: at most ten assets, once in six hours.
 
-        The exchange answers nothing: read `small_liability_history` to see what it did.
+        The answer is empty: read `small_liability_history` to see what was done.
         """
         await self.send(endpoints.EXCHANGE_SMALL_LIABILITIES(assets=assets))
 
     # --- small margin debts ----------------------------------------------------------------------
 
     async def small_liabilities(self) -> list[models.SmallLiability]:
-        """Read the small margin debts that can be exchanged. Heavy: 120 a minute for an address."""
+        """Read the small margin debts that can be exchanged. Heavy: 120 a minute per address."""
         return await self.send(endpoints.SMALL_LIABILITIES())
 
     async def small_liability_history(
         self, *, start: datetime | None = None, end: datetime | None = None
     ) -> AsyncIterator[models.SmallLiabilityExchange]:
-        """Read the debts that were exchanged, page by page; the last 30 days by default."""
+        """Read the exchanged debts, page by page; by default those of the last 30 days."""
         _check_order(start, end)
         page, seen = 1, 0
         while True:
@@ -205,7 +206,7 @@ class DustClient(Closing):
             for row in history.rows:
                 yield row
             page, seen = page + 1, seen + len(history.rows)
-            # `total` alone would not end it where it exceeds the rows that are really there.
+            # Not by `total` alone: it may exceed the rows that are really there.
             if not history.rows or seen >= history.total:
                 return
 
@@ -222,9 +223,9 @@ class DustClient(Closing):
     async def set_bnb_burn(
         self, *, spot: bool | None = None, interest: bool | None = None
     ) -> models.BnbBurn:
-        """Set whether fees (`spot`) and margin interest are paid in BNB, which makes less dust."""
+        """Set whether fees (`spot`) and margin interest are paid in BNB, which avoids dust."""
         if spot is None and interest is None:
-            raise ConfigurationError("set_bnb_burn: say what to set, spot or interest")
+            raise ConfigurationError("set_bnb_burn: give spot, interest or both")
         return await self.send(endpoints.SET_BNB_BURN(spot=spot, interest=interest))
 
     async def key_permissions(self) -> models.KeyPermissions:
@@ -236,24 +237,24 @@ class DustClient(Closing):
         return await self.send(endpoints.ACCOUNT_STATUS())
 
     async def account_info(self) -> models.AccountInfo:
-        """Read which parts of the exchange the account has opened."""
+        """Read which kinds of trading the account has opened."""
         return await self.send(endpoints.ACCOUNT_INFO())
 
     async def system_status(self) -> models.SystemStatus:
-        """Read whether the exchange is open; needs no key."""
+        """Read whether the exchange is open or in maintenance; needs no key."""
         return await self.send(endpoints.SYSTEM_STATUS())
 
     async def server_time(self) -> models.ServerTime:
         """Read the exchange's clock; needs no key."""
         return await self.send(endpoints.SERVER_TIME())
 
-    # --- what the methods are made of ------------------------------------------------------------
+    # --- how calls are sent ----------------------------------------------------------------------
 
     async def send(self, call: Call[R], *, between: tuple[datetime, datetime] | None = None) -> R:
         """Send a call of `endpoints` for this account.
 
-        With `between` it is stamped at a time of the exchange's from the first to the second, or
-        not sent at all (`GuardError`): a `Converter` writes down beforehand which times those are.
+        With `between`, its timestamp lies from the first to the second time of the exchange's
+        clock, or it is not sent at all (`GuardError`). A `Converter` writes these times down first.
         """
         account = self._account if call.endpoint.security.signed else None
         return await self._session.send(
@@ -263,7 +264,7 @@ class DustClient(Closing):
     # --- life ------------------------------------------------------------------------------------
 
     def _for_scans(self) -> DustClient:
-        """Give the same account in the lane of scans, where single calls go ahead."""
+        """Return a client of the same account in the lane of scans, which single calls overtake."""
         twin = object.__new__(DustClient)
         twin._account, twin._credentials = self._account, self._credentials
         twin._session, twin._own_session, twin._lane = self._session, False, Lane.SCAN
@@ -271,20 +272,20 @@ class DustClient(Closing):
         return twin
 
     async def close(self) -> None:
-        """Close the session, if it is this client's own."""
+        """Close the session, if this client made it."""
         if self._own_session:
             await self._session.close()
 
     def __repr__(self) -> str:
-        # A traceback may show one that was refused.
+        # A traceback may show a client whose `__init__` has failed.
         return f"<DustClient {self.name if hasattr(self, '_account') else 'refused'}>"
 
     def __reduce_ex__(self, protocol: object) -> Any:
-        raise TypeError("a DustClient holds a key and is never pickled: pass the account's name")
+        raise TypeError("a DustClient holds a key and can't be pickled: pass the account's name")
 
 
 def _is_time(value: object) -> TypeGuard[datetime]:
-    """Tell whether it is an aware time; what is none is refused on encoding."""
+    """Whether it is an aware time; anything else is rejected when the request is encoded."""
     return isinstance(value, datetime) and value.utcoffset() is not None
 
 

@@ -1,8 +1,9 @@
-"""What the exchange answers: one frozen struct a shape, required where it always sends.
+"""The exchange's answers: a frozen struct for each. A field that is always sent is required.
 
-Names are the wire's in snake_case, its misspellings mended (`transfered` on the wire). The wire's
-own spelling stops here. Amounts and times are exact and converted when read: see `_util.exact`.
-Sources: Binance's documentation pages and SDKs as read between January and November 2026.
+Names are those of the wire in snake_case, with misspellings corrected (`transfered` on the wire).
+Only this module knows the spelling of the wire. Amounts and times are exact, and converted when
+first read: see `_util.exact`. Sources: Binance's documentation pages and SDKs, read between January
+and November 2026.
 """
 
 from __future__ import annotations
@@ -40,7 +41,7 @@ __all__ = [
     "UserAsset",
 ]
 
-# Rows hold texts and numbers only, so the garbage collector need not look at them (`gc=False`).
+# Rows hold only texts and numbers, so the garbage collector can skip them (`gc=False`).
 
 
 class UserAsset(AnswerStruct, frozen=True, gc=False):
@@ -48,7 +49,7 @@ class UserAsset(AnswerStruct, frozen=True, gc=False):
 
     asset: str
     free: Amount
-    """Spendable; the only part that dust conversion takes."""
+    """Spendable. Dust conversion takes only this part."""
     locked: Amount
     """In open orders."""
     freeze: Amount
@@ -56,16 +57,16 @@ class UserAsset(AnswerStruct, frozen=True, gc=False):
     withdrawing: Amount
     ipoable: Amount
     btc_valuation: Amount
-    """Zero unless asked for, so zero does not mean worthless."""
+    """Zero unless asked for: zero does not mean worthless."""
 
     @property
     def total(self) -> Decimal:
-        """All of it, spendable or not."""
+        """The whole balance, spendable or not."""
         return total((self.free, self.locked, self.freeze, self.withdrawing, self.ipoable))
 
 
 class ConvertibleAsset(AnswerStruct, frozen=True, gc=False):
-    """One asset that can be converted now, with the exchange's own estimate."""
+    """One asset that can be converted now, with the exchange's estimate."""
 
     asset: str
     asset_full_name: str
@@ -88,7 +89,7 @@ class ConvertibleAssets(AnswerStruct, frozen=True):
     total_transfer_target_asset_amount: Amount
     """Before the fees."""
     dribblet_base: Amount
-    """By its sample (10) the ceiling of one asset, in the quota asset; undocumented."""
+    """Undocumented; by its sample (10), the limit for one asset, in the quota asset."""
     details: list[ConvertibleAsset]
 
 
@@ -110,7 +111,7 @@ class ConvertedAsset(AnswerStruct, frozen=True, gc=False):
 
 
 class DustConversion(AnswerStruct, frozen=True):
-    """What a conversion did. With no row in `transfer_result` it converted nothing."""
+    """What a conversion did. Without a row in `transfer_result`, it converted nothing."""
 
     total_transferred: Amount = field(name="totalTransfered")
     total_service_charge: Amount
@@ -118,7 +119,7 @@ class DustConversion(AnswerStruct, frozen=True):
 
     @property
     def net_amount(self) -> Decimal:
-        """What was credited in all."""
+        """The total that was credited."""
         return difference(self.total_transferred, self.total_service_charge)
 
 
@@ -167,7 +168,7 @@ class DustLogDetail(AnswerStruct, frozen=True, gc=False):
 
 
 class DustLogEntry(AnswerStruct, frozen=True):
-    """One conversion in the log. Its `trans_id` is the conversion's `tran_id`."""
+    """One conversion in the log. Its `trans_id` is the `tran_id` of the conversion."""
 
     trans_id: int
     total_transferred_amount: Amount = field(name="totalTransferedAmount")
@@ -175,17 +176,17 @@ class DustLogEntry(AnswerStruct, frozen=True):
     total_service_charge_amount: Amount
     user_asset_dribblet_details: list[DustLogDetail]
     operate_time: Moment | None = None
-    """One old sample lacks it; see `happened_at`."""
+    """Missing in one old sample; see `happened_at`."""
     target_asset: str | None = None
-    """Seen on the entry as well as on its details; see `target_of`."""
+    """Seen both on the entry and on its details; see `target_of`."""
 
     def target_of(self, detail: DustLogDetail) -> str:
-        """Tell what a detail was converted into: its own word, the entry's, or else BNB."""
+        """Return the target of a detail: its own field, else the entry's, else BNB."""
         return detail.target_asset or self.target_asset or "BNB"
 
     @property
     def happened_at(self) -> Moment | None:
-        """When it happened: the entry's own time, or else its first detail's."""
+        """When it happened: the entry's own time, else the time of its first detail."""
         if self.operate_time is not None:
             return self.operate_time
         return min(
@@ -194,7 +195,7 @@ class DustLogEntry(AnswerStruct, frozen=True):
 
 
 class DustLog(AnswerStruct, frozen=True):
-    """The newest conversions, a hundred at most. `total` may exceed the entries returned."""
+    """The newest conversions, at most a hundred. `total` may exceed the entries returned."""
 
     total: int
     user_asset_dribblets: list[DustLogEntry]
@@ -211,7 +212,7 @@ class SmallLiability(AnswerStruct, frozen=True, gc=False):
 
 
 class SmallLiabilityExchange(AnswerStruct, frozen=True, gc=False):
-    """One small debt that was exchanged. The exchange gives it no id."""
+    """One small debt that was exchanged. It has no id."""
 
     asset: str
     amount: Amount
@@ -248,7 +249,7 @@ class KeyPermissions(AnswerStruct, frozen=True, gc=False):
     permits_universal_transfer: bool
     enable_vanilla_options: bool
     enable_spot_and_margin_trading: bool
-    # These came later, and older samples of the documentation lack them.
+    # Added later; older samples of the documentation lack them.
     enable_fix_api_trade: bool | None = None
     enable_fix_read_only: bool | None = None
     enable_portfolio_margin_trading: bool | None = None
@@ -256,18 +257,18 @@ class KeyPermissions(AnswerStruct, frozen=True, gc=False):
 
 
 class AccountStatus(AnswerStruct, frozen=True, gc=False):
-    """The account's status: `Normal`; other values are undocumented."""
+    """The account's status. Only `Normal` is documented."""
 
     data: str
 
 
 class AccountInfo(AnswerStruct, frozen=True, gc=False):
-    """Which parts of the exchange the account has opened."""
+    """Which kinds of trading the account has opened."""
 
     vip_level: int
     is_margin_enabled: bool
     is_future_enabled: bool
-    # These came later, and older samples of the documentation lack them.
+    # Added later; older samples of the documentation lack them.
     is_options_enabled: bool | None = None
     is_portfolio_margin_retail_enabled: bool | None = None
 
@@ -292,7 +293,7 @@ class MarginAccount(AnswerStruct, frozen=True):
     """The cross-margin account."""
 
     user_assets: list[MarginAsset]
-    # What the top level carries has changed over the years; none of it is promised.
+    # These fields of the top level have changed over the years, so none is required.
     borrow_enabled: bool | None = None
     trade_enabled: bool | None = None
     margin_level: Amount | None = None
@@ -305,7 +306,7 @@ class MarginAccount(AnswerStruct, frozen=True):
 
     @property
     def has_debt(self) -> bool:
-        """Whether anything at all is owed."""
+        """Whether anything is owed."""
         return any(row.debt > 0 for row in self.user_assets)
 
 

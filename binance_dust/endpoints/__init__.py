@@ -1,11 +1,13 @@
-"""The endpoints: the exchange's contract, each declared once.
+"""The endpoints: the exchange's contract. Each is declared once, here.
 
-If a path, a weight or a security level stands anywhere else, it is in the wrong place. A new
-endpoint is one declaration here, one method on `DustClient` and one sample under `tests/samples/`.
-The constant, the method and the sample share a name, so a forgotten one is a failing test.
+No other module has a path, a weight or a security level. A new endpoint is one declaration here,
+one method on `DustClient` and one sample under `tests/samples/`. All three share a name, so a test
+fails if one is missing.
 
-Weights and limit kinds as documented and read between January and November 2026; SAPI endpoints
-each have a pool of their own, the endpoints of /api/v3 share one.
+`_spec.py` says what an endpoint is, and checks and encodes the parameters of a call.
+
+Weights and limit kinds are as documented, read between January and November 2026. Each SAPI
+endpoint has its own pool; the endpoints of /api/v3 share one.
 """
 
 from __future__ import annotations
@@ -65,24 +67,24 @@ __all__ = [
 
 
 def ip(cost: int) -> Weight:
-    """Cost a weight of the address's pool for this endpoint."""
+    """Return a weight that the address's pool of this endpoint pays."""
     return Weight(LimitKind.IP, cost)
 
 
 def uid(cost: int) -> Weight:
-    """Cost a weight of the account's pool for this endpoint."""
+    """Return a weight that the account's pool of this endpoint pays."""
     return Weight(LimitKind.UID, cost)
 
 
 class NoParams(Params, frozen=True):
-    """Nothing to ask with."""
+    """No parameters."""
 
 
 # --- the spot wallet ---------------------------------------------------------------------------
 
 
 class UserAssetsParams(Params, frozen=True, kw_only=True):
-    """No asset: every positive one."""
+    """Without `asset`: all positive balances."""
 
     asset: str | None = None
     need_btc_valuation: bool | None = None
@@ -102,7 +104,7 @@ USER_ASSETS: Final = Endpoint(
 
 
 class ConvertibleAssetsParams(Params, frozen=True, kw_only=True):
-    """`price` is the caller's own price of the quota asset in the target; nobody documents it."""
+    """`price` is the caller's price of the quota asset in the target; it is undocumented."""
 
     target_asset: str
     account_type: AccountType | None = None
@@ -121,7 +123,7 @@ CONVERTIBLE_ASSETS: Final = Endpoint(
 
 
 class DustConvertParams(Params, frozen=True, kw_only=True):
-    """`client_id` correlates; nobody promises that it makes the call idempotent."""
+    """`client_id` is a correlation id; it is not promised to make the call idempotent."""
 
     assets: Iterable[str] = field(name="asset")
     target_asset: str | None = None
@@ -143,7 +145,7 @@ DUST_CONVERT: Final = Endpoint(
 
 
 class DustAssetsParams(Params, frozen=True, kw_only=True):
-    """Of the spot wallet unless told otherwise."""
+    """Without `account_type`: the spot wallet."""
 
     account_type: AccountType | None = None
 
@@ -197,8 +199,8 @@ DUST_LOG: Final = Endpoint(
 
 # --- small margin debts ------------------------------------------------------------------------
 
-# Sources differ on whose budget the list draws (ip in the newest ones, uid in the specification
-# of 2024). The stricter reading costs at most time; the headers tell which holds.
+# Sources differ on which budget pays (ip in the newest ones, uid in the specification
+# of 2024). The stricter reading costs only time; the headers tell which is right.
 SMALL_LIABILITIES: Final = Endpoint(
     method="GET",
     path="/sapi/v1/margin/exchange-small-liability",
@@ -211,12 +213,12 @@ SMALL_LIABILITIES: Final = Endpoint(
 
 
 class ExchangeSmallLiabilitiesParams(Params, frozen=True, kw_only=True):
-    """At most ten, each owing less than 10 USDT, once in six hours."""
+    """At most ten assets, each with a debt below 10 USDT, once in six hours."""
 
     assets: Iterable[str] = field(name="assetNames")
 
 
-# No answer is documented: whatever JSON a success brings, or nothing, is read as nothing.
+# No answer is documented, so any JSON, or an empty body, is read as nothing.
 EXCHANGE_SMALL_LIABILITIES: Final = Endpoint(
     method="POST",
     path="/sapi/v1/margin/exchange-small-liability",
@@ -230,7 +232,7 @@ EXCHANGE_SMALL_LIABILITIES: Final = Endpoint(
 
 
 class SmallLiabilityHistoryParams(Params, frozen=True, kw_only=True):
-    """Documented as mandatory and given defaults all the same: page and size always go along."""
+    """Page and size are documented as mandatory, although with defaults: both are always sent."""
 
     current: int
     size: int
@@ -248,7 +250,7 @@ SMALL_LIABILITY_HISTORY: Final = Endpoint(
     result=models.SmallLiabilityHistory,
 )
 
-# --- the switch that makes less dust -----------------------------------------------------------
+# --- fees in BNB, which avoid dust -------------------------------------------------------------
 
 BNB_BURN: Final = Endpoint(
     method="GET",

@@ -1,8 +1,7 @@
 """What an endpoint is: a row of the exchange's contract, as data.
 
-A row says all that is known of an endpoint; `row(...)` binds parameters to it and gives a `Call`,
-checked and encoded, without sending anything. Whatever is wrong with a parameter is said here,
-before any I/O.
+A row has everything that is known of an endpoint. `row(...)` checks and encodes parameters and
+returns a `Call`; nothing is sent. A wrong parameter is reported here, before any I/O.
 """
 
 from __future__ import annotations
@@ -43,13 +42,13 @@ ListStyle: TypeAlias = Literal["comma", "repeated"]
 
 
 class Names(tuple[str, ...]):
-    """Several asset names, for a parameter that takes a list."""
+    """Asset names, for a parameter that takes a list."""
 
     __slots__ = ()
 
 
 class Security(enum.Enum):
-    """What a call has to prove: decides the key header and the signature."""
+    """What a call must prove: decides the key header and the signature."""
 
     NONE = "NONE"
     USER_DATA = "USER_DATA"
@@ -58,24 +57,24 @@ class Security(enum.Enum):
 
     @property
     def signed(self) -> bool:
-        """Whether key and signature go along."""
+        """Whether the key and a signature are sent."""
         return self is not Security.NONE
 
 
 class LimitKind(enum.Enum):
-    """Whose budget pays for a call."""
+    """Which budget pays for a call."""
 
     IP = "ip"
-    """A pool of its own for each endpoint and outgoing address."""
+    """One pool for each endpoint and outgoing address."""
     UID = "uid"
-    """A pool of its own for each endpoint and account."""
+    """One pool for each endpoint and account."""
     REQUEST = "request"
-    """The one pool of an address that all of /api/v3 shares."""
+    """One pool for each outgoing address, shared by all of /api/v3."""
 
 
 @dataclass(frozen=True, slots=True)
 class Weight:
-    """What a call costs, and whose budget pays."""
+    """What a call costs, and which budget pays."""
 
     kind: LimitKind
     cost: int
@@ -85,16 +84,16 @@ class Weight:
 
 
 class Replay(enum.Enum):
-    """Whether a call may be sent again when nobody knows how it ended."""
+    """Whether a call with an unknown outcome may be sent again."""
 
     SAFE = "safe"
-    """A read, or a setting that is the same when it is made twice."""
+    """A read, or a setting that has the same effect when it is sent twice."""
     NEVER = "never"
     """It moves funds."""
 
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
-    """Base of what an endpoint is asked with; `None` is left out of the request."""
+    """Base of an endpoint's parameters; `None` is left out of the request."""
 
 
 @dataclass(frozen=True)
@@ -107,45 +106,45 @@ class Endpoint(Generic[P, R_co]):
     weight: Weight
     replay: Replay
     params: Callable[P, Params]
-    """Its constructor is the signature of the call."""
+    """The constructor of its parameters: the signature of a call."""
     result: type[R_co]
     most_names: int | None = None
-    """How many names its list parameter takes, where the exchange says so."""
+    """How many names its list parameter takes, if the exchange sets a limit."""
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> Call[R_co]:
-        """Bind parameters and check them, without sending anything."""
+        """Check and encode parameters; nothing is sent."""
         return Call(self, encode(self, self.params(*args, **kwargs)))
 
     @cached_property
     def decoder(self) -> msgspec.json.Decoder[R_co]:
-        """The decoder of its answers. Numbers with a fraction keep their own digits, as text."""
+        """The decoder of its answers. Numbers with a fraction become text, to keep their digits."""
         # Not strict: the exchange has sent integers as digit strings ("total": "4").
         return msgspec.json.Decoder(self.result, strict=False, float_hook=str)
 
     @cached_property
     def title(self) -> str:
-        """Method and path: what logs, errors and budgets call it."""
+        """Method and path: its name in logs, errors and budgets."""
         return f"{self.method} {self.path}"
 
     def __str__(self) -> str:
         return self.title
 
 
-# A struct, like all that is made anew for each call: a frozen dataclass takes five times as long.
+# A struct, like all objects made for each call: a frozen dataclass takes five times as long.
 class Call(msgspec.Struct, Generic[R_co], frozen=True, gc=False):
-    """An endpoint with its parameters: what will be asked, encoded once for signing and sending."""
+    """An endpoint with its parameters, encoded once for signing and sending."""
 
     endpoint: Endpoint[..., R_co]
     pairs: tuple[tuple[str, str | Names], ...]
 
     def query(self, style: ListStyle) -> str:
-        """Encode the parameters, lists in the given style."""
+        """Encode the parameters as a query, with lists in the given style."""
         return "&".join(
             f"{name}={text}" for name, value in self.pairs for text in _texts(value, style)
         )
 
     def parameters(self) -> dict[str, str]:
-        """Give the parameters as plain text, to show what was asked for."""
+        """Return the parameters as plain text, to show what was asked for."""
         return {
             name: ",".join(value) if isinstance(value, Names) else value
             for name, value in self.pairs
@@ -158,7 +157,7 @@ class Call(msgspec.Struct, Generic[R_co], frozen=True, gc=False):
 
 
 def percent_encode(text: str) -> str:
-    """Encode a value for a query: UTF-8, all but letters, digits and `-._~` escaped."""
+    """Encode a value for a query: UTF-8, escaped except letters, digits and `-._~`."""
     return quote(text, safe="")
 
 
@@ -168,7 +167,7 @@ def _texts(value: str | Names, style: ListStyle) -> Sequence[str]:
     if style == "repeated":
         return [percent_encode(name) for name in value]
     if any("," in name for name in value):
-        # Also where it is alone: the exchange would read several names, and convert all of them.
+        # Also a single name: the exchange would read several names, and convert all of them.
         raise ConfigurationError(
             f"a name with a comma can't stand in a list of names: {list(value)}; "
             "send it alone, or with Session(lists='repeated')"
@@ -180,13 +179,13 @@ def _texts(value: str | Names, style: ListStyle) -> Sequence[str]:
 
 EARLIEST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_PLACES: Final = 40
-"""Written out, for the exchange takes no exponents: 1E+999999 would be a request of a megabyte."""
+"""Amounts are written without exponent, and 1E+999999 would be a request of a megabyte."""
 
 Encoder: TypeAlias = Callable[[Any], "str | Names"]
 
 
 def encode(endpoint: Endpoint[Any, Any], params: Params) -> tuple[tuple[str, str | Names], ...]:
-    """Check parameters and write them as the wire has them."""
+    """Check parameters and write them as the wire needs them."""
     pairs: list[tuple[str, str | Names]] = []
     for attribute, wire_name, optional, encoder in _encoders(type(params)):
         value = getattr(params, attribute)
@@ -204,7 +203,7 @@ def encode(endpoint: Endpoint[Any, Any], params: Params) -> tuple[tuple[str, str
         most = endpoint.most_names
         if most is not None and isinstance(encoded, Names) and len(encoded) > most:
             raise ConfigurationError(
-                f"{endpoint}: {attribute} are {len(encoded)}; at most {most} go in one call"
+                f"{endpoint}: {attribute} has {len(encoded)} names; one call takes at most {most}"
             )
         pairs.append((wire_name, encoded))
     return tuple(pairs)
@@ -227,7 +226,7 @@ def _encode_text(value: object) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise _WrongValue("has half a character (a lone surrogate), which has no UTF-8") from None
+        raise _WrongValue("has a lone surrogate, which can't be encoded as UTF-8") from None
     return value
 
 
@@ -251,7 +250,7 @@ def _encode_amount(value: object) -> str:
     if not value.is_finite() or value <= 0:
         raise _WrongValue(f"must be a finite number above zero, not {value}")
     if abs(value.adjusted()) > _MOST_PLACES:
-        raise _WrongValue(f"has more than {_MOST_PLACES} places, which is no price of anything")
+        raise _WrongValue(f"has more than {_MOST_PLACES} places, which no real price has")
     return f"{value:f}"
 
 
@@ -259,9 +258,9 @@ def _encode_moment(value: object) -> str:
     if not isinstance(value, datetime):
         raise _WrongType("a datetime")
     if value.utcoffset() is None:
-        raise _WrongValue("has no time zone: say which, datetime(..., tzinfo=UTC)")
+        raise _WrongValue("has no time zone: give one, datetime(..., tzinfo=UTC)")
     if value < EARLIEST:
-        raise _WrongValue(f"is before {EARLIEST:%Y}, when the exchange's count of time begins")
+        raise _WrongValue(f"is before {EARLIEST:%Y}, where the exchange's timestamps begin")
     return str(from_moment(value))
 
 
@@ -276,13 +275,13 @@ def _encode_names(value: object) -> Names:
         if not isinstance(name, str):
             raise _WrongType("a list of names", f"a list with {type(name).__name__} in it")
         if not name:
-            raise _WrongValue("have an empty name among them")
+            raise _WrongValue("has an empty name in it")
     names = Names(_encode_text(name) for name in given)
     if not names:
-        raise _WrongValue("are none: name at least one")
+        raise _WrongValue("is empty: name at least one")
     if len(set(names)) < len(names):
         twice = sorted({name for name in names if names.count(name) > 1})
-        raise _WrongValue(f"name {', '.join(twice)} more than once")
+        raise _WrongValue(f"has {', '.join(twice)} more than once")
     return names
 
 
@@ -309,7 +308,7 @@ _BY_TYPE: Final[dict[object, Encoder]] = {
 
 @cache
 def _encoders(params: type[Params]) -> tuple[tuple[str, str, bool, Encoder], ...]:
-    """Choose an encoder for each field, by its annotation: once for each kind of parameters."""
+    """Choose an encoder for each field by its annotation, once for each `Params` class."""
     hints = get_type_hints(params)
     wire_names = dict(zip(params.__struct_fields__, params.__struct_encode_fields__, strict=True))
     rows: list[tuple[str, str, bool, Encoder]] = []

@@ -621,7 +621,7 @@ def test_more_debts_than_go_in_one_call_are_refused_before_anything_is_written()
                 body[:-1] + b',"userAssets":' + owed + b"}" if path == MARGIN_ACCOUNT else body
             )
 
-            with pytest.raises(ConfigurationError, match="at most 10 go in one call"):
+            with pytest.raises(ConfigurationError, match="one call takes at most 10"):
                 await exchanger.exchange(quote)
 
             assert EXCHANGE not in [title for _, title in bench.world.sent]

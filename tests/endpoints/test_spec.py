@@ -132,8 +132,8 @@ def quote(**parameters: Any) -> Callable[[], object]:
     ("bind", "error", "says"),
     [
         (transfer([]), ConfigurationError, "name at least one"),
-        (transfer(["ADA", ""]), ConfigurationError, "have an empty name among them"),
-        (transfer(["ADA", "XRP", "ADA"]), ConfigurationError, "name ADA more than once"),
+        (transfer(["ADA", ""]), ConfigurationError, "has an empty name in it"),
+        (transfer(["ADA", "XRP", "ADA"]), ConfigurationError, "has ADA more than once"),
         (transfer(["A\ud800"]), ConfigurationError, "lone surrogate"),
         (transfer("ADA"), TypeError, r"for one asset: \['ADA'\]"),
         (transfer(b"ADA"), TypeError, "a list of names"),

@@ -282,7 +282,7 @@ async def test_a_client_is_made_of_credentials_and_one_session(session: Session)
     with pytest.raises(TypeError, match="must be Credentials") as caught:
         DustClient("key")  # type: ignore[arg-type]
     traceback.TracebackException.from_exception(caught.value, capture_locals=True)
-    with pytest.raises(TypeError, match="timeout: options of a session that exists"):
+    with pytest.raises(TypeError, match="timeout: these options are for a new session"):
         DustClient("key", session, timeout=1.0)  # type: ignore[arg-type]
 
 
