@@ -18,13 +18,13 @@ from binance_dust.fleet._stream import FleetStream
 from binance_dust.fleet._survey import Survey
 from binance_dust.fleet._timing import Timing
 from binance_dust.reports import AccountReport
-from binance_dust.scanner._desk import questions
+from binance_dust.scanner._lanes import questions
 from binance_dust.sweeper import Outcome, SweepReport
 
 if TYPE_CHECKING:
     from binance_dust.endpoints import AccountType
     from binance_dust.scanner import ScanEstimate
-    from binance_dust.scanner._desk import Liabilities
+    from binance_dust.scanner._lanes import Liabilities
     from binance_dust.sweeper import SweepRules
 
 __all__ = ["Fleet"]

@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Any
 
 from binance_dust.scanner import Question, scan
-from binance_dust.scanner._desk import ENDPOINTS
+from binance_dust.scanner._lanes import ENDPOINTS
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

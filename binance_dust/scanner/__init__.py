@@ -1,17 +1,16 @@
 """Many accounts at once: `scan` reads them, `estimate_scan` says beforehand how long that takes.
 
 _scan.py        accounts come in, reports go out
-_visit.py       what one account is asked, and in which order
-_desk.py        what is asked of one session, and how much more will be
-_progress.py    how far it is, and the time left
+_account.py     what one account is asked, and in which order
+_lanes.py       how often a session is asked each question, and how long that will take
 """
 
 from __future__ import annotations
 
-from binance_dust.scanner._desk import Question
-from binance_dust.scanner._progress import (
+from binance_dust.scanner._lanes import (
     LaneEstimate,
     LaneProgress,
+    Question,
     ScanEstimate,
     ScanProgress,
     estimate_scan,

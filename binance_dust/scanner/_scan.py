@@ -1,7 +1,7 @@
 """Accounts come in, from one or several sessions; reports go out, in the order of completion.
 
-A task an account, a bounded number of them at once: memory is the same for a thousand accounts and
-for a hundred thousand.
+Each account has its own task, and only so many run at once: a hundred thousand accounts take no
+more memory than a thousand.
 """
 
 from __future__ import annotations
@@ -16,21 +16,27 @@ from binance_dust._util.results import Results, Stream
 from binance_dust.client import DustClient
 from binance_dust.errors import ConfigurationError
 from binance_dust.reports import AccountReport
-from binance_dust.scanner._desk import Desk, Share, questions
-from binance_dust.scanner._progress import ScanProgress, lanes_of, seconds_left
-from binance_dust.scanner._visit import Visit
+from binance_dust.scanner._account import AccountScan
+from binance_dust.scanner._lanes import (
+    ScanProgress,
+    SeenShare,
+    SessionPart,
+    lanes_of,
+    questions,
+    seconds_left,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from binance_dust.endpoints import AccountType
-    from binance_dust.scanner._desk import Liabilities
+    from binance_dust.scanner._lanes import Liabilities
     from binance_dust.session import Session
 
 __all__ = ["Scan", "scan"]
 
 _AHEAD: Final = 2048
-"""Accounts that are read ahead, so that one session's do not hide another's behind them."""
+"""Accounts that are begun ahead, so that the accounts of one session do not block another's."""
 
 
 def scan(  # noqa: PLR0913 - the public face, all by keyword
@@ -49,8 +55,8 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
 
     `liabilities` says whether small debts are asked for: `True` always (weight 100 an account),
     `False` never, `"auto"` only where cheaper questions have found a debt. `concurrency` is how
-    many accounts of a session are asked at once; `skip` are names of accounts to leave out, those
-    that an earlier scan has done, say.
+    many accounts of a session are asked at once. `skip` names accounts to leave out, for example
+    those that an earlier scan has done.
     """
     if not isinstance(clients, Iterable | AsyncIterable):
         raise TypeError(f"clients must be iterable, not {type(clients).__name__}")
@@ -63,7 +69,7 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
     if isinstance(skip, str):
         raise TypeError("skip must be a collection of names, not one text")
     return Scan(
-        _Work(
+        _ScanRun(
             clients,
             target=target,
             liabilities=liabilities,
@@ -75,33 +81,33 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
 
 
 class Scan(Stream[AccountReport]):
-    """A scan under way: iterate it for its reports, look at `progress` meanwhile.
+    """A running scan: iterate it for its reports, look at `progress` meanwhile.
 
-    Leaving the loop early stops it. `async with scan(...) as reports` stops it before going on.
+    Leaving the loop early stops it. `async with scan(...) as reports` waits until it has stopped.
     """
 
-    __slots__ = ("_work",)
+    __slots__ = ("_run",)
 
-    def __init__(self, work: _Work) -> None:
-        """Prepare; nothing is asked before the first report is waited for."""
-        super().__init__(work.results.of(work.run))
-        self._work = work
+    def __init__(self, run: _ScanRun) -> None:
+        """Prepare; nothing is asked until the first report is waited for."""
+        super().__init__(run.results.of(run.run))
+        self._run = run
 
     @property
     def progress(self) -> ScanProgress:
         """How far it is, and how long it will take."""
-        return self._work.progress()
+        return self._run.progress()
 
     def __repr__(self) -> str:
-        work = self._work
-        of = "" if work.total is None else f" of {work.total}"
-        return f"<Scan {work.done}{of} accounts, {work.failed} failed>"
+        run = self._run
+        of = "" if run.total is None else f" of {run.total}"
+        return f"<Scan {run.done}{of} accounts, {run.failed} failed>"
 
 
-class _Work:
-    """What a scan has to do, and has done."""
+class _ScanRun:
+    """The work of one scan, and how much of it is done."""
 
-    def __init__(  # noqa: PLR0913 - what a scan is made of, all by keyword
+    def __init__(  # noqa: PLR0913 - the choices of a scan, all by keyword
         self,
         clients: Iterable[DustClient] | AsyncIterable[DustClient],
         *,
@@ -114,13 +120,13 @@ class _Work:
         self._clients = clients
         self._target = target
         self._liabilities = liabilities
-        self._asks = questions(liabilities)
+        self._asked = questions(liabilities)
         self._concurrency = concurrency
         self._account_type = account_type
         self._skip = skip
         self._ahead = asyncio.Semaphore(_AHEAD)
-        self._desks: dict[Session, Desk] = {}
-        self._margin, self._debt = Share(), Share()
+        self._parts: dict[Session, SessionPart] = {}
+        self._margin, self._debt = SeenShare(), SeenShare()
         self._began: float | None = None
         self._ended: float | None = None
         self.results: Results[AccountReport] = Results(concurrency)
@@ -129,13 +135,13 @@ class _Work:
         self.failed: int = 0
 
     async def run(self) -> None:
-        """Visit every account."""
+        """Read every account."""
         self._began = asyncio.get_running_loop().time()
         try:
             async with asyncio.TaskGroup() as group:
                 async for client in self._wanted():
                     await self._ahead.acquire()
-                    group.create_task(self._visit(client))
+                    group.create_task(self._read(client))
         finally:
             self._ended = asyncio.get_running_loop().time()
 
@@ -150,7 +156,7 @@ class _Work:
             wanted = [client for client in clients if self._wants(client)]
             self.total = len(wanted)
             for session, count in Counter(client.session for client in wanted).items():
-                self._desk(session).accounts = count
+                self._part(session).accounts = count
             clients = wanted
         for client in clients:
             if self.total is not None or self._wants(client):
@@ -159,24 +165,24 @@ class _Work:
     def _wants(self, client: DustClient) -> bool:
         return instance(client, DustClient, "each client").name not in self._skip
 
-    def _desk(self, session: Session) -> Desk:
-        desk = self._desks.get(session)
-        if desk is None:
-            desk = self._desks[session] = Desk(session, self._concurrency)
-        return desk
+    def _part(self, session: Session) -> SessionPart:
+        part = self._parts.get(session)
+        if part is None:
+            part = self._parts[session] = SessionPart(session, self._concurrency)
+        return part
 
-    async def _visit(self, client: DustClient) -> None:
-        desk = self._desk(client.session)
-        desk.begun += 1
-        visit = Visit(
+    async def _read(self, client: DustClient) -> None:
+        part = self._part(client.session)
+        part.begun += 1
+        account = AccountScan(
             client,
-            desk=desk,
+            part=part,
             target=self._target,
             account_type=self._account_type,
             margin=self._margin,
             debt=self._debt,
         )
-        await visit.run(self._liabilities, self._deliver)
+        await account.run(self._liabilities, self._deliver)
         self._ahead.release()
 
     async def _deliver(self, report: AccountReport) -> None:
@@ -189,9 +195,9 @@ class _Work:
         if self._began is None:
             return ScanProgress(0, 0, self.total, 0.0, None, ())
         now = asyncio.get_running_loop().time() if self._ended is None else self._ended
-        desks = tuple(self._desks.values())
-        lanes = lanes_of(desks, self._asks, self._margin, self._debt)
+        parts = tuple(self._parts.values())
+        lanes = lanes_of(parts, self._asked, self._margin, self._debt)
         left = None
         if self.total is not None:
-            left = seconds_left(desks, lanes, self._margin, self._concurrency)
+            left = seconds_left(parts, lanes, self._margin, self._concurrency)
         return ScanProgress(self.done, self.failed, self.total, now - self._began, left, lanes)

@@ -32,7 +32,7 @@ INFO = "GET /sapi/v1/account/info"
 
 def at_work() -> list[str]:
     """Find what is left of any job."""
-    names = ("Job.", "Round.", "Visit.", "_Work.", "hearing", "Survey.")
+    names = ("Job.", "Round.", "AccountScan.", "_ScanRun.", "hearing", "Survey.")
     coroutines = [repr(task.get_coro()) for task in asyncio.all_tasks()]
     return [text for text in coroutines if any(name in text for name in names)]
 

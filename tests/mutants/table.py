@@ -37,10 +37,9 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     "binance_dust/_call/wire.py": ("tests/call/test_wire.py", "tests/contract"),
     "binance_dust/endpoints/_spec.py": ("tests/endpoints/test_spec.py", "tests/contract"),
     "binance_dust/_call/clock.py": ("tests/call/test_clock.py",),
-    "binance_dust/scanner/_desk.py": ("tests/scanner/test_progress.py",),
-    "binance_dust/scanner/_progress.py": ("tests/scanner/test_progress.py",),
-    "binance_dust/scanner/_visit.py": (
-        "tests/scanner/test_visit.py",
+    "binance_dust/scanner/_lanes.py": ("tests/scanner/test_lanes.py",),
+    "binance_dust/scanner/_account.py": (
+        "tests/scanner/test_account.py",
         "tests/scanner/test_scan.py",
     ),
     "binance_dust/scanner/": ("tests/scanner/test_scan.py",),
@@ -212,13 +211,13 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     },
     "binance_dust/scanner/_scan.py": {
         "module: 2048 -> 2049": _NOBODY_CARES,
-        "_Work._wanted: self.total is not None or self._wants(client)"
+        "_ScanRun._wanted: self.total is not None or self._wants(client)"
         " -> self._wants(client)": _FASTER,
-        "_Work._wanted: self._desk(session).accounts = count -> left out": _ESTIMATES,
-        "_Work._visit: 1 -> 2": _ESTIMATES,
-        "_Work._visit: desk.begun += 1 -> left out": _ESTIMATES,
+        "_ScanRun._wanted: self._part(session).accounts = count -> left out": _ESTIMATES,
+        "_ScanRun._read: 1 -> 2": _ESTIMATES,
+        "_ScanRun._read: part.begun += 1 -> left out": _ESTIMATES,
     },
-    "binance_dust/scanner/_desk.py": {
+    "binance_dust/scanner/_lanes.py": {
         "module: 512 -> 513": _NOBODY_CARES,
     },
     "binance_dust/endpoints/_spec.py": {

@@ -41,7 +41,7 @@ def scanning() -> set[asyncio.Task[Any]]:
     return {
         task
         for task in asyncio.all_tasks()
-        if any(name in repr(task.get_coro()) for name in ("_Work.", "Visit.", "athrow"))
+        if any(name in repr(task.get_coro()) for name in ("_ScanRun.", "AccountScan.", "athrow"))
     }
 
 
@@ -459,7 +459,7 @@ async def test_two_addresses_scan_twice_as_fast_as_one() -> None:
 
 
 async def test_memory_is_the_same_for_many_accounts(exchange: Sandbox) -> None:
-    """Nothing of a visit outlives its report."""
+    """Nothing that a scan keeps about an account outlives its report."""
     limits = RateLimits(ip_weight=10**6, requests_per_second=10**6)
     credentials = exchange.open_account("alice", ADA="6.21")
     counts = []

@@ -1,13 +1,13 @@
 """What a scan asks one account, and in which order: the cheap questions first.
 
-Whether there are small debts is answered by the first of these that can:
+Whether there are small debts is asked step by step, until a step gives the answer:
 
     is margin enabled at all?            weight 1     no: no debts
     is anything owed there?              weight 10    no: no debts
     the list of small debts              weight 100
 
-Where a cheap question fails, the list itself is asked. Parts that do not depend on one another are
-asked at the same time.
+If a cheap question fails, the list is asked. Parts that do not depend on each other are asked at
+the same time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from binance_dust._answers.codes import has_no_margin
 from binance_dust._util.exact import ensure_readable
 from binance_dust.errors import CredentialsError, DustError
 from binance_dust.reports import AccountReport, Settled
-from binance_dust.scanner._desk import ENDPOINTS, Question
+from binance_dust.scanner._lanes import ENDPOINTS, Question
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,38 +27,38 @@ if TYPE_CHECKING:
     from binance_dust import models
     from binance_dust.client import DustClient
     from binance_dust.endpoints import AccountType
-    from binance_dust.scanner._desk import Desk, Liabilities, Share
+    from binance_dust.scanner._lanes import Liabilities, SeenShare, SessionPart
 
     Deliver: TypeAlias = Callable[[AccountReport], Awaitable[None]]
 
 R = TypeVar("R")
 
 
-class _Found(NamedTuple):
-    """What the cheap questions have brought."""
+class _Read(NamedTuple):
+    """The parts that every scan reads."""
 
     assets: list[models.UserAsset]
     quote: models.ConvertibleAssets | None
 
 
-class Visit:
+class AccountScan:
     """One account, from its first question to its report."""
 
-    __slots__ = ("_account_type", "_client", "_debt", "_desk", "_errors", "_margin", "_target")
+    __slots__ = ("_account_type", "_client", "_debt", "_errors", "_margin", "_part", "_target")
 
-    def __init__(  # noqa: PLR0913 - what there is to know, all by keyword
+    def __init__(  # noqa: PLR0913 - the choices of a scan, all by keyword
         self,
         client: DustClient,
         *,
-        desk: Desk,
+        part: SessionPart,
         target: str,
         account_type: AccountType | None,
-        margin: Share,
-        debt: Share,
+        margin: SeenShare,
+        debt: SeenShare,
     ) -> None:
         """Prepare; nothing is asked."""
         self._client = client._for_scans()  # noqa: SLF001 - only scans have this lane
-        self._desk = desk
+        self._part = part
         self._target = target
         self._account_type = account_type
         self._margin = margin
@@ -68,43 +68,43 @@ class Visit:
     async def run(self, liabilities: Liabilities, deliver: Deliver) -> None:
         """Ask everything, and deliver a report. Errors are part of the report.
 
-        The place is kept until somebody takes the report: a slow reader slows the scan down, and
-        no reports pile up.
+        The account keeps its place until the report is taken: a slow reader slows the scan down,
+        and no reports pile up.
         """
-        desk, client = self._desk, self._client
-        async with desk.slots:
-            assets, quote, scouted = await asyncio.gather(
-                self._part("assets", Question.ASSETS, client.user_assets),
-                self._part(
+        part, client = self._part, self._client
+        async with part.places:
+            assets, quote, known = await asyncio.gather(
+                self._try("assets", Question.ASSETS, client.user_assets),
+                self._try(
                     "quote",
                     Question.QUOTE,
                     lambda: client.convertible_assets(
                         self._target, account_type=self._account_type
                     ),
                 ),
-                self._scout(liabilities),
+                self._check_debts(liabilities),
             )
-            found = _Found(assets or [], quote)
-            settled: Settled | None = scouted
+            read = _Read(assets or [], quote)
+            settled: Settled | None = known
             if settled is Settled.LIST and self._key_is_refused():
-                # The list would be refused as well, and cost a hundred.
+                # The list would be refused as well, for a weight of 100.
                 self._errors["liabilities"] = self._errors["assets"]
-                desk.tallies[Question.LIST].due -= 1
+                part.lanes[Question.LIST].needed -= 1
                 settled = None
             if settled is not Settled.LIST:
-                await deliver(self._report(found, settled))
+                await deliver(self._report(read, settled))
                 return
-            await desk.held.acquire()
-        # Out of the slot: others go on meanwhile, there is room in the other lanes.
+            await part.waiting_places.acquire()
+        # The place is free now: other accounts go on, since the other lanes have room.
         try:
             listed, settled = await self._list()
-            await deliver(self._report(found, settled, listed))
+            await deliver(self._report(read, settled, listed))
         finally:
-            desk.held.release()
+            part.waiting_places.release()
 
     def _report(
         self,
-        found: _Found,
+        read: _Read,
         settled: Settled | None,
         listed: list[models.SmallLiability] | None = None,
     ) -> AccountReport:
@@ -112,26 +112,26 @@ class Visit:
             account=self._client.name,
             target=self._target,
             at=self._client.session.now(),
-            assets=found.assets,
-            quote=found.quote,
+            assets=read.assets,
+            quote=read.quote,
             liabilities=listed or [],
             settled_by=settled,
             errors=self._errors,
         )
 
-    async def _scout(self, liabilities: Liabilities) -> Settled:
+    async def _check_debts(self, liabilities: Liabilities) -> Settled:
         """Find out whether the list has to be asked for."""
         settled = Settled.NOT_ASKED
         if liabilities == "auto":
-            settled = await self._scout_cheaply()
+            settled = await self._check_margin()
             self._debt.saw(yes=settled is Settled.LIST)
         elif liabilities:
             settled = Settled.LIST
-        self._desk.scouted += 1
-        self._desk.tallies[Question.LIST].due += settled is Settled.LIST
+        self._part.debts_known += 1
+        self._part.lanes[Question.LIST].needed += settled is Settled.LIST
         return settled
 
-    async def _scout_cheaply(self) -> Settled:
+    async def _check_margin(self) -> Settled:
         try:
             info = await self._ask(Question.MARGIN_ENABLED, self._client.account_info())
         except DustError:
@@ -139,7 +139,7 @@ class Visit:
         self._margin.saw(yes=info.is_margin_enabled)
         if not info.is_margin_enabled:
             return Settled.NO_MARGIN
-        self._desk.tallies[Question.MARGIN_DEBT].due += 1
+        self._part.lanes[Question.MARGIN_DEBT].needed += 1
         try:
             margin = await self._ask(Question.MARGIN_DEBT, self._client.margin_account())
         except DustError as error:
@@ -157,41 +157,40 @@ class Visit:
         return listed, Settled.LIST
 
     def _key_is_refused(self) -> bool:
-        """Whether the exchange doesn't take this key at all, and not just for one part."""
+        """Whether the exchange refuses this key for everything, not just for one part."""
         return all(
             isinstance(self._errors.get(part), CredentialsError) for part in ("assets", "quote")
         )
 
-    async def _part(
-        self, part: str, question: Question, ask: Callable[[], Awaitable[R]]
+    async def _try(
+        self, name: str, question: Question, ask: Callable[[], Awaitable[R]]
     ) -> R | None:
-        # Called here and not before: a visit may be stopped before this begins, and a coroutine
-        # that was made and never awaited is a warning.
+        # `ask` makes the coroutine only here: a scan may be stopped before this begins, and Python
+        # warns about a coroutine that is never awaited.
         try:
             return await self._ask(question, ask())
         except DustError as error:
-            self._errors[part] = _bare(error)
+            self._errors[name] = _bare(error)
             return None
 
     async def _ask(self, question: Question, answer: Awaitable[R]) -> R:
-        desk = self._desk
-        tally = desk.tallies[question]
-        tally.asked += 1
+        lane = self._part.lanes[question]
+        lane.asked += 1
         time = asyncio.get_running_loop().time
-        # An answer that was waited for in line says nothing of how long answers take.
-        room = desk.session.forecast(ENDPOINTS[question], 1) <= 0
+        # A call that had to wait for weight does not show how long answers take.
+        room = self._part.session.forecast(ENDPOINTS[question], 1) <= 0
         began = time()
         try:
             found = await answer
-            # Here, where it is a part that fails, and not where somebody adds up reports.
+            # Checked here, so that only this part fails, and not a later sum over reports.
             ensure_readable(found)
         finally:
-            tally.answered += 1
+            lane.answered += 1
             if room:
-                tally.took.append(time() - began)
+                lane.took.append(time() - began)
         return found
 
 
 def _bare(error: DustError) -> DustError:
-    """Drop the traceback: it would keep the whole visit in memory for as long as the report."""
+    """Drop the traceback: it would keep the whole scan of the account in memory with the report."""
     return error.with_traceback(None)

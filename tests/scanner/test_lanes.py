@@ -1,4 +1,4 @@
-"""How far a scan is and how long it will take: arithmetic over what budgets foretell."""
+"""How far a scan is, and how long it will take: sums over the forecasts of budgets."""
 
 from __future__ import annotations
 
@@ -10,8 +10,16 @@ import pytest
 
 from binance_dust import ConfigurationError, DustClient
 from binance_dust.scanner import LaneProgress, Question, ScanEstimate, estimate_scan
-from binance_dust.scanner._desk import ENDPOINTS, Desk, Share, Tally, questions
-from binance_dust.scanner._progress import LaneEstimate, lanes_of, seconds_left
+from binance_dust.scanner._lanes import (
+    ENDPOINTS,
+    LaneCounts,
+    LaneEstimate,
+    SeenShare,
+    SessionPart,
+    lanes_of,
+    questions,
+    seconds_left,
+)
 
 ASSETS, QUOTE, ENABLED, DEBT, LIST = Question
 
@@ -38,9 +46,9 @@ def clients_of(*sessions: Any) -> list[DustClient]:
     return clients
 
 
-def desk_of(session: Any = None) -> Desk:
+def part_of(session: Any = None) -> SessionPart:
     used: Any = session or FakeSession()
-    return Desk(used, 4)
+    return SessionPart(used, 4)
 
 
 @pytest.mark.parametrize(
@@ -56,13 +64,13 @@ def test_the_cheap_questions_come_first(liabilities: Any, asked: tuple[Question,
 
 
 @pytest.mark.parametrize("choice", ["always", None, 1])
-def test_what_is_no_choice_of_questions_is_refused(choice: Any) -> None:
+def test_another_choice_of_questions_is_refused(choice: Any) -> None:
     with pytest.raises(ConfigurationError, match="liabilities must be True, False or 'auto'"):
         questions(choice)
 
 
 def test_a_share_begins_as_expected_and_becomes_what_was_seen() -> None:
-    share = Share()
+    share = SeenShare()
     assert share.value == 1.0
     for yes in (False, True, False):
         share.saw(yes=yes)
@@ -70,37 +78,37 @@ def test_a_share_begins_as_expected_and_becomes_what_was_seen() -> None:
 
 
 def test_the_usual_answer_is_the_middle_one() -> None:
-    tally = Tally()
-    assert (tally.usual, tally.asked, tally.answered, tally.due) == (0.0, 0, 0, 0)
+    lane = LaneCounts()
+    assert (lane.usual, lane.asked, lane.answered, lane.needed) == (0.0, 0, 0, 0)
     for seconds in (9.0, 1.0, 2.0):
-        tally.took.append(seconds)
-    assert tally.usual == 2.0
-    tally.took.append(3.0)
-    assert tally.usual == 3.0
-    tally.took.extend([7.0] * 64)
-    assert list(tally.took) == [7.0] * 64
+        lane.took.append(seconds)
+    assert lane.usual == 2.0
+    lane.took.append(3.0)
+    assert lane.usual == 3.0
+    lane.took.extend([7.0] * 64)
+    assert list(lane.took) == [7.0] * 64
 
 
-def test_what_is_still_to_be_asked_is_what_was_found_and_a_share_of_what_is_not_known() -> None:
-    desk = desk_of()
-    margin, debt = Share(), Share()
+def test_the_remaining_calls_are_those_found_needed_and_a_share_of_the_unknown_accounts() -> None:
+    part = part_of()
+    margin, debt = SeenShare(), SeenShare()
     for _ in range(3):
         margin.saw(yes=False)
     debt.saw(yes=False)
-    desk.begun = 10
-    desk.tallies[ASSETS].asked = 4
-    desk.tallies[ENABLED].answered = 6
-    desk.tallies[DEBT].due, desk.tallies[DEBT].asked = 3, 1
-    desk.tallies[LIST].due, desk.tallies[LIST].asked = 5, 2
-    desk.scouted = 2
+    part.begun = 10
+    part.lanes[ASSETS].asked = 4
+    part.lanes[ENABLED].answered = 6
+    part.lanes[DEBT].needed, part.lanes[DEBT].asked = 3, 1
+    part.lanes[LIST].needed, part.lanes[LIST].asked = 5, 2
+    part.debts_known = 2
 
-    assert desk.due(ASSETS, margin, debt) == 6
-    assert desk.due(QUOTE, margin, debt) == 10
-    assert desk.due(DEBT, margin, debt) == 2 + 4 * 0.25
-    assert desk.due(LIST, margin, debt) == 3 + 8 * 0.5
-    desk.accounts = 20
-    assert desk.due(ASSETS, margin, debt) == 16
-    assert desk.due(DEBT, margin, debt) == 2 + 14 * 0.25
+    assert part.remaining(ASSETS, margin, debt) == 6
+    assert part.remaining(QUOTE, margin, debt) == 10
+    assert part.remaining(DEBT, margin, debt) == 2 + 4 * 0.25
+    assert part.remaining(LIST, margin, debt) == 3 + 8 * 0.5
+    part.accounts = 20
+    assert part.remaining(ASSETS, margin, debt) == 16
+    assert part.remaining(DEBT, margin, debt) == 2 + 14 * 0.25
 
 
 def test_the_estimate_has_a_lane_for_each_question_of_each_session_the_slowest_first() -> None:
@@ -128,7 +136,7 @@ def test_the_estimate_has_a_lane_for_each_question_of_each_session_the_slowest_f
         (False, 0.5, 0.1, (None, None)),
     ],
 )
-def test_shares_are_of_all_accounts_and_count_where_the_cheap_questions_are_asked(
+def test_shares_are_of_all_accounts_and_count_only_where_cheap_questions_are_asked(
     liabilities: Any, margin: float, debt: float, calls: tuple[int | None, int | None]
 ) -> None:
     session = FakeSession()
@@ -170,12 +178,12 @@ def test_an_estimate_says_what_each_lane_costs() -> None:
     )
 
 
-def test_lanes_show_what_was_asked_and_what_is_to_come_for_each_session() -> None:
-    one, two = desk_of(), desk_of()
+def test_lanes_show_what_was_asked_and_what_is_expected_for_each_session() -> None:
+    one, two = part_of(), part_of()
     one.accounts, two.begun = 5, 2
-    one.tallies[ASSETS].asked, one.tallies[ASSETS].answered = 3, 2
+    one.lanes[ASSETS].asked, one.lanes[ASSETS].answered = 3, 2
 
-    lanes = lanes_of((one, two), (ASSETS, QUOTE), Share(), Share())
+    lanes = lanes_of((one, two), (ASSETS, QUOTE), SeenShare(), SeenShare())
 
     assert lanes == (
         LaneProgress(0, ASSETS, 3, 2, 5, 10.0),
@@ -186,23 +194,23 @@ def test_lanes_show_what_was_asked_and_what_is_to_come_for_each_session() -> Non
     assert [lane.waiting for lane in lanes] == [1, 0, 0, 0]
 
 
-def test_a_lane_with_nothing_to_come_takes_as_long_as_those_who_stand_in_line() -> None:
-    desk = desk_of()
-    desk.accounts = 3
-    tally = desk.tallies[ASSETS]
-    tally.asked, tally.answered = 3, 2
-    (lane,) = lanes_of((desk,), (ASSETS,), Share(), Share())
+def test_a_lane_with_no_remaining_call_takes_as_long_as_the_calls_that_wait() -> None:
+    part = part_of()
+    part.accounts = 3
+    counts = part.lanes[ASSETS]
+    counts.asked, counts.answered = 3, 2
+    (lane,) = lanes_of((part,), (ASSETS,), SeenShare(), SeenShare())
     assert (lane.expected, lane.seconds_left) == (3, 0.5)
-    session: Any = desk.session
+    session: Any = part.session
     assert session.asked == [(ENDPOINTS[ASSETS], 0)]
 
-    tally.answered = 3
-    (lane,) = lanes_of((desk,), (ASSETS,), Share(), Share())
+    counts.answered = 3
+    (lane,) = lanes_of((part,), (ASSETS,), SeenShare(), SeenShare())
     assert lane.seconds_left == 0.0
 
-    # More than there are, by a share that was too high: not less than nothing is to come.
-    tally.asked = 5
-    (lane,) = lanes_of((desk,), (ASSETS,), Share(), Share())
+    # More were asked than there are accounts: the remaining calls are none, not negative.
+    counts.asked = 5
+    (lane,) = lanes_of((part,), (ASSETS,), SeenShare(), SeenShare())
     assert lane.expected == 5
 
 
@@ -211,24 +219,24 @@ def lane_of(question: Question, answered: int, expected: int, seconds: float) ->
 
 
 def test_the_time_left_is_that_of_the_slowest_lane_and_of_its_answers() -> None:
-    desk = desk_of()
-    desk.accounts = 1
-    desk.tallies[ASSETS].answered = 1
-    desk.tallies[LIST].took.append(3.0)
-    desk.tallies[QUOTE].took.append(30.0)
+    part = part_of()
+    part.accounts = 1
+    part.lanes[ASSETS].answered = 1
+    part.lanes[LIST].took.append(3.0)
+    part.lanes[QUOTE].took.append(30.0)
     done, busy, quick = (
         lane_of(QUOTE, 5, 5, 99.0),
         lane_of(LIST, 4, 5, 7.0),
         lane_of(DEBT, 0, 5, 1.0),
     )
 
-    assert seconds_left((desk,), (done, busy, quick), Share(), 4) == 10.0
-    assert seconds_left((desk,), (quick, busy), Share(), 4) == 10.0
-    assert seconds_left((desk,), (done,), Share(), 4) == 0.0
+    assert seconds_left((part,), (done, busy, quick), SeenShare(), 4) == 10.0
+    assert seconds_left((part,), (quick, busy), SeenShare(), 4) == 10.0
+    assert seconds_left((part,), (done,), SeenShare(), 4) == 0.0
 
 
 @pytest.mark.parametrize(
-    ("usual", "visit"),
+    ("usual", "seconds"),
     [
         ({ASSETS: 8.0}, 8.0),
         ({QUOTE: 8.0}, 8.0),
@@ -236,27 +244,29 @@ def test_the_time_left_is_that_of_the_slowest_lane_and_of_its_answers() -> None:
         ({ASSETS: 3.0, QUOTE: 4.0, ENABLED: 4.5}, 4.5),
     ],
 )
-def test_where_no_lane_is_short_it_is_that_of_the_visits_so_many_at_once(
-    usual: dict[Question, float], visit: float
+def test_where_no_lane_is_short_the_time_left_is_that_of_the_accounts_read_at_once(
+    usual: dict[Question, float], seconds: float
 ) -> None:
-    margin = Share()
+    margin = SeenShare()
     for _ in range(3):
         margin.saw(yes=False)
-    desk = desk_of()
-    desk.begun = 12
-    desk.tallies[ASSETS].answered = 2
-    for question, seconds in usual.items():
-        desk.tallies[question].took.append(seconds)
+    part = part_of()
+    part.begun = 12
+    part.lanes[ASSETS].answered = 2
+    for question, took in usual.items():
+        part.lanes[question].took.append(took)
 
-    assert seconds_left((desk,), (), margin, 4) == pytest.approx(10 * visit / 4)
-    desk.accounts = 22
-    assert seconds_left((desk, desk_of()), (), margin, 4) == pytest.approx(20 * visit / 4)
+    assert seconds_left((part,), (), margin, 4) == pytest.approx(10 * seconds / 4)
+    part.accounts = 22
+    assert seconds_left((part, part_of()), (), margin, 4) == pytest.approx(20 * seconds / 4)
 
 
-async def test_a_desk_begins_with_nothing_and_with_places_for_so_many_at_once() -> None:
-    desk = desk_of()
+async def test_a_session_begins_with_nothing_asked_and_a_place_for_each_concurrent_account() -> (
+    None
+):
+    part = part_of()
 
-    assert (desk.accounts, desk.begun, desk.scouted) == (None, 0, 0)
+    assert (part.accounts, part.begun, part.debts_known) == (None, 0, 0)
     for _ in range(4):
-        await asyncio.wait_for(desk.slots.acquire(), 1.0)
-    assert desk.slots.locked()
+        await asyncio.wait_for(part.places.acquire(), 1.0)
+    assert part.places.locked()

@@ -1,4 +1,4 @@
-"""One account's visit, with answers that come at once: what is asked, counted and settled."""
+"""The scan of one account, with answers that come at once: what is asked, counted and settled."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ import pytest
 from binance_dust import CredentialsError, DustError, ExchangeError, NoAnswerError
 from binance_dust.reports import AccountReport, Settled
 from binance_dust.scanner import Question
-from binance_dust.scanner._desk import Desk, Share
-from binance_dust.scanner._visit import Visit
+from binance_dust.scanner._account import AccountScan
+from binance_dust.scanner._lanes import SeenShare, SessionPart
 
 ASSETS, QUOTE, ENABLED, DEBT, LIST = Question
 
@@ -49,22 +49,25 @@ class Account:
         return answer
 
 
-async def visit(account: Any, liabilities: Any = "auto") -> tuple[AccountReport, Desk, list[float]]:
-    desk, margin, debt = Desk(account.session, 4), Share(), Share()
+async def read(
+    account: Any, liabilities: Any = "auto"
+) -> tuple[AccountReport, SessionPart, list[float]]:
+    part, margin, debt = SessionPart(account.session, 4), SeenShare(), SeenShare()
     reports: list[AccountReport] = []
 
     async def deliver(report: AccountReport) -> None:
         reports.append(report)
 
-    await Visit(account, desk=desk, target="BNB", account_type=None, margin=margin, debt=debt).run(
-        liabilities, deliver
+    scan = AccountScan(
+        account, part=part, target="BNB", account_type=None, margin=margin, debt=debt
     )
+    await scan.run(liabilities, deliver)
     (report,) = reports
-    return report, desk, [margin.value, debt.value]
+    return report, part, [margin.value, debt.value]
 
 
-def counts(desk: Desk) -> list[tuple[int, int, int]]:
-    return [(tally.asked, tally.answered, tally.due) for tally in desk.tallies.values()]
+def counts(part: SessionPart) -> list[tuple[int, int, int]]:
+    return [(lane.asked, lane.answered, lane.needed) for lane in part.lanes.values()]
 
 
 NO_MARGIN = ExchangeError("no", code=-3003)
@@ -103,37 +106,37 @@ async def test_what_an_account_is_asked_is_settled_and_counted(
     asked: tuple[int, int, int],
     shares: list[float],
 ) -> None:
-    report, desk, seen = await visit(Account(**answers))
+    report, part, seen = await read(Account(**answers))
 
     assert report.settled_by is settled
-    assert counts(desk) == [
+    assert counts(part) == [
         (1, 1, 0),
         (1, 1, 0),
         (asked[0], asked[0], 0),
         (asked[1], asked[1], asked[1]),
         (asked[2], asked[2], asked[2]),
     ]
-    assert desk.scouted == 1
+    assert part.debts_known == 1
     assert seen == shares
     assert report.ok is (settled is not None)
-    assert not desk.slots.locked()
-    assert desk.held._value == 512
+    assert not part.places.locked()
+    assert part.waiting_places._value == 512
 
 
 @pytest.mark.parametrize(
     ("liabilities", "settled", "listed"),
     [(True, Settled.LIST, ["a debt"]), (False, Settled.NOT_ASKED, [])],
 )
-async def test_whoever_says_whether_the_list_is_wanted_is_asked_nothing_else(
+async def test_with_liabilities_true_or_false_no_cheap_question_is_asked(
     *, liabilities: bool, settled: Settled, listed: list[str]
 ) -> None:
-    report, desk, seen = await visit(Account(), liabilities)
+    report, part, seen = await read(Account(), liabilities)
 
     assert report.settled_by is settled
     assert report.liabilities == listed
-    assert counts(desk)[2:4] == [(0, 0, 0), (0, 0, 0)]
-    assert counts(desk)[4] == (liabilities, liabilities, liabilities)
-    assert desk.scouted == 1
+    assert counts(part)[2:4] == [(0, 0, 0), (0, 0, 0)]
+    assert counts(part)[4] == (liabilities, liabilities, liabilities)
+    assert part.debts_known == 1
     assert seen == [1.0, 1.0]
 
 
@@ -146,29 +149,27 @@ async def test_whoever_says_whether_the_list_is_wanted_is_asked_nothing_else(
         ({"user_assets": LOST, "convertible_assets": KEY}, 1, {"assets", "quote"}),
     ],
 )
-async def test_a_key_that_is_refused_for_all_is_not_tried_on_the_list(
+async def test_a_key_that_is_refused_for_everything_is_not_tried_on_the_list(
     answers: dict[str, Any], asked: int, parts: set[str]
 ) -> None:
-    report, desk, _ = await visit(Account(**answers))
+    report, part, _ = await read(Account(**answers))
 
-    assert desk.tallies[LIST].asked == desk.tallies[LIST].due == asked
+    assert part.lanes[LIST].asked == part.lanes[LIST].needed == asked
     assert report.assets == ([] if "user_assets" in answers else ["an asset"])
     assert set(report.errors) == parts
 
 
-async def test_a_refused_key_needs_no_excuse_for_a_list_that_nobody_wanted() -> None:
-    report, _, _ = await visit(Account(user_assets=KEY, convertible_assets=KEY), liabilities=False)
+async def test_a_refused_key_is_no_error_of_a_list_that_was_not_to_be_asked() -> None:
+    report, _, _ = await read(Account(user_assets=KEY, convertible_assets=KEY), liabilities=False)
 
     assert set(report.errors) == {"assets", "quote"}
     assert report.settled_by is Settled.NOT_ASKED
 
 
 @pytest.mark.parametrize(("room", "timed"), [(0.0, 1), (0.5, 0), (2.0, 0)])
-async def test_an_answer_that_was_waited_for_in_line_says_nothing_of_how_long_answers_take(
-    room: float, timed: int
-) -> None:
-    _, desk, _ = await visit(Account(room))
+async def test_a_call_that_had_to_wait_for_weight_is_not_timed(room: float, timed: int) -> None:
+    _, part, _ = await read(Account(room))
 
-    for tally in desk.tallies.values():
-        assert len(tally.took) == timed
-        assert all(0 < seconds < 5 for seconds in tally.took)
+    for lane in part.lanes.values():
+        assert len(lane.took) == timed
+        assert all(0 < seconds < 5 for seconds in lane.took)
