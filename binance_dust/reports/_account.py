@@ -25,7 +25,7 @@ class Settled(enum.StrEnum):
     """Which answer settled whether an account has small margin debts."""
 
     NOT_ASKED = "not asked"
-    """It was not to be asked, or asking failed."""
+    """The scan was told not to ask."""
     NO_MARGIN = "no margin"
     """The account has no margin, so it can have no debt (weight 1)."""
     NO_DEBT = "no debt"
@@ -38,8 +38,8 @@ class Settled(enum.StrEnum):
 class AccountReport:
     """One account, as a scan found it.
 
-    A part that failed is empty, and `errors` says why, by the part's name: `assets`, `quote` or
-    `liabilities`.
+    A part that failed is empty, and `errors` says why, by the name of the part: `assets`, `quote`
+    or `liabilities`.
     """
 
     account: str
@@ -51,7 +51,7 @@ class AccountReport:
     """What can be converted into `target` now, with the exchange's estimates."""
     liabilities: list[SmallLiability] = field(default_factory=list)
     settled_by: Settled | None = None
-    """How `liabilities` is known; `None` where that failed."""
+    """How `liabilities` is known; `None` if asking failed."""
     errors: Mapping[str, DustError] = field(default_factory=dict)
 
     @property
@@ -94,7 +94,7 @@ class AccountReport:
         return f"<div><p><strong>{heading}</p>{''.join(parts)}</div>"
 
     def to_plain(self) -> dict[str, Any]:
-        """Give the report as what JSON has; `from_plain` reads it again."""
+        """Give the report as plain values for JSON; `from_plain` reads it again."""
         return {
             "account": self.account,
             "target": self.target,
@@ -109,9 +109,9 @@ class AccountReport:
 
     @classmethod
     def from_plain(cls, value: Mapping[str, Any]) -> AccountReport:
-        """Read a report that was written by `to_plain`; raises `ConfigurationError` if it wasn't.
+        """Read a report that `to_plain` wrote; raise `ConfigurationError` for anything else.
 
-        Amounts are read when somebody looks, as those of an answer are.
+        Amounts are converted when they are first used, as in an answer.
         """
         try:
             written = instance(value.get("format", 1), int, "format")
@@ -139,7 +139,7 @@ def _read(value: Mapping[str, Any]) -> AccountReport:
 
 
 def _shown(report: AccountReport, part: Callable[[AccountReport], str]) -> str:
-    """Show a part, also one that can't be read: a repr never raises."""
+    """Show a part, or why it can't be read: a repr never raises."""
     try:
         return part(report)
     except DustError as error:

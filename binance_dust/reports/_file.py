@@ -6,9 +6,9 @@
             file.write(report)
 
 `.jsonl` holds a line of JSON for each account, and `read_reports` gives them back; `.csv` holds
-rows for a spreadsheet. A scan that was stopped, killed or unplugged is taken up again from either:
-what was written stays, a line that was cut off is dropped, and accounts of which a part had failed
-are asked again.
+rows for a spreadsheet. A scan that was stopped, killed or unplugged can be resumed from either:
+what was written stays, a line that was cut off is dropped, and accounts with a part that failed are
+asked again.
 """
 
 from __future__ import annotations
@@ -23,7 +23,13 @@ import msgspec
 
 from binance_dust.errors import ConfigurationError, DustError
 from binance_dust.reports._account import AccountReport
-from binance_dust.reports._lines import FORMATS, Block, Format, JsonLines, NotOurs
+from binance_dust.reports._lines import (
+    FORMATS,
+    ForeignLineError,
+    Format,
+    JsonLines,
+    StoredReport,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,42 +42,42 @@ _OLD: Final = os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
 
 
 class ReportFile:
-    """Writes reports as they come; `resume=True` takes up a file that is there already.
+    """Writes reports as they come; `resume=True` goes on with an existing file.
 
-    What the file is follows from its name, `.jsonl` or `.csv`. A file that holds something else is
-    refused and left as it is, and so is one that another process is writing.
+    The format follows from the name, `.jsonl` or `.csv`. A file with other content is refused and
+    left as it is, and so is a file that another process is writing.
     """
 
     def __init__(self, path: str | os.PathLike[str], *, resume: bool = False) -> None:
-        """Open a new file, or read what an old one holds and mend its end."""
+        """Open a new file, or read an existing one and repair its end."""
         self._path: Final = Path(path)
         self._format: Final = _format_of(self._path)
         self._done: set[str] = set()
         self._targets: set[str] = set()
-        with self._told():
+        with self._system_errors():
             self._file = self._open(resume=resume)
             self._end = os.fstat(self._file).st_size
 
     @property
     def path(self) -> Path:
-        """Where it is."""
+        """Where the file is."""
         return self._path
 
     @property
     def done(self) -> AbstractSet[str]:
-        """Names of the accounts that are in it and of which no part had failed."""
+        """Names of the accounts that are in it without a failed part."""
         return self._done
 
     @property
     def targets(self) -> AbstractSet[str]:
-        """The targets that its reports are in: one, unless scans were mixed."""
+        """The targets of its reports: one, unless scans were mixed."""
         return self._targets
 
     def write(self, report: AccountReport) -> None:
         """Write a report; it is on disk when this returns."""
         if self._file < 0:
             raise ConfigurationError(f"{self._path} is closed: open it again to write on")
-        with self._told(DustError):
+        with self._system_errors(DustError):
             self._append(self._format.encode(report))
         self._targets.add(report.target)
         if report.ok:
@@ -94,7 +100,7 @@ class ReportFile:
 
     def _open(self, *, resume: bool) -> int:
         if resume and self._path.exists():
-            return self._take_up()
+            return self._resume()
         if self._path.exists():
             self._refuse("is there already: resume it, or give another name")
         file = os.open(self._path, _NEW, 0o666)
@@ -105,20 +111,20 @@ class ReportFile:
             _sync_folder(self._path)
         return file
 
-    def _take_up(self) -> int:
-        """Find what is done; write the file anew where it holds anything else."""
+    def _resume(self) -> int:
+        """Find which accounts are done; write the file anew if it holds anything else."""
         file = os.open(self._path, _OLD)
         with _closed_on_error(file):
             self._lock(file)
             clean, whole = True, len(self._format.head)
-            for block in self._blocks():
-                whole += len(block.text)
-                if block.ok and block.account not in self._done:
-                    self._done.add(block.account)
-                    self._targets.add(block.target)
+            for report in self._reports():
+                whole += len(report.text)
+                if report.ok and report.account not in self._done:
+                    self._done.add(report.account)
+                    self._targets.add(report.target)
                 else:
                     clean = False
-            # What is behind the last whole report is the beginning of one that was cut off.
+            # Text after the last whole report is the beginning of one that was cut off.
             if clean and whole == self._path.stat().st_size:
                 return file
             fresh = self._write_anew()
@@ -126,17 +132,17 @@ class ReportFile:
         return fresh
 
     def _write_anew(self) -> int:
-        """Copy the reports that are whole and without errors, and put the copy in its place."""
+        """Copy the whole reports without errors, and replace the file by the copy."""
         copy = self._path.with_name(f"{self._path.name}.mending")
         file = os.open(copy, _NEW & ~os.O_EXCL | os.O_TRUNC, self._path.stat().st_mode & 0o777)
         try:
             self._lock(file)
             _write_all(file, self._format.head)
             seen: set[str] = set()
-            for block in self._blocks():
-                if block.ok and block.account not in seen:
-                    seen.add(block.account)
-                    _write_all(file, block.text)
+            for report in self._reports():
+                if report.ok and report.account not in seen:
+                    seen.add(report.account)
+                    _write_all(file, report.text)
             os.fsync(file)
             copy.replace(self._path)
             _sync_folder(self._path)
@@ -146,10 +152,10 @@ class ReportFile:
             raise
         return file
 
-    def _blocks(self) -> Iterator[Block]:
+    def _reports(self) -> Iterator[StoredReport]:
         try:
-            yield from self._format.blocks(_whole_lines(self._path, self._format))
-        except NotOurs as found:
+            yield from self._format.reports(_whole_lines(self._path, self._format))
+        except ForeignLineError as found:
             reason = f"is no file of reports, or was changed since ({found}); nothing was written"
         except ConfigurationError as error:
             reason = f"can't be taken up: {error}"
@@ -162,7 +168,7 @@ class ReportFile:
             _write_all(self._file, text)
             os.fsync(self._file)
         except OSError:
-            # A disk that is full takes half a report: the next one must not go on behind it.
+            # A full disk may have taken half a report: the next one must not follow it.
             with contextlib.suppress(OSError):
                 os.ftruncate(self._file, self._end)
             raise
@@ -176,8 +182,8 @@ class ReportFile:
         raise ConfigurationError(f"{self._path} {reason}")
 
     @contextlib.contextmanager
-    def _told(self, kind: type[DustError] = ConfigurationError) -> Iterator[None]:
-        """Raise an error of the system as one of ours."""
+    def _system_errors(self, kind: type[DustError] = ConfigurationError) -> Iterator[None]:
+        """Raise errors of the system as errors of ours."""
         try:
             yield
         except OSError as error:
@@ -188,20 +194,20 @@ class ReportFile:
 
 
 def read_reports(path: str | os.PathLike[str]) -> Iterator[AccountReport]:
-    """Read the reports of a `.jsonl` file, one after another, but for a line that was cut off."""
+    """Read the reports of a `.jsonl` file one by one; a line that was cut off is left out."""
     path = Path(path)
     kind = _format_of(path)
     if not isinstance(kind, JsonLines):
         raise ConfigurationError(f"{path}: reports are read from .jsonl files only")
     number, reason = 0, ""
     try:
-        for number, line in enumerate(_whole_lines(path, kind), start=1):  # noqa: B007 - told below
+        for number, line in enumerate(_whole_lines(path, kind), start=1):  # noqa: B007 - named in the error below
             yield AccountReport.from_plain(msgspec.json.decode(line))
     except OSError as error:
         reason = f"can't read {path}: {error.strerror or type(error).__name__}"
     except ConfigurationError as error:
         reason = f"{path}: line {number}: {error}"
-    except (NotOurs, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except (ForeignLineError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
         reason = f"{path}: line {number} is no report of a scan"
     if reason:
         raise ConfigurationError(reason)
@@ -216,14 +222,14 @@ def _format_of(path: Path) -> Format:
 
 
 def _whole_lines(path: Path, kind: Format) -> Iterator[bytes]:
-    """Give the lines of a file that have their end; what is behind them must look like ours."""
+    """Give the lines that have their end; a last line without one must look like ours."""
     first = True
     with path.open("rb") as file:
         for line in file:
             if line.endswith(b"\n"):
                 yield line
             elif (first or not kind.head) and not kind.may_begin(line):
-                raise NotOurs("line 1" if first else "the last line")
+                raise ForeignLineError("line 1" if first else "the last line")
             first = False
 
 
@@ -242,7 +248,7 @@ def _write_all(file: int, text: bytes) -> None:
 
 
 def _lock(file: int) -> bool:
-    """Keep other processes from writing; tell whether that went well."""
+    """Keep other processes from writing; `False` if another one is writing."""
     if sys.platform == "win32":
         return True
     import fcntl
@@ -255,7 +261,7 @@ def _lock(file: int) -> bool:
 
 
 def _sync_folder(path: Path) -> None:
-    """Make a new name in a folder last, where folders can be synchronised."""
+    """Put a new name in a folder on disk, where the system can do that for folders."""
     with contextlib.suppress(OSError):
         folder = os.open(path.parent, os.O_RDONLY)
         try:

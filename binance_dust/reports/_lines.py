@@ -1,10 +1,11 @@
 """A report as lines of a file: JSON for programs, CSV for spreadsheets.
 
-Whatever the format, a report is a block of whole lines that can be told complete from incomplete:
-a line of JSON is a block, and a block of CSV ends with its row `total`.
+In either format a report is a number of whole lines, and a reader can tell when it is complete: in
+JSON it is one line, and in CSV it ends with its row `total`.
 
-In CSV a text that a spreadsheet would take for a formula gets an apostrophe in front, and control
-characters are written out, so that a line of the file is always a row. Amounts are ours, and stay.
+In CSV a text that a spreadsheet would take for a formula gets an apostrophe in front. Control
+characters are escaped, so that a line of the file is always one row. Amounts are written as they
+are.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ COLUMNS: Final = (
 _TOTAL: Final = "total"
 
 
-class Block(NamedTuple):
+class StoredReport(NamedTuple):
     """One report as it stands in a file."""
 
     account: str
@@ -51,8 +52,8 @@ class Block(NamedTuple):
     text: bytes
 
 
-class NotOurs(Exception):  # noqa: N818 - never leaves the package's insides
-    """What was found is no line that this package wrote; tells the line's number."""
+class ForeignLineError(Exception):
+    """A line that this package did not write; the text gives its number."""
 
 
 class Format(Protocol):
@@ -60,24 +61,24 @@ class Format(Protocol):
 
     @property
     def head(self) -> bytes:
-        """What the file begins with."""
+        """The first bytes of the file."""
         ...
 
     def encode(self, report: AccountReport) -> bytes:
         """Write a report as whole lines."""
         ...
 
-    def blocks(self, lines: Iterable[bytes]) -> Iterator[Block]:
-        """Find the complete reports in whole lines; what is incomplete at the end is left out."""
+    def reports(self, lines: Iterable[bytes]) -> Iterator[StoredReport]:
+        """Find the complete reports in whole lines; an incomplete one at the end is left out."""
         ...
 
     def may_begin(self, torn: bytes) -> bool:
-        """Tell whether a line without an end can be the beginning of one of ours."""
+        """Whether a line that was cut off can be the beginning of one of ours."""
         ...
 
 
-class _Known(msgspec.Struct):
-    """What a line must have to be a report."""
+class _ReportLine(msgspec.Struct):
+    """The fields that a line must have to be a report."""
 
     account: str
     target: str
@@ -96,32 +97,32 @@ class JsonLines:
 
     def __init__(self) -> None:
         """Prepare the decoder once."""
-        self._decode = msgspec.json.Decoder(_Known).decode
+        self._decode = msgspec.json.Decoder(_ReportLine).decode
 
     def encode(self, report: AccountReport) -> bytes:
         """Write a report as one line."""
         return msgspec.json.encode(report.to_plain()) + b"\n"
 
-    def blocks(self, lines: Iterable[bytes]) -> Iterator[Block]:
-        """Find the reports."""
+    def reports(self, lines: Iterable[bytes]) -> Iterator[StoredReport]:
+        """Give a report for each line."""
         for number, line in enumerate(lines, start=1):
             try:
                 known = self._decode(line)
             except (msgspec.MsgspecError, UnicodeDecodeError):
-                raise NotOurs(f"line {number}") from None
+                raise ForeignLineError(f"line {number}") from None
             if known.format > FORMAT:
                 raise ConfigurationError(f"line {number} {newer(known.format)}")
-            yield Block(known.account, known.target, not known.errors, line)
+            yield StoredReport(known.account, known.target, not known.errors, line)
 
     def may_begin(self, torn: bytes) -> bool:
-        """Tell whether it begins like a report, as far as it goes."""
+        """Whether it begins as a report does."""
         return torn.startswith(self._BEGIN) or self._BEGIN.startswith(torn)
 
 
 class CsvRows:
-    """Rows for spreadsheets; the one that ends a report has its totals."""
+    """Rows for spreadsheets; the last row of a report has its totals."""
 
-    # Spreadsheets take UTF-8 for something else unless the file begins with this mark.
+    # Without this mark at the beginning, spreadsheets do not read the file as UTF-8.
     head: Final = b"\xef\xbb\xbf" + (",".join(COLUMNS) + "\r\n").encode()
 
     def encode(self, report: AccountReport) -> bytes:
@@ -132,26 +133,26 @@ class CsvRows:
         rows.writerows(common | row for row in _rows(report))
         return out.getvalue().encode()
 
-    def blocks(self, lines: Iterable[bytes]) -> Iterator[Block]:
-        """Find the reports that have their row `total`."""
+    def reports(self, lines: Iterable[bytes]) -> Iterator[StoredReport]:
+        """Give the reports that have their row `total`."""
         rows: list[bytes] = []
         for number, line in enumerate(lines, start=1):
             if number == 1:
                 if line != self.head:
-                    raise NotOurs("line 1")
+                    raise ForeignLineError("line 1")
                 continue
             try:
                 cells = dict(zip(COLUMNS, next(csv.reader([line.decode()])), strict=True))
             except (ValueError, csv.Error):
-                raise NotOurs(f"line {number}") from None
+                raise ForeignLineError(f"line {number}") from None
             rows.append(line)
             if cells["part"] == _TOTAL:
                 account, target = _text(cells["account"]), _text(cells["unit"])
-                yield Block(account, target, not cells["error"], b"".join(rows))
+                yield StoredReport(account, target, not cells["error"], b"".join(rows))
                 rows = []
 
     def may_begin(self, torn: bytes) -> bool:
-        """Tell whether it can be the head or, behind it, any row."""
+        """Whether it can be the head; after the head any row can be cut off."""
         return self.head.startswith(torn)
 
 
@@ -199,24 +200,24 @@ def _rows(report: AccountReport) -> Iterator[dict[str, Any]]:
     }
 
 
-_STEERING: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\\]")
-_WRITTEN_OUT: Final = re.compile(r"\\(?:u([0-9a-f]{4})|(\\))")
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\\]")
+_ESCAPED: Final = re.compile(r"\\(?:u([0-9a-f]{4})|(\\))")
 _FORMULA: Final = ("=", "+", "-", "@", "'", "\uff1d", "\uff0b", "\uff0d", "\uff20")
-"""What a formula begins with, also in full width; and the apostrophe, so that it can be undone."""
+"""How a formula begins, also in full width; and the apostrophe, so that `_text` can undo it."""
 
 
 def _cell(text: str) -> str:
-    """Write a text so that a spreadsheet shows it, and neither breaks the line nor computes."""
+    """Write a text so that a spreadsheet shows it on one line and does not compute it."""
 
-    def write_out(found: re.Match[str]) -> str:
+    def escape(found: re.Match[str]) -> str:
         return "\\\\" if found[0] == "\\" else f"\\u{ord(found[0]):04x}"
 
-    safe = _STEERING.sub(write_out, text)
+    safe = _CONTROL.sub(escape, text)
     return f"'{safe}" if safe.startswith(_FORMULA) else safe
 
 
 def _text(cell: str) -> str:
     """Read what `_cell` wrote."""
-    return _WRITTEN_OUT.sub(
+    return _ESCAPED.sub(
         lambda found: "\\" if found[2] else chr(int(found[1], 16)), cell.removeprefix("'")
     )

@@ -1,4 +1,4 @@
-"""Reports in a file: written as they come, and taken up again from wherever the file ends."""
+"""Reports in a file: written as they come, and resumed from wherever the file ends."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def test_a_spreadsheet_has_a_row_for_each_thing_found_and_one_for_the_account(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_scan_is_taken_up_where_it_stopped_and_failures_are_asked_again(
+def test_a_scan_is_resumed_where_it_stopped_and_failed_accounts_are_asked_again(
     tmp_path: Path, kind: str
 ) -> None:
     path, whole = tmp_path / f"scan.{kind}", tmp_path / f"whole.{kind}"
@@ -139,7 +139,7 @@ def test_a_scan_is_taken_up_where_it_stopped_and_failures_are_asked_again(
 @pytest.mark.parametrize("kind", KINDS)
 @settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(data=st.data())
-def test_a_file_cut_off_anywhere_is_mended_and_ends_as_if_never_cut(
+def test_a_file_cut_off_anywhere_is_repaired_and_ends_as_if_never_cut(
     tmp_path: Path, kind: str, data: st.DataObject
 ) -> None:
     names = ["alice", "=bob\r\n", "币安人生", "dave"]
@@ -203,7 +203,7 @@ def test_a_file_of_a_newer_version_is_refused_and_left_as_it_is(tmp_path: Path) 
     assert path.read_bytes() == before
 
 
-def test_what_is_there_is_written_over_by_nobody(tmp_path: Path) -> None:
+def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
     path = tmp_path / "scan.csv"
     path.write_bytes(b"precious")
 
@@ -280,11 +280,11 @@ def test_a_file_that_can_t_be_mended_stays_as_it_is(
     assert path.read_bytes() == before
     assert [each.name for each in tmp_path.iterdir()] == ["scan.jsonl"]
     with ReportFile(path, resume=True) as file:
-        assert file.done == {"alice"}, "and nobody holds it"
+        assert file.done == {"alice"}, "and the file is not locked"
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_file_that_can_t_be_begun_is_held_by_nobody(
+def test_a_file_that_can_t_be_begun_is_not_kept_locked(
     tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = tmp_path / f"scan.{kind}"

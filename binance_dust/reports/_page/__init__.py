@@ -1,8 +1,15 @@
-"""A report to look at: one self-contained HTML page of accounts, dust, debts and what came in."""
+"""A report to look at: one self-contained HTML page of accounts, dust, debts and what came in.
+
+_document.py    the page put together, and written to a file
+_overview.py    its top: main figures and charts
+_sections.py    its sections, and what to do about each kind of error
+_table.py       one table
+_figures.py     the sums that all of them show
+page.css, page.js
+"""
 
 from __future__ import annotations
 
-from binance_dust.reports._page._document import page
-from binance_dust.reports._page._write import write_page
+from binance_dust.reports._page._document import page, write_page
 
 __all__ = ["page", "write_page"]

@@ -1,32 +1,36 @@
-"""The page put together: one file that needs nothing else and asks nobody for anything."""
+"""The page put together: one HTML file that loads nothing else, written whole or not at all."""
 
 from __future__ import annotations
 
 import base64
+import contextlib
 import decimal
 import hashlib
 import json
+import os
+import secrets
 from datetime import UTC, datetime
 from importlib import resources
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._util import checks
 from binance_dust._util.html import escaped, moment
 from binance_dust._version import __version__
 from binance_dust.errors import ConfigurationError
-from binance_dust.reports._page import _sections
-from binance_dust.reports._page._figures import EXACT, Books, Desk, books, desk
-from binance_dust.reports._page._pictures import pictures
-from binance_dust.reports._page._summary import summary
+from binance_dust.reports._page._figures import EXACT, ledger_figures, report_figures
+from binance_dust.reports._page._overview import overview
+from binance_dust.reports._page._sections import sections
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from binance_dust.ledger import LedgerEntry
     from binance_dust.reports._account import AccountReport
+    from binance_dust.reports._page._figures import LedgerFigures, ReportFigures
     from binance_dust.reports._page._sections import Section
 
-__all__ = ["page"]
+__all__ = ["page", "write_page"]
 
 _TITLE: Final = "Dust and small debts"
 _DAY: Final = len("2026-11-21 ")
@@ -43,15 +47,45 @@ def page(
     title: str = _TITLE,
     made_at: datetime | None = None,
 ) -> str:
-    """Make one self-contained HTML page of what a scan found and of what the ledger remembers.
+    """Make one self-contained HTML page of a scan's reports and a ledger's entries.
 
-    Either may be empty. The page loads nothing, and its own policy forbids it to.
+    Either may be empty. The page loads nothing, and its own content policy forbids it to.
     """
     checks.instance(title, str, "title")
     made_at = _aware(made_at or datetime.now(UTC))
-    read, kept = desk(reports), books(entries)
+    found, booked = report_figures(reports), ledger_figures(entries)
     with decimal.localcontext(EXACT):
-        return _document(title, read, kept, _sections_of(read, kept), made_at)
+        return _document(title, found, booked, made_at)
+
+
+def write_page(
+    path: str | os.PathLike[str],
+    reports: Iterable[AccountReport],
+    *,
+    entries: Iterable[LedgerEntry] = (),
+    title: str | None = None,
+    made_at: datetime | None = None,
+) -> Path:
+    """Write the page of `reports` and `entries` to a file, and give its path.
+
+    A reader sees the old file or the new one, never a part of it.
+    """
+    file = Path(path)
+    named = {} if title is None else {"title": title}
+    text = page(reports, entries=entries, made_at=made_at, **named)
+    draft = file.parent / f".{file.name}.{secrets.token_hex(4)}"
+    try:
+        _write(draft, text)
+        draft.replace(file)
+    except OSError as error:
+        problem = f"{file}: can't be written: {error.strerror or error}"
+    else:
+        return file
+    finally:
+        # If the draft could not be made, removing it may fail for the same reason.
+        with contextlib.suppress(OSError):
+            draft.unlink(missing_ok=True)
+    raise ConfigurationError(problem)
 
 
 def _aware(made_at: datetime) -> datetime:
@@ -60,36 +94,17 @@ def _aware(made_at: datetime) -> datetime:
     return made_at
 
 
-def _sections_of(read: Desk, kept: Books) -> list[Section]:
-    """Choose the sections that have something to say."""
-    found: list[Section] = []
-    if read.lines:
-        found.append(_sections.assets(read))
-    if read.accounts:
-        found.append(_sections.accounts(read))
-    if read.debts:
-        found.append(_sections.liabilities(read))
-    if kept.entries:
-        found.append(_sections.history(kept))
-    if read.failures:
-        found.append(_sections.failures(read))
-    if read.lines:
-        found.append(_sections.balances(read))
-    return found
-
-
-def _document(
-    title: str, read: Desk, kept: Books, sections: list[Section], made_at: datetime
-) -> str:
+def _document(title: str, reports: ReportFigures, ledger: LedgerFigures, made_at: datetime) -> str:
     style, script = _asset("page.css"), _asset("page.js")
-    rest = {table.key: table.rest() for section in sections for table in section.tables}
+    shown = sections(reports, ledger)
+    rest = {table.key: table.rest() for section in shown for table in section.tables}
     parts = (
         _head(title, style, script),
-        _banner(title, read, made_at),
-        _contents(sections),
-        f'<main id="main" tabindex="-1">\n<section aria-label="Summary">{summary(read, kept)}',
-        f"{pictures(read, kept)}</section>\n",
-        *map(_section, sections),
+        _banner(title, reports, made_at),
+        _contents(shown),
+        '<main id="main" tabindex="-1">\n<section aria-label="Summary">',
+        f"{overview(reports, ledger)}</section>\n",
+        *map(_section, shown),
         "</main>\n",
         _colophon(made_at),
         f'<script type="application/json" id="rest">{_json(rest)}</script>\n',
@@ -111,18 +126,18 @@ def _head(title: str, style: str, script: str) -> str:
     )
 
 
-def _banner(title: str, read: Desk, made_at: datetime) -> str:
+def _banner(title: str, reports: ReportFigures, made_at: datetime) -> str:
     return (
         '<a class="skip" href="#main">Skip to the figures</a>\n'
-        f"<header><div><h1>{escaped(title)}</h1><p>{_when(read, made_at)}</p></div>"
+        f"<header><div><h1>{escaped(title)}</h1><p>{_when(reports, made_at)}</p></div>"
         '<button type="button" id="scheme" hidden>Dark colours</button></header>\n'
     )
 
 
-def _when(read: Desk, made_at: datetime) -> str:
-    if not read.accounts:
+def _when(reports: ReportFigures, made_at: datetime) -> str:
+    if not reports.accounts:
         return f"Made {moment(made_at)}."
-    times = [each.at for each in read.accounts]
+    times = [each.at for each in reports.accounts]
     first, last = moment(min(times)), moment(max(times))
     if first == last:
         return f"Read {last}."
@@ -155,7 +170,7 @@ def _section(section: Section) -> str:
 
 
 def _policy(style: str, script: str) -> str:
-    """Forbid everything but our own style and script, known by their hashes."""
+    """Allow only our own style and script, by their hashes."""
     return (
         f"default-src 'none'; style-src '{_hash(style)}'; script-src '{_hash(script)}';"
         " img-src data:; base-uri 'none'; form-action 'none';"
@@ -176,3 +191,10 @@ def _json(value: object) -> str:
 
 def _asset(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
+
+
+def _write(draft: Path, text: str) -> None:
+    with draft.open("x", encoding="utf-8", newline="\n") as out:
+        out.write(text)
+        out.flush()
+        os.fsync(out.fileno())

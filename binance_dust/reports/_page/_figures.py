@@ -1,7 +1,7 @@
 """The figures of a page: what accounts hold, owe and failed at, and what came in, all exact.
 
-A report that can't be read (its amounts are read here for the first time, maybe) is a failure among
-others: one bad account never spoils the page of a thousand.
+Amounts may be read here for the first time. An amount that can't be read is a failure of its part
+of its account: one bad account never spoils the page of a thousand.
 """
 
 from __future__ import annotations
@@ -24,13 +24,13 @@ if TYPE_CHECKING:
     from binance_dust.ledger import LedgerEntry
     from binance_dust.reports._account import AccountReport
 
-__all__ = ["EXACT", "Account", "Books", "Debt", "Desk", "Failure", "Line", "Money", "books", "desk"]
+__all__ = ["EXACT", "LedgerFigures", "Money", "ReportFigures", "ledger_figures", "report_figures"]
 
 EXACT: Final = decimal.Context(prec=decimal.MAX_PREC, traps=[decimal.Inexact])
-"""What is added in it is never rounded, however many digits the amounts have."""
+"""Sums made in this context are never rounded, however many digits the amounts have."""
 
 
-class Line(NamedTuple):
+class DustRow(NamedTuple):
     """One asset of one account that can be converted."""
 
     account: str
@@ -46,7 +46,7 @@ class Line(NamedTuple):
         return EXACT.subtract(self.gross, self.net)
 
 
-class Debt(NamedTuple):
+class DebtRow(NamedTuple):
     """One small liability of one account."""
 
     account: str
@@ -57,7 +57,7 @@ class Debt(NamedTuple):
     counted_in: str
 
 
-class Failure(NamedTuple):
+class FailureRow(NamedTuple):
     """One part of one account that could not be read."""
 
     account: str
@@ -71,7 +71,7 @@ class Money:
 
     count: int = 0
     amount: Decimal = Decimal(0)
-    """Of what was sold, where that is one asset."""
+    """Of the asset that was sold, if it is one asset."""
     gross: Decimal = Decimal(0)
     net: Decimal = Decimal(0)
 
@@ -81,7 +81,7 @@ class Money:
         return EXACT.subtract(self.gross, self.net)
 
     def add(self, amount: Decimal, gross: Decimal, net: Decimal) -> None:
-        """Count one more."""
+        """Add one row."""
         self.count += 1
         self.amount = EXACT.add(self.amount, amount)
         self.gross = EXACT.add(self.gross, gross)
@@ -89,8 +89,8 @@ class Money:
 
 
 @dataclass(slots=True)
-class Account:
-    """One account's part of the page; `dust` is `None` where no quote could be read."""
+class AccountRow:
+    """One account; `dust` is `None` if its quote could not be read."""
 
     name: str
     target: str
@@ -102,28 +102,28 @@ class Account:
 
 
 @dataclass
-class Desk:
-    """All accounts; what is summed up is summed up once, when it is first asked for."""
+class ReportFigures:
+    """What the reports say; each sum is made once, when it is first asked for."""
 
-    accounts: list[Account] = field(default_factory=list)
-    lines: list[Line] = field(default_factory=list)
-    debts: list[Debt] = field(default_factory=list)
-    failures: list[Failure] = field(default_factory=list)
+    accounts: list[AccountRow] = field(default_factory=list)
+    dust: list[DustRow] = field(default_factory=list)
+    debts: list[DebtRow] = field(default_factory=list)
+    failures: list[FailureRow] = field(default_factory=list)
 
     @cached_property
     def by_target(self) -> dict[str, Money]:
-        """What the dust would bring, by what it would be converted into."""
+        """What the dust would bring, by target."""
         sums: defaultdict[str, Money] = defaultdict(Money)
-        for line in self.lines:
-            sums[line.target].add(Decimal(0), line.gross, line.net)
+        for row in self.dust:
+            sums[row.target].add(Decimal(0), row.gross, row.net)
         return dict(sums)
 
     @cached_property
     def by_asset(self) -> dict[tuple[str, str], Money]:
-        """What each asset would bring, by target and asset; `count` are accounts."""
+        """What each asset would bring, by target and asset; `count` counts accounts."""
         sums: defaultdict[tuple[str, str], Money] = defaultdict(Money)
-        for line in self.lines:
-            sums[line.target, line.asset].add(line.amount, line.gross, line.net)
+        for row in self.dust:
+            sums[row.target, row.asset].add(row.amount, row.gross, row.net)
         return dict(sums)
 
     @cached_property
@@ -136,31 +136,31 @@ class Desk:
 
 
 @dataclass(slots=True)
-class Books:
+class LedgerFigures:
     """What the ledger says."""
 
     entries: list[LedgerEntry]
     """Newest first."""
     by_month: dict[tuple[str, str], Money]
-    """What came in, by target and month (`2026-11`); `count` are lines. Debts are not income."""
+    """What came in, by target and month (`2026-11`); `count` counts lines. Debts are not income."""
     by_target: dict[str, Money]
 
     @property
     def open(self) -> int:
-        """How many calls are still to be settled."""
+        """Calls with an outcome that is not settled yet."""
         return sum(entry.open for entry in self.entries)
 
 
-def desk(reports: Iterable[AccountReport]) -> Desk:
+def report_figures(reports: Iterable[AccountReport]) -> ReportFigures:
     """Read reports, each part by itself."""
-    made = Desk()
+    made = ReportFigures()
     for report in reports:
-        failed = {part: Failure(report.account, part, e) for part, e in report.errors.items()}
-        dust = _lines(report, failed, made.lines)
+        failed = {part: FailureRow(report.account, part, e) for part, e in report.errors.items()}
+        dust = _dust(report, failed, made.dust)
         debts = _debts(report, failed, made.debts)
         made.failures += failed.values()
         made.accounts.append(
-            Account(
+            AccountRow(
                 name=report.account,
                 target=report.target,
                 at=report.at,
@@ -173,7 +173,7 @@ def desk(reports: Iterable[AccountReport]) -> Desk:
     return made
 
 
-def books(entries: Iterable[LedgerEntry]) -> Books:
+def ledger_figures(entries: Iterable[LedgerEntry]) -> LedgerFigures:
     """Read entries of the ledger."""
     by_month: defaultdict[tuple[str, str], Money] = defaultdict(Money)
     by_target: defaultdict[str, Money] = defaultdict(Money)
@@ -185,37 +185,40 @@ def books(entries: Iterable[LedgerEntry]) -> Books:
             month = f"{line.at.astimezone(UTC):%Y-%m}".rjust(7, "0")
             by_month[entry.target, month].add(Decimal(0), line.gross, line.net)
             by_target[entry.target].add(Decimal(0), line.gross, line.net)
-    return Books(ordered, dict(by_month), dict(by_target))
+    return LedgerFigures(ordered, dict(by_month), dict(by_target))
 
 
-def _lines(report: AccountReport, failed: dict[str, Failure], lines: list[Line]) -> Money | None:
+def _dust(
+    report: AccountReport, failed: dict[str, FailureRow], rows: list[DustRow]
+) -> Money | None:
     if report.quote is None:
         return None
     sums = Money()
-    read: list[Line] = []
+    read: list[DustRow] = []
     try:
         for row in report.quote.details:
             gross, net = row.to_target_asset_amount, row.to_target_asset_off_exchange
-            read.append(Line(report.account, report.target, row.asset, row.amount_free, gross, net))
+            about = (report.account, report.target, row.asset, row.amount_free)
+            read.append(DustRow(*about, gross, net))
             sums.add(row.amount_free, gross, net)
     except DustError as error:
-        failed["quote"] = Failure(report.account, "quote", error)
+        failed["quote"] = FailureRow(report.account, "quote", error)
         return None
-    lines += read
+    rows += read
     return sums
 
 
-def _debts(report: AccountReport, failed: dict[str, Failure], debts: list[Debt]) -> int:
-    read: list[Debt] = []
+def _debts(report: AccountReport, failed: dict[str, FailureRow], rows: list[DebtRow]) -> int:
+    read: list[DebtRow] = []
     try:
         for row in report.liabilities:
             worth, counted_in = row.liability_qty, row.liability_asset
             about = (report.account, row.asset, row.principal, row.interest)
-            read.append(Debt(*about, worth, counted_in))
+            read.append(DebtRow(*about, worth, counted_in))
     except DustError as error:
-        failed["liabilities"] = Failure(report.account, "liabilities", error)
+        failed["liabilities"] = FailureRow(report.account, "liabilities", error)
         return 0
-    debts += read
+    rows += read
     return len(read)
 
 

@@ -1,4 +1,4 @@
-"""The sections of the page, each from the figures that it needs."""
+"""The sections of the page, each made from the figures that it needs."""
 
 from __future__ import annotations
 
@@ -7,25 +7,50 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from binance_dust import errors
 from binance_dust._util.words import count
 from binance_dust.ledger import Kind, SettledBy
-from binance_dust.reports._page._advice import advice
 from binance_dust.reports._page._table import Column, Table
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from binance_dust._util.html import Cell
+    from binance_dust.errors import DustError
     from binance_dust.ledger import LedgerEntry
-    from binance_dust.reports._page._figures import Books, Desk, Money
+    from binance_dust.reports._page._figures import LedgerFigures, Money, ReportFigures
 
-__all__ = ["Section", "accounts", "assets", "balances", "failures", "history", "liabilities"]
+__all__ = ["Section", "advice", "sections"]
 
 _SUMS: Final = tuple(Column(name, figures=True) for name in ("gross", "fee", "net"))
 
+_ADVICE: Final[Mapping[type[DustError], str]] = {
+    errors.ConfigurationError: "Mend this account's settings.",
+    errors.BudgetExceededError: "Give it more time, or ask for less: the weight was spoken for.",
+    errors.DeliveryError: "Scan this account again.",
+    errors.NotSentError: "Check the network, the proxy and the name of the host; then scan again.",
+    errors.NoAnswerError: "Scan again; if it stays so, allow a longer timeout.",
+    errors.UnreadableAnswerError: "The exchange answers something new: look for a newer release.",
+    errors.ExchangeError: "Read the exchange's reason.",
+    errors.RejectedError: "Not allowed for this account, or not from here: read the reason.",
+    errors.CredentialsError: "Check the key, its permissions and its list of addresses.",
+    errors.ClockError: "Set this machine's clock, or widen recv_window.",
+    errors.RateLimitedError: "Others spend this address's weight: leave headroom, scan later.",
+    errors.BannedError: "Send nothing from this address until it lifts; then leave more headroom.",
+    errors.UnavailableError: "The exchange was busy: scan again in a while.",
+    errors.MaintenanceError: "Closed for maintenance: look at the exchange's status, scan later.",
+    errors.DustRejectedError: "A rule of dust forbids it: read the reason.",
+    errors.CooldownError: "Converted too recently: wait.",
+    errors.NotConvertibleError: "Leave the asset out.",
+    errors.PriceMovedError: "The price moved: take a new quote.",
+    errors.GuardError: "A safety rule stopped it: change the rule, or leave it.",
+    errors.LedgerError: "Look at the ledger's file: nothing is sent while it can't be written.",
+    errors.OutcomeUnknownError: "Don't send it again: recover it, which only reads.",
+}
+
 
 class Section(NamedTuple):
-    """One section: its name in addresses, its title, what it says first, and its tables."""
+    """One section: its name in links, its title, its first sentence, and its tables."""
 
     key: str
     title: str
@@ -33,10 +58,23 @@ class Section(NamedTuple):
     tables: tuple[Table, ...]
 
 
-def assets(desk: Desk) -> Section:
+def sections(reports: ReportFigures, ledger: LedgerFigures) -> list[Section]:
+    """Make the sections that have something to show."""
+    made = [
+        (reports.dust, lambda: _assets(reports)),
+        (reports.accounts, lambda: _accounts(reports)),
+        (reports.debts, lambda: _liabilities(reports)),
+        (ledger.entries, lambda: _history(ledger)),
+        (reports.failures, lambda: _failures(reports)),
+        (reports.dust, lambda: _balances(reports)),
+    ]
+    return [make() for rows, make in made if rows]
+
+
+def _assets(reports: ReportFigures) -> Section:
     """Show the dust by asset, over all accounts."""
-    by_asset = sorted(desk.by_asset.items(), key=lambda item: item[1].net, reverse=True)
-    one = _only(desk.by_target)
+    by_asset = sorted(reports.by_asset.items(), key=lambda item: item[1].net, reverse=True)
+    one = _only(reports.by_target)
     rows: list[tuple[Cell, ...]] = [
         (asset, *_unit(target, one), sums.count, sums.amount, sums.gross, sums.fee, sums.net)
         for (target, asset), sums in by_asset
@@ -48,16 +86,16 @@ def assets(desk: Desk) -> Section:
         columns=(Column("asset"), *_unit_column(one), *about, *_sums(one)),
         rows=rows,
         sorted_by="net",
-        footer=_footer(desk.by_target, one, count(len(rows), "asset"), blank=2),
+        footer=_footer(reports.by_target, one, count(len(rows), "asset"), blank=2),
     )
     lead = "What converting each asset would bring over all accounts, as the exchange estimates it."
     return Section("assets", "Dust by asset", lead, (table,))
 
 
-def accounts(desk: Desk) -> Section:
+def _accounts(reports: ReportFigures) -> Section:
     """Show what each account has."""
     ordered = sorted(
-        desk.accounts, key=lambda each: each.dust.net if each.dust else Decimal(-1), reverse=True
+        reports.accounts, key=lambda each: each.dust.net if each.dust else Decimal(-1), reverse=True
     )
     one = _only(dict.fromkeys(each.target for each in ordered))
     rows: list[tuple[Cell, ...]] = [
@@ -87,14 +125,14 @@ def accounts(desk: Desk) -> Section:
         ),
         rows=rows,
         sorted_by="net",
-        footer=_footer(desk.by_target, one, count(len(rows), "account"), blank=0, after=5),
+        footer=_footer(reports.by_target, one, count(len(rows), "account"), blank=0, after=5),
     )
     return Section("accounts", "Dust by account", "", (table,))
 
 
-def balances(desk: Desk) -> Section:
+def _balances(reports: ReportFigures) -> Section:
     """Show each asset of each account."""
-    one = _only(desk.by_target)
+    one = _only(reports.by_target)
     table = Table(
         key="balances",
         caption=f"Every convertible balance{_in(one)}",
@@ -107,26 +145,26 @@ def balances(desk: Desk) -> Section:
         ),
         rows=[
             (
-                line.account,
-                line.asset,
-                *_unit(line.target, one),
-                line.amount,
-                line.gross,
-                line.fee,
-                line.net,
+                row.account,
+                row.asset,
+                *_unit(row.target, one),
+                row.amount,
+                row.gross,
+                row.fee,
+                row.net,
             )
-            for line in sorted(desk.lines, key=lambda line: line.net, reverse=True)
+            for row in sorted(reports.dust, key=lambda row: row.net, reverse=True)
         ],
         sorted_by="net",
-        footer=_footer(desk.by_target, one, count(len(desk.lines), "balance"), blank=2),
+        footer=_footer(reports.by_target, one, count(len(reports.dust), "balance"), blank=2),
     )
     return Section("balances", "Every balance", "", (table,))
 
 
-def liabilities(desk: Desk) -> Section:
+def _liabilities(reports: ReportFigures) -> Section:
     """Show the small debts."""
-    one = _only(desk.owed)
-    ordered = sorted(desk.debts, key=lambda debt: debt.worth, reverse=True)
+    one = _only(reports.owed)
+    ordered = sorted(reports.debts, key=lambda debt: debt.worth, reverse=True)
     table = Table(
         key="debts",
         caption="Small liabilities that can be exchanged",
@@ -142,15 +180,15 @@ def liabilities(desk: Desk) -> Section:
         sorted_by="worth",
         footer=None
         if one is None
-        else (count(len(ordered), "debt"), "", "", "", desk.owed[one], one),
+        else (count(len(ordered), "debt"), "", "", "", reports.owed[one], one),
     )
     return Section("liabilities", "Small liabilities", "", (table,))
 
 
-def failures(desk: Desk) -> Section:
+def _failures(reports: ReportFigures) -> Section:
     """Show what could not be read, why, and what to do about it."""
     kinds: dict[str, tuple[int, str]] = {}
-    for _, _, error in desk.failures:
+    for _, _, error in reports.failures:
         kind = type(error).__name__
         kinds[kind] = (kinds.get(kind, (0, ""))[0] + 1, advice(error))
     what_to_do = Table(
@@ -164,16 +202,21 @@ def failures(desk: Desk) -> Section:
         key="failures",
         caption="Every failure",
         columns=(Column("account"), Column("part"), Column("kind"), Column("reason")),
-        rows=[(name, part, type(e).__name__, str(e)) for name, part, e in desk.failures],
+        rows=[(name, part, type(e).__name__, str(e)) for name, part, e in reports.failures],
         sorted_by="",
     )
     lead = "These parts of these accounts are missing from every sum on this page."
     return Section("failures", "Failures", lead, (what_to_do, each))
 
 
-def history(books: Books) -> Section:
+def advice(error: DustError) -> str:
+    """Say what to do about an error, by the nearest class that has advice."""
+    return next((_ADVICE[kind] for kind in type(error).__mro__ if kind in _ADVICE), "")
+
+
+def _history(ledger: LedgerFigures) -> Section:
     """Show what came in, by month and by call."""
-    one = _only(books.by_target)
+    one = _only(ledger.by_target)
     months = Table(
         key="months",
         caption=f"What came in by month{_in(one)}",
@@ -186,11 +229,11 @@ def history(books: Books) -> Section:
         rows=[
             (month, *_unit(target, one), sums.count, sums.gross, sums.fee, sums.net)
             for (target, month), sums in sorted(
-                books.by_month.items(), key=lambda item: item[0][1], reverse=True
+                ledger.by_month.items(), key=lambda item: item[0][1], reverse=True
             )
         ],
         sorted_by="month",
-        footer=_footer(books.by_target, one, count(len(books.by_month), "month"), blank=1),
+        footer=_footer(ledger.by_target, one, count(len(ledger.by_month), "month"), blank=1),
     )
     calls = Table(
         key="entries",
@@ -207,10 +250,10 @@ def history(books: Books) -> Section:
             Column("in"),
             Column("transaction"),
         ),
-        rows=[_call(entry) for entry in books.entries],
+        rows=[_call(entry) for entry in ledger.entries],
         sorted_by="when",
     )
-    tables = (months, calls) if books.by_month else (calls,)
+    tables = (months, calls) if ledger.by_month else (calls,)
     return Section("history", "What came in", "", tables)
 
 
@@ -235,13 +278,13 @@ def _what(entry: LedgerEntry) -> str:
 
 
 def _state(entry: LedgerEntry) -> str:
-    """Say how a call ended, and how that is known where the exchange did not answer it itself."""
+    """Say how a call ended, and how that is known if the exchange's answer did not say it."""
     known = "" if entry.settled_by in (None, SettledBy.ANSWER) else f", by {entry.settled_by}"
     return f"{entry.status}{known}{f': {entry.reason}' if entry.reason else ''}"
 
 
 def _only(keys: Iterable[str]) -> str | None:
-    """Give the only key, if there is one only: then figures add up, and it is named once."""
+    """Give the key if there is only one: then figures add up, and the page names it once."""
     found = list(islice(keys, 2))
     return found[0] if len(found) == 1 else None
 

@@ -17,29 +17,29 @@ if TYPE_CHECKING:
 __all__ = ["Column", "Table"]
 
 _WRITTEN: Final = 1_000
-"""Rows that are there without the script; a browser lays out no more at once without a stutter."""
+"""Rows that are there without the script: more at once make a browser stutter."""
 _NONE: Final = "\u2013"
 
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column: what it is called, and what it holds."""
+    """One column: its name, and what it holds."""
 
     name: str
     figures: bool = False
     adds_up: bool = False
-    """Whether its figures are all of one kind, so that a sum means something."""
+    """Whether its figures are in one unit, so that a sum means something."""
     time: bool = False
 
     @property
     def mark(self) -> str:
-        """Its class, as an attribute: how its cells are set."""
+        """Its class, as an attribute: how its cells are aligned."""
         return ' class="n"' if self.figures else ' class="t"' if self.time else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table to read; where there is a script, to sort and filter too."""
+    """A table to read; with the script, also to sort and filter."""
 
     key: str
     caption: str
@@ -50,7 +50,7 @@ class Table:
     footer: Sequence[Cell] | None = None
 
     def html(self) -> str:
-        """Give what is there without the script."""
+        """Give the table as it is without the script."""
         foot = f"<tfoot>{self._row(self.footer)}</tfoot>" if self.footer and self.rows else ""
         body = "".join(self._row(row) for row in self.rows[:_WRITTEN])
         left = len(self.rows) - _WRITTEN
@@ -68,7 +68,7 @@ class Table:
         )
 
     def rest(self) -> list[list[str]]:
-        """Give the rows that are not in the HTML, as they are to be shown."""
+        """Give the rows that are not in the HTML, as the script has to show them."""
         return [[visible(shown(cell)) for cell in row] for row in self.rows[_WRITTEN:]]
 
     def _head(self, column: Column) -> str:

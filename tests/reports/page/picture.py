@@ -1,7 +1,7 @@
 """Takes the picture of a report for README and docs: `python -m tests.reports.page.picture`.
 
-The accounts are a sandbox's, scanned as anybody's are; the past that the ledger would remember is
-made up, by seed. Needs Chromium; what it drew it writes to docs/pictures.
+The accounts are those of a sandbox, really scanned. The past that the ledger would remember is made
+up, by seed. Needs Chromium, and writes the pictures to docs/pictures.
 """
 
 from __future__ import annotations
@@ -19,20 +19,20 @@ from binance_dust.reports import write_page
 from binance_dust.sandbox import Sandbox
 from binance_dust.scanner import scan
 from tests.reports.page.browser import Browser
-from tests.reports.page.desk import entry
+from tests.reports.page.samples import entry
 
 if TYPE_CHECKING:
     from binance_dust.ledger import LedgerEntry
     from binance_dust.reports import AccountReport
 
-PICTURES: Final = Path(__file__).parents[2] / "docs" / "pictures"
+PICTURES: Final = Path(__file__).parents[3] / "docs" / "pictures"
 ACCOUNTS: Final = 60
 MONTHS: Final = 22
 NOW: Final = datetime(2026, 11, 21, 9, tzinfo=UTC)
 SIZE: Final = (1280, 815)
 
 
-async def read_desk() -> list[AccountReport]:
+async def read_accounts() -> list[AccountReport]:
     """Scan a sandbox's accounts, one of them with a key that is not its own."""
     async with Sandbox(seed=7) as exchange, Session(base_url=exchange.url) as session:
         known = exchange.open_accounts(ACCOUNTS)
@@ -58,7 +58,7 @@ def remember(reports: list[AccountReport]) -> list[LedgerEntry]:
 
 async def draw() -> list[Path]:
     """Draw the report in light and in dark."""
-    reports = await read_desk()
+    reports = await read_accounts()
     drawn = []
     with tempfile.TemporaryDirectory() as home:
         page = write_page(f"{home}/report.html", reports, entries=remember(reports), made_at=NOW)

@@ -14,10 +14,15 @@ from binance_dust import errors
 from binance_dust.errors import CredentialsError, DustError, UnreadableAnswerError
 from binance_dust.ledger import Kind
 from binance_dust.reports import AccountReport
-from binance_dust.reports._page._advice import advice
-from binance_dust.reports._page._charts import months_between
-from binance_dust.reports._page._figures import EXACT, Books, books, desk
-from tests.reports.page.desk import debt, dust, entry, report
+from binance_dust.reports._page._figures import (
+    EXACT,
+    LedgerFigures,
+    ledger_figures,
+    report_figures,
+)
+from binance_dust.reports._page._overview import months_between
+from binance_dust.reports._page._sections import advice
+from tests.reports.page.samples import debt, dust, entry, report
 
 AMOUNTS = st.integers(0, 10**14).map(lambda units: f"{Decimal(units).scaleb(-8):f}")
 ROWS = st.builds(dust, st.sampled_from(["ADA", "XRP", "币安人生"]), AMOUNTS, AMOUNTS, AMOUNTS)
@@ -31,7 +36,7 @@ REPORTS = st.builds(
 
 @given(st.lists(REPORTS, max_size=5))
 def test_sums_are_those_of_the_reports_to_the_digit(reports: list[AccountReport]) -> None:
-    made = desk(reports)
+    made = report_figures(reports)
 
     with decimal.localcontext(EXACT):
         for target in {each.target for each in reports if each.quote and each.quote.details}:
@@ -48,7 +53,7 @@ def test_sums_are_those_of_the_reports_to_the_digit(reports: list[AccountReport]
 
 
 def test_amounts_with_more_digits_than_a_context_has_are_not_rounded() -> None:
-    made = desk(
+    made = report_figures(
         [
             report("a", dust("X", "1", "1" + "0" * 30, "0", "0")),
             report("b", dust("X", "1", "0." + "0" * 30 + "1", "0", "0")),
@@ -59,14 +64,18 @@ def test_amounts_with_more_digits_than_a_context_has_are_not_rounded() -> None:
 
 
 def test_accounts_of_the_same_name_stay_apart() -> None:
-    made = desk([report("a", dust("X", "1", "2", "0")), report("a", dust("X", "1", "3", "0"))])
+    made = report_figures(
+        [report("a", dust("X", "1", "2", "0")), report("a", dust("X", "1", "3", "0"))]
+    )
 
     assert [account.dust.gross for account in made.accounts if account.dust] == [2, 3]
     assert made.by_asset["BNB", "X"].count == 2
 
 
 def test_a_part_that_failed_is_missing_and_not_zero() -> None:
-    made = desk([report("a", errors={"quote": CredentialsError("no"), "assets": DustError("no")})])
+    made = report_figures(
+        [report("a", errors={"quote": CredentialsError("no"), "assets": DustError("no")})]
+    )
 
     (account,) = made.accounts
     assert account.dust is None
@@ -78,7 +87,7 @@ def test_a_part_that_failed_is_missing_and_not_zero() -> None:
 
 
 def test_an_amount_that_cannot_be_read_is_a_failure_of_its_part_alone() -> None:
-    made = desk(
+    made = report_figures(
         [
             report("bad", dust("X", "1", "2", "0"), dust("Y", "1", "NaN", "0", net="1")),
             report("worse", dust("X", "1", "4", "0"), debts=[debt("ETH", "1", "?", "2")]),
@@ -96,7 +105,7 @@ def test_an_amount_that_cannot_be_read_is_a_failure_of_its_part_alone() -> None:
 
 
 def test_debts_add_up_by_what_they_are_counted_in() -> None:
-    made = desk(
+    made = report_figures(
         [
             report("a", debts=[debt("ETH", "1", "0", "0.3552"), debt("ADA", "1", "0", "2")]),
             report("b", debts=[debt("ETH", "1", "0", "0.00000001")]),
@@ -107,10 +116,10 @@ def test_debts_add_up_by_what_they_are_counted_in() -> None:
     assert [account.debts for account in made.accounts] == [2, 1]
 
 
-def of_entries() -> Books:
+def of_entries() -> LedgerFigures:
     east = datetime(2026, 3, 1, 5, tzinfo=timezone(timedelta(hours=8)))
     may = datetime(2026, 5, 9, tzinfo=UTC)
-    return books(
+    return ledger_figures(
         [
             entry(1, "a", east, "1", "0.02"),
             entry(2, "a", may, "2", "0.04"),

@@ -11,7 +11,7 @@ import pytest_asyncio
 from binance_dust.errors import CredentialsError
 from binance_dust.reports import write_page
 from tests.reports.page.browser import CHROMIUM, Browser, Tab
-from tests.reports.page.desk import AT, debt, dust, entry, report
+from tests.reports.page.samples import AT, debt, dust, entry, report
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator

@@ -1,4 +1,4 @@
-"""The page is whole: well formed, self-contained, exact, and deaf to what names try."""
+"""The page is well formed, self-contained and exact, and hostile names do nothing to it."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from binance_dust._util.html import visible
 from binance_dust.errors import ConfigurationError, CredentialsError, NoAnswerError
 from binance_dust.ledger import Kind, SettledBy
 from binance_dust.reports import AccountReport, page
-from tests.reports.page.desk import AT, debt, dust, entry, report
 from tests.reports.page.reading import Element, read
+from tests.reports.page.samples import AT, debt, dust, entry, report
 
 NONE = "\u2013"
 
@@ -36,7 +36,7 @@ HOSTILE = [
 ]
 
 
-def of_a_desk(**options: Any) -> str:
+def sample_page(**options: Any) -> str:
     reports = [
         report("alice", dust("ADA", "6.21", "0.0099", "0.000198"), dust("XRP", "2", "0.01", "0")),
         report(
@@ -61,7 +61,7 @@ def tiles(root: Element) -> dict[str, str]:
 
 
 def test_the_page_has_landmarks_headings_and_names_for_all_of_them() -> None:
-    root = read(of_a_desk(title="Desk <7>"))
+    root = read(sample_page(title="Desk <7>"))
 
     assert root.one("html").attributes["lang"] == "en"
     assert root.one("head").one("title").text == root.one("h1").text == "Desk <7>"
@@ -77,7 +77,7 @@ def test_the_page_has_landmarks_headings_and_names_for_all_of_them() -> None:
 
 
 def test_every_table_has_a_caption_and_says_what_its_headers_are_for() -> None:
-    tables = read(of_a_desk()).all("table")
+    tables = read(sample_page()).all("table")
 
     assert len(tables) == 8
     for table in tables:
@@ -89,7 +89,7 @@ def test_every_table_has_a_caption_and_says_what_its_headers_are_for() -> None:
 
 
 def test_totals_are_there_with_every_digit() -> None:
-    root = read(of_a_desk())
+    root = read(sample_page())
 
     assert tiles(root) == {
         "Dust would bring": "0.01970202 BNB",
@@ -109,8 +109,8 @@ def test_totals_are_there_with_every_digit() -> None:
     assert root.by_id("balances-table").rows("tfoot")[0][-1] == "0.01970202"
 
 
-def test_an_account_that_failed_is_told_from_one_that_has_nothing() -> None:
-    root = read(of_a_desk())
+def test_an_account_that_failed_looks_different_from_one_that_has_nothing() -> None:
+    root = read(sample_page())
 
     rows = {row[0]: row[1:] for row in root.by_id("accounts-table").rows()}
     assert rows["carol"][:4] == [NONE, NONE, NONE, NONE]
@@ -123,8 +123,8 @@ def test_an_account_that_failed_is_told_from_one_that_has_nothing() -> None:
     ]
 
 
-def test_what_came_in_is_told_by_month_and_by_call() -> None:
-    root = read(of_a_desk())
+def test_what_came_in_is_shown_by_month_and_by_call() -> None:
+    root = read(sample_page())
 
     assert root.by_id("months-table").rows() == [
         ["2026-05", "1", "0.25000000", "0.00500000", "0.24500000"],
@@ -149,7 +149,7 @@ def test_what_came_in_is_told_by_month_and_by_call() -> None:
         (SettledBy.HAND, None, "unknown, by hand"),
     ],
 )
-def test_a_call_says_how_it_is_known_how_it_ended(
+def test_a_call_shows_its_status_and_how_that_is_known(
     settled_by: SettledBy | None, reason: str | None, state: str
 ) -> None:
     call = replace(entry(1, "a", AT, "1", "0", "unknown"), settled_by=settled_by, reason=reason)
@@ -179,7 +179,7 @@ def test_a_call_says_what_it_was() -> None:
 
 
 def test_bars_are_as_long_as_their_figures() -> None:
-    (chart, *_) = (e for e in read(of_a_desk()).all("ol") if e.attributes["class"] == "bars")
+    (chart, *_) = (e for e in read(sample_page()).all("ol") if e.attributes["class"] == "bars")
 
     drawn = [
         (bar.one("svg").all("rect")[1].attributes["width"], bar.text) for bar in chart.all("li")
@@ -216,7 +216,7 @@ def test_with_several_targets_nothing_is_added_across_them() -> None:
         ([report("a", errors={"quote": NoAnswerError("none")})], []),
     ],
 )
-def test_little_to_say_makes_a_whole_page_too(reports: Any, entries: Any) -> None:
+def test_a_page_with_little_or_nothing_on_it_is_whole(reports: Any, entries: Any) -> None:
     root = read(page(reports, entries=entries, made_at=AT))
 
     assert root.one("main").all("section")
@@ -224,7 +224,7 @@ def test_little_to_say_makes_a_whole_page_too(reports: Any, entries: Any) -> Non
 
 
 def test_the_page_asks_nobody_for_anything() -> None:
-    text = of_a_desk()
+    text = sample_page()
     root = read(text)
 
     style, script = root.one("style").text, root.all("script")[1].text
@@ -238,7 +238,7 @@ def test_the_page_asks_nobody_for_anything() -> None:
 
 
 def test_the_policy_allows_our_own_style_and_script_alone() -> None:
-    root = read(of_a_desk())
+    root = read(sample_page())
 
     (policy,) = (
         each.attributes["content"]
@@ -284,15 +284,15 @@ def test_hostile_names_are_text_wherever_they_stand(names: list[str], asset: str
     assert attributes <= {name for e in tame.all() for name in e.attributes}
 
 
-def desk_of(count: int) -> list[AccountReport]:
+def many_reports(count: int) -> list[AccountReport]:
     return [
         report(f"</script>{n}", dust("ADA", "1", f"{Decimal(count - n) / 1000:f}", "0"))
         for n in range(count)
     ]
 
 
-def test_rows_that_do_not_fit_are_data_and_none_is_lost() -> None:
-    text = page([*desk_of(1203), report("\u202e\ud800")], made_at=AT)
+def test_rows_beyond_the_first_thousand_are_data_and_all_are_there() -> None:
+    text = page([*many_reports(1203), report("\u202e\ud800")], made_at=AT)
     root = read(text)
 
     rest = json.loads(root.by_id("rest").text)
@@ -314,14 +314,14 @@ def test_rows_that_do_not_fit_are_data_and_none_is_lost() -> None:
         (timedelta(hours=12), "Read 2026-11-21 12:30:00 UTC to 2026-11-22 00:30:00 UTC."),
     ],
 )
-def test_the_page_says_between_when_it_was_read(later: timedelta, expected: str) -> None:
+def test_the_page_says_from_when_to_when_it_was_read(later: timedelta, expected: str) -> None:
     reports = [report("a"), replace(report("b"), at=AT + later)]
 
     assert read(page(reports, made_at=AT)).one("header").one("p").text == expected
 
 
 def test_a_page_is_the_same_whenever_it_is_made_of_the_same() -> None:
-    assert of_a_desk() == of_a_desk()
+    assert sample_page() == sample_page()
 
 
 def test_a_time_without_a_zone_is_refused() -> None:

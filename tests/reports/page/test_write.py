@@ -8,7 +8,7 @@ import pytest
 
 from binance_dust.errors import ConfigurationError
 from binance_dust.reports import page, write_page
-from tests.reports.page.desk import AT, dust, report
+from tests.reports.page.samples import AT, dust, report
 
 if TYPE_CHECKING:
     from pathlib import Path

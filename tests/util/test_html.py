@@ -1,4 +1,4 @@
-"""The tables of notebooks: all digits, and nothing of what they show acts as markup."""
+"""Tables in HTML: figures keep all digits, and no text acts as markup."""
 
 from __future__ import annotations
 
@@ -11,9 +11,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from binance_dust._util.html import escaped, figure, moment, table, visible
-from binance_dust.errors import CredentialsError
-from binance_dust.reports import AccountReport
-from tests.reports.page.desk import AT, debt, dust, report
 
 
 class Cells(HTMLParser):
@@ -48,15 +45,6 @@ class Cells(HTMLParser):
 TAGS = {"table", "caption", "thead", "tbody", "tfoot", "tr", "th", "td", "bdi"}
 
 
-def of_alice(*, asset: str = "ADA", net: str | None = None) -> AccountReport:
-    return report(
-        "alice",
-        dust(asset, "6.21", "0.0099", "0.000198", net),
-        debts=[debt("ETH", "0.001", "0.00083334", "0.3552")],
-        errors={"assets": CredentialsError("no <i>permission</i>", code=-2015)},
-    )
-
-
 @pytest.mark.parametrize(
     ("value", "places", "expected"),
     [
@@ -88,7 +76,7 @@ def test_a_time_is_shown_in_utc() -> None:
         ("\ud800", "\\ud800"),
     ],
 )
-def test_what_cannot_be_trusted_to_stay_in_its_place_is_spelled_out(text: str, shown: str) -> None:
+def test_characters_that_could_move_other_text_are_spelled_out(text: str, shown: str) -> None:
     assert visible(text) == shown
 
 
@@ -100,7 +88,7 @@ def test_escaped_text_is_safe_in_an_attribute_too() -> None:
     st.text(),
     st.lists(st.tuples(st.text(), st.one_of(st.none(), st.text(), st.integers()))),
 )
-def test_whatever_the_cells_say_the_table_says_it_and_nothing_more(
+def test_a_table_shows_the_text_of_its_cells_and_nothing_more(
     caption: str, rows: list[tuple[str, str | int | None]]
 ) -> None:
     read = Cells(table(caption, ("name", "value"), rows))
@@ -125,7 +113,7 @@ def test_figures_of_a_column_end_at_the_same_place() -> None:
     ]
 
 
-def test_of_many_rows_the_first_are_shown_and_the_rest_is_counted() -> None:
+def test_the_first_rows_are_shown_and_the_rest_is_counted() -> None:
     read = Cells(table("", ("n",), [(n,) for n in range(1500)], most=3, footer=("all",)))
 
     assert read.rows == [["n"], ["0"], ["1"], ["2"], ["and 1,497 more"], ["all"]]
@@ -133,29 +121,3 @@ def test_of_many_rows_the_first_are_shown_and_the_rest_is_counted() -> None:
 
 def test_an_empty_table_keeps_its_header() -> None:
     assert Cells(table("none", ("a", "b"), [])).rows == [["a", "b"]]
-
-
-def test_a_report_shows_as_tables_in_a_notebook() -> None:
-    text = of_alice(asset="<b>币安</b>")._repr_html_()
-
-    assert "<b>" not in text
-    assert "<i>" not in text
-    assert "<bdi>&lt;b&gt;币安&lt;/b&gt;</bdi>" in text
-    assert "0.000198" in text
-    assert "0.3552" in text
-    assert "CredentialsError" in text
-    assert "2026-11-21 12:30:00 UTC" in text
-
-
-def test_a_report_with_an_amount_that_cannot_be_read_still_shows() -> None:
-    text = of_alice(net="NaN")._repr_html_()
-
-    assert "is not a finite number" in text
-    assert "0.3552" in text
-
-
-def test_a_report_without_anything_shows_its_name() -> None:
-    text = AccountReport(account="<alice>", at=AT)._repr_html_()
-
-    assert "<table" not in text
-    assert "&lt;alice&gt;" in text
