@@ -1,7 +1,7 @@
 "use strict";
 {
-  /* Sorting, filtering and the switch of colours. Without this script the page is whole but for
-     the rows that did not fit. Data only ever becomes text: the page's policy forbids the rest. */
+  /* Sorting, filtering and the switch of colours. Without this script the page lacks only the rows
+     that did not fit. Data only becomes text: the page's policy forbids anything else. */
 
   const FIRST = 50;
   const MORE = 500;
@@ -35,7 +35,7 @@
   const isFigure = (text) => /^-?\d[\d,]*(\.\d+)?$/.test(text);
   const float = (text) => (isFigure(text) ? Number(text.replaceAll(",", "")) : NaN);
 
-  /* Floats settle most of it at once; where they are equal, the digits do. */
+  /* Floats are fast and mostly enough; where they are equal, the digits decide. */
   function compareFigures(one, other) {
     if (one.float !== other.float) return one.float - other.float;
     return one.text === other.text ? 0 : compareDigits(one.text, other.text);
@@ -152,7 +152,7 @@
       const next = shown;
       shown = size;
       draw();
-      /* The button may be gone: go on reading where the new rows begin. */
+      /* The button may be gone: move the focus to the first new row. */
       const cell = body.rows[next]?.cells[0];
       if (cell) cell.tabIndex = -1;
       cell?.focus({ preventScroll: true });
