@@ -13,7 +13,7 @@ from binance_dust.ledger import Kind, SettledBy
 from binance_dust.reports._page._table import Column, Table
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sized
 
     from binance_dust._util.html import Cell
     from binance_dust.errors import DustError
@@ -60,7 +60,7 @@ class Section(NamedTuple):
 
 def sections(reports: ReportFigures, ledger: LedgerFigures) -> list[Section]:
     """Make the sections that have something to show."""
-    made = [
+    made: list[tuple[Sized, Callable[[], Section]]] = [
         (reports.dust, lambda: _assets(reports)),
         (reports.accounts, lambda: _accounts(reports)),
         (reports.debts, lambda: _liabilities(reports)),
