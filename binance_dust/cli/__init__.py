@@ -1,10 +1,24 @@
-"""The command line: commands, what they print, and their exit codes.
+"""The command line. Each command is a module of its name, with `add_arguments` and `run`.
 
-0: done. 1: something failed. 2: the command was used wrongly. 3: an outcome is unknown.
-130: ended by Ctrl-C. 143: ended by SIGTERM.
+`_arguments`        types of arguments
+`_context`          accounts and sessions of a command; one question to every account
+`_ledger`           the ledger's file, its entries as a table
+`_moving`           what the commands have in common that move funds; plans as tables
+`_fleet`            options that name a fleet
+`_progress`         progress of a scan, on stderr
+`_scan_results`     totals, file and page of a scan
+`_doctor_checks`    the doctor's checks, without I/O
+`_doctor_report`    what the doctor prints
+`_probe`            what a probe is, and a budget that records headers
+`_probe_dust`       probes of the dust log, the convertible assets, signatures
+`_probe_weight`     probes of payers and windows
+`_output`           tables, JSON, events in words
+`_streams`          stdout and stderr that accept any text
 
-Only the module of the command that was asked for is imported, so that `--help` and every command
-start as fast as they can, however many commands there are.
+Exit codes: 0 done. 1 something failed. 2 wrong use. 3 an outcome is unknown. 130 ended by Ctrl-C.
+143 ended by SIGTERM.
+
+Only the module of the given command is imported, so that `--help` and every command start fast.
 """
 
 from __future__ import annotations
@@ -17,7 +31,7 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._version import __version__
-from binance_dust.cli._console import complain, make_streams_safe
+from binance_dust.cli._streams import make_streams_safe, print_stderr
 from binance_dust.errors import ConfigurationError, DustError, OutcomeUnknownError
 
 if TYPE_CHECKING:
@@ -31,24 +45,24 @@ FAILED: Final = 1
 WRONG_USE: Final = 2
 OUTCOME_UNKNOWN: Final = 3
 INTERRUPTED: Final = 130
-"""128 and the number of SIGINT, as shells have it."""
+"""128 and the number of SIGINT, as in shells."""
 TERMINATED: Final = 143
-"""Likewise, of SIGTERM."""
+"""128 and the number of SIGTERM."""
 
 _COMMANDS: Final = {
     "demo": "a local sandbox, from a scan to the books: no key, no network",
     "scan": "read the dust and the small debts of many accounts at once",
     "quote": "show what could be converted, what it would bring, and why the rest stays",
     "convert": "turn dust into BNB or another target; a dry run unless --yes",
-    "sweep": "the regular clean-up of many accounts; a dry run unless --yes",
-    "recover": "find out by reading how calls ended whose answer was lost",
-    "sync": "take into the books what the exchange has on record",
-    "books": "sum up the books: by month, asset, account or target",
+    "sweep": "clean up many accounts, once or regularly; a dry run unless --yes",
+    "recover": "find out by reading how calls ended if their answer was lost",
+    "sync": "copy the exchange's records into the books before it forgets them",
+    "books": "sum up the books by month, asset, account or target",
     "export": "write the books for a spreadsheet or a tax tool",
-    "worker": "read and convert accounts for a fleet, behind this machine's address",
+    "worker": "read and convert accounts for a fleet, from this machine's address",
     "doctor": "check clock, keys, accounts and budgets; settle doubts by reading",
-    "liabilities": "list the small margin debts of accounts",
-    "history": "list what was converted and exchanged, as the exchange remembers it",
+    "liabilities": "list the small margin debts of accounts, or exchange them",
+    "history": "list conversions and exchanged debts, as the exchange remembers them",
     "bnb-burn": "show or set whether fees are paid in BNB, which makes less dust",
     "sandbox": "run a local exchange for other programs",
     "endpoints": "list the endpoints, their weights and who pays",
@@ -62,13 +76,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return _run(sys.argv[1:] if arguments is None else arguments)
     except KeyboardInterrupt:
-        # Also while modules are imported, which is when impatient people press it.
-        complain("interrupted")
+        # Also during imports, when impatient users press Ctrl-C.
+        print_stderr("interrupted")
         return INTERRUPTED
 
 
 def _run(arguments: Sequence[str]) -> int:
-    name = _named(arguments)
+    name = _command_name(arguments)
     module: ModuleType | None = None
     if name in _COMMANDS:
         try:
@@ -76,80 +90,81 @@ def _run(arguments: Sequence[str]) -> int:
         except ImportError as error:
             if (error.name or "").partition(".")[0] != "rich":
                 raise
-            complain("the command line needs the extra 'cli': pip install 'binance-dust[cli]'")
+            print_stderr("the command line needs the extra 'cli': pip install 'binance-dust[cli]'")
             return FAILED
     options = make_parser({} if module is None else {name: module}).parse_args(arguments)
-    # Only what names a command passes the parser.
+    # Without a command the parser exits.
     assert module is not None  # noqa: S101
-    return _guarded(module, options)
+    return _run_with_exit_code(module, options)
 
 
-def _guarded(command: ModuleType, options: argparse.Namespace) -> int:
+def _run_with_exit_code(command: ModuleType, options: argparse.Namespace) -> int:
     import asyncio
 
     try:
-        return asyncio.run(_until_told(command, options))
+        return asyncio.run(_run_until_terminated(command, options))
     except BrokenPipeError:
-        # Whoever reads has enough. Python would complain once more when it closes stdout.
+        # The reader of the pipe has gone, `head` for example. Python would report an error when it
+        # closes stdout.
         sys.stdout = None
         return DONE
     except OutcomeUnknownError as error:
-        complain(str(error))
+        print_stderr(str(error))
         return OUTCOME_UNKNOWN
     except ConfigurationError as error:
-        complain(str(error))
+        print_stderr(str(error))
         return WRONG_USE
     except (DustError, OSError) as error:
-        complain(str(error))
+        print_stderr(str(error))
         return FAILED
 
 
-async def _until_told(command: ModuleType, options: argparse.Namespace) -> int:
+async def _run_until_terminated(command: ModuleType, options: argparse.Namespace) -> int:
     """Run a command; SIGTERM ends it as cleanly as Ctrl-C does."""
     import asyncio
 
-    told = asyncio.Event()
-    work = asyncio.ensure_future(command.run(options))
+    terminated = asyncio.Event()
+    task = asyncio.ensure_future(command.run(options))
 
-    def end() -> None:
-        told.set()
-        work.cancel()
+    def terminate() -> None:
+        terminated.set()
+        task.cancel()
 
-    # Windows has no such handlers, and threads but the main one may not have any.
+    # Windows has no such handlers, and only the main thread may set them.
     with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end)
+        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
     try:
-        return int(await work)
+        return int(await task)
     except asyncio.CancelledError:
-        if not told.is_set():
+        if not terminated.is_set():
             raise
-        complain("terminated")
+        print_stderr("terminated")
         return TERMINATED
 
 
 def make_parser(modules: Mapping[str, ModuleType]) -> argparse.ArgumentParser:
-    """Make the parser; of the commands, those whose modules are given know their arguments."""
+    """Make the parser for all commands; only the commands in `modules` get their options."""
     parser = argparse.ArgumentParser(
         prog="binance-dust",
         description="Dust balances and small margin debts on Binance, for many accounts at once.",
         epilog="Try first: binance-dust demo",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    chosen = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     for name, text in _COMMANDS.items():
-        command = chosen.add_parser(name, help=text, description=f"{text}.")
+        command = commands.add_parser(name, help=text, description=f"{text}.")
         if name in modules:
             modules[name].add_arguments(command)
     return parser
 
 
 def load_all() -> dict[str, ModuleType]:
-    """Import the module of every command, for whoever documents them."""
+    """Import the module of every command, for the generated reference."""
     return {name: load(name) for name in _COMMANDS}
 
 
-def _named(arguments: Sequence[str]) -> str:
-    """Give the command's name: the first word, for nothing before it takes a value."""
+def _command_name(arguments: Sequence[str]) -> str:
+    """Give the first word that is not an option: no option before the command takes a value."""
     return next((word for word in arguments if not word.startswith("-")), "")
 
 

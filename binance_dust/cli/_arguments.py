@@ -1,4 +1,4 @@
-"""What arguments may be: checked where they are read, so that wrong use is told before any work."""
+"""Types of arguments: each checks its value, so that wrong use fails before any work begins."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from decimal import Decimal, InvalidOperation
 from typing import Final
 
 _LAST_PORT: Final = 65_535
-_SPAN: Final = re.compile(r"([0-9]{1,5})([hdw])")
+_LENGTH: Final = re.compile(r"([0-9]{1,5})([hdw])")
 _UNITS: Final = {"h": timedelta(hours=1), "d": timedelta(days=1), "w": timedelta(weeks=1)}
 
 
 def count(text: str) -> int:
-    """Read a number of things."""
+    """Read a number, 0 or more."""
     number = _whole(text)
     if number < 0:
         raise argparse.ArgumentTypeError("must not be negative")
     return number
 
 
-def some(text: str) -> int:
-    """Read a number of things that must not be none."""
+def positive(text: str) -> int:
+    """Read a number, 1 or more."""
     number = _whole(text)
     if number < 1:
         raise argparse.ArgumentTypeError("must be 1 or more")
@@ -30,7 +30,7 @@ def some(text: str) -> int:
 
 
 def port(text: str) -> int:
-    """Read a port of TCP; 0 is any free one."""
+    """Read a TCP port; 0 means any free port."""
     number = _whole(text)
     if not 0 <= number <= _LAST_PORT:
         raise argparse.ArgumentTypeError(f"must be from 0 to {_LAST_PORT}")
@@ -38,7 +38,7 @@ def port(text: str) -> int:
 
 
 def seconds(text: str) -> float:
-    """Read a length of time."""
+    """Read a number of seconds."""
     number = _real(text)
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError("must be above zero")
@@ -46,7 +46,7 @@ def seconds(text: str) -> float:
 
 
 def part(text: str) -> float:
-    """Read a part of a whole."""
+    """Read a part of a whole: 0.1 is a tenth."""
     number = _real(text)
     if not 0 <= number < 1:
         raise argparse.ArgumentTypeError("must be from 0 to less than 1")
@@ -63,9 +63,9 @@ def switch(text: str) -> bool:
 def moment(text: str) -> datetime:
     """Read a time: `2026-11-01`, `2026-11-01T08:00`, or how long ago (`12h`, `30d`, `4w`).
 
-    Without a zone it is in UTC, as the exchange's own books are.
+    Without a zone it is UTC, as in the exchange's own books.
     """
-    ago = _SPAN.fullmatch(text)
+    ago = _LENGTH.fullmatch(text)
     if ago is not None:
         return datetime.now(UTC) - int(ago[1]) * _UNITS[ago[2]]
     try:
@@ -73,22 +73,22 @@ def moment(text: str) -> datetime:
         return read.replace(tzinfo=UTC) if read.utcoffset() is None else read.astimezone(UTC)
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no time: write 2026-11-01, 2026-11-01T08:00, or 30d for 30 days ago"
+            f"{text!r} is not a time: write 2026-11-01, 2026-11-01T08:00, or 30d for 30 days ago"
         ) from None
 
 
-def span(text: str) -> timedelta:
-    """Read a length of time: `12h`, `7d`, `2w`; 0 is none."""
+def length_of_time(text: str) -> timedelta:
+    """Read a length of time: `12h`, `7d`, `2w`, or `0`."""
     if text == "0":
         return timedelta(0)
-    read = _SPAN.fullmatch(text)
+    read = _LENGTH.fullmatch(text)
     if read is None:
-        raise argparse.ArgumentTypeError(f"{text!r} is no length of time: write 12h, 7d or 2w")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a length of time: write 12h, 7d or 2w")
     return int(read[1]) * _UNITS[read[2]]
 
 
 def asset(text: str) -> str:
-    """Read the name of an asset, which the exchange writes in capitals."""
+    """Read the name of an asset, in any case; the exchange writes capitals."""
     name = text.strip().upper()
     if not name:
         raise argparse.ArgumentTypeError("is empty: name an asset")
@@ -96,11 +96,11 @@ def asset(text: str) -> str:
 
 
 def amount(text: str) -> Decimal:
-    """Read an exact amount of something."""
+    """Read an exact amount, 0 or more."""
     try:
         read = Decimal(text)
     except InvalidOperation:
-        raise argparse.ArgumentTypeError(f"{text!r} is no amount") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not an amount") from None
     if not read.is_finite() or read < 0:
         raise argparse.ArgumentTypeError("must be finite, and not negative")
     return read
@@ -110,11 +110,11 @@ def _whole(text: str) -> int:
     try:
         return int(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number") from None
 
 
 def _real(text: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no number") from None
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None

@@ -1,4 +1,4 @@
-"""What answers mean for whoever wants to work with dust: from plain values, without I/O."""
+"""The doctor's checks: what the exchange's answers mean for work with dust, without I/O."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ if TYPE_CHECKING:
     )
 
 _SOON: Final = timedelta(days=14)
-"""Before an authority ends: time enough to renew it at leisure."""
-_FAR_OFF: Final = 1.0
-"""Seconds: a timestamp that far ahead of the exchange's clock is refused (-1021)."""
+"""Warn this long before a key's right to trade ends: time to renew it."""
+_MAX_AHEAD: Final = 1.0
+"""Seconds: the exchange refuses a timestamp that is further ahead of its clock (-1021)."""
 _SLOW: Final = 2.5
-"""Seconds: half of the time for which a signed call is valid unless told otherwise."""
+"""Seconds: half of the default `recv_window`, for which a signed call is valid."""
 NORMAL: Final = "Normal"
 
 
 class Level(enum.StrEnum):
-    """How much it matters."""
+    """How serious a finding is; the members are in rising order."""
 
     OK = "ok"
     NOTE = "note"
@@ -40,13 +40,13 @@ class Level(enum.StrEnum):
     """Something does not work."""
 
 
-GRAVITY: Final = list(Level).index
-"""What levels are ranked by."""
+severity: Final = list(Level).index
+"""The sort key of levels."""
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at."""
+    """The result of one check."""
 
     level: Level
     about: str
@@ -55,15 +55,15 @@ class Finding:
 
 
 def judge_clock(offset: float, round_trip: float) -> Iterator[Finding]:
-    """Judge how this machine's clock stands to the exchange's, both in seconds."""
-    # The exchange being ahead means that this machine is behind.
+    """Check this machine's clock. `offset`: seconds by which the exchange is ahead."""
+    # If the exchange is ahead, this machine is behind.
     where = "behind" if offset > 0 else "ahead"
     text = f"this machine is {abs(offset):.3f} s {where}, round trip {round_trip * 1000:.0f} ms"
-    if abs(offset) >= _FAR_OFF:
+    if abs(offset) >= _MAX_AHEAD:
         yield Finding(
             Level.WARNING,
             "clock",
-            f"{text}: corrected for here, but set this machine's clock for other programs' sake",
+            f"{text}: corrected for here, but other programs need the right time: set this clock",
         )
     else:
         yield Finding(Level.OK, "clock", text)
@@ -74,7 +74,7 @@ def judge_clock(offset: float, round_trip: float) -> Iterator[Finding]:
 
 
 def judge_system(status: SystemStatus | DustError) -> Iterator[Finding]:
-    """Judge whether the exchange is open."""
+    """Check whether the exchange is open."""
     if isinstance(status, DustError):
         yield Finding(Level.PROBLEM, "system", str(status))
     elif status.is_normal:
@@ -84,8 +84,8 @@ def judge_system(status: SystemStatus | DustError) -> Iterator[Finding]:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Answers:
-    """What one account answered; an error where it did not."""
+class AccountAnswers:
+    """What one account answered; an error for each failed call."""
 
     account: str
     permissions: KeyPermissions | DustError
@@ -95,12 +95,12 @@ class Answers:
 
     @property
     def margin(self) -> bool | None:
-        """Whether the account has margin; `None` if that is not known."""
+        """Whether the account has margin; `None` if not known."""
         return None if isinstance(self.info, DustError) else self.info.is_margin_enabled
 
 
-def judge_account(answers: Answers, now: datetime) -> Iterator[Finding]:
-    """Judge one account, what matters most first."""
+def judge_account(answers: AccountAnswers, now: datetime) -> Iterator[Finding]:
+    """Check one account: key, status, margin, fees."""
     name = answers.account
     found = [
         *_judge_permissions(answers.permissions, margin=answers.margin, now=now),
@@ -122,22 +122,22 @@ def _judge_permissions(
         yield Finding(Level.PROBLEM, about, "may not read, so nothing works")
     if key.enable_withdrawals:
         yield Finding(
-            Level.WARNING, about, "may withdraw: nothing here needs it, so take that right away"
+            Level.WARNING, about, "may withdraw, which nothing here needs: remove that right"
         )
     if not key.ip_restrict:
         yield Finding(
-            Level.WARNING, about, "works from any address: restrict it to yours on the exchange"
+            Level.WARNING, about, "works from any address: restrict it to yours, on the exchange"
         )
     if not key.enable_spot_and_margin_trading:
-        yield Finding(Level.WARNING, about, "may not trade, so dust can be seen and not converted")
+        yield Finding(Level.WARNING, about, "may not trade: dust can be seen, but not converted")
     if margin and not key.enable_margin:
         yield Finding(
             Level.WARNING,
             about,
-            "has no margin right, so small debts can be seen and not exchanged",
+            "has no margin right: small debts can be seen, but not exchanged",
         )
     if key.permits_universal_transfer:
-        yield Finding(Level.NOTE, about, "may move funds between wallets: nothing here needs it")
+        yield Finding(Level.NOTE, about, "may move funds between wallets, which nothing here needs")
     ends = key.trading_authority_expiration_time
     if ends is not None and ends <= now:
         yield Finding(Level.WARNING, about, f"its right to trade ended on {ends:%Y-%m-%d}")
@@ -166,6 +166,6 @@ def _judge_burn(burn: BnbBurn | DustError) -> Iterator[Finding]:
         yield Finding(
             Level.NOTE,
             "fees",
-            "are not paid in BNB: each is taken from what was bought, and leaves a tail of dust"
+            "are not paid in BNB: each is taken from the asset that was bought, and leaves dust"
             " (binance-dust bnb-burn --spot on)",
         )

@@ -1,4 +1,4 @@
-"""What the commands of fleets share: where workers and those who ask them meet."""
+"""The options that name a fleet, and the import of its extra."""
 
 from __future__ import annotations
 
@@ -12,46 +12,37 @@ if TYPE_CHECKING:
     import argparse
     from types import ModuleType
 
-    from binance_dust.fleet import Fleet
+__all__ = ["add_url", "fleet_url", "import_fleet"]
 
-__all__ = ["add_url", "fleet_of", "import_fleet", "url_of"]
-
-VARIABLE: Final = "BINANCE_DUST_FLEET"
-"""The environment may name it: a URL with a password does not belong on a command line."""
+_VARIABLE: Final = "BINANCE_DUST_FLEET"
+"""A URL may hold a password, which does not belong on a command line."""
 
 
-def add_url(group: argparse._ArgumentGroup | argparse.ArgumentParser, text: str) -> None:
-    """Add where to meet."""
-    group.add_argument(
-        "--fleet", metavar="URL", nargs="?", const="", help=f"{text}; without URL, {VARIABLE}"
+def add_url(parser: argparse.ArgumentParser, text: str) -> None:
+    """Add the options that name a fleet."""
+    parser.add_argument(
+        "--fleet", metavar="URL", nargs="?", const="", help=f"{text}; without URL, {_VARIABLE}"
     )
-    group.add_argument(
+    parser.add_argument(
         "--fleet-name",
         metavar="NAME",
         default="binance-dust",
-        help="which fleet, where several meet at one URL (binance-dust)",
+        help="name of the fleet, if several fleets use one Redis (binance-dust)",
     )
 
 
-def url_of(options: argparse.Namespace) -> str:
-    """Give the URL, from the options or the environment."""
-    url: str = options.fleet or os.environ.get(VARIABLE, "")
+def fleet_url(options: argparse.Namespace) -> str:
+    """Give the URL of the fleet's Redis, from the options or the environment."""
+    url: str = options.fleet or os.environ.get(_VARIABLE, "")
     if not url:
-        raise ConfigurationError(f"name the fleet's Redis: --fleet redis://..., or {VARIABLE}")
+        raise ConfigurationError(f"name the fleet's Redis: --fleet redis://..., or {_VARIABLE}")
     if url.startswith("memory:"):
         raise ConfigurationError("memory:// is within one process: name a redis:// URL")
     return url
 
 
-def fleet_of(options: argparse.Namespace) -> Fleet:
-    """Make the fleet that the options name."""
-    url = url_of(options)
-    fleet: Fleet = import_fleet().Fleet(url, name=options.fleet_name)
-    return fleet
-
-
 def import_fleet() -> ModuleType:
-    """Import what comes with an extra of its own."""
+    """Import `binance_dust.fleet`, which needs an extra."""
     try:
         return importlib.import_module("binance_dust.fleet")
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""Where the books are, and how their entries are shown."""
+"""The ledger of a command: where its file is, which entries are asked for, and their table."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._util.words import count
 from binance_dust.cli import _arguments
-from binance_dust.cli._console import complain, make_table, shown
+from binance_dust.cli._output import escape, make_table
+from binance_dust.cli._streams import print_stderr
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import OPEN, Ledger
 
@@ -18,84 +19,92 @@ if TYPE_CHECKING:
 
     from rich.table import Table
 
-    from binance_dust.cli._desk import Desk
+    from binance_dust.cli._context import CommandContext
     from binance_dust.ledger import LedgerEntry
 
-VARIABLE: Final = "BINANCE_DUST_LEDGER"
-FIND_OUT: Final = "funds may have moved: binance-dust recover finds out, by reading alone"
-_USUAL: Final = "binance-dust.db"
+RECOVER_HINT: Final = "funds may have moved: binance-dust recover finds out, by reading only"
+_VARIABLE: Final = "BINANCE_DUST_LEDGER"
+_DEFAULT: Final = "binance-dust.db"
 
 
 def add_ledger(parser: argparse.ArgumentParser) -> None:
-    """Add where the books are."""
+    """Add the option that names the ledger's file."""
     parser.add_argument(
         "--ledger",
         metavar="FILE",
-        help=f"the books; else the file that {VARIABLE} names, else {_USUAL} here",
+        help=f"the books; else the file that {_VARIABLE} names, else {_DEFAULT} in this folder",
     )
 
 
-def add_choice(parser: argparse.ArgumentParser) -> None:
-    """Add which entries of the books are wanted."""
-    parser.add_argument("--account", metavar="NAME", help="this account alone")
-    parser.add_argument("--since", type=_arguments.moment, metavar="TIME", help="from then on")
-    parser.add_argument("--until", type=_arguments.moment, metavar="TIME", help="before then")
+def add_filter(parser: argparse.ArgumentParser) -> None:
+    """Add the options that choose entries."""
+    parser.add_argument("--account", metavar="NAME", help="only this account")
+    parser.add_argument(
+        "--since", type=_arguments.moment, metavar="TIME", help="only from this time on"
+    )
+    parser.add_argument(
+        "--until", type=_arguments.moment, metavar="TIME", help="only before this time"
+    )
 
 
-def chosen(options: argparse.Namespace) -> dict[str, Any]:
-    """Give which entries are wanted, as the ledger's own arguments."""
+def entry_filter(options: argparse.Namespace) -> dict[str, Any]:
+    """Give the options of `add_filter` as arguments for the ledger's methods."""
     return {"account": options.account, "since": options.since, "until": options.until}
 
 
-def ledger_of(options: argparse.Namespace) -> Ledger:
-    """Name the ledger; a sandbox of the command's own is gone with it, and so are its books."""
-    own = getattr(options, "sandbox", False) and not options.ledger
-    path = ":memory:" if own else options.ledger or os.environ.get(VARIABLE)
-    return Ledger(path or _USUAL)
+def _ledger_of(options: argparse.Namespace) -> Ledger:
+    # The command's own sandbox is gone at the end, and its books go with it.
+    throw_away = getattr(options, "sandbox", False) and not options.ledger
+    path = ":memory:" if throw_away else options.ledger or os.environ.get(_VARIABLE)
+    return Ledger(path or _DEFAULT)
 
 
 @asynccontextmanager
-async def open_ledger(options: argparse.Namespace, desk: Desk) -> AsyncIterator[Ledger]:
-    """Open the ledger; a rehearsal is kept out of real books here, and not at every account."""
-    async with ledger_of(options) as ledger:
-        for session in desk.sessions:
+async def open_ledger(
+    options: argparse.Namespace, context: CommandContext
+) -> AsyncIterator[Ledger]:
+    """Open the ledger, and refuse to mix rehearsals with real books before any account is asked."""
+    async with _ledger_of(options) as ledger:
+        for session in context.sessions:
             await ledger.refuse_other(session)
         yield ledger
 
 
 @asynccontextmanager
-async def kept_ledger(options: argparse.Namespace, desk: Desk) -> AsyncIterator[Ledger]:
-    """Open the ledger; whoever is ended before the end hears of calls that were under way."""
-    async with open_ledger(options, desk) as ledger:
+async def open_ledger_to_move(
+    options: argparse.Namespace, context: CommandContext
+) -> AsyncIterator[Ledger]:
+    """Open the ledger; if the command is interrupted, name the calls without an answer."""
+    async with open_ledger(options, context) as ledger:
         try:
             yield ledger
         except BaseException:
             if left := [entry.id async for entry in ledger.entries(status=OPEN)]:
-                complain(f"{count(len(left), 'call')} of which no answer was heard; {FIND_OUT}")
+                print_stderr(f"{count(len(left), 'call')} without an answer; {RECOVER_HINT}")
             raise
 
 
 def existing_ledger(options: argparse.Namespace) -> Ledger:
-    """Name a ledger that is only read: one that is not there would be an empty one, and a lie."""
-    ledger = ledger_of(options)
-    if not os.path.exists(ledger.path):  # noqa: PTH110 - a look, before anything is opened
+    """Give a ledger to read. A missing file is an error: empty books would be a wrong answer."""
+    ledger = _ledger_of(options)
+    if not os.path.exists(ledger.path):  # noqa: PTH110 - one look, before anything is opened
         raise ConfigurationError(f"there is no ledger {ledger.path}: name it with --ledger")
     return ledger
 
 
 def entry_table(entries: Iterable[LedgerEntry]) -> Table:
-    """Show entries of the ledger."""
+    """Make a table of entries."""
     titles = ("entry", "when (UTC)", "account", "kind", "assets", "net", "status", "")
     table = make_table(*titles, right=("entry", "net"))
     for entry in entries:
         table.add_row(
             str(entry.id),
             f"{entry.at:%Y-%m-%d %H:%M:%S}",
-            f"[cyan]{shown(entry.account)}[/]",
+            f"[cyan]{escape(entry.account)}[/]",
             entry.kind.value,
-            shown(" ".join(entry.assets)),
-            f"{entry.net:f} {shown(entry.target)}" if entry.lines else "",
+            escape(" ".join(entry.assets)),
+            f"{entry.net:f} {escape(entry.target)}" if entry.lines else "",
             entry.status,
-            shown(entry.reason or ""),
+            escape(entry.reason or ""),
         )
     return table

@@ -1,32 +1,98 @@
-"""What the commands that move funds take, and the exit code that they end with."""
+"""The commands that move funds: their options, the loop over accounts, and how plans are shown."""
 
 from __future__ import annotations
 
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust.cli import _arguments, _desk, _ledger
-from binance_dust.sweeper import Outcome
+from binance_dust.cli import _arguments, _context, _ledger
+from binance_dust.cli._output import (
+    as_json,
+    escape,
+    make_console,
+    make_table,
+    print_json,
+    reason_of,
+)
+from binance_dust.cli._streams import print_stderr
+from binance_dust.conversion import LiabilityQuote
+from binance_dust.sweeper import Outcome, sweep
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from binance_dust.sweeper import SweepRules
+    from rich.console import Console
+    from rich.table import Table
 
-_WALLETS: Final = ("spot", "margin")
+    from binance_dust.conversion import Quote, Receipt, Skipped
+    from binance_dust.sweeper import SweepReport, SweepRules
+
+_AMOUNTS: Final = ("amount", "gross", "fee", "net")
+_STYLES: Final = {
+    Outcome.CONVERTED: "green",
+    Outcome.PLANNED: "cyan",
+    Outcome.FAILED: "red",
+    Outcome.UNKNOWN: "bold red",
+    Outcome.STOPPED: "yellow",
+}
+
+
+# --- options -------------------------------------------------------------------------------------
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what every command that moves funds takes."""
+    """Add the options of every command that converts dust."""
     _ledger.add_ledger(parser)
-    _add_rules(parser)
+    group = parser.add_argument_group("rules")
+    group.add_argument(
+        "--target",
+        type=_arguments.asset,
+        default="BNB",
+        help="the asset that dust is converted into (BNB)",
+    )
+    group.add_argument(
+        "--wallet",
+        choices=("spot", "margin"),
+        action="append",
+        default=[],
+        help="spot (the default) or margin; give it twice for both",
+    )
+    group.add_argument(
+        "--keep",
+        type=_arguments.asset,
+        metavar="ASSET",
+        action="append",
+        default=[],
+        help="never convert this asset; may be repeated",
+    )
+    group.add_argument(
+        "--max-fee-rate",
+        type=_arguments.amount,
+        default=Decimal("0.05"),
+        metavar="PART",
+        help="skip an asset if its fee is a larger part of its worth (0.05)",
+    )
+    group.add_argument(
+        "--min-value",
+        type=_arguments.amount,
+        default=Decimal(0),
+        metavar="AMOUNT",
+        help="skip an asset if it would bring less, in the target asset (0)",
+    )
+    group.add_argument(
+        "--cooldown",
+        type=_arguments.length_of_time,
+        metavar="TIME",
+        help="pause between two conversions of an account, until its history shows that less is"
+        " enough (24h)",
+    )
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
-    _desk.add_arguments(parser)
+    _context.add_arguments(parser)
 
 
 def rules(options: argparse.Namespace) -> SweepRules:
-    """Give the rules that the options ask for."""
+    """Give the converter's rules that the options ask for."""
     asked: SweepRules = {
         "target": options.target,
         "keep": options.keep,
@@ -44,53 +110,130 @@ def wallets(options: argparse.Namespace) -> Any:
 
 
 def exit_code(outcomes: Iterable[Outcome]) -> int:
-    """Give the exit code for what became of the accounts: the gravest counts."""
+    """Give the exit code for the worst outcome."""
     seen = set(outcomes)
     if Outcome.UNKNOWN in seen:
         return 3
     return 1 if seen & {Outcome.FAILED, Outcome.STOPPED} else 0
 
 
-def _add_rules(parser: argparse.ArgumentParser) -> None:
-    group = parser.add_argument_group("rules")
-    group.add_argument(
-        "--target",
-        type=_arguments.asset,
-        default="BNB",
-        help="what dust is converted into (BNB)",
-    )
-    group.add_argument(
-        "--wallet",
-        choices=_WALLETS,
-        action="append",
-        default=[],
-        help="spot (unless told otherwise), margin, or both: give it twice",
-    )
-    group.add_argument(
-        "--keep",
-        type=_arguments.asset,
-        metavar="ASSET",
-        action="append",
-        default=[],
-        help="leave it alone; again for more",
-    )
-    group.add_argument(
-        "--max-fee-rate",
-        type=_arguments.amount,
-        default=Decimal("0.05"),
-        metavar="PART",
-        help="of an asset's worth; what costs more stays (0.05)",
-    )
-    group.add_argument(
-        "--min-value",
-        type=_arguments.amount,
-        default=Decimal(0),
-        metavar="AMOUNT",
-        help="of the target; what brings less stays (0)",
-    )
-    group.add_argument(
-        "--cooldown",
-        type=_arguments.span,
-        metavar="TIME",
-        help="between two conversions of an account, until its history shows what is enough (24h)",
-    )
+# --- the accounts, one after another, in detail --------------------------------------------------
+
+
+async def convert(
+    options: argparse.Namespace,
+    *,
+    really: bool,
+    choose: Callable[[Quote], Quote] | None = None,
+) -> int:
+    """Plan the conversion of every account's dust, and convert it if `really`."""
+    rules_and_wallets: dict[str, Any] = {"account_types": wallets(options), **rules(options)}
+    return await move(options, really=really, choose=choose, **rules_and_wallets)
+
+
+async def move(options: argparse.Namespace, *, really: bool, **sweep_options: Any) -> int:
+    """Plan what can be moved in every account, move it if `really`, and show each result."""
+    out, outcomes = make_console(), []
+    async with (
+        _context.open_context(options) as context,
+        _ledger.open_ledger_to_move(options, context) as ledger,
+        sweep(context.clients, ledger=ledger, dry_run=not really, **sweep_options) as reports,
+    ):
+        async for report in reports:
+            outcomes.append(report.outcome)
+            if options.json:
+                print_json(as_json(report))
+            else:
+                _show(out, report)
+    if Outcome.UNKNOWN in outcomes:
+        print_stderr(_ledger.RECOVER_HINT)
+    return exit_code(outcomes)
+
+
+def _show(out: Console, report: SweepReport) -> None:
+    out.print(outcome_line(report), soft_wrap=True)
+    skipped: tuple[Skipped, ...] = ()
+    if report.receipt is not None:
+        out.print(_receipt_table(report.receipt))
+        for note in report.receipt.notes:
+            out.print(note, markup=False)
+        skipped = report.receipt.dropped
+    elif report.quote is not None:
+        if report.quote:
+            out.print(quote_table(report.quote))
+        skipped = report.quote.skipped
+    if skipped:
+        out.print(skipped_table(skipped))
+    if report.settled:
+        out.print("settled by reading:", _ledger.entry_table(report.settled))
+    if report.next_at is not None:
+        out.print(f"It may convert again at {report.next_at:%Y-%m-%d %H:%M:%S} UTC.")
+    out.print()
+
+
+# --- plans and results as text -------------------------------------------------------------------
+
+
+def outcome_line(report: SweepReport) -> str:
+    """Say in one line how an account's turn ended."""
+    style = _STYLES.get(report.outcome, "dim")
+    what = f"{report.account_type.lower()} {report.what}"
+    why = report.why
+    if report.error is not None and report.proven_not_done is None:
+        why = reason_of(report.error, report.account)
+    reason = "" if why is None else f": {escape(why)}"
+    return f"[cyan]{escape(report.account)}[/] {what} [{style}]{report.outcome}[/]{reason}"
+
+
+def quote_table(quote: Quote | LiabilityQuote) -> Table:
+    """Make a table of a plan."""
+    if isinstance(quote, LiabilityQuote):
+        return _liability_table(quote)
+    table = make_table("asset", *_AMOUNTS, right=_AMOUNTS)
+    for line in quote.lines:
+        table.add_row(
+            escape(line.asset),
+            f"{line.amount:f}",
+            f"{line.gross:f}",
+            f"{line.fee:f} ({line.fee_rate * 100:.2f} %)",
+            f"{line.net:f}",
+        )
+    _add_total(table, len(quote.lines), *_sums(quote))
+    return table
+
+
+def _liability_table(quote: LiabilityQuote) -> Table:
+    table = make_table("asset", "owed", "becomes", right=("owed", "becomes"))
+    for debt in quote.lines:
+        table.add_row(escape(debt.asset), f"{debt.amount:f}", f"{debt.worth:f}")
+    _add_total(table, len(quote.lines), f"{quote.worth:f} {quote.target}")
+    return table
+
+
+def skipped_table(skipped: Iterable[Skipped]) -> Table:
+    """Make a table of the assets that stay, with the reasons."""
+    table = make_table("stays", "amount", "because", right=("amount",))
+    for each in skipped:
+        until = "" if each.until is None else f" until {each.until:%Y-%m-%d %H:%M} UTC"
+        detail = f" ({escape(each.detail)})" if each.detail else ""
+        table.add_row(escape(each.asset), f"{each.amount:f}", f"{each.reason}{until}{detail}")
+    return table
+
+
+def _receipt_table(receipt: Receipt) -> Table:
+    table = make_table("asset", *_AMOUNTS, right=_AMOUNTS)
+    for line in receipt.lines:
+        amounts = (line.amount, line.gross, line.fee, line.net)
+        table.add_row(escape(line.asset), *(f"{amount:f}" for amount in amounts))
+    _add_total(table, len(receipt.lines), *_sums(receipt))
+    return table
+
+
+def _sums(plan: Quote | Receipt) -> tuple[str, str, str]:
+    return f"{plan.gross:f}", f"{plan.fee:f}", f"{plan.net:f} {plan.target}"
+
+
+def _add_total(table: Table, count: int, *cells: str) -> None:
+    if count:
+        table.add_section()
+        table.add_row(f"{count} in all", "", *cells, style="bold")

@@ -1,15 +1,27 @@
-"""Where the reports of a scan go: into totals, a file, a page, and lines for programs."""
+"""What becomes of a scan's reports: totals, a file, a page, and lines of JSON.
+
+The totals need no reports in memory: a scan may have a hundred thousand accounts.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import heapq
+from collections import Counter
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
 
+from binance_dust._util.exact import difference, total
 from binance_dust._util.words import count
-from binance_dust.cli._console import console
-from binance_dust.cli._json import print_json
-from binance_dust.cli._scan_sums import Sums, print_sums
+from binance_dust.cli._output import (
+    Amounts,
+    escape,
+    make_console,
+    make_table,
+    print_json,
+    reason_of,
+)
 from binance_dust.errors import ConfigurationError
-from binance_dust.reports import ReportFile, read_reports
+from binance_dust.reports import ReportFile, Settled, read_reports
 
 if TYPE_CHECKING:
     import argparse
@@ -17,21 +29,38 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
+    from rich.table import Table
+
     from binance_dust.reports import AccountReport
 
+_ACCOUNTS_SHOWN: Final = 12
+_ASSETS_SHOWN: Final = 8
+_REASONS_SHOWN: Final = 12
+_SETTLED: Final = {
+    Settled.NOT_ASKED: "not asked",
+    Settled.NO_MARGIN: "without margin",
+    Settled.NO_DEBT: "without debt",
+    Settled.LIST: "asked for the list",
+}
 
-class Results:
-    """Takes reports one by one. What can be had back from the file is not kept in memory."""
+
+class ScanOutput:
+    """Takes reports one by one. A report that can be read back from the file is not kept."""
 
     def __init__(self, options: argparse.Namespace, stack: ExitStack) -> None:
-        """Open what is to be written; refuse before a scan what could not be written after it."""
+        """Open the file; fail before the scan if the file or the page could not be written."""
         self._as_json: bool = options.json
         self._page: Path | None = options.html
         self._kept: list[AccountReport] = []
-        self.sums = Sums(options.target)
+        self.totals = ScanTotals(options.target)
         self.file: ReportFile | None = None
         if self._page is not None:
-            _check_page(options)
+            check_page(self._page)
+            if options.resume and options.out is not None and options.out.suffix.lower() == ".csv":
+                raise ConfigurationError(
+                    "a page needs all reports, and a .csv does not give the earlier ones back:"
+                    " resume a .jsonl, or leave out --html"
+                )
         if options.out is not None:
             self.file = stack.enter_context(ReportFile(options.out, resume=options.resume))
             _check_target(self.file, options.target)
@@ -42,15 +71,15 @@ class Results:
         return frozenset(self.file.done) if self.file else frozenset()
 
     @property
-    def way_on(self) -> str:
-        """How to go on where a scan is stopped, if there is a way."""
-        return f"; --resume goes on with {self.file.path}" if self.file else ""
+    def how_to_resume(self) -> str:
+        """The end of a message: how to continue a scan that was stopped, if that is possible."""
+        return f"; --resume continues {self.file.path}" if self.file else ""
 
     def add_earlier(self) -> None:
-        """Sum up what an earlier scan has found, where it can be had back."""
-        if self._path_back is not None and self.done:
-            for report in read_reports(self._path_back):
-                self.sums.add(report)
+        """Add the reports of earlier scans to the totals, if the file gives them back."""
+        if self._readable_file is not None and self.done:
+            for report in read_reports(self._readable_file):
+                self.totals.add(report)
 
     def take(self, report: AccountReport) -> None:
         """Take one report."""
@@ -58,9 +87,9 @@ class Results:
             self.file.write(report)
         if self._as_json:
             print_json(report.to_plain())
-        if self._page is not None and self._path_back is None:
+        if self._page is not None and self._readable_file is None:
             self._kept.append(report)
-        self.sums.add(report)
+        self.totals.add(report)
 
     def finish(self) -> int:
         """Write the page and show the totals; give the exit code."""
@@ -70,29 +99,29 @@ class Results:
             write_page(self._page, self._all)
         if not self._as_json:
             self._show()
-        return 1 if self.sums.failed else 0
+        return 1 if self.totals.failed else 0
 
     def _show(self) -> None:
-        print_sums(self.sums)
-        out = console()
+        print_totals(self.totals)
+        out = make_console()
         if self.file is not None:
-            unsummed = len(self.file.done) - (self.sums.accounts - self.sums.failed)
-            before = f", with those of {count(unsummed, 'account')} from before"
-            more = before if unsummed > 0 else ""
+            unread = len(self.file.done) - (self.totals.accounts - self.totals.failed)
+            before = f", with those of {count(unread, 'account')} from before"
+            more = before if unread > 0 else ""
             out.print(f"The reports are in {self.file.path}{more}.", soft_wrap=True, markup=False)
         if self._page is not None:
             out.print(f"The page is {self._page}.", soft_wrap=True, markup=False)
 
     @property
-    def _path_back(self) -> Path | None:
-        """The file, if reports can be had back from it."""
+    def _readable_file(self) -> Path | None:
+        """The file, if it gives reports back; a .csv does not."""
         if self.file is None or self.file.path.suffix.lower() == ".csv":
             return None
         return self.file.path
 
     @property
     def _all(self) -> Iterable[AccountReport]:
-        return self._kept if self._path_back is None else read_reports(self._path_back)
+        return self._kept if self._readable_file is None else read_reports(self._readable_file)
 
 
 def _check_target(file: ReportFile, target: str) -> None:
@@ -105,17 +134,129 @@ def _check_target(file: ReportFile, target: str) -> None:
 
 
 def check_page(path: Path) -> None:
-    """Refuse a page that could not be written, before the work that goes into it."""
+    """Fail before the work if the page could not be written after it."""
     if not path.parent.is_dir():
         raise ConfigurationError(f"can't write {path}: there is no such folder")
     if path.is_dir():
         raise ConfigurationError(f"can't write {path}: it is a folder, name a file in it")
 
 
-def _check_page(options: argparse.Namespace) -> None:
-    check_page(options.html)
-    if options.resume and options.out is not None and options.out.suffix.lower() == ".csv":
-        raise ConfigurationError(
-            "a page needs all reports, and a .csv does not give the earlier ones back:"
-            " resume a .jsonl, or leave out --html"
+# --- totals --------------------------------------------------------------------------------------
+
+
+class ScanTotals:
+    """Totals of a scan, and the accounts that would bring most."""
+
+    def __init__(self, target: str) -> None:
+        """Begin at zero."""
+        self.target: Final = target
+        self.accounts = 0
+        self.failed = 0
+        """Accounts with a part that could not be read."""
+        self.gross = self.net = Decimal(0)
+        self.debts = 0
+        self.owed = Amounts()
+        self.assets = Amounts()
+        """What each asset would bring."""
+        self.holders: Counter[str] = Counter()
+        """Accounts that hold each asset as dust."""
+        self.settled: Counter[Settled] = Counter()
+        self.failures: Counter[tuple[str, str]] = Counter()
+        """By part and reason."""
+        self._best: list[tuple[Decimal, int, AccountReport]] = []
+
+    def add(self, report: AccountReport) -> None:
+        """Add one account."""
+        self.accounts += 1
+        self.failed += not report.ok
+        self.gross = total((self.gross, report.gross))
+        self.net = total((self.net, report.net))
+        self.debts += len(report.liabilities)
+        for unit, amount in report.owed.items():
+            self.owed.add(unit, amount)
+        for row in report.quote.details if report.quote else ():
+            self.assets.add(row.asset, row.to_target_asset_off_exchange)
+            self.holders[row.asset] += 1
+        if report.settled_by is not None:
+            self.settled[report.settled_by] += 1
+        for part, error in report.errors.items():
+            self.failures[part, reason_of(error, report.account)] += 1
+        entry = (report.net, -self.accounts, report)
+        keep = heapq.heappush if len(self._best) < _ACCOUNTS_SHOWN else heapq.heappushpop
+        keep(self._best, entry)
+
+    @property
+    def fee(self) -> Decimal:
+        """The fee for converting everything."""
+        return difference(self.gross, self.net)
+
+    @property
+    def best(self) -> list[AccountReport]:
+        """The accounts that would bring most, in that order."""
+        return [report for _, _, report in sorted(self._best, reverse=True)]
+
+
+def print_totals(totals: ScanTotals) -> None:
+    """Print the totals for people."""
+    out = make_console()
+    if totals.best:
+        out.print(_account_table(totals))
+        out.print()
+    if totals.assets:
+        out.print(f"Most of it: {_largest_assets(totals)}.", soft_wrap=True)
+    out.print(
+        f"{count(totals.accounts, 'account')}. All dust would bring [bold green]{totals.net:f}"
+        f" {escape(totals.target)}[/], after {totals.fee:f} in fees.",
+        soft_wrap=True,
+    )
+    settled_by = ", ".join(
+        f"{count(accounts, 'account')} {_SETTLED[settled]}"
+        for settled, accounts in totals.settled.most_common()
+    )
+    worth = f", worth {totals.owed}" if totals.owed else ""
+    debts = f"{count(totals.debts, 'small debt')}{worth}"
+    out.print(f"{debts}{f' ({settled_by})' if settled_by else ''}.", soft_wrap=True)
+    _print_failures(totals)
+
+
+def _print_failures(totals: ScanTotals) -> None:
+    if not totals.failed:
+        return
+    out = make_console()
+    failed = count(totals.failed, "account")
+    out.print(f"[bold red]{failed} with parts that failed:[/]", soft_wrap=True)
+    most_common = totals.failures.most_common(_REASONS_SHOWN)
+    for (part, reason), times in most_common:
+        out.print(f"  {times:>5,} x {part}: {escape(reason)}", soft_wrap=True)
+    rest = len(totals.failures) - len(most_common)
+    if rest:
+        out.print(f"  and {rest:,} other reasons")
+
+
+def _account_table(totals: ScanTotals) -> Table:
+    numbers = ("assets", "dust", "would bring", "fees", "small debts")
+    table = make_table("account", *numbers, "", right=numbers)
+    for report in totals.best:
+        dust = "" if report.quote is None else f"{len(report.quote.details):,}"
+        debts = f"{len(report.liabilities)} ({Amounts(report.owed)})" if report.owed else ""
+        table.add_row(
+            f"[cyan]{escape(report.account)}[/]",
+            "" if "assets" in report.errors else f"{len(report.assets):,}",
+            dust,
+            f"{report.net:f} {escape(totals.target)}" if report.quote else "",
+            f"{report.fee:f}" if report.quote else "",
+            debts,
+            "" if report.ok else f"[red]{', '.join(report.errors)} failed[/]",
         )
+    rest = totals.accounts - len(totals.best)
+    if rest > 0:
+        table.add_row(f"[dim]and {rest:,} more[/]")
+    return table
+
+
+def _largest_assets(totals: ScanTotals) -> str:
+    ranked = sorted(totals.assets.items(), key=lambda item: item[1], reverse=True)
+    return ", ".join(
+        f"{escape(asset)} {net:f} ({count(totals.holders[asset], 'account')})"
+        for asset, net in ranked[:_ASSETS_SHOWN]
+    )

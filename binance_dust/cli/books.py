@@ -1,4 +1,4 @@
-"""`binance-dust books`: what came in and what it cost, by month, asset, account or target."""
+"""`binance-dust books`: sum up the books by month, asset, account or target."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, get_args
 
 from binance_dust._util.plain import plain
 from binance_dust.cli import _ledger
-from binance_dust.cli._console import console, make_table, shown
-from binance_dust.cli._json import print_json
+from binance_dust.cli._output import escape, make_console, make_table, print_json
 from binance_dust.ledger import OPEN, chart
 from binance_dust.ledger._totals import By
 
@@ -19,42 +18,40 @@ if TYPE_CHECKING:
 
     from binance_dust.ledger import Ledger, Total
 
-_WIDEST = 100
+_MAX_WIDTH = 100
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what this command takes."""
+    """Add the options of this command."""
     parser.add_argument(
         "--by", choices=get_args(By), default="month", help="what to sum up (month)"
     )
-    _ledger.add_choice(parser)
-    parser.add_argument(
-        "--html", type=Path, metavar="FILE", help="write a page to look at, with charts"
-    )
+    _ledger.add_filter(parser)
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with charts")
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
     _ledger.add_ledger(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Sum up the books, draw them, and name what is open."""
-    chosen = _ledger.chosen(options)
+    """Show totals and a chart, and the entries that are open."""
+    wanted = _ledger.entry_filter(options)
     async with _ledger.existing_ledger(options) as ledger:
-        totals = await ledger.totals(options.by, **chosen)
+        totals = await ledger.totals(options.by, **wanted)
         if options.html is not None:
             from binance_dust.reports import write_page
 
-            write_page(options.html, (), entries=[e async for e in ledger.entries(**chosen)])
+            write_page(options.html, (), entries=[e async for e in ledger.entries(**wanted)])
         if options.json:
             for total in totals:
                 print_json({"by": options.by, **_as_json(total)})
             return 0
-        out = console()
+        out = make_console()
         _show(out, options.by, totals)
         if options.by == "month" and totals:
-            width = max(40, min(out.width, _WIDEST))
+            width = max(40, min(out.width, _MAX_WIDTH))
             drawn = chart(totals, width=width, unicode=not out.options.ascii_only)
             out.print(f"\n{drawn}", markup=False)
-        await _show_open(out, ledger, options.account)
+        await _show_open_entries(out, ledger, options.account)
         if options.html is not None:
             out.print(f"The page is {options.html}.", soft_wrap=True, markup=False)
     return 0
@@ -62,20 +59,20 @@ async def run(options: argparse.Namespace) -> int:
 
 def _show(out: Console, by: str, totals: list[Total]) -> None:
     if not totals:
-        out.print("The books are empty: nothing was converted, or nothing of what was asked for.")
+        out.print("The books are empty, or hold nothing of what was asked for.")
         return
     numbers = ("conversions", "gross", "fee", "net")
     table = make_table(by, *numbers, "", right=numbers)
     for total in totals:
         amounts = (f"{amount:f}" for amount in (total.gross, total.fee, total.net))
-        table.add_row(shown(total.key), f"{total.count:,}", *amounts, shown(total.target))
+        table.add_row(escape(total.key), f"{total.count:,}", *amounts, escape(total.target))
     out.print(table)
 
 
-async def _show_open(out: Console, ledger: Ledger, account: str | None) -> None:
+async def _show_open_entries(out: Console, ledger: Ledger, account: str | None) -> None:
     still_open = ledger.entries(account=account, status=OPEN)
     if entries := [entry async for entry in still_open]:
-        out.print("\n[bold red]It is not known yet how these ended[/]: binance-dust recover")
+        out.print("\n[bold red]It is not known yet how these calls ended[/]: binance-dust recover")
         out.print(_ledger.entry_table(entries))
 
 

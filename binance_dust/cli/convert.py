@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from binance_dust.cli import _arguments, _moving
-from binance_dust.cli._console import complain, console
-from binance_dust.cli._convert import convert
+from binance_dust.cli._output import make_console
+from binance_dust.cli._streams import print_stderr
 
 if TYPE_CHECKING:
     import argparse
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what this command takes."""
+    """Add the options of this command."""
     parser.add_argument(
-        "--yes", action="store_true", help="really convert; without, only show what"
+        "--yes", action="store_true", help="really convert; without --yes, only show the plan"
     )
     parser.add_argument(
         "--only",
@@ -26,7 +26,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ASSET",
         action="append",
         default=[],
-        help="convert it alone; again for more",
+        help="convert only this asset; may be repeated",
     )
     parser.add_argument(
         "--without",
@@ -34,26 +34,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="ASSET",
         action="append",
         default=[],
-        help="leave it out this time",
+        help="leave this asset out this time; may be repeated",
     )
     _moving.add_arguments(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Quote every account, and convert where that was asked for."""
-    choice = _Choice(options.only, options.without)
-    code = await convert(options, really=options.yes, choose=choice)
-    if strange := choice.unseen:
-        # Not an error where others were: accounts hold different assets.
-        complain(f"no account has {', '.join(strange)} in its quote")
+    """Quote every account, and convert if asked to."""
+    choose = _AssetChoice(options.only, options.without)
+    code = await _moving.convert(options, really=options.yes, choose=choose)
+    if unseen := choose.unseen:
+        # Only if no account at all has the asset: accounts hold different assets.
+        print_stderr(f"no account has {', '.join(unseen)} in its quote")
         code = code or 1
     if not options.yes and not options.json:
-        console().print("Nothing was converted. Add --yes to do it.")
+        make_console().print("Nothing was converted. Add --yes to do it.")
     return code
 
 
-class _Choice:
-    """Narrows plans to what was asked for, and remembers what no plan had."""
+class _AssetChoice:
+    """Narrows quotes to the assets that were asked for, and remembers names that no quote had."""
 
     def __init__(self, only: Iterable[str], without: Iterable[str]) -> None:
         self._only = frozenset(only)
@@ -68,5 +68,5 @@ class _Choice:
 
     @property
     def unseen(self) -> list[str]:
-        """Give the names that no account had, misspelt ones among them."""
+        """The names that no quote had: misspelt ones, for example."""
         return sorted(self._unseen)

@@ -1,6 +1,6 @@
-"""`binance-dust demo`: a desk of accounts on a local sandbox, from a scan to the books.
+"""`binance-dust demo`: accounts on a local sandbox, from a scan to the books.
 
-Nothing here is special to the demo: it calls what a program of yours would call.
+It calls the public API only, as your own program would.
 """
 
 from __future__ import annotations
@@ -13,13 +13,10 @@ from typing import TYPE_CHECKING, Final
 from binance_dust._util.words import count, duration
 from binance_dust.budget import RateLimits
 from binance_dust.cli import _arguments
-from binance_dust.cli._console import console as make_console
-from binance_dust.cli._console import make_table, shown
-from binance_dust.cli._live import draws
-from binance_dust.cli._plans import plan_table, stays_table
-from binance_dust.cli._scan_live import Watch, shown_scan
-from binance_dust.cli._scan_results import check_page
-from binance_dust.cli._scan_sums import Sums, print_sums
+from binance_dust.cli._moving import quote_table, skipped_table
+from binance_dust.cli._output import escape, make_console, make_table
+from binance_dust.cli._progress import EventCounter, can_draw, show_scan
+from binance_dust.cli._scan_results import ScanTotals, check_page, print_totals
 from binance_dust.conversion import Converter
 from binance_dust.ledger import Ledger
 from binance_dust.reports import write_page
@@ -37,20 +34,26 @@ if TYPE_CHECKING:
     from binance_dust.client import DustClient
     from binance_dust.reports import AccountReport
 
-_LIST: Final = "GET /sapi/v1/margin/exchange-small-liability"
-_DUST: Final = "/sapi/v1/asset/dust"
-_MINUTE: Final = 2.0
-"""Seconds that a minute of the limits takes here, so that waiting can be watched."""
+_DEBT_LIST: Final = "GET /sapi/v1/margin/exchange-small-liability"
+_DUST_TRANSFER: Final = "/sapi/v1/asset/dust"
+_WINDOW: Final = 2.0
+"""Seconds in place of the limits' minute, so that users can watch the waiting."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add what this command takes."""
     parser.add_argument(
-        "--accounts", type=_arguments.some, default=25, metavar="N", help="how many (25)"
+        "--accounts",
+        type=_arguments.positive,
+        default=25,
+        metavar="N",
+        help="number of accounts (25)",
     )
-    parser.add_argument("--seed", type=int, default=7, help="what makes it repeatable (7)")
     parser.add_argument(
-        "--html", type=Path, metavar="FILE", help="where the page goes (a temporary folder)"
+        "--seed", type=int, default=7, help="the same seed makes the same accounts and prices (7)"
+    )
+    parser.add_argument(
+        "--html", type=Path, metavar="FILE", help="write the page here (a temporary folder)"
     )
 
 
@@ -61,11 +64,11 @@ async def run(options: argparse.Namespace) -> int:
     out = make_console()
     folder = Path(tempfile.mkdtemp(prefix="binance-dust-demo-"))
     page = options.html or folder / "report.html"
-    watch = Watch(aloud=not draws())
+    events = EventCounter(print_problems=not can_draw())
     async with (
-        Sandbox(seed=options.seed, window=_MINUTE) as exchange,
+        Sandbox(seed=options.seed, window=_WINDOW) as exchange,
         Session(
-            base_url=exchange.url, limits=RateLimits(window=_MINUTE), observer=watch
+            base_url=exchange.url, limits=RateLimits(window=_WINDOW), observer=events
         ) as session,
         Ledger(folder / "ledger.db") as ledger,
     ):
@@ -74,17 +77,17 @@ async def run(options: argparse.Namespace) -> int:
             f"A local exchange is open at [cyan]{exchange.url}[/] with"
             f" {count(len(clients), 'account')}."
             " Nothing leaves this machine.\n"
-            f"Its minute takes {_MINUTE:g} seconds; an endpoint may cost 12,000 in each."
+            f"Its minute takes {_WINDOW:g} seconds; an endpoint may cost 12,000 in each."
         )
-        reports = await _scan(out, exchange, session, clients, watch)
+        reports = await _scan(out, exchange, session, clients, events)
         await _quote(out, ledger, _richest(clients, reports))
-        whole = await _convert(out, exchange, ledger, clients)
-        whole = await _show_books(out, exchange, ledger) and whole
+        correct = await _convert(out, exchange, ledger, clients)
+        correct = await _show_books(out, exchange, ledger) and correct
         entries = [entry async for entry in ledger.entries()]
-        write_page(page, reports, entries=entries, title="A rehearsed desk")
+        write_page(page, reports, entries=entries, title="A rehearsal")
     out.print(f"\nThe page to look at: {page}", soft_wrap=True, markup=False)
     _print_next(out)
-    return 0 if whole and all(report.ok for report in reports) else 1
+    return 0 if correct and all(report.ok for report in reports) else 1
 
 
 async def _scan(
@@ -92,21 +95,21 @@ async def _scan(
     exchange: Sandbox,
     session: Session,
     clients: Sequence[DustClient],
-    watch: Watch,
+    events: EventCounter,
 ) -> list[AccountReport]:
     estimate = estimate_scan(clients)
-    _head(out, "1", f"Scan: {duration(estimate.seconds)} at the most, by the limits")
-    sums, reports = Sums("BNB"), []
+    _head(out, "1", f"Scan: {duration(estimate.seconds)} at most, by the limits")
+    totals, reports = ScanTotals("BNB"), []
     scanning = scan(clients)
-    async with scanning, shown_scan(scanning, watch, {session: None}):
+    async with scanning, show_scan(scanning, events, {session: None}):
         async for report in scanning:
             reports.append(report)
-            sums.add(report)
-    print_sums(sums)
+            totals.add(report)
+    print_totals(totals)
     out.print(
         f"{len(exchange.requests)} requests in {scanning.progress.elapsed:.1f} s,"
         f" {exchange.refusals} refused for their weight. The list of small debts (weight 100) was"
-        f" asked for {len(exchange.requests_of(_LIST))} of {count(len(clients), 'account')}:"
+        f" asked for {len(exchange.requests_of(_DEBT_LIST))} of {count(len(clients), 'account')}:"
         " cheaper questions had settled the rest."
     )
     return reports
@@ -115,18 +118,18 @@ async def _scan(
 async def _quote(out: Console, ledger: Ledger, client: DustClient) -> None:
     _head(out, "2", f"Quote: what {client.name} could convert, and why the rest stays")
     quote = await Converter(client, ledger=ledger).quote()
-    out.print(plan_table(quote))
+    out.print(quote_table(quote))
     if quote.skipped:
-        out.print(stays_table(quote.skipped))
+        out.print(skipped_table(quote.skipped))
 
 
 async def _convert(
     out: Console, exchange: Sandbox, ledger: Ledger, clients: Sequence[DustClient]
 ) -> bool:
-    """Sweep every account; the answers of two are lost, after the exchange has acted."""
+    """Sweep every account; two answers are lost after the exchange has acted."""
     unlucky = [client.name for client in clients[:2]]
     for name in unlucky:
-        exchange.faults.lose_answer(endpoint=_DUST, account=name)
+        exchange.faults.lose_answer(endpoint=_DUST_TRANSFER, account=name)
     _head(out, "3", f"Convert: all of it, and the answers to {' and '.join(unlucky)} get lost")
     unknown, outcomes = 0, []
     async with sweep(clients, ledger=ledger, dry_run=False) as reports:
@@ -136,20 +139,20 @@ async def _convert(
                 (entry,) = report.settled
                 unknown += 1
                 out.print(
-                    f"[cyan]{shown(report.account)}[/]: no answer came. Was it carried out? Read,"
+                    f"[cyan]{escape(report.account)}[/]: no answer came. Was it carried out? Read,"
                     f" never sent again: entry {entry.id} is [green]{entry.status}[/],"
                     f" {entry.net:f} BNB, transaction {entry.transaction_id}."
                 )
     done = sum(outcome is Outcome.CONVERTED for outcome in outcomes)
     out.print(
-        f"{done} accounts converted, {unknown} of them found out by reading;"
+        f"{done} accounts converted, {unknown} of them known by reading only;"
         f" {len(outcomes) - done} had nothing to convert."
     )
     return Outcome.UNKNOWN not in outcomes and Outcome.FAILED not in outcomes
 
 
 async def _show_books(out: Console, exchange: Sandbox, ledger: Ledger) -> bool:
-    """Compare the ledger with what the exchange really did, to the last digit."""
+    """Compare the ledger with the exchange's own records, to the last digit."""
     _head(out, "4", "The books, and what the exchange itself says")
     entries = [entry async for entry in ledger.entries(status="confirmed")]
     numbers = ("conversions", "gross", "fee", "net")
@@ -160,8 +163,8 @@ async def _show_books(out: Console, exchange: Sandbox, ledger: Ledger) -> bool:
     table.add_row("the exchange", *theirs)
     out.print(table)
     same = ours == theirs
-    told = "[bold green]Equal to the last digit" if same else "[bold red]They differ"
-    out.print(f"{told}[/]: each conversion once, none twice, none forgotten.")
+    result = "[bold green]Equal to the last digit" if same else "[bold red]They differ"
+    out.print(f"{result}[/]: each conversion once, none twice, none forgotten.")
     return same
 
 
@@ -177,14 +180,14 @@ def _richest(clients: Sequence[DustClient], reports: Sequence[AccountReport]) ->
 
 
 def _head(out: Console, number: str, text: str) -> None:
-    out.print(f"\n[bold]{number}. {shown(text)}[/]")
+    out.print(f"\n[bold]{number}. {escape(text)}[/]")
 
 
 def _print_next(out: Console) -> None:
     out.print(
         "\n[bold]Try next:[/]\n"
-        "  binance-dust scan --sandbox --html page.html   the same by hand, command by command\n"
+        "  binance-dust scan --sandbox --html page.html   the same by hand, step by step\n"
         "  binance-dust convert --sandbox --yes           convert, with the receipt\n"
         "  binance-dust sandbox                           an exchange for your own program\n"
-        "  docs/tutorial                                  from here to a safe conversion of yours"
+        "  docs/tutorial                                  from here to your own safe conversion"
     )

@@ -1,4 +1,4 @@
-"""`binance-dust doctor`: whether all is as it should be, and what is still in doubt."""
+"""`binance-dust doctor`: check clock, keys, accounts and budgets; settle doubts by reading."""
 
 from __future__ import annotations
 
@@ -8,122 +8,119 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from binance_dust._call.retry import RetryPolicy
-from binance_dust.cli import _desk, _doctor_print, _probes
+from binance_dust.cli import _context, _doctor_report, _probe_dust, _probe_weight
 from binance_dust.cli._doctor_checks import (
-    GRAVITY,
-    Answers,
+    AccountAnswers,
     Finding,
     Level,
     judge_account,
     judge_clock,
     judge_system,
+    severity,
 )
-from binance_dust.cli._each import each
-from binance_dust.errors import DeliveryError, DustError
+from binance_dust.cli._probe import Probe, Prober, RecordingBudget, no_result
+from binance_dust.errors import ConfigurationError, DeliveryError, DustError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Iterable, Iterator, Sequence
 
     from binance_dust.budget import PoolSnapshot
-    from binance_dust.cli._desk import Desk
-    from binance_dust.cli._overheard import Overheard
-    from binance_dust.cli._probes import Probe
+    from binance_dust.cli._context import CommandContext
     from binance_dust.client import DustClient
-    from binance_dust.session import Session
 
 R = TypeVar("R")
 
-_LOOKS: Final = 3
-"""At the clock: the quickest is nearest the truth."""
-_PATIENT: Final = RetryPolicy(attempts=3, max_wait=10.0)
-"""Whoever asks what is wrong wants to hear it soon."""
+PROBES: Final[dict[str, Probe]] = {
+    probe.name: probe for module in (_probe_weight, _probe_dust) for probe in module.PROBES
+}
+_CLOCK_CALLS: Final = 3
+"""The quickest of them is the most exact."""
+_RETRY: Final = RetryPolicy(attempts=3, max_wait=10.0)
+"""A user who asks what is wrong wants to know soon."""
 _REFUSED: Final = frozenset({418, 429})
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what this command takes."""
+    """Add the options of this command."""
     parser.add_argument(
         "--probe",
         metavar="NAME",
         action="append",
         default=[],
-        help="settle a doubt by reading, again for more; 'list' shows them, 'all' are all",
+        help="settle a doubt by reading; may be repeated. 'list' shows all probes, 'all' runs all",
     )
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
-    _desk.add_arguments(parser)
+    _context.add_arguments(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
     """Check everything, and run the probes that were named."""
-    printer = _doctor_print.make(as_json=options.json)
+    printer = _doctor_report.make_printer(as_json=options.json)
     if "list" in options.probe:
-        printer.probes(_probes.PROBES.values())
+        printer.probes(PROBES.values())
         return 0
-    chosen = _probes.choose(options.probe)
-    async with _desk.open_desk(options, retry=_PATIENT, listen=True) as desk:
-        printer.place(desk)
-        worst = await _check(desk, printer)
-        if chosen and worst is not Level.PROBLEM:
-            worst = max(worst, await _probe(desk, chosen, options.window, printer), key=GRAVITY)
-        printer.budgets(pools(desk))
-        for finding in refusals(desk):
+    probes = _choose_probes(options.probe)
+    async with _context.open_context(options, retry=_RETRY, wrap_budget=RecordingBudget) as context:
+        printer.exchange(context)
+        worst = await _check(context, printer)
+        if probes and worst is not Level.PROBLEM:
+            probed = await _run_probes(context, probes, options.window, printer)
+            worst = max(worst, probed, key=severity)
+        printer.budgets(_used_pools(context))
+        for finding in _refusals(context):
             printer.finding(finding)
     printer.end(worst)
     return 1 if worst is Level.PROBLEM else 0
 
 
-async def _check(desk: Desk, printer: _doctor_print.Printer) -> Level:
-    """Check the exchange first: where it can't be reached, no account is asked."""
+# --- checks --------------------------------------------------------------------------------------
+
+
+async def _check(context: CommandContext, printer: _doctor_report.Printer) -> Level:
+    """Check the exchange first: if it can't be reached, no account is asked."""
     levels = {Level.OK}
 
-    def tell(findings: Iterable[Finding]) -> None:
+    def take(findings: Iterable[Finding]) -> None:
         for finding in findings:
             levels.add(finding.level)
             printer.finding(finding)
 
-    for client in _one_a_session(desk):
-        tell(await _look_around(client))
+    for client in context.client_per_session():
+        take(await _check_exchange(client))
     if Level.PROBLEM in levels:
         return Level.PROBLEM
-    async with aclosing(each(desk.clients, _answers)) as answers:
+    async with aclosing(_context.ask_each(context.clients, _ask_account)) as answers:
         async for client, answer in answers:
-            assert isinstance(answer, Answers)  # noqa: S101 - each part catches its own error
+            assert isinstance(answer, AccountAnswers)  # noqa: S101 - it holds its calls' errors
             printer.account(answer)
-            tell(judge_account(answer, client.session.now()))
+            take(judge_account(answer, client.session.now()))
     printer.accounts_end()
-    return max(levels, key=GRAVITY)
+    return max(levels, key=severity)
 
 
-def _one_a_session(desk: Desk) -> list[DustClient]:
-    first: dict[Session, DustClient] = {}
-    for client in desk.clients:
-        first.setdefault(client.session, client)
-    return list(first.values())
-
-
-async def _look_around(client: DustClient) -> list[Finding]:
-    """Look at the exchange's clock and status, by one session."""
+async def _check_exchange(client: DustClient) -> list[Finding]:
+    """Check the exchange's clock and status through one session."""
     try:
-        looks = [await _look_at_clock(client) for _ in range(_LOOKS)]
+        readings = [await _read_clock(client) for _ in range(_CLOCK_CALLS)]
     except DustError as error:
         return [Finding(Level.PROBLEM, "connection", str(error))]
-    round_trip, offset = min(looks)
+    round_trip, offset = min(readings)
     status = await _or_error(client.system_status())
     return [*judge_clock(offset, round_trip), *judge_system(status)]
 
 
-async def _look_at_clock(client: DustClient) -> tuple[float, float]:
-    """Give the round trip, and by how much the exchange is ahead of this machine."""
+async def _read_clock(client: DustClient) -> tuple[float, float]:
+    """Give the round trip, and the seconds by which the exchange is ahead of this machine."""
     began, wall = time.perf_counter(), datetime.now(UTC)
     answer = await client.server_time()
     round_trip = time.perf_counter() - began
     return round_trip, (answer.server_time - wall).total_seconds() - round_trip / 2
 
 
-async def _answers(client: DustClient) -> Answers:
-    """Ask one account all that there is to check, a weight of four in all."""
-    return Answers(
+async def _ask_account(client: DustClient) -> AccountAnswers:
+    """Ask one account everything that is checked; together a weight of four."""
+    return AccountAnswers(
         account=client.name,
         permissions=await _or_error(client.key_permissions()),
         status=await _or_error(client.account_status()),
@@ -139,59 +136,82 @@ async def _or_error(asked: Awaitable[R]) -> R | DustError:
         return error
 
 
-async def _probe(
-    desk: Desk, probes: Sequence[Probe], window: float, printer: _doctor_print.Printer
+# --- probes --------------------------------------------------------------------------------------
+
+
+def _choose_probes(names: Sequence[str]) -> list[Probe]:
+    """Find probes by name; `all` means every probe."""
+    unknown = [name for name in names if name != "all" and name not in PROBES]
+    if unknown:
+        raise ConfigurationError(
+            f"no probe {', '.join(map(repr, unknown))}; --probe list shows them"
+        )
+    return [probe for name, probe in PROBES.items() if "all" in names or name in names]
+
+
+async def _run_probes(
+    context: CommandContext,
+    probes: Sequence[Probe],
+    window: float,
+    printer: _doctor_report.Printer,
 ) -> Level:
-    """Run probes one after another, with the first account that they can be asked of."""
+    """Run probes one after another, each with the first account that it can use."""
     worst = Level.OK
-    with_margin = await _first_with_margin(desk) if any(p.needs_margin for p in probes) else None
+    with_margin = None
+    if any(probe.needs_margin for probe in probes):
+        with_margin = await _first_with_margin(context)
     for probe in probes:
-        client = with_margin if probe.needs_margin else desk.clients[0]
+        client = with_margin if probe.needs_margin else context.clients[0]
         if client is None:
-            nobody = _probes.no_verdict("needs an account with margin, and there is none")
-            printer.probe(probe, None, nobody)
+            reason = "needs an account with margin, and there is none"
+            printer.probe(probe, None, no_result(reason))
             continue
-        prober = _probes.Prober(client, _heard(client), window)
         try:
-            verdict = await probe.run(prober)
+            result = await probe.run(Prober(client, _budget_of(client), window))
         except DustError as error:
             worst = Level.PROBLEM
-            printer.probe(probe, client.name, _probes.no_verdict(str(error)))
+            printer.probe(probe, client.name, no_result(str(error)))
             if isinstance(error, DeliveryError):
                 break
         else:
-            printer.probe(probe, client.name, verdict)
+            printer.probe(probe, client.name, result)
     return worst
 
 
-async def _first_with_margin(desk: Desk) -> DustClient | None:
-    for client in desk.clients:
+async def _first_with_margin(context: CommandContext) -> DustClient | None:
+    for client in context.clients:
         info = await _or_error(client.account_info())
         if not isinstance(info, DustError) and info.is_margin_enabled:
             return client
     return None
 
 
-def _heard(client: DustClient) -> Overheard:
+# --- budgets -------------------------------------------------------------------------------------
+
+
+def _budget_of(client: DustClient) -> RecordingBudget:
     budget: Any = client.session.budget
-    heard: Overheard = budget
-    return heard
+    recording: RecordingBudget = budget
+    return recording
 
 
-def pools(desk: Desk) -> list[tuple[str | None, PoolSnapshot]]:
-    """Give every pool that was spent from, with the address that it belongs to."""
+def _used_pools(context: CommandContext) -> list[tuple[str | None, PoolSnapshot]]:
+    """Give every pool that was spent from, with its address."""
     return [
         (address, pool)
-        for session, address in desk.sessions.items()
+        for session, address in context.sessions.items()
         for pool in session.budget.snapshot().pools
         if pool.used or pool.shut_for
     ]
 
 
-def refusals(desk: Desk) -> Iterator[Finding]:
-    """Tell what refusals came with: a doubt that nobody should provoke an answer to."""
-    for client in _one_a_session(desk):
-        for pool, said in _heard(client).heard:
-            if said.status in _REFUSED:
-                wait = "no Retry-After" if said.retry_after is None else f"{said.retry_after:g} s"
-                yield Finding(Level.NOTE, "refusal", f"{pool}: {said.status}, Retry-After: {wait}")
+def _refusals(context: CommandContext) -> Iterator[Finding]:
+    """Say which `Retry-After` refusals had: a doubt that must not be settled by provoking one."""
+    for client in context.client_per_session():
+        for pool, headers in _budget_of(client).recorded:
+            if headers.status in _REFUSED:
+                after = headers.retry_after
+                wait = "no Retry-After" if after is None else f"{after:g} s"
+                yield Finding(
+                    Level.NOTE, "refusal", f"{pool}: {headers.status}, Retry-After: {wait}"
+                )

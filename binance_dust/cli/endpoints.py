@@ -1,4 +1,4 @@
-"""`binance-dust endpoints`: the exchange's contract as this package knows it."""
+"""`binance-dust endpoints`: list the endpoints, their weights and who pays."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from binance_dust.cli._console import console
-from binance_dust.cli._json import print_json
+from binance_dust.cli._output import make_console, print_json
 from binance_dust.endpoints import ALL, Replay
 
 if TYPE_CHECKING:
@@ -15,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what this command takes."""
+    """Add the options of this command."""
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
 
 
@@ -48,5 +47,5 @@ async def run(options: argparse.Namespace) -> int:
             f"[cyan]{row['name']}[/]",
             f"{row['method']} {row['path']}",
         )
-    console().print(table)
+    make_console().print(table)
     return 0

@@ -1,4 +1,4 @@
-"""`binance-dust export`: the books as a file, for a spreadsheet or a tax tool."""
+"""`binance-dust export`: write the books for a spreadsheet or a tax tool."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from binance_dust._util.words import count
 from binance_dust.cli import _ledger
-from binance_dust.cli._console import complain
+from binance_dust.cli._streams import print_stderr
 from binance_dust.ledger.export import Style
 
 if TYPE_CHECKING:
@@ -19,44 +19,44 @@ if TYPE_CHECKING:
     from binance_dust.ledger import Ledger
     from binance_dust.ledger.export import Exported
 
-_LINES: Final = "jsonl"
+_JSON_LINES: Final = "jsonl"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what this command takes."""
+    """Add the options of this command."""
     parser.add_argument("out", metavar="FILE", help="the file to write; - for the standard output")
     parser.add_argument(
         "--style",
-        choices=(*get_args(Style), _LINES),
+        choices=(*get_args(Style), _JSON_LINES),
         default="plain",
-        help="whose form: our own, a tax tool's, or lines of JSON with every entry whole (plain)",
+        help="format: our own, a tax tool's, or lines of JSON with every field (plain)",
     )
-    _ledger.add_choice(parser)
+    _ledger.add_filter(parser)
     _ledger.add_ledger(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Write the file, and say what is not in it."""
+    """Write the file, and say what it leaves out."""
     async with _ledger.existing_ledger(options) as ledger:
         written = await _write(ledger, options)
-    complain(f"{count(written.rows, 'row')} written")
+    print_stderr(f"{count(written.rows, 'row')} written")
     if left_out := written.liabilities_left_out:
-        complain(f"{count(left_out, 'exchange')} of small debts left out: they are no trades")
+        print_stderr(f"{count(left_out, 'exchange')} of small debts left out: they are not trades")
     if written.unsettled:
-        complain(f"{written.unsettled:,} entries are open: recover first, then export again")
+        print_stderr(f"{written.unsettled:,} entries are open: recover first, then export again")
     return 1 if written.unsettled else 0
 
 
 async def _write(ledger: Ledger, options: argparse.Namespace) -> Exported:
-    where = _stdout() if options.out == "-" else Path(options.out)
-    chosen = _ledger.chosen(options)
-    if options.style == _LINES:
-        return await ledger.export_json_lines(where, **chosen)
-    return await ledger.export_csv(where, style=options.style, **chosen)
+    out = _stdout() if options.out == "-" else Path(options.out)
+    wanted = _ledger.entry_filter(options)
+    if options.style == _JSON_LINES:
+        return await ledger.export_json_lines(out, **wanted)
+    return await ledger.export_csv(out, style=options.style, **wanted)
 
 
 def _stdout() -> TextIO:
-    """Give the standard output, to hold what the file would: UTF-8, its line ends as they are."""
+    """Give stdout, set up for the same bytes as a file: UTF-8, line ends unchanged."""
     if isinstance(sys.stdout, io.TextIOWrapper):
         sys.stdout.reconfigure(encoding="utf-8", newline="")
     return sys.stdout

@@ -1,45 +1,106 @@
-"""`binance-dust history`: what was converted and exchanged, as the exchange remembers it."""
+"""`binance-dust history`: list conversions and exchanged debts, as the exchange remembers them.
+
+One answer of the dust log spans 90 days and holds the newest hundred conversions. A longer time is
+asked for in spans. After a full answer, the time before its oldest conversion is asked for again.
+"""
 
 from __future__ import annotations
 
 from contextlib import aclosing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from binance_dust._util.plain import plain
-from binance_dust.cli import _arguments, _desk
-from binance_dust.cli._amounts import Amounts
-from binance_dust.cli._console import complain, console, make_table, reason_of, shown
-from binance_dust.cli._each import each
-from binance_dust.cli._history import History, Line, read_history
-from binance_dust.cli._json import print_json
+from binance_dust.cli import _arguments, _context
+from binance_dust.cli._output import (
+    Amounts,
+    escape,
+    make_console,
+    make_table,
+    print_json,
+    reason_of,
+)
+from binance_dust.cli._streams import print_stderr
 from binance_dust.errors import ConfigurationError, DustError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
+    from decimal import Decimal
 
     from rich.table import Table
 
-_AMOUNTS = ("amount", "gross", "fee", "net")
+    from binance_dust.client import DustClient
+    from binance_dust.endpoints import AccountType
+    from binance_dust.models import DustLogEntry, SmallLiabilityExchange
+
+LONGEST_SPAN: Final = timedelta(days=90)
+"""What one question may ask for (-4047 if it asks for more)."""
+OLDEST: Final = datetime(2020, 12, 1, tzinfo=UTC)
+"""The log holds nothing older."""
+_FULL: Final = 100
+"""Conversions in an answer, at most."""
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_AMOUNTS: Final = ("amount", "gross", "fee", "net")
+
+HistoryKind = Literal["dust", "margin dust", "liability"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryRow:
+    """One asset that was converted, or one debt that was exchanged."""
+
+    account: str
+    kind: HistoryKind
+    at: datetime
+    asset: str
+    amount: Decimal
+    target: str
+    gross: Decimal
+    fee: Decimal | None = None
+    """`None` for a debt: the exchange shows no fee."""
+    transaction_id: int | None = None
+    """`None` for a debt: the exchange gives no id."""
+
+    @property
+    def net(self) -> Decimal:
+        """The amount received, or the debt that is owed now."""
+        return self.gross if self.fee is None else self.gross - self.fee
+
+
+@dataclass(slots=True)
+class AccountHistory:
+    """The rows of one account, oldest first, and the parts that could not be read."""
+
+    rows: list[HistoryRow] = field(default_factory=list)
+    errors: dict[HistoryKind, DustError] = field(default_factory=dict)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what this command takes."""
-    when = "2026-11-01, 2026-11-01T08:00 (UTC unless it names a zone), or 30d for 30 days ago"
-    parser.add_argument("--since", type=_arguments.moment, metavar="TIME", help=when)
-    parser.add_argument("--until", type=_arguments.moment, metavar="TIME", help="likewise")
+    """Add the options of this command."""
+    parser.add_argument(
+        "--since",
+        type=_arguments.moment,
+        metavar="TIME",
+        help="only from this time on: 2026-11-01, 2026-11-01T08:00 (UTC unless it has a zone),"
+        " or 30d for 30 days ago",
+    )
+    parser.add_argument(
+        "--until", type=_arguments.moment, metavar="TIME", help="only before this time"
+    )
     parser.add_argument(
         "--only",
         choices=("dust", "liabilities"),
-        help="of conversions and exchanged debts, one kind alone",
+        help="only conversions (dust), or only exchanged debts (liabilities)",
     )
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
     parser.epilog = (
         "Without --since the exchange shows the newest hundred conversions, and the debts that were"
         " exchanged in the last 30 days."
     )
-    _desk.add_arguments(parser)
+    _context.add_arguments(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -47,79 +108,208 @@ async def run(options: argparse.Namespace) -> int:
     if options.since and options.until and options.since > options.until:
         raise ConfigurationError("--since is after --until")
     read = partial(
-        read_history,
+        _read_history,
         dust=options.only != "liabilities",
         liabilities=options.only != "dust",
         since=options.since,
         until=options.until,
     )
     failed = False
-    sums = Amounts()
+    received = Amounts()
     table = make_table(
         "when (UTC)", "account", "kind", "asset", *_AMOUNTS, "", "transaction", right=_AMOUNTS
     )
     async with (
-        _desk.open_desk(options, lived=True) as desk,
-        aclosing(each(desk.clients, read)) as answers,
+        _context.open_context(options, with_history=True) as context,
+        aclosing(_context.ask_each(context.clients, read)) as answers,
     ):
         async for client, answer in answers:
-            found = History(errors={"dust": answer}) if isinstance(answer, DustError) else answer
+            if isinstance(answer, DustError):
+                found = AccountHistory(errors={"dust": answer})
+            else:
+                found = answer
             failed = failed or bool(found.errors)
-            for line in found.lines:
-                table.add_row(*_cells(line))
-                if line.kind != "liability":
-                    sums.add(line.target, line.net)
+            for row in found.rows:
+                table.add_row(*_cells(row))
+                if row.kind != "liability":
+                    received.add(row.target, row.net)
                 if options.json:
-                    print_json(_as_json(line))
-            _tell(client.name, found.errors, as_json=options.json)
+                    print_json(_as_json(row))
+            _print_errors(client.name, found.errors, as_json=options.json)
     if not options.json:
-        _print(table, sums)
+        _print(table, received)
     return 1 if failed else 0
 
 
-def _tell(account: str, errors: Mapping[Any, DustError], *, as_json: bool) -> None:
+# --- reading -------------------------------------------------------------------------------------
+
+
+def spans(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime]]:
+    """Cut a time into spans that one question may ask for, the newest first."""
+    since = max(since, OLDEST)
+    while since < until:
+        start = max(since, until - LONGEST_SPAN)
+        yield start, until
+        until = start - _MILLISECOND
+
+
+async def _read_history(
+    client: DustClient,
+    *,
+    dust: bool,
+    liabilities: bool,
+    since: datetime | None,
+    until: datetime | None,
+) -> AccountHistory:
+    """Read one account. A part that fails does not stop the others."""
+    history = AccountHistory()
+    if dust:
+        await _add_dust(history, client, "dust", since, until)
+    margin = await _has_margin(client)
+    if dust and margin:
+        await _add_dust(history, client, "margin dust", since, until)
+    if liabilities and margin:
+        await _add_liabilities(history, client, since, until)
+    history.rows.sort(key=lambda row: row.at)
+    return history
+
+
+async def _has_margin(client: DustClient) -> bool:
+    try:
+        return (await client.account_info()).is_margin_enabled
+    except DustError:
+        return True  # the questions about margin will show
+
+
+async def _add_dust(
+    history: AccountHistory,
+    client: DustClient,
+    kind: Literal["dust", "margin dust"],
+    since: datetime | None,
+    until: datetime | None,
+) -> None:
+    account_type: AccountType = "SPOT" if kind == "dust" else "MARGIN"
+    try:
+        entries = await _read_dust_log(client, account_type, since, until)
+    except DustError as error:
+        history.errors[kind] = error
+        return
+    history.rows += [row for entry in entries for row in _dust_rows(client.name, kind, entry)]
+
+
+async def _read_dust_log(
+    client: DustClient,
+    account_type: AccountType,
+    since: datetime | None,
+    until: datetime | None,
+) -> list[DustLogEntry]:
+    """Read all conversions of a time; without `since`, the newest hundred."""
+    if since is None:
+        log = await client.dust_log(end=until, account_type=account_type)
+        return log.user_asset_dribblets
+    found: dict[int, DustLogEntry] = {}
+    for first, last in spans(since, until or client.session.now()):
+        end = last
+        while True:
+            log = await client.dust_log(start=first, end=end, account_type=account_type)
+            entries = log.user_asset_dribblets
+            new = [entry for entry in entries if entry.trans_id not in found]
+            found.update((entry.trans_id, entry) for entry in new)
+            times = [entry.happened_at for entry in new if entry.happened_at is not None]
+            if len(entries) < _FULL or not times:
+                break
+            # Include the oldest again: another conversion may have the same millisecond.
+            end = max(first, min(times))
+    return list(found.values())
+
+
+def _dust_rows(account: str, kind: HistoryKind, entry: DustLogEntry) -> Iterator[HistoryRow]:
+    for detail in entry.user_asset_dribblet_details:
+        yield HistoryRow(
+            account=account,
+            kind=kind,
+            at=entry.happened_at or detail.operate_time,
+            asset=detail.from_asset,
+            amount=detail.amount,
+            target=entry.target_of(detail),
+            gross=detail.transferred_amount,
+            fee=detail.service_charge_amount,
+            transaction_id=entry.trans_id,
+        )
+
+
+async def _add_liabilities(
+    history: AccountHistory, client: DustClient, since: datetime | None, until: datetime | None
+) -> None:
+    times: list[tuple[datetime | None, datetime | None]] = [(None, until)]
+    if since is not None:
+        times = [*spans(since, until or client.session.now())]
+    try:
+        for start, end in times:
+            async for exchange in client.small_liability_history(start=start, end=end):
+                history.rows.append(_liability_row(client.name, exchange))
+    except DustError as error:
+        history.errors["liability"] = error
+
+
+def _liability_row(account: str, exchange: SmallLiabilityExchange) -> HistoryRow:
+    return HistoryRow(
+        account=account,
+        kind="liability",
+        at=exchange.timestamp,
+        asset=exchange.asset,
+        amount=exchange.amount,
+        target=exchange.target_asset,
+        gross=exchange.target_amount,
+    )
+
+
+# --- printing ------------------------------------------------------------------------------------
+
+
+def _print_errors(account: str, errors: Mapping[Any, DustError], *, as_json: bool) -> None:
     for kind, error in errors.items():
         if as_json:
             print_json({"account": account, "kind": kind, "error": plain(error)})
         else:
-            complain(f"{account}: {kind}: {reason_of(error, account)}")
+            print_stderr(f"{account}: {kind}: {reason_of(error, account)}")
 
 
-def _as_json(line: Line) -> dict[str, Any]:
+def _as_json(row: HistoryRow) -> dict[str, Any]:
     return {
-        "account": line.account,
-        "kind": line.kind,
-        "at": plain(line.at),
-        "asset": line.asset,
-        "amount": plain(line.amount),
-        "target": line.target,
-        "gross": plain(line.gross),
-        "fee": plain(line.fee),
-        "net": plain(line.net),
-        "transaction_id": line.transaction_id,
+        "account": row.account,
+        "kind": row.kind,
+        "at": plain(row.at),
+        "asset": row.asset,
+        "amount": plain(row.amount),
+        "target": row.target,
+        "gross": plain(row.gross),
+        "fee": plain(row.fee),
+        "net": plain(row.net),
+        "transaction_id": row.transaction_id,
     }
 
 
-def _cells(line: Line) -> tuple[str, ...]:
+def _cells(row: HistoryRow) -> tuple[str, ...]:
     return (
-        f"{line.at:%Y-%m-%d %H:%M:%S}",
-        f"[cyan]{shown(line.account)}[/]",
-        line.kind,
-        shown(line.asset),
-        f"{line.amount:f}",
-        f"{line.gross:f}",
-        "" if line.fee is None else f"{line.fee:f}",
-        f"{line.net:f}",
-        shown(line.target),
-        "" if line.transaction_id is None else str(line.transaction_id),
+        f"{row.at:%Y-%m-%d %H:%M:%S}",
+        f"[cyan]{escape(row.account)}[/]",
+        row.kind,
+        escape(row.asset),
+        f"{row.amount:f}",
+        f"{row.gross:f}",
+        "" if row.fee is None else f"{row.fee:f}",
+        f"{row.net:f}",
+        escape(row.target),
+        "" if row.transaction_id is None else str(row.transaction_id),
     )
 
 
-def _print(table: Table, sums: Amounts) -> None:
-    out = console()
+def _print(table: Table, received: Amounts) -> None:
+    out = make_console()
     if not table.row_count:
         out.print("Nothing was converted or exchanged in that time.")
         return
     out.print(table)
-    if sums:
-        out.print(f"\nCame in from dust, after fees: {sums}.")
+    if received:
+        out.print(f"\nReceived for dust, after fees: {received}.")

@@ -1,4 +1,4 @@
-"""`binance-dust liabilities`: the small margin debts that can be exchanged."""
+"""`binance-dust liabilities`: list the small margin debts of accounts, or exchange them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any, Final
 from binance_dust._answers.codes import has_no_margin
 from binance_dust._util.plain import plain
 from binance_dust._util.words import count
-from binance_dust.cli import _arguments, _desk, _ledger
-from binance_dust.cli._amounts import Amounts
-from binance_dust.cli._console import console, make_table, reason_of, shown
-from binance_dust.cli._convert import move
-from binance_dust.cli._each import each
-from binance_dust.cli._json import print_json
+from binance_dust.cli import _arguments, _context, _ledger, _moving
+from binance_dust.cli._output import (
+    Amounts,
+    escape,
+    make_console,
+    make_table,
+    print_json,
+    reason_of,
+)
 from binance_dust.errors import DustError
 from binance_dust.reports import Settled
 
@@ -30,7 +33,7 @@ _COLUMNS: Final = ("account", "asset", "principal", "interest", "worth", "")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what this command takes."""
+    """Add the options of this command."""
     parser.add_argument(
         "--always",
         action="store_true",
@@ -39,59 +42,62 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exchange",
         action="store_true",
-        help="gather them into one debt; a dry run unless --yes. What is owed does not get less",
+        help="turn them into one debt of the same worth; a dry run unless --yes",
     )
-    parser.add_argument("--yes", action="store_true", help="really do it")
+    parser.add_argument("--yes", action="store_true", help="really exchange them")
     parser.add_argument(
         "--keep",
         type=_arguments.asset,
         metavar="ASSET",
         action="append",
         default=[],
-        help="leave this debt as it is",
+        help="leave this debt as it is; may be repeated",
     )
     _ledger.add_ledger(parser)
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
-    _desk.add_arguments(parser)
+    _context.add_arguments(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Ask every account, and show what is owed, or gather it."""
+    """Show the debts of every account, or exchange them."""
     if options.exchange:
         return await _exchange(options)
-    ask = _ask_the_list if options.always else _ask_for_less
+    ask = _ask_the_list if options.always else _ask_cheaply
     table = make_table(*_COLUMNS, right=("principal", "interest", "worth"))
-    sums: Counter[str] = Counter()
+    totals: Counter[str] = Counter()
     owed = Amounts()
-    async with _desk.open_desk(options) as desk, aclosing(each(desk.clients, ask)) as answers:
+    async with (
+        _context.open_context(options) as context,
+        aclosing(_context.ask_each(context.clients, ask)) as answers,
+    ):
         async for client, answer in answers:
             row: dict[str, Any]
             if isinstance(answer, DustError):
                 row = {"liabilities": [], "settled_by": None, "error": plain(answer)}
-                sums["failed"] += 1
+                totals["failed"] += 1
                 reason = reason_of(answer, client.name)
-                table.add_row(shown(client.name), f"[red]failed:[/] {shown(reason)}")
+                table.add_row(escape(client.name), f"[red]failed:[/] {escape(reason)}")
             else:
                 debts, settled = answer
                 row = {"liabilities": plain(debts), "settled_by": settled.value, "error": None}
-                sums[settled] += 1
+                totals[settled] += 1
                 for debt in debts:
-                    sums["debts"] += 1
+                    totals["debts"] += 1
                     owed.add(debt.liability_asset, debt.liability_qty)
                     table.add_row(*_cells(client, debt))
             if options.json:
                 print_json({"account": client.name, **row})
     if not options.json:
-        _print(table, sums, owed)
-    return 1 if sums["failed"] else 0
+        _print(table, totals, owed)
+    return 1 if totals["failed"] else 0
 
 
 async def _exchange(options: argparse.Namespace) -> int:
-    code = await move(
+    code = await _moving.move(
         options, really=options.yes, account_types=(), liabilities=True, keep=options.keep
     )
     if not options.yes and not options.json:
-        console().print("Nothing was exchanged. Add --yes to do it.")
+        make_console().print("Nothing was exchanged. Add --yes to do it.")
     return code
 
 
@@ -104,8 +110,8 @@ async def _ask_the_list(client: DustClient) -> tuple[list[SmallLiability], Settl
         raise
 
 
-async def _ask_for_less(client: DustClient) -> tuple[list[SmallLiability], Settled]:
-    """Ask what costs 1 and 10, and spend 100 only where there is a debt to list."""
+async def _ask_cheaply(client: DustClient) -> tuple[list[SmallLiability], Settled]:
+    """Ask questions of weight 1 and 10 first, and spend 100 only if there is a debt to list."""
     try:
         if not (await client.account_info()).is_margin_enabled:
             return [], Settled.NO_MARGIN
@@ -114,36 +120,36 @@ async def _ask_for_less(client: DustClient) -> tuple[list[SmallLiability], Settl
     except DustError as error:
         if has_no_margin(error):
             return [], Settled.NO_MARGIN
-        # A right may be missing for these alone; if not, the list says what is wrong.
+        # The key may lack a right for these questions only. If not, the list has the same error.
     return await _ask_the_list(client)
 
 
 def _cells(client: DustClient, debt: SmallLiability) -> tuple[str, ...]:
     return (
-        f"[cyan]{shown(client.name)}[/]",
-        shown(debt.asset),
+        f"[cyan]{escape(client.name)}[/]",
+        escape(debt.asset),
         f"{debt.principal:f}",
         f"{debt.interest:f}",
         f"{debt.liability_qty:f}",
-        shown(debt.liability_asset),
+        escape(debt.liability_asset),
     )
 
 
-def _print(table: Table, sums: Counter[str], owed: Amounts) -> None:
-    out = console()
+def _print(table: Table, totals: Counter[str], owed: Amounts) -> None:
+    out = make_console()
     if table.row_count:
         out.print(table)
         out.print()
     worth = f", worth {owed}" if owed else ""
-    out.print(f"{count(sums['debts'], 'small debt')}{worth}.")
-    told = [
-        f"{sums[settled]} {text}"
+    out.print(f"{count(totals['debts'], 'small debt')}{worth}.")
+    parts = [
+        f"{totals[settled]} {text}"
         for settled, text in (
             (Settled.NO_MARGIN, "without margin"),
             (Settled.NO_DEBT, "with margin and no debt"),
             (Settled.LIST, "asked for their list"),
             ("failed", "failed"),
         )
-        if sums[settled]
+        if totals[settled]
     ]
-    out.print(f"Accounts: {', '.join(told) or 'none'}.")
+    out.print(f"Accounts: {', '.join(parts) or 'none'}.")

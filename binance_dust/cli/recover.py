@@ -1,4 +1,4 @@
-"""`binance-dust recover`: find out how calls ended that nobody heard the answer of, by reading."""
+"""`binance-dust recover`: find out by reading how calls ended if their answer was lost."""
 
 from __future__ import annotations
 
@@ -7,10 +7,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from binance_dust._util.words import count
-from binance_dust.cli import _desk, _ledger
-from binance_dust.cli._console import complain, console, reason_of
-from binance_dust.cli._each import each
-from binance_dust.cli._json import as_json, print_json
+from binance_dust.cli import _context, _ledger
+from binance_dust.cli._output import as_json, make_console, print_json, reason_of
+from binance_dust.cli._streams import print_stderr
 from binance_dust.conversion import Converter
 from binance_dust.errors import DustError
 from binance_dust.ledger import OPEN, account_of
@@ -24,10 +23,10 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what this command takes."""
+    """Add the options of this command."""
     _ledger.add_ledger(parser)
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
-    _desk.add_arguments(parser)
+    _context.add_arguments(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -35,24 +34,24 @@ async def run(options: argparse.Namespace) -> int:
     found: list[LedgerEntry] = []
     failed = False
     async with (
-        _desk.open_desk(options) as desk,
-        _ledger.open_ledger(options, desk) as ledger,
-        aclosing(each(desk.clients, partial(_recover, ledger=ledger))) as answers,
+        _context.open_context(options) as context,
+        _ledger.open_ledger(options, context) as ledger,
+        aclosing(_context.ask_each(context.clients, partial(_recover, ledger=ledger))) as answers,
     ):
         async for client, answer in answers:
             if isinstance(answer, DustError):
                 failed = True
-                complain(f"{client.name}: {reason_of(answer, client.name)}")
+                print_stderr(f"{client.name}: {reason_of(answer, client.name)}")
                 continue
             found += answer
             if options.json:
                 for entry in answer:
                     print_json(as_json(entry))
         left = [entry async for entry in ledger.entries(status=OPEN)]
-    asked = {account_of(client) for client in desk.clients}
+    asked = {account_of(client) for client in context.clients}
     unknown = sum(entry.account in asked for entry in left)
     if others := len(left) - unknown:
-        complain(f"{count(others, 'call')} of other accounts: recover them, too")
+        print_stderr(f"{count(others, 'call')} of other accounts: recover them, too")
     if not options.json:
         _print(found, unknown, others)
     if unknown:
@@ -62,13 +61,13 @@ async def run(options: argparse.Namespace) -> int:
 
 def _print(found: Sequence[LedgerEntry], unknown: int, others: int) -> None:
     if found:
-        console().print(_ledger.entry_table(found))
+        make_console().print(_ledger.entry_table(found))
     if found or unknown:
         settled = sum(not entry.open for entry in found)
-        left = f", {unknown} still unknown: try again in some minutes" if unknown else ""
-        console().print(f"{settled} entries settled by reading{left}.")
+        left = f", {unknown} still unknown: try again in a few minutes" if unknown else ""
+        make_console().print(f"{settled} entries settled by reading{left}.")
     elif not others:
-        console().print("Nothing is open: it is known of every call how it ended.")
+        make_console().print("Nothing is open: it is known how every call ended.")
 
 
 async def _recover(client: DustClient, *, ledger: Ledger) -> list[LedgerEntry]:

@@ -1,4 +1,4 @@
-"""`binance-dust sandbox`: a local exchange for other programs, until Ctrl-C."""
+"""`binance-dust sandbox`: run a local exchange for other programs, until Ctrl-C."""
 
 from __future__ import annotations
 
@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 
 from binance_dust._util.words import count
 from binance_dust.cli import _arguments
-from binance_dust.cli._console import console
-from binance_dust.cli._json import print_json
+from binance_dust.cli._output import make_console, print_json
 from binance_dust.sandbox import serve_forever, write_accounts
 
 if TYPE_CHECKING:
@@ -22,24 +21,26 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what this command takes."""
+    """Add the options of this command."""
     parser.add_argument(
-        "--accounts", type=_arguments.count, default=3, metavar="N", help="how many (3)"
+        "--accounts", type=_arguments.count, default=3, metavar="N", help="number of accounts (3)"
     )
+    parser.add_argument("--port", type=_arguments.port, default=0, help="TCP port (any free port)")
     parser.add_argument(
-        "--port", type=_arguments.port, default=0, help="where to listen (a free port)"
+        "--seed", type=int, default=0, help="the same seed makes the same accounts and prices (0)"
     )
-    parser.add_argument("--seed", type=int, default=0, help="what makes it repeatable (0)")
     parser.add_argument(
         "--window",
         type=_arguments.seconds,
         default=60.0,
         metavar="SECONDS",
-        help="of the limits (60)",
+        help="length of the limits' windows (60)",
     )
-    parser.add_argument("--sliding", action="store_true", help="count sliding windows, not fixed")
     parser.add_argument(
-        "--write", type=Path, metavar="FILE", help="write the keys there, as an accounts file"
+        "--sliding", action="store_true", help="count weight in sliding windows, not in fixed ones"
+    )
+    parser.add_argument(
+        "--write", type=Path, metavar="FILE", help="write the keys to this accounts file"
     )
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
 
@@ -52,7 +53,7 @@ async def run(options: argparse.Namespace) -> int:
             write_accounts(options.write, accounts)
         (_print_json if options.json else _print)(exchange, accounts, options.write)
 
-    # However it is told to end, ending is what it was asked for.
+    # Ctrl-C and SIGTERM are the usual end of this command, not a failure.
     with contextlib.suppress(asyncio.CancelledError):
         await serve_forever(
             accounts=options.accounts,
@@ -66,13 +67,13 @@ async def run(options: argparse.Namespace) -> int:
 
 
 def _print(exchange: Sandbox, accounts: Sequence[Credentials], written: Path | None) -> None:
-    out = console()
+    out = make_console()
     out.soft_wrap = True
     out.print(f"A sandbox is open at [bold cyan]{exchange.url}[/]. Ctrl-C closes it.")
     if written is not None:
         out.print(f"The keys of {count(len(accounts), 'account')} are in {written}.")
         return
-    out.print("Its accounts, and keys that open nothing else:")
+    out.print("Its accounts, with keys that work nowhere else:")
     for account in accounts:
         out.print(f"  [bold]{account.name}[/]  {account.api_key}  {account.secret.reveal()}")
 

@@ -1,55 +1,59 @@
-"""`binance-dust scan`: the dust and the small debts of many accounts at once."""
+"""`binance-dust scan`: the dust and the small debts of many accounts at once.
+
+By this process, or with `--fleet` by workers on other machines.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
-from binance_dust._util.words import count
-from binance_dust.cli import _arguments, _desk, _fleet
-from binance_dust.cli._console import complain
-from binance_dust.cli._json import print_json
-from binance_dust.cli._live import draws
-from binance_dust.cli._scan_estimate import estimate
-from binance_dust.cli._scan_fleet import estimate_by_fleet, scan_by_fleet
-from binance_dust.cli._scan_live import Watch, shown_scan
-from binance_dust.cli._scan_results import Results
+from binance_dust._util.words import count, duration
+from binance_dust.cli import _arguments, _context, _fleet
+from binance_dust.cli._output import make_console, make_table, print_json
+from binance_dust.cli._progress import EventCounter, can_draw, show_fleet_scan, show_scan
+from binance_dust.cli._scan_results import ScanOutput
+from binance_dust.cli._streams import print_stderr
 from binance_dust.errors import ConfigurationError
-from binance_dust.scanner import scan
+from binance_dust.scanner import ScanEstimate, estimate_scan, scan
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
-    from binance_dust.cli._desk import Desk
+    from binance_dust.cli._context import CommandContext
     from binance_dust.client import DustClient
+    from binance_dust.fleet import Fleet
 
 _LIABILITIES: Final[dict[str, Literal["auto"] | bool]] = {
     "auto": "auto",
     "always": True,
     "never": False,
 }
+_OF_WORKERS: Final = ("accounts", "base_url", "local_addr", "proxy", "sandbox")
+"""Options that a fleet's workers have, and its scan has not."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what this command takes."""
+    """Add the options of this command."""
     parser.add_argument(
         "--target",
         type=_arguments.asset,
         default="BNB",
-        help="what dust would be converted into (BNB)",
+        help="the asset that dust would be converted into (BNB)",
     )
     parser.add_argument(
         "--liabilities",
         choices=tuple(_LIABILITIES),
         default="auto",
-        help="ask for small debts (weight 100): where cheaper questions find any (auto), or not",
+        help="ask for small debts (weight 100): only where cheaper questions find a debt (auto),"
+        " always, or never",
     )
     parser.add_argument(
         "--concurrency",
-        type=_arguments.some,
+        type=_arguments.positive,
         default=64,
         metavar="N",
         help="accounts of an address that are asked at once (64)",
@@ -63,73 +67,162 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--resume",
         action="store_true",
-        help="go on with --out where it ends; accounts that failed are asked again",
+        help="continue the file of --out; accounts that failed are asked again",
     )
-    parser.add_argument(
-        "--html", type=Path, metavar="FILE", help="write a page to look at, with charts"
-    )
+    parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with charts")
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
-    _fleet.add_url(parser, "let workers do it, who meet at this Redis")
-    _desk.add_arguments(parser)
+    _fleet.add_url(parser, "let workers scan: the URL of their Redis")
+    _context.add_arguments(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Estimate, scan, write, and sum up."""
+    """Estimate, scan, write reports and show totals."""
     if options.resume and options.out is None:
-        raise ConfigurationError("--resume goes on with a file: name it with --out")
+        raise ConfigurationError("--resume continues a file: name it with --out")
     if options.estimate:
         return await _estimate(options)
-    watch = Watch(aloud=not draws())
     with ExitStack() as stack:
-        results = Results(options, stack)
+        output = ScanOutput(options, stack)
         if options.fleet is not None:
-            results.add_earlier()
-            await scan_by_fleet(options, results, _LIABILITIES[options.liabilities])
-            return results.finish()
-        async with _desk.open_desk(options, observer=watch) as desk:
-            done = results.done
-            todo = [client for client in desk.clients if client.name not in done]
-            before = f", {len(done):,} were done before" if done else ""
-            lasts = estimate(todo, _LIABILITIES[options.liabilities])
-            complain(f"{count(len(todo), 'account')} to scan{before}; {lasts}")
-            results.add_earlier()
-            await _scan(options, desk, todo, results, watch)
-        return results.finish()
+            output.add_earlier()
+            await _scan_by_fleet(options, output)
+        else:
+            await _scan_here(options, output)
+        return output.finish()
 
 
-async def _scan(
-    options: argparse.Namespace,
-    desk: Desk,
-    todo: Sequence[DustClient],
-    results: Results,
-    watch: Watch,
-) -> None:
-    reports = scan(
-        todo,
-        target=options.target,
-        liabilities=_LIABILITIES[options.liabilities],
-        concurrency=options.concurrency,
-    )
-    sessions = {client.session: desk.sessions[client.session] for client in todo}
-    try:
-        async with reports, shown_scan(reports, watch, sessions):
-            async for report in reports:
-                results.take(report)
-    except asyncio.CancelledError:
-        done, of = reports.progress.done, count(len(todo), "account")
-        complain(f"stopped after {done:,} of {of}{results.way_on}")
-        raise
+async def _scan_here(options: argparse.Namespace, output: ScanOutput) -> None:
+    events = EventCounter(print_problems=not can_draw())
+    async with _context.open_context(options, observer=events) as context:
+        done = output.done
+        todo = [client for client in context.clients if client.name not in done]
+        before = f", {len(done):,} were done before" if done else ""
+        lasts = _estimate_here(options, todo)
+        print_stderr(f"{count(len(todo), 'account')} to scan{before}; {lasts}")
+        output.add_earlier()
+        reports = scan(
+            todo,
+            target=options.target,
+            liabilities=_LIABILITIES[options.liabilities],
+            concurrency=options.concurrency,
+        )
+        try:
+            async with reports, show_scan(reports, events, _sessions_of(todo, context)):
+                async for report in reports:
+                    output.take(report)
+        except asyncio.CancelledError:
+            done_now, of = reports.progress.done, count(len(todo), "account")
+            print_stderr(f"stopped after {done_now:,} of {of}{output.how_to_resume}")
+            raise
+
+
+def _sessions_of(todo: Sequence[DustClient], context: CommandContext) -> dict[Any, str | None]:
+    """Give the sessions in the order in which the scan numbers them."""
+    return {client.session: context.sessions[client.session] for client in todo}
+
+
+async def _scan_by_fleet(options: argparse.Namespace, output: ScanOutput) -> None:
+    async with _open_fleet(options) as fleet:
+        reports = fleet.scan(
+            options.account or "all",
+            target=options.target,
+            liabilities=_LIABILITIES[options.liabilities],
+            skip=output.done,
+        )
+        try:
+            async with reports, show_fleet_scan(reports):
+                async for report in reports:
+                    output.take(report)
+        except asyncio.CancelledError:
+            done = count(reports.progress.done, "account")
+            print_stderr(f"stopped after {done}{output.how_to_resume}")
+            raise
+
+
+def _open_fleet(options: argparse.Namespace) -> Fleet:
+    for name in _OF_WORKERS:
+        if getattr(options, name):
+            flag = f"--{name.replace('_', '-')}"
+            raise ConfigurationError(f"with --fleet, {flag} is an option of the workers")
+    fleet: Fleet = _fleet.import_fleet().Fleet(_fleet.fleet_url(options), name=options.fleet_name)
+    return fleet
+
+
+# --- estimates -----------------------------------------------------------------------------------
+
+
+class EstimateRange(NamedTuple):
+    """The longest and the shortest time that a scan can take by the limits."""
+
+    longest: ScanEstimate
+    shortest: ScanEstimate
+
+    def __str__(self) -> str:
+        most, least = duration(self.longest.seconds), duration(self.shortest.seconds)
+        if most == least:
+            return (
+                f"{most} by the limits" if self.longest.seconds else "the limits allow it at once"
+            )
+        return f"from {least} (no account owes) to {most} (every account does) by the limits"
+
+    def as_json(self) -> dict[str, Any]:
+        """Convert to JSON's types."""
+        return {
+            "accounts": self.longest.accounts,
+            "seconds_at_least": self.shortest.seconds,
+            "seconds_at_most": self.longest.seconds,
+            "lanes": [
+                {
+                    "session": lane.session,
+                    "question": lane.question.value,
+                    "calls_at_most": lane.calls,
+                    "weight_at_most": lane.weight,
+                    "seconds_at_most": lane.seconds,
+                }
+                for lane in self.longest.lanes
+            ],
+        }
+
+    def show(self) -> None:
+        """Print a table."""
+        out = make_console()
+        out.print(f"{count(self.longest.accounts, 'account')}: {self}.\n")
+        numbers = ("calls at most", "weight", "until the last")
+        several = len({lane.session for lane in self.longest.lanes}) > 1
+        table = make_table(*(("session",) if several else ()), "question", *numbers, right=numbers)
+        for lane in self.longest.lanes:
+            session = (str(lane.session),) if several else ()
+            amounts = f"{lane.calls:,}", f"{lane.weight:,}", duration(lane.seconds)
+            table.add_row(*session, lane.question.value, *amounts)
+        out.print(table)
 
 
 async def _estimate(options: argparse.Namespace) -> int:
-    liabilities = _LIABILITIES[options.liabilities]
     if options.fleet is not None:
-        estimates = await estimate_by_fleet(options, liabilities)
+        estimates = await _estimate_by_fleet(options)
     else:
-        async with _desk.open_desk(options) as desk:
-            estimates = estimate(desk.clients, liabilities)
+        async with _context.open_context(options) as context:
+            estimates = _estimate_here(options, context.clients)
     if options.json:
         print_json(estimates.as_json())
     else:
         estimates.show()
     return 0
+
+
+def _estimate_here(options: argparse.Namespace, todo: Sequence[DustClient]) -> EstimateRange:
+    liabilities = _LIABILITIES[options.liabilities]
+    return EstimateRange(
+        estimate_scan(todo, liabilities=liabilities),
+        estimate_scan(todo, liabilities=liabilities, margin_share=0, debt_share=0),
+    )
+
+
+async def _estimate_by_fleet(options: argparse.Namespace) -> EstimateRange:
+    liabilities = _LIABILITIES[options.liabilities]
+    names = options.account or "all"
+    async with _open_fleet(options) as fleet:
+        return EstimateRange(
+            await fleet.estimate(names, liabilities=liabilities),
+            await fleet.estimate(names, liabilities=liabilities, margin_share=0, debt_share=0),
+        )

@@ -1,4 +1,4 @@
-"""`binance-dust sweep`: the regular clean-up of many accounts; a dry run unless `--yes`."""
+"""`binance-dust sweep`: clean up many accounts, once or regularly; a dry run unless `--yes`."""
 
 from __future__ import annotations
 
@@ -6,11 +6,9 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any
 
 from binance_dust._util.words import count
-from binance_dust.cli import _arguments, _desk, _ledger, _moving
-from binance_dust.cli._amounts import Amounts
-from binance_dust.cli._console import complain, console, shown
-from binance_dust.cli._json import as_json, print_json
-from binance_dust.cli._plans import headline
+from binance_dust.cli import _arguments, _context, _ledger, _moving
+from binance_dust.cli._output import Amounts, as_json, escape, make_console, print_json
+from binance_dust.cli._streams import print_stderr
 from binance_dust.errors import ConfigurationError
 from binance_dust.sweeper import Outcome, sweep
 
@@ -24,40 +22,40 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what this command takes."""
+    """Add the options of this command."""
     parser.add_argument(
-        "--yes", action="store_true", help="really convert; without, only show what"
+        "--yes", action="store_true", help="really convert; without --yes, only show the plan"
     )
     parser.add_argument(
         "--every",
-        type=_arguments.span,
+        type=_arguments.length_of_time,
         metavar="TIME",
-        help="go on for ever, each account again after so long (7d), or when it may again",
+        help="run for ever: each account again after this time (7d), or when its cooldown is over",
     )
     parser.add_argument(
-        "--liabilities", action="store_true", help="gather small margin debts into one as well"
+        "--liabilities", action="store_true", help="also exchange small margin debts into one"
     )
     parser.add_argument(
         "--concurrency",
-        type=_arguments.some,
+        type=_arguments.positive,
         default=16,
         metavar="N",
-        help="accounts that are worked on at once (16)",
+        help="accounts at once (16)",
     )
     _moving.add_arguments(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Sweep, tell of every account as it is done, and sum up."""
+    """Sweep, print each account's result as it comes, and sum up."""
     if options.every is not None and not options.every:
-        raise ConfigurationError("--every must be longer than nothing")
-    sums = _Sums()
-    out = console()
+        raise ConfigurationError("--every must be longer than 0")
+    totals = _SweepTotals()
+    out = make_console()
     async with (
-        _desk.open_desk(options) as desk,
-        _ledger.kept_ledger(options, desk) as ledger,
+        _context.open_context(options) as context,
+        _ledger.open_ledger_to_move(options, context) as ledger,
         sweep(
-            desk.clients,
+            context.clients,
             ledger=ledger,
             dry_run=not options.yes,
             every=options.every,
@@ -68,20 +66,20 @@ async def run(options: argparse.Namespace) -> int:
         ) as reports,
     ):
         async for report in reports:
-            sums.add(report)
+            totals.add(report)
             if options.json:
                 print_json(as_json(report))
             else:
                 out.print(_line(report), soft_wrap=True)
     if not options.json:
-        sums.show(out, really=options.yes)
-    if sums.outcomes[Outcome.UNKNOWN]:
-        complain(_ledger.FIND_OUT)
-    return _moving.exit_code(sums.outcomes)
+        totals.show(out, really=options.yes)
+    if totals.outcomes[Outcome.UNKNOWN]:
+        print_stderr(_ledger.RECOVER_HINT)
+    return _moving.exit_code(totals.outcomes)
 
 
-class _Sums:
-    """What a sweep adds up to; amounts of different targets have no sum."""
+class _SweepTotals:
+    """Outcomes of a sweep, and amounts for each target."""
 
     def __init__(self) -> None:
         self.outcomes: Counter[Outcome] = Counter()
@@ -89,7 +87,7 @@ class _Sums:
         self._fee = Amounts()
 
     def add(self, report: SweepReport) -> None:
-        """Add what became of one account."""
+        """Add one account."""
         self.outcomes[report.outcome] += 1
         if report.what != "dust":
             return
@@ -105,23 +103,25 @@ class _Sums:
             self._fee.add(each.target, each.fee)
 
     def show(self, out: Console, *, really: bool) -> None:
-        """Show the sums."""
-        told = ", ".join(f"{times:,} {outcome}" for outcome, times in self.outcomes.most_common())
-        out.print(f"\n{told or 'no accounts'}.")
+        """Print the totals."""
+        outcomes = ", ".join(
+            f"{times:,} {outcome}" for outcome, times in self.outcomes.most_common()
+        )
+        out.print(f"\n{outcomes or 'no accounts'}.")
         verb = "brought" if really else "would bring"
         for target, net in self._net.items():
             fee = self._fee[target]
-            out.print(f"It {verb} [bold green]{net:f} {shown(target)}[/], after {fee:f} in fees.")
+            out.print(f"It {verb} [bold green]{net:f} {escape(target)}[/], after {fee:f} in fees.")
         if not really:
             out.print("Nothing was converted. Add --yes to do it.")
 
 
 def _line(report: SweepReport) -> str:
-    line = headline(report)
+    line = _moving.outcome_line(report)
     done = report.receipt or (report.quote if report.outcome is Outcome.PLANNED else None)
     if done:
         worth = done.net if hasattr(done, "net") else done.worth
-        line += f", {count(len(done.assets), 'asset')} into {worth:f} {shown(report.target)}"
+        line += f", {count(len(done.assets), 'asset')} into {worth:f} {escape(report.target)}"
     if report.settled:
         line += f" ({len(report.settled)} entries settled by reading)"
     if report.next_at is not None:

@@ -1,4 +1,4 @@
-"""`binance-dust sync`: take into the books what the exchange has on record and forgets."""
+"""`binance-dust sync`: copy the exchange's records into the books before it forgets them."""
 
 from __future__ import annotations
 
@@ -8,10 +8,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._util.plain import plain
-from binance_dust.cli import _arguments, _desk, _ledger
-from binance_dust.cli._console import console, make_table, reason_of, shown
-from binance_dust.cli._each import each
-from binance_dust.cli._json import print_json
+from binance_dust.cli import _arguments, _context, _ledger
+from binance_dust.cli._output import escape, make_console, make_table, print_json, reason_of
 from binance_dust.errors import ConfigurationError, DustError
 
 if TYPE_CHECKING:
@@ -19,23 +17,22 @@ if TYPE_CHECKING:
 
     from binance_dust.ledger import SyncReport
 
-
 _UNREAD: Final = dict.fromkeys(
     ("account", "added", "known", "settled", "calls", "missing", "error")
 )
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what this command takes."""
+    """Add the options of this command."""
     parser.add_argument(
         "--since",
         type=_arguments.moment,
         metavar="TIME",
-        help="how far to walk back the first time: 2026-01-01, or 90d (as far as the records go)",
+        help="how far to go back the first time: 2026-01-01, or 90d (as far as the records go)",
     )
     _ledger.add_ledger(parser)
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
-    _desk.add_arguments(parser)
+    _context.add_arguments(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
@@ -44,33 +41,35 @@ async def run(options: argparse.Namespace) -> int:
         raise ConfigurationError("--since is in the future")
     numbers = ("new", "known", "settled", "calls")
     table = make_table("account", *numbers, "", right=numbers)
-    wrong = 0
+    incomplete = 0
     async with (
-        _desk.open_desk(options, lived=True) as desk,
-        _ledger.open_ledger(options, desk) as ledger,
-        aclosing(each(desk.clients, partial(ledger.sync, since=options.since))) as answers,
+        _context.open_context(options, with_history=True) as context,
+        _ledger.open_ledger(options, context) as ledger,
+        aclosing(
+            _context.ask_each(context.clients, partial(ledger.sync, since=options.since))
+        ) as answers,
     ):
         async for client, answer in answers:
-            name = f"[cyan]{shown(client.name)}[/]"
+            name = f"[cyan]{escape(client.name)}[/]"
             if isinstance(answer, DustError):
-                wrong += 1
+                incomplete += 1
                 reason = reason_of(answer, client.name)
                 row: dict[str, object] = {**_UNREAD, "account": client.name, "error": plain(answer)}
-                table.add_row(name, "", "", "", "", f"[red]failed:[/] {shown(reason)}")
+                table.add_row(name, "", "", "", "", f"[red]failed:[/] {escape(reason)}")
             else:
-                wrong += not answer.complete
+                incomplete += not answer.complete
                 row = _as_json(answer)
                 missing = "; ".join(
                     str(each).removeprefix(f"{each.account} ") for each in answer.missing
                 )
-                told = f"[yellow]can't be recovered:[/] {shown(missing)}" if missing else ""
+                note = f"[yellow]can't be recovered:[/] {escape(missing)}" if missing else ""
                 counts = (answer.added, answer.known, len(answer.settled), answer.calls)
-                table.add_row(name, *(f"{count:,}" for count in counts), told)
+                table.add_row(name, *(f"{count:,}" for count in counts), note)
             if options.json:
                 print_json(row)
     if not options.json:
-        console().print(table)
-    return 1 if wrong else 0
+        make_console().print(table)
+    return 1 if incomplete else 0
 
 
 def _as_json(report: SyncReport) -> dict[str, object]:

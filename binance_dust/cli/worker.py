@@ -8,8 +8,8 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from binance_dust._util.words import count
-from binance_dust.cli import _arguments, _desk, _fleet
-from binance_dust.cli._console import complain
+from binance_dust.cli import _arguments, _context, _fleet
+from binance_dust.cli._streams import print_stderr
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import Ledger
 
@@ -20,17 +20,19 @@ if TYPE_CHECKING:
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what this command takes."""
-    _fleet.add_url(parser, "the Redis where fleet and workers meet")
-    parser.add_argument("--name", help="what progress calls it (the machine's name)")
+    """Add the options of this command."""
+    _fleet.add_url(parser, "the Redis that connects the fleet and its workers")
+    parser.add_argument(
+        "--name", help="the worker's name in reports of progress (the machine's name)"
+    )
     parser.add_argument(
         "--ledger",
         metavar="FILE",
-        help="the books: with them, and only then, it converts when a fleet asks for that",
+        help="the books; without them the worker reads, and does not convert",
     )
     parser.add_argument(
         "--concurrency",
-        type=_arguments.some,
+        type=_arguments.positive,
         default=64,
         metavar="N",
         help="accounts that are asked at once (64)",
@@ -40,27 +42,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         type=_arguments.seconds,
         default=10.0,
         metavar="SECONDS",
-        help="for what it has in hand when it is told to end (10)",
+        help="time to finish the accounts in hand after SIGTERM or Ctrl-C (10)",
     )
-    _desk.add_arguments(parser)
+    _context.add_arguments(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
-    """Work until told to end."""
-    url = _fleet.url_of(options)
+    """Work until SIGTERM or Ctrl-C."""
+    url = _fleet.fleet_url(options)
     if len(set(options.local_addr)) > 1:
         raise ConfigurationError("a worker has one address: run one for each --local-addr")
-    told = asyncio.Event()
-    for end in (signal.SIGTERM, signal.SIGINT):
-        # Windows has no such handlers, and threads but the main one may not have any.
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        # Windows has no such handlers, and only the main thread may set them.
         with suppress(NotImplementedError, RuntimeError, ValueError):
-            asyncio.get_running_loop().add_signal_handler(end, told.set)
+            asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with (
-        _desk.open_desk(options) as desk,
+        _context.open_context(options) as context,
         Ledger(options.ledger) if options.ledger else nullcontext() as ledger,
     ):
         worker: Worker = _fleet.import_fleet().Worker(
-            desk.clients,
+            context.clients,
             url,
             ledger=ledger,
             fleet=options.fleet_name,
@@ -70,9 +72,8 @@ async def run(options: argparse.Namespace) -> int:
         )
         async with worker:
             converts = "reads and converts" if ledger else "reads"
-            complain(
-                f"{worker.name} {converts} {count(len(desk.clients), 'account')}; SIGTERM ends it"
-            )
-            await told.wait()
-            complain(f"{worker.name} ends: {count(worker.in_hand, 'account')} in hand")
+            accounts = count(len(context.clients), "account")
+            print_stderr(f"{worker.name} {converts} {accounts}; SIGTERM ends it")
+            await stop.wait()
+            print_stderr(f"{worker.name} ends: {count(worker.in_hand, 'account')} in hand")
     return 0

@@ -1,4 +1,4 @@
-"""Commands in this process, against a sandbox in a thread of its own."""
+"""Fixtures: run commands in this process, against a sandbox in a thread of its own."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def exchange() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def secrets() -> list[str]:
-    """What must show nowhere."""
+    """Texts that no output may show."""
     return []
 
 
@@ -59,7 +59,7 @@ def secrets() -> list[str]:
 def run(
     capsys: pytest.CaptureFixture[str], secrets: list[str], caplog: pytest.LogCaptureFixture
 ) -> Run:
-    """Run a command in this process; whatever it says is looked through for secrets."""
+    """Run a command in this process, and search its output for secrets."""
 
     def run(*arguments: str) -> Done:
         try:
@@ -95,7 +95,36 @@ def at(exchange: Sandbox) -> tuple[str, ...]:
 
 @pytest.fixture
 def closed_port() -> int:
-    """A port of this machine where nobody listens."""
+    """A port of this machine on which nothing listens."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
     return port
+
+
+@pytest.fixture
+def three_accounts(exchange: Sandbox, keep: Keep) -> str:
+    """An accounts file: alice has debts, bob has margin and no debt, carol has no margin."""
+    return str(
+        keep(
+            exchange.open_account("alice", ADA="6.21", debts={"ETH": "0.0011", "SOL": "0.02"}),
+            exchange.open_account("bob", ADA="5", margin={"USDT": "10"}),
+            exchange.open_account("carol", ADA="4", XLM="7"),
+        )
+    )
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Path:
+    return tmp_path / "dust.db"
+
+
+@pytest.fixture
+def two_accounts(
+    exchange: Sandbox, keep: Keep, at: tuple[str, ...], ledger: Path
+) -> tuple[str, ...]:
+    """The arguments that lead to two accounts with dust, and their ledger."""
+    accounts = [
+        exchange.open_account("alice", ADA="6.21", XRP="1.5", BNB="0.5"),
+        exchange.open_account("bob", ADA="3.5", DOGE="7"),
+    ]
+    return ("--accounts", str(keep(*accounts)), *at, "--ledger", str(ledger))

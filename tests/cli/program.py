@@ -1,4 +1,4 @@
-"""Commands as programs of their own."""
+"""Commands in processes of their own."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ ENVIRONMENT = os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])}
 
 
 def start(*arguments: str, **options: Any) -> subprocess.Popen[str]:
-    """Start a command; what it says can be read."""
+    """Start a command with its output in pipes."""
     pipe = subprocess.PIPE
     usual: dict[str, Any] = {"env": ENVIRONMENT, "stdout": pipe, "stderr": pipe}
     return subprocess.Popen(  # noqa: S603 - our own interpreter
@@ -33,5 +33,5 @@ def execute(code: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def complaints(errors: str) -> str:
-    """Leave out asyncio's notes on slow steps: in development mode a busy machine makes some."""
+    """Leave out asyncio's notes on slow steps, which a busy machine makes in development mode."""
     return re.sub(r"(?m)^Executing <.*> took .* seconds\n", "", errors)

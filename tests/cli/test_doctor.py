@@ -1,4 +1,4 @@
-"""The doctor: what is judged, how it is told, and what it asks."""
+"""`doctor`: its checks, what it asks, and what it prints."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 
 from binance_dust import CredentialsError, models
 from binance_dust.cli._doctor_checks import (
-    Answers,
+    AccountAnswers,
     Finding,
     Level,
     judge_account,
@@ -40,7 +40,7 @@ def key(**changes: Any) -> models.KeyPermissions:
     return models.KeyPermissions(**(usual | changes))
 
 
-def answers(**changes: Any) -> Answers:
+def answers(**changes: Any) -> AccountAnswers:
     usual: dict[str, Any] = {
         "account": "alice",
         "permissions": key(),
@@ -48,7 +48,7 @@ def answers(**changes: Any) -> Answers:
         "info": models.AccountInfo(vip_level=0, is_margin_enabled=True, is_future_enabled=False),
         "burn": models.BnbBurn(spot_bnb_burn=True, interest_bnb_burn=False),
     }
-    return Answers(**(usual | changes))
+    return AccountAnswers(**(usual | changes))
 
 
 NO_MARGIN = models.AccountInfo(vip_level=0, is_margin_enabled=False, is_future_enabled=False)
@@ -84,7 +84,7 @@ EXPIRES = "trading_authority_expiration_time"
         ({"info": REFUSED}, [("problem", "margin", "-2015")]),
         (
             {"burn": models.BnbBurn(spot_bnb_burn=False, interest_bnb_burn=True)},
-            [("note", "fees", "leaves a tail of dust")],
+            [("note", "fees", "leaves dust")],
         ),
         ({"burn": REFUSED}, [("problem", "fees", "-2015")]),
         (
@@ -150,7 +150,7 @@ def file(exchange: Sandbox, keep: Keep) -> str:
     return two_accounts(exchange, keep)
 
 
-def test_everything_is_asked_once_and_nothing_is_written(
+def test_every_account_is_asked_once_and_nothing_is_written(
     run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
 ) -> None:
     done = run("doctor", "--accounts", file, *at)
@@ -173,8 +173,8 @@ def test_everything_is_asked_once_and_nothing_is_written(
     assert "It works. Look at the warnings above." in done.out
 
 
-def test_programs_get_the_same_as_lines(run: Run, keep: Keep) -> None:
-    # A window that no machine is too busy for: what was spent in it is still told in the end.
+def test_programs_get_the_same_as_lines_of_json(run: Run, keep: Keep) -> None:
+    # The window is long, so that the weight spent is still shown at the end on a busy machine.
     with Sandbox(seed=7, window=3600) as exchange:
         file = two_accounts(exchange, keep)
         at = ("--base-url", exchange.url, "--window", "3600")
@@ -189,14 +189,16 @@ def test_programs_get_the_same_as_lines(run: Run, keep: Keep) -> None:
     assert rows[-1] == {"about": "end", "level": "warning"}
 
 
-def test_all_is_well_when_nothing_is_to_be_said(run: Run, file: str, at: tuple[str, ...]) -> None:
+def test_without_findings_everything_is_as_it_should_be(
+    run: Run, file: str, at: tuple[str, ...]
+) -> None:
     done = run("doctor", "--accounts", file, "--account", "alice", *at)
 
     assert done.code == 0
     assert "Everything is as it should be." in done.out
 
 
-def test_what_others_spend_behind_the_same_address_is_seen(run: Run, keep: Keep) -> None:
+def test_weight_that_others_spend_behind_the_address_is_shown(run: Run, keep: Keep) -> None:
     with Sandbox(seed=7) as slow:
         file = str(keep(slow.open_account("alice")))
         slow.faults.spend("GET /sapi/v1/account/status", 700)
@@ -206,7 +208,7 @@ def test_what_others_spend_behind_the_same_address_is_seen(run: Run, keep: Keep)
     assert status["others"] >= 699
 
 
-def test_a_key_that_is_refused_is_a_problem_and_the_others_are_looked_at(
+def test_a_refused_key_is_a_problem_and_the_others_are_checked(
     run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
 ) -> None:
     exchange.faults.refuse(401, code=-2015, account="alice", times=None, retry_after=None)
@@ -219,7 +221,7 @@ def test_a_key_that_is_refused_is_a_problem_and_the_others_are_looked_at(
     assert "Something does not work" in done.out
 
 
-def test_what_is_wrong_with_many_accounts_is_told_once(
+def test_a_finding_of_many_accounts_is_printed_once(
     run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
 ) -> None:
     exchange.faults.refuse(
@@ -244,7 +246,7 @@ def test_an_exchange_under_maintenance_is_not_asked_about_accounts(
     assert not [seen for seen in exchange.requests if seen.account]
 
 
-def test_a_clock_that_is_wrong_is_told_and_corrected_for(
+def test_a_wrong_clock_is_a_warning_and_corrected_for(
     run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
 ) -> None:
     exchange.faults.drift_clock(30)
@@ -256,7 +258,7 @@ def test_a_clock_that_is_wrong_is_told_and_corrected_for(
     assert "s behind" in done.out
 
 
-def test_what_refusals_came_with_is_told(
+def test_the_retry_after_of_refusals_is_printed(
     run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
 ) -> None:
     exchange.faults.refuse(429, retry_after=0, endpoint="/sapi/v1/account/info")

@@ -1,4 +1,4 @@
-"""Probes: every doubt asked of sandboxes that answer it differently; they read and never write."""
+"""Probes of all modules, each against sandboxes that answer differently; they never write."""
 
 from __future__ import annotations
 
@@ -13,15 +13,17 @@ import pytest
 
 from binance_dust import Credentials, CredentialsError, RejectedError, Session, models
 from binance_dust.budget import Feedback
-from binance_dust.cli._probes import PROBES
-from binance_dust.cli._probes._log import judge_cooldown, judge_span, judge_target
-from binance_dust.cli._probes._quotes import (
+from binance_dust.cli._probe_dust import (
     judge_ceiling,
+    judge_cooldown,
     judge_fees,
     judge_rounding,
+    judge_span,
+    judge_target,
     judge_targets,
 )
-from binance_dust.cli._probes._weight import judge_cut, judge_payer
+from binance_dust.cli._probe_weight import judge_cut, judge_payer
+from binance_dust.cli.doctor import PROBES
 from binance_dust.endpoints import Replay
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Keep, Run
@@ -33,7 +35,7 @@ SLOWER = 0.8
 
 @dataclass(frozen=True)
 class Case:
-    """A doubt, an exchange that answers it in one way, and the verdict."""
+    """A probe, an exchange that answers in one way, and the result."""
 
     probe: str
     says: str
@@ -128,7 +130,7 @@ CASES = [
 
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.probe}: {case.says}")
-def test_a_doubt_is_settled_by_what_the_exchange_answers(run: Run, keep: Keep, case: Case) -> None:
+def test_a_probe_reports_what_the_exchange_answers(run: Run, keep: Keep, case: Case) -> None:
     with Sandbox(seed=7, window=case.window, **case.rules) as exchange:
         alice = exchange.open_account(
             "alice",
@@ -148,11 +150,11 @@ def test_a_doubt_is_settled_by_what_the_exchange_answers(run: Run, keep: Keep, c
         done = run("doctor", "--json", "--probe", case.probe, "--accounts", str(keep(alice)), *at)
 
         written = [seen for seen in exchange.requests if seen.path not in READS]
-    (verdict,) = [row for row in done.rows if row["about"] == "probe"]
-    assert case.says in verdict["answer"]
-    assert verdict["settled"] is case.settled
-    assert verdict["configure"].startswith(case.configure)
-    assert (verdict["account"], verdict["failed"]) == ("alice", False)
+    (result,) = [row for row in done.rows if row["about"] == "probe"]
+    assert case.says in result["answer"]
+    assert result["settled"] is case.settled
+    assert result["configure"].startswith(case.configure)
+    assert (result["account"], result["failed"]) == ("alice", False)
     assert done.code == 0
     assert written == []
 
@@ -165,7 +167,7 @@ READS = {endpoint.path for probe in PROBES.values() for endpoint, _ in probe.ask
 }
 
 
-def test_no_probe_asks_what_moves_funds() -> None:
+def test_no_probe_moves_funds() -> None:
     for probe in PROBES.values():
         assert probe.asks
         for endpoint, times in probe.asks:
@@ -191,7 +193,7 @@ def test_a_probe_asks_no_more_than_it_says(run: Run, keep: Keep, probe: Any) -> 
             assert asked > checks.get(endpoint.path, 0) - 1
 
 
-def test_probes_are_listed_with_what_they_ask_and_need_no_account(run: Run) -> None:
+def test_the_list_of_probes_needs_no_account(run: Run) -> None:
     table = run("doctor", "--probe", "list")
     rows = run("doctor", "--probe", "list", "--json").rows
 
@@ -200,20 +202,20 @@ def test_probes_are_listed_with_what_they_ask_and_need_no_account(run: Run) -> N
     assert rows[0]["asks"] == f"GET {LIST} (1 x ip 100)"
 
 
-def test_a_probe_that_is_not_there_is_wrong_use(run: Run) -> None:
+def test_an_unknown_probe_is_wrong_use(run: Run) -> None:
     done = run("doctor", "--sandbox", "--probe", "fees", "--probe", "everything")
 
     assert done.code == 2
     assert "no probe 'everything'; --probe list shows them" in done.err
 
 
-def test_nothing_is_probed_unless_it_is_named(run: Run) -> None:
+def test_a_probe_runs_only_if_it_is_named(run: Run) -> None:
     rows = run("doctor", "--sandbox", "--json").rows
 
     assert not [row for row in rows if row["about"] == "probe"]
 
 
-def test_verdicts_are_told_to_eyes(run: Run, keep: Keep) -> None:
+def test_results_are_printed_for_people(run: Run, keep: Keep) -> None:
     with Sandbox(seed=7, window=WINDOW) as exchange:
         file = keep(exchange.open_account("alice"))
         asked = ("--probe", "liability-payer", "--probe", "fees", "--probe", "recv-window")
@@ -226,7 +228,7 @@ def test_verdicts_are_told_to_eyes(run: Run, keep: Keep) -> None:
     assert "configure  nothing" in done.out
 
 
-def test_a_probe_that_gets_no_answer_is_told_and_ends_the_probing(
+def test_a_probe_without_an_answer_ends_the_probing(
     run: Run, keep: Keep, at: tuple[str, ...], exchange: Sandbox
 ) -> None:
     exchange.faults.lose_answer(endpoint=QUOTE, times=None)
@@ -236,20 +238,20 @@ def test_a_probe_that_gets_no_answer_is_told_and_ends_the_probing(
         "doctor", "--json", "--probe", "fees", "--probe", "encoding", "--accounts", str(file), *at
     )
 
-    (verdict,) = [row for row in done.rows if row["about"] == "probe"]
-    assert verdict["failed"]
-    assert "the connection was dropped" in verdict["answer"]
+    (result,) = [row for row in done.rows if row["about"] == "probe"]
+    assert result["failed"]
+    assert "the connection was dropped" in result["answer"]
     assert done.code == 1
 
 
-# --- what no sandbox of ours shows ---------------------------------------------------------------
+# --- answers that the sandbox does not give ------------------------------------------------------
 
 
 def no(code: int) -> RejectedError:
     return RejectedError("no", code=code)
 
 
-def test_a_payer_is_the_one_whose_header_came() -> None:
+def test_the_header_that_came_names_the_payer() -> None:
     assert judge_payer(Feedback(200, used_ip=100)).settled
     assert "payers=" in str(judge_payer(Feedback(200, used_uid=100)).configure)
     assert not judge_payer(Feedback(200, used_ip=100, used_uid=100)).settled
@@ -269,16 +271,16 @@ def test_a_payer_is_the_one_whose_header_came() -> None:
         (3, None, 3, None),
     ],
 )
-def test_a_count_below_our_own_began_anew(
+def test_a_count_below_our_own_proves_fixed_windows(
     before: int | None, after: int | None, ours: int, fixed: bool | None
 ) -> None:
-    verdict = judge_cut(before, after, ours)
+    result = judge_cut(before, after, ours)
 
-    assert verdict.evidence["fixed"] is fixed
-    assert verdict.settled is (fixed is not None)
+    assert result.evidence["fixed"] is fixed
+    assert result.settled is (fixed is not None)
 
 
-def test_a_span_needs_no_refusal_to_be_known() -> None:
+def test_the_longest_span_needs_no_refusal() -> None:
     assert judge_span(366, None, None).answer == "366 days are taken"
     assert judge_span(90, 91, no(-4047)).evidence == {"taken_days": 90, "refused_days": 91}
 
@@ -308,11 +310,11 @@ def entry(number: int, hour: float, target: str | None = None, on: str = "") -> 
 def test_the_shortest_pause_bounds_the_cooldown() -> None:
     log = models.DustLog(3, [entry(3, 30), entry(2, 24), entry(1, 0)])
 
-    verdict = judge_cooldown(log)
+    result = judge_cooldown(log)
 
-    assert verdict.settled
-    assert "6.00 h apart" in verdict.answer
-    assert "timedelta(seconds=21600)" in str(verdict.configure)
+    assert result.settled
+    assert "6.00 h apart" in result.answer
+    assert "timedelta(seconds=21600)" in str(result.configure)
     assert not judge_cooldown(models.DustLog(0, [])).settled
 
 
@@ -347,13 +349,13 @@ def quote(*rows: tuple[str, str, str, str], rate: str = "0.02", base: str = "10"
     )
 
 
-def test_lists_that_differ_are_told() -> None:
+def test_differing_lists_are_reported() -> None:
     ada, xlm = ("ADA", "1", "1", "0.02"), ("XLM", "1", "1", "0.02")
 
-    verdict = judge_targets({"BNB": quote(ada, xlm), "ADA": quote(xlm), "BTC": quote(ada)})
+    result = judge_targets({"BNB": quote(ada, xlm), "ADA": quote(xlm), "BTC": quote(ada)})
 
-    assert verdict.evidence["differing"] == {"XLM": ["ADA", "BNB"]}
-    assert "not the same assets: XLM" in verdict.answer
+    assert result.evidence["differing"] == {"XLM": ["ADA", "BNB"]}
+    assert "not the same assets: XLM" in result.answer
     assert not judge_targets({"BNB": no(-1130), "BTC": quote()}).settled
 
 
@@ -383,15 +385,15 @@ def test_fees_are_compared_to_the_last_digit_but_one() -> None:
         ("0.00000008", False, "no row tells"),
     ],
 )
-def test_rounding_is_told_by_rows_where_it_matters(fee: str, settled: bool, says: str) -> None:
+def test_rounding_is_judged_by_rows_where_it_matters(fee: str, settled: bool, says: str) -> None:
     # 2 % of 0.00000333 are 0.0000000666; of 0.000005 they are 0.0000001 either way.
-    verdict = judge_rounding(quote(("ADA", "1", "0.00000333", fee), ("XLM", "1", "0.000005", "1")))
+    result = judge_rounding(quote(("ADA", "1", "0.00000333", fee), ("XLM", "1", "0.000005", "1")))
 
-    assert verdict.settled is settled
-    assert says in verdict.answer
+    assert result.settled is settled
+    assert says in result.answer
 
 
-def test_a_refused_key_is_not_taken_for_a_verdict_on_others() -> None:
+def test_a_refused_key_settles_nothing_about_targets() -> None:
     error = CredentialsError("Invalid API-key", code=-2015)
 
     assert not judge_targets(dict.fromkeys(("BNB", "USDT"), error)).settled

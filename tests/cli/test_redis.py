@@ -1,4 +1,4 @@
-"""Commands that share the limits with other programs behind the same address, by a Redis."""
+"""Commands that share limits with other programs through Redis, across modules."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def server() -> Iterator[Server]:
 
 @pytest.fixture
 def asked(keep: Keep) -> Iterator[tuple[str, ...]]:
-    """Accounts at an exchange whose minute lasts longer than the test."""
+    """Accounts at an exchange with a window longer than the test."""
     with Sandbox(seed=7, window=3600) as exchange:
         file = keep(exchange.open_account("alice"), exchange.open_account("bob"))
         window = ("--window", "3600", "--attempts", "1")
@@ -27,14 +27,14 @@ def asked(keep: Keep) -> Iterator[tuple[str, ...]]:
 
 
 @pytest.mark.parametrize("by", ["argument", "environment"])
-def test_what_one_program_spends_the_next_one_knows(
+def test_the_next_program_knows_what_the_first_has_spent(
     run: Run,
     asked: tuple[str, ...],
     server: Server,
     by: str,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # An address each, for each has a budget of its own there.
+    # Each case uses its own address: Redis holds a budget for each.
     shared = ["--local-addr", "127.0.0.7"]
     if by == "argument":
         shared = ["--local-addr", "127.0.0.8", "--redis", server.url]
@@ -62,7 +62,7 @@ def test_without_redis_reads_go_on_and_say_so_and_no_password_shows(
     assert "alice" in done.out
 
 
-def test_what_is_no_redis_is_wrong_use(run: Run, asked: tuple[str, ...]) -> None:
+def test_a_wrong_redis_url_is_wrong_use(run: Run, asked: tuple[str, ...]) -> None:
     no_url = run("bnb-burn", *asked, "--redis", "http://127.0.0.1")
     rehearsed = run("bnb-burn", "--sandbox", "--redis", "redis://127.0.0.1")
 

@@ -1,4 +1,4 @@
-"""`scan` as a program: what it shows, writes and takes up again, and how it ends."""
+"""`scan`: what it prints and writes, how it is resumed, and how it ends as a program."""
 
 from __future__ import annotations
 
@@ -12,17 +12,13 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from binance_dust import UnreadableAnswerError, models
-from binance_dust.cli._console import reason_of
-from binance_dust.cli._scan_sums import Sums
-from binance_dust.reports import AccountReport, Settled, read_reports
+from binance_dust.reports import AccountReport, read_reports
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Keep, Run
 from tests.cli.program import ENVIRONMENT, start
@@ -39,7 +35,7 @@ def lines_of(path: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines()]
 
 
-def test_every_account_is_read_and_summed_up(
+def test_every_account_is_read_and_added_to_the_totals(
     run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
 ) -> None:
     done = run("scan", "--accounts", file, *at)
@@ -92,7 +88,7 @@ def test_an_estimate_sends_nothing(
     }
 
 
-def test_an_estimate_tells_several_sessions_apart(run: Run, file: str, at: tuple[str, ...]) -> None:
+def test_an_estimate_has_rows_for_each_session(run: Run, file: str, at: tuple[str, ...]) -> None:
     addresses = ("--local-addr", "127.0.0.2", "--local-addr", "127.0.0.3")
 
     one = run("scan", "--estimate", "--accounts", file, *at)
@@ -106,7 +102,7 @@ def test_an_estimate_tells_several_sessions_apart(run: Run, file: str, at: tuple
     ]
 
 
-def test_an_account_that_fails_is_shown_with_its_reason_and_the_rest_is_read(
+def test_an_account_that_fails_is_shown_with_its_reason_and_the_others_are_read(
     run: Run, exchange: Sandbox, file: str, at: tuple[str, ...]
 ) -> None:
     exchange.faults.refuse(401, code=-2015, account="bob", times=None, retry_after=None)
@@ -118,10 +114,10 @@ def test_an_account_that_fails_is_shown_with_its_reason_and_the_rest_is_read(
     assert "10 accounts. All dust" in done.out
     assert "2 accounts with parts that failed" in done.out
     assert "1 x assets: POST /sapi/v3/asset/getUserAsset: -2015" in done.out
-    assert "(bob)" not in done.out, "equal reasons are counted, whoever they are"
+    assert "(bob)" not in done.out, "equal reasons are counted together"
 
 
-def test_reports_are_written_and_the_failed_are_asked_again(
+def test_reports_are_written_and_failed_accounts_are_asked_again(
     run: Run, exchange: Sandbox, file: str, at: tuple[str, ...], tmp_path: Path
 ) -> None:
     out = tmp_path / "scan.jsonl"
@@ -145,7 +141,7 @@ def test_reports_are_written_and_the_failed_are_asked_again(
     assert all(report.ok for report in read_reports(out))
 
 
-def test_a_spreadsheet_is_written_and_taken_up_again(
+def test_a_spreadsheet_is_written_and_resumed(
     run: Run, exchange: Sandbox, file: str, at: tuple[str, ...], tmp_path: Path
 ) -> None:
     out = tmp_path / "scan.csv"
@@ -176,7 +172,7 @@ def test_a_spreadsheet_is_written_and_taken_up_again(
         (("--target", " "), "is empty: name an asset"),
     ],
 )
-def test_wrong_use_is_told_before_anything_is_sent(
+def test_wrong_use_is_an_error_before_anything_is_sent(
     run: Run,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -193,7 +189,7 @@ def test_wrong_use_is_told_before_anything_is_sent(
     assert Path("foreign.csv").read_text(encoding="utf-8") == "precious"
 
 
-def test_a_file_in_another_target_is_not_gone_on_with(run: Run, tmp_path: Path) -> None:
+def test_a_file_with_another_target_is_not_resumed(run: Run, tmp_path: Path) -> None:
     out = str(tmp_path / "scan.csv")
     run("scan", "--sandbox", "--out", out)
 
@@ -215,7 +211,7 @@ def test_accounts_are_spread_over_addresses_and_each_is_asked_from_one(
     assert {address for _, address in asked} == {"127.0.0.2", "127.0.0.3"}
 
 
-def test_a_page_shows_all_that_was_found_also_before(
+def test_a_page_shows_all_reports_also_earlier_ones(
     run: Run, file: str, at: tuple[str, ...], tmp_path: Path
 ) -> None:
     out, page = tmp_path / "scan.jsonl", tmp_path / "page.html"
@@ -235,7 +231,7 @@ def test_a_page_shows_all_that_was_found_also_before(
     assert "judy" in page.read_text(encoding="utf-8")
 
 
-def test_a_page_that_could_not_be_written_is_told_before_the_scan(
+def test_a_page_that_could_not_be_written_is_an_error_before_the_scan(
     run: Run, exchange: Sandbox, file: str, at: tuple[str, ...], tmp_path: Path
 ) -> None:
     asked = ("scan", "--accounts", file, *at)
@@ -258,7 +254,7 @@ def test_a_page_that_could_not_be_written_is_told_before_the_scan(
 
 @pytest.fixture
 def busy(keep: Keep) -> Iterator[tuple[str, ...]]:
-    """A desk whose scan is in the middle for a minute: 120 lists go at once, ten must wait."""
+    """Options for a scan of a minute: 120 lists go at once, ten must wait."""
     with Sandbox(seed=7) as exchange:
         file = keep(*(exchange.open_account(margin=True) for _ in range(130)))
         yield (
@@ -274,7 +270,7 @@ def until(some: Callable[[], bool], process: subprocess.Popen[str]) -> None:
 
 
 @pytest.mark.parametrize(("end", "kind"), [(signal.SIGINT, "jsonl"), (signal.SIGKILL, "csv")])
-def test_a_scan_that_is_ended_in_the_middle_is_taken_up_again(
+def test_a_scan_that_is_ended_in_the_middle_can_be_resumed(
     run: Run, busy: tuple[str, ...], tmp_path: Path, end: signal.Signals, kind: str
 ) -> None:
     out = tmp_path / f"scan.{kind}"
@@ -287,7 +283,7 @@ def test_a_scan_that_is_ended_in_the_middle_is_taken_up_again(
     assert process.returncode == (130 if end is signal.SIGINT else -end)
     assert told == ""
     if end is signal.SIGINT:
-        assert re.search(r"stopped after [0-9]+ of 130 accounts; --resume goes on", errors)
+        assert re.search(r"stopped after [0-9]+ of 130 accounts; --resume continues", errors)
         assert "Traceback" not in errors
     done = run("scan", "--liabilities", "never", "--out", str(out), "--resume", *busy)
     assert done.code == 0
@@ -296,7 +292,7 @@ def test_a_scan_that_is_ended_in_the_middle_is_taken_up_again(
         assert len({row["account"] for row in lines_of(out)}) == len(lines_of(out)) == 130
 
 
-def test_a_reader_who_has_enough_ends_a_scan_without_a_complaint(busy: tuple[str, ...]) -> None:
+def test_a_closed_pipe_ends_a_scan_without_an_error(busy: tuple[str, ...]) -> None:
     process = start("scan", "--json", "--liabilities", "always", *busy)
     assert process.stdout is not None
 
@@ -313,7 +309,7 @@ def test_a_reader_who_has_enough_ends_a_scan_without_a_complaint(busy: tuple[str
     assert "Exception ignored" not in errors
 
 
-def test_a_terminal_shows_how_far_it_is_and_keeps_the_totals_only() -> None:
+def test_a_terminal_shows_progress_and_keeps_the_totals_only() -> None:
     main, other = pty.openpty()
     arguments = ("--sandbox", "--sandbox-accounts", "130", "--window", "1")
     environ = ENVIRONMENT | {"TERM": "xterm", "COLUMNS": "110"}
@@ -324,7 +320,7 @@ def test_a_terminal_shows_how_far_it_is_and_keeps_the_totals_only() -> None:
     while select.select([main], [], [], 30)[0]:
         try:
             piece = os.read(main, 65_536)
-        except OSError:  # nobody writes there any more
+        except OSError:  # the other side is closed
             break
         if not piece:
             break
@@ -339,65 +335,3 @@ def test_a_terminal_shows_how_far_it_is_and_keeps_the_totals_only() -> None:
     assert "list of debts" in text
     assert re.search(r"list of debts +[0-9]+ +[0-9]+ +[0-9,]+ of 12,000", text)
     assert "130 accounts. All dust would bring" in text
-
-
-# --- sums ----------------------------------------------------------------------------------------
-
-
-def report(name: str, *, free: Any = Decimal(1), net: str = "1", broken: bool = False) -> Any:
-    row = models.ConvertibleAsset(
-        asset="ADA",
-        asset_full_name="Cardano",
-        amount_free=Decimal(1),
-        exchange=Decimal(0),
-        to_quota_asset_amount=Decimal(1),
-        to_target_asset_amount=Decimal(net),
-        to_target_asset_off_exchange=Decimal(net),
-    )
-    zero = Decimal(0)
-    quote = models.ConvertibleAssets(
-        dribblet_percentage=zero,
-        total_transfer_quota_asset_amount=zero,
-        total_transfer_target_asset_amount=zero,
-        dribblet_base=zero,
-        details=[row],
-    )
-    problem = UnreadableAnswerError("broken", endpoint="GET /x", account=name)
-    return AccountReport(
-        account=name,
-        at=datetime(2026, 11, 21, tzinfo=UTC),
-        assets=[models.UserAsset("ADA", free, zero, zero, zero, zero, zero)],
-        quote=quote,
-        settled_by=Settled.NO_DEBT,
-        errors={"liabilities": problem} if broken else {},
-    )
-
-
-def test_the_best_are_kept_and_everything_is_summed() -> None:
-    sums = Sums("BNB")
-
-    for number in range(100):
-        sums.add(report(f"a{number}", net=str(number % 37), broken=number % 10 == 0))
-
-    assert [each.net for each in sums.best] == [36, 36, 35, 35, 34, 34, 33, 33, 32, 32, 31, 31]
-    assert [each.account for each in sums.best[:2]] == ["a36", "a73"]
-    assert sums.net == sum(number % 37 for number in range(100))
-    assert (sums.accounts, sums.failed) == (100, 10)
-    assert sums.failures == {("liabilities", "GET /x: broken"): 10}
-    assert (sums.assets, sums.holders) == ({"ADA": sums.net}, {"ADA": 100})
-
-
-def test_sums_keep_every_digit() -> None:
-    large, small = "1" + "0" * 20, "0." + "0" * 19 + "1"
-    sums = Sums("BNB")
-
-    sums.add(report("alice", net=large))
-    sums.add(report("bob", net=small))
-
-    assert f"{sums.net:f}" == str(sums.assets).split()[0] == large + small[1:]
-
-
-def test_reasons_do_not_say_whose_they_are() -> None:
-    error = UnreadableAnswerError("no (alice) here", endpoint="GET /x", account="alice")
-
-    assert reason_of(error, "alice") == "GET /x: no (alice) here"

@@ -1,4 +1,4 @@
-"""Streams that can't take everything: no name, and no closed door, keeps a command from its end."""
+"""Streams that know ASCII only, or are closed: every command still reaches its end."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ COIN = "币安人生"
 
 
 @pytest.fixture
-def desk(exchange: Sandbox, keep: Callable[..., Path], at: tuple[str, ...]) -> tuple[str, ...]:
-    """The arguments that lead to an account that not every stream can spell."""
+def account(exchange: Sandbox, keep: Callable[..., Path], at: tuple[str, ...]) -> tuple[str, ...]:
+    """Arguments for an account with a name that ASCII cannot spell."""
     exchange.market.list_asset(COIN, price="0.1")
-    account = exchange.open_account(NAME)
+    opened = exchange.open_account(NAME)
     exchange.accounts[NAME].deposit(COIN, "3.5")
-    return ("--accounts", str(keep(account)), *at)
+    return ("--accounts", str(keep(opened)), *at)
 
 
 def in_ascii(*arguments: str) -> tuple[int, bytes]:
-    """Run a command where the terminal, or the system, knows ASCII only."""
+    """Run a command with a stdout that knows ASCII only."""
     out = io.BytesIO()
     stream = io.TextIOWrapper(out, encoding="ascii", write_through=True)
     with contextlib.redirect_stdout(stream):
@@ -36,7 +36,7 @@ def in_ascii(*arguments: str) -> tuple[int, bytes]:
     return code, out.getvalue()
 
 
-def behind_closed_doors(*arguments: str) -> int:
+def with_closed_streams(*arguments: str) -> int:
     """Run a command as `>&- 2>&-` does: Python has no streams then."""
     with contextlib.redirect_stdout(None), contextlib.redirect_stderr(None):
         code = main(arguments)
@@ -45,16 +45,18 @@ def behind_closed_doors(*arguments: str) -> int:
     return code
 
 
-def test_what_a_stream_can_not_spell_is_spelled_out(desk: tuple[str, ...], tmp_path: Path) -> None:
-    code, out = in_ascii("convert", *desk, "--ledger", str(tmp_path / "dust.db"), "--yes")
+def test_a_character_outside_the_encoding_is_escaped(
+    account: tuple[str, ...], tmp_path: Path
+) -> None:
+    code, out = in_ascii("convert", *account, "--ledger", str(tmp_path / "dust.db"), "--yes")
 
     assert code == 0
     assert r"zo\xeb spot dust converted" in out.decode("ascii")
 
 
-def test_lines_of_json_are_json_in_any_encoding(desk: tuple[str, ...], tmp_path: Path) -> None:
+def test_lines_of_json_are_json_in_any_encoding(account: tuple[str, ...], tmp_path: Path) -> None:
     books = ("--ledger", str(tmp_path / "dust.db"))
-    code, out = in_ascii("convert", *desk, *books, "--yes", "--json")
+    code, out = in_ascii("convert", *account, *books, "--yes", "--json")
 
     row = json.loads(out.decode("ascii"))
     assert (code, row["account"], row["outcome"]) == (0, NAME, "converted")
@@ -63,10 +65,10 @@ def test_lines_of_json_are_json_in_any_encoding(desk: tuple[str, ...], tmp_path:
 
 @pytest.mark.parametrize("style", ["plain", "jsonl"])
 def test_an_exported_file_is_the_same_on_the_standard_output(
-    desk: tuple[str, ...], tmp_path: Path, style: str
+    account: tuple[str, ...], tmp_path: Path, style: str
 ) -> None:
     books = ("--ledger", str(tmp_path / "dust.db"), "--style", style)
-    main(["convert", *desk, *books[:2], "--yes"])
+    main(["convert", *account, *books[:2], "--yes"])
 
     code, out = in_ascii("export", "-", *books)
 
@@ -75,11 +77,11 @@ def test_an_exported_file_is_the_same_on_the_standard_output(
 
 
 @pytest.mark.parametrize("lines", [(), ("--json",)])
-def test_streams_that_were_closed_for_us_end_nothing(
-    desk: tuple[str, ...], exchange: Sandbox, tmp_path: Path, lines: tuple[str, ...]
+def test_closed_streams_end_no_command(
+    account: tuple[str, ...], exchange: Sandbox, tmp_path: Path, lines: tuple[str, ...]
 ) -> None:
     books = ("--ledger", str(tmp_path / "dust.db"))
 
-    assert behind_closed_doors("convert", *desk, *books, "--only", "TYPO", *lines) in {0, 1}
-    assert behind_closed_doors("convert", *desk, *books, "--yes", *lines) == 0
+    assert with_closed_streams("convert", *account, *books, "--only", "TYPO", *lines) in {0, 1}
+    assert with_closed_streams("convert", *account, *books, "--yes", *lines) == 0
     assert len(exchange.conversions) == 1

@@ -203,7 +203,7 @@ async def test_the_scan_command_lets_a_fleet_do_it(
     code, _, err = await run("--local-addr", "127.0.0.1")
     assert (code, err) == (
         2,
-        "binance-dust: with --fleet that is the workers' business: --local-addr\n",
+        "binance-dust: with --fleet, --local-addr is an option of the workers\n",
     )
 
 

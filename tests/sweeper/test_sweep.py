@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from binance_dust import ConfigurationError, DustClient, Ledger, LedgerError, Session, sweep
-from binance_dust.cli._plans import headline
+from binance_dust.cli._moving import outcome_line
 from binance_dust.ledger import Claim
 from binance_dust.sandbox import Holding
 from binance_dust.sweeper import Outcome, SweepReport
@@ -56,7 +56,7 @@ def test_a_yes_that_did_nothing_is_no_conversion() -> None:
             assert report.receipt is not None
             assert not report.receipt
             assert "converted nothing" in str(report)
-            assert "converted nothing" in headline(report)
+            assert "converted nothing" in outcome_line(report)
 
     run(main())
 
@@ -167,7 +167,7 @@ def test_a_lost_answer_is_found_out_by_reading_in_the_same_turn() -> None:
             assert [entry.status for entry in executed.settled] == ["confirmed"]
             assert not_executed.outcome is Outcome.FAILED
             assert [entry.status for entry in not_executed.settled] == ["rejected"]
-            for told in (str(not_executed), headline(not_executed)):
+            for told in (str(not_executed), outcome_line(not_executed)):
                 assert "it was not carried out: the log does not show it" in told
                 assert "unknown" not in told
             assert executed.proven_not_done is None

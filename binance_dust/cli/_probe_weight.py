@@ -1,4 +1,4 @@
-"""Who pays for weight, and in which windows it is counted."""
+"""Probes of weight: who pays for the list of debts, and how windows are cut."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from binance_dust import endpoints
-from binance_dust.cli._probes._probe import Probe, Prober, Verdict
+from binance_dust.cli._probe import Probe, Prober, ProbeResult
 
 if TYPE_CHECKING:
     from binance_dust.budget import Feedback
@@ -14,32 +14,32 @@ if TYPE_CHECKING:
 _LIST: Final = endpoints.SMALL_LIABILITIES
 _CHEAP: Final = endpoints.ACCOUNT_STATUS
 _BEFORE: Final = 3
-"""Calls before a cut: more than the one behind it, so that beginning anew shows."""
+"""Calls before a cut: more than the one after it, so that a new count shows."""
 _TRIES: Final = 4
 _LEAD: Final = 1 / 4
-"""Part of a window, two seconds at most, that is left for the calls before the cut."""
+"""Part of a window, two seconds at most, for the calls before the cut."""
 
 
-async def _payer(prober: Prober) -> Verdict:
-    # A refusal may carry the header as well as an answer.
+async def _payer(prober: Prober) -> ProbeResult:
+    # A refusal carries the header as well.
     await prober.refusal(_LIST())
-    return judge_payer(prober.said(_LIST))
+    return judge_payer(prober.last_feedback(_LIST))
 
 
-def judge_payer(said: Feedback | None) -> Verdict:
-    """Tell who pays from whose header came."""
-    ip, uid = (said.used_ip, said.used_uid) if said else (None, None)
+def judge_payer(headers: Feedback | None) -> ProbeResult:
+    """Say who pays: the header of the payer came."""
+    ip, uid = (headers.used_ip, headers.used_uid) if headers else (None, None)
     evidence = {"used_ip_weight": ip, "used_uid_weight": uid}
     if (ip is None) is (uid is None):
         text = "neither header came" if ip is None else "both headers came"
-        return Verdict(settled=False, answer=text, evidence=evidence)
+        return ProbeResult(settled=False, answer=text, evidence=evidence)
     if ip is not None:
-        return Verdict(
+        return ProbeResult(
             settled=True,
             answer="the address pays: 120 lists a minute for all its accounts together",
             evidence=evidence,
         )
-    return Verdict(
+    return ProbeResult(
         settled=True,
         answer="the account pays: 1,800 lists a minute for each",
         configure='Session(payers={"small_liabilities": "uid"})',
@@ -47,49 +47,49 @@ def judge_payer(said: Feedback | None) -> Verdict:
     )
 
 
-async def _windows(prober: Prober) -> Verdict:
-    verdict = Verdict(settled=False, answer="no cut could be looked at")
-    slid = 0
+async def _windows(prober: Prober) -> ProbeResult:
+    result = ProbeResult(settled=False, answer="no cut could be looked at")
+    sliding = 0
     for _ in range(_TRIES):
-        before, after, ours = await _look_at_a_cut(prober)
-        verdict = judge_cut(before, after, ours)
+        before, after, ours = await _headers_at_a_cut(prober)
+        result = judge_cut(before, after, ours)
         if before is None:
-            return verdict  # no header came, and none will
-        if verdict.settled and verdict.evidence["fixed"]:
-            return verdict
-        # Others who spend just behind a cut look like a window that slides; twice is no accident.
-        slid += verdict.settled
-        if slid > 1:
-            return verdict
-    return Verdict(settled=False, answer=verdict.answer, evidence=verdict.evidence)
+            return result  # no header comes
+        if result.settled and result.evidence["fixed"]:
+            return result
+        # Other spending just after a cut looks like a sliding window; twice is not an accident.
+        sliding += result.settled
+        if sliding > 1:
+            return result
+    return ProbeResult(settled=False, answer=result.answer, evidence=result.evidence)
 
 
-def judge_cut(before: int | None, after: int | None, ours: int) -> Verdict:
-    """Compare the headers at both sides of a cut; `ours` were spent before it, and not long ago.
+def judge_cut(before: int | None, after: int | None, ours: int) -> ProbeResult:
+    """Compare the headers before and after a cut; we spent `ours` shortly before it.
 
-    A header below what we spent ourselves can't come from a window that slides, whatever others do.
+    A sliding window would still count `ours`, so a lower header proves a fixed one.
     """
     evidence = {"before": before, "after": after, "ours": ours, "fixed": None}
     if before is None or after is None or ours < _BEFORE:
-        return Verdict(settled=False, answer="the headers did not tell", evidence=evidence)
+        return ProbeResult(settled=False, answer="the headers did not tell", evidence=evidence)
     if after < ours + 1:
-        return Verdict(
+        return ProbeResult(
             settled=True,
             answer="fixed: the count began anew when the minute did",
             evidence=evidence | {"fixed": True},
         )
-    return Verdict(
+    return ProbeResult(
         settled=True,
         answer="sliding, as far as two looks show: the count went on across the minute",
         evidence=evidence | {"fixed": False},
     )
 
 
-async def _look_at_a_cut(prober: Prober) -> tuple[int | None, int | None, int]:
-    """Spend a little before the window's cut and once behind it; give both headers.
+async def _headers_at_a_cut(prober: Prober) -> tuple[int | None, int | None, int]:
+    """Send calls before and after a cut; give both headers, and the weight that is ours before it.
 
-    Which side a call was on is told by the exchange's own clock, asked between: what this machine
-    knows of it may be off by half a round trip.
+    The exchange's own clock, asked in between, says on which side a call was: this machine knows
+    that clock only to half a round trip.
     """
     window, now = prober.window, prober.session.now().timestamp()
     lead = min(window * _LEAD, 2.0)
@@ -106,7 +106,7 @@ async def _look_at_a_cut(prober: Prober) -> tuple[int | None, int | None, int]:
         await asyncio.sleep(max(cut - now, window / 1000))
         now = await _server_time(prober)
     await prober.ask(_CHEAP())
-    # A machine that fell asleep in between comes back when even a sliding window has moved on.
+    # If this machine was suspended, even a sliding window has forgotten the calls before the cut.
     late = asyncio.get_running_loop().time() - began >= window
     return before, _used(prober), 0 if late else _BEFORE
 
@@ -116,8 +116,8 @@ async def _server_time(prober: Prober) -> float:
 
 
 def _used(prober: Prober) -> int | None:
-    said = prober.said(_CHEAP)
-    return None if said is None else said.used(_CHEAP.weight.kind)
+    headers = prober.last_feedback(_CHEAP)
+    return None if headers is None else headers.used(_CHEAP.weight.kind)
 
 
 PROBES: Final = (

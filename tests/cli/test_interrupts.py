@@ -1,4 +1,4 @@
-"""How commands end before their time: Ctrl-C, and readers who have enough."""
+"""Commands that end early, across all modules: Ctrl-C, SIGTERM, and a closed pipe."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from binance_dust import cli
-from binance_dust.cli._ledger import FIND_OUT
+from binance_dust.cli._ledger import RECOVER_HINT
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Keep
 from tests.cli.program import ENVIRONMENT, complaints, start
@@ -25,12 +25,12 @@ from tests.cli.program import ENVIRONMENT, complaints, start
         (("liabilities",), signal.SIGTERM, 143, "terminated"),
     ],
 )
-def test_a_command_that_is_told_to_end_ends_at_once(
+def test_a_signal_ends_a_command_at_once(
     keep: Keep, command: tuple[str, ...], end: signal.Signals, code: int, says: str
 ) -> None:
     with Sandbox(seed=7) as exchange:
         alice = exchange.open_account("alice", margin=True)
-        # Its answer will not come while anybody waits.
+        # Its answer does not come during the test.
         slow = exchange.faults.delay(600, endpoint="/sapi/v1/account/info", times=None)
         process = start(*command, "--accounts", str(keep(alice)), "--base-url", exchange.url)
         while not slow.hits:
@@ -44,9 +44,7 @@ def test_a_command_that_is_told_to_end_ends_at_once(
     assert "Traceback" not in told
 
 
-def test_whoever_does_not_wait_for_funds_under_way_is_told_of_them(
-    keep: Keep, tmp_path: Path
-) -> None:
+def test_a_second_ctrl_c_names_the_calls_without_an_answer(keep: Keep, tmp_path: Path) -> None:
     with Sandbox(seed=7) as exchange:
         alice = exchange.open_account("alice", ADA="6.21")
         slow = exchange.faults.delay(600, endpoint="/sapi/v1/asset/dust")
@@ -64,7 +62,7 @@ def test_whoever_does_not_wait_for_funds_under_way_is_told_of_them(
         while not slow.hits:
             assert process.poll() is None, process.communicate()
             time.sleep(0.02)
-        # The first one waits for what is under way, the second one does not.
+        # The first one waits for the calls that were sent, the second one does not.
         process.send_signal(signal.SIGINT)
         time.sleep(0.1)
         process.send_signal(signal.SIGINT)
@@ -72,12 +70,12 @@ def test_whoever_does_not_wait_for_funds_under_way_is_told_of_them(
 
     assert process.returncode == 130
     assert complaints(errors).splitlines() == [
-        f"binance-dust: 1 call of which no answer was heard; {FIND_OUT}",
+        f"binance-dust: 1 call without an answer; {RECOVER_HINT}",
         "binance-dust: interrupted",
     ]
 
 
-def test_ctrl_c_before_a_command_has_begun_is_no_traceback(
+def test_ctrl_c_during_imports_prints_no_traceback(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def interrupted(_: str) -> None:
@@ -97,7 +95,7 @@ def test_ctrl_c_before_a_command_has_begun_is_no_traceback(
         "doctor --sandbox | head -n 1",
     ],
 )
-def test_a_reader_who_has_enough_is_no_failure(line: str) -> None:
+def test_a_closed_pipe_is_not_a_failure(line: str) -> None:
     done = subprocess.run(  # noqa: S602 - a pipe needs a shell
         f"{sys.executable} -m binance_dust {line}; echo ${{PIPESTATUS[0]}}",
         shell=True,

@@ -1,21 +1,27 @@
-"""How the doctor speaks: to eyes in tables, to programs in lines of JSON."""
+"""What the doctor prints: tables for people, lines of JSON for programs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from binance_dust._util.words import count
-from binance_dust.cli._console import console, make_table, reason_of, shown
-from binance_dust.cli._doctor_checks import GRAVITY, NORMAL, Answers, Finding, Level
-from binance_dust.cli._json import as_json, print_json
+from binance_dust.cli._doctor_checks import NORMAL, AccountAnswers, Finding, Level, severity
+from binance_dust.cli._output import (
+    as_json,
+    escape,
+    make_console,
+    make_table,
+    print_json,
+    reason_of,
+)
 from binance_dust.errors import DustError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from binance_dust.budget import PoolSnapshot
-    from binance_dust.cli._desk import Desk
-    from binance_dust.cli._probes import Probe, Verdict
+    from binance_dust.cli._context import CommandContext
+    from binance_dust.cli._probe import Probe, ProbeResult
 
 _COLOURS: Final = {
     Level.OK: "green",
@@ -24,50 +30,52 @@ _COLOURS: Final = {
     Level.PROBLEM: "bold red",
 }
 _NAMED: Final = 3
-"""Accounts that one line names; the rest it counts."""
+"""Account names in one line; the rest is counted."""
 
 
 class Printer(Protocol):
-    """What the doctor has to say, as it finds it."""
+    """Prints what the doctor finds, as it finds it."""
 
-    def place(self, desk: Desk) -> None:
-        """Say where it looks."""
+    def exchange(self, context: CommandContext) -> None:
+        """Print which exchange is checked, for how many accounts."""
 
     def finding(self, finding: Finding) -> None:
-        """Say what it found."""
+        """Print a finding."""
 
-    def account(self, answers: Answers) -> None:
-        """Say what one account is like."""
+    def account(self, answers: AccountAnswers) -> None:
+        """Print the state of one account."""
 
     def accounts_end(self) -> None:
-        """Say that there are no more accounts."""
+        """Print what waited for the last account."""
 
     def probes(self, probes: Iterable[Probe]) -> None:
-        """Say which probes there are."""
+        """Print a list of probes."""
 
-    def probe(self, probe: Probe, account: str | None, verdict: Verdict) -> None:
-        """Say what a probe found, or why it did not."""
+    def probe(self, probe: Probe, account: str | None, result: ProbeResult) -> None:
+        """Print the result of a probe."""
 
     def budgets(self, pools: list[tuple[str | None, PoolSnapshot]]) -> None:
-        """Say what has been spent."""
+        """Print the weight that was spent."""
 
     def end(self, worst: Level) -> None:
-        """Say how it is, all in all."""
+        """Print the overall result."""
 
 
-def make(*, as_json: bool) -> Printer:
-    """Make one of the two."""
-    return _Json() if as_json else _Tables()
+def make_printer(*, as_json: bool) -> Printer:
+    """Make a printer."""
+    return _JsonPrinter() if as_json else _TablePrinter()
 
 
-class _Json:
-    def place(self, desk: Desk) -> None:
-        print_json({"about": "exchange", "base_url": desk.base_url, "accounts": len(desk.clients)})
+class _JsonPrinter:
+    def exchange(self, context: CommandContext) -> None:
+        print_json(
+            {"about": "exchange", "base_url": context.base_url, "accounts": len(context.clients)}
+        )
 
     def finding(self, finding: Finding) -> None:
         print_json(as_json(finding))
 
-    def account(self, answers: Answers) -> None:
+    def account(self, answers: AccountAnswers) -> None:
         print_json({"about": "account", "account": answers.account, **_state(answers)})
 
     def accounts_end(self) -> None:
@@ -77,9 +85,9 @@ class _Json:
         for probe in probes:
             print_json({"probe": probe.name, "doubt": probe.doubt, "asks": probe.cost})
 
-    def probe(self, probe: Probe, account: str | None, verdict: Verdict) -> None:
+    def probe(self, probe: Probe, account: str | None, result: ProbeResult) -> None:
         about = {"probe": probe.name, "account": account, "doubt": probe.doubt, "asks": probe.cost}
-        print_json({"about": "probe", **about, **as_json(verdict)})
+        print_json({"about": "probe", **about, **as_json(result)})
 
     def budgets(self, pools: list[tuple[str | None, PoolSnapshot]]) -> None:
         for address, pool in pools:
@@ -101,59 +109,61 @@ class _Json:
         print_json({"about": "end", "level": worst.value})
 
 
-class _Tables:
+class _TablePrinter:
     def __init__(self) -> None:
-        self._out = console()
+        self._out = make_console()
         self._accounts = make_table(
             "account", "reads", "converts", "withdraws", "addresses", "margin", "status", "BNB fees"
         )
-        self._said: dict[tuple[Level, str, str], list[str]] = {}
-        self._probed = False
+        self._findings: dict[tuple[Level, str, str], list[str]] = {}
+        self._any_probe = False
 
-    def place(self, desk: Desk) -> None:
-        where = f"[bold]{shown(desk.base_url)}[/]"
-        self._out.print(f"{where}, {count(len(desk.clients), 'account')}\n", soft_wrap=True)
+    def exchange(self, context: CommandContext) -> None:
+        where = f"[bold]{escape(context.base_url)}[/]"
+        self._out.print(f"{where}, {count(len(context.clients), 'account')}\n", soft_wrap=True)
 
     def finding(self, finding: Finding) -> None:
         if finding.account is None:
-            self._line(finding.level, finding.about, shown(finding.text))
+            self._line(finding.level, finding.about, escape(finding.text))
             return
         key = finding.level, finding.about, reason_of(finding.text, finding.account)
-        self._said.setdefault(key, []).append(finding.account)
+        self._findings.setdefault(key, []).append(finding.account)
 
-    def account(self, answers: Answers) -> None:
+    def account(self, answers: AccountAnswers) -> None:
         state = _state(answers)
-        cells = (_WORDS[name].get(state[name], _unknown(state[name])) for name in _WORDS)
-        self._accounts.add_row(f"[cyan]{shown(answers.account)}[/]", *cells)
+        cells = (
+            _STATE_WORDS[name].get(state[name], _unknown(state[name])) for name in _STATE_WORDS
+        )
+        self._accounts.add_row(f"[cyan]{escape(answers.account)}[/]", *cells)
 
     def accounts_end(self) -> None:
         self._out.print()
         self._out.print(self._accounts)
         self._out.print()
-        gravest_first = sorted(self._said, key=lambda said: GRAVITY(said[0]), reverse=True)
-        for level, about, text in gravest_first:
-            accounts = self._said[level, about, text]
-            self._line(level, about, f"[cyan]{_names(accounts)}[/]: {shown(text)}")
+        worst_first = sorted(self._findings, key=lambda key: severity(key[0]), reverse=True)
+        for level, about, text in worst_first:
+            accounts = self._findings[level, about, text]
+            self._line(level, about, f"[cyan]{_names(accounts)}[/]: {escape(text)}")
 
     def probes(self, probes: Iterable[Probe]) -> None:
         table = make_table("probe", "what is in doubt", "what it asks at most")
         for probe in probes:
-            table.add_row(f"[cyan]{probe.name}[/]", shown(probe.doubt), shown(probe.cost))
+            table.add_row(f"[cyan]{probe.name}[/]", escape(probe.doubt), escape(probe.cost))
         self._out.print(table)
 
-    def probe(self, probe: Probe, account: str | None, verdict: Verdict) -> None:
+    def probe(self, probe: Probe, account: str | None, result: ProbeResult) -> None:
         out = self._out
-        if not self._probed:
+        if not self._any_probe:
             out.print("\n[bold]probes[/]")
-            self._probed = True
-        whom = f" [dim]({shown(account)})[/]" if account else ""
-        out.print(f"[cyan]{probe.name}[/]{whom}: {shown(probe.doubt)}", soft_wrap=True)
-        out.print(f"  asked      {shown(probe.cost)}", soft_wrap=True)
-        word = "[green]settled[/]  " if verdict.settled else "[yellow]unsettled[/]"
-        word = "[yellow]no answer[/]" if verdict.failed else word
-        out.print(f"  {word}  {shown(verdict.answer)}", soft_wrap=True)
-        if verdict.configure is not None:
-            out.print(f"  configure  {shown(verdict.configure)}", soft_wrap=True)
+            self._any_probe = True
+        whose = f" [dim]({escape(account)})[/]" if account else ""
+        out.print(f"[cyan]{probe.name}[/]{whose}: {escape(probe.doubt)}", soft_wrap=True)
+        out.print(f"  asked      {escape(probe.cost)}", soft_wrap=True)
+        word = "[green]settled[/]  " if result.settled else "[yellow]unsettled[/]"
+        word = "[yellow]no answer[/]" if result.failed else word
+        out.print(f"  {word}  {escape(result.answer)}", soft_wrap=True)
+        if result.configure is not None:
+            out.print(f"  configure  {escape(result.configure)}", soft_wrap=True)
 
     def budgets(self, pools: list[tuple[str | None, PoolSnapshot]]) -> None:
         if not pools:
@@ -162,9 +172,9 @@ class _Tables:
         table = make_table("address", "budget", "", *numbers, right=numbers)
         for address, pool in pools:
             table.add_row(
-                shown(address or "any"),
-                shown(pool.name),
-                shown(pool.account or pool.kind.value),
+                escape(address or "any"),
+                escape(pool.name),
+                escape(pool.account or pool.kind.value),
                 f"{pool.limit:,}",
                 f"{pool.used:,}",
                 f"{pool.others:,}" if pool.others else "[dim]none seen[/]",
@@ -184,8 +194,8 @@ class _Tables:
         self._out.print(f"[{colour}]{level.value:<8}[/] {about:<10} {text}", soft_wrap=True)
 
 
-def _state(answers: Answers) -> dict[str, Any]:
-    """Give what an account is like, `None` where it did not tell."""
+def _state(answers: AccountAnswers) -> dict[str, Any]:
+    """Give the state of an account; `None` for each failed call."""
     key, status, burn = answers.permissions, answers.status, answers.burn
     rights: dict[str, bool | None]
     if isinstance(key, DustError):
@@ -205,7 +215,7 @@ def _state(answers: Answers) -> dict[str, Any]:
     }
 
 
-_WORDS: Final[dict[str, dict[Any, str]]] = {
+_STATE_WORDS: Final[dict[str, dict[Any, str]]] = {
     "reads": {True: "yes", False: "[bold red]no[/]"},
     "converts": {True: "yes", False: "[yellow]no[/]"},
     "withdraws": {True: "[yellow]yes[/]", False: "no"},
@@ -217,10 +227,10 @@ _WORDS: Final[dict[str, dict[Any, str]]] = {
 
 
 def _unknown(value: object) -> str:
-    return "[dim]?[/]" if value is None else f"[yellow]{shown(str(value))}[/]"
+    return "[dim]?[/]" if value is None else f"[yellow]{escape(str(value))}[/]"
 
 
 def _names(accounts: list[str]) -> str:
     rest = len(accounts) - _NAMED
-    named = ", ".join(shown(name) for name in accounts[: _NAMED if rest > 1 else None])
+    named = ", ".join(escape(name) for name in accounts[: _NAMED if rest > 1 else None])
     return f"{named} and {rest} more" if rest > 1 else named

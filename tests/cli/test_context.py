@@ -1,17 +1,18 @@
-"""Where a command's accounts come from, and what is said where there are none."""
+"""The context of commands: where accounts come from, how they connect, how each is asked."""
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from contextlib import aclosing
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from binance_dust import ConfigurationError, Credentials
-from binance_dust.cli import _arguments
-from binance_dust.cli._accounts import find_accounts
+from binance_dust.cli._context import ask_each, find_accounts
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Keep, Run
 
@@ -72,7 +73,7 @@ def test_without_a_file_the_environment_holds_the_keys() -> None:
 
 
 @pytest.mark.parametrize("command", ["doctor", "liabilities", "history", "bnb-burn", "scan"])
-def test_a_name_steers_no_terminal_and_is_no_markup(
+def test_a_name_is_printed_without_control_characters_or_markup(
     run: Run, exchange: Sandbox, keep: Keep, command: str, at: tuple[str, ...]
 ) -> None:
     # `run` looks for the escape itself.
@@ -109,7 +110,7 @@ COMMANDS = ["doctor", "liabilities", "history", "bnb-burn"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_accounts_are_wrong_use(run: Run, command: str) -> None:
+def test_a_command_without_accounts_is_wrong_use(run: Run, command: str) -> None:
     done = run(command)
 
     assert (done.code, done.out) == (2, "")
@@ -117,7 +118,9 @@ def test_no_accounts_are_wrong_use(run: Run, command: str) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_what_is_wrong_with_a_file_is_told(run: Run, command: str, file: Path) -> None:
+def test_an_accounts_file_that_is_missing_public_or_broken_is_an_error(
+    run: Run, command: str, file: Path
+) -> None:
     missing = run(command, "--accounts", str(file.with_name("missing.toml")))
     file.chmod(0o644)
     open_to_all = run(command, "--accounts", str(file))
@@ -133,7 +136,7 @@ def test_what_is_wrong_with_a_file_is_told(run: Run, command: str, file: Path) -
 
 
 @pytest.mark.parametrize("command", COMMANDS)
-def test_no_network_is_told_and_is_a_failure(
+def test_an_exchange_that_cannot_be_reached_is_a_failure(
     run: Run, command: str, exchange: Sandbox, keep: Keep, closed_port: int
 ) -> None:
     file = keep(exchange.open_account("alice"))
@@ -156,7 +159,7 @@ def test_no_network_is_told_and_is_a_failure(
     ("arguments", "says"),
     [
         (("--headroom", "1"), "less than 1"),
-        (("--headroom", "x"), "is no number"),
+        (("--headroom", "x"), "is not a number"),
         (("--window", "0"), "above zero"),
         (("--attempts", "0"), "1 or more"),
         (("--sandbox-accounts", "0"), "1 or more"),
@@ -170,7 +173,7 @@ def test_no_network_is_told_and_is_a_failure(
         (("--proxy", "nonsense"), "proxy must be like"),
     ],
 )
-def test_wrong_connections_are_wrong_use(
+def test_a_wrong_option_of_the_connection_is_wrong_use(
     run: Run, monkeypatch: pytest.MonkeyPatch, arguments: tuple[str, ...], says: str
 ) -> None:
     for name, value in ENVIRON.items():
@@ -200,29 +203,47 @@ def test_accounts_are_spread_over_the_local_addresses(
     }
 
 
-@pytest.mark.parametrize(
-    ("text", "moment"),
-    [
-        ("2026-11-01", datetime(2026, 11, 1, tzinfo=UTC)),
-        ("2026-11-01T08:30", datetime(2026, 11, 1, 8, 30, tzinfo=UTC)),
-        ("2026-11-01T08:30+02:00", datetime(2026, 11, 1, 6, 30, tzinfo=UTC)),
-        ("2026-11-01T08:30Z", datetime(2026, 11, 1, 8, 30, tzinfo=UTC)),
-    ],
-)
-def test_times_are_in_utc_unless_they_name_a_zone(text: str, moment: datetime) -> None:
-    read = _arguments.moment(text)
-
-    assert (read, read.utcoffset()) == (moment, timedelta(0))
+# --- one question to every account ---------------------------------------------------------------
 
 
-def test_times_may_be_told_by_how_long_ago() -> None:
-    before = datetime.now(UTC)
-    day, week, hour = (_arguments.moment(text) for text in ("30d", "2w", "6h"))
-    after = datetime.now(UTC)
+async def test_answers_come_in_the_order_of_the_accounts_and_errors_are_answers() -> None:
+    under_way = most = 0
 
-    assert before <= day + timedelta(days=30) <= after
-    assert before <= week + timedelta(weeks=2) <= after
-    assert before <= hour + timedelta(hours=6) <= after
-    for wrong in ("yesterday", "30", "-3d", "3m", "0001-01-01T00:00+05:00"):
-        with pytest.raises(argparse.ArgumentTypeError, match="is no time"):
-            _arguments.moment(wrong)
+    async def ask(client: Any) -> str:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        for _ in range(5 - client % 5):
+            await asyncio.sleep(0)
+        under_way -= 1
+        if client == 3:
+            raise ConfigurationError("three")
+        return f"answer {client}"
+
+    clients: Any = range(20)
+    found: Any = [
+        (client, str(answer)) async for client, answer in ask_each(clients, ask, at_once=4)
+    ]
+
+    assert found == [(n, "three" if n == 3 else f"answer {n}") for n in range(20)]
+    assert most == 4
+
+
+async def test_leaving_early_cancels_what_is_running() -> None:
+    ended: list[int] = []
+
+    async def ask(client: Any) -> int:
+        try:
+            await asyncio.sleep(0 if client == 0 else 3600)
+        finally:
+            ended.append(client)
+        return 0
+
+    clients: Any = range(100)
+    async with aclosing(ask_each(clients, ask, at_once=3)) as answers:
+        async for _ in answers:
+            await asyncio.sleep(0)
+            break
+
+    assert sorted(ended) == [0, 1, 2, 3]
+    assert len(asyncio.all_tasks()) == 1

@@ -1,4 +1,4 @@
-"""What a scan looks like while it goes, drawn from made-up moments."""
+"""Progress of a scan: drawn from made-up states, or printed in lines."""
 
 from __future__ import annotations
 
@@ -11,9 +11,8 @@ from rich.console import Console
 
 from binance_dust import Session
 from binance_dust.budget import LimitKind, PoolSnapshot
-from binance_dust.cli import _live
-from binance_dust.cli._live import headline
-from binance_dust.cli._scan_live import Watch, draw
+from binance_dust.cli import _progress
+from binance_dust.cli._progress import EventCounter, draw_scan, progress_line
 from binance_dust.events import Banned, BoundaryLearnt, Refused, Retried, Waited
 from binance_dust.sandbox import Sandbox
 from binance_dust.scanner import LaneProgress, Question, ScanProgress
@@ -23,7 +22,7 @@ LIST = "GET /sapi/v1/margin/exchange-small-liability"
 
 
 class FakeSession:
-    """As much of a session as is drawn."""
+    """The part of a session that is drawn."""
 
     def __init__(self, *pools: PoolSnapshot, shut_for: float = 0) -> None:
         self.pools = pools
@@ -60,12 +59,12 @@ def progress(*lanes: LaneProgress, total: int | None = 1000) -> ScanProgress:
 
 
 def drawn(
-    moment: ScanProgress, *sessions: Any, watch: Watch | None = None, width: int = 120
+    moment: ScanProgress, *sessions: Any, events: EventCounter | None = None, width: int = 120
 ) -> list[str]:
     out = io.StringIO()
     places = {session: f"10.0.0.{number}" for number, session in enumerate(sessions, start=1)}
     console = Console(file=out, width=width, no_color=True)
-    console.print(draw(moment, watch or Watch(aloud=False), places))
+    console.print(draw_scan(moment, events or EventCounter(print_problems=False), places))
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
@@ -75,7 +74,7 @@ def lane(session: int = 0, question: Question = Question.LIST) -> LaneProgress:
     )
 
 
-def test_progress_is_told_in_words_that_need_no_colour() -> None:
+def test_progress_can_be_read_without_colours() -> None:
     lines = drawn(progress(lane()), FakeSession(pool()))
 
     assert "120 of 1,000 accounts, 3 failed, 1 min 1 s gone, 7 min 20 s left" in lines[0]
@@ -85,7 +84,7 @@ def test_progress_is_told_in_words_that_need_no_colour() -> None:
     assert lines[3] == "no waits"
 
 
-def test_several_addresses_are_told_apart() -> None:
+def test_each_of_several_addresses_has_its_own_rows() -> None:
     lines = drawn(progress(lane(0), lane(1)), FakeSession(pool()), FakeSession(pool(used=100)))
 
     assert lines[1].startswith("address")
@@ -94,7 +93,7 @@ def test_several_addresses_are_told_apart() -> None:
     assert "100 of 12,000" in lines[3]
 
 
-def test_what_keeps_a_scan_from_going_on_is_shown() -> None:
+def test_refusals_bans_and_other_spenders_are_shown() -> None:
     refused = drawn(progress(lane()), FakeSession(pool(shut_for=12)))
     shared = drawn(progress(lane()), FakeSession(pool(others=700)))
     banned = drawn(progress(lane()), FakeSession(pool(), shut_for=130))
@@ -104,28 +103,28 @@ def test_what_keeps_a_scan_from_going_on_is_shown() -> None:
     assert "shut out for 2 min 10 s" in banned[-1]
 
 
-def test_a_lane_that_nobody_needs_is_not_shown() -> None:
+def test_a_lane_without_calls_is_not_shown() -> None:
     empty = LaneProgress(0, Question.MARGIN_DEBT, 0, 0, 0, 0.0)
 
     assert not [line for line in drawn(progress(empty), FakeSession()) if "debt" in line]
 
 
 def test_without_a_total_there_is_no_time_left() -> None:
-    assert headline(progress(total=None)) == "120 accounts, 3 failed, 1 min 1 s gone"
+    assert progress_line(progress(total=None)) == "120 accounts, 3 failed, 1 min 1 s gone"
     assert drawn(progress(lane(), total=None), FakeSession())
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
-def test_it_fits_any_terminal(width: int) -> None:
+def test_the_drawing_fits_any_terminal(width: int) -> None:
     lines = drawn(progress(lane()), FakeSession(pool()), width=width)
 
     assert max(map(len, lines)) <= width
 
 
-def test_what_happens_is_counted_and_the_last_trouble_is_kept(
+def test_events_are_counted_and_the_last_problem_is_kept(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    watch = Watch(aloud=False)
+    events = EventCounter(print_problems=False)
     for event in (
         Waited(LIST, 1.5),
         Waited(LIST, 61),
@@ -134,21 +133,21 @@ def test_what_happens_is_counted_and_the_last_trouble_is_kept(
         BoundaryLearnt(LIST),
         Retried(LIST, "alice", 1, "NoAnswerError: GET /x (alice): the line [red]broke", 0.3),
     ):
-        watch(event)
-    lines = drawn(progress(), FakeSession(), watch=watch)
+        events(event)
+    lines = drawn(progress(), FakeSession(), events=events)
 
-    assert str(watch) == "2 waits, 1 refused, 1 bans, 1 sent again, longest wait 1 min 1 s"
+    assert str(events) == "2 waits, 1 refused, 1 bans, 1 sent again, longest wait 1 min 1 s"
     assert lines[-1] == "GET /x (alice): the line [red]broke; again in 0.3 s"
     assert capsys.readouterr().err == ""
 
 
-def test_where_nothing_is_drawn_trouble_is_told_at_once(
+def test_problems_are_printed_at_once_if_nothing_is_drawn(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    watch = Watch(aloud=True)
+    events = EventCounter(print_problems=True)
 
-    watch(Refused(LIST, 9))
-    watch(Retried(LIST, "alice", 1, "NotSentError: no connection", 0.3))
+    events(Refused(LIST, 9))
+    events(Retried(LIST, "alice", 1, "NotSentError: no connection", 0.3))
 
     assert capsys.readouterr().err.splitlines() == [
         f"binance-dust: {LIST}: refused for its weight (429), shut for 9 s",
@@ -156,14 +155,14 @@ def test_where_nothing_is_drawn_trouble_is_told_at_once(
     ]
 
 
-def test_in_a_pipe_a_line_now_and_then_says_how_far_it_is(
+def test_in_a_pipe_a_line_of_progress_is_printed_now_and_then(
     run: Run,
     exchange: Sandbox,
     keep: Keep,
     at: tuple[str, ...],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(_live, "_TOLD_EVERY", 0.01)
+    monkeypatch.setattr(_progress, "_LINE_SECONDS", 0.01)
     exchange.faults.delay(0.1, endpoint="/sapi/v1/account/info", times=1)
     file = keep(*exchange.open_accounts(3))
 
@@ -174,7 +173,7 @@ def test_in_a_pipe_a_line_now_and_then_says_how_far_it_is(
     assert "no waits" in told[0] or "waits" in told[0]
 
 
-async def test_a_log_that_takes_no_more_does_not_take_the_scan_along(
+async def test_a_closed_stderr_does_not_stop_the_scan(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     told = asyncio.Event()
@@ -183,15 +182,14 @@ async def test_a_log_that_takes_no_more_does_not_take_the_scan_along(
         told.set()
         raise BrokenPipeError
 
-    monkeypatch.setattr(_live, "_TOLD_EVERY", 0)
-    monkeypatch.setattr(_live, "complain", gone)
+    monkeypatch.setattr(_progress, "_LINE_SECONDS", 0)
+    monkeypatch.setattr(_progress, "print_stderr", gone)
 
-    async with _live.shown_live(str, lambda: "half of it"):
+    async with _progress.show_progress(str, lambda: "half of it"):
         await told.wait()
 
 
-def test_a_session_is_what_is_drawn() -> None:
-    """Hold the fake to what it stands for."""
+def test_a_real_session_has_what_the_fake_has() -> None:
     session = Session()
 
     assert session.budget.snapshot().shut_for == 0

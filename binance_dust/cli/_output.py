@@ -1,0 +1,139 @@
+"""What commands print: tables and text for people, lines of JSON for programs, events in words."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import sys
+from decimal import Decimal
+from typing import TYPE_CHECKING, Any, Final, NoReturn
+
+import msgspec
+
+from binance_dust._util.exact import total
+from binance_dust._util.plain import plain
+from binance_dust._util.words import duration
+from binance_dust.cli._streams import print_stderr, without_control
+from binance_dust.events import (
+    Banned,
+    Event,
+    Refused,
+    Retried,
+    SharedBudgetBack,
+    SharedBudgetLost,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import Console
+    from rich.table import Table
+
+_PIPE_WIDTH: Final = 160
+"""Wide enough that a row stays one line for `grep`."""
+
+
+# --- for people; rich is imported when something is printed --------------------------------------
+
+
+def make_console(*, stderr: bool = False) -> Console:
+    """Make a console: as wide as the terminal, or `_PIPE_WIDTH` in a pipe."""
+    from rich.console import Console
+
+    class PlainConsole(Console):
+        def on_broken_pipe(self) -> NoReturn:
+            """Let `main` handle a closed pipe; rich would exit with 1 here."""
+            raise BrokenPipeError
+
+    made = PlainConsole(stderr=stderr, highlight=False)
+    if not made.is_terminal:
+        made.width = _PIPE_WIDTH
+    return made
+
+
+def make_table(*titles: str, right: Sequence[str] = ()) -> Table:
+    """Make a table; the columns named in `right` hold numbers."""
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in titles:
+        table.add_column(title, justify="right" if title in right else "left", overflow="fold")
+    return table
+
+
+def escape(text: str) -> str:
+    """Make a foreign text safe to print: no markup for rich, no control characters."""
+    from rich.markup import escape as escape_markup
+
+    return escape_markup(without_control(text))
+
+
+def reason_of(error: object, account: str) -> str:
+    """Give an error's text without the account, so that equal errors of accounts are counted."""
+    return str(error).replace(f" ({account})", "", 1)
+
+
+class Amounts(dict[str, Decimal]):
+    """A sum for each asset, with every digit; as a text `0.3552 USDT, 0.01 BNB`."""
+
+    def add(self, asset: str, amount: Decimal) -> None:
+        """Add to the sum of an asset."""
+        self[asset] = total((self.get(asset, Decimal(0)), amount))
+
+    def __str__(self) -> str:
+        return ", ".join(f"{amount:f} {escape(asset)}" for asset, amount in self.items())
+
+
+# --- for programs --------------------------------------------------------------------------------
+
+
+def print_json(row: object) -> None:
+    """Print one line of JSON; in ASCII if the stream's encoding lacks a character."""
+    text = msgspec.json.encode(row).decode()
+    try:
+        text.encode(sys.stdout.encoding or "utf-8")
+    except UnicodeEncodeError:
+        text = json.dumps(msgspec.json.decode(text))
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def as_json(value: Any) -> Any:
+    """Convert a value to JSON's types; a dataclass becomes an object, with the sums it computes."""
+    if isinstance(value, tuple):
+        return [as_json(item) for item in value]
+    if not dataclasses.is_dataclass(value):
+        return plain(value)
+    names = [field.name for field in dataclasses.fields(value) if field.name != "key_id"]
+    names += [name for name in ("gross", "fee", "net", "worth") if hasattr(value, name)]
+    return {name: as_json(getattr(value, name)) for name in dict.fromkeys(names)}
+
+
+# --- events --------------------------------------------------------------------------------------
+
+
+def describe(event: Event) -> str | None:
+    """Describe an event that is a problem; `None` for all others."""
+    match event:
+        case Refused(pool=pool, seconds=seconds):
+            return f"{pool}: refused for its weight (429), shut for {duration(seconds)}"
+        case Banned(seconds=seconds):
+            return f"this address is banned (418) for {duration(seconds)}"
+        case Retried(account=account, reason=reason, pause=pause):
+            # The reason begins with the name of the error's class.
+            _, _, text = reason.partition(": ")
+            subject = f"{account}: " if account and f"({account})" not in text else ""
+            return f"{subject}{text}; again in {pause:.1f} s"
+        case SharedBudgetLost(reason=reason):
+            return f"Redis can't be asked ({reason}): reads go on within a share of the limits"
+        case SharedBudgetBack(seconds=seconds):
+            return f"Redis can be asked again, after {duration(seconds)}"
+        case _:
+            return None
+
+
+def print_problem(event: Event, /) -> None:
+    """Print an event to stderr if it is a problem: the usual observer of a command's sessions."""
+    text = describe(event)
+    if text is not None:
+        print_stderr(text)

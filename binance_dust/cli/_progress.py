@@ -1,0 +1,251 @@
+"""Progress on stderr while a command runs: drawn on a terminal, a line now and then in a pipe.
+
+stdout holds results only. The progress is read in the event loop's own thread, between two reports.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from collections import Counter
+from contextlib import asynccontextmanager, suppress
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from rich.console import Group
+from rich.live import Live
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+
+from binance_dust._util.words import count, duration
+from binance_dust.cli._output import describe, escape, make_console, make_table
+from binance_dust.cli._streams import print_stderr
+from binance_dust.events import (
+    Banned,
+    Event,
+    Refused,
+    Retried,
+    SharedBudgetBack,
+    SharedBudgetLost,
+    Waited,
+)
+from binance_dust.scanner import Question
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
+
+    from rich.console import RenderableType
+
+    from binance_dust.budget import PoolSnapshot
+    from binance_dust.fleet import FleetProgress, FleetStream
+    from binance_dust.reports import AccountReport
+    from binance_dust.scanner import LaneProgress, Scan, ScanProgress
+    from binance_dust.session import Session
+
+    Sessions: TypeAlias = Mapping[Session, str | None]
+    """The sessions of a scan in its order, each with its local address."""
+
+_DRAW_SECONDS: Final = 0.25
+_LINE_SECONDS: Final = 15.0
+_BAR_WIDTH: Final = 24
+
+_TITLES: Final = {
+    Question.ASSETS: "assets",
+    Question.QUOTE: "quotes",
+    Question.MARGIN_ENABLED: "margin?",
+    Question.MARGIN_DEBT: "any debt?",
+    Question.LIST: "list of debts",
+}
+
+_COUNTED: Final[dict[type[Event], str]] = {
+    Refused: "refused",
+    Banned: "bans",
+    Retried: "sent again",
+    SharedBudgetLost: "times without Redis",
+    SharedBudgetBack: "times with it again",
+}
+
+
+class EventCounter:
+    """An observer that counts events, and keeps the last problem."""
+
+    def __init__(self, *, print_problems: bool) -> None:
+        """Begin at zero; `print_problems` also prints each problem, where nothing is drawn."""
+        self.counts: Counter[str] = Counter()
+        self.longest_wait = 0.0
+        self.last_problem = ""
+        self._print_problems = print_problems
+
+    def __call__(self, event: Event, /) -> None:
+        """Count an event."""
+        if isinstance(event, Waited):
+            self.counts["waits"] += 1
+            self.longest_wait = max(self.longest_wait, event.seconds)
+        text = describe(event)
+        if text is None:
+            return
+        self.counts[_COUNTED[type(event)]] += 1
+        self.last_problem = text
+        if self._print_problems:
+            print_stderr(text)
+
+    def __str__(self) -> str:
+        parts = [f"{count:,} {what}" for what, count in self.counts.items()]
+        if self.longest_wait:
+            parts.append(f"longest wait {duration(self.longest_wait)}")
+        return ", ".join(parts) or "no waits"
+
+
+# --- drawn or printed ----------------------------------------------------------------------------
+
+
+def can_draw() -> bool:
+    """Whether stderr is a terminal."""
+    return sys.stderr.isatty()
+
+
+@asynccontextmanager
+async def show_progress(
+    draw: Callable[[], RenderableType], line: Callable[[], str]
+) -> AsyncIterator[None]:
+    """Show progress as a drawing or as lines; the drawing disappears at the end."""
+    task = asyncio.create_task(_show(draw, line))
+    try:
+        yield
+    finally:
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+
+
+async def _show(draw: Callable[[], RenderableType], line: Callable[[], str]) -> None:
+    # The work goes on when the terminal, or the reader of the pipe, goes away.
+    with suppress(OSError):
+        await (_draw_again_and_again(draw) if can_draw() else _print_lines(line))
+
+
+async def _draw_again_and_again(draw: Callable[[], RenderableType]) -> None:
+    with Live(console=make_console(stderr=True), auto_refresh=False, transient=True) as live:
+        while True:
+            live.update(draw(), refresh=True)
+            await asyncio.sleep(_DRAW_SECONDS)
+
+
+async def _print_lines(line: Callable[[], str]) -> None:
+    while True:
+        await asyncio.sleep(_LINE_SECONDS)
+        print_stderr(line())
+
+
+def progress_line(progress: ScanProgress | FleetProgress, *more: str) -> str:
+    """Say in one line how far the work is."""
+    done, total = progress.done, progress.total
+    accounts = count(done, "account") if total is None else f"{done:,} of {count(total, 'account')}"
+    parts = [accounts, f"{progress.failed:,} failed", *more]
+    parts.append(f"{duration(progress.elapsed)} gone")
+    if progress.seconds_left is not None:
+        parts.append(f"{duration(progress.seconds_left)} left")
+    return ", ".join(parts)
+
+
+# --- a scan by this process ----------------------------------------------------------------------
+
+
+def show_scan(
+    scan: Scan, events: EventCounter, sessions: Sessions
+) -> AbstractAsyncContextManager[None]:
+    """Show the progress of a scan."""
+    return show_progress(
+        lambda: draw_scan(scan.progress, events, sessions),
+        lambda: f"{progress_line(scan.progress)}; {events}",
+    )
+
+
+def draw_scan(progress: ScanProgress, events: EventCounter, sessions: Sessions) -> Group:
+    """Draw a scan as it is now."""
+    top = Table.grid(padding=(0, 2))
+    top.add_row(
+        ProgressBar(total=progress.total or 1, completed=progress.done, width=_BAR_WIDTH),
+        progress_line(progress),
+    )
+    parts: list[RenderableType] = [
+        top,
+        _lane_table(progress.lanes, sessions),
+        f"[dim]{events}[/]",
+    ]
+    shut = max((session.budget.snapshot().shut_for for session in sessions), default=0.0)
+    if shut:
+        parts.append(f"[bold red]shut out for {duration(shut)}[/]")
+    if events.last_problem:
+        parts.append(f"[yellow]{escape(events.last_problem)}[/]")
+    return Group(*parts)
+
+
+def _lane_table(lanes: Sequence[LaneProgress], sessions: Sessions) -> Table:
+    several = len(sessions) > 1
+    table = Table(box=None, pad_edge=False, header_style="dim")
+    titles = ("asked for", "answered", "expected", "budget used", "waiting", "last in", "")
+    for title in (("address",) if several else ()) + titles:
+        right = title not in ("address", "asked for", "")
+        table.add_column(title, justify="right" if right else "left", no_wrap=True)
+    by_session = [(address or "any", _pools(session)) for session, address in sessions.items()]
+    for lane in lanes:
+        if lane.expected:
+            address, pools = by_session[lane.session]
+            cells = _lane_cells(lane, pools.get(lane.question))
+            table.add_row(*((address,) if several else ()), *cells)
+    return table
+
+
+def _lane_cells(lane: LaneProgress, pool: PoolSnapshot | None) -> tuple[str, ...]:
+    state = ""
+    if pool is not None and pool.shut_for:
+        state = f"[bold red]refused: shut for {duration(pool.shut_for)}[/]"
+    elif pool is not None and pool.others:
+        state = f"others spend {pool.others:,}"
+    return (
+        _TITLES[lane.question],
+        f"{lane.answered:,}",
+        f"{lane.expected:,}",
+        f"{pool.used:,} of {pool.limit:,}" if pool else "",
+        f"{pool.waiting:,}" if pool and pool.waiting else "",
+        duration(lane.seconds_left) if lane.seconds_left else "",
+        state,
+    )
+
+
+def _pools(session: Session) -> dict[Question, PoolSnapshot]:
+    """Find the pool of each question, if the address has one."""
+    from binance_dust import endpoints
+
+    by_name = {pool.name: pool for pool in session.budget.snapshot().pools if pool.account is None}
+    titles = {question: endpoints.ALL[question].title for question in Question}
+    return {question: by_name[title] for question, title in titles.items() if title in by_name}
+
+
+# --- a scan by a fleet ---------------------------------------------------------------------------
+
+
+def show_fleet_scan(scan: FleetStream[AccountReport]) -> AbstractAsyncContextManager[None]:
+    """Show the progress of a fleet's scan."""
+    return show_progress(lambda: _draw_fleet(scan.progress), lambda: _fleet_line(scan.progress))
+
+
+def _draw_fleet(progress: FleetProgress) -> Table:
+    numbers = ("done", "in hand", "last in")
+    table = make_table("worker", *numbers, "", right=numbers)
+    table.title, table.title_justify = _fleet_line(progress), "left"
+    for worker in progress.workers:
+        table.add_row(
+            escape(worker.name),
+            f"{worker.done:,}",
+            f"{worker.in_hand:,}",
+            duration(worker.seconds_left) if worker.seconds_left else "",
+            "" if worker.here else "[yellow]gone[/]",
+        )
+    return table
+
+
+def _fleet_line(progress: FleetProgress) -> str:
+    here = sum(worker.here for worker in progress.workers)
+    return progress_line(progress, count(here, "worker"))

@@ -1,0 +1,55 @@
+"""The command line itself: help, wrong use, and a missing extra."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.cli.conftest import Run
+from tests.cli.program import execute
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        ((), "required: COMMAND"),
+        (("fly",), "invalid choice"),
+        (("sandbox", "--port", "99999"), "from 0 to 65535"),
+        (("sandbox", "--port", "x"), "not a whole number"),
+        (("sandbox", "--accounts", "-1"), "must not be negative"),
+        (("sandbox", "--window", "0"), "above zero"),
+        (("demo", "--accounts", "many"), "not a whole number"),
+    ],
+)
+def test_wrong_use_exits_with_2(run: Run, arguments: tuple[str, ...], says: str) -> None:
+    done = run(*arguments)
+
+    assert done.code == 2
+    assert says in done.err
+
+
+def test_help_and_a_wrong_command_import_nothing_heavy() -> None:
+    code = (
+        "import sys\n"
+        "from binance_dust.cli import main\n"
+        "try:\n    main([sys.argv[1]])\n"
+        "except SystemExit:\n    pass\n"
+        "heavy = {'rich', 'aiohttp', 'asyncio', 'msgspec', 'binance_dust.session'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+    for word in ("--help", "fly"):
+        assert execute(code, word).stdout.splitlines()[-1] == "[]"
+
+
+def test_help_and_version(run: Run) -> None:
+    assert "binance-dust demo" in run("--help").out
+    assert run("--version").out.startswith("binance-dust 0.")
+
+
+def test_without_the_extra_the_command_says_what_to_install() -> None:
+    done = execute(
+        "import sys; sys.modules['rich'] = None;"
+        "from binance_dust.cli import main; sys.exit(main(['endpoints']))"
+    )
+
+    assert done.returncode == 1
+    assert "binance-dust[cli]" in done.stderr

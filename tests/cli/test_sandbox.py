@@ -1,0 +1,53 @@
+"""`sandbox`: a local exchange for other programs."""
+
+from __future__ import annotations
+
+import json
+import signal
+import socket
+import urllib.request
+from pathlib import Path
+
+import pytest
+
+from binance_dust import Credentials
+from tests.cli.conftest import Run
+from tests.cli.program import complaints, start
+
+
+@pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
+def test_a_sandbox_serves_other_programs_until_a_signal(
+    tmp_path: Path, end: signal.Signals
+) -> None:
+    file = tmp_path / "accounts.toml"
+    process = start("sandbox", "--accounts", "3", "--json", "--write", str(file))
+    assert process.stdout is not None
+    url = json.loads(process.stdout.readline())["url"]
+
+    with urllib.request.urlopen(f"{url}/api/v3/time") as answer:  # noqa: S310 - loopback
+        assert json.load(answer)["serverTime"]
+    assert len(Credentials.load(file)) == 3
+    process.send_signal(end)
+    _, errors = process.communicate(timeout=30)
+
+    assert process.returncode == 0
+    assert complaints(errors) == ""
+
+
+def test_an_existing_file_is_not_overwritten(run: Run, tmp_path: Path) -> None:
+    file = tmp_path / "accounts.toml"
+    file.write_text("precious", encoding="utf-8")
+
+    done = run("sandbox", "--write", str(file))
+
+    assert done.code == 1
+    assert "File exists" in done.err
+    assert file.read_text(encoding="utf-8") == "precious"
+
+
+def test_a_port_in_use_is_an_error(run: Run) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        done = run("sandbox", "--port", str(taken.getsockname()[1]))
+
+    assert done.code == 1
+    assert "address already in use" in done.err
