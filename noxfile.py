@@ -29,7 +29,7 @@ PEERS = "tests/sandbox/test_foreign_clients.py"
 FLEETS = (
     "tests/docs/test_reference.py",
     "tests/fleet",
-    "tests/ledger/test_books.py",
+    "tests/ledger/test_access.py",
     "tests/simulation/test_fleets.py",
 )
 FLEETS_PAGE = (

@@ -1,20 +1,24 @@
-"""Ledgers to try, and things to write into them."""
+"""A ledger for each test; intents, lines, records and entries to use in tests."""
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from itertools import count
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from binance_dust import Ledger
-from binance_dust.ledger import Intent, Kind, LedgerLine, Observed
+from binance_dust.ledger import Intent, Kind, LedgerEntry, LedgerLine, Observed
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
+HOUR = timedelta(hours=1)
+
+MakeEntry = Callable[..., LedgerEntry]
 
 
 @pytest.fixture
@@ -68,6 +72,61 @@ def seen(*lines: LedgerLine, **changes: Any) -> Observed:
 
 
 def numbered(number: int) -> Observed:
-    """Give one of many records, all of them different."""
+    """Make a record that differs for each number."""
     at = NOW + number * MINUTE
     return seen(line(transaction_id=number, at=at), transaction_id=number, at=at)
+
+
+def entry_maker() -> MakeEntry:
+    """Return a function that makes entries, numbered one after the other."""
+    numbers = count(1)
+
+    def make(at: datetime = NOW, /, *sold: tuple[str, str, str, str], **fields: Any) -> LedgerEntry:
+        """Make an entry. Each of `sold` is: asset, amount, gross, fee."""
+        number = next(numbers)
+        lines = tuple(
+            LedgerLine(
+                asset=asset,
+                amount=Decimal(amount),
+                gross=Decimal(gross),
+                fee=Decimal(fee),
+                at=at + timedelta(milliseconds=37 * n),
+                transaction_id=4_000_000 + number,
+            )
+            for n, (asset, amount, gross, fee) in enumerate(sold)
+        )
+        usual: dict[str, Any] = {
+            "id": number,
+            "account": "alice",
+            "kind": Kind.DUST,
+            "account_type": "SPOT",
+            "target": "BNB",
+            "assets": tuple(line.asset for line in lines),
+            "status": "confirmed" if lines else "rejected",
+            "at": at,
+            "transaction_id": 4_000_000 + number if lines else None,
+            "lines": lines,
+        }
+        return LedgerEntry(**(usual | fields))
+
+    return make
+
+
+async def converted(ledger: Ledger, at: timedelta, number: int, account: str = "alice") -> None:
+    happened = NOW + at
+    done = seen(
+        line(at=happened, transaction_id=number),
+        at=happened,
+        transaction_id=number,
+        account=account,
+    )
+    await ledger.record([done], now=happened)
+
+
+async def refused(ledger: Ledger, at: timedelta, code: int = -5006) -> None:
+    happened = NOW + at
+    begun = await ledger.intend(
+        intent(intended_at=happened, sent_after=happened, expires_at=happened + MINUTE),
+        length=MINUTE,
+    )
+    await ledger.reject(begun.id, "too soon", now=happened, code=code)

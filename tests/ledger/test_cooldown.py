@@ -1,4 +1,4 @@
-"""Hidden cooldowns are learnt: by what happened, by what was refused, and from each other."""
+"""Cooldowns are learnt from conversions, from refusals and from other accounts."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from binance_dust import Ledger
 from binance_dust.ledger import Kind, LedgerEntry
 from binance_dust.ledger._cooldown import DELAY, Cooldowns, Scope, next_eligible_at
-from tests.ledger.entries import NOON, MakeEntry, entry_maker
+from tests.ledger.conftest import HOUR, NOW, MakeEntry, converted, entry_maker, refused
 
-HOUR = timedelta(hours=1)
 JUST_AFTER = timedelta(minutes=1)
 ADA = ("ADA", "6", "0.01", "0.0002")
 XRP = ("XRP", "1", "0.01", "0.0002")
@@ -25,19 +25,19 @@ def make_entry() -> MakeEntry:
 
 
 class Exchange:
-    """One account of an exchange with a rule that nobody told us, and a scheduler that learns."""
+    """One account of an exchange with a hidden rule, and a scheduler that learns it."""
 
     def __init__(self, rule: timedelta, configured: timedelta) -> None:
         self.rule, self.configured = rule, configured
         self.make_entry = entry_maker()
-        self.now = NOON
+        self.now = NOW
         self.history: list[LedgerEntry] = []
-        self.converted = [NOON]
+        self.converted = [NOW]
         self.refusals = 0
-        self.history.append(self.make_entry(NOON, ADA))
+        self.history.append(self.make_entry(NOW, ADA))
 
     def attempt(self) -> None:
-        """Wait until an attempt is worth making, and make it."""
+        """Wait until the learnt time, and try once."""
         self.now = next_eligible_at(self.history, self.now, self.configured)
         if self.now - self.converted[-1] < self.rule:
             self.refusals += 1
@@ -47,7 +47,7 @@ class Exchange:
             self.history.append(self.make_entry(self.now, ADA))
 
     def convert_again(self) -> timedelta:
-        """Attempt until it works; tell how long after the time it could have."""
+        """Try until it works; return how long after the earliest possible time that was."""
         done = len(self.converted)
         for _ in range(20):
             self.attempt()
@@ -78,9 +78,7 @@ def test_the_second_scheduled_conversion_lands_just_after_eligibility(
     rule=st.integers(60, 14 * 86_400).map(lambda seconds: timedelta(seconds=seconds)),
     configured=st.sampled_from([HOUR, 6 * HOUR, 24 * HOUR]),
 )
-def test_whatever_the_rule_is_it_is_never_asked_often_and_always_found(
-    rule: timedelta, configured: timedelta
-) -> None:
+def test_any_rule_is_found_with_few_refusals(rule: timedelta, configured: timedelta) -> None:
     exchange = Exchange(rule, configured)
 
     exchange.convert_again()
@@ -90,75 +88,75 @@ def test_whatever_the_rule_is_it_is_never_asked_often_and_always_found(
     assert exchange.refusals <= 12
 
 
-def test_nothing_is_waited_for_where_nothing_happened() -> None:
-    assert next_eligible_at([], NOON, HOUR) == NOON
+def test_without_entries_there_is_no_wait() -> None:
+    assert next_eligible_at([], NOW, HOUR) == NOW
 
 
-def test_whoever_configures_no_cooldown_never_waits(make_entry: MakeEntry) -> None:
-    history = [make_entry(NOON, ADA), make_entry(NOON + HOUR, code=-5006)]
+def test_without_a_configured_cooldown_there_is_no_wait(make_entry: MakeEntry) -> None:
+    history = [make_entry(NOW, ADA), make_entry(NOW + HOUR, code=-5006)]
 
-    assert next_eligible_at(history, NOON, timedelta(0)) == NOON
-
-
-def test_until_something_is_known_the_configured_time_is_kept(make_entry: MakeEntry) -> None:
-    history = [make_entry(NOON, ADA)]
-
-    assert next_eligible_at(history, NOON + HOUR, 6 * HOUR) == NOON + 6 * HOUR + DELAY
-    assert next_eligible_at(history, NOON + 9 * HOUR, 6 * HOUR) == NOON + 9 * HOUR
+    assert next_eligible_at(history, NOW, timedelta(0)) == NOW
 
 
-def test_two_conversions_closer_together_prove_the_rule_shorter(make_entry: MakeEntry) -> None:
-    """Somebody converted by hand, and the log says so."""
-    history = [make_entry(NOON, ADA), make_entry(NOON + HOUR * 2, XRP)]
+def test_without_evidence_the_configured_time_is_kept(make_entry: MakeEntry) -> None:
+    history = [make_entry(NOW, ADA)]
 
-    assert next_eligible_at(history, NOON, 24 * HOUR) == NOON + 3 * HOUR + DELAY
+    assert next_eligible_at(history, NOW + HOUR, 6 * HOUR) == NOW + 6 * HOUR + DELAY
+    assert next_eligible_at(history, NOW + 9 * HOUR, 6 * HOUR) == NOW + 9 * HOUR
+
+
+def test_two_conversions_closer_together_prove_a_shorter_rule(make_entry: MakeEntry) -> None:
+    """A person converted by hand, and the log shows it."""
+    history = [make_entry(NOW, ADA), make_entry(NOW + HOUR * 2, XRP)]
+
+    assert next_eligible_at(history, NOW, 24 * HOUR) == NOW + 3 * HOUR + DELAY
 
 
 def test_a_program_that_converts_one_by_one_proves_nothing(make_entry: MakeEntry) -> None:
-    """Imported as dust, since the log doesn't tell; but -5006 knows another rule."""
-    moments = (NOON + timedelta(seconds=n) for n in range(3))
+    """Imported as dust, because the log does not name the call; but -5006 follows another rule."""
+    moments = (NOW + timedelta(seconds=n) for n in range(3))
     history = [
         make_entry(at, (asset, "1", "0.01", "0"))
         for at, asset in zip(moments, ("ADA", "XRP", "LTC"), strict=True)
     ]
     last = history[-1].at
 
-    assert next_eligible_at(history, NOON, 6 * HOUR) == last + 6 * HOUR + DELAY
+    assert next_eligible_at(history, NOW, 6 * HOUR) == last + 6 * HOUR + DELAY
 
     again = [*history, make_entry(last + timedelta(minutes=3), ("LTC", "1", "0.01", "0"))]
-    assert next_eligible_at(again, NOON, 6 * HOUR) == again[-1].at + timedelta(minutes=3) + DELAY
+    assert next_eligible_at(again, NOW, 6 * HOUR) == again[-1].at + timedelta(minutes=3) + DELAY
 
 
-def test_a_refusal_proves_the_rule_longer(make_entry: MakeEntry) -> None:
-    history = [make_entry(NOON, ADA), make_entry(NOON + HOUR + DELAY, code=-5006)]
+def test_a_refusal_proves_a_longer_rule(make_entry: MakeEntry) -> None:
+    history = [make_entry(NOW, ADA), make_entry(NOW + HOUR + DELAY, code=-5006)]
 
-    assert next_eligible_at(history, NOON + 2 * HOUR, HOUR) == NOON + 6 * HOUR + DELAY
+    assert next_eligible_at(history, NOW + 2 * HOUR, HOUR) == NOW + 6 * HOUR + DELAY
 
 
 def test_other_refusals_prove_nothing(make_entry: MakeEntry) -> None:
-    history = [make_entry(NOON, ADA), make_entry(NOON + 2 * HOUR, code=-5001)]
+    history = [make_entry(NOW, ADA), make_entry(NOW + 2 * HOUR, code=-5001)]
 
-    assert next_eligible_at(history, NOON, HOUR) == NOON + HOUR + DELAY
+    assert next_eligible_at(history, NOW, HOUR) == NOW + HOUR + DELAY
 
 
-def test_a_refusal_that_nothing_explains_starts_the_waiting_anew(make_entry: MakeEntry) -> None:
-    """Converted by hand a moment ago, not on record yet: no rule of thirty days is learnt."""
-    later = NOON + timedelta(days=30)
+def test_a_refusal_that_nothing_explains_restarts_the_wait(make_entry: MakeEntry) -> None:
+    """A conversion by hand just now is not in the log yet: no rule of thirty days is learnt."""
+    later = NOW + timedelta(days=30)
     history = [
-        make_entry(NOON, ADA),
-        make_entry(NOON + HOUR + DELAY, ADA),
+        make_entry(NOW, ADA),
+        make_entry(NOW + HOUR + DELAY, ADA),
         make_entry(later, code=-5006),
     ]
 
     assert next_eligible_at(history, later, 6 * HOUR) == later + HOUR + DELAY
 
 
-def test_a_first_refusal_is_the_beginning_where_no_conversion_is_known(
+def test_without_a_known_conversion_a_refusal_starts_the_cooldown(
     make_entry: MakeEntry,
 ) -> None:
-    history = [make_entry(NOON, code=-5006)]
+    history = [make_entry(NOW, code=-5006)]
 
-    assert next_eligible_at(history, NOON, 6 * HOUR) == NOON + 6 * HOUR + DELAY
+    assert next_eligible_at(history, NOW, 6 * HOUR) == NOW + 6 * HOUR + DELAY
 
 
 @pytest.mark.parametrize(("was", "becomes"), [(1, 6), (1, 24), (6, 24), (24, 1), (24, 6), (6, 1)])
@@ -170,32 +168,32 @@ def test_a_rule_that_changes_is_learnt_again(was: int, becomes: int) -> None:
     exchange.rule = becomes * HOUR
     late = [exchange.convert_again() for _ in range(4)]
 
-    # What became shorter can't be seen from conversions that are made on time: only from others'.
+    # Conversions at the learnt time can't show a shorter rule; only conversions by others can.
     if becomes > was:
         assert late[-1] <= JUST_AFTER
     else:
         assert late[-1] <= (was - becomes) * HOUR + JUST_AFTER
 
 
-def test_a_rule_that_turns_out_shorter_is_looked_for_from_the_shortest_on(
+def test_a_shorter_rule_is_searched_from_the_shortest_on(
     make_entry: MakeEntry,
 ) -> None:
     history = [
-        make_entry(NOON, ADA),
-        make_entry(NOON + 6 * HOUR + DELAY, code=-5006),
-        make_entry(NOON + 24 * HOUR + DELAY, ADA),
-        make_entry(NOON + 26 * HOUR, ADA),
+        make_entry(NOW, ADA),
+        make_entry(NOW + 6 * HOUR + DELAY, code=-5006),
+        make_entry(NOW + 24 * HOUR + DELAY, ADA),
+        make_entry(NOW + 26 * HOUR, ADA),
     ]
 
-    assert next_eligible_at(history, NOON, 6 * HOUR) == NOON + 27 * HOUR + DELAY
+    assert next_eligible_at(history, NOW, 6 * HOUR) == NOW + 27 * HOUR + DELAY
 
 
 def test_each_conversion_explains_the_refusals_before_it(make_entry: MakeEntry) -> None:
-    """Converted by hand in May, and again in June: neither month teaches a rule of weeks."""
-    may, june = NOON + timedelta(days=30), NOON + timedelta(days=60)
+    """Conversions by hand in May and in June: neither teaches a rule of weeks."""
+    may, june = NOW + timedelta(days=30), NOW + timedelta(days=60)
     history = [
-        make_entry(NOON, ADA),
-        make_entry(NOON + HOUR + DELAY, ADA),
+        make_entry(NOW, ADA),
+        make_entry(NOW + HOUR + DELAY, ADA),
         make_entry(may, code=-5006),
         make_entry(may + HOUR + DELAY, ADA),
         make_entry(june, code=-5006),
@@ -204,67 +202,108 @@ def test_each_conversion_explains_the_refusals_before_it(make_entry: MakeEntry) 
     assert next_eligible_at(history, june, 6 * HOUR) == june + HOUR + DELAY
 
 
-def test_one_account_teaches_the_others_of_its_kind(make_entry: MakeEntry) -> None:
+def test_one_account_is_evidence_for_others_of_its_kind(make_entry: MakeEntry) -> None:
     cooldowns = Cooldowns([
-        make_entry(NOON, ADA),
-        make_entry(NOON + HOUR + DELAY, code=-5006),
-        make_entry(NOON + 6 * HOUR + DELAY, ADA),
-        make_entry(NOON, ADA, account="bob"),
-        make_entry(NOON, ADA, account="bob", account_type="MARGIN"),
+        make_entry(NOW, ADA),
+        make_entry(NOW + HOUR + DELAY, code=-5006),
+        make_entry(NOW + 6 * HOUR + DELAY, ADA),
+        make_entry(NOW, ADA, account="bob"),
+        make_entry(NOW, ADA, account="bob", account_type="MARGIN"),
     ])  # fmt: skip
 
     spot = cooldowns.next_eligible_at(
-        Scope("bob", Kind.DUST, "SPOT"), now=NOON, configured=24 * HOUR
+        Scope("bob", Kind.DUST, "SPOT"), now=NOW, configured=24 * HOUR
     )
     margin = cooldowns.next_eligible_at(
-        Scope("bob", Kind.DUST, "MARGIN"), now=NOON, configured=24 * HOUR
+        Scope("bob", Kind.DUST, "MARGIN"), now=NOW, configured=24 * HOUR
     )
 
-    assert spot == NOON + 6 * HOUR + DELAY
-    assert margin == NOON + 24 * HOUR + DELAY
+    assert spot == NOW + 6 * HOUR + DELAY
+    assert margin == NOW + 24 * HOUR + DELAY
 
 
-def test_what_an_account_has_seen_itself_is_believed_before_what_others_say(
+def test_an_account_s_own_evidence_comes_before_that_of_others(
     make_entry: MakeEntry,
 ) -> None:
     cooldowns = Cooldowns([
-        make_entry(NOON, ADA, account="bob"),
-        make_entry(NOON + HOUR + DELAY, ADA, account="bob"),
-        make_entry(NOON, ADA),
-        make_entry(NOON + HOUR * 3, code=-5006),
+        make_entry(NOW, ADA, account="bob"),
+        make_entry(NOW + HOUR + DELAY, ADA, account="bob"),
+        make_entry(NOW, ADA),
+        make_entry(NOW + HOUR * 3, code=-5006),
     ])  # fmt: skip
 
-    when = cooldowns.next_eligible_at(SPOT_DUST, now=NOON, configured=HOUR)
+    when = cooldowns.next_eligible_at(SPOT_DUST, now=NOW, configured=HOUR)
 
-    assert when == NOON + 6 * HOUR + DELAY
+    assert when == NOW + 6 * HOUR + DELAY
 
 
-def test_accounts_that_contradict_each_other_teach_nobody(make_entry: MakeEntry) -> None:
+def test_accounts_that_contradict_each_other_share_no_evidence(make_entry: MakeEntry) -> None:
     cooldowns = Cooldowns([
-        make_entry(NOON, ADA, account="bob"),
-        make_entry(NOON + HOUR, ADA, account="bob"),
-        make_entry(NOON, ADA, account="carol"),
-        make_entry(NOON + 6 * HOUR + DELAY, code=-5006, account="carol"),
-        make_entry(NOON, ADA),
+        make_entry(NOW, ADA, account="bob"),
+        make_entry(NOW + HOUR, ADA, account="bob"),
+        make_entry(NOW, ADA, account="carol"),
+        make_entry(NOW + 6 * HOUR + DELAY, code=-5006, account="carol"),
+        make_entry(NOW, ADA),
     ])  # fmt: skip
 
-    when = cooldowns.next_eligible_at(SPOT_DUST, now=NOON, configured=6 * HOUR)
+    when = cooldowns.next_eligible_at(SPOT_DUST, now=NOW, configured=6 * HOUR)
 
-    assert when == NOON + 6 * HOUR + DELAY
+    assert when == NOW + 6 * HOUR + DELAY
 
 
 def test_assets_that_are_converted_one_by_one_do_not_wait_for_each_other(
     make_entry: MakeEntry,
 ) -> None:
     one_by_one = [
-        make_entry(NOON, ADA, kind=Kind.DUST_CONVERT, target="USDT"),
-        make_entry(NOON + timedelta(seconds=2), XRP, kind=Kind.DUST_CONVERT, target="USDT"),
+        make_entry(NOW, ADA, kind=Kind.DUST_CONVERT, target="USDT"),
+        make_entry(NOW + timedelta(seconds=2), XRP, kind=Kind.DUST_CONVERT, target="USDT"),
     ]
 
     def when(asset: str) -> datetime:
-        return next_eligible_at(one_by_one, NOON, 6 * HOUR, assets=[asset])
+        return next_eligible_at(one_by_one, NOW, 6 * HOUR, assets=[asset])
 
-    assert when("LTC") == NOON
-    # And two seconds between different assets prove nothing about the rule.
-    assert when("ADA") == NOON + 6 * HOUR + DELAY
-    assert when("XRP") == NOON + timedelta(seconds=2) + 6 * HOUR + DELAY
+    assert when("LTC") == NOW
+    # Two seconds between different assets are no evidence.
+    assert when("ADA") == NOW + 6 * HOUR + DELAY
+    assert when("XRP") == NOW + timedelta(seconds=2) + 6 * HOUR + DELAY
+
+
+# --- by a ledger ---
+
+
+async def test_a_ledger_learns_the_next_time_from_its_entries(ledger: Ledger) -> None:
+    async def when(configured: timedelta) -> timedelta:
+        found = await ledger.next_eligible_at(
+            "alice", Kind.DUST, configured=configured, now=NOW + HOUR
+        )
+        return found - NOW - DELAY
+
+    await converted(ledger, timedelta(0), 1)
+    assert await when(24 * HOUR) == 24 * HOUR
+
+    await refused(ledger, HOUR + DELAY)
+    assert await when(HOUR) == 6 * HOUR
+
+    await converted(ledger, 6 * HOUR + DELAY, 2)
+    assert await when(24 * HOUR) == 12 * HOUR + DELAY
+
+
+async def test_a_ledger_learns_from_other_accounts(ledger: Ledger) -> None:
+    await converted(ledger, timedelta(0), 1, "bob")
+    await converted(ledger, HOUR + DELAY, 2, "bob")
+    await converted(ledger, timedelta(0), 3)
+
+    one = await ledger.next_eligible_at("alice", Kind.DUST, configured=24 * HOUR, now=NOW)
+    learnt = await ledger.cooldowns()
+    many = learnt.next_eligible_at(Scope("alice", Kind.DUST, "SPOT"), now=NOW, configured=24 * HOUR)
+
+    assert one == many == NOW + HOUR + DELAY
+
+
+async def test_a_refusal_for_another_reason_is_no_evidence(ledger: Ledger) -> None:
+    await converted(ledger, timedelta(0), 1)
+    await refused(ledger, HOUR + DELAY, code=-5001)
+
+    when = await ledger.next_eligible_at("alice", Kind.DUST, configured=HOUR, now=NOW)
+
+    assert when == NOW + HOUR + DELAY

@@ -1,4 +1,4 @@
-"""The books as files: exact, in order, safe to open, and never half of one."""
+"""Exported files are exact, in order, safe to open, and never incomplete."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from binance_dust import ConfigurationError
+from binance_dust import ConfigurationError, Ledger
 from binance_dust.ledger import Kind, LedgerEntry
 from binance_dust.ledger.export import LAYOUTS, Exported, Style, write_csv, write_json_lines
-from tests.ledger.entries import NOON, entry_maker
+from tests.ledger.conftest import HOUR, NOW, converted, entry_maker, refused
 
 ADA = ("ADA", "6.21", "0.01777302", "0.00035546")
 XRP = ("XRP", "0.000000001", "0.00000002", "0")
@@ -47,21 +47,21 @@ def names_in(folder: Path) -> list[str]:
 def books() -> list[LedgerEntry]:
     make = entry_maker()
     return [
-        make(NOON, ADA, XRP, transaction_id=45178372831),
+        make(NOW, ADA, XRP, transaction_id=45178372831),
         make(
-            NOON + timedelta(hours=1),
+            NOW + timedelta(hours=1),
             DEBT,
             kind=Kind.LIABILITIES,
             account_type="MARGIN",
             target="USDT",
             transaction_id=None,
         ),
-        make(NOON + timedelta(hours=2), status="unknown", assets=("LTC",)),
-        make(NOON + timedelta(hours=3), code=-5006, assets=("LTC",)),
+        make(NOW + timedelta(hours=2), status="unknown", assets=("LTC",)),
+        make(NOW + timedelta(hours=3), code=-5006, assets=("LTC",)),
     ]
 
 
-async def test_the_plain_form() -> None:
+async def test_the_plain_style() -> None:
     first, second, debt, unknown = await rows_of(books())
 
     assert first == {
@@ -83,11 +83,11 @@ async def test_the_plain_form() -> None:
         "entry": "1",
     }
     assert (second["date"], second["sold_amount"]) == ("2026-11-21T12:00:00.037Z", "0.000000001")
-    # A debt in the place of another: nothing sold, nothing received.
+    # One debt replaced another: nothing was sold or received.
     assert (debt["sold_asset"], debt["received_amount"], debt["kind"]) == ("", "", "liabilities")
     assert (debt["debt_ended_asset"], debt["debt_ended_amount"]) == ("ETH", "0.00083434")
     assert (debt["debt_begun_asset"], debt["debt_begun_amount"]) == ("USDT", "1.8576")
-    # What may have moved is shown without amounts; what was refused did not.
+    # An unknown outcome is shown without amounts; a rejected call is left out.
     assert (unknown["status"], unknown["sold_asset"], unknown["sold_amount"]) == (
         "unknown",
         "LTC",
@@ -135,7 +135,7 @@ async def test_blockpit_takes_the_fee_off_itself() -> None:
 
 
 @pytest.mark.parametrize("style", sorted(LAYOUTS))
-async def test_every_form_has_as_many_cells_as_columns_and_says_what_it_left_out(
+async def test_every_style_fills_all_columns_and_reports_what_it_left_out(
     style: Style,
 ) -> None:
     text = io.StringIO(newline="")
@@ -158,10 +158,12 @@ async def test_every_form_has_as_many_cells_as_columns_and_says_what_it_left_out
         max_size=5,
     )
 )
-async def test_the_amounts_of_every_form_balance(rows: list[tuple[Decimal, Decimal, bool]]) -> None:
+async def test_the_amounts_of_every_style_balance(
+    rows: list[tuple[Decimal, Decimal, bool]],
+) -> None:
     make = entry_maker()
     entry = make(
-        NOON,
+        NOW,
         *((f"A{n}", f"{sold:f}", f"{gross:f}", f"{gross / 50 if fee else 0:f}")
           for n, (sold, gross, fee) in enumerate(rows)),
     )  # fmt: skip
@@ -185,7 +187,7 @@ async def test_the_amounts_of_every_form_balance(rows: list[tuple[Decimal, Decim
 @given(name=st.text(min_size=1, max_size=8))
 async def test_no_cell_is_a_formula(name: str) -> None:
     make = entry_maker()
-    entry = make(NOON, (name, "1", "0.1", "0.002"), account=name, target=name)
+    entry = make(NOW, (name, "1", "0.1", "0.002"), account=name, target=name)
 
     for style in LAYOUTS:
         (row,) = await rows_of([entry], style)
@@ -197,12 +199,12 @@ async def test_no_cell_is_a_formula(name: str) -> None:
 async def test_a_name_with_commas_quotes_and_lines_comes_back_whole() -> None:
     make = entry_maker()
 
-    (row,) = await rows_of([make(NOON, ADA, account='a, "b"\nc 币安人生')])
+    (row,) = await rows_of([make(NOW, ADA, account='a, "b"\nc 币安人生')])
 
     assert row["account"] == 'a, "b"\nc 币安人生'
 
 
-async def test_json_lines_have_all_of_an_entry() -> None:
+async def test_json_lines_have_all_fields_of_an_entry() -> None:
     text = io.StringIO()
 
     done = await write_json_lines(stream(books()), text)
@@ -222,7 +224,7 @@ async def test_json_lines_have_all_of_an_entry() -> None:
     assert (lines[3]["code"], lines[3]["kind"]) == (-5006, "dust")
 
 
-async def test_a_file_is_replaced_when_the_new_one_is_whole(tmp_path: Path) -> None:
+async def test_a_file_is_replaced_when_the_new_one_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "books.csv"
     path.write_text("old", encoding="utf-8")
     path.chmod(0o640)
@@ -241,7 +243,7 @@ async def test_a_file_is_replaced_when_the_new_one_is_whole(tmp_path: Path) -> N
     assert path.stat().st_mode & 0o777 == 0o640
 
 
-async def test_a_new_file_is_its_owners_alone_and_a_link_stays_one(tmp_path: Path) -> None:
+async def test_a_new_file_is_private_and_a_link_stays_a_link(tmp_path: Path) -> None:
     real, link = tmp_path / "real.csv", tmp_path / "link.csv"
     link.symlink_to(real)
 
@@ -252,7 +254,7 @@ async def test_a_new_file_is_its_owners_alone_and_a_link_stays_one(tmp_path: Pat
 
 
 @pytest.mark.parametrize("error", [RuntimeError("lost"), asyncio.CancelledError()])
-async def test_what_stops_halfway_leaves_the_old_file_and_nothing_else(
+async def test_an_export_that_stops_halfway_leaves_only_the_old_file(
     error: BaseException, tmp_path: Path
 ) -> None:
     path = tmp_path / "books.csv"
@@ -261,7 +263,7 @@ async def test_what_stops_halfway_leaves_the_old_file_and_nothing_else(
     async def broken() -> AsyncIterator[LedgerEntry]:
         make = entry_maker()
         for _ in range(2_000):
-            yield make(NOON, ADA)
+            yield make(NOW, ADA)
         raise error
 
     with pytest.raises(type(error)):
@@ -271,7 +273,7 @@ async def test_what_stops_halfway_leaves_the_old_file_and_nothing_else(
     assert names_in(tmp_path) == ["books.csv"]
 
 
-async def test_a_full_disk_is_said_plainly_and_leaves_nothing(
+async def test_a_full_disk_is_reported_and_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(descriptor: int) -> None:
@@ -285,7 +287,7 @@ async def test_a_full_disk_is_said_plainly_and_leaves_nothing(
     assert names_in(tmp_path) == []
 
 
-async def test_whoever_gives_up_while_the_disk_is_busy_holds_nobody_up(
+async def test_a_cancelled_export_does_not_block_while_the_disk_is_busy(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     busy, others_went_on = threading.Event(), threading.Event()
@@ -310,15 +312,49 @@ async def test_whoever_gives_up_while_the_disk_is_busy_holds_nobody_up(
 
 
 @pytest.mark.parametrize("name", ["missing/books.csv", "."])
-async def test_a_place_where_nothing_can_be_written_is_said_plainly(
-    name: str, tmp_path: Path
-) -> None:
+async def test_a_place_that_cannot_be_written_is_reported(name: str, tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="can't be written"):
         await write_csv(stream([]), tmp_path / name, "plain")
 
 
-async def test_what_is_no_place_and_what_is_no_style() -> None:
+async def test_a_wrong_place_or_style_is_refused() -> None:
     with pytest.raises(TypeError, match="int"):
         await write_csv(stream([]), 3, "plain")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="plain, koinly"):
         await write_csv(stream([]), sys.stdout, "excel")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("name", ["dust.db", "link.db", "dust.db-wal"])
+async def test_a_ledger_never_exports_over_its_own_files(
+    name: str, ledger: Ledger, path: Path
+) -> None:
+    await converted(ledger, timedelta(0), 1)
+    (path.parent / "link.db").symlink_to(path)
+
+    with pytest.raises(ConfigurationError, match="the ledger itself"):
+        await ledger.export_csv(path.parent / name)
+    with pytest.raises(ConfigurationError, match="the ledger itself"):
+        await ledger.export_json_lines(str(path.parent / name))
+
+    async with Ledger(path) as again:
+        assert (await again.totals("target"))[0].count == 1
+
+
+async def test_a_ledger_exports_in_order_of_time(ledger: Ledger, tmp_path: Path) -> None:
+    # The second was written later but happened earlier: files are in order of time.
+    await converted(ledger, HOUR, 1)
+    await converted(ledger, timedelta(0), 2, "bob")
+    await refused(ledger, 2 * HOUR)
+
+    path = tmp_path / "books.csv"
+    done = await ledger.export_csv(path)
+    lines = io.StringIO()
+    await ledger.export_json_lines(lines, account="alice", since=NOW + HOUR)
+
+    rows = path.read_text(encoding="utf-8").splitlines()
+    assert done.rows == 2
+    assert [row.split(",")[1] for row in rows] == ["account", "bob", "alice"]
+    assert [json.loads(text)["status"] for text in lines.getvalue().splitlines()] == [
+        "confirmed",
+        "rejected",
+    ]

@@ -1,4 +1,4 @@
-"""The record: an intent before, an outcome after, nothing lost and nothing twice."""
+"""The ledger: intents, outcomes, searches; nothing is lost, nothing is there twice."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from binance_dust import ConfigurationError, GuardError, Ledger, LedgerEntry
-from binance_dust.ledger import Claim, Kind, SettledBy
+from binance_dust.ledger import Kind, SettledBy
 from binance_dust.ledger._schema import VERSION
 from binance_dust.ledger._store import LedgerStore
 from tests.ledger.conftest import MINUTE, NOW, intent, line, seen
@@ -99,10 +99,10 @@ async def test_two_connections_agree_on_who_came_first(path: Path) -> None:
         assert sum(isinstance(outcome, GuardError) for outcome in outcomes) == 19
 
 
-# --- what may become of an entry ------------------------------------------------------------------
+# --- outcomes -------------------------------------------------------------------------------------
 
 
-async def test_evidence_outranks_a_conclusion_and_nothing_outranks_evidence(
+async def test_a_confirmation_overrules_a_conclusion_and_is_final(
     ledger: Ledger,
 ) -> None:
     entry = await ledger.intend(intent(), length=MINUTE)
@@ -118,7 +118,9 @@ async def test_evidence_outranks_a_conclusion_and_nothing_outranks_evidence(
         assert await later == done
 
 
-async def test_the_code_that_left_a_doubt_stays_for_as_long_as_the_doubt(ledger: Ledger) -> None:
+async def test_the_code_of_an_unclear_answer_stays_until_the_outcome(
+    ledger: Ledger,
+) -> None:
     entry = await ledger.intend(intent(), length=MINUTE)
 
     unknown = await ledger.leave_unknown(entry.id, "what?", code=-99999, now=NOW)
@@ -150,145 +152,7 @@ async def test_an_entry_can_be_resolved_by_hand_as_not_done_only(ledger: Ledger)
         await ledger.resolve(99, "rejected", "?", now=NOW)
 
 
-# --- what the exchange's log shows ----------------------------------------------------------------
-
-
-async def test_a_record_that_is_news_is_imported_once(ledger: Ledger) -> None:
-    first = await ledger.record([seen(), seen()], now=NOW)
-    again = await ledger.record([seen()], now=NOW)
-
-    assert (len(first.added), first.known) == (1, 1)
-    assert (again.added, again.known) == ((), 1)
-    (entry,) = await all_of(ledger)
-    assert entry.imported
-    assert (entry.status, entry.settled_by, entry.key_id) == ("confirmed", "import", None)
-    assert entry.assets == ("ADA", "XRP")
-
-
-@pytest.mark.parametrize(
-    "other", [{"account": "bob"}, {"account_type": "MARGIN"}, {"target": "USDT"}]
-)
-async def test_one_id_in_two_places_is_two_records(ledger: Ledger, other: dict[str, str]) -> None:
-    await ledger.record([seen()], now=NOW)
-
-    recorded = await ledger.record([seen(**other)], now=NOW)
-
-    assert len(recorded.added) == 1
-
-
-async def test_a_record_settles_the_call_of_ours_that_made_it(ledger: Ledger) -> None:
-    entry = await ledger.intend(intent(), length=MINUTE)
-
-    recorded = await ledger.record([seen()], now=NOW)
-
-    assert (recorded.settled, recorded.added) == ((entry.id,), ())
-    done = await ledger.entry(entry.id)
-    assert (done.status, done.settled_by, done.transaction_id) == (
-        "confirmed",
-        "import",
-        45178372831,
-    )
-
-
-async def test_a_record_overrules_what_was_concluded_from_its_absence(ledger: Ledger) -> None:
-    entry = await ledger.intend(intent(), length=MINUTE)
-    await ledger.reject(entry.id, "not in the log", now=NOW, by=SettledBy.READING)
-
-    recorded = await ledger.record([seen()], now=NOW)
-
-    assert recorded.settled == (entry.id,)
-
-
-async def test_a_record_never_overrules_the_exchange_s_own_no(ledger: Ledger) -> None:
-    entry = await ledger.intend(intent(), length=MINUTE)
-    await ledger.reject(entry.id, "no", now=NOW, code=-5006)
-
-    recorded = await ledger.record([seen()], now=NOW)
-
-    assert len(recorded.added) == 1
-    assert (await ledger.entry(entry.id)).status == "rejected"
-
-
-async def test_the_log_s_own_id_takes_the_place_of_a_row_s(ledger: Ledger) -> None:
-    entry = await ledger.intend(intent(), length=MINUTE)
-    rows = [line("ADA", transaction_id=4359321), line("XRP", transaction_id=4359322)]
-    await ledger.confirm(entry.id, rows, transaction_id=4359321, now=NOW)
-
-    recorded = await ledger.record([seen(*rows)], now=NOW)
-    again = await ledger.record([seen(*rows)], now=NOW)
-
-    assert (recorded.known, again.known) == (1, 1)
-    assert (await ledger.entry(entry.id)).transaction_id == 45178372831
-
-
-@pytest.mark.parametrize(
-    ("changes", "settles"),
-    [
-        ({}, True),
-        ({"at": NOW - timedelta(seconds=1)}, True),
-        ({"at": NOW + timedelta(seconds=45)}, True),
-        ({"at": NOW - timedelta(seconds=1.001)}, False),
-        ({"at": NOW + timedelta(seconds=45.001)}, False),
-        ({"target": "USDT"}, False),
-        ({"account_type": "MARGIN"}, False),
-        ({"account": "bob"}, False),
-        ({"kind": Kind.LIABILITIES}, False),
-        # The log does not tell which of the two calls made a record.
-        ({"kind": Kind.DUST_CONVERT}, True),
-        ({"lines": (line("ADA"), line("XRP"), line("LTC"))}, False),
-    ],
-)
-async def test_which_records_can_be_a_call_s(
-    ledger: Ledger, changes: dict[str, object], settles: bool
-) -> None:
-    await ledger.intend(intent(), length=MINUTE)
-
-    recorded = await ledger.record([seen(**changes)], now=NOW)
-
-    assert bool(recorded.settled) is settles
-    assert bool(recorded.added) is not settles
-
-
-# --- claims ---------------------------------------------------------------------------------------
-
-
-async def test_a_claim_is_one_holder_s_until_it_runs_out(ledger: Ledger) -> None:
-    mine, theirs = Claim("alice", "convert", "me"), Claim("alice", "convert", "they")
-    await ledger.claim(mine, now=NOW, length=MINUTE)
-    await ledger.claim(mine, now=NOW, length=MINUTE)  # it is mine already
-
-    with pytest.raises(GuardError, match="another convert") as caught:
-        await ledger.claim(theirs, now=NOW, length=MINUTE)
-    assert caught.value.retry_at == NOW + MINUTE
-    await ledger.claim(Claim("alice", "recover", "they"), now=NOW, length=MINUTE)
-    await ledger.claim(Claim("bob", "convert", "they"), now=NOW, length=MINUTE)
-
-    await ledger.claim(theirs, now=NOW + MINUTE, length=MINUTE)
-    with pytest.raises(GuardError, match="took over"):
-        await ledger.intend(intent(), claim=mine, length=MINUTE)
-    with pytest.raises(GuardError, match="took over"):
-        await ledger.extend(mine, now=NOW, length=MINUTE)
-    assert await all_of(ledger) == []
-
-    await ledger.release(mine)
-    with pytest.raises(GuardError):
-        await ledger.claim(mine, now=NOW + MINUTE, length=MINUTE)
-    await ledger.release(theirs)
-    await ledger.claim(mine, now=NOW + MINUTE, length=MINUTE)
-
-
-async def test_a_claim_holds_for_longer_with_each_intent(ledger: Ledger) -> None:
-    mine, theirs = Claim("alice", "convert", "me"), Claim("alice", "convert", "they")
-    await ledger.claim(mine, now=NOW, length=MINUTE)
-
-    later = NOW + timedelta(seconds=59)
-    await ledger.intend(intent(intended_at=later), claim=mine, length=MINUTE)
-
-    with pytest.raises(GuardError):
-        await ledger.claim(theirs, now=NOW + MINUTE, length=MINUTE)
-
-
-# --- looking things up ----------------------------------------------------------------------------
+# --- searches -------------------------------------------------------------------------------------
 
 
 async def test_entries_are_found_by_what_they_are(ledger: Ledger) -> None:
@@ -314,7 +178,7 @@ async def test_entries_are_found_by_what_they_are(ledger: Ledger) -> None:
     assert await found(account="alice' OR 1=1 --") == []
 
 
-async def test_a_wrong_question_is_refused(ledger: Ledger) -> None:
+async def test_a_wrong_search_is_refused(ledger: Ledger) -> None:
     with pytest.raises(ConfigurationError, match="status must be one of"):
         await all_of(ledger, status="done")
     with pytest.raises(ConfigurationError, match="kind must be one of"):
@@ -335,7 +199,7 @@ async def test_a_wrong_question_is_refused(ledger: Ledger) -> None:
         await ledger.entry(1)
 
 
-async def test_what_is_gone_through_is_neither_missed_nor_met_twice(ledger: Ledger) -> None:
+async def test_entries_are_yielded_once_also_while_others_are_written(ledger: Ledger) -> None:
     records = [seen(line(), transaction_id=n, at=NOW + n * MINUTE) for n in range(450)]
     records = [
         seen(
@@ -355,7 +219,7 @@ async def test_what_is_gone_through_is_neither_missed_nor_met_twice(ledger: Ledg
     assert met == list(range(450))
 
 
-# --- life -----------------------------------------------------------------------------------------
+# --- opening, closing, and the file itself --------------------------------------------------------
 
 
 async def test_a_closed_ledger_says_so(path: Path) -> None:
@@ -375,14 +239,14 @@ async def test_a_closed_ledger_says_so(path: Path) -> None:
         assert await all_of(ledger) == []
 
 
-def test_a_path_is_a_path() -> None:
+def test_a_wrong_path_is_refused() -> None:
     with pytest.raises(TypeError, match="path"):
         Ledger(5)  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="empty"):
         Ledger("")
 
 
-async def test_work_that_nobody_waits_for_any_more_is_done_all_the_same(path: Path) -> None:
+async def test_a_cancelled_write_is_still_done(path: Path) -> None:
     async with Ledger(path) as ledger:
         writing = asyncio.ensure_future(ledger.intend(intent(), length=MINUTE))
         await asyncio.sleep(0)
@@ -426,7 +290,7 @@ async def test_every_commit_is_flushed_to_the_disk(ledger: Ledger) -> None:
     assert await ledger._thread.run(pragmas) == ["wal", 2, 1, VERSION]
 
 
-async def test_a_person_can_read_it(ledger: Ledger, path: Path) -> None:
+async def test_a_person_can_read_the_file(ledger: Ledger, path: Path) -> None:
     await ledger.record([seen(line())], now=NOW)
     await ledger.intend(intent(), length=MINUTE)
 

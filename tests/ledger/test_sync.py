@@ -1,4 +1,4 @@
-"""The exchange's own records in the ledger: each once, and what can't be had is named."""
+"""A sync imports each record once, and reports records that are not shown."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ async def test_ten_thousand_conversions_300_of_them_within_a_minute(
     assert what_the_ledger_has(entries) == what_the_exchange_did(exchange)
     assert len({entry.transaction_id for entry in entries}) == 10_000
     assert report.calls <= 10_000 / 99 + 700 / 90 + 10
-    # And it is known what is known: one call for each wallet, a day's records at most.
+    # The ranges that were read are known: one call for each wallet, at most a day's records.
     assert (again.added, again.calls) == (0, 2)
     text = io.StringIO(newline="")
     await ledger.export_csv(text)
@@ -117,7 +117,7 @@ async def test_a_second_sync_asks_for_what_is_new(
     assert (first.added, second.added, second.known, second.calls) == (449, 1, 0, 1)
 
 
-async def test_a_sync_that_is_stopped_halfway_is_no_gap(
+async def test_a_sync_that_is_stopped_halfway_leaves_no_gap(
     exchange: Sandbox, alice: DustClient, ledger: Ledger
 ) -> None:
     exchange.make_history("alice", [NOW - n * DAY for n in range(1, 900)])
@@ -156,7 +156,7 @@ async def test_since_reads_a_part_and_the_rest_later(
     assert part.added + rest.added == 899
 
 
-async def test_a_record_that_shows_late_is_seen(
+async def test_a_record_that_appears_late_is_imported(
     exchange: Sandbox, alice: DustClient, ledger: Ledger
 ) -> None:
     await ledger.sync(alice, account_types=["SPOT"])
@@ -167,7 +167,7 @@ async def test_a_record_that_shows_late_is_seen(
     assert report.added == 1
 
 
-async def test_a_part_that_touches_nothing_known_leaves_no_hole(
+async def test_a_range_that_touches_no_known_range_leaves_no_hole(
     exchange: Sandbox, alice: DustClient, ledger: Ledger
 ) -> None:
     await ledger.mark_synced(
@@ -179,11 +179,11 @@ async def test_a_part_that_touches_nothing_known_leaves_no_hole(
     rest = await ledger.sync(alice, account_types=["SPOT"])
 
     assert (part.added, rest.added) == (5, 24)
-    # What was known before still is: one span was left to read, in one call.
+    # The known range is kept: one range was left to read, in one call.
     assert rest.calls == 1
 
 
-async def test_only_a_missing_margin_account_is_taken_for_none(
+async def test_only_one_error_means_that_there_is_no_margin_account(
     exchange: Sandbox, alice: DustClient, ledger: Ledger
 ) -> None:
     exchange.faults.fail(400, code=-3004, msg="Trade not allowed.", endpoint=LOG)
@@ -194,7 +194,7 @@ async def test_only_a_missing_margin_account_is_taken_for_none(
     assert caught.value.code == -3004
 
 
-async def test_what_can_not_be_recovered_is_named(
+async def test_records_that_are_not_shown_are_reported(
     exchange: Sandbox, alice: DustClient, ledger: Ledger
 ) -> None:
     crowded = datetime(2026, 3, 4, 5, 6, 7, 89_000, tzinfo=UTC)
@@ -230,7 +230,7 @@ async def test_what_can_not_be_recovered_is_named(
     }
 
 
-async def test_a_conversion_of_our_own_is_known_by_its_id(
+async def test_our_own_conversion_is_known_by_its_id(
     exchange: Sandbox, alice: DustClient, ledger: Ledger
 ) -> None:
     await alice.dust_transfer(["ADA", "XRP"])
@@ -249,7 +249,7 @@ async def test_a_conversion_of_our_own_is_known_by_its_id(
     assert not entry.imported
 
 
-async def test_a_conversion_of_our_own_that_nobody_knew_the_end_of_is_settled(
+async def test_our_own_conversion_with_unknown_outcome_is_settled(
     exchange: Sandbox, alice: DustClient, ledger: Ledger
 ) -> None:
     now = alice.session.now()
@@ -297,7 +297,7 @@ async def test_margin_has_a_log_and_debts_of_its_own(exchange: Sandbox, ledger: 
     assert converted.target == "USDT"
 
 
-async def test_debts_that_the_history_has_forgotten_since_the_last_sync_are_named(
+async def test_debts_too_old_for_the_history_are_reported(
     exchange: Sandbox, ledger: Ledger
 ) -> None:
     bob = exchange.open_account("bob", margin=True)
@@ -311,14 +311,14 @@ async def test_debts_that_the_history_has_forgotten_since_the_last_sync_are_name
     assert (missing.source, missing.start) == ("liabilities", NOW - 120 * DAY)
     assert abs(missing.end - (NOW - 90 * DAY)) < timedelta(hours=1)
     assert str(missing).startswith("bob liabilities: there may be more than the 0 shown")
-    # Said once, since nobody can do anything about it; and on record for good.
+    # Reported once, because it can't be mended; and kept by the ledger.
     assert again.complete
     assert await ledger.missing("bob") == await ledger.missing() == [missing]
     assert await ledger.missing("alice") == []
 
 
 @pytest.mark.parametrize("place", ["detail", "group", "nowhere"])
-async def test_the_target_is_taken_from_where_it_stands(place: Any, ledger: Ledger) -> None:
+async def test_the_target_is_read_wherever_the_log_has_it(place: Any, ledger: Ledger) -> None:
     async with Sandbox(log_target=place) as exchange:
         alice = exchange.open_account("alice")
         exchange.make_history("alice", [NOW - DAY], target="USDT")
@@ -332,7 +332,7 @@ async def test_the_target_is_taken_from_where_it_stands(place: Any, ledger: Ledg
 async def test_a_slow_clock_hides_nothing(
     exchange: Sandbox, keys: Credentials, ledger: Ledger
 ) -> None:
-    """The exchange is two hours ahead of us; its newest records are in our future."""
+    """The exchange's clock is two hours ahead of ours; its newest records are in our future."""
     exchange.faults.jump_clock(7_200)
     exchange.make_history("alice", [NOW + timedelta(hours=n / 100) for n in range(150)])
     await ledger.mark_synced("alice", "SPOT", SyncedRange(datetime(2020, 12, 1, tzinfo=UTC), NOW))
@@ -343,7 +343,7 @@ async def test_a_slow_clock_hides_nothing(
     assert report.added == 150
 
 
-async def test_what_can_not_be_asked_for_is_refused_before_anything_is_sent(
+async def test_wrong_parameters_are_refused_before_anything_is_sent(
     exchange: Sandbox, alice: DustClient, ledger: Ledger
 ) -> None:
     with pytest.raises(TypeError, match="a collection"):

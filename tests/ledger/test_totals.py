@@ -1,4 +1,4 @@
-"""Sums of what came in, exact and never of two kinds, and pictures of them."""
+"""Totals are exact and never mix targets; series and charts of them."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from binance_dust import ConfigurationError
+from binance_dust import ConfigurationError, Ledger
 from binance_dust.ledger import Kind
 from binance_dust.ledger._totals import By, Total, chart, series, totals
-from tests.ledger.entries import NOON, entry_maker
+from tests.ledger.conftest import HOUR, NOW, converted, entry_maker, refused
 
 ADA = ("ADA", "6.21", "0.01777302", "0.00035546")
 XRP = ("XRP", "1.5", "0.00349999", "0.00006999")
@@ -24,9 +24,9 @@ def test_totals_by_month_asset_account_and_target() -> None:
     make = entry_maker()
     entries = [
         make(SEPTEMBER, ADA, XRP),
-        make(NOON, ADA),
-        make(NOON, ("ADA", "1", "0.4512", "0.009"), target="USDT", kind=Kind.DUST_CONVERT),
-        make(NOON, XRP, account="bob"),
+        make(NOW, ADA),
+        make(NOW, ("ADA", "1", "0.4512", "0.009"), target="USDT", kind=Kind.DUST_CONVERT),
+        make(NOW, XRP, account="bob"),
     ]
 
     def shown(by: By) -> list[tuple[str, str, int, str]]:
@@ -58,7 +58,7 @@ def test_totals_by_month_asset_account_and_target() -> None:
 def test_a_total_as_plain_values() -> None:
     make = entry_maker()
 
-    assert totals([make(NOON, ADA)], "asset")[0].to_plain() == {
+    assert totals([make(NOW, ADA)], "asset")[0].to_plain() == {
         "key": "ADA",
         "target": "BNB",
         "count": 1,
@@ -73,9 +73,9 @@ def test_only_what_is_confirmed_counts_and_debts_are_counted_apart() -> None:
     make = entry_maker()
     debt = ("ETH", "0.00083434", "1.8576", "0")
     entries = [
-        make(NOON, ADA, status="unknown"),
-        make(NOON, code=-5006),
-        make(NOON, debt, kind=Kind.LIABILITIES, target="USDT", account_type="MARGIN"),
+        make(NOW, ADA, status="unknown"),
+        make(NOW, code=-5006),
+        make(NOW, debt, kind=Kind.LIABILITIES, target="USDT", account_type="MARGIN"),
     ]
 
     (total,) = totals(entries, "month", liabilities=True)
@@ -99,7 +99,7 @@ amounts = st.decimals(
 @given(rows=st.lists(st.tuples(st.sampled_from("ABC"), amounts, amounts), min_size=1, max_size=9))
 def test_not_a_digit_is_lost(rows: list[tuple[str, Decimal, Decimal]]) -> None:
     make = entry_maker()
-    entries = [make(NOON, (asset, "1", f"{gross:f}", f"{fee:f}")) for asset, gross, fee in rows]
+    entries = [make(NOW, (asset, "1", f"{gross:f}", f"{fee:f}")) for asset, gross, fee in rows]
 
     by_target = totals(entries, "target")
     by_asset = totals(entries, "asset")
@@ -109,7 +109,7 @@ def test_not_a_digit_is_lost(rows: list[tuple[str, Decimal, Decimal]]) -> None:
     assert sum(Fraction(total.net) for total in by_asset) == expected
 
 
-def test_what_nobody_can_sum_by_is_refused() -> None:
+def test_an_unknown_key_is_refused() -> None:
     with pytest.raises(ConfigurationError, match="month, asset, account, target"):
         totals([], "weekday")  # type: ignore[arg-type]
 
@@ -138,7 +138,7 @@ def test_a_series_has_every_month_from_the_first_to_the_last() -> None:
     }
 
 
-def test_the_picture_of_two_targets() -> None:
+def test_the_chart_of_two_targets() -> None:
     drawn = chart(
         [month("2026-09", "0.5"), month("2026-11", "1.00"), month("2026-11", "7", "USDT")],
         width=40,
@@ -155,11 +155,11 @@ def test_the_picture_of_two_targets() -> None:
     ]
 
 
-def test_without_unicode_the_picture_is_ascii() -> None:
+def test_without_unicode_the_chart_is_ascii() -> None:
     drawn = chart([month("2026-10", "0.0001"), month("2026-11", "1")], width=50, unicode=False)
 
     assert drawn.isascii()
-    # What isn't nothing is seen.
+    # An amount above zero is visible.
     assert drawn.splitlines()[1].count("#") == 1
 
 
@@ -178,7 +178,27 @@ def test_no_line_is_wider_than_the_terminal(nets: list[Decimal], width: int) -> 
     assert max(map(len, drawn.splitlines())) <= width
 
 
-def test_nothing_is_drawn_of_nothing() -> None:
+def test_without_totals_the_chart_is_empty() -> None:
     assert chart([]) == ""
     with pytest.raises(ConfigurationError, match="40 columns"):
         chart([], width=10)
+
+
+async def test_totals_and_chart_of_a_ledger(ledger: Ledger) -> None:
+    await converted(ledger, timedelta(0), 1)
+    await converted(ledger, timedelta(days=40), 2, "bob")
+    await refused(ledger, timedelta(days=41))
+
+    months = await ledger.totals("month")
+    of_bob = await ledger.totals("account", account="bob")
+    early = await ledger.totals("target", until=NOW + HOUR)
+
+    assert [(total.key, total.net) for total in months] == [
+        ("2026-11", Decimal("0.01741756")),
+        ("2026-12", Decimal("0.01741756")),
+    ]
+    assert [(total.key, total.count) for total in of_bob] == [("bob", 1)]
+    assert [(total.key, total.count) for total in early] == [("BNB", 1)]
+    assert chart(months).splitlines()[0] == "BNB, credited by month"
+    with pytest.raises(ConfigurationError):
+        await ledger.totals("week")  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Whatever a log is like that shows its newest hundred only: all that it can show is found."""
+"""A walk finds every row that a log can show, however the log behaves."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ Counting = Literal["range", "ever", "shown", "too many", "nothing", "whole"]
 
 @dataclass
 class Log:
-    """A log as the exchange's may be: what it shows of a range, and what it counts."""
+    """A log as the exchange's may be: which rows of a range it shows, and what it counts."""
 
     times: list[int]
     page: int = PAGE
     order: Literal["newest", "oldest"] = "newest"
     counting: Counting = "range"
     forgets: bool = False
-    """Only the newest page of all times exists, whatever is asked."""
+    """The log keeps only the newest page of all times."""
     deaf: bool = False
-    """It shows the newest of all times, whatever is asked."""
+    """It ignores the range, and shows the newest of all times."""
 
     def __post_init__(self) -> None:
         self.times.sort()
@@ -60,7 +60,7 @@ class Log:
             "shown": len(shown),
             "too many": len(numbers) + 6,
             "nothing": 0,
-            # All that ever was, where no range is asked for; in a range, what it shows.
+            # Without a range, all rows that ever were; with a range, the rows shown.
             "whole": len(self.times) if span is None else len(shown),
         }[self.counting]
         return Page(total, tuple((self.times[n], n) for n in shown))
@@ -78,7 +78,7 @@ def walk_through(log: Log, since: int = ALL, until: int = NOW) -> Walk:
 
 
 def recoverable(log: Log, since: int = ALL) -> set[tuple[int, int]]:
-    """A millisecond that holds more than a page shows one page of it and nothing more."""
+    """Of a millisecond with more rows than a page, the log shows one page."""
     if log.forgets:
         return set(log.records[-log.page :])
     by_time: dict[int, list[tuple[int, int]]] = {}
@@ -128,12 +128,12 @@ def test_everything_that_a_log_can_show_is_found(  # noqa: PLR0917 - what a log 
         one for one in recoverable(log, since) if one[0] >= since
     }
     for gap in walk.gaps:
-        # A gap is either counted, or a full page of which nobody knows whether it is all.
+        # A gap is either counted, or a full page that may hide rows.
         assert gap.shown >= page if gap.counted is None else gap.counted > gap.shown
 
 
 @given(clusters=clusters, page=st.integers(1, 7))
-def test_what_an_honest_log_hides_is_named_and_nothing_else(
+def test_exactly_what_an_honest_log_hides_is_a_gap(
     clusters: list[tuple[int, int, int]], page: int
 ) -> None:
     times = [at + n * step for at, count, step in clusters for n in range(count)]
@@ -143,8 +143,8 @@ def test_what_an_honest_log_hides_is_named_and_nothing_else(
 
     crowded = {at: count for at, count in Counter(log.times).items() if count > page}
     named = {gap.span.start: gap.counted for gap in walk.gaps if gap.counted is not None}
-    # A count that says no more than the rows leaves it open whether a page is all: only there may
-    # a gap be named that is none, and it says that it doesn't know.
+    # If the count is only that of the rows shown, a full page may hide rows or not. Only there a
+    # gap may hide nothing, and its count is `None`.
     assert named == crowded
     assert all(gap.span.start == gap.span.end for gap in walk.gaps)
     assert all(gap.counted is not None for gap in walk.gaps)
@@ -176,7 +176,7 @@ def test_a_second_look_is_one_call() -> None:
 
 
 def test_ten_thousand_records_take_about_a_hundred_calls() -> None:
-    """300 of them within a minute, all the others spread over two years."""
+    """300 rows within a minute, the others spread over two years."""
     spread = [NOW - (n * 2 * 365 * DAY) // 9_700 for n in range(9_700)]
     dense = [NOW - 400 * DAY + n * 199 for n in range(300)]
     log = Log(spread + dense)
@@ -188,7 +188,7 @@ def test_ten_thousand_records_take_about_a_hundred_calls() -> None:
     assert len(log.asked) <= 10_000 / 99 + 2 * 365 / 90 + 5
 
 
-def test_a_log_of_other_habits_costs_more_calls_and_loses_nothing() -> None:
+def test_a_log_that_behaves_differently_costs_more_calls_and_loses_nothing() -> None:
     spread = [NOW - (n * 365 * DAY) // 2_000 for n in range(2_000)]
     dense = [NOW - 100 * DAY + n * 199 for n in range(300)]
     for counting in ("ever", "shown", "nothing"):
@@ -200,7 +200,7 @@ def test_a_log_of_other_habits_costs_more_calls_and_loses_nothing() -> None:
         assert len(log.asked) < 200
 
 
-def test_a_crowded_millisecond_is_named_with_its_count() -> None:
+def test_a_crowded_millisecond_is_a_gap_with_its_count() -> None:
     log = Log([NOW - 5 * DAY] * 250 + [NOW - n * DAY for n in range(40)])
 
     walk = walk_through(log)
@@ -211,7 +211,7 @@ def test_a_crowded_millisecond_is_named_with_its_count() -> None:
     assert len(walk.found) == 139
 
 
-def test_a_log_that_forgets_is_told_from_one_that_pages() -> None:
+def test_a_log_that_forgets_differs_from_one_that_pages() -> None:
     log = Log([NOW - n * DAY for n in range(250)], forgets=True)
 
     walk = walk_through(log)
@@ -222,7 +222,7 @@ def test_a_log_that_forgets_is_told_from_one_that_pages() -> None:
     assert all(gap.span.end < NOW - 98 * DAY for gap in walk.gaps)
 
 
-def test_what_the_whole_log_counts_and_no_range_shows_is_named() -> None:
+def test_rows_counted_by_the_whole_log_but_in_no_range_are_a_gap() -> None:
     log = Log([NOW - n * DAY for n in range(250)], forgets=True, counting="whole")
 
     walk = walk_through(log)
@@ -233,7 +233,7 @@ def test_what_the_whole_log_counts_and_no_range_shows_is_named() -> None:
 
 
 @pytest.mark.parametrize("counting", ["shown", "nothing"])
-def test_a_crowded_millisecond_is_named_without_a_count_that_can_be_believed(
+def test_a_crowded_millisecond_is_a_gap_without_a_reliable_count(
     counting: Counting,
 ) -> None:
     log = Log([NOW - 5 * DAY] * 250 + [NOW - n * DAY for n in range(40)], counting=counting)
@@ -245,7 +245,7 @@ def test_a_crowded_millisecond_is_named_without_a_count_that_can_be_believed(
     assert (gap.shown, gap.counted) == (100, None)
 
 
-def test_not_a_millisecond_between_two_spans_is_left_out() -> None:
+def test_no_millisecond_between_two_ranges_is_left_out() -> None:
     newest = [NOW - n for n in range(PAGE)]
     oldest = newest[-1]
     edges = [oldest - LONGEST * n + step for n in (1, 2) for step in (-2 * n, -n, -1, 0, 1)]
@@ -254,8 +254,8 @@ def test_not_a_millisecond_between_two_spans_is_left_out() -> None:
     assert walk_through(log).found == set(log.records)
 
 
-def test_the_documents_own_sample_is_no_reason_to_search_for_long() -> None:
-    """Its `total` is 8, and its rows are 2."""
+def test_the_documented_sample_takes_few_calls() -> None:
+    """Its `total` is 8, but it has 2 rows."""
     log = Log([NOW - DAY, NOW - 2 * DAY], counting="too many")
 
     walk = walk_through(log)
@@ -265,7 +265,7 @@ def test_the_documents_own_sample_is_no_reason_to_search_for_long() -> None:
 
 
 @pytest.mark.parametrize("count", [PAGE - 1, PAGE, PAGE + 1])
-def test_a_page_that_is_just_full_is_not_taken_for_the_end(count: int) -> None:
+def test_a_page_that_is_just_full_is_not_the_end(count: int) -> None:
     log = Log([NOW - n * DAY for n in range(count)])
 
     walk = walk_through(log)
@@ -274,7 +274,7 @@ def test_a_page_that_is_just_full_is_not_taken_for_the_end(count: int) -> None:
     assert walk.gaps == []
 
 
-def test_a_log_that_does_not_listen_is_left_alone() -> None:
+def test_a_log_that_ignores_ranges_is_not_searched() -> None:
     log = Log([NOW - n * DAY for n in range(900)], deaf=True)
 
     walk = walk_through(log)
@@ -284,8 +284,8 @@ def test_a_log_that_does_not_listen_is_left_alone() -> None:
     assert len(log.asked) <= 3
 
 
-def test_rows_a_moment_outside_of_what_was_asked_are_no_harm() -> None:
-    """Sought by the time of the call, and shown with the time of the deed."""
+def test_rows_just_outside_the_range_are_accepted() -> None:
+    """The log searches by the time of the call, and shows the time of the conversion."""
     log = Log([NOW - n * DAY for n in range(300)])
     show = log.show
 
@@ -300,11 +300,11 @@ def test_rows_a_moment_outside_of_what_was_asked_are_no_harm() -> None:
     assert {number for _, number in walk.found} == set(range(300))
 
 
-def test_counts_that_prove_wrong_in_the_end_have_not_named_a_gap() -> None:
+def test_counts_that_prove_wrong_later_make_no_gap() -> None:
     walk = Walk(NOW - DAY, NOW)
     steps = walk.steps()
     pages = {
-        # The newer half counts five and shows none, and so do its own halves: a gap, it seems.
+        # The newer half counts five and shows none, like its own halves: it looks like a gap.
         TimeRange(NOW - DAY, NOW): Page(10, ((NOW - DAY, 1),)),
         TimeRange(NOW - DAY // 2 + 1, NOW): Page(5, ()),
         TimeRange(NOW - DAY, NOW - DAY // 2): Page(5, ((NOW - DAY, 1), (NOW - DAY + 9, 2))),
@@ -315,7 +315,7 @@ def test_counts_that_prove_wrong_in_the_end_have_not_named_a_gap() -> None:
     try:
         while True:
             assert span is not None
-            # But the halves of the older half count nine each, where it counted five.
+            # But the halves of the older half count nine each, and the half itself counted five.
             span = steps.send(pages.get(span, Page(9, ())))
     except StopIteration:
         pass
@@ -323,7 +323,7 @@ def test_counts_that_prove_wrong_in_the_end_have_not_named_a_gap() -> None:
     assert walk.gaps == []
 
 
-def test_nothing_is_asked_of_a_time_that_is_not_there() -> None:
+def test_an_empty_range_is_not_asked_for() -> None:
     log = Log([NOW])
 
     assert walk_through(log, since=NOW + 1).found == set()

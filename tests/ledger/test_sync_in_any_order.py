@@ -1,4 +1,4 @@
-"""Whenever it is synced, and from wherever: in the end all of it is there."""
+"""In whatever order and from whatever time syncs run, no record is missing at the end."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-class Account:
-    """A client, its session and its credentials in one: a log, and a clock that we set."""
+class FakeClient:
+    """Client, session and credentials in one: a log, and a clock that the test sets."""
 
     def __init__(self) -> None:
         self.session = self.credentials = self
@@ -52,7 +52,7 @@ class Account:
         )
 
 
-class Books:
+class FakeLedger:
     """What `sync` needs of a ledger."""
 
     def __init__(self) -> None:
@@ -100,7 +100,7 @@ days = st.integers(0, 200)
 steps = st.lists(
     st.one_of(
         st.tuples(st.just("pass"), days),
-        # So many conversions, one an hour, up to now.
+        # A number of conversions, one an hour, up to now.
         st.tuples(st.just("convert"), st.sampled_from([1, 20, 130, 250])),
         st.tuples(st.just("sync"), st.none() | days),
     ),
@@ -110,9 +110,9 @@ steps = st.lists(
 
 @settings(max_examples=60)
 @given(steps=steps)
-def test_in_the_end_all_of_it_is_there(steps: list[tuple[str, int | None]]) -> None:
+def test_no_record_is_missing_at_the_end(steps: list[tuple[str, int | None]]) -> None:
     async def main() -> None:
-        account, books = Account(), Books()
+        account, books = FakeClient(), FakeLedger()
         client: Any = account
         ledger: Any = books
         for what, number in steps:

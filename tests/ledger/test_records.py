@@ -1,4 +1,4 @@
-"""Which call of ours a record belongs to, as tables."""
+"""Which of our calls a record belongs to, as tables."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_the_same_id_in_the_same_place(changes: dict[str, Any], same: bool) -> N
     assert same_ids(entry(**changes), SEEN) is same
 
 
-def test_no_id_is_never_the_same_as_no_id() -> None:
+def test_two_missing_ids_are_not_the_same_id() -> None:
     bare = tuple(replace(each, transaction_id=None) for each in LINES)
     assert not same_ids(entry(transaction_id=None, lines=bare), seen(*bare, transaction_id=None))
 
@@ -90,7 +90,7 @@ def test_the_same_lines_in_the_same_place(changes: dict[str, Any], same: bool) -
         *[(other, False) for other in OTHERS],
     ],
 )
-def test_one_line_is_enough_for_a_call_of_ours_and_where_records_have_no_id(
+def test_one_line_is_enough_for_our_call_and_for_records_without_id(
     changes: dict[str, Any], same: bool
 ) -> None:
     bare = seen(*(replace(each, transaction_id=None) for each in LINES), transaction_id=None)
@@ -116,11 +116,11 @@ def test_one_line_is_enough_for_a_call_of_ours_and_where_records_have_no_id(
         *[(other, False) for other in OTHERS],
     ],
 )
-def test_what_a_call_can_have_done(changes: dict[str, Any], can: bool) -> None:
+def test_the_records_that_a_call_can_have_made(changes: dict[str, Any], can: bool) -> None:
     assert can_have_done(entry(**changes), SEEN) is can
 
 
-def test_a_part_is_enough_where_it_is_asked_for_and_nothing_is_not() -> None:
+def test_a_part_is_enough_if_asked_for_but_nothing_is_not() -> None:
     whole = entry(assets=("ADA", "XRP", "LTC"))
     assert can_have_done(whole, SEEN, in_part=True)
     assert can_have_done(entry(), SEEN, in_part=True)
@@ -128,7 +128,7 @@ def test_a_part_is_enough_where_it_is_asked_for_and_nothing_is_not() -> None:
     assert not can_have_done(entry(assets=()), replace(SEEN, lines=()))
 
 
-def test_debts_may_become_a_debt_that_nobody_expected() -> None:
+def test_debts_may_become_a_debt_in_another_target() -> None:
     debts = replace(SEEN, kind=Kind.LIABILITIES, account_type="MARGIN", target="FDUSD")
     assert can_have_done(entry(kind=Kind.LIABILITIES, account_type="MARGIN"), debts)
 
@@ -140,11 +140,11 @@ UNSURE: dict[str, Any] = {"transaction_id": None, "lines": ()}
     ("entries", "found"),
     [
         ([], None),
-        # By id, by lines, and confirmed before all that is in doubt.
+        # By id or by lines; confirmed entries come before uncertain ones.
         ([entry(lines=())], 1),
         ([entry(transaction_id=99, lines=RENUMBERED)], 1),
         ([entry(id=1, status="unknown", **UNSURE), entry(id=2)], 2),
-        # In doubt: open ones first, then what was concluded from an absence; the oldest first.
+        # Uncertain: open entries first, then those rejected by reading; the oldest first.
         ([entry(status="intended", **UNSURE)], 1),
         ([entry(status="rejected", settled_by=SettledBy.READING, **UNSURE)], 1),
         (
@@ -156,14 +156,14 @@ UNSURE: dict[str, Any] = {"transaction_id": None, "lines": ()}
         ),
         ([entry(id=5, status="unknown", **UNSURE), entry(id=4, status="unknown", **UNSURE)], 4),
         ([entry(status="unknown", assets=("ADA",), **UNSURE)], None),
-        # Not in doubt: the exchange said no, somebody looked, or it is known and another one.
+        # Certain: refused by the exchange, settled by hand, or confirmed as another record.
         ([entry(status="rejected", settled_by=SettledBy.ANSWER, **UNSURE)], None),
         ([entry(status="rejected", settled_by=SettledBy.HAND, **UNSURE)], None),
         ([entry(settled_by=SettledBy.READING, **UNSURE)], None),
         ([entry(status="rejected", settled_by=SettledBy.ANSWER)], None),
     ],
 )  # fmt: skip
-def test_whose_a_record_is(entries: list[LedgerEntry], found: int | None) -> None:
+def test_the_entry_that_a_record_belongs_to(entries: list[LedgerEntry], found: int | None) -> None:
     own = own_entry(entries, SEEN)
 
     assert (None if own is None else own.id) == found

@@ -1,4 +1,4 @@
-"""What entries and receipts come to: every digit, also beyond the 28 of the usual context."""
+"""Sums of entries and receipts keep all digits, also beyond the 28 of the default context."""
 
 from __future__ import annotations
 

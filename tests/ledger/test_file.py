@@ -1,4 +1,7 @@
-"""Files that can't be ledgers, and disks that fail: a clear error, before anything is sent."""
+"""A file that is not a ledger, or a disk that fails, is a clear error before anything is sent.
+
+Uses real processes and full disks.
+"""
 
 from __future__ import annotations
 
@@ -31,7 +34,7 @@ def modes_of(folder: Path) -> dict[str, int]:
     return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
 
 
-async def test_the_file_is_for_its_owner_alone(ledger: Ledger, path: Path) -> None:
+async def test_the_file_is_readable_only_by_its_owner(ledger: Ledger, path: Path) -> None:
     await ledger.intend(intent(), length=MINUTE)
 
     modes = modes_of(path.parent)
@@ -127,12 +130,12 @@ def test_a_file_that_can_not_be_used_is_refused_in_plain_words(
     assert caught.value.entry_ids == ()
 
 
-async def test_a_folder_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+async def test_a_missing_folder_is_not_created(tmp_path: Path) -> None:
     with pytest.raises(LedgerError, match="No such file"):
         await opened(tmp_path / "nowhere" / "dust.db")
 
 
-def test_a_refused_file_is_left_as_it_was(path: Path) -> None:
+def test_a_refused_file_is_not_changed(path: Path) -> None:
     another_program_s(path)
     before = path.read_bytes()
 
@@ -144,7 +147,7 @@ def test_a_refused_file_is_left_as_it_was(path: Path) -> None:
 
 
 async def test_many_may_open_a_new_file_at_once() -> None:
-    # In memory, so that they meet each other and not the disk.
+    # In memory, so that the disk does not slow them down.
     for _ in range(20):
         with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
             path = Path(folder) / "dust.db"
@@ -166,7 +169,7 @@ async def test_an_older_ledger_is_brought_up_to_date(path: Path, version: int) -
 
     async with Ledger(path) as ledger:
         assert [entry.status async for entry in ledger.entries()] == ["intended"]
-        # Whose books they are it does not say: that is settled when it is used next.
+        # The kind of exchange is not known: the next use decides it.
         assert await ledger.books() is None
         await ledger.record([], now=NOW, books=Books.REAL)
         assert await ledger.books() is Books.REAL
@@ -195,7 +198,7 @@ async def test_a_migration_that_fails_changes_nothing(
     now.close()
 
 
-async def test_who_writes_for_too_long_is_waited_for_and_then_named(path: Path) -> None:
+async def test_another_writer_is_waited_for_and_then_reported(path: Path) -> None:
     async with Ledger(path, busy_timeout=0.05) as ledger:
         other = sqlite3.connect(path, isolation_level=None)
         other.execute("BEGIN IMMEDIATE")
@@ -211,7 +214,7 @@ async def test_who_writes_for_too_long_is_waited_for_and_then_named(path: Path) 
 
 
 async def fill(ledger: Ledger) -> None:
-    """Let the database grow no further: SQLite says the same as on a full disk."""
+    """Stop the database from growing: SQLite reports a full disk."""
 
     def limit(store: LedgerStore) -> None:
         db = store._connection
@@ -221,7 +224,7 @@ async def fill(ledger: Ledger) -> None:
 
 
 async def use_up(ledger: Ledger) -> None:
-    """Write until there is no room left."""
+    """Write until the disk is full."""
     for n in range(1000):
         await ledger.record([numbered(n)], now=NOW)
 
@@ -248,7 +251,7 @@ async def test_on_a_full_disk_nothing_is_sent(path: Path) -> None:
         assert caught.value.entry_ids == ()
 
 
-async def test_an_outcome_that_finds_no_room_is_settled_when_there_is_some(path: Path) -> None:
+async def test_an_outcome_lost_on_a_full_disk_is_settled_once_there_is_room(path: Path) -> None:
     async with (
         Sandbox(seed=7) as exchange,
         Session(base_url=exchange.url) as session,
@@ -299,7 +302,7 @@ asyncio.run(main())
 
 
 @pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="needs a limit on files")
-async def test_when_the_system_refuses_to_write_nothing_that_was_written_is_lost(
+async def test_a_failed_write_loses_no_earlier_entry(
     path: Path,
 ) -> None:
     done = await asyncio.to_thread(
@@ -321,10 +324,10 @@ def take_away(path: Path, *, delete: bool) -> None:
 
 
 @pytest.mark.parametrize("what", ["moved", "replaced", "deleted"])
-async def test_nothing_is_sent_on_the_word_of_a_file_that_has_lost_its_name(
+async def test_nothing_is_sent_once_the_file_was_moved_or_deleted(
     path: Path, what: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A backup that moves it, say: the next process begins a new one, and converts again."""
+    """For example by a backup: the next process would create a new file, and convert again."""
     monkeypatch.chdir(path.parent)
     async with Ledger(path.name) as ledger:
         monkeypatch.chdir("/")

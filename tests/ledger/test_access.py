@@ -1,8 +1,12 @@
-"""Whose books a file holds: rehearsals and real accounts never share one."""
+"""Who may write to a ledger: real or local books, and claims on accounts.
+
+Crosses modules: converters, sweepers and workers respect the kind of a file.
+"""
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,9 +15,9 @@ import pytest
 from binance_dust import Converter, DustClient, Ledger, Quote, Session
 from binance_dust._call.transport import is_local
 from binance_dust.conversion import LiabilityExchanger, LiabilityQuote
-from binance_dust.errors import ConfigurationError
+from binance_dust.errors import ConfigurationError, GuardError
 from binance_dust.fleet import Worker
-from binance_dust.ledger import Books
+from binance_dust.ledger import Books, Claim
 from binance_dust.sandbox import Sandbox
 from binance_dust.sweeper import Outcome, sweep
 from tests.ledger.conftest import MINUTE, NOW, intent, seen
@@ -36,8 +40,8 @@ async def client(exchange: Sandbox) -> AsyncIterator[DustClient]:
         )
 
 
-def take_for(client: DustClient, books: Books) -> None:
-    """Let a session take its exchange for a real one, or for what it is."""
+def treat_as(client: DustClient, books: Books) -> None:
+    """Make a session look real or local."""
     client.session._is_local = books is LOCAL  # type: ignore[misc]
 
 
@@ -56,16 +60,16 @@ def take_for(client: DustClient, books: Books) -> None:
         ("http://[::1]:9000/", True),
     ],
 )
-def test_what_is_on_loopback_is_on_this_machine(base_url: str, local: bool) -> None:
+def test_only_loopback_addresses_are_local(base_url: str, local: bool) -> None:
     assert is_local(base_url) is local
     assert Session(base_url=base_url).is_local is local
 
 
 @pytest.mark.parametrize("books", Books)
-async def test_a_file_is_for_one_kind_from_the_first_intent_on(
+async def test_the_first_intent_decides_the_kind_of_a_file(
     client: DustClient, path: Path, books: Books
 ) -> None:
-    take_for(client, books)
+    treat_as(client, books)
     async with Ledger(path) as ledger:
         converter = Converter(client, ledger=ledger)
         quote = await converter.quote()
@@ -77,10 +81,10 @@ async def test_a_file_is_for_one_kind_from_the_first_intent_on(
 
 
 @pytest.mark.parametrize("books", Books)
-async def test_or_from_the_first_sync_on_also_where_there_is_nothing_on_record(
+async def test_a_first_sync_decides_the_kind_also_without_records(
     client: DustClient, ledger: Ledger, books: Books
 ) -> None:
-    take_for(client, books)
+    treat_as(client, books)
 
     assert (await ledger.sync(client)).added == 0
 
@@ -88,7 +92,7 @@ async def test_or_from_the_first_sync_on_also_where_there_is_nothing_on_record(
 
 
 class Setting(NamedTuple):
-    """An account, the wrong ledger for it, and plans that were made with another one."""
+    """An account, the wrong ledger for it, and quotes made with another ledger."""
 
     client: DustClient
     ledger: Ledger
@@ -137,7 +141,7 @@ DOING: dict[str, Callable[[Setting], Awaitable[Any]]] = {
 
 @pytest.mark.parametrize("doing", DOING)
 @pytest.mark.parametrize("books", Books)
-async def test_nothing_is_sent_for_the_books_of_the_other_kind(
+async def test_nothing_is_sent_if_the_ledger_is_of_the_other_kind(
     exchange: Sandbox, client: DustClient, ledger: Ledger, books: Books, doing: str
 ) -> None:
     async with Ledger(":memory:") as elsewhere:
@@ -147,7 +151,7 @@ async def test_nothing_is_sent_for_the_books_of_the_other_kind(
     assert debts
     exchange.forget_requests()
     await ledger.intend(intent(account="bob"), length=MINUTE, books=OTHER[books])
-    take_for(client, books)
+    treat_as(client, books)
     mend = "another file for rehearsals, or" if books is LOCAL else "another file for its books"
 
     with pytest.raises(ConfigurationError, match=mend):
@@ -158,7 +162,7 @@ async def test_nothing_is_sent_for_the_books_of_the_other_kind(
     assert [entry.account async for entry in ledger.entries()] == ["bob"]
 
 
-async def test_who_comes_a_moment_too_late_writes_nothing(path: Path) -> None:
+async def test_of_two_kinds_the_second_writes_nothing(path: Path) -> None:
     async with Ledger(path) as one, Ledger(path) as other:
         await one.record([], now=NOW, books=REAL)
 
@@ -171,7 +175,7 @@ async def test_who_comes_a_moment_too_late_writes_nothing(path: Path) -> None:
         assert (await other.intend(intent(), length=MINUTE, books=REAL)).account == "alice"
 
 
-async def test_what_is_written_by_hand_may_be_anybody_s(ledger: Ledger) -> None:
+async def test_entries_without_books_do_not_decide_the_kind(ledger: Ledger) -> None:
     entry = await ledger.intend(intent(), length=MINUTE)
     await ledger.reject(entry.id, "no", now=NOW)
     await ledger.record([seen()], now=NOW)
@@ -187,3 +191,42 @@ async def test_two_sandboxes_are_of_one_kind(client: DustClient, ledger: Ledger)
         report = await ledger.sync(session.client(another.open_account("carol")))
 
     assert report.account == "carol"
+
+
+# --- claims ---------------------------------------------------------------------------------------
+
+
+async def test_a_claim_has_one_holder_until_it_expires(ledger: Ledger) -> None:
+    mine, theirs = Claim("alice", "convert", "me"), Claim("alice", "convert", "they")
+    await ledger.claim(mine, now=NOW, length=MINUTE)
+    await ledger.claim(mine, now=NOW, length=MINUTE)  # it is mine already
+
+    with pytest.raises(GuardError, match="another convert") as caught:
+        await ledger.claim(theirs, now=NOW, length=MINUTE)
+    assert caught.value.retry_at == NOW + MINUTE
+    await ledger.claim(Claim("alice", "recover", "they"), now=NOW, length=MINUTE)
+    await ledger.claim(Claim("bob", "convert", "they"), now=NOW, length=MINUTE)
+
+    await ledger.claim(theirs, now=NOW + MINUTE, length=MINUTE)
+    with pytest.raises(GuardError, match="took over"):
+        await ledger.intend(intent(), claim=mine, length=MINUTE)
+    with pytest.raises(GuardError, match="took over"):
+        await ledger.extend(mine, now=NOW, length=MINUTE)
+    assert [entry async for entry in ledger.entries()] == []
+
+    await ledger.release(mine)
+    with pytest.raises(GuardError):
+        await ledger.claim(mine, now=NOW + MINUTE, length=MINUTE)
+    await ledger.release(theirs)
+    await ledger.claim(mine, now=NOW + MINUTE, length=MINUTE)
+
+
+async def test_each_intent_extends_the_claim(ledger: Ledger) -> None:
+    mine, theirs = Claim("alice", "convert", "me"), Claim("alice", "convert", "they")
+    await ledger.claim(mine, now=NOW, length=MINUTE)
+
+    later = NOW + timedelta(seconds=59)
+    await ledger.intend(intent(intended_at=later), claim=mine, length=MINUTE)
+
+    with pytest.raises(GuardError):
+        await ledger.claim(theirs, now=NOW + MINUTE, length=MINUTE)
