@@ -1,4 +1,4 @@
-"""An account with dust, and a process of ours that converts it, in virtual time."""
+"""An account with dust or small debts, and a process of ours, in virtual time."""
 
 from __future__ import annotations
 
@@ -8,9 +8,13 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from binance_dust import Ledger
+from binance_dust.conversion import LiabilityExchanger
 from tests.budget.virtual import run
 from tests.conversion.far import CONVERT, DUST, FarWorld, Process
 
+EXCHANGE = "POST /sapi/v1/margin/exchange-small-liability"
+HISTORY = "/sapi/v1/margin/exchange-small-liability-history"
 DUST_OF_TWO = {"ADA": "6.21", "XRP": "1.5"}
 
 
@@ -55,3 +59,32 @@ def in_virtual_time(test: Callable[..., Awaitable[None]]) -> Callable[..., None]
         run(test(**given))  # type: ignore[arg-type]
 
     return wrapped
+
+
+class DebtScene:
+    """An account with small debts, and an exchanger of ours."""
+
+    def __init__(self, path: Path | str = ":memory:", world: FarWorld | None = None) -> None:
+        self.world = world or FarWorld()
+        accounts = self.world.exchange.accounts
+        if "alice" not in {account.name for account in accounts}:
+            debts = {"ETH": "0.001", "XRP": "0.5", "BTC": "0.4", "USDT": "1"}
+            self.credentials = accounts.open("alice", {}, debts=debts)
+        self.session = self.world.session()
+        self.ledger = Ledger(path)
+
+    async def __aenter__(self) -> LiabilityExchanger:
+        await self.ledger.open()
+        self.exchanger = LiabilityExchanger(
+            self.session.client(self.credentials), ledger=self.ledger, cooldown=0
+        )
+        return self.exchanger
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.ledger.close()
+        await self.session.close()
+        await self.world.quiet()
+
+    @property
+    def alice(self) -> Any:
+        return self.world.exchange.accounts["alice"]

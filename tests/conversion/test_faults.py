@@ -1,4 +1,4 @@
-"""Faults at every step, in any combination, with processes that die in between."""
+"""Faults at every step, combined, with processes that die in between. Crosses all modules."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ async def live(world: FarWorld, alice: Any, path: Path, turn: Round, *, recover:
         except DustError as error:
             note(f"{type(error).__name__}: {error}")
         if not recover:
-            # What was sent is on its way whether the sender lives or not; some of it is late.
+            # What was sent arrives even if the sender died; some of it is late.
             await asyncio.sleep(1.0)
         # A process that was killed does not clean up: what it left is buried at the very end.
         graves.append(mortal)
@@ -125,7 +125,7 @@ graves: list[Mortal] = []
     wrong_clock=st.sampled_from([0.0, -7.0, 30.0, -3600.0, 86400.0]),
     seed=st.integers(0, 9),
 )
-def test_whatever_goes_wrong_each_intent_happens_once_at_most_and_the_books_are_right(
+def test_under_any_faults_each_intent_happens_at_most_once_and_the_books_are_right(
     plan: list[Round], lag: float, wrong_clock: float, seed: int
 ) -> None:
     async def main(path: Path) -> None:

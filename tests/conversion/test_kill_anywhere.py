@@ -1,4 +1,4 @@
-"""A process may die at any line: each intent is carried out once at most, and it is known which."""
+"""A process may die at any line: each intent is carried out at most once. Crosses all modules."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ async def one_life(
 def test_a_conversion_that_is_killed_anywhere_happens_once_at_most(
     target: str, leg: Stage, late: float, folder: Path
 ) -> None:
-    """However late the call arrives that its sender did not live to see answered."""
+    """Also if the call arrives long after its sender was killed."""
 
     async def main() -> None:
         steps = await attempt(None)

@@ -1,4 +1,4 @@
-"""Real processes on a real socket: killed with -9, and two that want the same at once."""
+"""Real processes on a real socket: one killed with -9, two at once. Crosses all modules."""
 
 from __future__ import annotations
 
@@ -115,9 +115,7 @@ def test_of_two_processes_that_convert_at_the_same_moment_one_does(
 
 
 @pytest.mark.parametrize("leg", ["request", "answer"])
-def test_a_process_that_is_killed_with_its_call_under_way_leaves_what_it_takes_to_settle_it(
-    folder: Path, leg: Any
-) -> None:
+def test_the_open_entry_of_a_killed_process_can_be_settled(folder: Path, leg: Any) -> None:
     with Sandbox(seed=7) as exchange:
         alice = exchange.open_account("alice", ADA="6.21", XRP="1.5")
         child = Child(exchange, folder / "dust.db", alice)

@@ -44,10 +44,14 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "binance_dust/scanner/": ("tests/scanner/test_scan.py",),
     "binance_dust/conversion/": (
-        "tests/conversion/test_rules.py",
-        "tests/conversion/test_converter.py",
-        "tests/conversion/test_recover.py",
-        "tests/conversion/test_liabilities.py",
+        *(
+            f"tests/conversion/test_{name}.py"
+            for name in (
+                *("account", "converter", "cooldowns", "evidence", "guards", "liabilities"),
+                *("liabilities_history", "plan", "policy", "quote", "receipt"),
+                *("recover", "recover_log_pages", "run", "send"),
+            )
+        ),
         "tests/ledger/test_access.py",
     ),
     "binance_dust/ledger/_access.py": ("tests/ledger/test_access.py",),

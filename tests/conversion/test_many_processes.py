@@ -1,4 +1,4 @@
-"""Many processes of one account at once: converting, recovering, dying."""
+"""Many processes of one account at once: converting, recovering, dying. Crosses all modules."""
 
 from __future__ import annotations
 
@@ -33,13 +33,13 @@ workers = st.tuples(
 
 @settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(
-    crowd=st.lists(workers, min_size=2, max_size=5),
+    processes=st.lists(workers, min_size=2, max_size=5),
     slow=st.floats(0, 12),
     lost=st.booleans(),
     lag=st.sampled_from([0.0, 30.0]),
 )
-def test_however_many_want_the_same_at_once_it_happens_once(
-    crowd: list[tuple[float, bool, int | None]], slow: float, lost: bool, lag: float
+def test_many_processes_at_once_convert_once(
+    processes: list[tuple[float, bool, int | None]], slow: float, lost: bool, lag: float
 ) -> None:
     async def one(
         world: FarWorld, alice: Any, path: Path, worker: tuple[float, bool, int | None]
@@ -60,7 +60,7 @@ def test_however_many_want_the_same_at_once_it_happens_once(
         if lost:
             world.exchange.faults.lose_answer(endpoint=DUST)
 
-        graves = await asyncio.gather(*[one(world, alice, path, worker) for worker in crowd])
+        graves = await asyncio.gather(*[one(world, alice, path, worker) for worker in processes])
         await asyncio.sleep(100)
         await world.quiet()
 

@@ -1,4 +1,4 @@
-"""Hidden cooldowns, learnt by converting: against the sandbox, in virtual time."""
+"""Hidden cooldowns, learnt by converting. Crosses converter and ledger, in virtual time."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tests.conversion.far import FarWorld, Process
 HOUR = 3600.0
 
 
-class Desk:
-    """An account that gets dust all the time, and a schedule that converts it when it may."""
+class Schedule:
+    """Accounts that keep getting dust, each converted as soon as it may be."""
 
     def __init__(self, rule: float, *names: str) -> None:
         self.rule = rule
@@ -49,38 +49,46 @@ def test_the_second_scheduled_conversion_lands_just_after_the_account_may_conver
     rule: int, configured: int, folder: Path
 ) -> None:
     async def main() -> None:
-        desk = Desk(rule * HOUR, "alice")
+        schedule = Schedule(rule * HOUR, "alice")
         cooldown = timedelta(hours=configured)
         path = folder / "dust.db"
-        async with Process(desk.world, desk.keys["alice"], path, cooldown=cooldown) as process:
-            await desk.convert(process)
-            await desk.convert(process)
-            second = await desk.convert(process)
-            paid = desk.refusals
+        async with Process(
+            schedule.world, schedule.keys["alice"], path, cooldown=cooldown
+        ) as process:
+            await schedule.convert(process)
+            await schedule.convert(process)
+            second = await schedule.convert(process)
+            paid = schedule.refusals
         # What was learnt outlives the process.
-        async with Process(desk.world, desk.keys["alice"], path, cooldown=cooldown) as process:
-            third = await desk.convert(process)
+        async with Process(
+            schedule.world, schedule.keys["alice"], path, cooldown=cooldown
+        ) as process:
+            third = await schedule.convert(process)
 
         assert 0 <= second <= 60
         assert 0 <= third <= 60
-        assert paid == desk.refusals <= 2
+        assert paid == schedule.refusals <= 2
 
     run(main())
 
 
-def test_what_one_account_pays_for_the_next_one_knows(folder: Path) -> None:
+def test_a_cooldown_learnt_by_one_account_holds_for_the_next(folder: Path) -> None:
     async def main() -> None:
-        desk = Desk(6 * HOUR, "alice", "bob")
+        schedule = Schedule(6 * HOUR, "alice", "bob")
         cooldown, path = timedelta(hours=24), folder / "dust.db"
-        async with Process(desk.world, desk.keys["alice"], path, cooldown=cooldown) as process:
+        async with Process(
+            schedule.world, schedule.keys["alice"], path, cooldown=cooldown
+        ) as process:
             for _ in range(3):
-                await desk.convert(process)
-            paid = desk.refusals
-        async with Process(desk.world, desk.keys["bob"], path, cooldown=cooldown) as process:
-            await desk.convert(process, "bob")
-            first = await desk.convert(process, "bob")
+                await schedule.convert(process)
+            paid = schedule.refusals
+        async with Process(
+            schedule.world, schedule.keys["bob"], path, cooldown=cooldown
+        ) as process:
+            await schedule.convert(process, "bob")
+            first = await schedule.convert(process, "bob")
 
-        assert paid == desk.refusals == 1
+        assert paid == schedule.refusals == 1
         assert 0 <= first <= 60
 
     run(main())

@@ -1,0 +1,217 @@
+"""What the exchange shows about an open entry, and what that proves: values in, values out."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from binance_dust.conversion._evidence import Done, Evidence, NotDone, NotYet, Unknowable, conclude
+from binance_dust.ledger import Kind, LedgerEntry, LedgerLine, Observed
+from tests.conversion.values import NOW, seconds
+
+D = Decimal
+
+
+EXPIRES = NOW + seconds(35)
+
+
+def entry(**changes: Any) -> LedgerEntry:
+    fields: dict[str, Any] = {
+        "id": 1,
+        "account": "alice",
+        "kind": Kind.DUST,
+        "account_type": "SPOT",
+        "target": "BNB",
+        "assets": ("ADA", "XRP"),
+        "held": {"ADA": D(6), "XRP": D(1)},
+        "status": "intended",
+        "at": NOW,
+        "intended_at": NOW,
+        "sent_after": NOW - seconds(1),
+        "expires_at": EXPIRES,
+    }
+    return LedgerEntry(**fields | changes)
+
+
+def record(*assets: str, at: datetime = NOW, number: int = 7, target: str = "BNB") -> Observed:
+    lines = tuple(
+        LedgerLine(asset=asset, amount=D(1), gross=D(1), fee=D(0), at=at, transaction_id=number)
+        for asset in assets
+    )
+    return Observed(
+        account="alice",
+        kind=Kind.DUST,
+        account_type="SPOT",
+        target=target,
+        transaction_id=number,
+        at=at,
+        lines=lines,
+    )
+
+
+BEFORE = {"ADA": D(6), "XRP": D(1)}
+
+
+GONE = {"ADA": D(0), "XRP": D(0)}
+
+
+WHOLE = record("ADA", "XRP")
+
+
+@pytest.mark.parametrize(
+    ("late", "records", "held", "complete", "conclusion"),
+    [
+        # The log shows it: whenever it is read, whatever the balances are.
+        (-10, [WHOLE], BEFORE, True, Done),
+        (500, [WHOLE], GONE, False, Done),
+        # The exchange may still accept it: nothing else means anything.
+        (-10, [], BEFORE, True, NotYet),
+        (0, [], BEFORE, True, NotYet),
+        (0, [], GONE, True, NotYet),
+        (0, [record("ADA")], {"ADA": D(0), "XRP": D(1)}, True, NotYet),
+        # It can't any more, and a late record would look the same.
+        (0.001, [], BEFORE, True, NotYet),
+        (59.9, [], BEFORE, True, NotYet),
+        (60, [], BEFORE, True, NotDone),
+        (60, [], {"ADA": D(7), "XRP": D(1)}, True, NotDone),
+        # A balance is less, and nothing says why.
+        (60, [], GONE, True, NotYet),
+        (79, [], {"XRP": D(1)}, True, NotYet),
+        (80, [], {"XRP": D(1)}, True, Unknowable),
+        (80, [], GONE, True, Unknowable),
+        # The log is full: what it does not show may be behind.
+        (60, [], BEFORE, False, NotYet),
+        (80, [], BEFORE, False, Unknowable),
+        # Records of other calls prove nothing.
+        (60, [record("ADA", "XRP", at=NOW - seconds(2))], BEFORE, True, NotDone),
+        (60, [record("ADA", "XRP", at=EXPIRES + seconds(11))], BEFORE, True, NotDone),
+        (60, [record("ADA", "XRP", target="USDT")], BEFORE, True, NotDone),
+        (60, [record("ADA", "XRP", "LTC")], BEFORE, True, NotDone),
+        # In part, and the rest is where it was; in several records; in part, and the rest is gone.
+        (60, [record("ADA")], {"ADA": D(0), "XRP": D(1)}, True, Done),
+        (59, [record("ADA")], {"ADA": D(0), "XRP": D(1)}, True, NotYet),
+        (-10, [record("ADA"), record("XRP", number=8)], GONE, True, Done),
+        (80, [record("ADA")], GONE, True, Unknowable),
+        (80, [record("ADA")], {"ADA": D(0), "XRP": D(1)}, False, Unknowable),
+    ],
+)
+def test_what_a_reading_proves(
+    late: float, records: list[Observed], held: dict[str, D], complete: bool, conclusion: type
+) -> None:
+    evidence = Evidence(
+        clock=EXPIRES + seconds(late), records=records, held=held, complete=complete
+    )
+
+    assert type(conclude(entry(), evidence)) is conclusion
+
+
+def test_a_conclusion_says_what_was_done() -> None:
+    both = [record("XRP", number=8), record("ADA")]
+    held = {"ADA": D(0), "XRP": D(0)}
+
+    whole = conclude(entry(), Evidence(clock=EXPIRES, records=both, held=held))
+    part = conclude(
+        entry(), Evidence(clock=EXPIRES + seconds(60), records=both[:1], held={"ADA": D(6)})
+    )
+
+    assert isinstance(whole, Done)
+    assert whole.record.assets == {"ADA", "XRP"}
+    assert whole.note is None
+    assert isinstance(part, Done)
+    assert part.note == "in part: ADA stayed"
+
+
+def test_of_two_matching_records_the_earlier_one_counts() -> None:
+    later, earlier = record("ADA", "XRP", at=NOW + seconds(9), number=9), WHOLE
+
+    conclusion = conclude(entry(), Evidence(clock=NOW, records=[later, earlier], held={}))
+
+    assert isinstance(conclusion, Done)
+    assert conclusion.record is earlier
+
+
+def test_combined_records_have_the_id_of_the_earliest() -> None:
+    parts = [record("XRP", at=NOW + seconds(1), number=9), record("ADA", number=8)]
+
+    conclusion = conclude(entry(), Evidence(clock=NOW, records=parts, held={}))
+
+    assert isinstance(conclusion, Done)
+    assert conclusion.record.transaction_id == 8
+
+
+def test_records_with_two_targets_are_not_combined() -> None:
+    debts = entry(kind=Kind.LIABILITIES, account_type="MARGIN", target="USDT")
+    parts = [
+        replace(record(asset, target=target), kind=Kind.LIABILITIES, account_type="MARGIN")
+        for asset, target in (("ADA", "USDT"), ("XRP", "USDC"))
+    ]
+
+    conclusion = conclude(debts, Evidence(clock=EXPIRES + seconds(99), records=parts, held=GONE))
+
+    assert isinstance(conclusion, Unknowable)
+
+
+@pytest.mark.parametrize(
+    ("late", "held", "complete", "words"),
+    [
+        (0, BEFORE, True, "can still accept it"),
+        (1, BEFORE, True, "may be late"),
+        (60, BEFORE, True, "60 s after the exchange could accept it for the last time"),
+        (80, {"ADA": D(6)}, True, "less XRP than before"),
+        (80, {}, True, "less ADA, XRP than before"),
+        (80, BEFORE, False, "its newest hundred records only"),
+    ],
+)
+def test_a_conclusion_says_why(late: float, held: dict[str, D], complete: bool, words: str) -> None:
+    evidence = Evidence(clock=EXPIRES + seconds(late), records=[], held=held, complete=complete)
+
+    conclusion = conclude(entry(), evidence)
+
+    assert isinstance(conclusion, NotYet | NotDone | Unknowable)
+    assert words in conclusion.reason
+
+
+def test_for_debts_the_reason_names_the_history() -> None:
+    debts = entry(kind=Kind.LIABILITIES, account_type="MARGIN", target="USDT")
+
+    conclusions = [
+        conclude(
+            debts, Evidence(clock=EXPIRES + seconds(80), records=[], held={}, complete=complete)
+        )
+        for complete in (True, False)
+    ]
+
+    assert [getattr(conclusion, "reason", "").split(",")[0] for conclusion in conclusions] == [
+        "there is less ADA",
+        "the history of debts goes back ninety days only",
+    ]
+
+
+def test_an_entry_without_an_expiry_proves_nothing_by_absence() -> None:
+    evidence = Evidence(clock=NOW + timedelta(days=9), records=[], held=BEFORE)
+    assert isinstance(conclude(entry(expires_at=None), evidence), Unknowable)
+
+
+@given(
+    late=st.floats(-100, 1000),
+    held=st.dictionaries(st.sampled_from(["ADA", "XRP"]), st.integers(0, 9).map(Decimal)),
+    complete=st.booleans(),
+)
+def test_absence_is_proof_only_late_and_with_full_balances(
+    late: float, held: dict[str, D], complete: bool
+) -> None:
+    conclusion = conclude(
+        entry(), Evidence(clock=EXPIRES + seconds(late), records=[], held=held, complete=complete)
+    )
+
+    assert not isinstance(conclusion, Done)
+    if isinstance(conclusion, NotDone):
+        assert late >= 60
+        assert complete
+        assert all(held.get(asset, D(0)) >= before for asset, before in BEFORE.items())

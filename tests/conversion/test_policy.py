@@ -1,0 +1,79 @@
+"""The options of a converter: read exactly, and rejected if they can't work."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from binance_dust import ConfigurationError
+from binance_dust.conversion._policy import asset_names, to_decimal, to_timedelta
+from tests.conversion.values import policy, seconds
+
+D = Decimal
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"target": ""}, "target: '' is not an asset's name"),
+        ({"target": "bnb"}, "target: 'bnb' is not an asset's name"),
+        ({"account_type": "FUNDING"}, "SPOT or MARGIN"),
+        ({"max_fee_rate": D("1.1")}, "max_fee_rate"),
+        ({"max_fee_rate": D("-0.1")}, "max_fee_rate"),
+        ({"min_value": D(-1)}, "min_value"),
+        ({"quote_ttl": seconds(0)}, "quote_ttl"),
+        ({"cooldown": seconds(-1)}, "cooldown"),
+    ],
+)
+def test_rules_that_can_not_work_are_rejected(changes: dict[str, Any], words: str) -> None:
+    with pytest.raises(ConfigurationError, match=words):
+        policy(**changes)
+
+
+def test_max_fee_rate_may_be_nothing_or_everything() -> None:
+    assert policy(max_fee_rate=D(0)).max_fee_rate == 0
+    assert policy(max_fee_rate=D(1)).max_fee_rate == 1
+
+
+def test_the_default_wallet_is_not_named_since_older_pages_know_no_other() -> None:
+    assert policy().wallet is None
+    assert policy(account_type="MARGIN").wallet == "MARGIN"
+
+
+def test_options_are_read_exactly_and_wrong_types_are_rejected() -> None:
+    assert to_decimal("0.02", "x") == to_decimal(D("0.02"), "x") == D("0.02")
+    assert to_timedelta(1.5, "x") == to_timedelta(timedelta(seconds=1.5), "x") == seconds(1.5)
+    assert asset_names(["ADA"], "keep") == frozenset({"ADA"})
+    for wrong in (0.02, True, None):
+        with pytest.raises(TypeError, match="x must be"):
+            to_decimal(wrong, "x")  # type: ignore[arg-type]
+    for text in ("two", "NaN", "1e9999999"):
+        with pytest.raises(ConfigurationError, match="finite"):
+            to_decimal(text, "x")
+    for wrong_span in ("1h", True):
+        with pytest.raises(TypeError, match="timedelta or seconds"):
+            to_timedelta(wrong_span, "x")  # type: ignore[arg-type]
+    with pytest.raises(ConfigurationError, match="seconds"):
+        to_timedelta(1e300, "x")
+    for too_long in (timedelta.max, timedelta.min, 1e12):
+        with pytest.raises(ConfigurationError, match="the calendar ends"):
+            to_timedelta(too_long, "x")
+    with pytest.raises(TypeError, match="several names"):
+        asset_names("ADA", "keep")
+    with pytest.raises(TypeError, match="keep"):
+        asset_names([1], "keep")  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("name", ["ada", "Ada", " ADA", "ADA ", "ADA XRP", ""])
+def test_a_name_to_keep_that_matches_no_asset_is_rejected(name: str) -> None:
+    with pytest.raises(
+        ConfigurationError, match=r"keep: '.*' is not an asset's name: .* in capitals"
+    ):
+        asset_names(["XRP", name], "keep")
+
+
+def test_names_may_have_digits_and_other_letters_than_latin_ones() -> None:
+    assert asset_names(["1000SATS", "币安人生"], "keep") == {"1000SATS", "币安人生"}
