@@ -1,4 +1,4 @@
-"""A bench for the exchange without I/O: its clock stands still until a test moves it."""
+"""A bench: the exchange without I/O, with a clock that a test moves."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOON = 1_790_000_040.0  # a whole minute, in September 2026
 
 @dataclass
 class FakeTime:
-    """True time, as a test has it."""
+    """True time, set by a test."""
 
     now: float = NOON
 
@@ -45,7 +45,7 @@ class FakeTime:
 
 @dataclass
 class Reply:
-    """An answer, read."""
+    """A decoded reply."""
 
     status: int
     headers: dict[str, str]
@@ -57,7 +57,7 @@ class Reply:
 
     @property
     def used(self) -> int:
-        """Whichever used-weight header came along."""
+        """The value of the used-weight header, of any kind."""
         (used,) = [int(value) for name, value in self.headers.items() if "USED" in name]
         return used
 
@@ -69,7 +69,7 @@ class Reply:
 
 @dataclass
 class Bench:
-    """One exchange, with one account to ask it as."""
+    """One exchange, and the keys of its accounts."""
 
     rules: Rules = field(default_factory=Rules)
     time: FakeTime = field(default_factory=FakeTime)
@@ -80,7 +80,7 @@ class Bench:
         self.keys: dict[str, Credentials] = {}
 
     def open(self, name: str = "alice", /, *, margin: Any = False, **options: Any) -> Account:
-        """Open an account: what is no option is a balance."""
+        """Open an account; keywords that are not options are balances."""
         rest = {name: value for name, value in options.items() if name in OPTIONS}
         balances = {name: value for name, value in options.items() if name not in OPTIONS}
         self.keys[name] = self.exchange.accounts.open(name, balances, margin=margin, **rest)
@@ -91,7 +91,7 @@ class Bench:
         return hmac.new(secret.encode(), payload.encode(), hashlib.sha256).hexdigest()
 
     def ask(self, endpoint: str, /, account: str = "alice", **parameters: Any) -> Reply:
-        """Ask as a well-behaved client does: all in the query, signed, on time."""
+        """Ask like a correct client: all parameters in the query, signed, with the present time."""
         asked = {name: value for name, value in parameters.items() if value is not None}
         asked.setdefault("timestamp", int(self.time.now * 1000))
         return self.send(endpoint, urlencode(asked, doseq=True, quote_via=quote), account=account)
@@ -106,7 +106,7 @@ class Bench:
         signed: bool = True,
         body: str = "",
     ) -> Reply:
-        """Send what is written, signed at the end of the query."""
+        """Send exactly this, with a signature at the end of the query."""
         method, path = endpoint.split(" ")
         if signed:
             signature = self.sign(query + body, account)
@@ -124,7 +124,7 @@ class Bench:
 
 @pytest.fixture(scope="session")
 def new_bench() -> Callable[..., Bench]:
-    """Make benches: rules by keyword."""
+    """Make benches, with rules as keywords."""
 
     def make(*, seed: int = 0, now: float = NOON, **rules: Any) -> Bench:
         return Bench(Rules(**rules), FakeTime(now), seed)
@@ -134,7 +134,7 @@ def new_bench() -> Callable[..., Bench]:
 
 @pytest.fixture
 def bench(new_bench: Callable[..., Bench]) -> Bench:
-    """One bench with the usual rules, and alice on it."""
+    """A bench with default rules and the account alice."""
     made = new_bench()
     made.open("alice", ADA="6.21", XRP="1.5", BNB="0.01", USDT="50300000001.44911105")
     return made
@@ -142,14 +142,14 @@ def bench(new_bench: Callable[..., Bench]) -> Bench:
 
 @pytest.fixture
 def nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
-    """Hold that whatever is asked, and whatever goes wrong on purpose, is no mishap of ours."""
+    """Assert that nothing was logged: faults on purpose are no errors of the sandbox."""
     caplog.set_level(logging.WARNING)
     yield
     assert not caplog.records, caplog.text
 
 
 class Caller:
-    """A plain HTTP client, one address, no library of ours."""
+    """A plain HTTP client with one address, without our library."""
 
     def __init__(self, exchange: Sandbox, session: aiohttp.ClientSession) -> None:
         self._exchange = exchange
@@ -171,7 +171,7 @@ class Caller:
 
 @pytest.fixture
 async def new_caller() -> AsyncIterator[Callable[..., Awaitable[Caller]]]:
-    """Make callers, each with a connection pool of its own."""
+    """Make callers, each with its own connection pool."""
     async with AsyncExitStack() as stack:
 
         async def make(exchange: Sandbox, address: str = "127.0.0.1") -> Caller:

@@ -1,4 +1,4 @@
-"""Who comes in: keys, signatures over the bytes as sent, time, parameters, and what is answered."""
+"""Admission: keys, signatures over the bytes as sent, time, parameters, codes of refusals."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def stamp(bench: Bench, ahead: int = 0) -> str:
     return f"timestamp={int(bench.time.now * 1000) + ahead}"
 
 
-def test_a_signed_question_is_answered(bench: Bench) -> None:
+def test_a_signed_request_is_answered(bench: Bench) -> None:
     reply = bench.ask(STATUS)
 
     assert (reply.status, reply.json) == (200, {"data": "Normal"})
@@ -34,7 +34,7 @@ def test_a_signed_question_is_answered(bench: Bench) -> None:
     ("api_key", "code"),
     [(None, -2014), ("", -2014), ("short", -2014), ("!" * 64, -2014), ("a" * 64, -2015)],
 )
-def test_a_key_that_is_none_or_nobodys_is_401(bench: Bench, api_key: str, code: int) -> None:
+def test_a_malformed_or_unknown_key_is_answered_401(bench: Bench, api_key: str, code: int) -> None:
     request = HttpRequest(method="GET", path="/sapi/v1/account/status", api_key=api_key)
 
     answer = bench.exchange.handle(request)
@@ -62,7 +62,9 @@ def test_a_key_that_is_none_or_nobodys_is_401(bench: Bench, api_key: str, code: 
         (0, "", None),
     ],
 )
-def test_the_time_must_fit(bench: Bench, ahead: int, window: str | None, code: int | None) -> None:
+def test_timestamp_and_recv_window_are_checked(
+    bench: Bench, ahead: int, window: str | None, code: int | None
+) -> None:
     query = stamp(bench, ahead) + ("" if window is None else f"&recvWindow={window}")
 
     assert bench.send(STATUS, query).code == code
@@ -82,14 +84,14 @@ def test_the_time_must_fit(bench: Bench, ahead: int, window: str | None, code: i
         ("timestamp=%FF", -1100),
     ],
 )
-def test_a_timestamp_that_is_none_is_refused(bench: Bench, query: str, code: int) -> None:
+def test_a_missing_or_malformed_timestamp_is_refused(bench: Bench, query: str, code: int) -> None:
     reply = bench.send(STATUS, query)
 
-    # The two equal timestamps are old, and that is seen first.
+    # The two equal timestamps are too old, which is checked first.
     assert reply.code in ({code, -1021} if code == -1101 else {code})
 
 
-def test_a_signature_is_mandatory_and_alone(bench: Bench) -> None:
+def test_a_signature_is_mandatory_and_must_fit(bench: Bench) -> None:
     good = bench.send(STATUS, stamp(bench))
 
     assert good.status == 200
@@ -117,7 +119,7 @@ def test_the_signature_covers_query_and_body_with_nothing_between(bench: Bench) 
     assert status(joined) == 400
 
 
-def test_a_signature_goes_along_once(bench: Bench) -> None:
+def test_two_signatures_are_refused(bench: Bench) -> None:
     signature = f"signature={bench.sign(stamp(bench))}"
 
     twice = bench.send(ASSETS, f"{stamp(bench)}&{signature}", body=signature, signed=False)
@@ -125,13 +127,13 @@ def test_a_signature_goes_along_once(bench: Bench) -> None:
     assert twice.code == -1101
 
 
-def test_where_both_name_a_parameter_the_query_wins(bench: Bench) -> None:
+def test_a_parameter_in_query_and_body_is_taken_from_the_query(bench: Bench) -> None:
     reply = bench.send(ASSETS, "asset=ADA", body=f"asset=XRP&{stamp(bench)}")
 
     assert [row["asset"] for row in reply.json] == ["ADA"]
 
 
-def test_a_signature_elsewhere_than_last_is_refused(bench: Bench) -> None:
+def test_a_signature_that_is_not_last_is_refused(bench: Bench) -> None:
     signature = bench.sign(f"asset=ADA&{stamp(bench)}")
     query = f"asset=ADA&signature={signature}&{stamp(bench)}"
 
@@ -139,7 +141,7 @@ def test_a_signature_elsewhere_than_last_is_refused(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("raw", ["asset=币安人生", "asset=A B", 'asset=["ADA"]', "asset=%zz"])
-def test_what_is_not_percent_encoded_is_refused_however_well_signed(bench: Bench, raw: str) -> None:
+def test_an_unencoded_query_is_refused_even_if_its_signature_fits(bench: Bench, raw: str) -> None:
     assert bench.send(ASSETS, f"{raw}&{stamp(bench)}").code == -1022
 
 
@@ -153,7 +155,7 @@ def test_a_name_that_is_not_ascii_is_found_by_its_encoding(new_bench: Callable[.
     assert [row["asset"] for row in reply.json] == ["币安人生"]
 
 
-def test_older_servers_took_signatures_over_what_is_not_encoded(
+def test_a_rule_accepts_signatures_over_unencoded_text_as_older_servers_did(
     new_bench: Callable[..., Bench],
 ) -> None:
     for accept, status in ((False, 400), (True, 200)):
@@ -178,7 +180,7 @@ def test_older_servers_took_signatures_over_what_is_not_encoded(
         ("POST /api/v3/time", 405, -1020),
     ],
 )
-def test_what_does_not_exist_is_said_to_not_exist(
+def test_an_unknown_path_is_404_and_an_unknown_method_405(
     bench: Bench, endpoint: str, status: int, code: int
 ) -> None:
     reply = bench.ask(endpoint)
@@ -230,7 +232,9 @@ def test_a_wrong_parameter_has_its_code(
     assert (reply.status, reply.code) == (400, code)
 
 
-def test_several_assets_go_repeated_or_joined(new_bench: Callable[..., Bench]) -> None:
+def test_several_assets_may_be_repeated_or_joined_by_commas(
+    new_bench: Callable[..., Bench],
+) -> None:
     for query in ("asset=ADA&asset=XRP", "asset=ADA%2CXRP", "asset=ADA,XRP", "asset=ADA%2C+XRP"):
         bench = new_bench()
         bench.open("alice", ADA="1", XRP="1")
@@ -245,7 +249,7 @@ def test_several_assets_go_repeated_or_joined(new_bench: Callable[..., Bench]) -
     ("several_assets", "repeated", "joined"),
     [("both", 200, 200), ("comma", 400, 200), ("repeat", 200, 400)],
 )
-def test_how_several_assets_go_to_dust_convert_is_a_rule(
+def test_a_rule_says_how_dust_convert_takes_several_assets(
     new_bench: Callable[..., Bench], several_assets: str, repeated: int, joined: int
 ) -> None:
     for query, status in (("asset=ADA&asset=XRP", repeated), ("asset=ADA%2CXRP", joined)):
@@ -306,7 +310,7 @@ def test_the_time_is_checked_again_before_executing(bench: Bench) -> None:
     assert not bench.exchange.accounts["alice"].conversions
 
 
-def test_what_needs_no_key_asks_for_none(bench: Bench) -> None:
+def test_public_endpoints_need_no_key(bench: Bench) -> None:
     for endpoint in ("GET /api/v3/time", "GET /sapi/v1/system/status", "GET /api/v3/ping"):
         assert bench.send(endpoint, account="nobody", signed=False).status == 200
     schedule = "GET /sapi/v1/spot/delist-schedule"

@@ -1,4 +1,4 @@
-"""Faults: what goes wrong on the way, as often as asked, and what the exchange did meanwhile."""
+"""Faults: what goes wrong, with which requests, how often, and what the exchange did meanwhile."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ async def test_an_answer_is_lost_after_executing_or_before(
 
 
 @pytest.mark.parametrize("after_executing", [True, False])
-async def test_the_answer_is_lost_even_where_it_is_no(
+async def test_a_refusal_is_lost_too(
     exchange: Sandbox, caller: Caller, after_executing: bool
 ) -> None:
     alice = exchange.open_account("alice", BZRX="3")
@@ -100,7 +100,7 @@ async def test_a_body_is_cut(exchange: Sandbox, caller: Caller) -> None:
         await caller.ask(DUST, alice, asset="ADA")
 
     assert len(exchange.conversions) == 1
-    assert (await caller.ask(STATUS, alice)).status == 200, "the next line is whole"
+    assert (await caller.ask(STATUS, alice)).status == 200, "the next connection is whole"
 
 
 async def test_a_body_is_garbled(exchange: Sandbox, caller: Caller) -> None:
@@ -145,7 +145,7 @@ async def test_the_firewall_answers_a_page_and_nothing_is_charged(
 @pytest.mark.parametrize(
     ("retry_after", "shown"), [(7, "7"), (0, "0"), (0.5, "0.5"), ("soon", "soon"), (None, None)]
 )
-async def test_a_refusal_says_when_to_come_back(
+async def test_a_refusal_has_the_retry_after_that_was_armed(
     exchange: Sandbox, caller: Caller, retry_after: Any, shown: str | None
 ) -> None:
     alice = exchange.open_account("alice", ADA="6.21")
@@ -159,7 +159,7 @@ async def test_a_refusal_says_when_to_come_back(
     assert (await caller.ask(DUST, alice, asset="ADA")).status == 200
 
 
-async def test_a_ban_shuts_one_address_out_until_it_lifts(
+async def test_a_ban_shuts_out_one_address_until_it_is_lifted(
     exchange: Sandbox, new_caller: Callable[..., Awaitable[Caller]]
 ) -> None:
     alice = exchange.open_account("alice")
@@ -175,7 +175,7 @@ async def test_a_ban_shuts_one_address_out_until_it_lifts(
     assert (await here.ask(STATUS, alice)).status == 200
 
 
-async def test_a_header_is_missing_or_says_nothing(exchange: Sandbox, caller: Caller) -> None:
+async def test_the_weight_header_can_be_missing_or_wrong(exchange: Sandbox, caller: Caller) -> None:
     alice = exchange.open_account("alice")
     header = "X-SAPI-USED-IP-WEIGHT-1M"
     exchange.faults.misreport_weight(None)
@@ -186,12 +186,14 @@ async def test_a_header_is_missing_or_says_nothing(exchange: Sandbox, caller: Ca
     assert shown == [None, "-1", "3"]
 
 
-async def test_a_conversion_is_answered_with_nothing(exchange: Sandbox, caller: Caller) -> None:
+async def test_a_conversion_is_answered_with_an_empty_result(
+    exchange: Sandbox, caller: Caller
+) -> None:
     alice = exchange.open_account("alice", ADA="6.21")
     fault = exchange.faults.convert_nothing()
 
     assert (await caller.ask(STATUS, alice)).status == 200
-    assert fault.hits == 0, "who only reads does not use it up"
+    assert fault.hits == 0, "a request that only reads does not use it up"
     nothing = await caller.ask(DUST, alice, asset="ADA")
     something = await caller.ask(DUST, alice, asset="ADA")
 
@@ -200,13 +202,15 @@ async def test_a_conversion_is_answered_with_nothing(exchange: Sandbox, caller: 
     assert something.json["transferResult"]
 
 
-async def test_nothing_is_converted_only_where_something_would_be(exchange: Sandbox) -> None:
+async def test_convert_nothing_is_refused_for_an_endpoint_that_only_reads(
+    exchange: Sandbox,
+) -> None:
     with pytest.raises(ValueError, match=r"can't strike 'GET /sapi/v1/account/status': only POST"):
         exchange.faults.convert_nothing(endpoint=STATUS)
 
 
 async def test_other_requests_pass_a_delayed_one(exchange: Sandbox, caller: Caller) -> None:
-    """The delayed one is under way when the other is answered; no time is measured."""
+    """The delayed request is not finished when the other is answered; no time is measured."""
     alice = exchange.open_account("alice", ADA="6.21")
     slow = exchange.faults.delay(3600, endpoint=DUST, on="answer")
     converting = asyncio.create_task(caller.ask(DUST, alice, asset="ADA"))
@@ -214,7 +218,7 @@ async def test_other_requests_pass_a_delayed_one(exchange: Sandbox, caller: Call
 
     assert (await caller.ask(STATUS, alice)).status == 200
 
-    assert len(exchange.conversions) == 1, "done, and not yet answered"
+    assert len(exchange.conversions) == 1, "executed, and not yet answered"
     converting.cancel()
     with pytest.raises(asyncio.CancelledError):
         await converting
@@ -223,7 +227,7 @@ async def test_other_requests_pass_a_delayed_one(exchange: Sandbox, caller: Call
 @pytest.mark.parametrize(
     ("on", "seen", "converted"), [("request", 0, 0), ("execution", 0, 0), ("answer", 1, 1)]
 )
-async def test_a_delay_is_on_one_leg_of_the_way(
+async def test_a_delay_is_at_one_stage(
     exchange: Sandbox, caller: Caller, on: Any, seen: int, converted: int
 ) -> None:
     alice = exchange.open_account("alice", ADA="6.21")
@@ -260,7 +264,7 @@ def strikes(faults: Faults, method: str, path: str, account: str = "alice") -> b
     return faults.plan(method, path, account, "127.0.0.1").effect is not None
 
 
-def test_a_fault_strikes_where_it_was_meant_to_and_as_often(faults: Faults) -> None:
+def test_a_fault_strikes_matching_requests_as_often_as_armed(faults: Faults) -> None:
     fault = faults.lose_answer(endpoint=PATH, account="alice", times=2, skip=1)
 
     hits = [
@@ -281,7 +285,7 @@ def test_a_method_tells_two_endpoints_of_one_path_apart(faults: Faults) -> None:
 
     assert not strikes(faults, "GET", "/sapi/v1/bnbBurn")
     assert strikes(faults, "POST", "/sapi/v1/bnbBurn")
-    assert strikes(faults, "POST", "/sapi/v1/bnbBurn"), "without end"
+    assert strikes(faults, "POST", "/sapi/v1/bnbBurn"), "without an end"
 
 
 def test_a_fault_is_disarmed_alone_or_with_all_others(faults: Faults) -> None:
@@ -296,7 +300,7 @@ def test_a_fault_is_disarmed_alone_or_with_all_others(faults: Faults) -> None:
     assert not faults.closed
 
 
-def test_delays_add_up_and_the_first_of_the_others_strikes(faults: Faults) -> None:
+def test_delays_add_up_and_of_other_faults_the_first_strikes(faults: Faults) -> None:
     faults.delay(1.0)
     faults.lose_answer()
     spared = faults.fail()
@@ -349,7 +353,7 @@ def test_a_delay_that_would_prove_nothing_is_refused(
         faults.delay(seconds, on=on)
 
 
-def test_a_fault_is_counted_only_where_it_struck() -> None:
+def test_a_fault_counts_only_its_hits() -> None:
     fault = Fault(effect=None, times=1)  # type: ignore[arg-type]
 
     assert fault.strikes("GET", "/", None, "")

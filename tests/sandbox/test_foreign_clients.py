@@ -17,7 +17,7 @@ import pytest
 from binance_dust.sandbox import Debt, Holding, Sandbox
 
 with warnings.catch_warnings():
-    # What others have deprecated is theirs to mend.
+    # Deprecations inside these libraries are not ours.
     warnings.simplefilter("ignore", DeprecationWarning)
     import ccxt.async_support as ccxt
     from binance import AsyncClient, Client

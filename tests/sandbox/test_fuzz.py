@@ -1,4 +1,7 @@
-"""Malformed requests of every kind get a documented error, and never a mistake of ours."""
+"""Malformed requests of every kind get a documented error, and never an error of the sandbox.
+
+These tests cross modules: socket, parameters, admission and replies.
+"""
 
 from __future__ import annotations
 
@@ -21,7 +24,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.usefixtures("nothing_is_logged")
 
-# Examples are the same in every run: what a fuzzer finds by chance belongs in a test of its own.
+# Examples are the same in every run: a chance find belongs in a test of its own.
 FUZZ = settings(
     max_examples=250,
     derandomize=True,
@@ -45,7 +48,7 @@ def exchange() -> Iterator[Sandbox]:
 
 
 def talk(exchange: Sandbox, sent: bytes) -> bytes:
-    """Send bytes on a line of their own, and read until it closes or falls silent."""
+    """Send bytes on a new connection, and read until it is closed or silent."""
     host, port = exchange.url.removeprefix("http://").split(":")
     received = b""
     with socket.create_connection((host, int(port)), timeout=0.4) as line:
@@ -54,12 +57,12 @@ def talk(exchange: Sandbox, sent: bytes) -> bytes:
             while chunk := line.recv(65536):
                 received += chunk
         except (TimeoutError, ConnectionError):
-            pass  # it waits for more, or has hung up
+            pass  # the server waits for more, or has closed
     return received
 
 
 def assert_documented(received: bytes) -> None:
-    """Every answer on the line is a success, or an error with a code."""
+    """Every answer on the connection is a success, or an error with a code."""
     while received:
         head, _, rest = received.partition(b"\r\n\r\n")
         status = int(head.split(b" ")[1])
@@ -198,7 +201,7 @@ def test_parameters_of_any_kind(
     stamped: bool,
     signed: bool,
 ) -> None:
-    """Without a socket, so that signatures can be right where everything else is wrong."""
+    """Without a socket, so that the signature can be right when everything else is wrong."""
     bench = new_bench()
     bench.open("alice", ADA="6.21", BNB="0.001", debts={"ETH": "0.001"})
     if stamped:
@@ -208,14 +211,14 @@ def test_parameters_of_any_kind(
     try:
         reply = bench.send(str(endpoint), query, body=form, signed=signed)
     except UnicodeEncodeError:
-        return  # a signature over half a character can't be made
+        return  # half a character cannot be signed
 
     if reply.status != 200:
         assert reply.status in STATUSES
         assert reply.code in DOCUMENTED
 
 
-def test_a_body_without_end_is_refused(exchange: Sandbox) -> None:
+def test_a_body_that_is_too_long_is_refused(exchange: Sandbox) -> None:
     received = talk(
         exchange,
         b"POST /sapi/v1/asset/dust HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
@@ -242,7 +245,7 @@ def test_a_body_that_is_no_form_is_not_read(exchange: Sandbox, content_type: str
     assert exchange.requests[-1].parameters == {}
 
 
-def test_a_refusal_that_quotes_what_is_no_text(exchange: Sandbox) -> None:
+def test_a_refusal_may_quote_bytes_that_are_no_text(exchange: Sandbox) -> None:
     received = talk(
         exchange,
         b"POST /sapi/v1/asset/dust?timestamp=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"

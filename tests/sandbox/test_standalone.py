@@ -1,4 +1,4 @@
-"""A sandbox for other programs: it opens with accounts, stays open, and writes their keys down."""
+"""A sandbox for other programs: it opens with accounts, stays open, and writes a file of keys."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_written_accounts_are_read_back(tmp_path: Path) -> None:
     ]
 
 
-def test_a_file_that_is_there_is_left_alone_unless_told(tmp_path: Path) -> None:
+def test_an_existing_file_is_not_overwritten_unless_asked(tmp_path: Path) -> None:
     path = tmp_path / "accounts.toml"
     path.write_text("[real]\n")
     path.chmod(0o644)

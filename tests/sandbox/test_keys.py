@@ -1,4 +1,4 @@
-"""The exchange's side of signatures, against vectors that the exchange itself has published."""
+"""Keys by seed, and the checks of signatures against vectors that the exchange has published."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_published_ed25519_signature_is_accepted() -> None:
     )
 
     assert check.accepts(payload, signature)
-    assert not check.accepts(payload, signature.replace("+", " ")), "a plus that was not encoded"
+    assert not check.accepts(payload, signature.replace("+", " ")), "an unencoded plus"
     assert not check.accepts(payload, signature.lower())
     assert not check.accepts(payload, f"{signature[:8]}!!!!{signature[8:]}"), "read strictly"
     assert not check.accepts(payload, "")
@@ -65,7 +65,7 @@ def test_the_published_ed25519_signature_is_accepted() -> None:
 
 
 @pytest.mark.parametrize("kind", ["ed25519", "rsa"])
-def test_a_made_key_signs_what_its_verifier_accepts(kind: KeyKind) -> None:
+def test_a_made_key_signs_what_its_check_accepts(kind: KeyKind) -> None:
     from cryptography.hazmat.primitives import hashes, serialization
     from cryptography.hazmat.primitives.asymmetric import ed25519, padding, rsa
 
@@ -103,7 +103,7 @@ def test_a_key_pair_shows_no_secret() -> None:
     assert pair.api_key not in repr(pair)
 
 
-def test_an_unknown_kind_of_key_is_said_at_once() -> None:
+def test_an_unknown_kind_of_key_is_an_error() -> None:
     with pytest.raises(ConfigurationError, match="'dsa'"):
         make_key(7, "alice", "dsa")  # type: ignore[arg-type]
 

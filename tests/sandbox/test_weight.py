@@ -1,12 +1,16 @@
-"""Weight: who pays, what a header says, 429, and 418 for those who go on."""
+"""Weight: windows, payers, headers, 429, and 418 for an address that goes on after a 429."""
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
+from binance_dust.sandbox._clock import Instant
+from binance_dust.sandbox._weight import FixedWindow, PoolMeter, SlidingWindow, Window
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +22,90 @@ INFO = "GET /sapi/v1/account/info"
 DUST = "POST /sapi/v1/asset/dust"
 LIST = "GET /sapi/v1/margin/exchange-small-liability"
 TIME = "GET /api/v3/time"
+
+# Gaps between requests in eighths of a second, which floats hold exactly, and their weights.
+REQUESTS = st.lists(st.tuples(st.integers(0, 40), st.integers(1, 100)), max_size=60)
+LENGTH = 4.0
+
+
+# Windows and meters
+
+
+def at(seconds: float) -> Instant:
+    return Instant(seconds, seconds)
+
+
+def timed(requests: list[tuple[int, int]]) -> list[tuple[float, int]]:
+    times = accumulate(gap for gap, _ in requests)
+    return [(time / 8, weight) for time, (_, weight) in zip(times, requests, strict=True)]
+
+
+@given(REQUESTS)
+def test_a_fixed_window_is_cut_at_multiples_of_its_length(requests: list[tuple[int, int]]) -> None:
+    window, seen = FixedWindow(LENGTH), timed(requests)
+
+    for n, (time, weight) in enumerate(seen):
+        same = [w for t, w in seen[:n] if t // LENGTH == time // LENGTH]
+        assert window.used(at(time)) == sum(same)
+        assert window.add(weight, at(time)) == sum(same) + weight
+
+
+@given(REQUESTS)
+def test_a_sliding_window_looks_back_by_its_length(requests: list[tuple[int, int]]) -> None:
+    window, seen = SlidingWindow(LENGTH), timed(requests)
+
+    for n, (time, weight) in enumerate(seen):
+        recent = [w for t, w in seen[:n] if t > time - LENGTH]
+        assert window.used(at(time)) == sum(recent)
+        assert window.add(weight, at(time)) == sum(recent) + weight
+
+
+@pytest.mark.parametrize("make", [FixedWindow, SlidingWindow])
+@given(requests=REQUESTS, weight=st.integers(1, 300))
+def test_there_is_room_after_the_announced_wait_and_not_before(
+    make: type[FixedWindow | SlidingWindow], requests: list[tuple[int, int]], weight: int
+) -> None:
+    limit, window, now = 300, make(LENGTH), 0.0
+    for time, spent in timed(requests):
+        now = time
+        window.add(spent, at(now))
+
+    wait = window.room_in(weight, limit, at(now))
+
+    assert 0 <= wait <= LENGTH
+    assert window.used(at(now + wait)) + weight <= limit
+    if wait:
+        assert room_just_before(make, requests, now + wait - 1 / 16) + weight > limit
+
+
+def room_just_before(
+    make: type[FixedWindow | SlidingWindow], requests: list[tuple[int, int]], moment: float
+) -> int:
+    window: Window = make(LENGTH)
+    for time, spent in timed(requests):
+        window.add(spent, at(time))
+    return window.used(at(moment))
+
+
+@given(REQUESTS)
+def test_a_meter_keeps_the_most_weight_asked_in_each_kind_of_window(
+    requests: list[tuple[int, int]],
+) -> None:
+    meter, seen = PoolMeter(100, LENGTH, "fixed"), timed(requests)
+    for time, weight in seen:
+        meter.note_asked(weight, at(time))
+
+    sliding = [
+        sum(w for t, w in seen[: n + 1] if t > seen[n][0] - LENGTH) for n in range(len(seen))
+    ]
+    fixed = [
+        sum(w for t, w in seen[: n + 1] if t // LENGTH == seen[n][0] // LENGTH)
+        for n in range(len(seen))
+    ]
+    assert meter.peaks == {"fixed": max(fixed, default=0), "sliding": max(sliding, default=0)}
+
+
+# Requests are charged, refused and banned
 
 
 def ask_from(bench: Bench, address: str, endpoint: str, account: str = "alice") -> Reply:
@@ -54,7 +142,7 @@ def test_all_of_api_shares_one_pool_of_an_address(bench: Bench) -> None:
     ("query", "code"),
     [("timestamp=1", -1021), ("", -1102), ("timestamp=x", -1100)],
 )
-def test_requests_that_failed_count(bench: Bench, query: str, code: int) -> None:
+def test_failed_requests_are_charged(bench: Bench, query: str, code: int) -> None:
     failed = bench.send(STATUS, query)
 
     assert (failed.code, failed.used) == (code, 1)
@@ -83,7 +171,9 @@ def test_the_limit_is_reached_and_not_passed(new_bench: Callable[..., Bench]) ->
     assert bench.ask(LIST).used == 100
 
 
-def test_a_sliding_window_gives_back_as_it_was_spent(new_bench: Callable[..., Bench]) -> None:
+def test_a_sliding_window_frees_weight_in_the_order_it_was_spent(
+    new_bench: Callable[..., Bench],
+) -> None:
     bench = new_bench(window_mode="sliding", ip_weight=3)
     bench.open()
 
@@ -126,7 +216,7 @@ def test_no_window_admits_more_than_its_limit(
         assert len(window) <= 5
 
 
-def test_retry_after_is_zero_where_the_rules_say_so(new_bench: Callable[..., Bench]) -> None:
+def test_a_rule_sends_retry_after_zero(new_bench: Callable[..., Bench]) -> None:
     bench = new_bench(ip_weight=1, retry_after_zero=True)
     bench.open()
 
@@ -135,7 +225,7 @@ def test_retry_after_is_zero_where_the_rules_say_so(new_bench: Callable[..., Ben
     assert bench.ask(STATUS).headers == {"Retry-After": "0"}
 
 
-def test_who_goes_on_after_a_429_is_banned_and_longer_each_time(
+def test_an_address_that_goes_on_after_a_429_is_banned_longer_each_time(
     new_bench: Callable[..., Bench],
 ) -> None:
     bench = new_bench(ip_weight=1, ban_after=3)
@@ -173,7 +263,7 @@ def test_a_ban_grows_to_three_days_and_no_further(new_bench: Callable[..., Bench
     assert longest == 3 * 86_400
 
 
-def test_obeying_is_forgiven(new_bench: Callable[..., Bench]) -> None:
+def test_an_admitted_request_resets_the_count_of_refusals(new_bench: Callable[..., Bench]) -> None:
     bench = new_bench(ip_weight=1, ban_after=3)
     bench.open()
 
@@ -184,14 +274,14 @@ def test_obeying_is_forgiven(new_bench: Callable[..., Bench]) -> None:
     assert bench.exchange.limits.bans == 0
 
 
-def test_an_exchange_may_never_ban(new_bench: Callable[..., Bench]) -> None:
+def test_a_rule_switches_bans_off(new_bench: Callable[..., Bench]) -> None:
     bench = new_bench(ip_weight=1, ban_after=None)
     bench.open()
 
     assert {bench.ask(STATUS).status for _ in range(300)} == {200, 429}
 
 
-def test_others_spend_behind_the_same_address(bench: Bench) -> None:
+def test_other_software_spends_behind_the_same_address(bench: Bench) -> None:
     faults = bench.exchange.faults
     path = "/sapi/v1/account/status"
 
@@ -200,7 +290,7 @@ def test_others_spend_behind_the_same_address(bench: Bench) -> None:
 
     assert [bench.ask(STATUS).status for _ in range(3)] == [200, 200, 429]
     assert bench.ask(DUST, asset="ADA").used == 510
-    assert bench.exchange.peak_weight(path, None, None) == 3, "they asked nothing"
+    assert bench.exchange.peak_weight(path, None, None) == 3, "no client asked for it"
     with pytest.raises(ValueError, match="say which"):
         faults.spend("/sapi/v1/asset/dust", 1)
     with pytest.raises(ValueError, match="no endpoint"):
@@ -209,27 +299,27 @@ def test_others_spend_behind_the_same_address(bench: Bench) -> None:
         faults.spend("/sapi/v1/bnbBurn", 1)
 
 
-def test_the_peak_shows_what_was_asked_in_either_kind_of_window(
+def test_the_peak_shows_the_most_weight_asked_in_each_kind_of_window(
     new_bench: Callable[..., Bench],
 ) -> None:
     bench = new_bench(now=600.0 + 50, ip_weight=300)
     bench.open("alice", debts={"ETH": "0.001"})
     path = LIST.split()[1]
-    law = f"GET {path}"
+    endpoint = f"GET {path}"
 
     for _ in range(2):
         for _ in range(3):
             assert bench.ask(LIST).status == 200
         bench.time.pass_by(20)
 
-    assert bench.exchange.peak_weight(law, None, None) == 300
-    assert bench.exchange.peak_weight(law, None, "sliding") == 600
+    assert bench.exchange.peak_weight(endpoint, None, None) == 300
+    assert bench.exchange.peak_weight(endpoint, None, "sliding") == 600
     assert bench.exchange.peak_weight(path, None, None) == 300, "of both methods"
-    assert bench.exchange.peak_weight(law, "127.0.0.2", None) == 0
+    assert bench.exchange.peak_weight(endpoint, "127.0.0.2", None) == 0
     assert bench.exchange.peak_weight(None, None, None) == 300
     bench.time.pass_by(60)
     assert [bench.ask(LIST).status for _ in range(5)] == [200, 200, 200, 429, 429]
-    assert bench.exchange.peak_weight(law, "127.0.0.1", None) == 500, "refused ones were asked too"
+    assert bench.exchange.peak_weight(endpoint, "127.0.0.1", None) == 500, "refused ones too"
 
 
 def test_maintenance_closes_everything_but_the_status(bench: Bench) -> None:

@@ -1,4 +1,4 @@
-"""Small liabilities: listed where they are small, exchanged ten at most, once in six hours."""
+"""The margin account and small liabilities: at most ten exchanged per call, once in six hours."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def test_margin_account_and_account_info_agree_with_the_list(
         assert Decimal(row["netAsset"]) == -Decimal(row["borrowed"]) - Decimal(row["interest"])
 
 
-def test_exchanging_gathers_debts_in_usdt_and_reduces_none(
+def test_exchanging_turns_debts_into_one_in_usdt_and_reduces_nothing(
     new_bench: Callable[..., Bench],
 ) -> None:
     bench = new_bench()
@@ -109,7 +109,7 @@ def test_exchanging_gathers_debts_in_usdt_and_reduces_none(
 
 
 @pytest.mark.parametrize(("body", "read"), [("", None), ("{}", {})])
-def test_the_body_of_an_exchange_is_a_rule(
+def test_a_rule_sets_the_body_of_an_exchange(
     new_bench: Callable[..., Bench], body: str, read: Any
 ) -> None:
     bench = new_bench(liability_body=body)
@@ -122,8 +122,8 @@ def test_the_body_of_an_exchange_is_a_rule(
     ("names", "code"),
     [
         (",".join(BORROWED), -3026),
-        ("ADA,BTC", -3015),  # nothing owed
-        ("ADA,SOL", -3015),  # too much owed
+        ("ADA,BTC", -3015),  # no debt
+        ("ADA,SOL", -3015),  # too large a debt
         ("ADA,NOSUCH", -3027),
         ("ADA,KOGE", -3027),
         ("ADA,ADA", -1101),
@@ -174,10 +174,10 @@ def test_the_history_comes_in_pages_newest_first(new_bench: Callable[..., Bench]
     assert amounts(current=4, size=2) == []
     assert amounts(current=1, size=9, startTime=began + 1000, endTime=began + 2000) == ["3", "2"]
     bench.time.pass_by(30 * 86_400)
-    assert amounts(current=1, size=9) == [], "thirty days back unless told otherwise"
+    assert amounts(current=1, size=9) == [], "thirty days back by default"
 
 
-def test_it_costs_what_the_documents_say(new_bench: Callable[..., Bench]) -> None:
+def test_each_endpoint_costs_what_the_documents_say(new_bench: Callable[..., Bench]) -> None:
     bench = new_bench()
     bench.open(debts={"ETH": "0.001"})
 

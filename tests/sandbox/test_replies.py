@@ -1,15 +1,10 @@
-"""The account and its key, the exchange and its assets: answers beside the point of dust."""
+"""Replies that are not about dust: account, key and wallets, the exchange and its assets."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import pytest
-
-from binance_dust.sandbox import Permissions, Rules
-from binance_dust.sandbox._endpoints import BY_NAME, SERVED
-from binance_dust.sandbox._replies import REPLIES
-from binance_dust.sandbox._rules import RuleChanges
+from binance_dust.sandbox import Permissions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -17,13 +12,7 @@ if TYPE_CHECKING:
     from tests.sandbox.conftest import Bench
 
 
-def test_every_law_has_an_answer_and_every_answer_a_law() -> None:
-    assert set(REPLIES) == set(BY_NAME)
-    assert len(BY_NAME) == len(SERVED)
-    assert len({str(endpoint) for endpoint in SERVED}) == len(SERVED)
-
-
-def test_the_bnb_switch_keeps_what_is_not_sent(bench: Bench) -> None:
+def test_a_bnb_switch_that_is_not_sent_stays_as_it_is(bench: Bench) -> None:
     switch = "/sapi/v1/bnbBurn"
     assert bench.ask(f"GET {switch}").json == {"spotBNBBurn": True, "interestBNBBurn": False}
 
@@ -34,7 +23,7 @@ def test_the_bnb_switch_keeps_what_is_not_sent(bench: Bench) -> None:
     assert bench.ask(f"POST {switch}", spotBNBBurn="True").code == -1130
 
 
-def test_permissions_are_shown_as_they_are(new_bench: Callable[..., Bench]) -> None:
+def test_permissions_of_the_key_are_shown(new_bench: Callable[..., Bench]) -> None:
     bench = new_bench()
     bench.open(permissions=Permissions(withdrawals=True, margin=False))
 
@@ -48,7 +37,7 @@ def test_permissions_are_shown_as_they_are(new_bench: Callable[..., Bench]) -> N
     assert shown["createTime"] == int(bench.time.now * 1000)
 
 
-def test_the_other_wallets_are_there(new_bench: Callable[..., Bench]) -> None:
+def test_funding_and_margin_wallets_are_shown(new_bench: Callable[..., Bench]) -> None:
     bench = new_bench()
     bench.open(BTC="1", funding={"BTC": "2", "ADA": "1"}, margin={"BTC": "3"})
 
@@ -63,7 +52,7 @@ def test_the_other_wallets_are_there(new_bench: Callable[..., Bench]) -> None:
     assert {row["asset"]: row["btcValuation"] for row in valued} == {"ADA": "0.0000047", "BTC": "2"}
 
 
-def test_assets_that_can_not_be_converted_can_not_be_withdrawn_either(bench: Bench) -> None:
+def test_assets_that_cannot_be_converted_cannot_be_withdrawn_either(bench: Bench) -> None:
     detail = bench.ask("GET /sapi/v1/asset/assetDetail").json
     one = bench.ask("GET /sapi/v1/asset/assetDetail", asset="ADA").json
     coins = {row["coin"]: row for row in bench.ask("GET /sapi/v1/capital/config/getall").json}
@@ -85,7 +74,7 @@ def test_exchange_info_lists_pairs_and_the_limits_of_api_alone(bench: Bench) -> 
     assert info["rateLimits"][0]["limit"] == 6000
 
 
-def test_the_exchange_tells_its_own_time(bench: Bench) -> None:
+def test_the_exchange_gives_its_own_time(bench: Bench) -> None:
     bench.exchange.faults.drift_clock(3)
 
     told = bench.send("GET /api/v3/time", signed=False).json["serverTime"]
@@ -94,28 +83,3 @@ def test_the_exchange_tells_its_own_time(bench: Bench) -> None:
     assert bench.ask("GET /sapi/v1/account/status").status == 200, "three seconds late is in time"
     bench.exchange.faults.drift_clock(-3)
     assert bench.ask("GET /sapi/v1/account/status").code == -1021
-
-
-def test_rules_can_be_named_one_by_one() -> None:
-    assert set(RuleChanges.__annotations__) == set(Rules.__dataclass_fields__)
-
-
-@pytest.mark.parametrize(
-    "wrong",
-    [
-        {"window": 0},
-        {"ceiling": "many"},
-        {"volatility": "NaN"},
-        {"minimum": -1},
-        {"window": float("nan")},
-        {"window_mode": "leaking"},
-        {"several_assets": "json"},
-        {"liability_body": "[]"},
-        {"ip_weight": -1},
-        {"cooldown": -1.0},
-        {"log_lag": float("nan")},
-    ],
-)
-def test_rules_that_make_no_sense_are_refused(wrong: RuleChanges) -> None:
-    with pytest.raises(ValueError, match=next(iter(wrong))):
-        Rules(**wrong)  # type: ignore[arg-type]

@@ -1,4 +1,7 @@
-"""Two tables of one contract, written apart: the client's endpoints and the exchange's served."""
+"""Two tables of one contract, written apart: the client's endpoints and those of the sandbox.
+
+These tests cross rooms: they compare `binance_dust.endpoints`, the samples and the sandbox.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,8 @@ import pytest
 
 from binance_dust import endpoints, sandbox
 from binance_dust.sandbox import Debt
-from binance_dust.sandbox._endpoints import BY_NAME, BY_PATH
+from binance_dust.sandbox._endpoints import BY_NAME, BY_PATH, SERVED
+from binance_dust.sandbox._replies import REPLIES
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -22,6 +26,12 @@ if TYPE_CHECKING:
 SAMPLES = Path(__file__).parent.parent / "samples"
 KINDS = {"ip": "ip", "uid": "uid", "request": "spot"}
 ROWS = pytest.mark.parametrize(("name", "endpoint"), endpoints.ALL.items(), ids=endpoints.ALL)
+
+
+def test_every_endpoint_has_a_reply_and_every_reply_an_endpoint() -> None:
+    assert set(REPLIES) == set(BY_NAME)
+    assert len(BY_NAME) == len(SERVED)
+    assert len({str(endpoint) for endpoint in SERVED}) == len(SERVED)
 
 
 @ROWS
@@ -37,7 +47,9 @@ def test_the_client_and_the_exchange_agree(name: str, endpoint: Any) -> None:
 
 
 @ROWS
-def test_what_the_exchange_wants_is_what_the_client_must_be_given(name: str, endpoint: Any) -> None:
+def test_parameters_that_the_exchange_requires_are_required_by_the_client(
+    name: str, endpoint: Any
+) -> None:
     fields = msgspec.structs.fields(endpoint.params)
 
     assert set(BY_NAME[name].mandatory) == {field.encode_name for field in fields if field.required}
@@ -70,11 +82,11 @@ def test_answers_have_the_shape_of_the_documented_samples(
     reply = bench.ask(f"{endpoint.method} {endpoint.path}", **parameters.get(name, {}))
 
     assert reply.status == 200
-    if name != "exchange_small_liabilities":  # nothing is documented of its body
+    if name != "exchange_small_liabilities":  # its body is not documented
         assert_shaped(reply.json, sample)
 
 
-def test_the_witness_imports_nothing_of_what_it_checks() -> None:
+def test_the_sandbox_imports_nothing_that_it_checks() -> None:
     folder = Path(sandbox.__file__).parent
     allowed = ("binance_dust.sandbox", "binance_dust.credentials", "binance_dust.errors")
 

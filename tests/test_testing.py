@@ -1,4 +1,4 @@
-"""The pytest plugin, as users meet it: in runs of their own, with whatever else they use."""
+"""The pytest plugin, as users have it: in pytest runs of their own, with other plugins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-# Installed, the plugin is found by its entry point; here it is named, whether installed or not.
+# Users get the plugin by its entry point; here it is named, so that it need not be installed.
 PLUGIN = ["-p", "no:binance_dust", "-p", "binance_dust.testing"]
 PLAIN = [*PLUGIN, "-p", "no:asyncio", "-p", "no:anyio"]
 
@@ -79,7 +79,7 @@ def test_the_fixture_works_with_pytest_asyncio(tmp_path: Path, mode: str) -> Non
 
 
 def test_the_tests_in_the_manual_pass(tmp_path: Path) -> None:
-    page = Path(__file__).parents[2] / "docs/how-to/test-your-code.md"
+    page = Path(__file__).parents[1] / "docs/how-to/test-your-code.md"
     blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
     modules = [block for block in blocks if "async def test_" in block]
     asyncio = ["-p", "pytest_asyncio", "--asyncio-mode=auto"]
@@ -93,7 +93,7 @@ def test_the_tests_in_the_manual_pass(tmp_path: Path) -> None:
     assert f"{sum(module.count('async def test_') for module in modules)} passed" in result.stdout
 
 
-def test_a_wrong_marker_is_an_error_that_says_so(tmp_path: Path) -> None:
+def test_a_wrong_marker_is_an_error_with_the_reason(tmp_path: Path) -> None:
     text = """
 import pytest
 
@@ -115,7 +115,7 @@ def test_misspelt(sandbox): pass
     assert "widow" in result.stdout
 
 
-def test_a_run_that_does_not_use_it_does_not_load_the_server(tmp_path: Path) -> None:
+def test_a_run_without_the_fixture_does_not_load_the_server(tmp_path: Path) -> None:
     text = """
 import sys
 
