@@ -1,26 +1,25 @@
 """Weight budgets: never over the exchange's limits, and never idle below them.
 
-The exchange counts weight for each endpoint, in windows of a minute, and bans the address of
-whoever goes on after a refusal. It says how much it has counted only in the headers of its answers.
-What follows from that is told where it is done:
+The exchange counts weight for each endpoint, in windows of a minute. It bans an address that goes
+on after a refusal. It says how much it has counted only in the headers of its answers.
 
-    _limits.py      how much there is
-    _feedback.py    what an answer says about it
-    _ledger.py      our own weight, remembered until it is certainly forgotten
-    _count.py       the least of what is certainly spent: by time, and by header
-    _others.py      what others behind the same address spend
-    _boundary.py    where the exchange cuts its windows, if it does
-    _pool.py        one pool: may a call go now, and if not, when
-    _line.py        who waits, in two lanes
-    _valve.py       shut after a refusal or a ban, then one goes first
-    _pace.py        raw requests a second
-    _pools.py       all pools of one address
-    _local.py       the same, waited for: who goes when, in one process
-    _redis/         the same pools, shared by processes and hosts
-    _protocol.py    the seam to the session
-    _admission.py   the right to send one call
-    _denials.py     what is said where there is none
-    _names.py       what pools are called
+    _protocol.py   the interface to the session: charges, admissions, snapshots
+    _limits.py     how much weight there is
+    _own.py        our own weight, remembered until the exchange has certainly forgotten it
+    _others.py     what others behind the same address spend
+    _boundary.py   where the exchange cuts its windows, if it does
+    _count.py      how much of a window is spent, by time and by header
+    _gates.py      the valve that a refusal or a ban shuts, and the pace of raw requests
+    _pool.py       one pool: may a call go now, and if not, when
+    _pools.py      all pools of one address, and their names
+    _queue.py      the calls that wait for a pool, in two lanes
+    _admission.py  the right to send one call
+    _local.py      the budget of one process: waiting, timers, events
+    _errors.py     the errors of calls that can't be admitted
+    _redis/        the budget that processes and hosts share
+
+Weight is decided in `_pool.py`, from what `_count.py` counts. A pool is a value: waiting and timers
+begin with `_queue.py`. What an answer says about weight is read in `_answers/weight.py`.
 
 Times are seconds on the event loop's clock, unless a name says otherwise. Sources and doubts are in
 docs/explanation/weights-and-windows.md, choices in docs/decisions/0005-pace-and-ledger.md.
@@ -68,7 +67,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> object:
-    # Every session imports this package, and few share their budget.
+    # Every session imports this package, but few share their budget.
     if name != "RedisBudget":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from binance_dust.budget._redis._budget import RedisBudget

@@ -1,102 +1,163 @@
-"""How much of a window is spent: the least of what is certainly true.
+"""How much of a window is spent: the smaller of two upper bounds.
 
-Two upper bounds hold for our own weight, whichever way the exchange counts:
+Both bounds hold for our own weight, whichever way the exchange counts:
 
-- by time (`Ledger`): what was answered longer than a window ago is forgotten.
-- by header: an answer that says "used u" says that, of all our weight that had been answered before
-  its call left, and of the call itself, only u is still counted. The rest is forgotten, and stays
-  so.
+- by time (`OwnWeight`): weight answered longer than a window ago is forgotten.
+- by header: an answer says "used u". So of our weight answered before its call left, and of the
+  call itself, only u still counts. The rest is forgotten, and stays forgotten.
 
         forgotten  >=  weight answered before it left  +  its own weight  -  u
 
-  It needs no pause: calls in flight, late or out of order, are simply not among those "answered
-  before". Others' spending can only make u larger, so the bound smaller.
+  This needs no pause: calls in flight, late or out of order, are not "answered before". The
+  spending of others can only make u larger, so the bound smaller.
 
-The lesser bound counts. By header a fixed window is seen to be empty as soon as its first call is
-answered; by time a sliding one is known to be. Neither can lead over the limit, even if every idea
-that we have of the exchange's windows is wrong: where we take the cuts to be decides when we look,
-not what we see. Only what was spent before such a cut can be found forgotten, though, so that a
-header which is too low for any other reason does no harm.
+By header, a fixed window is seen to be empty as soon as its first call is answered. By time, a
+sliding window is known to be empty. Neither bound can lead over the limit, even if every idea that
+we have of the exchange's windows is wrong: our idea of the cuts decides when we look, not what we
+see. Only weight spent before a cut can be found forgotten, so that a header which is too low for
+another reason does no harm.
 
-With others behind the same address their weight comes on top (`Others`).
+The weight of others behind the same address comes on top (`Others`).
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from binance_dust.budget._ledger import Ledger
 from binance_dust.budget._others import Others
+from binance_dust.budget._own import OwnWeight
 
 if TYPE_CHECKING:
-    from binance_dust.budget._admission import LocalAdmission
-    from binance_dust.budget._boundary import Span
+    from binance_dust.budget._boundary import ServerWindow
+
+
+class AdmittedCall:
+    """A call that was admitted, and what was known when it left: its header is read with that."""
+
+    __slots__ = (
+        "alone",
+        "answered_before",
+        "cleared_before",
+        "cut_before",
+        "extra",
+        "sent_at",
+        "weight",
+        "witness",
+    )
+
+    sent_at: float
+    answered_before: int
+    """Weight of the pool that was answered before: the header can't have missed it."""
+    cleared_before: int
+    """Weight that the exchange had certainly forgotten: the header can't show it."""
+    cut_before: int
+    """All weight taken before the last cut: tells which window the header belongs to."""
+
+    def __init__(self, weight: int) -> None:
+        """Start without marks: `Count.mark` sets them when the call is admitted, and sent."""
+        self.weight: int = weight
+        self.extra: int = 0
+        """Weight of copies that the transport sent without asking."""
+        self.witness: bool = False
+        """Whether this is the first call after a cut."""
+        self.alone: bool = False
+        """Whether, besides, nothing was in flight around the cut."""
 
 
 class Count:
-    """Weight of one pool: ours, and what is known of others'."""
+    """The weight that counts in one pool: ours, and what is known of others'."""
 
-    __slots__ = ("_whole", "_window", "cut_at", "flying", "gone", "last_answer", "ledger", "others")
+    __slots__ = (
+        "_whole",
+        "_window",
+        "cut_at",
+        "gone",
+        "in_flight",
+        "last_answer",
+        "others",
+        "own",
+    )
 
     def __init__(self, window: float, whole: int) -> None:
-        """Begin with nothing spent and nobody seen."""
+        """Start with nothing spent and no others seen."""
         self._window = window
         self._whole = whole
-        self.ledger: Ledger = Ledger(window)
+        self.own: OwnWeight = OwnWeight(window)
         self.gone: int = 0
-        """Our weight that headers prove forgotten."""
+        """Our weight that headers proved forgotten."""
         self.others: Others | None = None
-        self.flying: int = 0
-        """Calls that were admitted and are not answered."""
+        self.in_flight: int = 0
+        """Calls admitted and not answered."""
         self.last_answer: float = float("-inf")
         self.cut_at: int = 0
-        """All weight that was taken before the last cut."""
+        """All weight taken before the last cut."""
 
     def ours(self, now: float) -> int:
-        """Give the most of our own weight that the exchange may be counting."""
-        ledger = self.ledger
-        spent = ledger.spent(now)
+        """Return the most of our own weight that the exchange may be counting."""
+        spent = self.own.spent(now)
         return min(self.held, spent)
 
     @property
     def held(self) -> int:
-        """Our own weight, less what headers prove forgotten."""
-        return self.ledger.taken - self.gone
+        """Our own weight, less what headers proved forgotten."""
+        return self.own.taken - self.gone
 
     def total(self, now: float, *, fixed: bool) -> float:
-        """Give the weight that the exchange may be counting, others' as far as they were seen."""
+        """Return the weight that the exchange may be counting, with others' as far as seen."""
         if self.others is None:
             return self.ours(now)
-        return self.others.expected(now, self.ledger.spent(now), self.held, fixed=fixed)
+        return self.others.expected(now, self.own.spent(now), self.held, fixed=fixed)
+
+    @property
+    def cleared(self) -> int:
+        """Our weight that no window holds any more."""
+        return max(self.own.forgotten, self.gone)
+
+    # --- calls -----------------------------------------------------------------------------------
 
     def take(self, weight: int) -> None:
-        """Spend: a call is admitted."""
-        self.ledger.taken += weight
-        self.flying += 1
+        """Spend the weight of an admitted call."""
+        self.own.taken += weight
+        self.in_flight += 1
+
+    def mark(self, call: AdmittedCall, now: float) -> None:
+        """Record what is known when a call leaves."""
+        call.sent_at = now
+        call.answered_before = self.own.answered
+        call.cleared_before = self.cleared
+        call.cut_before = self.cut_at
+
+    def add_copies(self, call: AdmittedCall, copies: int) -> None:
+        """Spend the weight of copies that the transport sent without asking."""
+        weight = call.weight * copies
+        call.extra += weight
+        self.own.taken += weight
 
     def give_back(self, weight: int) -> None:
-        """Undo: a call never left."""
-        self.ledger.taken -= weight
-        self.flying -= 1
+        """Undo an admission: the call never left."""
+        self.own.taken -= weight
+        self.in_flight -= 1
 
     def answer(self, weight: int, sent: float, now: float) -> None:
-        """Note that a call was answered."""
-        self.ledger.answer(weight, sent, now)
-        self.flying -= 1
+        """Record that a call was answered."""
+        self.own.answer(weight, sent, now)
+        self.in_flight -= 1
         self.last_answer = now
-        if self.others is not None and self.others.gone(now):
+        if self.others is not None and self.others.expired(now):
             self.others = None
 
     def lose(self, weight: int, sent: float, now: float) -> None:
-        """Note that a call was sent, and that no answer will come."""
-        self.ledger.lose(weight, sent, now)
-        self.flying -= 1
+        """Record that a call was sent and gets no answer."""
+        self.own.lose(weight, sent, now)
+        self.in_flight -= 1
 
-    def listen(
-        self, call: LocalAdmission, used: int, now: float, span: Span, *, fixed: bool
+    # --- what the exchange says ------------------------------------------------------------------
+
+    def read_header(
+        self, call: AdmittedCall, used: int, now: float, window: ServerWindow, *, fixed: bool
     ) -> None:
         """Take what the header of an answer proves."""
-        gone, taken, others = self.proven_gone(call, used), self.ledger.taken, self.others
+        gone, taken, others = self.proven_gone(call, used), self.own.taken, self.others
         seen = used > taken - call.cleared_before
         if others is None:
             self.gone = max(self.gone, gone)
@@ -110,56 +171,51 @@ class Count:
                 self.gone = gone
                 others.grown = 0
         if call.cut_before != self.cut_at:
-            return  # it tells of a window that is over
-        others.listen(
+            return  # the header belongs to a window that is over
+        others.read_header(
             now,
             used - self._certain(now, fixed=fixed),
             used - (taken - self.gone),
-            _since(span, now),
+            _since(window, now),
             seen=seen,
-            last=self.flying == 1,
+            last=self.in_flight == 1,
         )
 
-    @property
-    def cleared(self) -> int:
-        """Our weight that no window holds any more."""
-        return max(self.ledger.forgotten, self.gone)
-
-    def proven_gone(self, call: LocalAdmission, used: int) -> int:
-        """Give the weight that is forgotten by the account of a header.
+    def proven_gone(self, call: AdmittedCall, used: int) -> int:
+        """Return the weight that a header proves forgotten.
 
         Weight is forgotten at cuts, or as time goes by. A header that is lower than it can be in
-        the middle of a window is some other count than ours.
+        the middle of a window counts something else than we do.
         """
         return min(call.weight + call.answered_before - used, self.cut_at)
 
-    def refused(self, now: float, span: Span, *, fixed: bool) -> None:
-        """Note a refusal: somebody else must be spending."""
+    def refused(self, now: float, window: ServerWindow, *, fixed: bool) -> None:
+        """Record a refusal: others must be spending."""
         if self.others is None:
             self.others = Others(self._window, self._whole, now)
         beyond = self._whole - self._certain(now, fixed=fixed)
-        self.others.refused(now, beyond, _since(span, now))
-
-    def _certain(self, now: float, *, fixed: bool) -> int:
-        """Give what is ours of the weight that the exchange counts.
-
-        By the sliding rule only what is counted for certain: what may be forgotten already is still
-        in `Ledger.spent`, and would hide as much of theirs.
-        """
-        return self.ledger.taken - (self.cut_at if fixed else self.ledger.maybe_forgotten(now))
+        self.others.refused(now, beyond, _since(window, now))
 
     def cut(self) -> None:
-        """Note that a window of the exchange's has begun, as we believe."""
-        self.cut_at = self.ledger.taken
+        """Record that the exchange has begun a new window, as far as we know."""
+        self.cut_at = self.own.taken
         if self.others is not None:
-            self.others.turn()
+            self.others.close_window()
+
+    def _certain(self, now: float, *, fixed: bool) -> int:
+        """Return the part of what the exchange counts that is certainly ours.
+
+        By the sliding rule, weight that may be forgotten does not belong here. It is still in
+        `OwnWeight.spent`, which would hide as much of theirs.
+        """
+        return self.own.taken - (self.cut_at if fixed else self.own.maybe_forgotten(now))
 
     def __repr__(self) -> str:
         extra = "" if self.others is None else f", {self.others!r}"
         return (
-            f"<Count {self.ledger!r}, {self.gone} gone by header, {self.flying} in flight{extra}>"
+            f"<Count {self.own!r}, {self.gone} gone by header, {self.in_flight} in flight{extra}>"
         )
 
 
-def _since(span: Span, now: float) -> float:
-    return now - span.opened if span.number >= 0 else 0.0
+def _since(window: ServerWindow, now: float) -> float:
+    return now - window.opened if window.number >= 0 else 0.0

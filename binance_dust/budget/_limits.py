@@ -19,32 +19,32 @@ from binance_dust.errors import ConfigurationError
 __all__ = ["RateLimits"]
 
 LEAST_WINDOW: Final = 0.001
-"""Seconds: a shorter one is a slip, and near nothing it can't be reckoned with."""
+"""Seconds. A shorter window is a mistake, and floating point can't compute with much less."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RateLimits:
-    """What may be spent in one window.
+    """The weight that may be spent in one window.
 
     >>> RateLimits(headroom=0.1).of(LimitKind.IP)
     10800
     """
 
     ip_weight: int = 12_000
-    """Weight a window, for each endpoint and outgoing address."""
+    """Weight per window, for each endpoint and outgoing address."""
     uid_weight: int = 180_000
-    """Weight a window, for each endpoint and account."""
+    """Weight per window, for each endpoint and account."""
     request_weight: int = 6_000
-    """Weight a window, for all of `/api/v3` and an outgoing address."""
+    """Weight per window, for all of `/api/v3` and an outgoing address."""
     window: float = 60.0
-    """Seconds. Shorter ones let tests run in compressed time."""
+    """Seconds. Shorter windows let tests run in compressed time."""
     headroom: float = 0.0
     """The part of every limit that is left to other software behind the same address."""
     requests_per_second: float = 500
     """Raw requests of the address in any one second, whatever they weigh."""
 
     def __post_init__(self) -> None:
-        """Refuse what can't be a limit."""
+        """Reject impossible limits."""
         for name in ("ip_weight", "uid_weight", "request_weight"):
             if instance(value := getattr(self, name), int, name) < 1:
                 raise ConfigurationError(f"{name} must be at least 1, not {value}")
@@ -59,7 +59,7 @@ class RateLimits:
                 raise ConfigurationError(message)
 
     def whole(self, kind: LimitKind) -> int:
-        """Give the exchange's own limit."""
+        """Return the exchange's own limit."""
         match kind:
             case LimitKind.IP:
                 return self.ip_weight
@@ -69,6 +69,6 @@ class RateLimits:
                 return self.request_weight
 
     def of(self, kind: LimitKind) -> int:
-        """Give the part of a limit that is ours to spend."""
+        """Return the part of a limit that is ours to spend."""
         # Rounded first, for 12_000 * (1 - 0.9) is a hair below 1,200.
         return math.floor(round(self.whole(kind) * (1 - self.headroom), 6))

@@ -1,23 +1,23 @@
-"""What others behind the same address spend: learnt from headers that show more than we did.
+"""What others behind the same address spend, estimated from headers that show more than our own.
 
-Nobody else can be asked, and every header is one glance. From each we take what it proves at least:
+Others can't be asked. From each header we take the least that it proves:
 
 - `level`: weight above all that we may have spent in the window. In a sliding window it stays about
-  the same while others go on as they do.
+  the same while others go on as before.
 - `grown`: weight above what the best header so far promised. In a fixed window it only grows, until
   the cut.
-- `share`: weight a window, from how much had come together how long after the cut. In a fixed
-  window it is left to them beforehand: whoever takes a whole window in its first second leaves the
-  others nothing but refusals, and their refusals ban this address too. Until it is known, half of
-  the window is theirs.
-- `surprise`: by how much a header was above what we expected. Twice as much is kept as a cushion,
-  as TCP keeps four deviations of the round trip (RFC 6298). At first the whole cushion is kept.
+- `share`: their weight in a whole window, from how much had come together how long after the cut.
+  In a fixed window it is left to them beforehand. A program that takes a whole window in its first
+  second leaves others nothing but refusals, and their refusals ban this address too. Until the
+  share is known, half of the window is theirs.
+- `surprise`: by how much a header was above our estimate. Twice as much is kept as a cushion, as
+  TCP keeps four deviations of the round trip (RFC 6298). At first the whole cushion is kept.
 
-While others are about, a header is `fresh` for a second only: before every burst one call goes
+While others are active, a header is `fresh` for a second only: before every burst one call goes
 alone.
 
-All this is advice. It expires a window after the last header, and whoever was not seen for ten
-windows is forgotten.
+All of this is advice. It expires a window after the last header, and others that were not seen for
+ten windows are forgotten.
 """
 
 from __future__ import annotations
@@ -26,24 +26,25 @@ from typing import Final
 
 CUSHION: Final = 2.0
 MOST_CUSHION: Final = 1 / 50
-"""Part of the limit: a cushion of more would waste more than the refusals that it spares."""
+"""Part of the limit: a larger cushion would waste more than the refusals it prevents."""
 HALF_LIFE: Final = 8.0
-"""Windows in which a surprise is half forgotten."""
+"""Windows after which a surprise counts half."""
 GROUP: Final = 1 / 4
-"""Part of a window after which a glance counts as old, if calls never cease to be in flight."""
+"""Part of a window after which the highest header is taken, if calls are always in flight."""
 SAMPLE: Final = 1 / 8
-"""The least part of a window by which the whole of it is judged."""
+"""The least part of a window from which the whole of it is estimated."""
 FAR_OFF: Final = 1.5
-"""How far above the share such a judgement must be to count at once, and not from the cut on."""
-LOOKS: Final = 8
-"""In a window: for so many looks one call's worth each is held back, and sent bit by bit."""
+"""A sample so many times the share counts at once, and not only from the next cut."""
+PROBES: Final = 8
+"""In a window: the weight of one call is held back for each probe of what others have spent."""
 FRESH: Final = 1 / 60
-"""Part of a window for which a header is good enough to send a burst on its word."""
+"""Part of a window for which a header is recent enough to send a burst."""
 MOST_GROWTH: Final = 1 / 20
-"""Part of half the limit: so much room must have come back before one looks again."""
+"""Part of half the limit: the most that is kept for the growth of others since the last header."""
 FORGET: Final = 10.0
+"""Windows without a sign of others, after which they are forgotten."""
 EASE: Final = 1 / 4
-"""How much of a lower share is believed at once. A higher one is believed whole."""
+"""How much of a lower share is believed at once. A higher share is believed whole."""
 
 
 class Others:
@@ -67,7 +68,7 @@ class Others:
     )
 
     def __init__(self, window: float, limit: int, now: float) -> None:
-        """Begin with others who were just seen for the first time."""
+        """Start with others that were just seen for the first time."""
         self._window = window
         self._begin = now
         self._half = limit / 2
@@ -84,13 +85,13 @@ class Others:
         self.share: float | None = None
 
     def fresh(self, now: float) -> bool:
-        """Whether the last header is recent enough to send more than one call on its word."""
+        """Whether the last header is recent enough to send more than one call."""
         return now - self.heard <= FRESH * self._window
 
     def expected(self, now: float, spent: int, held: int, *, fixed: bool) -> float:
-        """Give the weight that the exchange should be counting, ours and theirs.
+        """Return the weight that the exchange should be counting, ours and theirs.
 
-        `spent` is ours by the sliding rule, `held` what the best header leaves of it.
+        `spent` is ours by the sliding rule, `held` the part that the best header leaves.
         """
         age = now - self.heard
         if age > self._window:
@@ -99,42 +100,42 @@ class Others:
             return held + self.grown + self._window_share() * age / self._window
         return min(held + self.grown, spent + self.level)
 
-    def kept(self, now: float, closes: float, weight: int, *, fixed: bool) -> float:
-        """Give the weight to leave alone: theirs, looks at them, and the cushion."""
+    def reserved(self, now: float, closes: float, weight: int, *, fixed: bool) -> float:
+        """Return the weight to leave unspent: their share, our probes, and the cushion."""
         age = now - self.heard
         if age > self._window:
             return 0.0
         left = min(1.0, max(0.0, closes - now) / self._window)
         if fixed:
-            theirs = self._window_share() * left + weight * int(left * LOOKS)
+            theirs = self._window_share() * left + weight * int(left * PROBES)
         else:
-            # They may have begun to spend more since we looked.
+            # They may have begun to spend more since the last header.
             theirs = min(self._half * age / self._window, self._half * MOST_GROWTH)
             if now - self._begin < self._window:
-                # Windows may be fixed for all we know, and theirs may have but begun.
+                # Windows may be fixed, and theirs may have just begun.
                 theirs += max(0.0, self._half - self.level) * left
         return theirs + self.cushion(now)
 
     def cushion(self, now: float) -> float:
-        """Give the weight to leave for what can't be foreseen."""
+        """Return the weight to leave for what can't be foreseen."""
         return CUSHION * self._faded(now)
 
-    def look_due(self, now: float) -> bool:
-        """Whether it is time for another look at what they have spent."""
-        return now - self.heard >= self._window / LOOKS
+    def probe_due(self, now: float) -> bool:
+        """Whether it is time to probe again what they have spent."""
+        return now - self.heard >= self._window / PROBES
 
     def _window_share(self) -> float:
         return self._half if self.share is None else self.share
 
-    def listen(  # noqa: PLR0913 - what one header says
+    def read_header(  # noqa: PLR0913 - what one header says
         self, now: float, beyond: int, grown: int, since_cut: float, *, seen: bool, last: bool
     ) -> None:
         """Take what a header says: weight `beyond` ours, and `grown` since the best header.
 
-        They were `seen` for certain if it shows more than can be ours.
+        Others were certainly `seen` if it shows more than can be ours.
 
-        While others of ours are in flight, one glance shows less than there is. By the `last` of
-        them the highest glance has seen all that we sent, and is believed.
+        While more calls of ours are in flight, one header shows less than there is. With the `last`
+        of them the highest header has seen all that we sent, and is believed.
         """
         self._peak = max(self._peak, beyond)
         self.level = max(self.level, beyond)
@@ -146,10 +147,10 @@ class Others:
             self.level = self._peak
             self._peak = 0
             self._peak_since = now
-            self._judge(since_cut)
+            self._estimate_share(since_cut)
 
     def surprised(self, now: float, by: float) -> None:
-        """Note by how much a header was above what was expected, if it was."""
+        """Record by how much a header was above our estimate, if it was."""
         self._surprise = min(max(self._faded(now), by), self._cap)
         self._surprised_at = now
 
@@ -159,28 +160,28 @@ class Others:
         return max(faded, self._cap / 2)
 
     def refused(self, now: float, beyond: int, since_cut: float) -> None:
-        """Note that we were refused: the limit, or nearly so, is spent, `beyond` ours by them."""
+        """Record a refusal: about the whole limit is spent, and `beyond` ours of it by them."""
         self.level = max(self.level, beyond)
         self.surprised(now, self._cap)
         self._seen = self.heard = now
-        self._judge(since_cut)
+        self._estimate_share(since_cut)
 
-    def _judge(self, since_cut: float) -> None:
-        """Judge a whole window by what came together since its cut."""
+    def _estimate_share(self, since_cut: float) -> None:
+        """Estimate a whole window from what came together since its cut."""
         if since_cut >= SAMPLE * self._window:
             self._sample = min(self.level * self._window / since_cut, 2 * self._half)
             if self.share is not None and self._sample > self.share * FAR_OFF:
                 self.share = self._sample
 
-    def turn(self) -> None:
-        """Close a window, at its cut."""
+    def close_window(self) -> None:
+        """Take the estimate of a window into the share, at its cut."""
         sample, self._sample = self._sample, None
         if sample is not None:
             low = sample if self.share is None else self.share + (sample - self.share) * EASE
             self.share = max(low, sample)
 
-    def gone(self, now: float) -> bool:
-        """Say whether nobody was seen for long."""
+    def expired(self, now: float) -> bool:
+        """Whether no other spender was seen for `FORGET` windows."""
         return now - self._seen > FORGET * self._window
 
     def __repr__(self) -> str:

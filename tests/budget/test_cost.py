@@ -8,14 +8,14 @@ import time
 import tracemalloc
 
 from binance_dust.budget import Charge, Feedback, LimitKind, LocalBudget, RateLimits
-from tests.budget.virtual import LIST, LOG, Clock, Desk, Exchange, run
+from tests.budget.virtual import LIST, LOG, Caller, Clock, Exchange, run
 
 
 def test_a_call_that_finds_room_is_admitted_without_suspending() -> None:
     async def main() -> None:
-        desk = Desk(Exchange())
-        await desk.call(LIST)
-        coroutine = desk.budget.admit(LIST)
+        caller = Caller(Exchange())
+        await caller.call(LIST)
+        coroutine = caller.budget.admit(LIST)
 
         try:
             coroutine.send(None)
@@ -25,7 +25,7 @@ def test_a_call_that_finds_room_is_admitted_without_suspending() -> None:
             raise AssertionError("it waited")
 
         admission.release()
-        assert desk.exchange.loop.timers == 0
+        assert caller.exchange.loop.timers == 0
 
     run(main())
 
@@ -38,13 +38,13 @@ def test_admission_costs_no_more_with_ten_thousand_waiting_elsewhere() -> None:
         budget = LocalBudget(RateLimits(requests_per_second=1e9), Clock(exchange))
         (await budget.admit(LIST)).settle(Feedback(200, used_ip=100))
         before = await cost_of_admission(budget)
-        crowd = [asyncio.ensure_future(budget.admit(LIST)) for _ in range(10_000)]
+        batch = [asyncio.ensure_future(budget.admit(LIST)) for _ in range(10_000)]
         await asyncio.sleep(0)
 
         assert await cost_of_admission(budget) < 4 * before
-        for task in crowd:
+        for task in batch:
             task.cancel()
-        await asyncio.gather(*crowd, return_exceptions=True)
+        await asyncio.gather(*batch, return_exceptions=True)
 
     run(main())
 
@@ -61,11 +61,11 @@ async def cost_of_admission(budget: LocalBudget) -> float:
 
 def test_ten_thousand_waiters_cost_little() -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=10.0))
-        await desk.budget.admit(LIST)
+        caller = Caller(Exchange(start=10.0))
+        await caller.budget.admit(LIST)
         gc.collect()
         tracemalloc.start()
-        waiting = [asyncio.ensure_future(desk.budget.admit(LIST)) for _ in range(10_000)]
+        waiting = [asyncio.ensure_future(caller.budget.admit(LIST)) for _ in range(10_000)]
         await asyncio.sleep(0)
         memory, _ = tracemalloc.get_traced_memory()
         tracemalloc.stop()
@@ -81,14 +81,14 @@ def test_ten_thousand_waiters_cost_little() -> None:
 def test_a_hundred_thousand_accounts_in_turn_need_no_more_memory_than_a_few() -> None:
     async def main() -> None:
         exchange = Exchange()
-        desk = Desk(exchange, requests_per_second=1e9)
+        caller = Caller(exchange, requests_per_second=1e9)
         most = 0
         for number in range(100_000):
             charge = Charge("POST /sapi/v1/asset/dust", LimitKind.UID, 10, str(number))
-            admission = await desk.budget.admit(charge)
+            admission = await caller.budget.admit(charge)
             admission.settle(Feedback(200, used_uid=10))
             if number % 1_000 == 0:
-                most = max(most, len(desk.budget.snapshot().pools))
+                most = max(most, len(caller.budget.snapshot().pools))
                 await asyncio.sleep(60.0)
 
         # Those of the last minute, and those whose turn to be looked at has not come.

@@ -6,11 +6,11 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from binance_dust.budget._boundary import Span
+from binance_dust.budget._boundary import ServerWindow
 from binance_dust.budget._count import Count
 from binance_dust.budget._others import Others
 
-SPAN = Span(7, 100.0, 160.0)
+WINDOW = ServerWindow(7, 100.0, 160.0)
 
 
 class Call(NamedTuple):
@@ -26,7 +26,7 @@ class Call(NamedTuple):
 def count_of(taken: int, *, cut_at: int = 0, gone: int = 0) -> Count:
     count = Count(60.0, 1_200)
     count.take(taken)
-    count.flying = 1
+    count.in_flight = 1
     count.cut_at = cut_at
     count.gone = gone
     return count
@@ -39,7 +39,7 @@ def with_others(count: Count, *, level: int = 0, grown: int = 0, heard: float = 
 
 
 def listen(count: Count, call: Call, used: int, *, fixed: bool = False, now: float = 111.0) -> None:
-    count.listen(call, used, now, SPAN, fixed=fixed)  # type: ignore[arg-type]
+    count.read_header(call, used, now, WINDOW, fixed=fixed)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -142,7 +142,7 @@ def test_of_ours_what_is_certain_is_what_came_after_the_cut_or_within_a_window()
     assert count._certain(89.0, fixed=True) == 100
     assert count._certain(89.0, fixed=False) == 200
     assert count._certain(91.0, fixed=False) == 100
-    assert count.cleared == count.ledger.forgotten == 0
+    assert count.cleared == count.own.forgotten == 0
     count.gone = 250
     assert count.cleared == 250
     assert count.ours(91.0) == 50
@@ -168,28 +168,28 @@ def test_a_first_refusal_finds_others_who_have_spent_what_ours_is_not(
 ) -> None:
     count = count_of(500 if used == 1_300 else 1_100)
 
-    count.refused(111.0, SPAN, fixed=False)
+    count.refused(111.0, WINDOW, fixed=False)
 
     assert count.others is not None
     assert count.others.level == level
     # What a header told before is no worse for it.
     known: Any = count.others
-    count.refused(112.0, SPAN, fixed=False)
+    count.refused(112.0, WINDOW, fixed=False)
     assert count.others is known
 
 
 @pytest.mark.parametrize(
-    ("span", "share"),
+    ("window", "share"),
     [
-        (SPAN, 600 * 60.0 / 40.0),  # together in forty seconds since the cut
-        (Span(-1, float("-inf"), 141.0), None),  # nobody knows since when
+        (WINDOW, 600 * 60.0 / 40.0),  # together in forty seconds since the cut
+        (ServerWindow(-1, float("-inf"), 141.0), None),  # nobody knows since when
     ],
 )
 def test_their_share_is_judged_from_the_cut_on_where_it_is_known(
-    span: Span, share: float | None
+    window: ServerWindow, share: float | None
 ) -> None:
     count = count_of(100)
-    count.listen(Call(), 700, 140.0, span, fixed=False)  # type: ignore[arg-type]
+    count.read_header(Call(), 700, 140.0, window, fixed=False)  # type: ignore[arg-type]
     assert count.others is not None
 
     count.cut()

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import Any
 
 import pytest
 
 from binance_dust.budget import RateLimits
-from binance_dust.budget._pace import Pace
 from binance_dust.endpoints import LimitKind
 from binance_dust.errors import ConfigurationError
-from tests.budget.virtual import LOG, Desk, Exchange, run
 
 
 @pytest.mark.parametrize(
@@ -54,80 +51,6 @@ def test_what_can_not_be_a_limit_is_refused(
 def test_headroom_is_taken_from_every_limit(kind: LimitKind, headroom: float, ours: int) -> None:
     assert RateLimits(headroom=headroom).of(kind) == ours
     assert RateLimits(headroom=headroom).whole(kind) == RateLimits().whole(kind)
-
-
-@pytest.mark.parametrize("rate", [5, 50, 500])
-def test_no_second_has_more_requests_than_the_pace_allows(rate: float) -> None:
-    async def main() -> None:
-        exchange = Exchange()
-        desk = Desk(exchange, requests_per_second=rate, ip_weight=12_000)
-
-        took = await desk.scan(int(rate * 6), LOG)
-
-        sent = sorted(exchange.arrived)
-        # Arrivals are sendings, spread by no more than the way takes.
-        spread = exchange.latency.most - exchange.latency.least
-        for first, last in zip(sent, sent[int(rate) + 1 :], strict=False):
-            assert last - first >= 1.0 - spread - 1e-6
-        assert took <= 6 / 0.9 + 1.0
-
-    run(main())
-
-
-@pytest.mark.parametrize("rate", [0.5, 1.0, 3.0])
-def test_a_slow_pace_lets_one_through_at_once(rate: float) -> None:
-    async def main() -> None:
-        pace = Pace(rate)
-
-        assert pace.take()
-        assert not pace.take()
-
-    run(main())
-
-
-@pytest.mark.parametrize(
-    ("rate", "calls", "seconds"),
-    [(100, 1, 0.0), (100, 10, 0.0), (100, 11, 1 / 90), (100, 100, 1.0), (0.5, 1, 0), (0.5, 10, 20)],
-)
-def test_what_the_pace_takes_at_best_is_foretold(rate: float, calls: int, seconds: float) -> None:
-    async def main() -> None:
-        pace = Pace(rate)
-        assert pace.least_wait(calls) == pytest.approx(seconds)
-
-        for _ in range(calls):
-            while not pace.take():  # noqa: ASYNC110 - time is virtual
-                await asyncio.sleep(1 / 9_000)
-        assert seconds <= asyncio.get_running_loop().time() <= seconds + 0.001
-
-    run(main())
-
-
-def test_the_pace_is_shared_fairly_between_pools() -> None:
-    """A bot's call on one endpoint does not wait for a scan's thousands on another."""
-
-    async def main() -> None:
-        exchange = Exchange(start=1.0)
-        desk = Desk(exchange, requests_per_second=50)
-        await desk.call(LOG)
-        other = LOG.__class__("GET /other", LimitKind.IP, 1)
-        await desk.call(other)
-        scan = [desk.exchange.loop.create_task(desk.call(LOG)) for _ in range(2_000)]
-        await desk.exchange.loop.create_task(_pause(1.0))
-
-        began = exchange.loop.time()
-        await desk.call(other)
-
-        assert exchange.loop.time() - began < 0.5
-        for task in scan:
-            task.cancel()
-
-    run(main())
-
-
-async def _pause(seconds: float) -> None:
-    import asyncio
-
-    await asyncio.sleep(seconds)
 
 
 def test_the_limits_are_those_that_the_exchange_publishes_unless_said_otherwise() -> None:

@@ -11,44 +11,43 @@ from msgspec.structs import replace
 from binance_dust.budget import Charge, Feedback, Lane, LimitKind, LocalBudget, RateLimits
 from binance_dust.errors import BannedError, BudgetExceededError, ConfigurationError
 from binance_dust.events import Banned, BoundaryLost, Refused, Waited
-from tests.budget.virtual import ASSETS, LIST, LOG, Exchange, Latency, run
-from tests.budget.virtual import Desk as DeskAlone
+from tests.budget.virtual import ASSETS, LIST, LOG, Caller, Exchange, Latency, run
 
 QUICK = Latency(0.01, 0.01)
 GOOD = Feedback(200, used_ip=100)
 
 
-def desk_of(start: float = 10.0, **limits: float) -> DeskAlone:
-    return DeskAlone(Exchange(start=start, latency=QUICK), **limits)
+def caller_of(start: float = 10.0, **limits: float) -> Caller:
+    return Caller(Exchange(start=start, latency=QUICK), **limits)
 
 
-async def fill(desk: DeskAlone, calls: int = 119) -> None:
-    await desk.scan(calls)
+async def fill(caller: Caller, calls: int = 119) -> None:
+    await caller.scan(calls)
 
 
 def test_a_deadline_that_is_now_is_too_late_even_where_there_is_room() -> None:
     async def main() -> None:
-        desk = desk_of()
-        now = desk.exchange.loop.time()
+        caller = caller_of()
+        now = caller.exchange.loop.time()
 
         with pytest.raises(BudgetExceededError, match="was not free in time, and now") as caught:
-            await desk.budget.admit(LIST, deadline=now)
+            await caller.budget.admit(LIST, deadline=now)
         assert caught.value.retry_after == 0.0
-        (await desk.budget.admit(LIST, deadline=now + 0.001)).release()
+        (await caller.budget.admit(LIST, deadline=now + 0.001)).release()
 
     run(main())
 
 
 def test_whoever_is_too_late_is_told_how_long_it_would_have_taken() -> None:
     async def main() -> None:
-        desk = desk_of()
-        await fill(desk)
-        now = desk.exchange.loop.time()
+        caller = caller_of()
+        await fill(caller)
+        now = caller.exchange.loop.time()
 
         with pytest.raises(
             BudgetExceededError, match=r"free in \d+\.\d s, and that is too late"
         ) as told:
-            await desk.budget.admit(replace(LIST, weight=12_000), deadline=now + 1)
+            await caller.budget.admit(replace(LIST, weight=12_000), deadline=now + 1)
         assert told.value.retry_after > 1
 
     run(main())
@@ -56,14 +55,14 @@ def test_whoever_is_too_late_is_told_how_long_it_would_have_taken() -> None:
 
 def test_a_call_of_the_whole_limit_fits_and_one_of_more_never_does() -> None:
     async def main() -> None:
-        desk = desk_of()
+        caller = caller_of()
 
         with pytest.raises(ConfigurationError, match="weight 12001 can never fit into 12000"):
-            await desk.budget.admit(replace(LIST, weight=12_001))
-        await fill(desk, 1)
+            await caller.budget.admit(replace(LIST, weight=12_001))
+        await fill(caller, 1)
         with pytest.raises(ConfigurationError):
-            await desk.budget.admit(replace(LIST, weight=12_001))
-        waiting = asyncio.ensure_future(desk.budget.admit(replace(LIST, weight=12_000)))
+            await caller.budget.admit(replace(LIST, weight=12_001))
+        waiting = asyncio.ensure_future(caller.budget.admit(replace(LIST, weight=12_000)))
         await asyncio.sleep(120.0)
         (await waiting).release()
 
@@ -72,14 +71,14 @@ def test_a_call_of_the_whole_limit_fits_and_one_of_more_never_does() -> None:
 
 def test_whoever_leaves_the_head_of_a_line_makes_way_for_who_fits() -> None:
     async def main() -> None:
-        desk = desk_of()
-        await fill(desk, 118)
-        large = asyncio.ensure_future(desk.budget.admit(replace(LIST, weight=500)))
+        caller = caller_of()
+        await fill(caller, 118)
+        large = asyncio.ensure_future(caller.budget.admit(replace(LIST, weight=500)))
         small = [
-            asyncio.ensure_future(desk.budget.admit(replace(LIST, weight=10))) for _ in range(3)
+            asyncio.ensure_future(caller.budget.admit(replace(LIST, weight=10))) for _ in range(3)
         ]
         await asyncio.sleep(0)
-        now = desk.exchange.loop.time()
+        now = caller.exchange.loop.time()
         assert not any(task.done() for task in small)
 
         large.cancel()
@@ -87,9 +86,9 @@ def test_whoever_leaves_the_head_of_a_line_makes_way_for_who_fits() -> None:
             admission.release()
 
         assert large.cancelled()
-        assert desk.exchange.loop.time() == now
-        assert desk.budget.snapshot().waiting == 0
-        assert not desk.budget._waiting
+        assert caller.exchange.loop.time() == now
+        assert caller.budget.snapshot().waiting == 0
+        assert not caller.budget._queues
 
     run(main())
 
@@ -98,36 +97,36 @@ def test_whoever_leaves_from_the_middle_of_a_line_changes_nothing_and_from_its_e
     None
 ):
     async def main() -> None:
-        desk = desk_of()
-        await fill(desk)
-        first, second, third = (asyncio.ensure_future(desk.budget.admit(LIST)) for _ in range(3))
+        caller = caller_of()
+        await fill(caller)
+        first, second, third = (asyncio.ensure_future(caller.budget.admit(LIST)) for _ in range(3))
         await asyncio.sleep(0)
 
         second.cancel()
         await asyncio.sleep(0)
-        assert desk.budget.snapshot().waiting == 2
+        assert caller.budget.snapshot().waiting == 2
         third.cancel()
         first.cancel()
         await asyncio.gather(first, second, third, return_exceptions=True)
 
-        assert desk.budget.snapshot().waiting == 0
-        assert desk.exchange.loop.timers == 0
+        assert caller.budget.snapshot().waiting == 0
+        assert caller.exchange.loop.timers == 0
 
     run(main())
 
 
 def test_whoever_is_cancelled_in_the_moment_of_its_turn_gives_its_weight_back() -> None:
     async def main() -> None:
-        desk = desk_of()
-        first = await desk.budget.admit(LIST)
-        waiting = asyncio.ensure_future(desk.budget.admit(LIST))
+        caller = caller_of()
+        first = await caller.budget.admit(LIST)
+        waiting = asyncio.ensure_future(caller.budget.admit(LIST))
         await asyncio.sleep(0)
 
         first.settle(GOOD)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
 
-        (pool,) = desk.budget.snapshot().pools
+        (pool,) = caller.budget.snapshot().pools
         assert (pool.in_flight, pool.used, pool.waiting) == (0, 100, 0)
 
     run(main())
@@ -135,16 +134,16 @@ def test_whoever_is_cancelled_in_the_moment_of_its_turn_gives_its_weight_back() 
 
 def test_whoever_is_cancelled_before_its_turn_is_passed_over_in_the_same_moment() -> None:
     async def main() -> None:
-        desk = desk_of()
-        first = await desk.budget.admit(LIST)
-        one, two = (asyncio.ensure_future(desk.budget.admit(LIST)) for _ in range(2))
+        caller = caller_of()
+        first = await caller.budget.admit(LIST)
+        one, two = (asyncio.ensure_future(caller.budget.admit(LIST)) for _ in range(2))
         await asyncio.sleep(0)
 
         one.cancel()
         first.settle(GOOD)
 
         assert (await two).weight == 100
-        (pool,) = desk.budget.snapshot().pools
+        (pool,) = caller.budget.snapshot().pools
         assert (pool.in_flight, pool.waiting) == (1, 0)
         await asyncio.gather(one, return_exceptions=True)
         two.result().release()
@@ -154,34 +153,34 @@ def test_whoever_is_cancelled_before_its_turn_is_passed_over_in_the_same_moment(
 
 def test_a_wait_is_told_with_its_seconds_and_no_wait_is_not() -> None:
     async def main() -> None:
-        desk = desk_of()
+        caller = caller_of()
         await asyncio.sleep(1.0)
-        first = await desk.budget.admit(LIST)
-        waiting = asyncio.ensure_future(desk.budget.admit(LIST))
+        first = await caller.budget.admit(LIST)
+        waiting = asyncio.ensure_future(caller.budget.admit(LIST))
         await asyncio.sleep(2.0)
-        assert desk.events == []
+        assert caller.events == []
 
         first.settle(GOOD)
         (await waiting).release()
-        assert desk.events == [Waited(LIST.pool, 2.0)]
-        (await desk.budget.admit(LIST)).release()
+        assert caller.events == [Waited(LIST.pool, 2.0)]
+        (await caller.budget.admit(LIST)).release()
         # One that stood in line and was served in the same moment has not waited.
-        first = await desk.budget.admit(LOG)
-        waiting = asyncio.ensure_future(desk.budget.admit(LOG))
+        first = await caller.budget.admit(LOG)
+        waiting = asyncio.ensure_future(caller.budget.admit(LOG))
         await asyncio.sleep(0)
         first.settle(GOOD)
         (await waiting).release()
 
-        assert desk.events == [Waited(LIST.pool, 2.0)]
+        assert caller.events == [Waited(LIST.pool, 2.0)]
 
     run(main())
 
 
 def test_the_last_in_line_takes_what_is_left_for_a_witness_after_three_seconds_alone() -> None:
     async def main() -> None:
-        desk = desk_of()
-        await fill(desk)
-        waiting = asyncio.ensure_future(desk.budget.admit(LIST))
+        caller = caller_of()
+        await fill(caller)
+        waiting = asyncio.ensure_future(caller.budget.admit(LIST))
 
         await asyncio.sleep(2.9)
         assert not waiting.done()
@@ -194,9 +193,9 @@ def test_the_last_in_line_takes_what_is_left_for_a_witness_after_three_seconds_a
 
 def test_whoever_is_not_alone_in_line_takes_nothing_from_the_witness() -> None:
     async def main() -> None:
-        desk = desk_of()
-        await fill(desk)
-        waiting = [asyncio.ensure_future(desk.budget.admit(LIST)) for _ in range(2)]
+        caller = caller_of()
+        await fill(caller)
+        waiting = [asyncio.ensure_future(caller.budget.admit(LIST)) for _ in range(2)]
 
         await asyncio.sleep(30.0)
 
@@ -211,11 +210,11 @@ def test_whoever_is_not_alone_in_line_takes_nothing_from_the_witness() -> None:
 
 def test_whoever_waits_is_told_as_soon_as_a_refusal_makes_it_too_late() -> None:
     async def main() -> None:
-        desk = desk_of()
-        first = await desk.budget.admit(LIST)
-        now = desk.exchange.loop.time()
-        hasty = asyncio.ensure_future(desk.budget.admit(LIST, deadline=now + 30.0))
-        patient = asyncio.ensure_future(desk.budget.admit(LIST, deadline=now + 50.0))
+        caller = caller_of()
+        first = await caller.budget.admit(LIST)
+        now = caller.exchange.loop.time()
+        hasty = asyncio.ensure_future(caller.budget.admit(LIST, deadline=now + 30.0))
+        patient = asyncio.ensure_future(caller.budget.admit(LIST, deadline=now + 50.0))
         await asyncio.sleep(0)
 
         first.settle(Feedback(429, retry_after=40.0))
@@ -225,58 +224,60 @@ def test_whoever_waits_is_told_as_soon_as_a_refusal_makes_it_too_late() -> None:
         assert isinstance(error, BudgetExceededError)
         assert error.retry_after == pytest.approx(40.0)
         (await patient).release()
-        assert desk.exchange.loop.time() == pytest.approx(now + 40.0)
+        assert caller.exchange.loop.time() == pytest.approx(now + 40.0)
 
     run(main())
 
 
 def test_whoever_waits_is_told_at_its_deadline_at_the_latest() -> None:
     async def main() -> None:
-        desk = desk_of()
-        await desk.budget.admit(LIST)  # nothing is ever heard of it
-        now = desk.exchange.loop.time()
+        caller = caller_of()
+        await caller.budget.admit(LIST)  # nothing is ever heard of it
+        now = caller.exchange.loop.time()
         waiting = [
-            asyncio.ensure_future(desk.budget.admit(LIST, deadline=now + seconds))
+            asyncio.ensure_future(caller.budget.admit(LIST, deadline=now + seconds))
             for seconds in (4.0, 2.0)
         ]
 
         await asyncio.sleep(0)
-        assert desk.exchange.loop.timers == 1
+        assert caller.exchange.loop.timers == 1
         await asyncio.sleep(1.99)
         assert [task.done() for task in waiting] == [False, False]
         await asyncio.sleep(0.02)
         assert [task.done() for task in waiting] == [False, True]
         await asyncio.sleep(2.0)
         assert all(isinstance(task.exception(), BudgetExceededError) for task in waiting)
-        assert desk.budget.snapshot().waiting == 0
+        assert caller.budget.snapshot().waiting == 0
 
     run(main())
 
 
 def test_a_deadline_counts_those_who_stand_before_it_in_its_lane() -> None:
     async def main() -> None:
-        desk = desk_of()
-        await fill(desk)
-        now = desk.exchange.loop.time()
-        crowd = [asyncio.ensure_future(desk.budget.admit(LIST, lane=Lane.SCAN)) for _ in range(300)]
+        caller = caller_of()
+        await fill(caller)
+        now = caller.exchange.loop.time()
+        batch = [
+            asyncio.ensure_future(caller.budget.admit(LIST, lane=Lane.SCAN)) for _ in range(300)
+        ]
         await asyncio.sleep(0)
 
         with pytest.raises(BudgetExceededError) as caught:
-            await desk.budget.admit(LIST, lane=Lane.SCAN, deadline=now + 100.0)
+            await caller.budget.admit(LIST, lane=Lane.SCAN, deadline=now + 100.0)
         assert caught.value.retry_after > 100.0
-        ahead = asyncio.ensure_future(desk.budget.admit(LIST, deadline=now + 100.0))
+        ahead = asyncio.ensure_future(caller.budget.admit(LIST, deadline=now + 100.0))
         await asyncio.sleep(0)
         assert not ahead.done()
-        for task in (*crowd, ahead):
+        for task in (*batch, ahead):
             task.cancel()
-        await asyncio.gather(*crowd, ahead, return_exceptions=True)
+        await asyncio.gather(*batch, ahead, return_exceptions=True)
 
     run(main())
 
 
 def test_pools_are_told_apart_by_endpoint_and_by_whoever_pays() -> None:
     async def main() -> None:
-        desk = desk_of()
+        caller = caller_of()
         for charge in (
             Charge("GET /a", LimitKind.IP, 1, "alice"),
             Charge("GET /a", LimitKind.IP, 1, "bob"),
@@ -285,12 +286,12 @@ def test_pools_are_told_apart_by_endpoint_and_by_whoever_pays() -> None:
             Charge("GET /c", LimitKind.REQUEST, 1, "alice"),
             Charge("GET /d", LimitKind.REQUEST, 1, "bob"),
         ):
-            (await desk.budget.admit(charge)).unknown()
+            (await caller.budget.admit(charge)).unknown()
             await asyncio.sleep(6.0)
 
         assert [
             (pool.name, pool.kind.value, pool.account, pool.limit)
-            for pool in desk.budget.snapshot().pools
+            for pool in caller.budget.snapshot().pools
         ] == [
             ("GET /a", "ip", None, 12_000),
             ("GET /b", "uid", "alice", 180_000),
@@ -311,30 +312,30 @@ def test_pools_are_told_apart_by_endpoint_and_by_whoever_pays() -> None:
 )
 def test_each_pool_reads_the_header_of_its_own_kind(kind: LimitKind, field: str) -> None:
     async def main() -> None:
-        desk = desk_of()
-        admission = await desk.budget.admit(Charge("GET /x", kind, 1, "alice"))
+        caller = caller_of()
+        admission = await caller.budget.admit(Charge("GET /x", kind, 1, "alice"))
         shown: dict[str, Any] = dict.fromkeys(("used_ip", "used_uid", "used_request"), 5_000)
 
         admission.settle(Feedback(200, **shown | {field: 1_001}))
 
-        assert desk.budget.snapshot().pools[0].others == 1_000
+        assert caller.budget.snapshot().pools[0].others == 1_000
 
     run(main())
 
 
 def test_a_ban_that_is_heard_twice_is_told_once() -> None:
     async def main() -> None:
-        desk = desk_of()
-        one, two = await desk.budget.admit(LIST), await desk.budget.admit(LOG)
+        caller = caller_of()
+        one, two = await caller.budget.admit(LIST), await caller.budget.admit(LOG)
 
         one.settle(Feedback(418, retry_after=130.0))
         two.settle(Feedback(418, retry_after=130.0))
-        assert desk.events == [Banned(131.0)]
+        assert caller.events == [Banned(131.0)]
 
         await asyncio.sleep(131.0)
-        (await desk.budget.admit(LIST)).settle(Feedback(418, retry_after=10.0))
-        assert desk.events[-1] == Banned(11.0)
-        assert len(desk.events) == 2
+        (await caller.budget.admit(LIST)).settle(Feedback(418, retry_after=10.0))
+        assert caller.events[-1] == Banned(11.0)
+        assert len(caller.events) == 2
 
     run(main())
 
@@ -342,8 +343,8 @@ def test_a_ban_that_is_heard_twice_is_told_once() -> None:
 @pytest.mark.parametrize("patience", [120.9, 121.0])
 def test_a_ban_is_sat_out_up_to_the_patience_that_was_set(patience: float) -> None:
     async def main() -> None:
-        desk = desk_of()
-        budget = LocalBudget(RateLimits(), desk.clock, patience=patience)
+        caller = caller_of()
+        budget = LocalBudget(RateLimits(), caller.clock, patience=patience)
         await asyncio.sleep(500.0)
         first = await budget.admit(LIST)
         waiting = asyncio.ensure_future(budget.admit(LIST))
@@ -366,10 +367,10 @@ def test_a_ban_is_sat_out_up_to_the_patience_that_was_set(patience: float) -> No
 @pytest.mark.parametrize("known", [True, False])
 def test_whoever_is_shut_out_is_told_by_whom_and_for_how_long(*, known: bool) -> None:
     async def main() -> None:
-        desk = desk_of()
+        caller = caller_of()
         if not known:
-            desk.clock.error = None
-        budget = LocalBudget(RateLimits(), desk.clock, patience=1.0)
+            caller.clock.error = None
+        budget = LocalBudget(RateLimits(), caller.clock, patience=1.0)
         await asyncio.sleep(500.0)
         (await budget.admit(LIST)).settle(Feedback(418, retry_after=100.0))
 
@@ -386,92 +387,92 @@ def test_whoever_is_shut_out_is_told_by_whom_and_for_how_long(*, known: bool) ->
 
 def test_a_firewall_opens_again_like_anything_else_that_was_shut() -> None:
     async def main() -> None:
-        desk = desk_of()
+        caller = caller_of()
         walled = Feedback(403, walled=True)
-        (await desk.budget.admit(LIST)).settle(walled)
+        (await caller.budget.admit(LIST)).settle(walled)
         await asyncio.sleep(0)
-        (await desk.budget.admit(LIST)).settle(walled)
-        assert desk.budget.snapshot().shut_for == pytest.approx(300.0)
+        (await caller.budget.admit(LIST)).settle(walled)
+        assert caller.budget.snapshot().shut_for == pytest.approx(300.0)
 
         await asyncio.sleep(300.0)
-        (await desk.budget.admit(LIST)).settle(GOOD)
-        (await desk.budget.admit(LIST)).settle(walled)
-        assert desk.budget.snapshot().shut_for == 0, "a good answer came between"
+        (await caller.budget.admit(LIST)).settle(GOOD)
+        (await caller.budget.admit(LIST)).settle(walled)
+        assert caller.budget.snapshot().shut_for == 0, "a good answer came between"
 
         # An answer to something that left before says nothing about the wall.
-        one = await desk.budget.admit(LIST)
+        one = await caller.budget.admit(LIST)
         one.settle(walled)
-        assert desk.budget.snapshot().shut_for == pytest.approx(300.0)
+        assert caller.budget.snapshot().shut_for == pytest.approx(300.0)
 
     run(main())
 
 
 def test_what_is_foretold_counts_those_in_line_and_a_ban() -> None:
     async def main() -> None:
-        desk = desk_of()
-        budget = desk.budget
+        caller = caller_of()
+        budget = caller.budget
         assert budget.forecast(LIST, 0) == budget.forecast(LIST, 120) == 0.0
         assert budget.forecast(LIST, 121) == pytest.approx(60.06)
         assert budget.snapshot().pools == (), "asking makes no pool"
 
-        await fill(desk)
+        await fill(caller)
         next(iter(budget._pools)).boundary.fixed = True
-        now = desk.exchange.loop.time()
+        now = caller.exchange.loop.time()
         assert budget.forecast(LIST, 0) == 0.0
         assert budget.forecast(LIST, 1) == pytest.approx(50.25 - now)
-        crowd = [asyncio.ensure_future(budget.admit(LIST)) for _ in range(120)]
+        batch = [asyncio.ensure_future(budget.admit(LIST)) for _ in range(120)]
         await asyncio.sleep(0)
         assert budget.forecast(LIST, 0) == pytest.approx(50.25 - now)
         assert budget.forecast(LIST, 1) == pytest.approx(110.25 - now)
-        for task in crowd:
+        for task in batch:
             task.cancel()
-        await asyncio.gather(*crowd, return_exceptions=True)
+        await asyncio.gather(*batch, return_exceptions=True)
 
         (await budget.admit(LOG)).settle(Feedback(418, retry_after=299.0))
         assert budget.forecast(LOG, 1) == pytest.approx(300.0)
         assert budget.forecast(LOG, 0) == 0.0
 
-        desk = desk_of()
-        (await desk.budget.admit(LIST)).settle(Feedback(429, retry_after=30.0))
-        assert desk.budget.forecast(LIST, 0) == 0.0
-        assert desk.budget.forecast(LIST, 1) == pytest.approx(30.0)
+        caller = caller_of()
+        (await caller.budget.admit(LIST)).settle(Feedback(429, retry_after=30.0))
+        assert caller.budget.forecast(LIST, 0) == 0.0
+        assert caller.budget.forecast(LIST, 1) == pytest.approx(30.0)
 
     run(main())
 
 
 def test_a_closed_budget_takes_nobody_in_and_may_be_closed_again() -> None:
     async def main() -> None:
-        desk = desk_of(requests_per_second=10)
-        (await desk.budget.admit(LIST)).settle(GOOD)
+        caller = caller_of(requests_per_second=10)
+        (await caller.budget.admit(LIST)).settle(GOOD)
         # Some wait for the pace, some for weight.
-        waiting = [asyncio.ensure_future(desk.budget.admit(LIST)) for _ in range(5)]
+        waiting = [asyncio.ensure_future(caller.budget.admit(LIST)) for _ in range(5)]
         await asyncio.sleep(0)
-        assert desk.exchange.loop.timers > 0
+        assert caller.exchange.loop.timers > 0
 
-        await desk.budget.close()
-        await desk.budget.close()
+        await caller.budget.close()
+        await caller.budget.close()
 
-        assert desk.exchange.loop.timers == 0
+        assert caller.exchange.loop.timers == 0
         results = await asyncio.gather(*waiting, return_exceptions=True)
         assert ConfigurationError in {type(result) for result in results}
-        assert desk.budget.snapshot().waiting == 0
+        assert caller.budget.snapshot().waiting == 0
         await asyncio.sleep(1.0)
         for charge in (LOG, LIST, replace(LIST, weight=12_000)):
             with pytest.raises(ConfigurationError, match="closed"):
-                await desk.budget.admit(charge)
+                await caller.budget.admit(charge)
 
     run(main())
 
 
 def test_the_pace_serves_each_pool_in_turn() -> None:
     async def main() -> None:
-        desk = desk_of(requests_per_second=20)
+        caller = caller_of(requests_per_second=20)
         for charge in (LIST, LOG, ASSETS):
-            (await desk.budget.admit(charge)).settle(GOOD)
+            (await caller.budget.admit(charge)).settle(GOOD)
         served: list[str] = []
 
         async def call(charge: Charge) -> None:
-            (await desk.budget.admit(charge)).settle(Feedback(200))
+            (await caller.budget.admit(charge)).settle(Feedback(200))
             served.append(charge.pool)
 
         calls = [
@@ -482,27 +483,27 @@ def test_the_pace_serves_each_pool_in_turn() -> None:
         # Whatever went before the pace was short; from then on one of each.
         for names in zip(served[6::3], served[7::3], served[8::3], strict=False):
             assert len(set(names[:3])) >= 2
-        assert desk.exchange.loop.time() >= 30 / 20 - 0.2
-        assert desk.budget.snapshot().requests_per_second == 20
+        assert caller.exchange.loop.time() >= 30 / 20 - 0.2
+        assert caller.budget.snapshot().requests_per_second == 20
 
     run(main())
 
 
 def test_whoever_comes_while_others_wait_for_the_pace_does_not_go_ahead_of_them() -> None:
     async def main() -> None:
-        desk = desk_of(requests_per_second=10)
+        caller = caller_of(requests_per_second=10)
         for charge in (LIST, LOG):
-            (await desk.budget.admit(charge)).settle(GOOD)
+            (await caller.budget.admit(charge)).settle(GOOD)
         served: list[str] = []
 
         async def call(charge: Charge) -> None:
-            (await desk.budget.admit(charge)).settle(Feedback(200))
+            (await caller.budget.admit(charge)).settle(Feedback(200))
             served.append(charge.pool)
 
-        crowd = [asyncio.ensure_future(call(LIST)) for _ in range(3)]
+        batch = [asyncio.ensure_future(call(LIST)) for _ in range(3)]
         await asyncio.sleep(0.1)
         late = asyncio.ensure_future(call(LOG))
-        await asyncio.gather(*crowd, late)
+        await asyncio.gather(*batch, late)
 
         assert served[0] == LIST.pool
         assert served[-1] == LIST.pool or served[-2] == LIST.pool
@@ -512,9 +513,9 @@ def test_whoever_comes_while_others_wait_for_the_pace_does_not_go_ahead_of_them(
 
 def test_without_anybody_who_listens_all_goes_as_with_one() -> None:
     async def main() -> None:
-        desk = desk_of()
-        desk.budget = budget = LocalBudget(RateLimits(), desk.clock)
-        await desk.scan(130)
+        caller = caller_of()
+        caller.budget = budget = LocalBudget(RateLimits(), caller.clock)
+        await caller.scan(130)
         assert budget.snapshot().pools[0].fixed
 
         (await budget.admit(LIST)).settle(Feedback(429, retry_after=1.0))
@@ -526,13 +527,13 @@ def test_without_anybody_who_listens_all_goes_as_with_one() -> None:
 
 def test_whoever_is_cancelled_in_the_moment_of_the_closing_is_cancelled() -> None:
     async def main() -> None:
-        desk = desk_of()
-        await desk.budget.admit(LIST)
-        waiting = [asyncio.ensure_future(desk.budget.admit(LIST)) for _ in range(2)]
+        caller = caller_of()
+        await caller.budget.admit(LIST)
+        waiting = [asyncio.ensure_future(caller.budget.admit(LIST)) for _ in range(2)]
         await asyncio.sleep(0)
 
         waiting[0].cancel()
-        await desk.budget.close()
+        await caller.budget.close()
         await asyncio.gather(*waiting, return_exceptions=True)
 
         assert [task.cancelled() for task in waiting] == [True, False]
@@ -542,18 +543,18 @@ def test_whoever_is_cancelled_in_the_moment_of_the_closing_is_cancelled() -> Non
 
 def test_a_pool_that_is_done_keeps_no_other_from_the_pace() -> None:
     async def main() -> None:
-        desk = desk_of(requests_per_second=10)
+        caller = caller_of(requests_per_second=10)
         for charge in (LIST, LOG, ASSETS):
-            (await desk.budget.admit(charge)).settle(GOOD)
-        began = desk.exchange.loop.time()
+            (await caller.budget.admit(charge)).settle(GOOD)
+        began = caller.exchange.loop.time()
 
         async def call(charge: Charge) -> None:
-            (await desk.budget.admit(charge)).settle(Feedback(200))
+            (await caller.budget.admit(charge)).settle(Feedback(200))
 
-        crowd = [LIST] + [LOG] * 4 + [ASSETS] * 8
-        await asyncio.gather(*[asyncio.ensure_future(call(charge)) for charge in crowd])
+        batch = [LIST] + [LOG] * 4 + [ASSETS] * 8
+        await asyncio.gather(*[asyncio.ensure_future(call(charge)) for charge in batch])
 
-        assert desk.exchange.loop.time() - began <= len(crowd) / 9 + 0.2
+        assert caller.exchange.loop.time() - began <= len(batch) / 9 + 0.2
 
     run(main())
 
@@ -561,11 +562,11 @@ def test_a_pool_that_is_done_keeps_no_other_from_the_pace() -> None:
 @pytest.mark.parametrize("ending", ["release", "unknown"])
 def test_what_was_not_heard_of_opens_no_pool_that_sends_one_first(ending: str) -> None:
     async def main() -> None:
-        desk = desk_of()
-        await fill(desk, 3)
-        (pool,) = desk.budget._pools
-        pool.valve.be_wary()
-        waiting = [asyncio.ensure_future(desk.budget.admit(LIST)) for _ in range(3)]
+        caller = caller_of()
+        await fill(caller, 3)
+        (pool,) = caller.budget._pools
+        pool.valve.open_half()
+        waiting = [asyncio.ensure_future(caller.budget.admit(LIST)) for _ in range(3)]
         await asyncio.sleep(0.1)
         assert [task.done() for task in waiting] == [True, False, False]
 
@@ -573,7 +574,7 @@ def test_what_was_not_heard_of_opens_no_pool_that_sends_one_first(ending: str) -
         await asyncio.sleep(0.1)
 
         assert [task.done() for task in waiting] == [True, True, False]
-        await desk.budget.close()
+        await caller.budget.close()
         await asyncio.gather(*waiting, return_exceptions=True)
 
     run(main())
@@ -586,34 +587,34 @@ def test_a_ban_lasts_as_long_as_was_told_and_a_second_more_up_to_the_longest(
     retry_after: float, shut_for: float
 ) -> None:
     async def main() -> None:
-        desk = desk_of()
-        (await desk.budget.admit(LIST)).settle(Feedback(418, retry_after=retry_after))
+        caller = caller_of()
+        (await caller.budget.admit(LIST)).settle(Feedback(418, retry_after=retry_after))
 
-        assert desk.budget.snapshot().shut_for == pytest.approx(shut_for)
+        assert caller.budget.snapshot().shut_for == pytest.approx(shut_for)
 
     run(main())
 
 
 def test_a_ban_whose_end_can_not_be_compared_lasts_the_shortest_time_that_bans_last() -> None:
     async def main() -> None:
-        desk = desk_of()
-        desk.clock.error = None
-        (await desk.budget.admit(LIST)).settle(Feedback(418, banned_until=1.9e9))
+        caller = caller_of()
+        caller.clock.error = None
+        (await caller.budget.admit(LIST)).settle(Feedback(418, banned_until=1.9e9))
 
-        assert desk.budget.snapshot().shut_for == pytest.approx(120.0)
+        assert caller.budget.snapshot().shut_for == pytest.approx(120.0)
 
     run(main())
 
 
 def test_a_ban_is_told_at_once_to_whoever_waits_in_another_pool() -> None:
     async def main() -> None:
-        desk = desk_of()
-        now = desk.exchange.loop.time()
-        await desk.budget.admit(ASSETS)
-        hasty = asyncio.ensure_future(desk.budget.admit(ASSETS, deadline=now + 4.0))
+        caller = caller_of()
+        now = caller.exchange.loop.time()
+        await caller.budget.admit(ASSETS)
+        hasty = asyncio.ensure_future(caller.budget.admit(ASSETS, deadline=now + 4.0))
         await asyncio.sleep(0)
 
-        (await desk.budget.admit(LIST)).settle(Feedback(418, retry_after=100.0))
+        (await caller.budget.admit(LIST)).settle(Feedback(418, retry_after=100.0))
         await asyncio.sleep(0)
 
         assert isinstance(hasty.exception(), BudgetExceededError)
@@ -623,12 +624,12 @@ def test_a_ban_is_told_at_once_to_whoever_waits_in_another_pool() -> None:
 
 def test_what_one_account_has_learnt_of_cuts_holds_for_every_account_of_the_endpoint() -> None:
     async def main() -> None:
-        desk = desk_of()
+        caller = caller_of()
         for account in ("alice", "bob"):
-            (await desk.budget.admit(Charge("POST /x", LimitKind.UID, 10, account))).unknown()
-        (await desk.budget.admit(LIST)).unknown()
+            (await caller.budget.admit(Charge("POST /x", LimitKind.UID, 10, account))).unknown()
+        (await caller.budget.admit(LIST)).unknown()
 
-        alice, bob, other = desk.budget._pools
+        alice, bob, other = caller.budget._pools
 
         assert alice.boundary is bob.boundary
         assert alice.boundary is not other.boundary
@@ -638,15 +639,15 @@ def test_what_one_account_has_learnt_of_cuts_holds_for_every_account_of_the_endp
 
 def test_only_accounts_are_forgotten_and_only_idle_ones() -> None:
     async def main() -> None:
-        desk = desk_of()
-        (await desk.budget.admit(LOG)).settle(Feedback(200, used_ip=1))
-        busy = await desk.budget.admit(Charge("POST /x", LimitKind.UID, 10, "busy"))
+        caller = caller_of()
+        (await caller.budget.admit(LOG)).settle(Feedback(200, used_ip=1))
+        busy = await caller.budget.admit(Charge("POST /x", LimitKind.UID, 10, "busy"))
         for number in range(10):
             await asyncio.sleep(61.0)
             charge = Charge("POST /x", LimitKind.UID, 10, f"account {number}")
-            (await desk.budget.admit(charge)).settle(Feedback(200, used_uid=10))
+            (await caller.budget.admit(charge)).settle(Feedback(200, used_uid=10))
 
-        names = [(pool.name, pool.account) for pool in desk.budget.snapshot().pools]
+        names = [(pool.name, pool.account) for pool in caller.budget.snapshot().pools]
         assert (LOG.pool, None) in names
         assert ("POST /x", "busy") in names
         assert ("POST /x", "account 9") in names
@@ -658,15 +659,15 @@ def test_only_accounts_are_forgotten_and_only_idle_ones() -> None:
 
 def test_a_look_that_never_left_says_nothing_about_a_firewall() -> None:
     async def main() -> None:
-        desk = desk_of()
+        caller = caller_of()
         walled = Feedback(403, walled=True)
-        await fill(desk, 2)
-        (await desk.budget.admit(LIST)).settle(walled)
+        await fill(caller, 2)
+        (await caller.budget.admit(LIST)).settle(walled)
 
-        (await desk.budget.admit(LIST)).release()
-        (await desk.budget.admit(LIST)).settle(walled)
+        (await caller.budget.admit(LIST)).release()
+        (await caller.budget.admit(LIST)).settle(walled)
 
-        assert desk.budget.snapshot().shut_for == pytest.approx(300.0)
+        assert caller.budget.snapshot().shut_for == pytest.approx(300.0)
 
     run(main())
 
@@ -676,20 +677,20 @@ def test_a_deadline_of_whoever_is_alone_may_count_on_the_part_of_the_witness(
     *, company: bool
 ) -> None:
     async def main() -> None:
-        desk = desk_of()
-        await fill(desk)
-        now = desk.exchange.loop.time()
-        crowd = [asyncio.ensure_future(desk.budget.admit(LIST)) for _ in range(company)]
+        caller = caller_of()
+        await fill(caller)
+        now = caller.exchange.loop.time()
+        batch = [asyncio.ensure_future(caller.budget.admit(LIST)) for _ in range(company)]
         await asyncio.sleep(0)
 
-        call = asyncio.ensure_future(desk.budget.admit(LIST, deadline=now + 3.5))
+        call = asyncio.ensure_future(caller.budget.admit(LIST, deadline=now + 3.5))
         await asyncio.sleep(0)
         assert call.done() is company
         await asyncio.sleep(3.1)
 
         assert isinstance(call.exception(), BudgetExceededError) is company
-        await desk.budget.close()
-        await asyncio.gather(*crowd, call, return_exceptions=True)
+        await caller.budget.close()
+        await asyncio.gather(*batch, call, return_exceptions=True)
 
     run(main())
 
@@ -698,17 +699,17 @@ def test_a_refused_witness_whose_header_shows_that_the_count_went_on_ends_the_be
     None
 ):
     async def main() -> None:
-        desk = desk_of()
-        await fill(desk, 80)
-        (pool,) = desk.budget._pools
+        caller = caller_of()
+        await fill(caller, 80)
+        (pool,) = caller.budget._pools
         pool.boundary.fixed = True
         await asyncio.sleep(55.0)
 
-        witness = await desk.budget.admit(LIST)
+        witness = await caller.budget.admit(LIST)
         assert witness.witness
         witness.settle(Feedback(429, used_ip=8_100, retry_after=1.0))
 
-        assert [event for event in desk.events if isinstance(event, BoundaryLost)] == [
+        assert [event for event in caller.events if isinstance(event, BoundaryLost)] == [
             BoundaryLost(LIST.pool)
         ]
 
@@ -717,9 +718,9 @@ def test_a_refused_witness_whose_header_shows_that_the_count_went_on_ends_the_be
 
 def test_whoever_leaves_while_it_waits_for_the_pace_is_not_missed() -> None:
     async def main() -> None:
-        desk = desk_of(requests_per_second=10)
-        (await desk.budget.admit(LIST)).settle(GOOD)
-        waiting = asyncio.ensure_future(desk.budget.admit(LIST))
+        caller = caller_of(requests_per_second=10)
+        (await caller.budget.admit(LIST)).settle(GOOD)
+        waiting = asyncio.ensure_future(caller.budget.admit(LIST))
         await asyncio.sleep(0)
         assert not waiting.done()
 
@@ -727,16 +728,16 @@ def test_whoever_leaves_while_it_waits_for_the_pace_is_not_missed() -> None:
         await asyncio.sleep(1.0)
 
         assert waiting.cancelled()
-        assert desk.exchange.loop.timers == 0
+        assert caller.exchange.loop.timers == 0
 
     run(main())
 
 
 def test_if_nothing_is_heard_of_the_first_after_a_ban_another_goes() -> None:
     async def main() -> None:
-        desk = desk_of()
-        (await desk.budget.admit(LIST)).settle(Feedback(418, retry_after=10.0))
-        waiting = [asyncio.ensure_future(desk.budget.admit(charge)) for charge in (LIST, LOG)]
+        caller = caller_of()
+        (await caller.budget.admit(LIST)).settle(Feedback(418, retry_after=10.0))
+        waiting = [asyncio.ensure_future(caller.budget.admit(charge)) for charge in (LIST, LOG)]
 
         await asyncio.sleep(11.1)
         assert sum(task.done() for task in waiting) == 1
@@ -749,19 +750,19 @@ def test_if_nothing_is_heard_of_the_first_after_a_ban_another_goes() -> None:
 def test_a_pool_whose_first_call_met_a_ban_or_a_wall_still_sends_one_alone() -> None:
     async def main() -> None:
         for answer in (Feedback(418, retry_after=10.0), Feedback(403, walled=True)):
-            desk = desk_of()
-            await fill(desk, 2)
-            (pool,) = desk.budget._pools
-            pool.valve.be_wary()
-            (await desk.budget.admit(LIST)).settle(answer)
+            caller = caller_of()
+            await fill(caller, 2)
+            (pool,) = caller.budget._pools
+            pool.valve.open_half()
+            (await caller.budget.admit(LIST)).settle(answer)
             await asyncio.sleep(11.0)
-            (await desk.budget.admit(LOG)).settle(Feedback(200, used_ip=1))
+            (await caller.budget.admit(LOG)).settle(Feedback(200, used_ip=1))
 
-            waiting = [asyncio.ensure_future(desk.budget.admit(LIST)) for _ in range(3)]
+            waiting = [asyncio.ensure_future(caller.budget.admit(LIST)) for _ in range(3)]
             await asyncio.sleep(0.1)
 
             assert [task.done() for task in waiting] == [True, False, False]
-            await desk.budget.close()
+            await caller.budget.close()
             await asyncio.gather(*waiting, return_exceptions=True)
 
     run(main())
@@ -769,9 +770,9 @@ def test_a_pool_whose_first_call_met_a_ban_or_a_wall_still_sends_one_alone() -> 
 
 def test_when_the_first_after_a_ban_is_heard_the_others_go_at_once() -> None:
     async def main() -> None:
-        desk = desk_of()
-        (await desk.budget.admit(LIST)).settle(Feedback(418, retry_after=10.0))
-        waiting = [asyncio.ensure_future(desk.budget.admit(charge)) for charge in (LIST, LOG)]
+        caller = caller_of()
+        (await caller.budget.admit(LIST)).settle(Feedback(418, retry_after=10.0))
+        waiting = [asyncio.ensure_future(caller.budget.admit(charge)) for charge in (LIST, LOG)]
         await asyncio.sleep(11.1)
 
         waiting[0].result().settle(GOOD)
@@ -784,29 +785,29 @@ def test_when_the_first_after_a_ban_is_heard_the_others_go_at_once() -> None:
 
 def test_a_refusal_is_told_with_its_seconds_from_when_it_was_heard() -> None:
     async def main() -> None:
-        desk = desk_of()
+        caller = caller_of()
         await asyncio.sleep(5.0)
 
-        (await desk.budget.admit(LIST)).settle(Feedback(429, retry_after=7.0))
+        (await caller.budget.admit(LIST)).settle(Feedback(429, retry_after=7.0))
 
-        assert desk.events == [Refused(LIST.pool, 7.0)]
+        assert caller.events == [Refused(LIST.pool, 7.0)]
 
     run(main())
 
 
 def test_late_news_of_a_wall_keeps_nobody_away_for_longer() -> None:
     async def main() -> None:
-        desk = desk_of()
-        await fill(desk, 2)
+        caller = caller_of()
+        await fill(caller, 2)
         walled = Feedback(403, walled=True)
-        flying = [await desk.budget.admit(LIST) for _ in range(3)]
+        flying = [await caller.budget.admit(LIST) for _ in range(3)]
         flying[0].settle(walled)
         flying[1].settle(walled)
-        assert desk.budget.snapshot().shut_for == pytest.approx(300.0)
+        assert caller.budget.snapshot().shut_for == pytest.approx(300.0)
 
         await asyncio.sleep(100.0)
         flying[2].settle(walled)
 
-        assert desk.budget.snapshot().shut_for == pytest.approx(200.0)
+        assert caller.budget.snapshot().shut_for == pytest.approx(200.0)
 
     run(main())

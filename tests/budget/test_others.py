@@ -1,233 +1,263 @@
-"""Others behind the same address: seen in the headers, left their part, no reason for a ban."""
+"""What is held of others, figure by figure: their level, their share, and what is kept for them.
+
+The window is a minute, the limit 12,000: half of it is theirs until more is known, and the cushion
+is between 120 and 240.
+"""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Callable, Coroutine
-from random import Random
-from typing import Any
-
 import pytest
 
-from binance_dust.budget import Charge, Feedback
-from tests.budget.virtual import ASSETS, LIST, Desk, Exchange, Mode, run
+from binance_dust.budget._others import Others
 
-MODES: list[Mode] = ["fixed", "sliding"]
-HOUR = 3600.0
-HALF = 100.0
-"""Weight a second: half of what the limit allows."""
+LEAST, MOST = 120.0, 240.0
 
 
-async def even(exchange: Exchange, charge: Charge) -> None:
-    while True:
-        exchange.spend(charge, round(HALF))
-        await asyncio.sleep(1.0)
+def others(*, level: int = 0, grown: int = 0, share: float | None = None) -> Others:
+    found = Others(60.0, 12_000, 0.0)
+    found.level, found.grown, found.share = level, grown, share
+    return found
 
 
-async def fine(exchange: Exchange, charge: Charge) -> None:
-    dice = Random(1)  # noqa: S311 - to be repeated
-    while True:
-        exchange.spend(charge, dice.randint(1, 10))
-        await asyncio.sleep(dice.expovariate(HALF / 5.5))
+@pytest.mark.parametrize(("at", "fresh"), [(0.0, True), (1.0, True), (1.01, False)])
+def test_a_header_is_fresh_for_a_second(at: float, fresh: bool) -> None:
+    assert others().fresh(at) is fresh
 
 
-async def lumpy(exchange: Exchange, charge: Charge) -> None:
-    dice = Random(1)  # noqa: S311 - to be repeated
-    while True:
-        exchange.spend(charge, 100)
-        await asyncio.sleep(dice.expovariate(HALF / 100))
+@pytest.mark.parametrize(("at", "due"), [(7.4, False), (7.5, True)])
+def test_an_eighth_of_a_window_after_a_look_another_is_due(at: float, due: bool) -> None:
+    assert others().probe_due(at) is due
 
 
-Others = Callable[[Exchange, Charge], Coroutine[Any, Any, None]]
-
-
-@pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
-    ("others", "charge", "seconds"),
-    [(even, LIST, HOUR), (fine, LIST, HOUR), (even, ASSETS, 1200.0), (fine, ASSETS, 1200.0)],
-    ids=["even 100", "fine 100", "even 5", "fine 5"],
+    ("fixed", "at", "spent", "held", "share", "expected"),
+    [
+        # Fixed: what the best header leaves, what has come since, and what comes as time goes by.
+        (True, 0.0, 900, 500, 1_200.0, 500 + 70),
+        (True, 30.0, 900, 500, 1_200.0, 500 + 70 + 600),
+        (True, 30.0, 900, 500, None, 500 + 70 + 3_000),
+        (True, 60.0, 900, 500, 1_200.0, 500 + 70 + 1_200),
+        # Sliding: the lesser of what the header leaves and of all that may count.
+        (False, 30.0, 900, 500, 1_200.0, 500 + 70),
+        (False, 30.0, 400, 500, 1_200.0, 400 + 50),
+        # What was heard longer ago is no advice.
+        (True, 60.1, 900, 500, 1_200.0, 500),
+        (False, 60.1, 400, 500, 1_200.0, 400),
+    ],
 )
-def test_others_who_spend_half_cost_a_refusal_or_two_and_little_of_the_rest(
-    mode: Mode, others: Others, charge: Charge, seconds: float
+def test_what_the_exchange_should_be_counting(
+    *, fixed: bool, at: float, spent: int, held: int, share: float | None, expected: float
 ) -> None:
-    async def main() -> None:
-        exchange = Exchange(mode=mode, start=13.0)
-        desk = Desk(exchange)
-        spending = asyncio.ensure_future(others(exchange, charge))
+    found = others(level=50, grown=70, share=share)
 
-        await desk.keep_busy([charge], seconds, workers=150)
-        spending.cancel()
-
-        assert exchange.bans == 0
-        assert exchange.refused <= 2
-        rest = exchange.limit * seconds / exchange.window - exchange.others_weight
-        assert exchange.weight >= 0.95 * rest
-        assert exchange.others_weight >= 0.7 * HALF * seconds
-
-    run(main())
+    assert found.expected(at, spent, held, fixed=fixed) == pytest.approx(expected)
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_others_whose_calls_are_large_and_rare_are_not_starved(mode: Mode) -> None:
-    """They are as large as all that is kept for surprises; where windows slide they come later."""
+@pytest.mark.parametrize(
+    ("at", "closes", "share", "kept"),
+    [
+        (0.0, 60.0, 1_200.0, 1_200 + 8 * 100),
+        (0.0, 90.0, 1_200.0, 1_200 + 8 * 100),
+        (0.0, 30.0, 1_200.0, 600 + 4 * 100),
+        (0.0, 29.9, 1_200.0, 598 + 3 * 100),
+        (0.0, 30.0, None, 3_000 + 4 * 100),
+        (0.0, -5.0, 1_200.0, 0),
+    ],
+)
+def test_in_a_fixed_window_their_part_of_what_is_left_of_it_is_kept_and_one_call_for_each_look(
+    at: float, closes: float, share: float | None, kept: float
+) -> None:
+    found = others(share=share)
 
-    async def main() -> None:
-        exchange = Exchange(mode=mode, start=13.0)
-        desk = Desk(exchange)
-        spending = asyncio.ensure_future(lumpy(exchange, LIST))
-
-        await desk.keep_busy([LIST], HOUR, workers=150)
-        spending.cancel()
-
-        assert exchange.bans == 0
-        assert exchange.refused <= 2
-        assert exchange.weight >= 0.92 * (exchange.limit * 60 - exchange.others_weight)
-        assert exchange.others_weight >= (0.9 if mode == "fixed" else 0.5) * HALF * HOUR
-
-    run(main())
-
-
-@pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("retry_after", ["true", "zero", "missing"])
-def test_others_who_come_all_at_once_and_go_again_ban_nobody(mode: Mode, retry_after: Any) -> None:
-    async def main() -> None:
-        exchange = Exchange(mode=mode, start=13.0, retry_after=retry_after)
-        desk = Desk(exchange)
-
-        async def every_minute() -> None:
-            while True:
-                for _ in range(60):
-                    exchange.spend(LIST, 100)
-                    await asyncio.sleep(0.02)
-                await asyncio.sleep(60.0 - 60 * 0.02)
-
-        spending = asyncio.ensure_future(every_minute())
-        await desk.keep_busy([LIST], HOUR, workers=150)
-        spending.cancel()
-
-        assert exchange.bans == 0
-        assert exchange.weight >= 0.8 * 6_000 * 60
-
-    run(main())
+    assert found.reserved(at, closes, 100, fixed=True) == pytest.approx(kept + MOST)
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_two_processes_that_know_nothing_of_each_other_are_not_banned(mode: Mode) -> None:
-    async def main() -> None:
-        exchange = Exchange(mode=mode, start=13.0)
-        one, two = Desk(exchange), Desk(exchange)
-        both = [
-            asyncio.ensure_future(desk.keep_busy([LIST], HOUR / 2, workers=130))
-            for desk in (one, two)
-        ]
-        await asyncio.gather(*both)
+@pytest.mark.parametrize(
+    ("at", "heard", "closes", "level", "kept"),
+    [
+        # They may have begun but now: what they lack of a half, for what is left of the window.
+        (0.0, 0.0, 60.0, 1_000, 5_000),
+        (0.0, 0.0, 30.0, 1_000, 2_500),
+        (0.0, 0.0, 60.0, 7_000, 0),
+        # And they may spend more since we looked: up to a twentieth of a half.
+        (1.5, 0.0, 1.5, 1_000, 150),
+        (3.0, 0.0, 3.0, 1_000, 300),
+        (30.0, 0.0, 30.0, 1_000, 300),
+        (59.9, 59.9, 119.9, 1_000, 5_000),
+        (60.0, 60.0, 120.0, 1_000, 0),
+    ],
+)
+def test_in_a_sliding_window_room_is_kept_for_more_of_them(
+    at: float, heard: float, closes: float, level: int, kept: float
+) -> None:
+    found = others(level=level)
+    found.heard = heard
 
-        assert exchange.bans == 0
-        assert exchange.weight >= 0.8 * 12_000 * 30
-
-    run(main())
-
-
-def test_the_first_call_hears_what_others_have_spent_before_the_burst() -> None:
-    async def main() -> None:
-        exchange = Exchange(mode="sliding", start=20.0)
-        exchange.spend(LIST, 9_000)
-        desk = Desk(exchange)
-
-        scanning = asyncio.ensure_future(desk.scan(100))
-        await asyncio.sleep(30.0)
-
-        assert exchange.refused == 0
-        (pool,) = desk.budget.snapshot().pools
-        assert pool.others == 9_000
-        assert 11_000 <= pool.used <= 12_000
-        scanning.cancel()
-        await asyncio.gather(scanning, return_exceptions=True)
-
-    run(main())
+    cushion = found.cushion(at)
+    assert found.reserved(at, closes, 100, fixed=False) == pytest.approx(kept + cushion)
 
 
-def test_advice_expires() -> None:
-    """A window after the last header nothing is known of others, and one call goes to look."""
-
-    async def main() -> None:
-        exchange = Exchange(mode="fixed", start=1.0)
-        exchange.spend(LIST, 11_800)
-        desk = Desk(exchange)
-        await desk.call(LIST)
-        assert desk.budget.snapshot().pools[0].others == 11_800
-
-        await asyncio.sleep(61.0)
-
-        assert desk.budget.snapshot().pools[0].others == 0
-        scanning = asyncio.ensure_future(desk.scan(100))
-        await asyncio.sleep(5.0)
-        assert desk.done >= 90
-        assert exchange.refused == 0
-        await scanning
-
-    run(main())
+@pytest.mark.parametrize("fixed", [True, False])
+def test_nothing_is_kept_on_the_word_of_a_header_that_is_older_than_a_window(
+    *, fixed: bool
+) -> None:
+    assert others().reserved(60.0, 120.0, 100, fixed=fixed) > 0
+    assert others().reserved(60.1, 120.0, 100, fixed=fixed) == 0
 
 
-@pytest.mark.parametrize("mode", MODES)
-def test_others_who_left_are_forgotten(mode: Mode) -> None:
-    async def main() -> None:
-        exchange = Exchange(mode=mode, start=13.0)
-        desk = Desk(exchange)
-        spending = asyncio.ensure_future(even(exchange, LIST))
-        working = asyncio.ensure_future(desk.keep_busy([LIST], 2 * HOUR, workers=150))
-        await asyncio.sleep(HOUR / 2)
-        spending.cancel()
-        await asyncio.sleep(HOUR / 2)
-        before = exchange.weight
+def test_their_first_window_begins_when_they_are_first_seen() -> None:
+    found = Others(60.0, 12_000, 1_000.0)
 
-        await working
-
-        assert exchange.weight - before >= 0.98 * 12_000 * 60
-
-    run(main())
+    assert found.reserved(1_000.0, 1_060.0, 100, fixed=False) == 6_000 + MOST
+    found.heard = 1_060.0
+    assert found.reserved(1_060.0, 1_120.0, 100, fixed=False) == found.cushion(1_060.0)
 
 
-def test_a_header_that_is_too_low_in_the_middle_of_a_window_is_not_believed() -> None:
-    """A count that lags, or belongs to something else, must not let more through."""
+def test_a_surprise_is_half_forgotten_in_eight_windows_and_half_a_cushion_stays() -> None:
+    found = others()
 
-    async def main() -> None:
-        exchange = Exchange(mode="fixed", start=1.0, header=lambda _used, _dice: 1)
-        desk = Desk(exchange)
-
-        scanning = asyncio.ensure_future(desk.scan(300))
-        await asyncio.sleep(50.0)
-
-        assert exchange.refused == 0
-        assert exchange.weight == 11_900
-        scanning.cancel()
-        await asyncio.gather(scanning, return_exceptions=True)
-
-    run(main())
+    assert found.cushion(0.0) == MOST
+    assert found.cushion(240.0) == pytest.approx(MOST * 0.5**0.5)
+    assert found.cushion(480.0) == LEAST
+    assert found.cushion(4_800.0) == LEAST
 
 
-def test_a_late_header_of_the_last_window_is_not_taken_for_others() -> None:
-    async def main() -> None:
-        exchange = Exchange(mode="fixed", start=59.0)
-        desk = Desk(exchange)
-        first = await desk.budget.admit(LIST)
-        first.sent()
-        first.settle(Feedback(200, used_ip=100))
-        straggler = await desk.budget.admit(LIST)
-        straggler.sent()
-        others = [await desk.budget.admit(LIST) for _ in range(50)]
-        for number, admission in enumerate(others):
-            admission.sent()
-            admission.settle(Feedback(200, used_ip=300 + 100 * number))
-        await asyncio.sleep(2.0)
-        fresh = await desk.budget.admit(LIST)
-        fresh.sent()
-        fresh.settle(Feedback(200, used_ip=100))
+@pytest.mark.parametrize(
+    ("by", "cushion"), [(-5.0, LEAST), (50.0, LEAST), (100.0, 200.0), (500.0, MOST)]
+)
+def test_a_surprise_is_remembered_twofold_up_to_a_fiftieth_of_the_limit(
+    by: float, cushion: float
+) -> None:
+    found = others()
 
-        straggler.settle(Feedback(200, used_ip=5_300))
+    found.surprised(4_800.0, by)
 
-        (pool,) = desk.budget.snapshot().pools
-        assert pool.others == 0
-        assert pool.used == 200
+    assert found.cushion(4_800.0) == cushion
 
-    run(main())
+
+def test_a_lesser_surprise_does_not_take_away_a_greater_one() -> None:
+    found = others()
+
+    found.surprised(240.0, 0.0)
+
+    assert found.cushion(240.0) == pytest.approx(MOST * 0.5**0.5)
+    assert found.cushion(480.0) == pytest.approx(MOST * 0.5)
+
+
+def test_the_level_is_the_highest_glance_until_the_last_of_ours_is_answered() -> None:
+    found = others()
+
+    found.read_header(1.0, 500, 0, 1.0, seen=True, last=False)
+    found.read_header(2.0, 300, 0, 2.0, seen=True, last=False)
+    assert found.level == 500
+    found.read_header(3.0, 200, 0, 3.0, seen=True, last=True)
+    assert found.level == 500
+    found.read_header(4.0, 200, 0, 4.0, seen=True, last=True)
+    assert found.level == 200
+    assert found.heard == 4.0
+
+
+def test_while_ours_never_cease_to_be_in_flight_glances_grow_old_in_a_quarter_of_a_window() -> None:
+    found = others()
+    found.read_header(1.0, 500, 0, 1.0, seen=True, last=True)
+
+    found.read_header(16.0, 200, 0, 16.0, seen=True, last=False)
+    assert found.level == 500
+    found.read_header(16.1, 100, 0, 16.1, seen=True, last=False)
+    assert found.level == 200
+    found.read_header(31.0, 50, 0, 31.0, seen=True, last=False)
+    assert found.level == 200
+    found.read_header(31.2, 60, 0, 31.2, seen=True, last=False)
+    assert found.level == 60
+
+
+def test_growth_is_the_most_that_was_seen() -> None:
+    found = others()
+
+    for grown in (5, 9, 7):
+        found.read_header(1.0, 0, grown, 1.0, seen=True, last=True)
+
+    assert found.grown == 9
+
+
+@pytest.mark.parametrize(("seen", "gone"), [(True, 900.0), (False, 600.0)])
+def test_whoever_was_not_seen_for_ten_windows_is_gone(*, seen: bool, gone: float) -> None:
+    found = others()
+    found.read_header(300.0, 0, 0, 1.0, seen=seen, last=True)
+
+    assert not found.expired(gone)
+    assert found.expired(gone + 0.1)
+
+
+@pytest.mark.parametrize(
+    ("since_cut", "share"),
+    [
+        (7.4, None),  # too short a sample
+        (7.5, 6_000 * 60 / 7.5 / 4),
+        (30.0, 3_000.0),
+        (60.0, 1_500.0),
+    ],
+)
+def test_their_share_is_judged_at_a_cut_by_what_came_together_since_the_last_one(
+    since_cut: float, share: float | None
+) -> None:
+    found = others()
+    found.read_header(1.0, 1_500, 0, since_cut, seen=True, last=True)
+    assert found.share is None
+
+    found.close_window()
+
+    assert found.share == share
+    found.close_window()
+    assert found.share == share, "a window in which nothing was heard says nothing"
+
+
+def test_their_share_is_the_whole_limit_at_the_most() -> None:
+    found = others()
+    found.read_header(1.0, 9_000, 0, 10.0, seen=True, last=True)
+    found.close_window()
+
+    assert found.share == 12_000
+
+
+@pytest.mark.parametrize(
+    ("sample", "at_once", "after_the_cut"),
+    [
+        (1_000, 2_000.0, 1_750.0),  # a lower one is believed by a quarter, ...
+        (2_400, 2_000.0, 2_400.0),  # ... a higher one whole, ...
+        (3_000, 2_000.0, 3_000.0),
+        (3_001, 3_001.0, 3_001.0),  # ... and one that is half as high again at once
+    ],
+)
+def test_a_new_share_is_believed_the_sooner_the_higher_it_is(
+    sample: int, at_once: float, after_the_cut: float
+) -> None:
+    found = others(share=2_000.0)
+
+    found.read_header(1.0, sample, 0, 60.0, seen=True, last=True)
+    assert found.share == at_once
+    found.close_window()
+    assert found.share == after_the_cut
+
+
+def test_a_refusal_is_a_look_and_a_surprise() -> None:
+    found = others(level=100)
+    found.surprised(4_800.0, 0.0)
+
+    found.refused(4_800.0, 3_000, 30.0)
+
+    assert found.level == 3_000
+    assert found.heard == 4_800.0
+    assert not found.expired(5_400.0)
+    assert found.expired(5_400.1)
+    assert found.cushion(4_800.0) == MOST
+    found.close_window()
+    assert found.share == 6_000
+
+
+def test_a_refusal_lowers_no_level() -> None:
+    found = others(level=5_000)
+
+    found.refused(4_800.0, 3_000, 1.0)
+
+    assert found.level == 5_000

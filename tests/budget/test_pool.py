@@ -8,11 +8,10 @@ from __future__ import annotations
 
 import pytest
 
-from binance_dust.budget._admission import LocalAdmission
 from binance_dust.budget._boundary import Boundary
-from binance_dust.budget._line import Line
+from binance_dust.budget._count import AdmittedCall
 from binance_dust.budget._others import Others
-from binance_dust.budget._pool import Go, Pool, Turn
+from binance_dust.budget._pool import Go, Pool, Proof
 from binance_dust.endpoints import LimitKind
 
 EPOCH = 1_800_000_000.0
@@ -46,51 +45,41 @@ class Bench:
     def at(self) -> float:
         return self.clock.at
 
-    def ask(self, weight: int, at: float, *, lonely: bool = False) -> Go:
+    def ask(self, weight: int, at: float, *, use_reserve: bool = False) -> Go:
         self.clock.at = at
-        return self.pool.may_go(weight, at, lonely=lonely)
+        return self.pool.may_go(weight, at, use_reserve=use_reserve)
 
-    def soonest(self, weight: int, at: float) -> float:
+    def earliest(self, weight: int, at: float) -> float:
         self.clock.at = at
-        return self.pool.soonest(weight, at)
+        return self.pool.earliest(weight, at)
 
     def forecast(self, weight: int, at: float) -> float:
         self.clock.at = at
         return self.pool.forecast(weight, at)
 
-    def send(self, weight: int, at: float, *, lonely: bool = False) -> LocalAdmission:
-        go = self.ask(weight, at, lonely=lonely)
+    def send(self, weight: int, at: float, *, use_reserve: bool = False) -> AdmittedCall:
+        go = self.ask(weight, at, use_reserve=use_reserve)
         assert go is not Go.NO
-        admission = LocalAdmission(self, self.pool, weight, at)
+        admission = AdmittedCall(weight)
         self.pool.admit(admission, at, go)
         return admission
 
-    def answer(self, call: LocalAdmission, used: int | None, at: float) -> Turn | None:
+    def answer(self, call: AdmittedCall, used: int | None, at: float) -> Proof | None:
         self.clock.at = at
-        turn = self.pool.answer(call, used, at)
-        self.pool.valve.heard(call, good=True)
-        return turn
+        proof = self.pool.answer(call, used, at)
+        self.pool.valve.ended(call, good=True)
+        return proof
 
-    def refuse(self, call: LocalAdmission, wait: float | None, at: float) -> Turn | None:
+    def refuse(self, call: AdmittedCall, wait: float | None, at: float) -> Proof | None:
         self.clock.at = at
         self.answer(call, None, at)
         return self.pool.refuse(call, wait, at)
 
-    def spend(self, weight: int, at: float, used: int | None = None) -> Turn | None:
+    def spend(self, weight: int, at: float, used: int | None = None) -> Proof | None:
         """Make a call that is answered at once, and hears only of ours unless `used` says more."""
-        call = self.send(weight, at, lonely=True)
+        call = self.send(weight, at, use_reserve=True)
         ours = self.pool.count.ours(at)
         return self.answer(call, ours if used is None else used, at)
-
-    # Whom admissions tell of their ends; here nobody ends one by itself.
-    def now(self) -> float:
-        return self.at
-
-    def settled(self, admission: LocalAdmission, answer: object) -> None: ...
-
-    def lost(self, admission: LocalAdmission) -> None: ...
-
-    def released(self, admission: LocalAdmission) -> None: ...
 
 
 # --- may it go -----------------------------------------------------------------------------------
@@ -114,8 +103,8 @@ def test_one_calls_worth_is_left_for_a_witness_unless_nobody_else_waits() -> Non
 
     assert bench.ask(100, 2.0) is Go.YES
     assert bench.ask(101, 2.0) is Go.NO
-    assert bench.ask(200, 2.0, lonely=True) is Go.YES
-    assert bench.ask(201, 2.0, lonely=True) is Go.NO
+    assert bench.ask(200, 2.0, use_reserve=True) is Go.YES
+    assert bench.ask(201, 2.0, use_reserve=True) is Go.NO
 
 
 @pytest.mark.parametrize(
@@ -181,7 +170,7 @@ def test_where_cuts_hold_a_call_goes_after_one_whatever_was_spent_before() -> No
     assert bench.ask(1_200, 50.2) is Go.NO
     assert bench.pool._cut_passed() is False
     # Unasked, with nothing in flight, and all of it answered long before.
-    bench.pool.valve.be_wary()
+    bench.pool.valve.open_half()
     assert bench.ask(1_200, 50.3) is Go.ALONE
 
 
@@ -193,7 +182,7 @@ def test_what_was_in_flight_at_a_cut_may_count_behind_it() -> None:
 
     assert bench.ask(100, 50.3 + 60.0 + 5.0) is Go.NO
     assert bench.forecast(100, bench.at) > bench.at
-    assert bench.soonest(100, bench.at) == bench.at, "it may be answered at any moment"
+    assert bench.earliest(100, bench.at) == bench.at, "it may be answered at any moment"
 
 
 def test_a_released_witness_leaves_its_place_to_the_next_call() -> None:
@@ -249,7 +238,7 @@ def test_after_a_cut_others_are_looked_at_within_what_is_ours_of_the_limit() -> 
 def test_copies_that_left_with_it_are_given_back_with_it() -> None:
     bench = Bench()
     call = bench.send(100, 0.0)
-    call.sent(extra=2)
+    bench.pool.count.add_copies(call, 2)
     assert bench.pool.used(0.0) == 300
 
     bench.pool.give_back(call)
@@ -260,7 +249,7 @@ def test_copies_that_left_with_it_are_given_back_with_it() -> None:
 def test_copies_of_what_was_lost_are_lost_with_it() -> None:
     bench = Bench()
     call = bench.send(100, 0.0)
-    call.sent(extra=2)
+    bench.pool.count.add_copies(call, 2)
     bench.pool.lose(call, 10.0)
 
     assert bench.pool.used(80.0) == 300
@@ -293,7 +282,7 @@ def test_after_a_cut_others_are_looked_at_where_it_holds_or_there_is_room(
     with_others(bench, 0.0, level=level).grown = level
 
     assert bench.ask(100, 50.3) is go
-    bench.pool.count.flying = 1
+    bench.pool.count.in_flight = 1
     assert bench.ask(100, 50.3) is Go.NO
 
 
@@ -316,7 +305,7 @@ def test_between_cuts_others_are_looked_at_with_what_there_is_beside_the_cushion
     assert others.cushion(10.0) == 12.0
 
     assert bench.ask(100, 10.0) is go
-    bench.pool.count.flying = 1
+    bench.pool.count.in_flight = 1
     assert bench.ask(100, 10.0) is Go.NO
 
 
@@ -360,13 +349,11 @@ def test_a_call_is_judged_by_what_was_known_when_it_left_and_not_when_it_was_adm
     bench.spend(100, 2.0)
     assert (call.sent_at, call.answered_before) == (1.0, 100)
 
-    bench.clock.at = 3.0
-    call.sent()
+    bench.pool.count.mark(call, 3.0)
     assert (call.sent_at, call.answered_before) == (3.0, 200)
 
-    # A copy that left unseen counts, and changes nothing of that.
-    bench.clock.at = 4.0
-    call.sent(extra=1)
+    # A copy that the transport sent counts, and changes nothing of that.
+    bench.pool.count.add_copies(call, 1)
     assert (call.sent_at, call.extra) == (3.0, 100)
     assert bench.pool.used(4.0) == 400
 
@@ -375,10 +362,10 @@ def test_a_call_is_judged_by_what_was_known_when_it_left_and_not_when_it_was_adm
 
 
 @pytest.mark.parametrize(
-    ("before", "answered", "used", "fixed", "turn", "slides"),
+    ("before", "answered", "used", "fixed", "proof", "slides"),
     [
-        (400, 1.0, 100, False, Turn.LEARNT, False),
-        (400, 1.0, 499, False, Turn.LEARNT, False),
+        (400, 1.0, 100, False, Proof.LEARNT, False),
+        (400, 1.0, 499, False, Proof.LEARNT, False),
         (400, 1.0, 500, False, None, True),
         (400, 1.0, 900, False, None, True),
         # Less than a quarter may be somebody else's.
@@ -388,20 +375,20 @@ def test_a_call_is_judged_by_what_was_known_when_it_left_and_not_when_it_was_adm
         (400, 49.7, 500, False, None, True),
         (400, 49.75, 500, False, None, False),
         (400, 1.0, 100, True, None, False),
-        (400, 1.0, 500, True, Turn.LOST, True),
+        (400, 1.0, 500, True, Proof.LOST, True),
         (299, 1.0, 399, True, None, False),
     ],
 )
 def test_a_witness_proves_cuts_or_disproves_them_or_neither(
-    *, before: int, answered: float, used: int, fixed: bool, turn: Turn | None, slides: bool
+    *, before: int, answered: float, used: int, fixed: bool, proof: Proof | None, slides: bool
 ) -> None:
     bench = Bench(fixed=fixed)
     call = bench.send(before, 0.0)
     bench.answer(call, before, answered)
 
-    assert bench.answer(bench.send(100, 50.5), used, 50.6) is turn
+    assert bench.answer(bench.send(100, 50.5), used, 50.6) is proof
     assert bench.boundary.slides is slides
-    assert bench.boundary.fixed is (turn is Turn.LEARNT or (fixed and turn is not Turn.LOST))
+    assert bench.boundary.fixed is (proof is Proof.LEARNT or (fixed and proof is not Proof.LOST))
 
 
 def test_what_a_sliding_window_may_have_forgotten_by_itself_disproves_nothing() -> None:
@@ -473,7 +460,7 @@ def test_a_refusal_shuts_for_as_long_as_it_says_or_until_the_window_ends(
 
     assert bench.pool.valve.until == pytest.approx(10.0 + shut)
     assert bench.ask(100, 9.9 + shut) is Go.NO
-    assert bench.pool.look_again(100, 9.9 + shut) == pytest.approx(10.0 + shut)
+    assert bench.pool.recheck_at(100, 9.9 + shut) == pytest.approx(10.0 + shut)
 
 
 def test_a_refusal_that_is_heard_behind_its_window_shuts_for_the_margin_at_least() -> None:
@@ -521,7 +508,7 @@ def test_a_refused_witness_ends_the_belief_in_cuts_and_another_call_does_not() -
 
     assert bench.refuse(other, 0.5, 51.0) is None
     assert bench.boundary.fixed
-    assert bench.refuse(witness, 0.5, 51.0) is Turn.LOST
+    assert bench.refuse(witness, 0.5, 51.0) is Proof.LOST
     assert not bench.boundary.fixed
     assert bench.refuse(witness, 0.5, 51.0) is None, "there is nothing more to lose"
 
@@ -529,7 +516,7 @@ def test_a_refused_witness_ends_the_belief_in_cuts_and_another_call_does_not() -
 def test_of_several_refusals_at_once_one_tells_of_others() -> None:
     bench = Bench()
     bench.spend(10, 0.0)
-    first, second = bench.send(100, 1.0), bench.send(1_000, 1.0, lonely=True)
+    first, second = bench.send(100, 1.0), bench.send(1_000, 1.0, use_reserve=True)
     assert bench.pool.count.others is None
 
     bench.refuse(first, 5.0, 2.0)
@@ -571,7 +558,7 @@ def test_it_is_worth_looking_again_when_room_comes_or_a_cut(
         bench.spend(100, 10.0)
     bench.ask(weight, at)
 
-    assert bench.pool.look_again(weight, at) == pytest.approx(again)
+    assert bench.pool.recheck_at(weight, at) == pytest.approx(again)
 
 
 def test_whoever_goes_alone_needs_nothing_beside_it() -> None:
@@ -581,12 +568,12 @@ def test_whoever_goes_alone_needs_nothing_beside_it() -> None:
     for _ in range(7):
         bench.spend(100, 10.0)
     bench.ask(250, 50.5)
-    assert bench.pool.look_again(251, 50.5) == pytest.approx(70.06)
+    assert bench.pool.recheck_at(251, 50.5) == pytest.approx(70.06)
 
-    bench.pool.valve.be_wary()
+    bench.pool.valve.open_half()
 
-    assert bench.pool.look_again(251, 50.5) == pytest.approx(60.06)
-    assert bench.pool.look_again(500, 50.5) == pytest.approx(60.06)
+    assert bench.pool.recheck_at(251, 50.5) == pytest.approx(60.06)
+    assert bench.pool.recheck_at(500, 50.5) == pytest.approx(60.06)
 
 
 def test_nobody_looks_again_at_once() -> None:
@@ -595,7 +582,7 @@ def test_nobody_looks_again_at_once() -> None:
         bench.spend(100, 0.0)
     bench.ask(100, 50.24)
 
-    assert bench.pool.look_again(100, 50.24) == pytest.approx(50.24 + 0.03)
+    assert bench.pool.recheck_at(100, 50.24) == pytest.approx(50.24 + 0.03)
 
 
 @pytest.mark.parametrize(
@@ -615,10 +602,10 @@ def test_what_others_leave_over_is_looked_for_more_often_towards_a_cut(
     assert bench.pool.count.others is not None
     bench.ask(100, at)
 
-    assert bench.pool.look_again(100, at) == pytest.approx(again)
+    assert bench.pool.recheck_at(100, at) == pytest.approx(again)
     # Where windows slide there is nothing to be left over.
     bench.boundary.fixed = False
-    assert bench.pool.look_again(100, at) == pytest.approx(50.25)
+    assert bench.pool.recheck_at(100, at) == pytest.approx(50.25)
 
 
 def test_what_is_known_of_others_ends_a_window_after_it_was_heard() -> None:
@@ -630,18 +617,18 @@ def test_what_is_known_of_others_ends_a_window_after_it_was_heard() -> None:
     at = others.heard + 30.0
     bench.ask(1_000, at)
 
-    assert bench.pool.look_again(1_000, at) == pytest.approx(others.heard + 60.0)
+    assert bench.pool.recheck_at(1_000, at) == pytest.approx(others.heard + 60.0)
 
 
 def test_nothing_is_sooner_than_the_end_of_a_refusal_and_nothing_is_known_while_one_flies() -> None:
     bench = Bench()
     bench.spend(1_100, 0.0)
-    assert bench.pool.no_sooner(200, 1.0) == pytest.approx(50.25)
-    call = bench.send(100, 1.0, lonely=True)
-    assert bench.pool.no_sooner(200, 1.0) == 1.0, "its answer may tell more"
+    assert bench.pool.blocked_until(200, 1.0) == pytest.approx(50.25)
+    call = bench.send(100, 1.0, use_reserve=True)
+    assert bench.pool.blocked_until(200, 1.0) == 1.0, "its answer may tell more"
 
     bench.refuse(call, 7.0, 2.0)
-    assert bench.pool.no_sooner(200, 3.0) >= 9.0
+    assert bench.pool.blocked_until(200, 3.0) >= 9.0
 
 
 @pytest.mark.parametrize(
@@ -673,7 +660,7 @@ def test_a_deadline_is_held_against_the_best_that_may_come(
     bench.boundary.slides = windows == "sliding"
     bench.spend(100, 0.0)
 
-    assert bench.soonest(weight, 1.0) == pytest.approx(at)
+    assert bench.earliest(weight, 1.0) == pytest.approx(at)
 
 
 def test_by_the_sliding_rule_each_round_waits_for_what_was_spent_before() -> None:
@@ -684,12 +671,12 @@ def test_by_the_sliding_rule_each_round_waits_for_what_was_spent_before() -> Non
     bench.pool._largest = 100
 
     # 600 left, the last hundred for whoever is left alone; then a hundred comes back, then 500.
-    assert bench.soonest(500, 20.0) == 20.0
-    assert bench.soonest(501, 20.0) == pytest.approx(23.0)
-    assert bench.soonest(601, 20.0) == pytest.approx(60.06)
-    assert bench.soonest(700, 20.0) == pytest.approx(60.06)
-    assert bench.soonest(701, 20.0) == pytest.approx(70.06)
-    assert bench.soonest(600 + 1_100 + 100, 20.0) == pytest.approx(120.06)
+    assert bench.earliest(500, 20.0) == 20.0
+    assert bench.earliest(501, 20.0) == pytest.approx(23.0)
+    assert bench.earliest(601, 20.0) == pytest.approx(60.06)
+    assert bench.earliest(700, 20.0) == pytest.approx(60.06)
+    assert bench.earliest(701, 20.0) == pytest.approx(70.06)
+    assert bench.earliest(600 + 1_100 + 100, 20.0) == pytest.approx(120.06)
 
 
 def test_a_cut_that_nobody_has_asked_about_may_have_given_back_all() -> None:
@@ -697,17 +684,17 @@ def test_a_cut_that_nobody_has_asked_about_may_have_given_back_all() -> None:
     bench.spend(600, 40.0)
     bench.spend(500, 40.0)
     bench.pool._largest = 100
-    assert bench.soonest(200, 50.0) == pytest.approx(50.25)
+    assert bench.earliest(200, 50.0) == pytest.approx(50.25)
 
-    assert bench.soonest(1_200, 51.0) == 51.0
-    assert bench.soonest(1_201, 51.0) == pytest.approx(100.06)
+    assert bench.earliest(1_200, 51.0) == 51.0
+    assert bench.earliest(1_201, 51.0) == pytest.approx(100.06)
 
     witness = bench.send(100, 51.0)
     assert witness.witness
-    assert bench.soonest(1_000, 51.1) == 51.1, "what it hears may be the best"
-    assert bench.soonest(1_001, 51.1) == pytest.approx(54.1)
+    assert bench.earliest(1_000, 51.1) == 51.1, "what it hears may be the best"
+    assert bench.earliest(1_001, 51.1) == pytest.approx(54.1)
     bench.answer(witness, 1_200, 51.2)
-    assert bench.soonest(100, 51.3) == pytest.approx(100.06), "it was not"
+    assert bench.earliest(100, 51.3) == pytest.approx(100.06), "it was not"
 
 
 def test_a_window_whose_witness_is_put_off_is_hoped_for_by_nobody() -> None:
@@ -715,7 +702,7 @@ def test_a_window_whose_witness_is_put_off_is_hoped_for_by_nobody() -> None:
     bench.spend(1_100, 55.0)
     bench.pool._asked += 8
 
-    assert bench.soonest(200, 56.0) == pytest.approx(115.06), "the cut comes sooner"
+    assert bench.earliest(200, 56.0) == pytest.approx(115.06), "the cut comes sooner"
 
 
 def test_where_a_count_went_on_past_a_cut_the_next_is_not_hoped_for() -> None:
@@ -723,7 +710,7 @@ def test_where_a_count_went_on_past_a_cut_the_next_is_not_hoped_for() -> None:
     bench.boundary.slides = True
     bench.spend(1_100, 40.0)
 
-    assert bench.soonest(200, 51.0) == pytest.approx(100.06)
+    assert bench.earliest(200, 51.0) == pytest.approx(100.06)
 
 
 @pytest.mark.parametrize(
@@ -737,25 +724,25 @@ def test_what_others_were_seen_to_spend_counts_where_it_counts_for_certain(
     assert bench.pool.count.others is not None
     bench.pool.count.others.share = 1_200.0
     if flying:
-        bench.pool.count.flying += 1
+        bench.pool.count.in_flight += 1
 
-    assert bench.soonest(300, 3.0) == 3.0, "what they are expected to spend does not"
-    assert bench.soonest(400, 3.0) == pytest.approx(at)
+    assert bench.earliest(300, 3.0) == 3.0, "what they are expected to spend does not"
+    assert bench.earliest(400, 3.0) == pytest.approx(at)
 
 
 def test_where_others_have_spent_more_than_there_is_nothing_is_left() -> None:
     bench = Bench(fixed=True)
     bench.spend(100, 1.0, used=1_250)
 
-    assert bench.soonest(1, 3.0) == pytest.approx(50.25)
+    assert bench.earliest(1, 3.0) == pytest.approx(50.25)
 
 
 def test_a_cut_is_foretold_by_this_machines_clock_until_the_exchanges_is_known() -> None:
     bench = Bench(known=False)
     bench.spend(1_200, 0.0)
 
-    assert bench.soonest(100, 1.0) == pytest.approx(50.25)
-    assert bench.pool.no_sooner(100, 1.0) == pytest.approx(50.25)
+    assert bench.earliest(100, 1.0) == pytest.approx(50.25)
+    assert bench.pool.blocked_until(100, 1.0) == pytest.approx(50.25)
 
 
 def test_whom_the_pool_would_let_go_may_go_at_once() -> None:
@@ -763,9 +750,9 @@ def test_whom_the_pool_would_let_go_may_go_at_once() -> None:
     bench.spend(1_000, 0.0)
     bench.pool._largest = 100
 
-    assert bench.pool.no_sooner(100, 1.0) == 1.0
-    assert bench.pool.no_sooner(200, 1.0) == pytest.approx(50.25)
-    assert bench.pool.no_sooner(200, 1.0, lonely=True) == 1.0
+    assert bench.pool.blocked_until(100, 1.0) == 1.0
+    assert bench.pool.blocked_until(200, 1.0) == pytest.approx(50.25)
+    assert bench.pool.blocked_until(200, 1.0, use_reserve=True) == 1.0
 
 
 def test_after_a_cut_that_holds_all_is_there_at_once() -> None:
@@ -774,8 +761,8 @@ def test_after_a_cut_that_holds_all_is_there_at_once() -> None:
     bench.spend(1_000, 1.0)
     bench.pool._largest = 100
 
-    assert bench.soonest(1_200, 51.0) == 51.0
-    assert bench.soonest(1_201, 51.0) == pytest.approx(110.25)
+    assert bench.earliest(1_200, 51.0) == 51.0
+    assert bench.earliest(1_201, 51.0) == pytest.approx(110.25)
     assert bench.forecast(1_200, 51.0) == 51.0
     assert bench.forecast(1_201, 51.0) == pytest.approx(110.25)
 
@@ -789,7 +776,7 @@ def test_from_the_moment_of_a_cut_on_it_is_past() -> None:
         return bench
 
     assert full().ask(100, 50.25) is not Go.NO
-    assert full().soonest(1_100, 50.25) == 50.25
+    assert full().earliest(1_100, 50.25) == 50.25
     assert full().forecast(1_200, 50.25) == 50.25
     assert full().forecast(1_200, 50.24) > 50.24
 
@@ -797,8 +784,8 @@ def test_from_the_moment_of_a_cut_on_it_is_past() -> None:
 def test_of_a_pool_that_is_new_all_may_be_had_at_once() -> None:
     bench = Bench()
 
-    assert bench.soonest(1_200, 0.0) == 0.0
-    assert bench.soonest(1_201, 0.0) > 0.0
+    assert bench.earliest(1_200, 0.0) == 0.0
+    assert bench.earliest(1_201, 0.0) > 0.0
     assert bench.forecast(1_200, 0.0) == 0.0
 
 
@@ -821,10 +808,10 @@ def test_nothing_is_foretold_for_while_it_is_shut(weight: int) -> None:
     bench.refuse(bench.send(100, 1.0), 300.0, 1.0)
 
     least = 301.0
-    assert bench.soonest(weight, 2.0) >= least
+    assert bench.earliest(weight, 2.0) >= least
     assert bench.forecast(weight, 2.0) >= least
     bench.boundary.fixed = False
-    assert bench.soonest(weight, 2.0) >= least
+    assert bench.earliest(weight, 2.0) >= least
     assert bench.forecast(weight, 2.0) >= least
 
 
@@ -870,12 +857,8 @@ def test_a_pool_is_idle_when_nothing_of_it_counts_any_more(at: float, idle: bool
     assert bench.pool.idle(at) is idle
 
 
-def test_a_pool_is_not_idle_while_somebody_waits_or_flies_or_it_is_shut() -> None:
+def test_a_pool_is_not_idle_while_a_call_is_in_flight_or_it_is_shut() -> None:
     bench = Bench()
-    bench.pool.line = Line()
-    assert not bench.pool.idle(0.0)
-    bench.pool.line = None
-
     bench.pool.valve.shut(5.0)
     assert not bench.pool.idle(4.9)
     assert bench.pool.idle(5.0)

@@ -1,7 +1,7 @@
 """The pool in Redis decides as the local one does: the same world, to the millisecond.
 
 The script repeats in Lua what stands in Python. These worlds hold the two together: they differ in
-windows, clocks, latency, weights and crowds, and whoever changes one side only is found out.
+windows, clocks, latency, weights and batches, and whoever changes one side only is found out.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from binance_dust.budget import Charge, Feedback, Lane, LimitKind
 from binance_dust.errors import BudgetExceededError
 from binance_dust.events import Banned, BoundaryLearnt, BoundaryLost, Refused
 from tests.budget import virtual
-from tests.budget.shared import SharedDesk
+from tests.budget.shared import SharedCaller
 from tests.budget.virtual import Exchange, Latency, run
 
 SEEDS = [1, 3, 4, 6, 8, 9, 12, 15, 17, 26, 35, 43]
 TROUBLED = [0, 2, 4, 7, 9, 12, 13, 19]
 HURRIED = [0, 5, 7, 17, 18, 19, 26, 38]
-"""Worlds in which nothing depends on the moment of a look, nor on the places of a crowd: where it
+"""Worlds in which nothing depends on the moment of a look, nor on the places of a batch: where it
 does, the two differ, and may."""
 
 
@@ -40,13 +40,13 @@ class MoodyExchange(Exchange):
         return Feedback(403, walled=True) if mood < 0.030 else answer
 
 
-async def live(desk: virtual.Desk, dice: Random) -> None:
-    """Have three crowds come, of different weights."""
+async def live(caller: virtual.Caller, dice: Random) -> None:
+    """Have three batches come, of different weights."""
     tasks: list[asyncio.Task[None]] = []
     for _ in range(3):
         await asyncio.sleep(dice.uniform(0, 90))
         charge = Charge("GET /list", LimitKind.IP, dice.choice([1, 10, 100]))
-        tasks += [asyncio.ensure_future(desk.insist(charge)) for _ in range(dice.randint(1, 150))]
+        tasks += [asyncio.ensure_future(caller.insist(charge)) for _ in range(dice.randint(1, 150))]
     await asyncio.gather(*tasks)
 
 
@@ -69,15 +69,15 @@ def arrivals(
         options: dict[str, Any] = {"clock_error": dice.choice([0.0, 0.0, None, 1.0])}
         # Two paces of floating point would differ by a request, and all that follows with them.
         options["requests_per_second"] = 1e6
-        desk = (
-            virtual.Desk(exchange, **options)
+        caller = (
+            virtual.Caller(exchange, **options)
             if client is None
-            else SharedDesk(exchange, client=client, **options)
+            else SharedCaller(exchange, client=client, **options)
         )
-        await live(desk, dice)
+        await live(caller, dice)
         learnt = [
             type(event)
-            for event in desk.events
+            for event in caller.events
             if isinstance(event, Banned | BoundaryLearnt | BoundaryLost | Refused)
         ]
         return exchange.arrived, learnt
@@ -116,11 +116,13 @@ def lateness(seed: int, client: redis.Redis | None) -> list[tuple[float, float]]
             latency=Latency(0.3, 0.3),
         )
         loop, told = exchange.loop, list[tuple[float, float]]()
-        desk = virtual.Desk(exchange) if client is None else SharedDesk(exchange, client=client)
+        caller = (
+            virtual.Caller(exchange) if client is None else SharedCaller(exchange, client=client)
+        )
 
         async def hurry(lane: Lane, seconds: float) -> None:
             try:
-                await desk.call(charge, lane=lane, deadline=loop.time() + seconds)
+                await caller.call(charge, lane=lane, deadline=loop.time() + seconds)
             except BudgetExceededError as error:
                 told.append((loop.time(), error.retry_after))
 

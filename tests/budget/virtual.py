@@ -278,7 +278,7 @@ class Clock:
         return self._exchange.now() + (self.error or 0.0)
 
 
-class Desk:
+class Caller:
     """A budget, an exchange, and calls that go from one to the other."""
 
     def __init__(

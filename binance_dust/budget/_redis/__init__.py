@@ -1,19 +1,24 @@
-"""One pool for all processes behind one address, kept in Redis.
+"""One budget for all processes behind one address, kept in Redis.
 
-    count.lua, pool.lua, line.lua   the rules of `LocalBudget`, run by Redis, one call at a time
-    state.lua, keep.lua, main.lua   what is kept, and what a process can say
-    _script.py                      the script, with the constants of the local pool
-    _messages.py                    what goes there and comes back
-    _store.py                       the connections, which never hang
-    _courier.py                     what a process says, in its order
-    _desk.py                        what a process asks, and what it does with what it hears
-    _crowd.py                       who waits in it
-    _flights.py, _admission.py      what it has on its way
-    _views.py                       what it last saw of the pools
-    _record.py                      what this process has spent, should Redis forget it
-    _share.py                       what it may spend alone, while Redis is away
-    _setting.py                     the limits, and what a session brings
-    _budget.py                      the choice between Redis and the share
+    _budget.py     `RedisBudget`: Redis, or a share of the limits while Redis is away
+    _share.py      the share that a process may spend alone
+    _settings.py   the limits, and what a session brings
+    _member.py     a process that shares the budget: what it asks, and what it hears
+    _waiters.py    its waiters
+    _in_flight.py  its calls that Redis admitted, and what they have spent
+    _views.py      its last view of the pools
+    _link.py       what it sends to Redis, in order, and heartbeats
+    _messages.py   operations, replies and messages
+    _store.py      the connections, with timeouts
+    _script.py     the script that Redis runs, with the constants of the local pool
 
-Why it is so: docs/decisions/0010-a-pool-in-redis.md.
+The script is made of five files, in this order:
+
+    state.lua      the keys, the clock, limits and layout
+    count.lua      what one pool has spent: as `_own.py`, `_others.py`, `_count.py`
+    pool.lua       one pool: as `_gates.py`, `_boundary.py`, `_pool.py`, `_pools.py`
+    queue.lua      the waiters of all processes: as `_queue.py`, `_local.py`
+    main.lua       the operations of a process, and one call of the script
+
+Reasons: docs/decisions/0010-a-pool-in-redis.md.
 """

@@ -1,6 +1,6 @@
-"""The script that Redis runs: Lua beside this file, with the numbers of the local pool.
+"""The script that Redis runs: the Lua beside this file, with the constants of the local pool.
 
-They stand once, in Python: two pools that differ in a number would be two pools.
+Each constant stands once, in Python: two pools that differ in a number would be two pools.
 """
 
 from __future__ import annotations
@@ -10,49 +10,50 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from binance_dust.budget import _boundary, _ledger, _line, _local, _others, _pool, _pools
+from binance_dust.budget import _boundary, _local, _others, _own, _pool, _pools, _queue
 
-_PARTS: Final = ("state", "count", "pool", "line", "keep", "main")
+_PARTS: Final = ("state", "count", "pool", "queue", "main")
 _MOST_SERVED: Final = 256
-"""Calls that are admitted at once to a pool: Redis serves nobody else meanwhile."""
-_LATER: Final = 1 / 10
-"""Part of a lease by which others look later than who owns the head of a line: it may be dead."""
-_KEPT: Final = 60
-"""Windows for which everything is kept that nobody asks for."""
+"""Calls admitted at once to a pool: Redis serves no other client meanwhile."""
+_OTHERS_LATER: Final = 1 / 10
+"""Part of a lease by which other processes recheck later than the owner of the head of a queue: the
+owner may be dead."""
+_IDLE_TTL: Final = 60
+"""TTL of an idle budget, in windows."""
 
 LAYOUT: Final = 1
-"""How everything is kept, and what processes tell each other. Count it up when an older version
-would misread either: versions that differ here refuse to share a pool."""
+"""The version of what lies in Redis and of the messages. Count it up when an older version would
+misread either: versions that differ here refuse to share a pool."""
 
 CONSTANTS: Final[dict[str, float]] = {
-    "calls_to_scans": _line.CALLS_TO_SCANS,
+    "ask_clock": _boundary.ASK_CLOCK,
+    "calls_to_scans": _queue.CALLS_TO_SCANS,
     "caution": _pool.CAUTION,
     "cushion": _others.CUSHION,
-    "drift": _ledger.DRIFT,
+    "drift": _own.DRIFT,
     "ease": _others.EASE,
     "far_off": _others.FAR_OFF,
     "forget": _others.FORGET,
     "fresh": _others.FRESH,
-    "grain": 1 / _ledger.GRAINS,
+    "grain": 1 / _own.GRAINS,
     "group": _others.GROUP,
     "half_life": _others.HALF_LIFE,
-    "kept": _KEPT,
-    "later": _LATER,
+    "idle_ttl": _IDLE_TTL,
     "layout": LAYOUT,
     "least_wait": _pool.LEAST_WAIT,
-    "lonely": _pool.LONELY,
-    "look_again": _boundary.LOOK_AGAIN,
-    "looks": _others.LOOKS,
     "margin": _boundary.MARGIN,
-    "most": _boundary.MOST,
     "most_caution": _pool.MOST_CAUTION,
     "most_cushion": _others.MOST_CUSHION,
     "most_growth": _others.MOST_GROWTH,
+    "most_margin": _boundary.MOST_MARGIN,
     "most_reserve": _pool.MOST_RESERVE,
     "most_served": _MOST_SERVED,
+    "others_later": _OTHERS_LATER,
     "patience": _pool.PATIENCE,
+    "probes": _others.PROBES,
+    "reserve_freed": _pool.RESERVE_FREED,
     "sample": _others.SAMPLE,
-    "stray": _ledger.STRAY,
+    "stray": _own.STRAY,
     "sweep": _pools.SWEEP,
     "undisputed": _pool.UNDISPUTED,
     "wall": _local.WALL,
@@ -61,7 +62,7 @@ CONSTANTS: Final[dict[str, float]] = {
 
 @cache
 def script() -> str:
-    """Give the whole script."""
+    """Return the whole script."""
     numbers = ", ".join(f"{name} = {value!r}" for name, value in CONSTANTS.items())
     folder = files(__package__ or "")
     parts = [folder.joinpath(f"{part}.lua").read_text(encoding="utf-8") for part in _PARTS]
@@ -70,5 +71,5 @@ def script() -> str:
 
 @cache
 def digest() -> str:
-    """Give the name under which Redis knows the script, once it was sent."""
+    """Return the name under which Redis knows the script, once it was sent."""
     return hashlib.sha1(script().encode(), usedforsecurity=False).hexdigest()

@@ -1,4 +1,4 @@
-"""Two connections to Redis, to ask and to listen. What goes wrong is `AwayError`, and in time."""
+"""Two connections to Redis, to call and to listen. Every failure is an `AwayError`, in time."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ KEYS: Final = ("state", "line", "flight", "alive", "accounts")
 
 
 class AwayError(DustError):
-    """Redis can't be asked. Stays inside of the budget."""
+    """Redis can't be reached. It never leaves the budget."""
 
 
-class Store(Protocol):
-    """Where the pool is kept."""
+class PoolStore(Protocol):
+    """The place where the shared pools are kept."""
 
     async def open(
         self, channel: str, hear: Callable[[bytes], None], lost: Callable[[str], None]
     ) -> None:
-        """Connect, and listen to a channel from now on; `lost` is told when that ends."""
+        """Connect, and listen to a channel from now on; `lost` is called when that ends."""
         ...
 
     async def call(self, request: bytes) -> bytes:
@@ -36,12 +36,12 @@ class Store(Protocol):
         ...
 
     async def close(self) -> None:
-        """Close what is open. Never raises, and does not take long."""
+        """Close all connections. Never raises, and does not take long."""
         ...
 
 
 def import_redis() -> Any:
-    """Import what the extra brings."""
+    """Import the package of the extra."""
     try:
         import redis.asyncio
     except ImportError:
@@ -52,10 +52,10 @@ def import_redis() -> Any:
 
 
 class RedisStore:
-    """A pool in Redis, or in whatever speaks its language and runs its scripts."""
+    """Pools in Redis, or in a compatible server that runs its scripts."""
 
     def __init__(self, connect: Callable[[], Redis], prefix: str, timeout: float) -> None:
-        """Take how to make a client; nothing is opened."""
+        """Take a function that makes a client; nothing is opened."""
         self._connect = connect
         self._keys = [f"{{{prefix}}}:{name}" for name in KEYS]
         self._timeout = timeout
@@ -76,8 +76,8 @@ class RedisStore:
                 await pubsub.subscribe(channel)
                 while await pubsub.get_message(timeout=self._timeout) is None:
                     pass
-        except Exception as error:  # noqa: BLE001 - whatever it was, nobody may hang on it
-            problem = _words(error)
+        except Exception as error:  # noqa: BLE001 - no waiter may hang on any error
+            problem = _describe(error)
         else:
             self._listening = asyncio.create_task(self._listen(pubsub, hear, lost))
             return
@@ -93,11 +93,11 @@ class RedisStore:
                 )
                 if message is not None:
                     hear(message["data"])
-        except Exception as error:  # noqa: BLE001 - whatever it was, nobody may hang on it
-            lost(_words(error))
+        except Exception as error:  # noqa: BLE001 - no waiter may hang on any error
+            lost(_describe(error))
 
     async def call(self, request: bytes) -> bytes:
-        """Run the script once. After an error nobody knows whether it ran."""
+        """Run the script once. After an error it may have run or not."""
         client = self._client
         if client is None:
             raise AwayError("not connected")
@@ -105,9 +105,9 @@ class RedisStore:
         try:
             async with asyncio.timeout(self._timeout):
                 return await self._run(client, request)
-        except Exception as error:  # noqa: BLE001 - whatever it was, nobody may hang on it
-            problem = _words(error)
-        # Raised out here: a foreign error's frames know the address, and so its password.
+        except Exception as error:  # noqa: BLE001 - no waiter may hang on any error
+            problem = _describe(error)
+        # Raised outside of `except`: a foreign error holds the URL, and so its password.
         raise AwayError(problem)
 
     async def _run(self, client: Redis, request: bytes) -> bytes:
@@ -119,7 +119,7 @@ class RedisStore:
         return bytes(result)
 
     async def close(self) -> None:
-        """Close what is open."""
+        """Close all connections."""
         listening, self._listening = self._listening, None
         pubsub, self._pubsub = self._pubsub, None
         client, self._client = self._client, None
@@ -134,16 +134,16 @@ class RedisStore:
 
 
 def connector(url: str, timeout: float) -> Callable[[], Redis]:
-    """Check an address of Redis, and give how to connect to it. What it says is not repeated."""
+    """Check the URL of Redis, and return a function that connects. Errors don't repeat the URL."""
     redis = import_redis()
     options = None
     with contextlib.suppress(ValueError):
         options = redis.asyncio.connection.parse_url(url)
     if options is None:
-        raise ConfigurationError("the URL of Redis is none: redis://, rediss:// or unix://")
+        raise ConfigurationError("the URL of Redis must begin with redis://, rediss:// or unix://")
 
     def connect() -> Redis:
-        # Never sent again unseen: a script that was run twice has spent twice.
+        # No retries: a script that runs twice spends twice.
         client: Redis = redis.asyncio.Redis.from_url(
             url,
             socket_connect_timeout=timeout,
@@ -157,6 +157,6 @@ def connector(url: str, timeout: float) -> Callable[[], Redis]:
     return connect
 
 
-def _words(error: BaseException) -> str:
+def _describe(error: BaseException) -> str:
     text = str(error).strip().partition("\n")[0]
     return f"{type(error).__name__}: {text}" if text else type(error).__name__

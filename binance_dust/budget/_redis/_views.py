@@ -1,4 +1,4 @@
-"""What was last seen of the pools in Redis: for whoever can't wait for an answer."""
+"""The last view of the pools in Redis: for snapshots and forecasts, which don't wait for Redis."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
-from binance_dust.budget._names import read_key
+from binance_dust.budget._pools import read_key
 from binance_dust.budget._protocol import BudgetSnapshot, PoolSnapshot
 from binance_dust.endpoints import LimitKind
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from binance_dust.budget._limits import RateLimits
-    from binance_dust.budget._redis._messages import View
+    from binance_dust.budget._redis._messages import PoolView
 
 _SWEEP: Final = 2
 
@@ -27,45 +27,45 @@ class Views:
     __slots__ = ("_seen", "processes", "shut_until")
 
     def __init__(self) -> None:
-        """Begin with nothing seen."""
-        self._seen: dict[str, tuple[View, float]] = {}
+        """Start with nothing seen."""
+        self._seen: dict[str, tuple[PoolView, float]] = {}
         self.processes = 1
-        """Who share the pools, this process included."""
+        """Processes that share the pools, with this one."""
         self.shut_until = -math.inf
-        """Until when a ban keeps the address shut."""
+        """The end of a ban of the address."""
 
-    def put(self, view: View, now: float) -> None:
-        """Note what a pool looks like."""
+    def put(self, view: PoolView, now: float) -> None:
+        """Keep the view of a pool."""
         if view.key not in self._seen:
-            self._sweep(now)
+            self._forget_idle(now)
         self._seen[view.key] = view, now
 
-    def _sweep(self, now: float) -> None:
-        """Forget accounts that have spent nothing for long, a few at a time."""
+    def _forget_idle(self, now: float) -> None:
+        """Forget accounts that spent nothing for long, a few at a time."""
         for _ in range(min(_SWEEP, len(self._seen))):
             key = next(iter(self._seen))
             view, seen = self._seen.pop(key)
-            busy = view.flying or view.waiting or now < seen + view.resets_in
+            busy = view.in_flight or view.waiting or now < seen + view.resets_in
             if busy or read_key(key)[0] is not LimitKind.UID:
                 self._seen[key] = view, seen
 
     def shut(self, key: str, seconds: float, now: float) -> None:
-        """Note for how long a pool is shut."""
+        """Record for how long a pool is shut."""
         if key in self._seen:
             view, seen = self._seen[key]
             self._seen[key] = msgspec.structs.replace(view, shut_for=now + seconds - seen), seen
 
-    def __iter__(self) -> Iterator[tuple[View, float]]:
+    def __iter__(self) -> Iterator[tuple[PoolView, float]]:
         return iter(list(self._seen.values()))
 
     def snapshot(self, limits: RateLimits, now: float) -> BudgetSnapshot:
-        """Show every pool as it should be now, by what was last seen."""
+        """Return every pool as it should be now, from its last view."""
         pools = tuple(_show(view, seen, limits, now) for view, seen in self)
         shut_for = max(0.0, self.shut_until - now)
         return BudgetSnapshot(pools, shut_for, limits.requests_per_second)
 
     def forecast(self, key: str, weight: int, limit: int, window: float, now: float) -> float:
-        """Foretell the seconds until the last of `weight` more, behind the line, can be sent."""
+        """Return the seconds until the last of `weight` more, behind the queue, can be sent."""
         found = self._seen.get(key)
         if found is not None:
             weight += found[0].queued
@@ -86,7 +86,7 @@ class Views:
         if view.fixed and view.closes_in >= 0:
             soon = (view.closes_in - age) % window
         else:
-            # Between the first and the last of what is spent, as if it had come evenly.
+            # Between the first and the last spent weight, as if it had been spent evenly.
             part = min(1.0, (rest + 1) / max(1, view.used))
             first = max(0.0, min(view.next_room, view.resets_in) - age)
             last = max(first, view.resets_in - age)
@@ -94,7 +94,7 @@ class Views:
         return max(begin, soon) + rounds * window
 
 
-def _show(view: View, seen: float, limits: RateLimits, now: float) -> PoolSnapshot:
+def _show(view: PoolView, seen: float, limits: RateLimits, now: float) -> PoolSnapshot:
     kind, name, account = read_key(view.key)
     age = now - seen
     shown = PoolSnapshot(
@@ -103,7 +103,7 @@ def _show(view: View, seen: float, limits: RateLimits, now: float) -> PoolSnapsh
         account=account,
         limit=limits.of(kind),
         used=view.used,
-        in_flight=view.flying,
+        in_flight=view.in_flight,
         waiting=view.waiting,
         resets_in=max(0.0, view.resets_in - age),
         shut_for=max(0.0, view.shut_for - age),

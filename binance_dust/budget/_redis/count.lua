@@ -1,8 +1,8 @@
--- What one pool has spent: `_ledger.py`, `_others.py` and `_count.py` once more, for whoever changes
--- one changes the other (tests/budget/test_same_pool.py holds them together). Why it is done so is
--- told there. A pool `P` is a flat table, so that one cmsgpack string holds it.
+-- What one pool has spent: the same rules as in `_own.py`, `_others.py` and `_count.py`, which give the
+-- reasons. Change both sides together (tests/budget/test_same_pool.py compares them). A pool `P` is a
+-- flat table, so that one cmsgpack string holds it.
 --
--- Slots are flat too: earliest, last and weight of one after the other.
+-- Slots are flat too: earliest, last and weight, one slot after the other.
 
 local function total_of(slots)
   local sum = 0
@@ -10,7 +10,7 @@ local function total_of(slots)
   return sum
 end
 
--- Take out the slots that were forgotten; give their weight.
+-- Remove the slots that are forgotten; return their weight.
 local function drop(P, field, keep)
   local slots, gone, n = P[field], 0, 0
   while slots[n + 2] and slots[n + 2] + keep <= now do
@@ -38,14 +38,14 @@ local function add(P, field, weight, sent)
   end
 end
 
-local ledger = {}
+local own = {}
 
-function ledger.new(P)
+function own.new(P)
   P.taken, P.answered, P.forgotten = 0, 0, 0
   P.slots, P.slots_opened, P.lost, P.lost_opened = {}, NEVER, {}, NEVER
 end
 
-function ledger.spent(P)
+function own.spent(P)
   P.forgotten = P.forgotten + drop(P, 'slots', KEEP)
   local gone = drop(P, 'lost', KEEP * (1 + K.stray))
   P.forgotten = P.forgotten + gone
@@ -53,16 +53,16 @@ function ledger.spent(P)
   return P.taken - P.forgotten
 end
 
-function ledger.answer(P, weight, sent)
+function own.answer(P, weight, sent)
   add(P, 'slots', weight, sent)
   P.answered = P.answered + weight
 end
 
-function ledger.lose(P, weight, sent)
+function own.lose(P, weight, sent)
   add(P, 'lost', weight, sent)
 end
 
-function ledger.maybe_forgotten(P)
+function own.maybe_forgotten(P)
   local oldest, sum = now - W * (1 - K.drift), P.forgotten
   for _, slots in ipairs({P.slots, P.lost}) do
     for i = 1, #slots, 3 do
@@ -72,7 +72,7 @@ function ledger.maybe_forgotten(P)
   return sum
 end
 
-function ledger.room_at(P, weight)
+function own.room_at(P, weight)
   for _, slots in ipairs({P.slots, P.lost}) do
     for i = 1, #slots, 3 do
       weight = weight - slots[i + 2]
@@ -112,13 +112,13 @@ end
 
 function others.cushion(o) return K.cushion * faded(o) end
 
-function others.kept(o, closes, weight, fixed)
+function others.reserved(o, closes, weight, fixed)
   local age = now - o.heard
   if age > W then return 0 end
   local left = math.min(1, math.max(0, closes - now) / W)
   local theirs
   if fixed then
-    theirs = share_of(o) * left + weight * math.floor(left * K.looks)
+    theirs = share_of(o) * left + weight * math.floor(left * K.probes)
   else
     theirs = math.min(o.half * age / W, o.half * K.most_growth)
     if now - o.begin < W then theirs = theirs + math.max(0, o.half - o.level) * left end
@@ -126,16 +126,16 @@ function others.kept(o, closes, weight, fixed)
   return theirs + others.cushion(o)
 end
 
-function others.look_due(o) return now - o.heard >= W / K.looks end
+function others.probe_due(o) return now - o.heard >= W / K.probes end
 
-local function judge(o, since_cut)
+local function estimate_share(o, since_cut)
   if since_cut >= K.sample * W then
     o.sample = math.min(o.level * W / since_cut, 2 * o.half)
     if o.share and o.sample > o.share * K.far_off then o.share = o.sample end
   end
 end
 
-function others.listen(o, beyond, grown, since_cut, seen, last)
+function others.read_header(o, beyond, grown, since_cut, seen, last)
   o.peak = math.max(o.peak, beyond)
   o.level = math.max(o.level, beyond)
   o.grown = math.max(o.grown, grown)
@@ -143,7 +143,7 @@ function others.listen(o, beyond, grown, since_cut, seen, last)
   o.heard = now
   if last or now - o.peak_since > K.group * W then
     o.level, o.peak, o.peak_since = o.peak, 0, now
-    judge(o, since_cut)
+    estimate_share(o, since_cut)
   end
 end
 
@@ -156,10 +156,10 @@ function others.refused(o, beyond, since_cut)
   o.level = math.max(o.level, beyond)
   others.surprised(o, o.cap)
   o.seen, o.heard = now, now
-  judge(o, since_cut)
+  estimate_share(o, since_cut)
 end
 
-function others.turn(o)
+function others.close_window(o)
   local sample = o.sample
   o.sample = false
   if sample then
@@ -168,28 +168,28 @@ function others.turn(o)
   end
 end
 
-function others.gone(o) return now - o.seen > K.forget * W end
+function others.expired(o) return now - o.seen > K.forget * W end
 
 -- Ours and theirs together.
 
 local count = {}
 
 function count.ours(P)
-  local spent = ledger.spent(P)
+  local spent = own.spent(P)
   return math.min(P.taken - P.gone, spent)
 end
 
 function count.total(P, fixed)
   if not P.others then return count.ours(P) end
-  local spent = ledger.spent(P)
+  local spent = own.spent(P)
   return others.expected(P.others, spent, P.taken - P.gone, fixed)
 end
 
 function count.answer(P, weight, sent)
-  ledger.answer(P, weight, sent)
+  own.answer(P, weight, sent)
   P.flying = P.flying - 1
   P.last_answer = now
-  if P.others and others.gone(P.others) then P.others = false end
+  if P.others and others.expired(P.others) then P.others = false end
 end
 
 function count.proven_gone(P, call, used)
@@ -199,10 +199,10 @@ end
 local function since(P) return P.span[1] >= 0 and now - P.span[2] or 0 end
 
 local function certain(P, fixed)
-  return P.taken - (fixed and P.cut_at or ledger.maybe_forgotten(P))
+  return P.taken - (fixed and P.cut_at or own.maybe_forgotten(P))
 end
 
-function count.listen(P, call, used, fixed)
+function count.read_header(P, call, used, fixed)
   local gone, taken, o = count.proven_gone(P, call, used), P.taken, P.others
   local seen = used > taken - call.cleared
   if not o then
@@ -220,7 +220,7 @@ function count.listen(P, call, used, fixed)
     end
   end
   if call.cut ~= P.cut_at then return end
-  others.listen(
+  others.read_header(
     o, used - certain(P, fixed), used - (taken - P.gone), since(P), seen, P.flying == 1)
 end
 
@@ -231,5 +231,5 @@ end
 
 function count.cut(P)
   P.cut_at = P.taken
-  if P.others then others.turn(P.others) end
+  if P.others then others.close_window(P.others) end
 end

@@ -1,13 +1,15 @@
--- What is kept, where, and by what clock. Everything of one address lies in five keys, whatever it
--- does: a call names them all, as clusters ask for.
+-- What is kept in Redis, and by what clock. Everything of one address lies in five keys; a call names
+-- them all, as clusters require.
 --
 --   state     hash: 'g', what all pools share, and a field for each pool
---   line      sorted set: who waits
---   flight    hash: what was admitted and is not settled
---   alive     sorted set: processes, by when they were last heard
---   accounts  sorted set: pools of accounts, by when they were last looked at
+--   line      sorted set: the waiters
+--   flight    hash: calls that were admitted and have not ended
+--   alive     sorted set: processes, by their last sign of life
+--   accounts  sorted set: pools of accounts, by their last check
+--
+-- Names of fields, keys and messages are part of the layout (`_script.LAYOUT`).
 
-local STATE, LINE, FLIGHT, ALIVE, ACCOUNTS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
+local STATE, WAITERS, IN_FLIGHT, ALIVE, ACCOUNTS = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
 local NEVER = -1e15
 local call = cmsgpack.unpack(ARGV[2])
 local W = call.window
@@ -15,20 +17,20 @@ local KEEP = W * (1 + K.drift)
 local reply = {
   grants = {}, joined = {}, refused = {}, events = {}, looks = {}, views = {},
 }
-local letters, news, viewed = {}, {}, {}
-local everybody, quits = false, false
+local messages, shut_pools, viewed = {}, {}, {}
+local serve_all, quits = false, false
 
-local function mail(pid)
-  local out = letters[pid]
-  if not out then
-    out = { grants = {}, looks = {}, gate = -1, beat = -1 }
-    letters[pid] = out
+local function message_to(pid)
+  local message = messages[pid]
+  if not message then
+    message = { grants = {}, looks = {}, gate = -1, beat = -1 }
+    messages[pid] = message
   end
-  return out
+  return message
 end
 
 local function grant(pid, ticket)
-  local grants = pid == call.pid and reply.grants or mail(pid).grants
+  local grants = pid == call.pid and reply.grants or message_to(pid).grants
   grants[#grants + 1] = ticket
 end
 
@@ -36,7 +38,7 @@ local function refuse(ticket, why, seconds)
   reply.refused[#reply.refused + 1] = { ticket, why, seconds }
 end
 
--- This server's time, which never goes back; tests bring their own.
+-- The server's time, which never goes back; tests pass their own.
 local now = tonumber(ARGV[1])
 if not now then
   local time = redis.call('TIME')
@@ -47,8 +49,8 @@ local packed = redis.call('HGET', STATE, 'g')
 local G = packed and cmsgpack.unpack(packed)
 local banned_till = NEVER
 if G and G.layout ~= K.layout then
-  -- Another version keeps another kind of books. While one of its processes was heard of in the last
-  -- window they are needed; later the books begin anew, and only a ban is taken over.
+  -- Another version keeps another layout. It is needed while one of its processes was alive in the last
+  -- window; later the state starts anew, and only a ban is kept.
   local since = now + (G.shift or 0) - math.max(W, call.lease)
   if #redis.call('ZRANGEBYSCORE', ALIVE, since, '+inf', 'LIMIT', 0, 1) > 0 then
     return cmsgpack.pack({ '', G.layout or 0 })
@@ -57,10 +59,10 @@ if G and G.layout ~= K.layout then
   banned_till = banned_till - (G.shift or 0)
   G = nil
 end
-local strange = not G or G.epoch ~= call.epoch
+local new_epoch = not G or G.epoch ~= call.epoch
 local began = not G
 if began then
-  redis.call('DEL', STATE, LINE, FLIGHT, ALIVE, ACCOUNTS)
+  redis.call('DEL', STATE, WAITERS, IN_FLIGHT, ALIVE, ACCOUNTS)
   G = {
     epoch = call.candidate, shift = 0, last = 0, walled = false, level = 0, leaked = now,
     boundaries = {}, paced = {}, lines = {}, serial = 0, offset = false, limits = call.limits,
@@ -68,7 +70,7 @@ if began then
     layout = K.layout,
   }
 end
--- A tie that is settled by the last time: a clock that was set back goes on from there.
+-- If the server's clock was set back, time goes on from the last moment.
 now = now + G.shift
 if now < G.last then
   G.shift = G.shift + (G.last - now)
@@ -76,7 +78,7 @@ if now < G.last then
 end
 G.last = now
 if began and call.epoch ~= '' then
-  -- Emptied, or another server: whoever knows what it has spent may say so first; then one goes.
+  -- Redis was emptied, or this is another server: processes first report what they have spent.
   G.gate.open, G.gate.till = false, now + call.lease
 end
 reply.epoch = G.epoch
@@ -84,7 +86,7 @@ reply.epoch = G.epoch
 if call.exchange then G.offset = call.exchange - now end
 local server = G.offset and now + G.offset
 
--- Whoever shares an address has to agree on its limits.
+-- All processes of an address must have the same limits.
 if table.concat(G.limits, ' ') ~= table.concat(call.limits, ' ') then
   for _, pid in ipairs(redis.call('ZRANGEBYSCORE', ALIVE, now - call.lease, '+inf')) do
     if pid ~= call.pid then return cmsgpack.pack({ table.concat(G.limits, ' ') }) end

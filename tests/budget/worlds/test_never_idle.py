@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from binance_dust.budget import Charge, Lane
 from binance_dust.events import BoundaryLearnt
-from tests.budget.virtual import ASSETS, LIST, LOG, Desk, Exchange, Latency, Mode, run
+from tests.budget.virtual import ASSETS, LIST, LOG, Caller, Exchange, Latency, Mode, run
 
 MODES: list[Mode] = ["fixed", "sliding"]
 
@@ -34,6 +34,7 @@ def least(calls: int, room: int, exchange: Exchange) -> float:
     return cut + (later - 1) * exchange.window + 2 * way
 
 
+@pytest.mark.local_only(reason="too many calls for Redis")
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=60)
 @given(
@@ -46,9 +47,9 @@ def test_300_accounts_take_little_longer_than_they_must(
 ) -> None:
     async def main() -> None:
         exchange = Exchange(mode=mode, start=start, latency=Latency(way, way))
-        desk = Desk(exchange, clock_error=clock_error)
+        caller = Caller(exchange, clock_error=clock_error)
 
-        took = await desk.scan(300)
+        took = await caller.scan(300)
 
         assert exchange.refused == 0
         assert took <= 1.05 * least(300, 120, exchange)
@@ -56,6 +57,7 @@ def test_300_accounts_take_little_longer_than_they_must(
     run(main())
 
 
+@pytest.mark.local_only(reason="too many calls for Redis")
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=30)
 @given(start=st.floats(0, 60), slow=st.floats(0.3, 5), seed=st.integers(0, 999))
@@ -65,9 +67,9 @@ def test_a_slow_way_costs_no_more_than_being_careful_about_it(
     async def main() -> None:
         latency = Latency(0.02, 0.2, slow=slow, slow_part=0.3)
         exchange = Exchange(mode=mode, start=start, latency=latency, seed=seed)
-        desk = Desk(exchange)
+        caller = Caller(exchange)
 
-        took = await desk.scan(300)
+        took = await caller.scan(300)
 
         assert exchange.refused == 0
         # A window and a round trip each, for what was sent last can have arrived late.
@@ -77,19 +79,20 @@ def test_a_slow_way_costs_no_more_than_being_careful_about_it(
     run(main())
 
 
+@pytest.mark.local_only(reason="too many calls for Redis")
 @pytest.mark.parametrize("mode", MODES)
 def test_a_day_of_scanning_10_000_accounts_uses_98_parts_in_a_hundred(mode: Mode) -> None:
     """Whoever is done begins anew, in the lane of scans, a hundred at a time."""
 
     async def main() -> None:
         exchange = Exchange(mode=mode, start=17.0, latency=Latency(0.05, 0.3))
-        desk = Desk(exchange)
+        caller = Caller(exchange)
         day = 24 * 3600.0
         accounts = iter(range(10_000_000))
 
         async def work() -> None:
             while next(accounts) >= 0:
-                await desk.call(LIST, lane=Lane.SCAN)
+                await caller.call(LIST, lane=Lane.SCAN)
 
         workers = [asyncio.ensure_future(work()) for _ in range(100)]
         await asyncio.sleep(day)
@@ -98,19 +101,20 @@ def test_a_day_of_scanning_10_000_accounts_uses_98_parts_in_a_hundred(mode: Mode
         await asyncio.gather(*workers, return_exceptions=True)
 
         assert exchange.refused == 0
-        assert desk.done > 10_000
+        assert caller.done > 10_000
         assert exchange.weight >= 0.98 * exchange.limit * day / exchange.window
 
     run(main())
 
 
+@pytest.mark.local_only(reason="too many calls for Redis")
 @pytest.mark.parametrize("mode", MODES)
 def test_an_hour_of_several_endpoints_uses_each_ones_limit(mode: Mode) -> None:
     async def main() -> None:
         exchange = Exchange(mode=mode, start=44.0, limit=1_200)
-        desk = Desk(exchange)
+        caller = Caller(exchange)
 
-        await desk.keep_busy([LIST, ASSETS, LOG], 3600.0, workers=30)
+        await caller.keep_busy([LIST, ASSETS, LOG], 3600.0, workers=30)
 
         assert exchange.refused == 0
         # Of weight 100 only 12 go into this limit, and one of them is the witness.
@@ -122,9 +126,9 @@ def test_an_hour_of_several_endpoints_uses_each_ones_limit(mode: Mode) -> None:
 def test_without_the_exchanges_time_the_sliding_rule_is_used_whole() -> None:
     async def main() -> None:
         exchange = Exchange(mode="fixed", start=10.0)
-        desk = Desk(exchange, clock_error=None)
+        caller = Caller(exchange, clock_error=None)
 
-        took = await desk.scan(120 * 10)
+        took = await caller.scan(120 * 10)
 
         assert exchange.refused == 0
         assert took <= 9 * 60.0 * 1.02
@@ -135,15 +139,15 @@ def test_without_the_exchanges_time_the_sliding_rule_is_used_whole() -> None:
 def test_a_clock_that_is_learnt_late_is_used_from_then_on() -> None:
     async def main() -> None:
         exchange = Exchange(mode="fixed", start=10.0)
-        desk = Desk(exchange, clock_error=None)
-        scanning = asyncio.ensure_future(desk.scan(119 * 5))
+        caller = Caller(exchange, clock_error=None)
+        scanning = asyncio.ensure_future(caller.scan(119 * 5))
         await asyncio.sleep(30.0)
-        desk.clock.error = 0.0
+        caller.clock.error = 0.0
 
         await scanning
 
         assert exchange.refused == 0
-        assert BoundaryLearnt(LIST.pool) in desk.events
+        assert BoundaryLearnt(LIST.pool) in caller.events
 
     run(main())
 
@@ -151,9 +155,9 @@ def test_a_clock_that_is_learnt_late_is_used_from_then_on() -> None:
 def test_the_last_one_in_line_does_not_wait_for_a_witness_that_nobody_needs() -> None:
     async def main() -> None:
         exchange = Exchange(start=10.0)
-        desk = Desk(exchange)
+        caller = Caller(exchange)
 
-        took = await desk.scan(120)
+        took = await caller.scan(120)
 
         assert took < 5.0
         assert exchange.refused == 0
@@ -164,9 +168,9 @@ def test_the_last_one_in_line_does_not_wait_for_a_witness_that_nobody_needs() ->
 def test_first_comes_one_alone_and_then_the_rest_of_the_window_in_one_burst() -> None:
     async def main() -> None:
         exchange = Exchange(start=10.0, latency=Latency(0.1, 0.1))
-        desk = Desk(exchange, requests_per_second=1e6)
+        caller = Caller(exchange, requests_per_second=1e6)
 
-        scanning = asyncio.ensure_future(desk.scan(300))
+        scanning = asyncio.ensure_future(caller.scan(300))
         await asyncio.sleep(5.0)
 
         first, *others = exchange.arrived
@@ -177,22 +181,24 @@ def test_first_comes_one_alone_and_then_the_rest_of_the_window_in_one_burst() ->
     run(main())
 
 
+@pytest.mark.local_only(reason="too many calls for Redis")
 def test_headroom_is_left_to_others() -> None:
     async def main() -> None:
         exchange = Exchange(start=0.0)
-        desk = Desk(exchange, headroom=0.25)
+        caller = Caller(exchange, headroom=0.25)
 
-        await desk.keep_busy([ASSETS], 60.0 * 5 - 1, workers=2_000)
+        await caller.keep_busy([ASSETS], 60.0 * 5 - 1, workers=2_000)
 
         assert 0.98 * 9_000 * 5 <= exchange.weight <= 9_000 * 5
 
     run(main())
 
 
+@pytest.mark.local_only(reason="too many calls for Redis")
 def test_headroom_that_others_use_is_not_left_twice() -> None:
     async def main() -> None:
         exchange = Exchange(start=20.0, mode="fixed")
-        desk = Desk(exchange, headroom=0.5)
+        caller = Caller(exchange, headroom=0.5)
 
         async def others() -> None:
             while True:
@@ -200,7 +206,7 @@ def test_headroom_that_others_use_is_not_left_twice() -> None:
                 await asyncio.sleep(1.0)
 
         spending = asyncio.ensure_future(others())
-        await desk.keep_busy([ASSETS], 1800.0, workers=300)
+        await caller.keep_busy([ASSETS], 1800.0, workers=300)
         spending.cancel()
 
         assert exchange.weight >= 0.95 * 6_000 * 30
@@ -212,13 +218,13 @@ def test_headroom_that_others_use_is_not_left_twice() -> None:
 def test_the_spot_pool_is_one_for_all_its_endpoints() -> None:
     async def main() -> None:
         exchange = Exchange()
-        desk = Desk(exchange, request_weight=10)
+        caller = Caller(exchange, request_weight=10)
         kind = LOG.kind.__class__.REQUEST
         for name in ("GET /api/v3/time", "GET /api/v3/ping"):
-            admission = await desk.budget.admit(Charge(name, kind, 1))
+            admission = await caller.budget.admit(Charge(name, kind, 1))
             admission.unknown()
 
-        (pool,) = desk.budget.snapshot().pools
+        (pool,) = caller.budget.snapshot().pools
 
         assert (pool.name, pool.limit, pool.used) == ("/api/v3", 10, 2)
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from binance_dust.budget import Charge
 from binance_dust.endpoints import LimitKind
-from tests.budget.virtual import Desk, Exchange, Latency, run
+from tests.budget.virtual import Caller, Exchange, Latency, run
 
 LIGHT = Charge("GET /light", LimitKind.IP, 1)
 MIDDLING = Charge("GET /light", LimitKind.IP, 10)
@@ -61,22 +62,23 @@ waves = st.lists(
 )
 
 
-async def live(desk: Desk, waves: list[tuple[float, int, Charge, float]], step: float) -> None:
+async def live(caller: Caller, waves: list[tuple[float, int, Charge, float]], step: float) -> None:
     """Send waves of calls, some of which are cancelled; set the clock anew somewhere between."""
-    dice = Random(desk.exchange.seed)  # noqa: S311 - to be repeated
+    dice = Random(caller.exchange.seed)  # noqa: S311 - to be repeated
     tasks: list[asyncio.Task[Any]] = []
     for pause, count, charge, cancelled in waves:
         await asyncio.sleep(pause)
-        tasks += [asyncio.ensure_future(desk.insist(charge)) for _ in range(count)]
+        tasks += [asyncio.ensure_future(caller.insist(charge)) for _ in range(count)]
         await asyncio.sleep(dice.uniform(0, 3))
         for task in tasks:
             if dice.random() < cancelled / 2:
                 task.cancel()
-        if desk.clock.error is not None:
-            desk.clock.error += step
+        if caller.clock.error is not None:
+            caller.clock.error += step
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@pytest.mark.local_only(reason="too many calls for Redis")
 @settings(max_examples=150)
 @given(world=worlds, clock=clocks, step=st.sampled_from([0.0, 0.0, 0.3, -1.0]), waves=waves)
 def test_nobody_is_refused_who_is_alone(
@@ -87,12 +89,12 @@ def test_nobody_is_refused_who_is_alone(
 ) -> None:
     async def main() -> None:
         exchange = Exchange(**world)
-        desk = Desk(exchange, clock_error=clock)
+        caller = Caller(exchange, clock_error=clock)
 
-        await live(desk, waves, step)
+        await live(caller, waves, step)
 
         assert exchange.refused == 0
-        assert all(pool.in_flight == 0 for pool in desk.budget.snapshot().pools)
-        assert desk.budget.snapshot().waiting == 0
+        assert all(pool.in_flight == 0 for pool in caller.budget.snapshot().pools)
+        assert caller.budget.snapshot().waiting == 0
 
     run(main())

@@ -1,13 +1,13 @@
-"""Two lines before one pool: calls ahead of scans, and scans never left out.
+"""The calls that wait for one pool, in two lanes: calls ahead of scans, and scans never starved.
 
-In each lane the first to come is the first to go. Whoever's turn it is holds back the others until
-its weight is there, so that no crowd of small calls can starve a large one.
+Each lane is first come, first served. The call at the head blocks the others until there is room
+for it, so that many small calls can't starve a large one.
 
-While scans wait, calls may take four parts of the weight to the scans' one: each weight of a call
-that passes is noted, and when four times the weight of the first scan has passed, the turn is its.
+While scans wait, calls may take four parts of the weight to the scans' one: the weight of each call
+that passes is added up, and at four times the weight of the first scan, that scan is next.
 
-A waiter that was cancelled is only marked. It is skipped when its turn comes, and swept out when
-the marked are more than the waiting, so that leaving costs O(1) too.
+A cancelled waiter is only marked. It is skipped at the head, and removed when there are more marked
+waiters than others. So leaving costs O(1) too.
 """
 
 from __future__ import annotations
@@ -29,42 +29,52 @@ _FEW: Final = 64
 
 
 class Waiter:
-    """Somebody in line."""
+    """A call in the queue."""
 
     __slots__ = ("admission", "future", "gone", "lane", "since", "weight")
 
     def __init__(
         self, weight: int, lane: Lane, future: asyncio.Future[LocalAdmission], since: float
     ) -> None:
-        """Come to the end of a line."""
+        """Start outside of a queue."""
         self.weight: int = weight
         self.lane: Lane = lane
         self.future: asyncio.Future[LocalAdmission] = future
         self.since: float = since
         self.admission: LocalAdmission | None = None
         self.gone: bool = False
-        """Whether it left the line: admitted, cancelled or told that it can't be."""
+        """Whether it left the queue: admitted, cancelled or refused."""
 
 
-class Line:
-    """Everybody who waits for one pool."""
+class Queue:
+    """All calls that wait for one pool, and the timer that rechecks it."""
 
-    __slots__ = ("_ahead", "_deadlines", "_lanes", "_left", "_serial", "_weights", "waiting")
+    __slots__ = (
+        "_ahead",
+        "_deadlines",
+        "_lanes",
+        "_left",
+        "_serial",
+        "_weights",
+        "timer",
+        "waiting",
+    )
 
     def __init__(self) -> None:
-        """Begin with nobody."""
+        """Start empty."""
         self._lanes: dict[Lane, deque[Waiter]] = {lane: deque() for lane in Lane}
         self._weights: dict[Lane, int] = dict.fromkeys(Lane, 0)
         self._deadlines: list[tuple[float, int, Waiter]] = []
         self._serial = count()
         self._left = 0
-        """How many left since the last sweep: at most so many are marked."""
+        """Waiters that left since the last sweep: at most so many are marked."""
         self._ahead = 0
         """Weight of the calls that passed while scans were waiting."""
         self.waiting: int = 0
+        self.timer: asyncio.TimerHandle | None = None
 
     def join(self, waiter: Waiter, deadline: float | None) -> None:
-        """Stand at the end of its lane."""
+        """Add a waiter at the end of its lane."""
         self._lanes[waiter.lane].append(waiter)
         self._weights[waiter.lane] += waiter.weight
         self.waiting += 1
@@ -72,7 +82,7 @@ class Line:
             heapq.heappush(self._deadlines, (deadline, next(self._serial), waiter))
 
     def head(self) -> Waiter | None:
-        """Look whose turn it is."""
+        """Return the waiter that is next."""
         call = self._first(Lane.CALL)
         scan = self._first(Lane.SCAN)
         if call is None or scan is None:
@@ -80,7 +90,7 @@ class Line:
         return scan if self._ahead >= CALLS_TO_SCANS * scan.weight else call
 
     def leave(self, waiter: Waiter) -> None:
-        """Leave the line, from whatever place, without having been served."""
+        """Remove a waiter from any place."""
         if waiter.gone:
             return
         waiter.gone = True
@@ -91,7 +101,7 @@ class Line:
             self._sweep()
 
     def serve(self, waiter: Waiter) -> None:
-        """Take the head out of the line, its turn being come."""
+        """Remove the head, since it is admitted."""
         if waiter.lane is Lane.SCAN:
             self._ahead = max(0, self._ahead - CALLS_TO_SCANS * waiter.weight)
         elif self._weights[Lane.SCAN]:
@@ -101,13 +111,13 @@ class Line:
 
     @property
     def weight(self) -> int:
-        """Weight of everybody in line."""
+        """Weight of all waiters."""
         return sum(self._weights.values())
 
     def weight_before(self, lane: Lane, weight: int) -> int:
-        """Give the weight that will be served before one of `weight` that came to `lane` now.
+        """Return the weight that is served before a call of `weight` that came to `lane` now.
 
-        The least that it can be: scans that come in between weigh what this one does, or more.
+        This is a lower bound: scans that come in between weigh what this one does, or more.
         """
         calls, scans = self._weights[Lane.CALL], self._weights[Lane.SCAN]
         if lane is Lane.CALL:
@@ -116,14 +126,14 @@ class Line:
         return scans + min(calls, max(0, (scans + weight) * CALLS_TO_SCANS - self._ahead))
 
     def next_deadline(self) -> float | None:
-        """Give the earliest deadline of those who wait."""
+        """Return the earliest deadline of all waiters."""
         deadlines = self._deadlines
         while deadlines and deadlines[0][2].gone:
             heapq.heappop(deadlines)
         return deadlines[0][0] if deadlines else None
 
-    def hopeless(self, chance: float) -> list[Waiter]:
-        """Take out those whose deadline is not after the next chance that anybody has."""
+    def remove_late(self, chance: float) -> list[Waiter]:
+        """Remove and return waiters with a deadline at or before the next possible admission."""
         out: list[Waiter] = []
         while (deadline := self.next_deadline()) is not None and deadline <= chance:
             out.append(heapq.heappop(self._deadlines)[2])
@@ -131,8 +141,8 @@ class Line:
             self.leave(waiter)
         return out
 
-    def everybody(self) -> list[Waiter]:
-        """Take out all."""
+    def remove_all(self) -> list[Waiter]:
+        """Remove and return all waiters."""
         out = [waiter for lane in self._lanes.values() for waiter in lane if not waiter.gone]
         for waiter in out:
             self.leave(waiter)
@@ -156,4 +166,4 @@ class Line:
 
     def __repr__(self) -> str:
         lanes = ", ".join(f"{lane.value} {weight}" for lane, weight in self._weights.items())
-        return f"<Line of {self.waiting}, weight {lanes}>"
+        return f"<Queue of {self.waiting}, weight {lanes}>"

@@ -1,4 +1,4 @@
-"""What a shared budget goes by: told by its user, and by the session that it serves."""
+"""The settings of a shared budget: from its user, and from the session that it serves."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from binance_dust.budget._pace import BATCH, BURST
+from binance_dust.budget._gates import BATCH, BURST
 from binance_dust.endpoints import LimitKind
 
 if TYPE_CHECKING:
@@ -18,39 +18,39 @@ if TYPE_CHECKING:
 
 
 class LoopClock:
-    """The time of a budget that serves no session yet: nothing is known of the exchange's."""
+    """The clock of a budget that serves no session yet: the exchange's time is not known."""
 
     def monotonic(self) -> float:
         """Read the clock of the event loop."""
         return time.monotonic()
 
     def server_time(self) -> float | None:
-        """Know nothing."""
+        """Return `None`: not known."""
         return None
 
     def now(self) -> float:
-        """Give this machine's time."""
+        """Return this machine's time."""
         return time.time()
 
 
 @dataclass(slots=True)
-class Setting:
-    """What does not change, but for what a session brings."""
+class Settings:
+    """The settings: fixed, except for what a session brings."""
 
     clock: Clock
     observer: Callable[[Event], None]
     patience: float
     limits: RateLimits = field(init=False)
     lease: float = field(init=False)
-    """Seconds after which a process that was not heard of is taken for dead."""
+    """Seconds without a sign of life after which a process is taken for dead."""
     for_script: dict[str, Any] = field(init=False)
 
     def now(self) -> float:
         """Read the monotonic clock."""
         return self.clock.monotonic()
 
-    def go_by(self, limits: RateLimits, lease: float) -> None:
-        """Take limits, and work out what the script has to know of them."""
+    def set_limits(self, limits: RateLimits, lease: float) -> None:
+        """Set the limits, and compute what the script has to know of them."""
         self.limits, self.lease = limits, lease
         kinds = {kind.value: [limits.of(kind), limits.whole(kind)] for kind in LimitKind}
         rate = limits.requests_per_second
@@ -70,7 +70,7 @@ class Setting:
         }
 
     def share(self, part: float) -> RateLimits:
-        """Give the limits of whoever spends a part alone."""
+        """Return the limits of a process that spends a part of them alone."""
         limits = self.limits
         return replace(
             limits,

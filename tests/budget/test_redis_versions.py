@@ -10,27 +10,27 @@ import redis
 
 from binance_dust import ConfigurationError
 from binance_dust.budget import Feedback
-from tests.budget.shared import SharedDesk
+from tests.budget.shared import SharedCaller
 from tests.budget.virtual import LIST, Exchange, Latency, run
 
 
-def keep_otherwise(desk: SharedDesk, layout: int = 7) -> None:
+def keep_otherwise(caller: SharedCaller, layout: int = 7) -> None:
     """Let what is in Redis be that of a version which keeps it otherwise."""
-    state = f"{{{desk.name}}}:state"
-    kept = desk.client.hget(state, "g")
+    state = f"{{{caller.name}}}:state"
+    kept = caller.client.hget(state, "g")
     assert isinstance(kept, bytes)
     shared = msgspec.msgpack.decode(kept) | {"layout": layout}
-    desk.client.hset(state, "g", msgspec.msgpack.encode(shared))
+    caller.client.hset(state, "g", msgspec.msgpack.encode(shared))
 
 
-def desks(client: redis.Redis) -> tuple[SharedDesk, SharedDesk]:
-    first = SharedDesk(Exchange(start=10.0, latency=Latency(0.01, 0.01)), client=client)
+def callers(client: redis.Redis) -> tuple[SharedCaller, SharedCaller]:
+    first = SharedCaller(Exchange(start=10.0, latency=Latency(0.01, 0.01)), client=client)
     return first, first.another()
 
 
 def test_another_version_at_work_is_told_and_left_alone(client: redis.Redis) -> None:
     async def main() -> None:
-        one, two = desks(client)
+        one, two = callers(client)
         await one.call(LIST)
         keep_otherwise(one)
         before = client.hgetall(f"{{{one.name}}}:state")
@@ -45,7 +45,7 @@ def test_another_version_at_work_is_told_and_left_alone(client: redis.Redis) -> 
 
 def test_another_version_that_was_silent_for_a_window_is_forgotten(client: redis.Redis) -> None:
     async def main() -> None:
-        one, two = desks(client)
+        one, two = callers(client)
         await one.call(LIST)
         one.store.die()
         keep_otherwise(one)
@@ -66,7 +66,7 @@ def test_a_version_that_was_closed_makes_room_at_once_and_leaves_its_ban(
     client: redis.Redis,
 ) -> None:
     async def main() -> None:
-        one, two = desks(client)
+        one, two = callers(client)
         banned = await one.budget.admit(LIST)
         banned.settle(Feedback(418, retry_after=150.0))
         await one.budget.close()

@@ -10,13 +10,13 @@ import pytest
 from binance_dust.budget import Feedback, LocalBudget, RateLimits
 from binance_dust.errors import BannedError, BudgetExceededError
 from binance_dust.events import Banned, Refused
-from tests.budget.virtual import ASSETS, EPOCH, LIST, LOG, Desk, Exchange, Latency, run
+from tests.budget.virtual import ASSETS, EPOCH, LIST, LOG, Caller, Exchange, Latency, run
 
 GOOD = Feedback(200, used_ip=100)
 
 
-async def refuse(desk: Desk, feedback: Feedback) -> None:
-    admission = await desk.budget.admit(LIST)
+async def refuse(caller: Caller, feedback: Feedback) -> None:
+    admission = await caller.budget.admit(LIST)
     admission.sent()
     admission.settle(feedback)
 
@@ -28,35 +28,35 @@ def test_a_refusal_shuts_its_pool_for_as_long_as_the_exchange_says(
     retry_after: float | None, wait: float
 ) -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=10.0))
+        caller = Caller(Exchange(start=10.0))
 
-        await refuse(desk, Feedback(429, retry_after=retry_after))
+        await refuse(caller, Feedback(429, retry_after=retry_after))
 
-        (pool,) = desk.budget.snapshot().pools
+        (pool,) = caller.budget.snapshot().pools
         assert pool.shut_for == pytest.approx(wait, abs=0.01)
-        (event,) = desk.events
+        (event,) = caller.events
         assert isinstance(event, Refused)
         assert event.pool == LIST.pool
         assert event.seconds == pytest.approx(wait, abs=0.01)
-        await desk.call(LOG)  # others go on
-        await desk.call(LIST)
-        assert desk.exchange.loop.time() >= wait
+        await caller.call(LOG)  # others go on
+        await caller.call(LIST)
+        assert caller.exchange.loop.time() >= wait
 
     run(main())
 
 
 def test_where_windows_are_fixed_a_refusal_without_a_time_lasts_until_the_cut() -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=50.0, latency=Latency(0.01, 0.01)))
-        await desk.call(LIST)
+        caller = Caller(Exchange(start=50.0, latency=Latency(0.01, 0.01)))
+        await caller.call(LIST)
         await asyncio.sleep(15.0)
-        await desk.call(LIST)
-        assert desk.budget.snapshot().pools[0].fixed
+        await caller.call(LIST)
+        assert caller.budget.snapshot().pools[0].fixed
 
-        await refuse(desk, Feedback(429, retry_after=0.0))
+        await refuse(caller, Feedback(429, retry_after=0.0))
 
         # 65 s in, and so 5 s after a cut.
-        (pool,) = desk.budget.snapshot().pools
+        (pool,) = caller.budget.snapshot().pools
         assert pool.shut_for == pytest.approx(55.0, abs=0.5)
 
     run(main())
@@ -64,9 +64,9 @@ def test_where_windows_are_fixed_a_refusal_without_a_time_lasts_until_the_cut() 
 
 def test_after_a_refusal_one_goes_first_and_the_others_when_it_was_heard() -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=10.0))
-        await refuse(desk, Feedback(429, retry_after=5.0))
-        waiting = [asyncio.ensure_future(desk.budget.admit(LIST)) for _ in range(10)]
+        caller = Caller(Exchange(start=10.0))
+        await refuse(caller, Feedback(429, retry_after=5.0))
+        waiting = [asyncio.ensure_future(caller.budget.admit(LIST)) for _ in range(10)]
 
         await asyncio.sleep(5.1)
         assert [task.done() for task in waiting] == [True] + [False] * 9
@@ -83,10 +83,10 @@ def test_after_a_refusal_one_goes_first_and_the_others_when_it_was_heard() -> No
 @pytest.mark.parametrize("ending", ["unknown", "release", "silence"])
 def test_if_nothing_is_heard_from_the_first_another_one_goes(ending: str) -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=10.0))
-        first = await desk.budget.admit(LIST)
-        second = asyncio.ensure_future(desk.budget.admit(LIST))
-        third = asyncio.ensure_future(desk.budget.admit(LIST))
+        caller = Caller(Exchange(start=10.0))
+        first = await caller.budget.admit(LIST)
+        second = asyncio.ensure_future(caller.budget.admit(LIST))
+        third = asyncio.ensure_future(caller.budget.admit(LIST))
         await asyncio.sleep(1.0)
         assert not second.done()
 
@@ -118,16 +118,16 @@ def test_a_ban_shuts_the_address_for_every_pool_until_it_lifts(
     feedback: Feedback, wait: float
 ) -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=10.0))
-        before = asyncio.ensure_future(desk.budget.admit(ASSETS))
+        caller = Caller(Exchange(start=10.0))
+        before = asyncio.ensure_future(caller.budget.admit(ASSETS))
         await before
-        waiting = [asyncio.ensure_future(desk.budget.admit(ASSETS)) for _ in range(5)]
-        await refuse(desk, feedback)
-        assert desk.budget.snapshot().shut_for == pytest.approx(wait, abs=0.01)
-        event = desk.events[-1]
+        waiting = [asyncio.ensure_future(caller.budget.admit(ASSETS)) for _ in range(5)]
+        await refuse(caller, feedback)
+        assert caller.budget.snapshot().shut_for == pytest.approx(wait, abs=0.01)
+        event = caller.events[-1]
         assert isinstance(event, Banned)
         assert event.seconds == pytest.approx(wait, abs=0.01)
-        waiting += [asyncio.ensure_future(desk.budget.admit(LOG)) for _ in range(5)]
+        waiting += [asyncio.ensure_future(caller.budget.admit(LOG)) for _ in range(5)]
 
         await asyncio.sleep(wait - 0.1)
         assert not any(task.done() for task in waiting)
@@ -148,25 +148,25 @@ def test_a_ban_shuts_the_address_for_every_pool_until_it_lifts(
 
 def test_answers_to_what_left_before_a_ban_do_not_lift_it() -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=10.0))
-        one, two = await desk.budget.admit(ASSETS), await desk.budget.admit(LOG)
+        caller = Caller(Exchange(start=10.0))
+        one, two = await caller.budget.admit(ASSETS), await caller.budget.admit(LOG)
 
         one.settle(Feedback(418, retry_after=100.0))
         two.settle(GOOD)
 
-        assert desk.budget.snapshot().shut_for == pytest.approx(101.0)
+        assert caller.budget.snapshot().shut_for == pytest.approx(101.0)
 
     run(main())
 
 
 def test_a_ban_is_told_at_once_to_whoever_can_not_wait_so_long() -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=10.0))
-        await desk.call(ASSETS)
-        now = desk.exchange.loop.time()
-        first = await desk.budget.admit(LIST)
-        hasty = asyncio.ensure_future(desk.budget.admit(LIST, deadline=now + 100.0))
-        patient = asyncio.ensure_future(desk.budget.admit(LIST, deadline=now + 200.0))
+        caller = Caller(Exchange(start=10.0))
+        await caller.call(ASSETS)
+        now = caller.exchange.loop.time()
+        first = await caller.budget.admit(LIST)
+        hasty = asyncio.ensure_future(caller.budget.admit(LIST, deadline=now + 100.0))
+        patient = asyncio.ensure_future(caller.budget.admit(LIST, deadline=now + 200.0))
         await asyncio.sleep(0)
 
         first.settle(Feedback(418, retry_after=150.0))
@@ -177,18 +177,19 @@ def test_a_ban_is_told_at_once_to_whoever_can_not_wait_so_long() -> None:
         assert isinstance(error, BudgetExceededError)
         assert error.retry_after == pytest.approx(151.0)
         with pytest.raises(BudgetExceededError):
-            await desk.budget.admit(LOG, deadline=now + 100.0)
-        assert desk.exchange.loop.time() == now
+            await caller.budget.admit(LOG, deadline=now + 100.0)
+        assert caller.exchange.loop.time() == now
         (await patient).settle(GOOD)
 
     run(main())
 
 
+@pytest.mark.local_only(reason="about the local budget")
 def test_a_ban_that_nobody_wants_to_sit_out_is_an_error() -> None:
     async def main() -> None:
         exchange = Exchange(start=10.0)
-        desk = Desk(exchange)
-        budget = LocalBudget(RateLimits(), desk.clock, patience=60.0)
+        caller = Caller(exchange)
+        budget = LocalBudget(RateLimits(), caller.clock, patience=60.0)
         first = await budget.admit(LIST)
         waiting = [asyncio.ensure_future(budget.admit(LIST)) for _ in range(3)]
         await asyncio.sleep(0)
@@ -207,53 +208,53 @@ def test_a_ban_that_nobody_wants_to_sit_out_is_an_error() -> None:
 
 def test_a_firewall_is_looked_at_with_one_call_and_then_left_alone() -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=10.0))
-        await desk.call(ASSETS)
+        caller = Caller(Exchange(start=10.0))
+        await caller.call(ASSETS)
         walled = Feedback(403, walled=True)
-        (await desk.budget.admit(ASSETS)).settle(walled)
-        assert desk.budget.snapshot().shut_for == 0
-        look = await desk.budget.admit(ASSETS)
-        other = asyncio.ensure_future(desk.budget.admit(LOG))
+        (await caller.budget.admit(ASSETS)).settle(walled)
+        assert caller.budget.snapshot().shut_for == 0
+        look = await caller.budget.admit(ASSETS)
+        other = asyncio.ensure_future(caller.budget.admit(LOG))
         await asyncio.sleep(0.1)
         assert not other.done()
 
         look.settle(walled)
 
-        assert desk.budget.snapshot().shut_for == pytest.approx(300.0)
+        assert caller.budget.snapshot().shut_for == pytest.approx(300.0)
         (await other).settle(GOOD)
-        assert desk.exchange.loop.time() >= 300.0
+        assert caller.exchange.loop.time() >= 300.0
 
     run(main())
 
 
 def test_a_single_403_costs_the_others_one_round_trip() -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=10.0))
-        await desk.call(ASSETS)
-        (await desk.budget.admit(ASSETS)).settle(Feedback(403, walled=True))
+        caller = Caller(Exchange(start=10.0))
+        await caller.call(ASSETS)
+        (await caller.budget.admit(ASSETS)).settle(Feedback(403, walled=True))
 
-        (await desk.budget.admit(ASSETS)).settle(Feedback(200, used_ip=15))
-        (await desk.budget.admit(ASSETS)).settle(Feedback(403, walled=True))
+        (await caller.budget.admit(ASSETS)).settle(Feedback(200, used_ip=15))
+        (await caller.budget.admit(ASSETS)).settle(Feedback(403, walled=True))
 
-        assert desk.budget.snapshot().shut_for == 0
+        assert caller.budget.snapshot().shut_for == 0
 
     run(main())
 
 
 def test_copies_that_left_unseen_are_charged() -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=10.0))
-        admission = await desk.budget.admit(LIST)
+        caller = Caller(Exchange(start=10.0))
+        admission = await caller.budget.admit(LIST)
         admission.sent()
         admission.sent(extra=2)
-        assert desk.budget.snapshot().pools[0].used == 300
+        assert caller.budget.snapshot().pools[0].used == 300
 
         admission.settle(Feedback(200, used_ip=300))
 
-        assert desk.budget.snapshot().pools[0].used == 300
-        assert desk.budget.snapshot().pools[0].others == 0
+        assert caller.budget.snapshot().pools[0].used == 300
+        assert caller.budget.snapshot().pools[0].others == 0
         await asyncio.sleep(61.0)
-        assert desk.budget.snapshot().pools[0].used == 0
+        assert caller.budget.snapshot().pools[0].used == 0
 
     run(main())
 
@@ -261,8 +262,8 @@ def test_copies_that_left_unseen_are_charged() -> None:
 @pytest.mark.parametrize("first", ["settle", "unknown", "release"])
 def test_an_admission_ends_once(first: str) -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=10.0))
-        admission = await desk.budget.admit(LIST)
+        caller = Caller(Exchange(start=10.0))
+        admission = await caller.budget.admit(LIST)
         endings = {
             "settle": lambda: admission.settle(GOOD),
             "unknown": admission.unknown,
@@ -270,36 +271,37 @@ def test_an_admission_ends_once(first: str) -> None:
         }
 
         endings[first]()
-        used = desk.budget.snapshot().pools[0].used
+        used = caller.budget.snapshot().pools[0].used
         for ending in endings.values():
             ending()
         admission.sent()
         admission.sent(extra=1)
 
-        (pool,) = desk.budget.snapshot().pools
+        (pool,) = caller.budget.snapshot().pools
         assert pool.used == used == (0 if first == "release" else 100)
         assert pool.in_flight == 0
 
     run(main())
 
 
+@pytest.mark.local_only(reason="about the local budget")
 def test_living_things_show_their_state() -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=10.0))
-        desk.exchange.spend(LIST, 500)
-        await desk.call(LIST)
-        admission = await desk.budget.admit(LIST)
-        waiting = [asyncio.ensure_future(desk.budget.admit(LIST)) for _ in range(200)]
+        caller = Caller(Exchange(start=10.0))
+        caller.exchange.spend(LIST, 500)
+        await caller.call(LIST)
+        admission = await caller.budget.admit(LIST)
+        waiting = [asyncio.ensure_future(caller.budget.admit(LIST)) for _ in range(200)]
         await asyncio.sleep(0)
-        (pool,) = desk.budget._pools
+        ((pool, queue),) = caller.budget._queues.items()
 
-        for thing in (desk.budget, pool, admission, pool.boundary, pool.valve, pool.line):
+        for thing in (caller.budget, pool, admission, pool.boundary, pool.valve, queue):
             assert repr(thing).startswith("<")
-        assert "1 pools" in repr(desk.budget)
+        assert "1 pools" in repr(caller.budget)
         assert "Others level 500" in repr(pool)
         assert "open: 100 of GET" in repr(admission)
-        await desk.budget.close()
-        assert "closed" in repr(desk.budget)
+        await caller.budget.close()
+        assert "closed" in repr(caller.budget)
         await asyncio.gather(*waiting, return_exceptions=True)
 
     run(main())
@@ -307,11 +309,11 @@ def test_living_things_show_their_state() -> None:
 
 def test_a_snapshot_shows_every_pool() -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=10.0, latency=Latency(0.01, 0.01)))
-        await desk.scan(50)
-        admission = await desk.budget.admit(LIST)
+        caller = Caller(Exchange(start=10.0, latency=Latency(0.01, 0.01)))
+        await caller.scan(50)
+        admission = await caller.budget.admit(LIST)
 
-        (pool,) = desk.budget.snapshot().pools
+        (pool,) = caller.budget.snapshot().pools
 
         assert (pool.name, pool.kind, pool.account) == (LIST.pool, LIST.kind, None)
         assert (pool.limit, pool.used, pool.in_flight, pool.waiting) == (12_000, 5_100, 1, 0)
@@ -319,8 +321,8 @@ def test_a_snapshot_shows_every_pool() -> None:
         assert (pool.shut_for, pool.fixed, pool.others) == (0.0, False, 0)
         admission.release()
         await asyncio.sleep(51.0)
-        await desk.call(LIST)
-        (pool,) = desk.budget.snapshot().pools
+        await caller.call(LIST)
+        (pool,) = caller.budget.snapshot().pools
         assert pool.fixed
         assert pool.used == 100
         assert pool.resets_in == pytest.approx(59.0, abs=0.5)

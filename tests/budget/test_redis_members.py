@@ -11,32 +11,34 @@ import redis
 from binance_dust import BannedError, BudgetExceededError, ConfigurationError
 from binance_dust.budget import Charge, Feedback, Lane, LimitKind, PoolSnapshot
 from binance_dust.events import Banned, BoundaryLearnt, Refused, SharedBudgetLost
-from tests.budget.shared import SharedDesk
+from tests.budget.shared import SharedCaller
 from tests.budget.virtual import LIST, LOG, Exchange, Latency, run
 
 QUICK = Latency(0.01, 0.01)
 
 
-def desks(client: redis.Redis, count: int, way: float = 0.002, **options: Any) -> list[SharedDesk]:
+def callers(
+    client: redis.Redis, count: int, way: float = 0.002, **options: Any
+) -> list[SharedCaller]:
     """Open processes of one address."""
     exchange = Exchange(start=10.0, latency=options.pop("latency", QUICK))
-    first = SharedDesk(exchange, client=client, **options)
+    first = SharedCaller(exchange, client=client, **options)
     all_of_them = [first, *[first.another() for _ in range(count - 1)]]
-    for desk in all_of_them:
-        desk.store.way = way
+    for caller in all_of_them:
+        caller.store.way = way
     return all_of_them
 
 
-def waiting(desk: SharedDesk, count: int, **options: Any) -> list[asyncio.Task[Any]]:
-    return [asyncio.ensure_future(desk.budget.admit(LIST, **options)) for _ in range(count)]
+def waiting(caller: SharedCaller, count: int, **options: Any) -> list[asyncio.Task[Any]]:
+    return [asyncio.ensure_future(caller.budget.admit(LIST, **options)) for _ in range(count)]
 
 
 def done(tasks: list[asyncio.Task[Any]]) -> int:
     return sum(task.done() for task in tasks)
 
 
-async def let_go(*crowds: list[asyncio.Task[Any]]) -> None:
-    tasks = [task for crowd in crowds for task in crowd]
+async def let_go(*batches: list[asyncio.Task[Any]]) -> None:
+    tasks = [task for batch in batches for task in batch]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)
@@ -44,9 +46,9 @@ async def let_go(*crowds: list[asyncio.Task[Any]]) -> None:
 
 def test_four_processes_take_together_what_one_may(client: redis.Redis) -> None:
     async def main() -> None:
-        processes = desks(client, 4)
+        processes = callers(client, 4)
         exchange = processes[0].exchange
-        took = await asyncio.gather(*[desk.scan(85) for desk in processes])
+        took = await asyncio.gather(*[caller.scan(85) for caller in processes])
 
         assert exchange.refused == 0
         assert exchange.weight == 340 * 100
@@ -60,7 +62,7 @@ def test_four_processes_take_together_what_one_may(client: redis.Redis) -> None:
 def test_first_come_is_first_served_whichever_process_it_is(client: redis.Redis) -> None:
     async def main() -> None:
         # A slow pace, for those who are told in one message can't be told apart.
-        processes = desks(client, 3, requests_per_second=10)
+        processes = callers(client, 3, requests_per_second=10)
         await processes[0].scan(119)
         served: list[int] = []
 
@@ -82,7 +84,7 @@ def test_first_come_is_first_served_whichever_process_it_is(client: redis.Redis)
 
 def test_a_call_of_one_process_goes_ahead_of_scans_of_another(client: redis.Redis) -> None:
     async def main() -> None:
-        one, two = desks(client, 2)
+        one, two = callers(client, 2)
         await one.scan(119)
         scans = waiting(one, 300, lane=Lane.SCAN)
         await asyncio.sleep(1.0)
@@ -99,36 +101,36 @@ def test_a_call_of_one_process_goes_ahead_of_scans_of_another(client: redis.Redi
 
 def test_one_refusal_quiets_every_process_and_then_one_goes_first(client: redis.Redis) -> None:
     async def main() -> None:
-        one, two, three = desks(client, 3)
+        one, two, three = callers(client, 3)
         loop = one.exchange.loop
         await one.call(LIST)
         admission = await one.budget.admit(LIST)
         admission.settle(Feedback(429, retry_after=7.0))
         refused_at = loop.time()
         await asyncio.sleep(0.1)
-        crowd = waiting(two, 5) + waiting(three, 5)
+        batch = waiting(two, 5) + waiting(three, 5)
 
         await asyncio.sleep(6.8)
-        assert done(crowd) == 0
+        assert done(batch) == 0
         assert [type(event) for event in one.events] == [Refused]
         assert one.budget.snapshot().pools[0].shut_for == pytest.approx(0.1, abs=0.02)
         await asyncio.sleep(0.2)
         assert loop.time() - refused_at >= 7.0
-        assert done(crowd) == 1
-        next(task for task in crowd if task.done()).result().settle(Feedback(200, used_ip=200))
+        assert done(batch) == 1
+        next(task for task in batch if task.done()).result().settle(Feedback(200, used_ip=200))
         await asyncio.sleep(0.1)
-        assert done(crowd) == 10
+        assert done(batch) == 10
 
     run(main())
 
 
 def test_a_ban_quiets_every_process_and_is_told_where_nobody_can_wait(client: redis.Redis) -> None:
     async def main() -> None:
-        one, two, three = desks(client, 3)
-        limits = three.shared._setting.limits
+        one, two, three = callers(client, 3)
+        limits = three.shared._settings.limits
         three.shared.attach(three.clock, three.events.append, patience=60.0, limits=limits)
-        for desk in (one, two, three):
-            await desk.call(LOG)
+        for caller in (one, two, three):
+            await caller.call(LOG)
         first = await one.budget.admit(LIST)
         now = one.exchange.loop.time()
         hasty, patient = waiting(two, 1, deadline=now + 100.0), waiting(two, 1)
@@ -155,7 +157,7 @@ def test_what_a_killed_process_had_admitted_counts_for_a_window_and_is_free_then
     client: redis.Redis,
 ) -> None:
     async def main() -> None:
-        one, two = desks(client, 2, lease=5.0)
+        one, two = callers(client, 2, lease=5.0)
         await one.call(LIST)
         for _ in range(50):
             await one.budget.admit(LIST)
@@ -176,36 +178,36 @@ def test_what_a_killed_process_had_admitted_counts_for_a_window_and_is_free_then
     run(main())
 
 
-async def look_at_list(desk: SharedDesk) -> PoolSnapshot:
+async def look_at_list(caller: SharedCaller) -> PoolSnapshot:
     """Make one call, and look at its pool."""
-    await desk.budget.admit(LIST)
-    return next(pool for pool in desk.budget.snapshot().pools if pool.name == LIST.pool)
+    await caller.budget.admit(LIST)
+    return next(pool for pool in caller.budget.snapshot().pools if pool.name == LIST.pool)
 
 
 def test_what_a_killed_process_had_admitted_is_not_spent_again_before(client: redis.Redis) -> None:
     async def main() -> None:
-        one, two = desks(client, 2, lease=5.0)
+        one, two = callers(client, 2, lease=5.0)
         await one.call(LIST)
         for _ in range(60):
             await one.budget.admit(LIST)
         one.store.die()
-        crowd = waiting(two, 119)
+        batch = waiting(two, 119)
 
         await asyncio.sleep(59.0)  # a cut has passed, but nobody knows when those arrived
-        assert done(crowd) <= 59
+        assert done(batch) <= 59
         await asyncio.sleep(30.0)
-        for task in crowd:
+        for task in batch:
             if task.done():
                 task.result().settle(Feedback(200))
         await asyncio.sleep(70.0)
-        assert done(crowd) == 119
+        assert done(batch) == 119
 
     run(main())
 
 
 def test_the_place_of_a_killed_process_in_line_is_free_at_once(client: redis.Redis) -> None:
     async def main() -> None:
-        one, two = desks(client, 2, lease=5.0)
+        one, two = callers(client, 2, lease=5.0)
         await two.scan(119)
         dead = waiting(one, 100)
         await asyncio.sleep(0.1)
@@ -229,7 +231,7 @@ def test_nobody_is_served_for_a_process_that_dies_just_before_its_turn(
     client: redis.Redis,
 ) -> None:
     async def main() -> None:
-        one, two = desks(client, 2, lease=5.0)
+        one, two = callers(client, 2, lease=5.0)
         await two.scan(119)
         dead = waiting(one, 100)
         await asyncio.sleep(0.1)
@@ -250,7 +252,7 @@ def test_nobody_is_served_for_a_process_that_dies_just_before_its_turn(
 
 def test_whoever_comes_to_the_head_is_told_when_to_look(client: redis.Redis) -> None:
     async def main() -> None:
-        one, two = desks(client, 2, lease=20.0)
+        one, two = callers(client, 2, lease=20.0)
         await one.scan(119)
         head = waiting(one, 1)
         await asyncio.sleep(0.1)
@@ -270,7 +272,7 @@ def test_the_head_of_the_line_may_die_and_the_next_one_still_looks_in_time(
     client: redis.Redis,
 ) -> None:
     async def main() -> None:
-        one, two = desks(client, 2, lease=5.0)
+        one, two = callers(client, 2, lease=5.0)
         await two.scan(119)
         dead = waiting(one, 1)
         await asyncio.sleep(0.1)
@@ -289,35 +291,35 @@ def test_a_process_that_was_silent_too_long_stands_in_line_again(client: redis.R
     """Its machine slept, say: it was taken for dead, and it is not."""
 
     async def main() -> None:
-        (one,) = desks(client, 1, lease=240.0)  # heard of every 80 s
+        (one,) = callers(client, 1, lease=240.0)  # heard of every 80 s
         two = one.another(lease=1.0)  # and taken for dead after one
         await two.scan(119)
         silent = waiting(one, 3)
         await asyncio.sleep(2.0)
-        for group in one.shared._desk._crowd._groups.values():
-            assert group.timer is not None
-            group.timer.cancel()  # no timer runs while it sleeps, and it reads nothing
+        for pool in one.shared._member._waiters._pools.values():
+            assert pool.timer is not None
+            pool.timer.cancel()  # no timer runs while it sleeps, and it reads nothing
         one.store.others.remove(one.store)
-        crowd = waiting(two, 5)
+        batch = waiting(two, 5)
         await asyncio.sleep(49.0)  # past a cut: the turn of the silent one is gone
-        assert done(crowd) == 1
+        assert done(batch) == 1
         assert two.budget.snapshot().pools[0].waiting == 4
-        crowd[0].result().settle(Feedback(200, used_ip=100))
+        batch[0].result().settle(Feedback(200, used_ip=100))
         two.store.others.append(one.store)
 
         await asyncio.sleep(60.0)
 
         assert done(silent) == 3
         assert not [event for event in one.events if isinstance(event, SharedBudgetLost)]
-        await let_go(silent, crowd)
+        await let_go(silent, batch)
 
     run(main())
 
 
 def test_processes_that_differ_in_their_limits_are_told_so(client: redis.Redis) -> None:
     async def main() -> None:
-        (one,) = desks(client, 1)
-        two = SharedDesk(one.exchange, client=client, name=one.name, headroom=0.5)
+        (one,) = callers(client, 1)
+        two = SharedCaller(one.exchange, client=client, name=one.name, headroom=0.5)
         await one.call(LIST)
 
         with pytest.raises(ConfigurationError, match="by other limits"):
@@ -328,10 +330,10 @@ def test_processes_that_differ_in_their_limits_are_told_so(client: redis.Redis) 
 
 def test_limits_may_change_when_nobody_goes_by_the_old_ones(client: redis.Redis) -> None:
     async def main() -> None:
-        (one,) = desks(client, 1)
+        (one,) = callers(client, 1)
         await one.call(LIST)
         await one.budget.close()
-        two = SharedDesk(one.exchange, client=client, name=one.name, headroom=0.5)
+        two = SharedCaller(one.exchange, client=client, name=one.name, headroom=0.5)
 
         await two.call(LIST)
 
@@ -343,7 +345,7 @@ def test_limits_may_change_when_nobody_goes_by_the_old_ones(client: redis.Redis)
 
 def test_everything_lies_in_five_keys_that_go_by_themselves(client: redis.Redis) -> None:
     async def main() -> None:
-        one, two = desks(client, 2)
+        one, two = callers(client, 2)
         await one.scan(150)
         for number in range(300):
             await two.call(Charge("POST /x", LimitKind.UID, 10, f"account-{number}"))
@@ -361,7 +363,7 @@ def test_everything_lies_in_five_keys_that_go_by_themselves(client: redis.Redis)
 
 def test_a_redis_whose_clock_is_set_back_goes_on_from_where_it_was(client: redis.Redis) -> None:
     async def main() -> None:
-        (one,) = desks(client, 1)
+        (one,) = callers(client, 1)
         await one.scan(119)
         one.store.clock_error = -1_000.0
 
@@ -375,7 +377,7 @@ def test_a_redis_whose_clock_is_set_back_goes_on_from_where_it_was(client: redis
 
 def test_a_call_that_finds_room_asks_once_and_ends_without_waiting(client: redis.Redis) -> None:
     async def main() -> None:
-        (one,) = desks(client, 1, way=1.0)
+        (one,) = callers(client, 1, way=1.0)
         await one.call(LIST)
         await asyncio.sleep(5.0)
         began, calls = one.exchange.loop.time(), one.store.calls
@@ -393,7 +395,7 @@ def test_a_call_that_finds_room_asks_once_and_ends_without_waiting(client: redis
 
 def test_a_thousand_calls_of_one_moment_are_few_questions(client: redis.Redis) -> None:
     async def main() -> None:
-        (one,) = desks(client, 1, requests_per_second=1e6)
+        (one,) = callers(client, 1, requests_per_second=1e6)
         await one.call(LOG)
         calls = one.store.calls
 
@@ -406,11 +408,11 @@ def test_a_thousand_calls_of_one_moment_are_few_questions(client: redis.Redis) -
 
 def test_closing_tells_redis_all_that_was_left_to_say(client: redis.Redis) -> None:
     async def main() -> None:
-        one, two = desks(client, 2)
+        one, two = callers(client, 2)
         await one.call(LIST)
         await two.call(LOG)
         kept = await one.budget.admit(LIST)
-        crowd = waiting(two, 3)
+        batch = waiting(two, 3)
         admission = await one.budget.admit(LIST)
         admission.release()
 
@@ -418,7 +420,7 @@ def test_closing_tells_redis_all_that_was_left_to_say(client: redis.Redis) -> No
         await asyncio.sleep(0.1)
 
         assert repr(one.budget).endswith("closed>")
-        assert done(crowd) == 3
+        assert done(batch) == 3
         pools = {pool.name: pool for pool in (await two.shared.refresh()).pools}
         assert pools[LIST.pool].in_flight == 3  # those of the other; `kept` counts as lost
         assert pools[LIST.pool].used == 500
@@ -432,7 +434,7 @@ def test_closing_tells_redis_all_that_was_left_to_say(client: redis.Redis) -> No
 @pytest.mark.parametrize("when", ["queued", "waiting", "granted"])
 def test_a_call_that_is_cancelled_costs_nothing(client: redis.Redis, when: str) -> None:
     async def main() -> None:
-        one, two = desks(client, 2, way=0.1)
+        one, two = callers(client, 2, way=0.1)
         if when == "waiting":
             await two.scan(119)
         else:
@@ -455,7 +457,7 @@ def test_what_is_foretold_counts_those_in_line_of_all_processes_and_a_ban(
     client: redis.Redis,
 ) -> None:
     async def main() -> None:
-        one, two = desks(client, 2, way=0.0)
+        one, two = callers(client, 2, way=0.0)
         budget, loop = one.budget, one.exchange.loop
         assert budget.forecast(LIST, 0) == budget.forecast(LIST, 120) == 0.0
 
@@ -467,12 +469,12 @@ def test_what_is_foretold_counts_those_in_line_of_all_processes_and_a_ban(
         await one.scan(117)
         now = loop.time()
         assert budget.forecast(LIST, 1) == pytest.approx(110.25 - now)
-        crowd = waiting(two, 120)
+        batch = waiting(two, 120)
         await asyncio.sleep(0.01)
         now = loop.time()
         assert budget.forecast(LIST, 0) == pytest.approx(110.25 - now)
         assert budget.forecast(LIST, 1) == pytest.approx(170.25 - now)
-        await let_go(crowd)
+        await let_go(batch)
 
         await one.call(LOG)
         (await budget.admit(LOG)).settle(Feedback(418, retry_after=299.0))
@@ -484,7 +486,7 @@ def test_what_is_foretold_counts_those_in_line_of_all_processes_and_a_ban(
 
 def test_others_and_copies_are_seen_by_all(client: redis.Redis) -> None:
     async def main() -> None:
-        one, two = desks(client, 2)
+        one, two = callers(client, 2)
         one.exchange.spend(LIST, 3_000)
         await one.call(LIST)
         admission = await one.budget.admit(LIST)

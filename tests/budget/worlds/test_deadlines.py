@@ -9,23 +9,23 @@ import pytest
 
 from binance_dust.budget import Charge, Feedback, Lane
 from binance_dust.errors import BudgetExceededError
-from tests.budget.virtual import ASSETS, LIST, Desk, Exchange, Latency, run
+from tests.budget.virtual import ASSETS, LIST, Caller, Exchange, Latency, run
 
 SWIFT = Latency(0.0005, 0.0005)
 """A way so short that every answer is here before the pace lets the next batch go."""
 
 
 async def hurry(
-    desk: Desk, charge: Charge, calls: int, seconds: float, lane: Lane = Lane.CALL
+    caller: Caller, charge: Charge, calls: int, seconds: float, lane: Lane = Lane.CALL
 ) -> tuple[list[Feedback], list[BudgetExceededError], list[float]]:
     """Make calls at once with a deadline; give answers, who was late, and after how long."""
-    loop = desk.exchange.loop
+    loop = caller.exchange.loop
     began, told = loop.time(), list[float]()
     deadline = began + seconds
 
     async def one() -> Feedback | BudgetExceededError:
         try:
-            answer = await desk.call(charge, lane=lane, deadline=deadline)
+            answer = await caller.call(charge, lane=lane, deadline=deadline)
         except BudgetExceededError as error:
             told.append(loop.time() - began)
             return error
@@ -44,12 +44,12 @@ def test_whoever_waits_for_the_pace_alone_is_not_told_that_it_is_too_late(
     mode: str, start: float, lane: Lane
 ) -> None:
     async def main() -> None:
-        desk = Desk(Exchange(mode=mode, start=start, latency=SWIFT))  # type: ignore[arg-type]
+        caller = Caller(Exchange(mode=mode, start=start, latency=SWIFT))  # type: ignore[arg-type]
 
-        answers, late, _ = await hurry(desk, ASSETS, 200, 5.0, lane)
+        answers, late, _ = await hurry(caller, ASSETS, 200, 5.0, lane)
 
         assert (len(answers), late) == (200, [])
-        assert desk.exchange.refused == 0
+        assert caller.exchange.refused == 0
 
     run(main())
 
@@ -59,9 +59,9 @@ def test_what_a_window_holds_is_answered_and_the_rest_told_at_once(
     seconds: float, fit: int
 ) -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=4.0, latency=SWIFT))
+        caller = Caller(Exchange(start=4.0, latency=SWIFT))
 
-        answers, late, told = await hurry(desk, LIST, 200, seconds)
+        answers, late, told = await hurry(caller, LIST, 200, seconds)
 
         # The last one takes the witness's part, when nobody has come behind it for three seconds.
         assert len(answers) == fit
@@ -74,26 +74,26 @@ def test_what_a_window_holds_is_answered_and_the_rest_told_at_once(
 
 def test_a_cut_that_may_hold_is_waited_for() -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=57.0, latency=SWIFT))
+        caller = Caller(Exchange(start=57.0, latency=SWIFT))
 
-        answers, late, _ = await hurry(desk, LIST, 200, 5.0)
+        answers, late, _ = await hurry(caller, LIST, 200, 5.0)
 
         assert (len(answers), late) == (200, [])
-        assert desk.exchange.refused == 0
+        assert caller.exchange.refused == 0
 
     run(main())
 
 
 def test_a_cut_that_does_not_hold_is_told_as_soon_as_it_is_seen() -> None:
     async def main() -> None:
-        desk = Desk(Exchange(mode="sliding", start=56.0, latency=SWIFT))
+        caller = Caller(Exchange(mode="sliding", start=56.0, latency=SWIFT))
 
-        answers, late, told = await hurry(desk, LIST, 200, 20.0)
+        answers, late, told = await hurry(caller, LIST, 200, 20.0)
 
         assert len(answers) == 120
         assert len(late) == 80
         assert all(4.0 < at < 6.0 for at in told)
-        answers, late, told = await hurry(desk, LIST, 50, 20.0)
+        answers, late, told = await hurry(caller, LIST, 50, 20.0)
         assert (answers, len(late)) == ([], 50)
         assert set(told) == {0.0}, "now it is known"
         assert 50 < late[0].retry_after < 57
@@ -103,9 +103,9 @@ def test_a_cut_that_does_not_hold_is_told_as_soon_as_it_is_seen() -> None:
 
 def test_what_the_pace_can_not_let_go_in_time_is_told_at_once() -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=4.0, latency=SWIFT), requests_per_second=100)
+        caller = Caller(Exchange(start=4.0, latency=SWIFT), requests_per_second=100)
 
-        answers, late, told = await hurry(desk, ASSETS, 1_000, 5.0)
+        answers, late, told = await hurry(caller, ASSETS, 1_000, 5.0)
 
         # Ten at once and ninety a second; batches come a moment late, and who is last is told so.
         assert 440 <= len(answers) <= 460
@@ -121,22 +121,24 @@ def test_the_pace_is_foretold_by_the_calls_that_go_before_and_by_no_other(
     ahead: list[int], scans: int
 ) -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=4.0, latency=SWIFT))
+        caller = Caller(Exchange(start=4.0, latency=SWIFT))
         light = msgspec.structs.replace(ASSETS, weight=1)
-        first = await desk.budget.admit(ASSETS)
-        crowd = [asyncio.ensure_future(desk.call(ASSETS, lane=Lane.SCAN)) for _ in range(scans)] + [
-            asyncio.ensure_future(desk.call(msgspec.structs.replace(ASSETS, weight=weight)))
+        first = await caller.budget.admit(ASSETS)
+        batch = [
+            asyncio.ensure_future(caller.call(ASSETS, lane=Lane.SCAN)) for _ in range(scans)
+        ] + [
+            asyncio.ensure_future(caller.call(msgspec.structs.replace(ASSETS, weight=weight)))
             for weight in ahead
         ]
         await asyncio.sleep(0.001)
-        mine = asyncio.ensure_future(hurry(desk, light if not scans else ASSETS, 1, 1.0))
+        mine = asyncio.ensure_future(hurry(caller, light if not scans else ASSETS, 1, 1.0))
         await asyncio.sleep(0.001)
 
         first.settle(Feedback(200, used_ip=5))
         answers, late, _ = await mine
 
         assert (len(answers), late) == (1, [])
-        await asyncio.gather(*crowd)
+        await asyncio.gather(*batch)
 
     run(main())
 
@@ -145,9 +147,9 @@ def test_whoever_waits_for_what_the_first_hears_is_told_when_others_have_spent_t
     async def main() -> None:
         exchange = Exchange(start=4.0, latency=Latency(0.5, 0.5))
         exchange.spend(LIST, 6_000)
-        desk = Desk(exchange)
+        caller = Caller(exchange)
 
-        answers, late, told = await hurry(desk, LIST, 119, 10.0)
+        answers, late, told = await hurry(caller, LIST, 119, 10.0)
 
         assert 40 < len(answers) <= 60
         assert len(late) == 119 - len(answers)
@@ -159,33 +161,33 @@ def test_whoever_waits_for_what_the_first_hears_is_told_when_others_have_spent_t
 
 def test_whoever_waits_for_the_first_after_a_ban_is_not_judged_by_its_pool() -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=4.0, latency=SWIFT))
+        caller = Caller(Exchange(start=4.0, latency=SWIFT))
         for charge in (LIST, ASSETS):
-            await desk.call(charge)
-        now = desk.exchange.loop.time()
-        (await desk.budget.admit(LIST)).settle(Feedback(418, retry_after=1.0))
-        crowd = [
-            asyncio.ensure_future(desk.budget.admit(charge, deadline=now + 10.0))
+            await caller.call(charge)
+        now = caller.exchange.loop.time()
+        (await caller.budget.admit(LIST)).settle(Feedback(418, retry_after=1.0))
+        batch = [
+            asyncio.ensure_future(caller.budget.admit(charge, deadline=now + 10.0))
             for charge in (LIST, ASSETS, ASSETS)
         ]
         await asyncio.sleep(2.5)
-        assert sum(call.done() for call in crowd) == 1, "one goes first"
+        assert sum(call.done() for call in batch) == 1, "one goes first"
         await asyncio.sleep(1.0)
 
-        crowd[0].result().settle(Feedback(200))
+        batch[0].result().settle(Feedback(200))
         await asyncio.sleep(0.1)
 
-        assert [call.done() and call.exception() is None for call in crowd] == [True] * 3
+        assert [call.done() and call.exception() is None for call in batch] == [True] * 3
 
     run(main())
 
 
 def test_whoever_has_waited_in_vain_is_told_so_and_not_that_weight_is_free_in_no_time() -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=4.0, latency=SWIFT))
-        (await desk.budget.admit(LIST)).sent()  # its answer is long in coming
+        caller = Caller(Exchange(start=4.0, latency=SWIFT))
+        (await caller.budget.admit(LIST)).sent()  # its answer is long in coming
 
-        _, (error,), (told,) = await hurry(desk, LIST, 1, 2.0)
+        _, (error,), (told,) = await hurry(caller, LIST, 1, 2.0)
 
         assert told == pytest.approx(2.0)
         assert str(error) == f"{LIST.pool}: weight 100 was not free in time, and now it is too late"

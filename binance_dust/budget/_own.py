@@ -1,13 +1,13 @@
-"""What was spent, remembered for a window after its answer: the hard guard.
+"""Our own weight, remembered for a window after each answer: the hard guard.
 
-The exchange counts a request when it arrives, which is some time between sending and answer. So a
-request counts here from the moment it is admitted until a window after its answer: then it is
-certainly forgotten, however the exchange cuts its windows and however late it arrived. One whose
-answer never came may still be on its way when we give up, and counts for a while longer.
+The exchange counts a request when it arrives, some time between sending and answer. So a request
+counts here from its admission until a window after its answer. By then the exchange has forgotten
+it, however it cuts its windows and however late the request arrived. A request without an answer
+may still be on its way when we give it up, so it counts for a while longer.
 
-Nothing is kept for each call. Weights are running totals, and what was answered lies in slots:
-calls answered within one `grain` share a slot and are forgotten together. At most `GRAINS` slots
-and two are alive, whatever the load; an account that calls now and then has one.
+Nothing is kept for each call. Weights are running totals. Answered weight lies in slots: calls
+answered within one `grain` share a slot and are forgotten together. At most `GRAINS` + 2 slots are
+alive, whatever the load; an account that calls now and then has one.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 GRAINS: Final = 240
-"""Slots a window: weight comes back a quarter of a second late at most, for a minute."""
+"""Slots in a window: weight comes back a quarter of a second late at most, for a minute."""
 DRIFT: Final = 0.001
-"""Part of a window by which we wait longer: two clocks never run at quite the same speed."""
+"""Extra wait, as part of a window: two clocks never run at quite the same speed."""
 STRAY: Final = 1 / 6
-"""Part of a window for which a request may still be on its way when we have given it up."""
+"""Part of a window for which a request may still be on its way after we gave it up."""
 
 
 class _Slot:
@@ -64,9 +64,9 @@ class _Chain:
         slot.weight += weight
 
     def drop(self, keep: float, now: float) -> int:
-        """Take out the slots of which the last was `keep` seconds ago; give their weight.
+        """Remove the slots that ended `keep` seconds ago or earlier; return their weight.
 
-        Added and not subtracted, as whoever waits for that moment adds: to the last bit the same.
+        The test adds, as `OwnWeight.room_at` does: both get the same moment to the last bit.
         """
         dropped = 0
         slot = self.oldest
@@ -85,15 +85,15 @@ class _Chain:
             slot = slot.newer
 
 
-class Ledger:
-    """Running totals of weight, and the slots that will be forgotten."""
+class OwnWeight:
+    """Running totals of our weight in one pool, and the slots that will be forgotten."""
 
     __slots__ = ("_certain", "_grain", "_lost", "_slots", "answered", "forgotten", "keep", "taken")
 
     def __init__(self, window: float) -> None:
-        """Begin with nothing spent."""
+        """Start with nothing spent."""
         self.keep: float = window * (1 + DRIFT)
-        """Seconds after its answer for which weight counts."""
+        """Seconds for which weight counts after its answer."""
         self._certain = window * (1 - DRIFT)
         self._grain = window / GRAINS
         self._slots = _Chain()
@@ -101,12 +101,12 @@ class Ledger:
         self.taken: int = 0
         """All weight that was ever admitted and not given back."""
         self.answered: int = 0
-        """The part of it that had arrived for certain, since an answer came (or never will)."""
+        """The part of `taken` that has certainly arrived: answered, or given up long ago."""
         self.forgotten: int = 0
-        """The part of it that no window holds any more."""
+        """The part of `taken` that no window holds any more."""
 
     def spent(self, now: float) -> int:
-        """Give the weight that may count at this moment, in flight or answered."""
+        """Return the weight that may count now, in flight or answered."""
         slot = self._slots.oldest
         if slot is not None and slot.last + self.keep <= now:
             self.forgotten += self._slots.drop(self.keep, now)
@@ -115,26 +115,26 @@ class Ledger:
         return self.taken - self.forgotten
 
     def answer(self, weight: int, sent: float, now: float) -> None:
-        """Note that taken weight was answered."""
+        """Record the answer to a call whose weight was taken."""
         self._slots.add(weight, sent, now, self._grain)
         self.answered += weight
 
     def lose(self, weight: int, sent: float, now: float) -> None:
-        """Note that no answer will come for taken weight. It may yet arrive."""
+        """Record that a call gets no answer. It may still arrive at the exchange."""
         if self._lost is None:
             self._lost = _Chain()
         self._lost.add(weight, sent, now, self._grain)
 
     def maybe_forgotten(self, now: float) -> int:
-        """Give the weight that a sliding window may have forgotten: sent longer ago than a window.
+        """Return the weight that a sliding window may have forgotten: sent a window ago or earlier.
 
-        Everything else that was answered is in it for certain.
+        A sliding window certainly holds all other answered weight.
         """
         oldest = now - self._certain
         return self.forgotten + sum(slot.weight for slot in self if slot.earliest <= oldest)
 
     def room_at(self, weight: int, now: float) -> float:
-        """Say when `weight` of what counts now will be forgotten, if it was answered by now."""
+        """Return when `weight` of what counts now is forgotten, if all of it is answered now."""
         for slot in self._slots:
             weight -= slot.weight
             if weight <= 0:
@@ -142,7 +142,7 @@ class Ledger:
         return now + self.keep
 
     def answered_slots(self) -> Iterator[_Slot]:
-        """Give what was answered and is not forgotten, the oldest first."""
+        """Return the answered slots that still count, the oldest first."""
         return iter(self._slots)
 
     def __iter__(self) -> Iterator[_Slot]:
@@ -151,7 +151,7 @@ class Ledger:
             yield from self._lost
 
     def _give_up(self, lost: _Chain, now: float) -> None:
-        """Forget what was lost; from now on it is certain not to arrive any more."""
+        """Forget lost calls that can't arrive any more."""
         gone = lost.drop(self.keep * (1 + STRAY), now)
         self.forgotten += gone
         self.answered += gone
@@ -160,4 +160,4 @@ class Ledger:
 
     def __repr__(self) -> str:
         slots = sum(1 for _ in self)
-        return f"<Ledger {self.taken - self.forgotten} spent, in {slots} slots>"
+        return f"<OwnWeight {self.taken - self.forgotten} spent, in {slots} slots>"

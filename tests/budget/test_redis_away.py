@@ -12,59 +12,59 @@ from msgspec.structs import replace
 from binance_dust import BudgetExceededError, ConfigurationError
 from binance_dust.budget import Charge, Feedback, LimitKind
 from binance_dust.events import SharedBudgetBack, SharedBudgetLost
-from tests.budget.shared import SharedDesk
-from tests.budget.test_shared import desks, done, let_go, waiting
+from tests.budget.shared import SharedCaller
+from tests.budget.test_redis_members import callers, done, let_go, waiting
 from tests.budget.virtual import LIST, LOG, run
 
 FUNDS = Charge("POST /sapi/v1/asset/dust", LimitKind.UID, 10, "alice", moves_funds=True)
 
 
-def news(desk: SharedDesk) -> list[type]:
+def news(caller: SharedCaller) -> list[type]:
     kinds = (SharedBudgetBack, SharedBudgetLost)
-    return [type(event) for event in desk.events if isinstance(event, kinds)]
+    return [type(event) for event in caller.events if isinstance(event, kinds)]
 
 
-async def cut_off(*some: SharedDesk) -> None:
+async def cut_off(*some: SharedCaller) -> None:
     """Take Redis away, and let it be noticed."""
-    for desk in some:
-        desk.store.away = True
-        desk.shared._desk.lose("away")
+    for caller in some:
+        caller.store.away = True
+        caller.shared._link.lose("away")
     await asyncio.sleep(0)
 
 
-def back(*some: SharedDesk) -> None:
-    for desk in some:
-        desk.store.away = False
+def back(*some: SharedCaller) -> None:
+    for caller in some:
+        caller.store.away = False
 
 
 def test_reads_go_on_within_a_share_and_say_so(client: redis.Redis) -> None:
     async def main() -> None:
-        (one,) = desks(client, 1, share=0.1)
+        (one,) = callers(client, 1, share=0.1)
         await one.call(LIST)
         await cut_off(one)
 
-        crowd = waiting(one, 30)
+        batch = waiting(one, 30)
         for _ in range(3):
             await asyncio.sleep(0.1)
-            for task in crowd:
+            for task in batch:
                 if task.done() and not task.cancelled():
                     task.result().settle(Feedback(200, used_ip=200))
 
         assert news(one) == [SharedBudgetLost]
         # A tenth is twelve; one is left for the witness.
-        assert done(crowd) == 11
+        assert done(batch) == 11
         assert one.budget.snapshot().pools[0].limit == 1_200
         assert "away" in repr(one.budget)
-        await let_go(crowd)
+        await let_go(batch)
 
     run(main())
 
 
 def test_whoever_waits_goes_on_in_the_share_and_back_in_the_line(client: redis.Redis) -> None:
     async def main() -> None:
-        one, two = desks(client, 2, share=0.1, lease=5.0)
+        one, two = callers(client, 2, share=0.1, lease=5.0)
         exchange = one.exchange
-        calls = [asyncio.ensure_future(desk.scan(170)) for desk in (one, two)]
+        calls = [asyncio.ensure_future(caller.scan(170)) for caller in (one, two)]
         await asyncio.sleep(20.0)
         await cut_off(one, two)
         await asyncio.sleep(100.0)
@@ -84,7 +84,7 @@ def test_whoever_waits_goes_on_in_the_share_and_back_in_the_line(client: redis.R
 
 def test_what_was_spent_alone_is_told_when_redis_is_back(client: redis.Redis) -> None:
     async def main() -> None:
-        one, two = desks(client, 2, share=0.5, lease=5.0)
+        one, two = callers(client, 2, share=0.5, lease=5.0)
         await one.call(LIST)
         await two.call(LIST)
         await asyncio.sleep(70.0)
@@ -107,7 +107,7 @@ def test_what_is_spent_alone_while_redis_is_being_reached_is_told_too(
     client: redis.Redis, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def main() -> None:
-        one, two = desks(client, 2, share=0.5, lease=5.0)
+        one, two = callers(client, 2, share=0.5, lease=5.0)
         await one.call(LIST)
         await two.call(LIST)
         await asyncio.sleep(70.0)
@@ -141,17 +141,17 @@ def test_a_redis_that_comes_back_empty_is_told_what_was_spent(
     """The limit is kept also where the exchange's headers would not tell."""
 
     async def main() -> None:
-        processes = desks(client, 3, lease=5.0)
+        processes = callers(client, 3, lease=5.0)
         exchange = processes[0].exchange
         if silent_headers:
             exchange.header = lambda used, dice: None
-        calls = [asyncio.ensure_future(desk.scan(80)) for desk in processes]
+        calls = [asyncio.ensure_future(caller.scan(80)) for caller in processes]
         await asyncio.sleep(20.0)
         assert exchange.weight >= 11_900
         await cut_off(*processes)
         client.flushdb()
-        for desk in processes:  # one after the other, each knowing only its own part
-            back(desk)
+        for caller in processes:  # one after the other, each knowing only its own part
+            back(caller)
             await asyncio.sleep(1.5)
 
         await asyncio.gather(*calls)
@@ -164,8 +164,8 @@ def test_a_redis_that_comes_back_empty_is_told_what_was_spent(
 
 def test_a_redis_that_forgets_between_two_questions_is_noticed(client: redis.Redis) -> None:
     async def main() -> None:
-        one, two = desks(client, 2, lease=5.0)
-        calls = [asyncio.ensure_future(desk.scan(120)) for desk in (one, two)]
+        one, two = callers(client, 2, lease=5.0)
+        calls = [asyncio.ensure_future(caller.scan(120)) for caller in (one, two)]
         await asyncio.sleep(20.0)
         client.flushdb()
 
@@ -181,7 +181,7 @@ def test_what_is_on_its_way_while_redis_is_away_is_settled_when_it_is_back(
     client: redis.Redis,
 ) -> None:
     async def main() -> None:
-        (one,) = desks(client, 1, lease=5.0)
+        (one,) = callers(client, 1, lease=5.0)
         await one.call(LIST)
         ended, open_still = [await one.budget.admit(LIST) for _ in range(2)]
         given_back = await one.budget.admit(LIST)
@@ -203,7 +203,7 @@ def test_what_is_on_its_way_while_redis_is_away_is_settled_when_it_is_back(
 
 def test_a_short_outage_shuts_nothing_that_the_exchange_has_not_shut(client: redis.Redis) -> None:
     async def main() -> None:
-        one, two = desks(client, 2, lease=5.0)
+        one, two = callers(client, 2, lease=5.0)
         await one.scan(119)
         await two.call(LOG)
         await cut_off(one)
@@ -211,16 +211,16 @@ def test_a_short_outage_shuts_nothing_that_the_exchange_has_not_shut(client: red
         await asyncio.sleep(1.0)
 
         assert (await one.shared.refresh()).pools[0].shut_for == 0
-        crowd = waiting(two, 1)
+        batch = waiting(two, 1)
         await asyncio.sleep(50.0)
-        assert done(crowd) == 1
+        assert done(batch) == 1
 
     run(main())
 
 
 def test_what_was_being_said_when_redis_went_is_said_again(client: redis.Redis) -> None:
     async def main() -> None:
-        (one,) = desks(client, 1, lease=5.0)
+        (one,) = callers(client, 1, lease=5.0)
         await one.call(LIST)
         admission = await one.budget.admit(LIST)
         one.store.away = True
@@ -238,13 +238,13 @@ def test_what_was_being_said_when_redis_went_is_said_again(client: redis.Redis) 
 
 def test_a_turn_that_comes_just_after_redis_went_is_given_back(client: redis.Redis) -> None:
     async def main() -> None:
-        one, two = desks(client, 2, way=0.2, lease=5.0)
+        one, two = callers(client, 2, way=0.2, lease=5.0)
         first = await two.budget.admit(LIST)
-        crowd = waiting(one, 1)
+        batch = waiting(one, 1)
         await asyncio.sleep(1.0)
         first.settle(Feedback(200, used_ip=100))
         await asyncio.sleep(0.15)  # its turn has come, and the news of it is on the way
-        await let_go(crowd)
+        await let_go(batch)
         await cut_off(one)
         await asyncio.sleep(0.1)
         back(one)
@@ -258,7 +258,7 @@ def test_a_turn_that_comes_just_after_redis_went_is_given_back(client: redis.Red
 
 def test_a_failover_that_lost_the_last_moment_loses_no_weight(client: redis.Redis) -> None:
     async def main() -> None:
-        (one,) = desks(client, 1, lease=5.0)
+        (one,) = callers(client, 1, lease=5.0)
         await one.call(LIST)
         await asyncio.sleep(0.1)
         keys = [f"{{{one.name}}}:{name}" for name in ("state", "alive")]
@@ -283,27 +283,27 @@ def test_a_refusal_that_is_heard_while_redis_is_away_is_kept(
     client: redis.Redis, *, empty: bool
 ) -> None:
     async def main() -> None:
-        one, two = desks(client, 2, lease=5.0)
+        one, two = callers(client, 2, lease=5.0)
         await one.call(LIST)
         await two.call(LOG)
         first, second = [await one.budget.admit(LIST) for _ in range(2)]
         await cut_off(one)
         first.settle(Feedback(429, retry_after=30.0))
-        crowd = waiting(one, 3)
+        batch = waiting(one, 3)
         await asyncio.sleep(1.0)
-        assert done(crowd) == 0
+        assert done(batch) == 0
         second.settle(Feedback(418, retry_after=100.0))
         if empty:
             client.flushdb()
         back(one)
         await asyncio.sleep(5.0)
 
-        assert done(crowd) == 0
+        assert done(batch) == 0
         assert (await one.shared.refresh()).shut_for > 90.0
         late = waiting(two, 1)
         await asyncio.sleep(1.0)
         assert done(late) == 0
-        await let_go(crowd, late)
+        await let_go(batch, late)
 
     run(main())
 
@@ -312,36 +312,36 @@ def test_a_refusal_that_was_being_told_when_redis_went_is_kept(client: redis.Red
     """The line to listen by broke before the one that told of it."""
 
     async def main() -> None:
-        (one,) = desks(client, 1, way=0.2, lease=5.0)
+        (one,) = callers(client, 1, way=0.2, lease=5.0)
         await one.call(LIST)
         (await one.budget.admit(LIST)).settle(Feedback(429, retry_after=30.0))
         await asyncio.sleep(0.05)
         await cut_off(one)
 
-        crowd = waiting(one, 3)
+        batch = waiting(one, 3)
         await asyncio.sleep(29.0)
-        assert done(crowd) == 0
+        assert done(batch) == 0
         await asyncio.sleep(1.0)
-        assert done(crowd) == 1
-        await let_go(crowd)
+        assert done(batch) == 1
+        await let_go(batch)
 
     run(main())
 
 
 def test_a_shut_pool_and_a_ban_are_kept_while_redis_is_away(client: redis.Redis) -> None:
     async def main() -> None:
-        (one,) = desks(client, 1)
+        (one,) = callers(client, 1)
         await one.call(LOG)
         (await one.budget.admit(LIST)).settle(Feedback(429, retry_after=20.0))
         await asyncio.sleep(0.1)
         await cut_off(one)
 
-        (crowd, others) = waiting(one, 1), asyncio.ensure_future(one.budget.admit(LOG))
+        (batch, others) = waiting(one, 1), asyncio.ensure_future(one.budget.admit(LOG))
         await asyncio.sleep(10.0)
         assert others.done()
-        assert done(crowd) == 0
+        assert done(batch) == 0
         await asyncio.sleep(11.0)
-        assert done(crowd) == 1
+        assert done(batch) == 1
 
     run(main())
 
@@ -350,22 +350,22 @@ def test_a_window_that_was_nearly_spent_together_is_waited_out(client: redis.Red
     """Alone nobody knows what the others have taken of the rest."""
 
     async def main() -> None:
-        (one,) = desks(client, 1)
+        (one,) = callers(client, 1)
         await one.scan(115)
         await cut_off(one)
-        crowd = waiting(one, 1)
+        batch = waiting(one, 1)
 
         await asyncio.sleep(40.0)
-        assert done(crowd) == 0
+        assert done(batch) == 0
         await asyncio.sleep(25.0)
-        assert done(crowd) == 1
+        assert done(batch) == 1
 
     run(main())
 
 
 def test_what_moves_funds_waits_for_redis(client: redis.Redis) -> None:
     async def main() -> None:
-        (one,) = desks(client, 1)
+        (one,) = callers(client, 1)
         await one.call(LIST)
         await cut_off(one)
         loop = one.exchange.loop
@@ -386,7 +386,7 @@ def test_what_moves_funds_waits_for_redis(client: redis.Redis) -> None:
 
 def test_what_moves_funds_fails_where_that_was_chosen(client: redis.Redis) -> None:
     async def main() -> None:
-        (one,) = desks(client, 1, funds="fail")
+        (one,) = callers(client, 1, funds="fail")
         await one.call(LIST)
         await cut_off(one)
         began = one.exchange.loop.time()
@@ -403,7 +403,7 @@ def test_what_moves_funds_fails_where_that_was_chosen(client: redis.Redis) -> No
 
 def test_a_call_that_is_more_than_a_share_waits_too(client: redis.Redis) -> None:
     async def main() -> None:
-        (one,) = desks(client, 1, share=0.001)
+        (one,) = callers(client, 1, share=0.001)
         await one.call(LIST)
         await cut_off(one)
         (large,) = waiting(one, 1)
@@ -418,7 +418,7 @@ def test_a_call_that_is_more_than_a_share_waits_too(client: redis.Redis) -> None
 
 def test_a_redis_that_never_was_there_is_an_outage_like_others(client: redis.Redis) -> None:
     async def main() -> None:
-        (one,) = desks(client, 1)
+        (one,) = callers(client, 1)
         one.store.away = True
 
         await one.call(LIST)
@@ -435,29 +435,29 @@ def test_a_redis_that_never_was_there_is_an_outage_like_others(client: redis.Red
 
 def test_messages_that_never_arrive_are_an_outage(client: redis.Redis) -> None:
     async def main() -> None:
-        one, two = desks(client, 2, lease=6.0)
+        one, two = callers(client, 2, lease=6.0)
         await one.scan(119)
-        crowd = waiting(two, 1)
+        batch = waiting(two, 1)
         one.store.others.remove(two.store)
 
         await asyncio.sleep(7.0)
 
         assert news(two)[:1] == [SharedBudgetLost]
-        await let_go(crowd)
+        await let_go(batch)
 
     run(main())
 
 
 def test_closing_while_redis_is_away_leaves_nothing_behind(client: redis.Redis) -> None:
     async def main() -> None:
-        (one,) = desks(client, 1)
+        (one,) = callers(client, 1)
         await one.call(LIST)
         await cut_off(one)
-        crowd = [*waiting(one, 20), asyncio.ensure_future(one.budget.admit(FUNDS))]
+        batch = [*waiting(one, 20), asyncio.ensure_future(one.budget.admit(FUNDS))]
         await asyncio.sleep(1.0)
 
         await one.budget.close()
-        results: list[Any] = await asyncio.gather(*crowd, return_exceptions=True)
+        results: list[Any] = await asyncio.gather(*batch, return_exceptions=True)
 
         assert isinstance(results[-1], ConfigurationError)
         assert one.exchange.loop.timers == 0
@@ -467,7 +467,7 @@ def test_closing_while_redis_is_away_leaves_nothing_behind(client: redis.Redis) 
 
 def test_a_forecast_is_of_the_share_while_redis_is_away(client: redis.Redis) -> None:
     async def main() -> None:
-        (one,) = desks(client, 1, share=0.1)
+        (one,) = callers(client, 1, share=0.1)
         await one.call(LIST)
         near = one.budget.forecast(LIST, 100)
         await cut_off(one)

@@ -1,4 +1,4 @@
-"""What budgets say when a call can't be admitted."""
+"""The errors of a budget that can't admit a call."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from binance_dust.errors import BannedError, BudgetExceededError, ConfigurationE
 
 
 def closed() -> ConfigurationError:
-    """Say that nobody is served any more."""
+    """Make the error of a budget that was closed."""
     return ConfigurationError("the session, or the budget that it shares, is closed: make another")
 
 
 def never_fits(pool: str, weight: int, limit: int) -> ConfigurationError:
-    """Say that one call is more than a whole window allows."""
+    """Make the error of a call that weighs more than a whole window allows."""
     return ConfigurationError(f"{pool}: a call of weight {weight} can never fit into {limit}")
 
 
 def too_late(pool: str, weight: int, wait: float) -> BudgetExceededError:
-    """Say that the weight is there only after the deadline; `wait` is 0 if that has passed."""
+    """Make the error of a call that can't be sent before its deadline.
+
+    `wait` is the seconds until the weight is free; 0 if the deadline has passed.
+    """
     when = f"is free in {wait:.1f} s, and that" if wait else "was not free in time, and now it"
     return BudgetExceededError(
         f"{pool}: weight {weight} {when} is too late",
@@ -28,8 +31,8 @@ def too_late(pool: str, weight: int, wait: float) -> BudgetExceededError:
     )
 
 
-def shut_out(pool: str, seconds: float, server_time: float | None) -> BannedError:
-    """Say that the address is banned for longer than anybody wants to wait."""
+def banned(pool: str, seconds: float, server_time: float | None) -> BannedError:
+    """Make the error of a call that would have to wait too long for the end of a ban."""
     until = None
     if server_time is not None:
         until = datetime.fromtimestamp(server_time + seconds, tz=UTC)

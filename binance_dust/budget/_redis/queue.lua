@@ -1,12 +1,12 @@
--- Who waits, of all processes: `_line.py` and the serving half of `_local.py` once more.
+-- The waiters of all processes: the same rules as in `_queue.py`, and in `_local.py` under "queues".
 --
--- All lines lie in one sorted set, whose members sort as text: pool, lane, place, whose. So the head
--- of a lane is one look-up, and joining or leaving costs O(log n), whatever the crowd.
+-- All queues lie in one sorted set. Its members sort as text: pool, lane, place, process, ticket,
+-- weight. So finding the head of a lane is one look-up, and joining or leaving costs O(log n).
 
 local SEP, AFTER = '\31', '\32'
 local LANES = { 'call', 'scan' }
 
-local line = {}
+local queue = {}
 
 local function prefix(P, lane) return P.key .. SEP .. lane .. SEP end
 
@@ -14,10 +14,10 @@ local function member_of(P, lane, since, pid, ticket, weight)
   return prefix(P, lane) .. since .. SEP .. pid .. SEP .. ticket .. SEP .. weight
 end
 
--- Whether a process is there to hear that its turn has come. Its connection ends with it, so that
--- nobody waits for a dead one; where that can't be asked, its lease ends a little later.
+-- Whether a process is dead, and can't hear that its call is admitted. Its subscription ends with it,
+-- so that no waiter waits for a dead process. Where that can't be asked, its lease ends a little later.
 local present = {}
-local function gone(pid)
+local function dead(pid)
   if pid == call.pid then return false end
   if present[pid] == nil then
     local heard = redis.call('ZSCORE', ALIVE, pid)
@@ -43,13 +43,13 @@ local function left(P, lane, weight)
   end
 end
 
--- The first of a lane whose process is there; the others leave.
+-- The first waiter of a lane with a living process; waiters of dead ones are removed.
 local function first_of(P, lane)
   if P.line[lane] == 0 then return nil end
   local from = prefix(P, lane)
   local to = '(' .. P.key .. SEP .. lane .. AFTER
   while true do
-    local member = redis.call('ZRANGEBYLEX', LINE, '[' .. from, to, 'LIMIT', 0, 1)[1]
+    local member = redis.call('ZRANGEBYLEX', WAITERS, '[' .. from, to, 'LIMIT', 0, 1)[1]
     if not member then
       if P.line[lane] > 0 then P.line[lane] = 0 end
       return nil
@@ -57,21 +57,21 @@ local function first_of(P, lane)
     local since, pid, ticket, weight =
       string.match(string.sub(member, #from + 1), '^([^\31]*)\31([^\31]*)\31([^\31]*)\31(.*)$')
     weight = tonumber(weight)
-    if not gone(pid) then
+    if not dead(pid) then
       return { lane = lane, since = since, pid = pid, ticket = tonumber(ticket), weight = weight,
         member = member }
     end
-    redis.call('ZREM', LINE, member)
+    redis.call('ZREM', WAITERS, member)
     left(P, lane, weight)
   end
 end
 
-function line.head(P)
+function queue.head(P)
   if P.waiting == 0 then return nil end
   local calls, scans = first_of(P, 1), first_of(P, 2)
   if not calls or not scans then
     if not calls and not scans and P.waiting > 0 then
-      -- The line is lost (a key was evicted): whoever waits comes again with its next heartbeat.
+      -- The queue is lost (a key was evicted): its waiters come again with their next heartbeat.
       P.waiting = 1
       left(P, 1, 0)
     end
@@ -80,21 +80,21 @@ function line.head(P)
   return P.ahead >= K.calls_to_scans * scans.weight and scans or calls
 end
 
-function line.join(P, lane, since, pid, ticket, weight)
-  if redis.call('ZADD', LINE, 0, member_of(P, lane, since, pid, ticket, weight)) == 1 then
+function queue.join(P, lane, since, pid, ticket, weight)
+  if redis.call('ZADD', WAITERS, 0, member_of(P, lane, since, pid, ticket, weight)) == 1 then
     P.line[lane] = P.line[lane] + weight
     P.waiting = P.waiting + 1
     G.lines[P.key] = true
   end
 end
 
-function line.leave(P, lane, since, pid, ticket, weight)
-  if redis.call('ZREM', LINE, member_of(P, lane, since, pid, ticket, weight)) == 1 then
+function queue.leave(P, lane, since, pid, ticket, weight)
+  if redis.call('ZREM', WAITERS, member_of(P, lane, since, pid, ticket, weight)) == 1 then
     left(P, lane, weight)
   end
 end
 
-function line.weight_before(P, lane, weight)
+function queue.weight_before(P, lane, weight)
   local calls, scans = P.line[1], P.line[2]
   if lane == 1 then
     local turns = math.floor((P.ahead + calls) / (K.calls_to_scans * weight))
@@ -103,9 +103,9 @@ function line.weight_before(P, lane, weight)
   return scans + math.min(calls, math.max(0, (scans + weight) * K.calls_to_scans - P.ahead))
 end
 
--- The pace of raw requests: `_pace.py`.
+-- The pace of raw requests: `Pace` in `_gates.py`.
 
-local function pace()
+local function pace_allows()
   G.level = math.max(0, G.level - (now - G.leaked) * call.leak)
   G.leaked = now
   return G.level + 1 <= call.burst
@@ -118,83 +118,83 @@ local function wait_for_pace(P)
   G.paced[#G.paced + 1] = P.key
 end
 
--- Admit a call whose turn it is, if gate, pool and pace allow.
-function line.try(P, weight, pid, ticket, lonely)
+-- Admit the next call, if gate, pool and pace allow it.
+function queue.try(P, weight, pid, ticket, use_reserve)
   if not valve.passes(G.gate) then return false end
-  local go = pool.may_go(P, weight, lonely)
+  local go = pool.may_go(P, weight, use_reserve)
   if go == NO then return false end
-  if not pace() then
+  if not pace_allows() then
     wait_for_pace(P)
     return false
   end
   G.level = G.level + 1
   local id = pid .. ':' .. ticket
   local admission = pool.admit(P, weight, go, id)
-  if not G.gate.open then valve.let(G.gate, id) end
-  redis.call('HSET', FLIGHT, id, cmsgpack.pack(admission))
+  if not G.gate.open then valve.let_first(G.gate, id) end
+  redis.call('HSET', IN_FLIGHT, id, cmsgpack.pack(admission))
   grant(pid, ticket)
   return true
 end
 
 local function since_of(head) return tonumber(string.sub(head.since, -17)) end
 
--- Admit from the head of a line; tell whether there is more that the pool allows.
-function line.serve(P, most)
+-- Admit from the head of a queue; return whether the pool may allow more than `most`.
+function queue.serve(P, most)
   local served = 0
   while true do
-    local head = line.head(P)
+    local head = queue.head(P)
     if not head then return false end
     if served >= most then return true end
-    local lonely = P.waiting == 1 and now >= since_of(head) + W * K.lonely
-    if not line.try(P, head.weight, head.pid, head.ticket, lonely) then return false end
+    local use_reserve = P.waiting == 1 and now >= since_of(head) + W * K.reserve_freed
+    if not queue.try(P, head.weight, head.pid, head.ticket, use_reserve) then return false end
     served = served + 1
     if head.lane == 2 then
       P.ahead = math.max(0, P.ahead - K.calls_to_scans * head.weight)
     elseif P.line[2] > 0 then
       P.ahead = P.ahead + head.weight
     end
-    redis.call('ZREM', LINE, head.member)
+    redis.call('ZREM', WAITERS, head.member)
     left(P, head.lane, head.weight)
   end
 end
 
--- Say when the head of a line should be looked at again, and before when nobody can go.
+-- Return when to recheck the head of a queue, and the moment before which no call can go.
 local function chances(P, head)
-  local alone_at = P.waiting == 1 and since_of(head) + W * K.lonely or math.huge
-  local lonely = alone_at <= now
-  if lonely then alone_at = math.huge end
-  local chance = math.min(pool.no_sooner(P, head.weight, lonely), alone_at)
+  local reserve_at = P.waiting == 1 and since_of(head) + W * K.reserve_freed or math.huge
+  local use_reserve = reserve_at <= now
+  if use_reserve then reserve_at = math.huge end
+  local chance = math.min(pool.blocked_until(P, head.weight, use_reserve), reserve_at)
   chance = math.max(chance, G.gate.till)
-  local at = valve.passes(G.gate) and pool.look_again(P, head.weight) or valve.next_chance(G.gate)
+  local at = valve.passes(G.gate) and pool.recheck_at(P, head.weight) or valve.next_chance(G.gate)
   for _, key in ipairs(G.paced) do
     if key == P.key then at = now + call.batch end
   end
-  return math.min(at, alone_at), chance
+  return math.min(at, reserve_at), chance
 end
 
--- Say when to look at a line again: for whoever does not own its head a while later, lest that dies.
-function line.look(P, head)
-  head = head or line.head(P)
+-- Return when to recheck a queue: later for processes that don't own its head, in case its owner dies.
+function queue.recheck(P, head)
+  head = head or queue.head(P)
   if not head then return nil end
   local at, chance = chances(P, head)
-  -- A hair later: differences of large numbers are not exact, and too soon costs another look.
+  -- A little later: differences of large numbers are not exact, and too soon costs another recheck.
   return {
-    P.key, at - now + call.lease * K.later, math.max(0, chance - now), math.max(0, P.valve.till - now),
+    P.key, at - now + call.lease * K.others_later, math.max(0, chance - now), math.max(0, P.valve.till - now),
   }, at - now + 1e-6
 end
 
--- Have the owner of a line's head look again in time.
-function line.watch(P, mine)
-  local head = line.head(P)
+-- Tell the owner of the head of a queue to recheck in time.
+function queue.watch(P, asked)
+  local head = queue.head(P)
   if not head then return end
-  local look, soon = line.look(P, head)
-  if head.pid == call.pid or mine then reply.looks[#reply.looks + 1] = look end
+  local recheck, soon = queue.recheck(P, head)
+  if head.pid == call.pid or asked then reply.looks[#reply.looks + 1] = recheck end
   local told = P.told == head.pid and P.told_at >= now and P.told_at - now <= soon + W * K.least_wait
   if head.pid == call.pid then
-    look[2] = soon
+    recheck[2] = soon
   elseif not told then
-    local looks = mail(head.pid).looks
-    looks[#looks + 1] = { look[1], soon, look[3], look[4] }
+    local looks = message_to(head.pid).looks
+    looks[#looks + 1] = { recheck[1], soon, recheck[3], recheck[4] }
   else
     return
   end

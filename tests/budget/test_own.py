@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from binance_dust.budget._ledger import Ledger
+from binance_dust.budget._own import OwnWeight
 
 WINDOW = 60.0
 
@@ -28,7 +28,7 @@ calls = st.lists(
 def test_nothing_is_forgotten_before_a_window_has_passed_since_its_answer(
     calls: list[tuple[float, float, int, bool]],
 ) -> None:
-    ledger = Ledger(WINDOW)
+    own = OwnWeight(WINDOW)
     events: list[tuple[float, int, int]] = []
     plain: list[tuple[float, float, int, bool]] = []
     known: list[tuple[float, float, int, bool]] = []
@@ -41,13 +41,13 @@ def test_nothing_is_forgotten_before_a_window_has_passed_since_its_answer(
     for at, kind, number in sorted(events):
         sent, _, weight, lost = plain[number]
         if kind == 0:
-            ledger.taken += weight
+            own.taken += weight
             known.append(plain[number])
         elif lost:
-            ledger.lose(weight, sent, at)
+            own.lose(weight, sent, at)
         else:
-            ledger.answer(weight, sent, at)
-        spent = ledger.spent(at)
+            own.answer(weight, sent, at)
+        spent = own.spent(at)
         needed = sum(w for _, a, w, _ in known if a > at - WINDOW)
         slack = WINDOW * 0.001 + WINDOW / 240
         most = sum(
@@ -55,38 +55,38 @@ def test_nothing_is_forgotten_before_a_window_has_passed_since_its_answer(
         )
         assert needed <= spent <= most
         # What a sliding window holds for certain arrived less than a window ago.
-        certain = ledger.answered - ledger.maybe_forgotten(at)
+        certain = own.answered - own.maybe_forgotten(at)
         assert certain <= sum(w for s, a, w, _ in known if a <= at and s > at - WINDOW)
 
 
 def test_what_is_lost_counts_for_longer_and_as_arrived_only_then() -> None:
-    ledger = Ledger(WINDOW)
-    ledger.taken = 5
-    ledger.lose(5, 0.0, 1.0)
+    own = OwnWeight(WINDOW)
+    own.taken = 5
+    own.lose(5, 0.0, 1.0)
 
-    assert (ledger.spent(61.5), ledger.answered) == (5, 0)
-    assert (ledger.spent(72.0), ledger.answered) == (0, 5)
+    assert (own.spent(61.5), own.answered) == (5, 0)
+    assert (own.spent(72.0), own.answered) == (0, 5)
 
 
 def test_what_is_about_to_be_forgotten_counts_and_is_not_taken_for_certain() -> None:
     """Two clocks differ a little: just then we can't tell whether the exchange still counts it."""
-    ledger = Ledger(WINDOW)
-    ledger.taken = 5
-    ledger.answer(5, 0.0, 0.01)
+    own = OwnWeight(WINDOW)
+    own.taken = 5
+    own.answer(5, 0.0, 0.01)
 
-    assert [ledger.maybe_forgotten(at) for at in (59.9, 59.95, 60.03)] == [0, 5, 5]
-    assert [ledger.spent(at) for at in (59.95, 60.03, 60.1)] == [5, 5, 0]
+    assert [own.maybe_forgotten(at) for at in (59.9, 59.95, 60.03)] == [0, 5, 5]
+    assert [own.spent(at) for at in (59.95, 60.03, 60.1)] == [5, 5, 0]
 
 
 def test_memory_is_the_same_whatever_the_load() -> None:
-    ledger = Ledger(WINDOW)
+    own = OwnWeight(WINDOW)
     for number in range(200_000):
         at = number / 1_000
-        ledger.taken += 1
-        ledger.answer(1, at, at)
-        ledger.spent(at)
+        own.taken += 1
+        own.answer(1, at, at)
+        own.spent(at)
 
-    slots = list(ledger)
+    slots = list(own)
 
     assert len(slots) <= 242
     assert sum(sys.getsizeof(slot) for slot in slots) < 30_000
@@ -94,32 +94,32 @@ def test_memory_is_the_same_whatever_the_load() -> None:
 
 @pytest.mark.parametrize("weight", [1, 50, 51, 100])
 def test_room_comes_when_it_was_foretold(weight: int) -> None:
-    ledger = Ledger(WINDOW)
+    own = OwnWeight(WINDOW)
     for at in (0.0, 10.0):
-        ledger.taken += 50
-        ledger.answer(50, at, at)
+        own.taken += 50
+        own.answer(50, at, at)
 
-    at = ledger.room_at(weight, 20.0)
+    at = own.room_at(weight, 20.0)
 
-    assert ledger.spent(at - 1e-6) > 100 - weight
-    assert ledger.spent(at) <= 100 - weight
+    assert own.spent(at - 1e-6) > 100 - weight
+    assert own.spent(at) <= 100 - weight
 
 
 def test_what_is_in_flight_is_foretold_as_if_it_were_answered_now() -> None:
-    ledger = Ledger(WINDOW)
-    ledger.taken = 10
+    own = OwnWeight(WINDOW)
+    own.taken = 10
 
-    assert ledger.room_at(10, 5.0) == pytest.approx(65.0, abs=0.1)
+    assert own.room_at(10, 5.0) == pytest.approx(65.0, abs=0.1)
 
 
 def test_what_was_lost_may_have_been_forgotten_a_window_after_it_was_sent() -> None:
-    ledger = Ledger(WINDOW)
-    ledger.taken = 5
-    ledger.lose(5, 0.0, 10.0)
+    own = OwnWeight(WINDOW)
+    own.taken = 5
+    own.lose(5, 0.0, 10.0)
 
-    assert [ledger.maybe_forgotten(at) for at in (59.9, WINDOW * (1 - 0.001), 75.0)] == [0, 5, 5]
-    assert ledger.spent(81.0) == 0
-    assert ledger.maybe_forgotten(81.0) == 5
+    assert [own.maybe_forgotten(at) for at in (59.9, WINDOW * (1 - 0.001), 75.0)] == [0, 5, 5]
+    assert own.spent(81.0) == 0
+    assert own.maybe_forgotten(81.0) == 5
 
 
 @pytest.mark.parametrize(
@@ -133,32 +133,32 @@ def test_what_was_lost_may_have_been_forgotten_a_window_after_it_was_sent() -> N
 def test_calls_answered_within_a_grain_share_a_slot_and_the_earliest_sending(
     first: tuple[float, float], second: tuple[float, float], slots: int, forgotten_at: float
 ) -> None:
-    ledger = Ledger(WINDOW)
+    own = OwnWeight(WINDOW)
     for sent, answered in (first, second):
-        ledger.taken += 5
-        ledger.answer(5, sent, answered)
+        own.taken += 5
+        own.answer(5, sent, answered)
 
-    assert len(list(ledger)) == slots
-    assert ledger.maybe_forgotten(59.9) == 0
-    assert ledger.maybe_forgotten(forgotten_at) == (10 if slots == 1 else 5)
-    assert ledger.maybe_forgotten(60.5) == 10
+    assert len(list(own)) == slots
+    assert own.maybe_forgotten(59.9) == 0
+    assert own.maybe_forgotten(forgotten_at) == (10 if slots == 1 else 5)
+    assert own.maybe_forgotten(60.5) == 10
 
 
 def test_of_several_that_were_lost_each_counts_for_its_own_time() -> None:
-    ledger = Ledger(WINDOW)
-    ledger.taken = 10
-    ledger.lose(5, 0.0, 1.0)
-    ledger.lose(5, 20.0, 21.0)
+    own = OwnWeight(WINDOW)
+    own.taken = 10
+    own.lose(5, 0.0, 1.0)
+    own.lose(5, 20.0, 21.0)
 
-    assert [ledger.spent(at) for at in (71.0, 71.1, 91.0, 91.1)] == [10, 5, 5, 0]
-    assert ledger.answered == 10
+    assert [own.spent(at) for at in (71.0, 71.1, 91.0, 91.1)] == [10, 5, 5, 0]
+    assert own.answered == 10
 
 
 def test_what_is_answered_after_all_was_forgotten_is_remembered_as_well() -> None:
-    ledger = Ledger(WINDOW)
+    own = OwnWeight(WINDOW)
     for at in (0.0, 100.0, 100.1):
-        assert ledger.spent(at) == (5 if at == 100.1 else 0)
-        ledger.taken += 5
-        ledger.answer(5, at, at)
+        assert own.spent(at) == (5 if at == 100.1 else 0)
+        own.taken += 5
+        own.answer(5, at, at)
 
-    assert [ledger.spent(at) for at in (160.0, 160.1, 160.2)] == [10, 10, 0]
+    assert [own.spent(at) for at in (160.0, 160.1, 160.2)] == [10, 10, 0]

@@ -8,24 +8,24 @@ import pytest
 
 from binance_dust import BudgetExceededError, ConfigurationError
 from binance_dust.budget import Charge, Lane, LimitKind
-from tests.budget.virtual import LIST, Desk, Exchange, Latency, run
+from tests.budget.virtual import LIST, Caller, Exchange, Latency, run
 
 QUICK = Latency(0.01, 0.01)
 
 
-async def fill(desk: Desk, charge: Charge = LIST) -> None:
+async def fill(caller: Caller, charge: Charge = LIST) -> None:
     """Use up a window but for the witness."""
-    await desk.scan((12_000 - charge.weight) // charge.weight, charge)
+    await caller.scan((12_000 - charge.weight) // charge.weight, charge)
 
 
 def test_first_come_first_served() -> None:
     async def main() -> None:
-        desk = Desk(Exchange(start=10.0, latency=QUICK))
-        await fill(desk)
+        caller = Caller(Exchange(start=10.0, latency=QUICK))
+        await fill(caller)
         served: list[int] = []
 
         async def call(number: int) -> None:
-            admission = await desk.budget.admit(LIST)
+            admission = await caller.budget.admit(LIST)
             served.append(number)
             admission.release()
 
@@ -39,19 +39,19 @@ def test_first_come_first_served() -> None:
 def test_a_large_call_is_not_starved_by_small_ones_that_came_later() -> None:
     async def main() -> None:
         exchange = Exchange(start=10.0, latency=QUICK)
-        desk = Desk(exchange)
+        caller = Caller(exchange)
         small = Charge(LIST.pool, LimitKind.IP, 1)
-        await fill(desk)
-        large = asyncio.ensure_future(desk.call(LIST))
+        await fill(caller)
+        large = asyncio.ensure_future(caller.call(LIST))
         await asyncio.sleep(0)
-        crowd = [asyncio.ensure_future(desk.call(small)) for _ in range(5_000)]
+        batch = [asyncio.ensure_future(caller.call(small)) for _ in range(5_000)]
 
         began = exchange.loop.time()
         await large
         assert exchange.loop.time() - began < 62.0
-        for call in crowd:
+        for call in batch:
             call.cancel()
-        await asyncio.gather(*crowd, return_exceptions=True)
+        await asyncio.gather(*batch, return_exceptions=True)
 
     run(main())
 
@@ -59,16 +59,16 @@ def test_a_large_call_is_not_starved_by_small_ones_that_came_later() -> None:
 def test_a_call_goes_ahead_of_scans_and_scans_are_never_left_out() -> None:
     async def main() -> None:
         exchange = Exchange(start=10.0, latency=QUICK)
-        desk = Desk(exchange)
-        await fill(desk)
-        scans = [asyncio.ensure_future(desk.call(LIST, lane=Lane.SCAN)) for _ in range(400)]
+        caller = Caller(exchange)
+        await fill(caller)
+        scans = [asyncio.ensure_future(caller.call(LIST, lane=Lane.SCAN)) for _ in range(400)]
         await asyncio.sleep(1.0)
         began = exchange.loop.time()
-        await desk.call(LIST)
+        await caller.call(LIST)
         assert exchange.loop.time() - began < 61.0
 
         # However many calls come, a fifth of the weight goes to scans.
-        calls = [asyncio.ensure_future(desk.call(LIST)) for _ in range(1_000)]
+        calls = [asyncio.ensure_future(caller.call(LIST)) for _ in range(1_000)]
         await asyncio.sleep(5.0)
         before = sum(scan.done() for scan in scans)
         await asyncio.sleep(180.0)
@@ -85,13 +85,13 @@ def test_a_call_goes_ahead_of_scans_and_scans_are_never_left_out() -> None:
 def test_a_deadline_that_can_not_be_met_is_told_at_once(patience: float) -> None:
     async def main() -> None:
         exchange = Exchange(start=10.0, latency=QUICK)
-        desk = Desk(exchange)
-        await fill(desk)
-        await desk.call(LIST)
+        caller = Caller(exchange)
+        await fill(caller)
+        await caller.call(LIST)
         now = exchange.loop.time()
 
         with pytest.raises(BudgetExceededError) as caught:
-            await desk.call(LIST, deadline=now + patience)
+            await caller.call(LIST, deadline=now + patience)
 
         assert exchange.loop.time() == now
         assert caught.value.pool == LIST.pool
@@ -103,10 +103,10 @@ def test_a_deadline_that_can_not_be_met_is_told_at_once(patience: float) -> None
 def test_a_deadline_that_can_be_met_is_waited_for() -> None:
     async def main() -> None:
         exchange = Exchange(start=10.0, latency=QUICK)
-        desk = Desk(exchange)
-        await fill(desk)
+        caller = Caller(exchange)
+        await fill(caller)
 
-        await desk.call(LIST, deadline=exchange.loop.time() + 130.0)
+        await caller.call(LIST, deadline=exchange.loop.time() + 130.0)
 
         assert exchange.refused == 0
 
@@ -115,10 +115,10 @@ def test_a_deadline_that_can_be_met_is_waited_for() -> None:
 
 def test_what_can_never_fit_is_refused_at_once() -> None:
     async def main() -> None:
-        desk = Desk(Exchange())
+        caller = Caller(Exchange())
 
         with pytest.raises(ConfigurationError, match="can never fit"):
-            await desk.call(Charge("GET /x", LimitKind.IP, 12_001))
+            await caller.call(Charge("GET /x", LimitKind.IP, 12_001))
 
     run(main())
 
@@ -126,23 +126,23 @@ def test_what_can_never_fit_is_refused_at_once() -> None:
 def test_ten_thousand_waiters_share_one_timer_and_leave_no_trace() -> None:
     async def main() -> None:
         exchange = Exchange(start=10.0, latency=QUICK)
-        desk = Desk(exchange)
-        await fill(desk)
-        before = desk.budget.snapshot().pools[0].used
-        calls = [asyncio.ensure_future(desk.call(LIST)) for _ in range(10_000)]
+        caller = Caller(exchange)
+        await fill(caller)
+        before = caller.budget.snapshot().pools[0].used
+        calls = [asyncio.ensure_future(caller.call(LIST)) for _ in range(10_000)]
         await asyncio.sleep(0.1)
-        assert desk.budget.snapshot().waiting == 10_000
+        assert caller.budget.snapshot().waiting == 10_000
         assert exchange.loop.timers <= 2
 
         for call in calls:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
 
-        snapshot = desk.budget.snapshot()
+        snapshot = caller.budget.snapshot()
         assert snapshot.waiting == 0
         assert snapshot.pools[0].used == before
         assert snapshot.pools[0].in_flight == 0
-        await desk.budget.close()
+        await caller.budget.close()
         assert exchange.loop.timers == 0
 
     run(main())
@@ -151,13 +151,13 @@ def test_ten_thousand_waiters_share_one_timer_and_leave_no_trace() -> None:
 def test_an_account_that_is_idle_is_forgotten() -> None:
     async def main() -> None:
         exchange = Exchange(latency=QUICK)
-        desk = Desk(exchange)
+        caller = Caller(exchange)
         for number in range(1_000):
-            await desk.call(Charge("POST /x", LimitKind.UID, 10, f"account-{number}"))
+            await caller.call(Charge("POST /x", LimitKind.UID, 10, f"account-{number}"))
             await asyncio.sleep(1.0)
 
         # A minute's worth of accounts, and the few that are looked at next.
-        assert len(desk.budget.snapshot().pools) < 200
+        assert len(caller.budget.snapshot().pools) < 200
 
     run(main())
 
@@ -165,12 +165,12 @@ def test_an_account_that_is_idle_is_forgotten() -> None:
 def test_closing_lets_go_of_everybody() -> None:
     async def main() -> None:
         exchange = Exchange(start=10.0, latency=QUICK)
-        desk = Desk(exchange)
-        await fill(desk)
-        calls = [asyncio.ensure_future(desk.call(LIST)) for _ in range(50)]
+        caller = Caller(exchange)
+        await fill(caller)
+        calls = [asyncio.ensure_future(caller.call(LIST)) for _ in range(50)]
         await asyncio.sleep(0.1)
 
-        await desk.budget.close()
+        await caller.budget.close()
         results = await asyncio.gather(*calls, return_exceptions=True)
 
         assert {type(result) for result in results} == {ConfigurationError}

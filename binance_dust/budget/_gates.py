@@ -1,0 +1,112 @@
+"""What can hold a call back besides weight: a valve that is shut, and the pace."""
+
+from __future__ import annotations
+
+import math
+from typing import Final
+
+from aiolimiter import AsyncLimiter
+
+BURST: Final = 0.1
+BATCH: Final = 0.02
+"""Seconds: calls that wait for the pace are woken in batches, not by a timer each."""
+
+
+class Valve:
+    """A circuit breaker: open, shut until some moment, or half open.
+
+    The address has one (shut by a 418), and so has each pool (half open when it is new, shut by a
+    429). A shut valve becomes half open: one call goes first, and the others wait for its answer.
+    Without an answer for some time, another call may go first.
+    """
+
+    __slots__ = ("_expires", "_first", "_patience", "open", "until")
+
+    def __init__(self, patience: float, *, half_open: bool) -> None:
+        """Start open or half open; wait `patience` seconds for the answer of a first call."""
+        self._patience = patience
+        self._first: object | None = None
+        self._expires = math.inf
+        self.until: float = -math.inf
+        self.open: bool = not half_open
+        """Whether all calls may pass without further checks; else the next one goes alone."""
+
+    def passes(self, now: float) -> bool:
+        """Whether a call may pass now: alone, if the valve is half open."""
+        return self.open or (now >= self.until and (self._first is None or now >= self._expires))
+
+    def next_chance(self, now: float) -> float:
+        """Return when a call may pass at the latest, if nothing is heard before."""
+        if self.open:
+            return now
+        return max(self.until, now) if self._first is None else max(self.until, self._expires)
+
+    def let_first(self, call: object, now: float) -> None:
+        """Let one call through, and hold the others until it ends."""
+        self._first = call
+        self._expires = now + self._patience
+        self.open = False
+
+    def ended(self, call: object, *, good: bool) -> bool:
+        """Record how a call ended. Return whether it was the first one: others may ask again."""
+        if self._first is not call:
+            return False
+        self._first = None
+        self.open = good
+        return True
+
+    def open_half(self) -> None:
+        """Make the next call go alone."""
+        self.open = False
+
+    def shut(self, until: float) -> None:
+        """Shut until some moment; then be half open."""
+        self.until = max(self.until, until)
+        self._first = None
+        self.open_half()
+
+    def __repr__(self) -> str:
+        if self.open:
+            return "<Valve open>"
+        return f"<Valve {'one went first' if self._first else f'shut until {self.until:.3f}'}>"
+
+
+class Pace:
+    """Raw requests of the address in a second, every call counting one. Never waits itself.
+
+    Weight is not all that an exchange counts: a firewall in front of it looks at raw requests (403;
+    and `RAW_REQUESTS` of `/api/v3`). A leaking bucket is right here: since every call counts one,
+    no large call can be starved by small ones.
+
+    `AsyncLimiter(rate, period)` lets a full bucket through at once and the leak besides, so up to
+    twice the rate in its first period. The bucket here holds a tenth and leaks nine tenths: never
+    more than the rate in any one second.
+    """
+
+    __slots__ = ("_bucket", "_burst", "_leak", "batch_in")
+
+    def __init__(self, rate: float) -> None:
+        """Allow `rate` requests in any one second."""
+        burst = self._burst = max(1.0, rate * BURST)
+        leak = self._leak = rate * (1 - BURST)
+        self._bucket = AsyncLimiter(burst, burst / leak)
+        self.batch_in = max(1 / leak, BATCH)
+        """Seconds after which it is worth asking again."""
+
+    def least_wait(self, calls: int) -> float:
+        """Return the seconds until the last of so many calls can go, if there are no others."""
+        return max(0.0, calls - self._burst) / self._leak
+
+    def take(self) -> bool:
+        """Take one request, if the pace allows it."""
+        if not self._bucket.has_capacity():
+            return False
+        # With free capacity `acquire` never suspends, so that a single step finishes it.
+        try:
+            self._bucket.acquire().send(None)
+        except StopIteration:
+            return True
+        raise AssertionError  # pragma: no cover - has_capacity() said otherwise
+
+    def __repr__(self) -> str:
+        return f"<Pace {self._bucket!r}>"

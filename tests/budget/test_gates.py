@@ -1,0 +1,127 @@
+"""A valve by itself: open, shut until some moment, or half open. And the pace by itself."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from binance_dust.budget._gates import Pace, Valve
+from tests.budget.virtual import run
+
+ONE, ANOTHER = object(), object()
+
+
+def valve(*, half_open: bool = True) -> Valve:
+    return Valve(5.0, half_open=half_open)
+
+
+def test_an_open_valve_lets_everybody_pass_at_any_time() -> None:
+    open_valve = valve(half_open=False)
+
+    assert open_valve.open
+    assert open_valve.passes(0.0)
+    assert open_valve.next_chance(3.0) == 3.0
+
+
+def test_behind_a_half_open_valve_calls_wait_until_the_first_one_ended_or_for_some_time() -> None:
+    half_open = valve()
+    assert not half_open.open
+    assert half_open.passes(1.0)
+    assert half_open.next_chance(1.0) == 1.0
+
+    half_open.let_first(ONE, 1.0)
+
+    assert [half_open.passes(at) for at in (1.0, 5.9, 6.0)] == [False, False, True]
+    assert half_open.next_chance(2.0) == 6.0
+
+
+@pytest.mark.parametrize("good", [True, False])
+def test_a_valve_opens_if_the_first_one_ended_well_and_only_then(*, good: bool) -> None:
+    half_open = valve()
+    half_open.let_first(ONE, 0.0)
+
+    assert not half_open.ended(ANOTHER, good=good), "it was not the first"
+    assert not half_open.passes(1.0)
+    assert half_open.ended(ONE, good=good)
+    assert half_open.passes(1.0)
+    assert half_open.open is good
+    assert not half_open.ended(ONE, good=True), "it was heard of already"
+
+
+def test_a_shut_valve_opens_at_the_latest_moment_that_was_told() -> None:
+    shut = valve(half_open=False)
+
+    shut.shut(10.0)
+    shut.shut(7.0)
+
+    assert (shut.open, shut.until) == (False, 10.0)
+    assert [shut.passes(at) for at in (7.0, 9.9, 10.0)] == [False, False, True]
+    assert shut.next_chance(3.0) == 10.0
+    assert shut.next_chance(12.0) == 12.0
+
+
+def test_whoever_went_before_it_was_shut_opens_nothing() -> None:
+    shut = valve()
+    shut.let_first(ONE, 0.0)
+
+    shut.shut(10.0)
+
+    assert not shut.ended(ONE, good=True)
+    assert not shut.open
+    assert shut.passes(10.0)
+
+
+def test_while_it_is_shut_no_patience_ends() -> None:
+    shut = valve()
+    shut.until = 10.0
+    shut.let_first(ONE, 1.0)
+
+    assert not shut.passes(7.0)
+    assert shut.next_chance(7.0) == 10.0
+
+
+def test_one_goes_first_through_a_valve_that_was_open() -> None:
+    half_open = valve(half_open=False)
+
+    half_open.let_first(ONE, 0.0)
+
+    assert not half_open.open
+    assert not half_open.passes(1.0)
+
+
+def test_a_half_open_valve_lets_the_next_call_pass() -> None:
+    half_open = valve(half_open=False)
+
+    half_open.open_half()
+
+    assert not half_open.open
+    assert half_open.passes(0.0)
+
+
+@pytest.mark.parametrize("rate", [0.5, 1.0, 3.0])
+def test_a_slow_pace_lets_one_through_at_once(rate: float) -> None:
+    async def main() -> None:
+        pace = Pace(rate)
+
+        assert pace.take()
+        assert not pace.take()
+
+    run(main())
+
+
+@pytest.mark.parametrize(
+    ("rate", "calls", "seconds"),
+    [(100, 1, 0.0), (100, 10, 0.0), (100, 11, 1 / 90), (100, 100, 1.0), (0.5, 1, 0), (0.5, 10, 20)],
+)
+def test_what_the_pace_takes_at_best_is_foretold(rate: float, calls: int, seconds: float) -> None:
+    async def main() -> None:
+        pace = Pace(rate)
+        assert pace.least_wait(calls) == pytest.approx(seconds)
+
+        for _ in range(calls):
+            while not pace.take():  # noqa: ASYNC110 - time is virtual
+                await asyncio.sleep(1 / 9_000)
+        assert seconds <= asyncio.get_running_loop().time() <= seconds + 0.001
+
+    run(main())
