@@ -39,11 +39,12 @@ class StoppedClock:
 def test_an_idle_account_is_forgotten_unless_calls_wait_for_its_pool() -> None:
     waited_for: dict[Pool, None] = {}
     pools = Pools(RateLimits(), StoppedClock(), waited_for)
-    waiting, idle = (pools.of(Charge("POST /x", LimitKind.UID, 1, name)) for name in ("a", "b"))
-    waited_for[waiting] = None
+    waiting = pools.of(Charge("POST /x", LimitKind.UID, 1, "waiting"))
     assert waiting.idle(100.0)
+    waited_for[waiting] = None
+    idle = pools.of(Charge("POST /x", LimitKind.UID, 1, "idle"))
 
-    pools.of(Charge("POST /x", LimitKind.UID, 1, "c"))
+    pools.of(Charge("POST /x", LimitKind.UID, 1, "another"))
 
-    assert waiting in pools
-    assert idle not in pools
+    assert waiting in list(pools)
+    assert idle not in list(pools)

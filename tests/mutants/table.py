@@ -5,21 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 JUDGES: Final[dict[str, tuple[str, ...]]] = {
-    "binance_dust/budget/_": tuple(
-        f"tests/budget/test_{name}.py"
-        for name in (
-            *("pool", "count", "figures_of_others", "line_order", "ledger", "valve", "local"),
-            *(
-                "boundary",
-                "cost",
-                "deadlines",
-                "limits",
-                "names",
-                "never_idle",
-                "never_over",
-            ),
-            *("others", "refusals", "waiters"),
-        )
+    "binance_dust/budget/_": (
+        *(
+            f"tests/budget/test_{name}.py"
+            for name in (
+                *("admission", "boundary", "cost", "count", "gates", "limits", "local", "others"),
+                *("own", "pool", "pools", "queue"),
+            )
+        ),
+        "tests/budget/worlds",
     ),
     "binance_dust/_answers/weight.py": ("tests/answers/test_weight.py",),
     "binance_dust/_call/retry.py": ("tests/call/test_retry.py",),
@@ -105,107 +99,100 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     },
     "binance_dust/budget/_local.py": {
         "LocalBudget.admit: deadline is None or now < deadline -> deadline is None": _FASTER,
-        "LocalBudget.admit: pool.line is None and (not self._paced) and"
+        "LocalBudget.admit: pool not in self._queues and (not self._paced) and"
         " (deadline is None or now < deadline) -> False": _FASTER,
-        "LocalBudget.admit: pool.line is None and (not self._paced) and"
+        "LocalBudget.admit: pool not in self._queues and (not self._paced) and"
         " (deadline is None or now < deadline)"
-        " -> pool.line is None and (deadline is None or now < deadline)": _MOMENT,
+        " -> pool not in self._queues and (deadline is None or now < deadline)": _MOMENT,
         "LocalBudget.admit: not self._paced -> self._paced": _FASTER,
         "LocalBudget._try: not gate.open and (not gate.passes(now))"
         " -> not gate.passes(now)": _FASTER,
         "LocalBudget._wait: 1 -> 2": _FASTER,
-        "LocalBudget._wait: was_next or line.waiting <= 1 -> True": _FASTER,
+        "LocalBudget._wait: was_next or queue.waiting <= 1 -> True": _FASTER,
         "LocalBudget._check: 1 -> 2": "a call more or less at the pace is a moment",
         "LocalBudget._serve: 1 -> 2": "compared with one and with infinity only",
-        "LocalBudget._set_timer: head is not None and line.waiting == 1"
-        " -> line.waiting == 1": _TYPES,
-        "LocalBudget._set_timer: head is not None and line.next_deadline() is not None"
+        "LocalBudget._set_timer: head is not None and queue.waiting == 1"
+        " -> queue.waiting == 1": _TYPES,
+        "LocalBudget._set_timer: head is not None and queue.next_deadline() is not None"
         " -> head is not None": _FASTER,
-        "LocalBudget._set_timer: head is not None and line.next_deadline() is not None"
-        " -> line.next_deadline() is not None": _TYPES,
+        "LocalBudget._set_timer: head is not None and queue.next_deadline() is not None"
+        " -> queue.next_deadline() is not None": _TYPES,
         "LocalBudget._set_timer: timer.when() <= at -> False": _FASTER,
         "LocalBudget._set_timer: timer.when() <= at -> timer.when() < at": _FASTER,
-        "LocalBudget._strike_pace: self._paced -> False": _MOMENT,
+        "LocalBudget._on_pace_timer: self._paced -> False": _MOMENT,
         "LocalBudget.settled: banned or refused or answer.walled"
         " -> banned or answer.walled": "a refusal has shut the valve, and nothing opens that",
-        "LocalBudget._ended: not self._gate.open and self._gate.heard(admission, good=good)"
-        " -> self._gate.heard(admission, good=good)": _FASTER,
-        "LocalBudget._ended: pool.line is not None -> True": _FASTER,
-        "LocalBudget._shut: pool.line is not None -> True": _TYPES,
-        "LocalBudget._let_go: pool.line is not None -> True": _TYPES,
-        "LocalBudget._let_go: pool.timer is not None -> True": _TYPES,
-        "LocalBudget._let_go: self._pace_timer = None -> left out": _CLOSED,
-        "LocalBudget._let_go: self._paced.clear() -> left out": _CLOSED,
-        "LocalBudget._let_go: pool.line = None -> left out": _CLOSED,
-        "LocalBudget._let_go: pool.timer = None -> left out": _CLOSED,
-        "LocalBudget._let_go: self._waiting.clear() -> left out": _CLOSED,
+        "LocalBudget._ended: not self._gate.open and self._gate.ended(admission, good=good)"
+        " -> self._gate.ended(admission, good=good)": _FASTER,
+        "LocalBudget._ended: pool in self._queues -> True": _FASTER,
+        "LocalBudget._refuse_all: queue.timer is not None -> True": _TYPES,
+        "LocalBudget._refuse_all: self._pace_timer = None -> left out": _CLOSED,
+        "LocalBudget._refuse_all: self._paced.clear() -> left out": _CLOSED,
+        "LocalBudget._refuse_all: queue.timer = None -> left out": _CLOSED,
+        "LocalBudget._refuse_all: self._queues.clear() -> left out": _CLOSED,
     },
-    "binance_dust/budget/_line.py": {
-        "Line._sweep: 0 -> 1": _NOBODY_CARES,
-        "Line.serve: self._lanes[waiter.lane].popleft() -> left out": "whoever has left is"
+    "binance_dust/budget/_queue.py": {
+        "Queue._sweep: 0 -> 1": _NOBODY_CARES,
+        "Queue.serve: self._lanes[waiter.lane].popleft() -> left out": "a waiter that has left is"
         " skipped in any case",
     },
-    "binance_dust/budget/_valve.py": {
+    "binance_dust/budget/_gates.py": {
         "Valve.next_chance: self.open -> False": "an open valve is not asked for its next chance",
         "Valve.passes: self.open or (now >= self.until and (self._first is None or now >="
-        " self._lapses)) -> now >= self.until and (self._first is None or now >="
-        " self._lapses)": _FASTER,
-    },
-    "binance_dust/budget/_admission.py": {
-        "LocalAdmission.__init__: False -> True": "whether it was alone is asked of a witness only,"
-        " and said when it becomes one",
+        " self._expires)) -> now >= self.until and (self._first is None or now >="
+        " self._expires)": _FASTER,
+        "Pace.take: raise AssertionError -> left out": "never reached, as it says",
     },
     "binance_dust/budget/_limits.py": {
         "RateLimits.of: 6 -> 7": _NOBODY_CARES,
     },
     "binance_dust/budget/_others.py": {
         "Others.__init__: 0 -> 1": "a level of one is as good as none",
-        "Others.listen: 0 -> 1": "a level of one is as good as none",
+        "Others.read_header: 0 -> 1": "a level of one is as good as none",
     },
     "binance_dust/_answers/weight.py": {
         "_epoch: not date -> False": _TYPES,
         "_epoch: math.isfinite(seconds) -> True": "no date that Python reads is anything else",
         "Feedback: 0.0 -> 1.0": "only tests leave it to the default",
     },
-    "binance_dust/budget/_pace.py": {
-        "Pace.take: raise AssertionError -> left out": "never reached, as it says",
-    },
     "binance_dust/budget/_count.py": {
+        "AdmittedCall.__init__: False -> True": "whether it was alone is asked of a witness only,"
+        " and said when it becomes one",
         "_since: 0.0 -> 1.0": "too short to judge by, as nothing is",
         "_since: 0 -> 1": _MILLIONS,
-        "_since: span.number >= 0 -> span.number > 0": _MILLIONS,
+        "_since: window.number >= 0 -> window.number > 0": _MILLIONS,
     },
-    "binance_dust/budget/_ledger.py": {
+    "binance_dust/budget/_own.py": {
         "module: 240 -> 241": _NOBODY_CARES,
         "_Chain.add: sent < slot.earliest -> sent <= slot.earliest": "the same moment either way",
-        "Ledger.spent: slot is not None and slot.last + self.keep <= now -> True": _FASTER,
-        "Ledger.spent: slot is not None and slot.last + self.keep <= now"
+        "OwnWeight.spent: slot is not None and slot.last + self.keep <= now -> True": _FASTER,
+        "OwnWeight.spent: slot is not None and slot.last + self.keep <= now"
         " -> slot is not None": _FASTER,
-        "Ledger.spent: slot.last + self.keep -> slot.last - self.keep": _FASTER,
-        "Ledger._give_up: lost.oldest is None -> False": _FASTER,
-        "Ledger._give_up: self._lost = None -> left out": _FASTER,
+        "OwnWeight.spent: slot.last + self.keep -> slot.last - self.keep": _FASTER,
+        "OwnWeight._give_up: lost.oldest is None -> False": _FASTER,
+        "OwnWeight._give_up: self._lost = None -> left out": _FASTER,
     },
     "binance_dust/budget/_pool.py": {
         "Pool.may_go: not valve.open and (not valve.passes(now)) -> not valve.passes(now)": _FASTER,
-        "Pool.soonest: now >= self._span.closes -> True": _FASTER,
-        "Pool.soonest: now >= self._span.closes -> now > self._span.closes": "at the very cut"
-        " it foretells that cut in either case",
-        "Pool.soonest: 0 -> 1": "a witness's part of one is as good as none",
-        "Pool.soonest: self._span.number < 0 -> self._span.number <= 0": _MILLIONS,
-        "Pool.no_sooner: 0 -> 1": _MILLIONS,
-        "Pool.no_sooner: self._span.number < 0 -> self._span.number <= 0": _MILLIONS,
-        "Pool.no_sooner: self._span.number < 0 -> True": "a cut that is known is looked for anyway",
-        "Pool.forecast: now >= self._span.closes -> True": _FASTER,
-        "Pool.may_go: now >= self._span.closes -> True": _FASTER,
+        "Pool.earliest: now >= self._current.closes -> True": _FASTER,
+        "Pool.earliest: now >= self._current.closes"
+        " -> now > self._current.closes": "at the very cut it returns that cut in either case",
+        "Pool.earliest: 0 -> 1": "a witness's part of one is as good as none",
+        "Pool.earliest: self._current.number < 0 -> self._current.number <= 0": _MILLIONS,
+        "Pool.blocked_until: 0 -> 1": _MILLIONS,
+        "Pool.blocked_until: self._current.number < 0 -> self._current.number <= 0": _MILLIONS,
+        "Pool.blocked_until: self._current.number < 0 -> True": "a known cut is looked for anyway",
+        "Pool.forecast: now >= self._current.closes -> True": _FASTER,
+        "Pool.may_go: now >= self._current.closes -> True": _FASTER,
         "Pool.__init__: True -> False": "a pool that never had an answer sends one alone anyway",
         "Pool._reserve: 0 -> 1": _MILLIONS,
-        "Pool._reserve: self._span.number >= 0 -> self._span.number > 0": _MILLIONS,
-        "Pool.look_again: 0 -> 1": _MILLIONS,
-        "Pool.look_again: self._span.number >= 0 -> self._span.number > 0": _MILLIONS,
-        "Pool.look_again: 1 -> 2": "with room at hand it only says when to look once more",
+        "Pool._reserve: self._current.number >= 0 -> self._current.number > 0": _MILLIONS,
+        "Pool.recheck_at: 0 -> 1": _MILLIONS,
+        "Pool.recheck_at: self._current.number >= 0 -> self._current.number > 0": _MILLIONS,
+        "Pool.recheck_at: 1 -> 2": "with room at hand it only says when to look once more",
         "module: 2000 -> 2001": _NOBODY_CARES,
         "module: 1 -> 2": _MILLIONS,
-        "Pool.look_again: chance > now -> chance >= now": "the soonest is a moment later anyway",
+        "Pool.recheck_at: chance > now -> chance >= now": "the soonest is a moment later anyway",
         "Pool.give_back: 1 -> 2": "it is compared with later windows' numbers only",
     },
     "binance_dust/scanner/_scan.py": {
