@@ -48,7 +48,7 @@ def test_a_cut_is_guessed_by_this_machines_clock_if_need_be(*, known: bool) -> N
     assert Boundary(60.0, Minute(known=known)).likely_close(100.0) == 120.25
 
 
-def test_what_is_learnt_and_what_is_lost_exclude_each_other() -> None:
+def test_a_proof_of_cuts_and_its_loss_exclude_each_other() -> None:
     boundary = Boundary(60.0, Minute(known=True))
     assert (boundary.fixed, boundary.slides) == (False, False)
 

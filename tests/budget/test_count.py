@@ -63,7 +63,7 @@ def test_a_header_proves_forgotten_what_it_does_not_show(
     assert count.gone == max(0, gone if used <= 600 else 0)
 
 
-def test_nobody_is_seen_as_long_as_a_header_can_be_ours() -> None:
+def test_no_others_are_seen_as_long_as_a_header_can_be_ours() -> None:
     count = count_of(600)
     listen(count, Call(100, 500, cleared_before=50), 550)
     assert count.others is None
@@ -132,7 +132,7 @@ def test_a_header_surprises_if_what_is_known_was_fresh_when_its_call_left_or_win
     assert others.cushion(112.0) == pytest.approx(surprise)
 
 
-def test_of_ours_what_is_certain_is_what_came_after_the_cut_or_within_a_window() -> None:
+def test_our_weight_is_certain_after_the_cut_or_within_a_window() -> None:
     count = count_of(0)
     for sent in (0.0, 30.0, 90.0):
         count.take(100)
@@ -151,7 +151,7 @@ def test_of_ours_what_is_certain_is_what_came_after_the_cut_or_within_a_window()
     assert count.cleared == 200
 
 
-def test_whoever_was_not_seen_for_ten_windows_is_forgotten_with_the_next_answer() -> None:
+def test_others_not_seen_for_ten_windows_are_forgotten_with_the_next_answer() -> None:
     count = count_of(200)
     others = with_others(count)
     others._seen = 100.0
@@ -198,7 +198,7 @@ def test_their_share_is_judged_from_the_cut_on_where_it_is_known(
     assert count.cut_at == 100
 
 
-def test_what_is_expected_of_all_is_ours_where_nobody_else_was_seen() -> None:
+def test_the_total_is_our_weight_if_no_others_were_seen() -> None:
     count = count_of(500, gone=200)
     assert count.total(111.0, fixed=True) == count.total(111.0, fixed=False) == 300
 

@@ -16,7 +16,7 @@ def valve(*, half_open: bool = True) -> Valve:
     return Valve(5.0, half_open=half_open)
 
 
-def test_an_open_valve_lets_everybody_pass_at_any_time() -> None:
+def test_an_open_valve_lets_all_calls_pass_at_any_time() -> None:
     open_valve = valve(half_open=False)
 
     assert open_valve.open
@@ -37,7 +37,7 @@ def test_behind_a_half_open_valve_calls_wait_until_the_first_one_ended_or_for_so
 
 
 @pytest.mark.parametrize("good", [True, False])
-def test_a_valve_opens_if_the_first_one_ended_well_and_only_then(*, good: bool) -> None:
+def test_a_valve_opens_only_if_the_first_call_ended_well(*, good: bool) -> None:
     half_open = valve()
     half_open.let_first(ONE, 0.0)
 
@@ -61,7 +61,7 @@ def test_a_shut_valve_opens_at_the_latest_moment_that_was_told() -> None:
     assert shut.next_chance(12.0) == 12.0
 
 
-def test_whoever_went_before_it_was_shut_opens_nothing() -> None:
+def test_a_call_from_before_it_was_shut_does_not_open_a_valve() -> None:
     shut = valve()
     shut.let_first(ONE, 0.0)
 
@@ -81,7 +81,7 @@ def test_while_it_is_shut_no_patience_ends() -> None:
     assert shut.next_chance(7.0) == 10.0
 
 
-def test_one_goes_first_through_a_valve_that_was_open() -> None:
+def test_an_open_valve_may_let_one_call_go_first() -> None:
     half_open = valve(half_open=False)
 
     half_open.let_first(ONE, 0.0)
@@ -100,7 +100,7 @@ def test_a_half_open_valve_lets_the_next_call_pass() -> None:
 
 
 @pytest.mark.parametrize("rate", [0.5, 1.0, 3.0])
-def test_a_slow_pace_lets_one_through_at_once(rate: float) -> None:
+def test_a_slow_pace_lets_one_call_through_at_once(rate: float) -> None:
     async def main() -> None:
         pace = Pace(rate)
 
@@ -114,7 +114,7 @@ def test_a_slow_pace_lets_one_through_at_once(rate: float) -> None:
     ("rate", "calls", "seconds"),
     [(100, 1, 0.0), (100, 10, 0.0), (100, 11, 1 / 90), (100, 100, 1.0), (0.5, 1, 0), (0.5, 10, 20)],
 )
-def test_what_the_pace_takes_at_best_is_foretold(rate: float, calls: int, seconds: float) -> None:
+def test_the_least_wait_for_the_pace_is_exact(rate: float, calls: int, seconds: float) -> None:
     async def main() -> None:
         pace = Pace(rate)
         assert pace.least_wait(calls) == pytest.approx(seconds)

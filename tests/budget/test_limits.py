@@ -30,9 +30,7 @@ from binance_dust.errors import ConfigurationError
         ({"requests_per_second": 0}, ConfigurationError),
     ],
 )
-def test_what_can_not_be_a_limit_is_refused(
-    options: dict[str, Any], error: type[Exception]
-) -> None:
+def test_impossible_limits_are_rejected(options: dict[str, Any], error: type[Exception]) -> None:
     with pytest.raises(error):
         RateLimits(**options)
 

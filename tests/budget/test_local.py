@@ -38,7 +38,7 @@ def test_a_deadline_that_is_now_is_too_late_even_where_there_is_room() -> None:
     run(main())
 
 
-def test_whoever_is_too_late_is_told_how_long_it_would_have_taken() -> None:
+def test_a_call_that_is_too_late_is_told_how_long_it_would_have_taken() -> None:
     async def main() -> None:
         caller = caller_of()
         await fill(caller)
@@ -69,7 +69,7 @@ def test_a_call_of_the_whole_limit_fits_and_one_of_more_never_does() -> None:
     run(main())
 
 
-def test_whoever_leaves_the_head_of_a_line_makes_way_for_who_fits() -> None:
+def test_a_waiter_that_leaves_the_head_lets_a_smaller_call_go() -> None:
     async def main() -> None:
         caller = caller_of()
         await fill(caller, 118)
@@ -93,9 +93,7 @@ def test_whoever_leaves_the_head_of_a_line_makes_way_for_who_fits() -> None:
     run(main())
 
 
-def test_whoever_leaves_from_the_middle_of_a_line_changes_nothing_and_from_its_end_no_timer() -> (
-    None
-):
+def test_a_waiter_that_leaves_elsewhere_changes_nothing_and_sets_no_timer() -> None:
     async def main() -> None:
         caller = caller_of()
         await fill(caller)
@@ -115,7 +113,7 @@ def test_whoever_leaves_from_the_middle_of_a_line_changes_nothing_and_from_its_e
     run(main())
 
 
-def test_whoever_is_cancelled_in_the_moment_of_its_turn_gives_its_weight_back() -> None:
+def test_a_waiter_cancelled_as_it_is_admitted_gives_its_weight_back() -> None:
     async def main() -> None:
         caller = caller_of()
         first = await caller.budget.admit(LIST)
@@ -132,7 +130,7 @@ def test_whoever_is_cancelled_in_the_moment_of_its_turn_gives_its_weight_back() 
     run(main())
 
 
-def test_whoever_is_cancelled_before_its_turn_is_passed_over_in_the_same_moment() -> None:
+def test_a_waiter_cancelled_before_its_turn_is_skipped_at_once() -> None:
     async def main() -> None:
         caller = caller_of()
         first = await caller.budget.admit(LIST)
@@ -176,7 +174,7 @@ def test_a_wait_is_told_with_its_seconds_and_no_wait_is_not() -> None:
     run(main())
 
 
-def test_the_last_in_line_takes_what_is_left_for_a_witness_after_three_seconds_alone() -> None:
+def test_the_only_waiter_takes_the_reserve_of_the_witness_after_three_seconds() -> None:
     async def main() -> None:
         caller = caller_of()
         await fill(caller)
@@ -191,7 +189,7 @@ def test_the_last_in_line_takes_what_is_left_for_a_witness_after_three_seconds_a
     run(main())
 
 
-def test_whoever_is_not_alone_in_line_takes_nothing_from_the_witness() -> None:
+def test_one_of_several_waiters_takes_nothing_from_the_reserve() -> None:
     async def main() -> None:
         caller = caller_of()
         await fill(caller)
@@ -208,7 +206,7 @@ def test_whoever_is_not_alone_in_line_takes_nothing_from_the_witness() -> None:
     run(main())
 
 
-def test_whoever_waits_is_told_as_soon_as_a_refusal_makes_it_too_late() -> None:
+def test_a_waiter_is_told_as_soon_as_a_refusal_makes_it_too_late() -> None:
     async def main() -> None:
         caller = caller_of()
         first = await caller.budget.admit(LIST)
@@ -229,7 +227,7 @@ def test_whoever_waits_is_told_as_soon_as_a_refusal_makes_it_too_late() -> None:
     run(main())
 
 
-def test_whoever_waits_is_told_at_its_deadline_at_the_latest() -> None:
+def test_a_waiter_is_told_at_its_deadline_at_the_latest() -> None:
     async def main() -> None:
         caller = caller_of()
         await caller.budget.admit(LIST)  # nothing is ever heard of it
@@ -252,7 +250,7 @@ def test_whoever_waits_is_told_at_its_deadline_at_the_latest() -> None:
     run(main())
 
 
-def test_a_deadline_counts_those_who_stand_before_it_in_its_lane() -> None:
+def test_a_deadline_counts_the_waiters_ahead_in_its_lane() -> None:
     async def main() -> None:
         caller = caller_of()
         await fill(caller)
@@ -275,7 +273,7 @@ def test_a_deadline_counts_those_who_stand_before_it_in_its_lane() -> None:
     run(main())
 
 
-def test_pools_are_told_apart_by_endpoint_and_by_whoever_pays() -> None:
+def test_pools_are_told_apart_by_endpoint_and_payer() -> None:
     async def main() -> None:
         caller = caller_of()
         for charge in (
@@ -365,7 +363,7 @@ def test_a_ban_is_sat_out_up_to_the_patience_that_was_set(patience: float) -> No
 
 
 @pytest.mark.parametrize("known", [True, False])
-def test_whoever_is_shut_out_is_told_by_whom_and_for_how_long(*, known: bool) -> None:
+def test_a_ban_error_names_the_endpoint_and_the_end_of_the_ban(*, known: bool) -> None:
     async def main() -> None:
         caller = caller_of()
         if not known:
@@ -407,7 +405,7 @@ def test_a_firewall_opens_again_like_anything_else_that_was_shut() -> None:
     run(main())
 
 
-def test_what_is_foretold_counts_those_in_line_and_a_ban() -> None:
+def test_a_forecast_counts_waiters_and_a_ban() -> None:
     async def main() -> None:
         caller = caller_of()
         budget = caller.budget
@@ -440,7 +438,7 @@ def test_what_is_foretold_counts_those_in_line_and_a_ban() -> None:
     run(main())
 
 
-def test_a_closed_budget_takes_nobody_in_and_may_be_closed_again() -> None:
+def test_a_closed_budget_admits_nothing_and_may_be_closed_again() -> None:
     async def main() -> None:
         caller = caller_of(requests_per_second=10)
         (await caller.budget.admit(LIST)).settle(GOOD)
@@ -489,7 +487,7 @@ def test_the_pace_serves_each_pool_in_turn() -> None:
     run(main())
 
 
-def test_whoever_comes_while_others_wait_for_the_pace_does_not_go_ahead_of_them() -> None:
+def test_a_new_call_does_not_overtake_calls_that_wait_for_the_pace() -> None:
     async def main() -> None:
         caller = caller_of(requests_per_second=10)
         for charge in (LIST, LOG):
@@ -511,7 +509,7 @@ def test_whoever_comes_while_others_wait_for_the_pace_does_not_go_ahead_of_them(
     run(main())
 
 
-def test_without_anybody_who_listens_all_goes_as_with_one() -> None:
+def test_a_budget_without_an_observer_works_the_same() -> None:
     async def main() -> None:
         caller = caller_of()
         caller.budget = budget = LocalBudget(RateLimits(), caller.clock)
@@ -525,7 +523,7 @@ def test_without_anybody_who_listens_all_goes_as_with_one() -> None:
     run(main())
 
 
-def test_whoever_is_cancelled_in_the_moment_of_the_closing_is_cancelled() -> None:
+def test_a_waiter_cancelled_as_the_budget_closes_is_cancelled() -> None:
     async def main() -> None:
         caller = caller_of()
         await caller.budget.admit(LIST)
@@ -560,7 +558,7 @@ def test_a_pool_that_is_done_keeps_no_other_from_the_pace() -> None:
 
 
 @pytest.mark.parametrize("ending", ["release", "unknown"])
-def test_what_was_not_heard_of_opens_no_pool_that_sends_one_first(ending: str) -> None:
+def test_a_call_without_an_answer_does_not_open_a_half_open_pool(ending: str) -> None:
     async def main() -> None:
         caller = caller_of()
         await fill(caller, 3)
@@ -606,7 +604,7 @@ def test_a_ban_whose_end_can_not_be_compared_lasts_the_shortest_time_that_bans_l
     run(main())
 
 
-def test_a_ban_is_told_at_once_to_whoever_waits_in_another_pool() -> None:
+def test_a_ban_is_told_at_once_to_waiters_of_another_pool() -> None:
     async def main() -> None:
         caller = caller_of()
         now = caller.exchange.loop.time()
@@ -657,7 +655,7 @@ def test_only_accounts_are_forgotten_and_only_idle_ones() -> None:
     run(main())
 
 
-def test_a_look_that_never_left_says_nothing_about_a_firewall() -> None:
+def test_a_probe_that_never_left_says_nothing_about_a_firewall() -> None:
     async def main() -> None:
         caller = caller_of()
         walled = Feedback(403, walled=True)
@@ -673,9 +671,7 @@ def test_a_look_that_never_left_says_nothing_about_a_firewall() -> None:
 
 
 @pytest.mark.parametrize("company", [True, False])
-def test_a_deadline_of_whoever_is_alone_may_count_on_the_part_of_the_witness(
-    *, company: bool
-) -> None:
+def test_a_deadline_of_the_only_waiter_counts_on_the_reserve(*, company: bool) -> None:
     async def main() -> None:
         caller = caller_of()
         await fill(caller)
@@ -716,7 +712,7 @@ def test_a_refused_witness_whose_header_shows_that_the_count_went_on_ends_the_be
     run(main())
 
 
-def test_whoever_leaves_while_it_waits_for_the_pace_is_not_missed() -> None:
+def test_a_waiter_may_leave_while_it_waits_for_the_pace() -> None:
     async def main() -> None:
         caller = caller_of(requests_per_second=10)
         (await caller.budget.admit(LIST)).settle(GOOD)
@@ -733,7 +729,7 @@ def test_whoever_leaves_while_it_waits_for_the_pace_is_not_missed() -> None:
     run(main())
 
 
-def test_if_nothing_is_heard_of_the_first_after_a_ban_another_goes() -> None:
+def test_without_an_answer_to_the_first_call_after_a_ban_another_goes() -> None:
     async def main() -> None:
         caller = caller_of()
         (await caller.budget.admit(LIST)).settle(Feedback(418, retry_after=10.0))
@@ -768,7 +764,7 @@ def test_a_pool_whose_first_call_met_a_ban_or_a_wall_still_sends_one_alone() -> 
     run(main())
 
 
-def test_when_the_first_after_a_ban_is_heard_the_others_go_at_once() -> None:
+def test_when_the_first_call_after_a_ban_is_answered_the_others_go_at_once() -> None:
     async def main() -> None:
         caller = caller_of()
         (await caller.budget.admit(LIST)).settle(Feedback(418, retry_after=10.0))

@@ -25,7 +25,7 @@ def test_a_header_is_fresh_for_a_second(at: float, fresh: bool) -> None:
 
 
 @pytest.mark.parametrize(("at", "due"), [(7.4, False), (7.5, True)])
-def test_an_eighth_of_a_window_after_a_look_another_is_due(at: float, due: bool) -> None:
+def test_an_eighth_of_a_window_after_a_probe_another_is_due(at: float, due: bool) -> None:
     assert others().probe_due(at) is due
 
 
@@ -64,7 +64,7 @@ def test_what_the_exchange_should_be_counting(
         (0.0, -5.0, 1_200.0, 0),
     ],
 )
-def test_in_a_fixed_window_their_part_of_what_is_left_of_it_is_kept_and_one_call_for_each_look(
+def test_in_a_fixed_window_their_share_is_reserved_and_one_call_for_each_probe(
     at: float, closes: float, share: float | None, kept: float
 ) -> None:
     found = others(share=share)
@@ -87,7 +87,7 @@ def test_in_a_fixed_window_their_part_of_what_is_left_of_it_is_kept_and_one_call
         (60.0, 60.0, 120.0, 1_000, 0),
     ],
 )
-def test_in_a_sliding_window_room_is_kept_for_more_of_them(
+def test_in_a_sliding_window_room_is_reserved_for_their_growth(
     at: float, heard: float, closes: float, level: int, kept: float
 ) -> None:
     found = others(level=level)
@@ -98,9 +98,7 @@ def test_in_a_sliding_window_room_is_kept_for_more_of_them(
 
 
 @pytest.mark.parametrize("fixed", [True, False])
-def test_nothing_is_kept_on_the_word_of_a_header_that_is_older_than_a_window(
-    *, fixed: bool
-) -> None:
+def test_nothing_is_reserved_for_a_header_older_than_a_window(*, fixed: bool) -> None:
     assert others().reserved(60.0, 120.0, 100, fixed=fixed) > 0
     assert others().reserved(60.1, 120.0, 100, fixed=fixed) == 0
 
@@ -144,7 +142,7 @@ def test_a_lesser_surprise_does_not_take_away_a_greater_one() -> None:
     assert found.cushion(480.0) == pytest.approx(MOST * 0.5)
 
 
-def test_the_level_is_the_highest_glance_until_the_last_of_ours_is_answered() -> None:
+def test_the_level_is_the_highest_header_until_the_last_of_our_calls_is_answered() -> None:
     found = others()
 
     found.read_header(1.0, 500, 0, 1.0, seen=True, last=False)
@@ -157,7 +155,7 @@ def test_the_level_is_the_highest_glance_until_the_last_of_ours_is_answered() ->
     assert found.heard == 4.0
 
 
-def test_while_ours_never_cease_to_be_in_flight_glances_grow_old_in_a_quarter_of_a_window() -> None:
+def test_with_calls_always_in_flight_a_header_is_old_after_a_quarter_of_a_window() -> None:
     found = others()
     found.read_header(1.0, 500, 0, 1.0, seen=True, last=True)
 
@@ -181,7 +179,7 @@ def test_growth_is_the_most_that_was_seen() -> None:
 
 
 @pytest.mark.parametrize(("seen", "gone"), [(True, 900.0), (False, 600.0)])
-def test_whoever_was_not_seen_for_ten_windows_is_gone(*, seen: bool, gone: float) -> None:
+def test_others_expire_when_they_were_not_seen_for_ten_windows(*, seen: bool, gone: float) -> None:
     found = others()
     found.read_header(300.0, 0, 0, 1.0, seen=seen, last=True)
 
@@ -240,7 +238,7 @@ def test_a_new_share_is_believed_the_sooner_the_higher_it_is(
     assert found.share == after_the_cut
 
 
-def test_a_refusal_is_a_look_and_a_surprise() -> None:
+def test_a_refusal_counts_as_a_header_and_a_surprise() -> None:
     found = others(level=100)
     found.surprised(4_800.0, 0.0)
 

@@ -93,7 +93,7 @@ def test_memory_is_the_same_whatever_the_load() -> None:
 
 
 @pytest.mark.parametrize("weight", [1, 50, 51, 100])
-def test_room_comes_when_it_was_foretold(weight: int) -> None:
+def test_room_comes_when_it_was_forecast(weight: int) -> None:
     own = OwnWeight(WINDOW)
     for at in (0.0, 10.0):
         own.taken += 50
@@ -105,7 +105,7 @@ def test_room_comes_when_it_was_foretold(weight: int) -> None:
     assert own.spent(at) <= 100 - weight
 
 
-def test_what_is_in_flight_is_foretold_as_if_it_were_answered_now() -> None:
+def test_room_of_calls_in_flight_is_forecast_as_if_they_were_answered_now() -> None:
     own = OwnWeight(WINDOW)
     own.taken = 10
 
@@ -144,7 +144,7 @@ def test_calls_answered_within_a_grain_share_a_slot_and_the_earliest_sending(
     assert own.maybe_forgotten(60.5) == 10
 
 
-def test_of_several_that_were_lost_each_counts_for_its_own_time() -> None:
+def test_each_of_several_lost_calls_counts_for_its_own_time() -> None:
     own = OwnWeight(WINDOW)
     own.taken = 10
     own.lose(5, 0.0, 1.0)

@@ -85,7 +85,7 @@ class Bench:
 # --- may it go -----------------------------------------------------------------------------------
 
 
-def test_a_pool_begins_with_one_alone_and_so_it_does_after_a_window_of_silence() -> None:
+def test_a_pool_sends_one_call_alone_at_first_and_after_a_window_of_silence() -> None:
     bench = Bench()
 
     assert bench.ask(1_200, 0.0) is Go.ALONE
@@ -96,7 +96,7 @@ def test_a_pool_begins_with_one_alone_and_so_it_does_after_a_window_of_silence()
     assert bench.ask(100, 60.01) is Go.ALONE
 
 
-def test_one_calls_worth_is_left_for_a_witness_unless_nobody_else_waits() -> None:
+def test_the_weight_of_one_call_is_reserved_for_a_witness_unless_one_call_waits_alone() -> None:
     bench = Bench()
     for _ in range(10):
         bench.spend(100, 0.0)
@@ -118,7 +118,7 @@ def test_one_calls_worth_is_left_for_a_witness_unless_nobody_else_waits() -> Non
         (100, False, 1_100),
     ],
 )
-def test_what_is_left_for_a_witness_is_the_largest_call_up_to_a_quarter(
+def test_the_reserve_is_the_largest_call_up_to_a_quarter_of_the_limit(
     largest: int, known: bool, room: int
 ) -> None:
     bench = Bench(known=known)
@@ -146,7 +146,7 @@ def test_a_witness_goes_when_the_pool_is_full_and_a_cut_has_passed_with_nothing_
     assert bench.ask(100, 56.0) is Go.NO, "it asks once, however long its answer takes"
 
 
-def test_a_full_pool_sends_no_witness_where_nothing_was_left_for_it() -> None:
+def test_a_full_pool_without_a_reserve_sends_no_witness() -> None:
     bench = Bench()
     for _ in range(12):
         bench.spend(100, 1.0)
@@ -154,7 +154,7 @@ def test_a_full_pool_sends_no_witness_where_nothing_was_left_for_it() -> None:
     assert bench.ask(100, 50.3) is Go.NO
 
 
-def test_while_one_is_in_flight_no_witness_goes() -> None:
+def test_while_a_call_is_in_flight_no_witness_goes() -> None:
     bench = Bench()
     for _ in range(10):
         bench.spend(100, 1.0)
@@ -208,7 +208,7 @@ def test_a_witness_released_in_a_later_window_takes_nothing_back() -> None:
     assert not bench.send(100, 112.0).witness
 
 
-def test_a_call_that_was_no_witness_leaves_nobody_a_place() -> None:
+def test_a_released_call_that_was_no_witness_makes_no_other_call_a_witness() -> None:
     bench = Bench()
     bench.spend(100, 0.0)
 
@@ -217,7 +217,7 @@ def test_a_call_that_was_no_witness_leaves_nobody_a_place() -> None:
     assert not bench.send(100, 2.0).witness
 
 
-def test_if_nothing_is_heard_of_the_first_another_goes_after_a_twelfth_of_a_window() -> None:
+def test_without_an_answer_to_the_first_call_another_goes_after_a_twelfth_of_a_window() -> None:
     bench = Bench()
     bench.send(100, 0.0)
 
@@ -225,7 +225,7 @@ def test_if_nothing_is_heard_of_the_first_another_goes_after_a_twelfth_of_a_wind
     assert bench.ask(100, 5.0) is Go.ALONE
 
 
-def test_after_a_cut_others_are_looked_at_within_what_is_ours_of_the_limit() -> None:
+def test_after_a_cut_a_probe_of_others_stays_within_our_part_of_the_limit() -> None:
     bench = Bench(limit=600)
     bench.spend(100, 0.0)
     bench.spend(400, 1.0)
@@ -235,7 +235,7 @@ def test_after_a_cut_others_are_looked_at_within_what_is_ours_of_the_limit() -> 
     assert bench.ask(100, 50.3) is Go.ALONE
 
 
-def test_copies_that_left_with_it_are_given_back_with_it() -> None:
+def test_copies_of_a_released_call_are_given_back_too() -> None:
     bench = Bench()
     call = bench.send(100, 0.0)
     bench.pool.count.add_copies(call, 2)
@@ -246,7 +246,7 @@ def test_copies_that_left_with_it_are_given_back_with_it() -> None:
     assert bench.pool.used(0.0) == 0
 
 
-def test_copies_of_what_was_lost_are_lost_with_it() -> None:
+def test_copies_of_a_lost_call_are_lost_too() -> None:
     bench = Bench()
     call = bench.send(100, 0.0)
     bench.pool.count.add_copies(call, 2)
@@ -274,7 +274,7 @@ def with_others(bench: Bench, at: float, *, level: int = 0, heard: float | None 
         (False, 1_000, Go.ALONE),
     ],
 )
-def test_after_a_cut_others_are_looked_at_where_it_holds_or_there_is_room(
+def test_after_a_cut_others_are_probed_if_cuts_hold_or_there_is_room(
     *, fixed: bool, level: int, go: Go
 ) -> None:
     bench = Bench(fixed=fixed)
@@ -295,7 +295,7 @@ def test_after_a_cut_others_are_looked_at_where_it_holds_or_there_is_room(
         (False, 988, 2.5, Go.NO),
     ],
 )
-def test_between_cuts_others_are_looked_at_with_what_there_is_beside_the_cushion(
+def test_between_cuts_others_are_probed_with_the_room_beside_the_cushion(
     *, fixed: bool, grown: int, heard: float, go: Go
 ) -> None:
     bench = Bench(fixed=fixed)
@@ -320,7 +320,7 @@ def test_between_cuts_others_are_looked_at_with_what_there_is_beside_the_cushion
         (False, False, 1, 100),
     ],
 )
-def test_nothing_is_left_for_a_witness_that_goes_in_any_case_or_in_none(
+def test_no_reserve_is_kept_for_a_witness_that_goes_anyway_or_never(
     *, others: bool, fixed: bool, asked_up_to: int, reserve: int
 ) -> None:
     bench = Bench(fixed=fixed)
@@ -333,7 +333,7 @@ def test_nothing_is_left_for_a_witness_that_goes_in_any_case_or_in_none(
     assert bench.pool._reserve(301) == 0
 
 
-def test_where_others_are_a_burst_needs_a_fresh_look() -> None:
+def test_with_others_a_burst_needs_a_fresh_header() -> None:
     bench = Bench()
     bench.spend(100, 0.0)
     with_others(bench, 0.0)
@@ -406,7 +406,7 @@ def test_without_the_exchanges_time_there_is_no_witness() -> None:
     assert not bench.send(100, 0.0).witness
 
 
-def test_a_witness_that_goes_while_another_call_flies_disproves_nothing() -> None:
+def test_a_witness_beside_another_call_in_flight_disproves_nothing() -> None:
     bench = Bench()
     bench.spend(400, 0.0)
     bench.send(10, 40.0)
@@ -548,7 +548,7 @@ def test_of_several_refusals_at_once_one_tells_of_others() -> None:
         (1_200, True, 105.0, 110.25),
     ],
 )
-def test_it_is_worth_looking_again_when_room_comes_or_a_cut(
+def test_a_recheck_is_due_when_room_or_a_cut_comes(
     weight: int, known: bool, at: float, again: float
 ) -> None:
     bench = Bench(known=known)
@@ -561,7 +561,7 @@ def test_it_is_worth_looking_again_when_room_comes_or_a_cut(
     assert bench.pool.recheck_at(weight, at) == pytest.approx(again)
 
 
-def test_whoever_goes_alone_needs_nothing_beside_it() -> None:
+def test_a_call_that_goes_alone_needs_no_reserve() -> None:
     bench = Bench()
     for _ in range(4):
         bench.spend(100, 0.0)
@@ -576,7 +576,7 @@ def test_whoever_goes_alone_needs_nothing_beside_it() -> None:
     assert bench.pool.recheck_at(500, 50.5) == pytest.approx(60.06)
 
 
-def test_nobody_looks_again_at_once() -> None:
+def test_a_recheck_is_never_due_at_once() -> None:
     bench = Bench()
     for _ in range(11):
         bench.spend(100, 0.0)
@@ -594,7 +594,7 @@ def test_nobody_looks_again_at_once() -> None:
         (50.2, 50.25),  # ... but for the cut itself
     ],
 )
-def test_what_others_leave_over_is_looked_for_more_often_towards_a_cut(
+def test_rechecks_for_what_others_leave_over_come_faster_before_a_cut(
     at: float, again: float
 ) -> None:
     bench = Bench(fixed=True)
@@ -620,7 +620,7 @@ def test_what_is_known_of_others_ends_a_window_after_it_was_heard() -> None:
     assert bench.pool.recheck_at(1_000, at) == pytest.approx(others.heard + 60.0)
 
 
-def test_nothing_is_sooner_than_the_end_of_a_refusal_and_nothing_is_known_while_one_flies() -> None:
+def test_a_pool_is_blocked_until_a_refusal_ends_and_not_while_a_call_is_in_flight() -> None:
     bench = Bench()
     bench.spend(1_100, 0.0)
     assert bench.pool.blocked_until(200, 1.0) == pytest.approx(50.25)
@@ -653,7 +653,7 @@ def test_nothing_is_sooner_than_the_end_of_a_refusal_and_nothing_is_known_while_
         ("fixed", 1_100 + 2_201, 170.25),
     ],
 )
-def test_a_deadline_is_held_against_the_best_that_may_come(
+def test_a_deadline_is_compared_with_the_best_that_may_come(
     windows: str, weight: int, at: float
 ) -> None:
     bench = Bench(fixed=windows == "fixed")
@@ -679,7 +679,7 @@ def test_by_the_sliding_rule_each_round_waits_for_what_was_spent_before() -> Non
     assert bench.earliest(600 + 1_100 + 100, 20.0) == pytest.approx(120.06)
 
 
-def test_a_cut_that_nobody_has_asked_about_may_have_given_back_all() -> None:
+def test_a_cut_without_a_witness_may_have_given_back_all() -> None:
     bench = Bench()
     bench.spend(600, 40.0)
     bench.spend(500, 40.0)
@@ -697,7 +697,7 @@ def test_a_cut_that_nobody_has_asked_about_may_have_given_back_all() -> None:
     assert bench.earliest(100, 51.3) == pytest.approx(100.06), "it was not"
 
 
-def test_a_window_whose_witness_is_put_off_is_hoped_for_by_nobody() -> None:
+def test_a_deadline_does_not_count_on_a_window_without_a_witness() -> None:
     bench = Bench()
     bench.spend(1_100, 55.0)
     bench.pool._asked += 8
@@ -705,7 +705,7 @@ def test_a_window_whose_witness_is_put_off_is_hoped_for_by_nobody() -> None:
     assert bench.earliest(200, 56.0) == pytest.approx(115.06), "the cut comes sooner"
 
 
-def test_where_a_count_went_on_past_a_cut_the_next_is_not_hoped_for() -> None:
+def test_a_deadline_does_not_count_on_cuts_once_a_count_went_on_past_one() -> None:
     bench = Bench()
     bench.boundary.slides = True
     bench.spend(1_100, 40.0)
@@ -730,14 +730,14 @@ def test_what_others_were_seen_to_spend_counts_where_it_counts_for_certain(
     assert bench.earliest(400, 3.0) == pytest.approx(at)
 
 
-def test_where_others_have_spent_more_than_there_is_nothing_is_left() -> None:
+def test_nothing_is_left_if_others_have_spent_more_than_the_limit() -> None:
     bench = Bench(fixed=True)
     bench.spend(100, 1.0, used=1_250)
 
     assert bench.earliest(1, 3.0) == pytest.approx(50.25)
 
 
-def test_a_cut_is_foretold_by_this_machines_clock_until_the_exchanges_is_known() -> None:
+def test_a_cut_is_forecast_by_this_machines_clock_until_the_exchanges_is_known() -> None:
     bench = Bench(known=False)
     bench.spend(1_200, 0.0)
 
@@ -745,7 +745,7 @@ def test_a_cut_is_foretold_by_this_machines_clock_until_the_exchanges_is_known()
     assert bench.pool.blocked_until(100, 1.0) == pytest.approx(50.25)
 
 
-def test_whom_the_pool_would_let_go_may_go_at_once() -> None:
+def test_a_call_that_may_go_is_not_blocked() -> None:
     bench = Bench()
     bench.spend(1_000, 0.0)
     bench.pool._largest = 100
@@ -781,7 +781,7 @@ def test_from_the_moment_of_a_cut_on_it_is_past() -> None:
     assert full().forecast(1_200, 50.24) > 50.24
 
 
-def test_of_a_pool_that_is_new_all_may_be_had_at_once() -> None:
+def test_the_whole_limit_of_a_new_pool_is_forecast_at_once() -> None:
     bench = Bench()
 
     assert bench.earliest(1_200, 0.0) == 0.0
@@ -789,7 +789,7 @@ def test_of_a_pool_that_is_new_all_may_be_had_at_once() -> None:
     assert bench.forecast(1_200, 0.0) == 0.0
 
 
-def test_of_a_pool_that_is_full_nothing_is_promised() -> None:
+def test_a_full_pool_promises_nothing() -> None:
     bench = Bench()
     for _ in range(12):
         bench.spend(100, 0.0)
@@ -802,7 +802,7 @@ def test_of_a_pool_that_is_full_nothing_is_promised() -> None:
 
 
 @pytest.mark.parametrize("weight", [1, 5_000])
-def test_nothing_is_foretold_for_while_it_is_shut(weight: int) -> None:
+def test_nothing_is_forecast_before_a_shut_pool_opens(weight: int) -> None:
     bench = Bench(fixed=True)
     bench.spend(100, 0.0)
     bench.refuse(bench.send(100, 1.0), 300.0, 1.0)
@@ -831,7 +831,7 @@ def test_nothing_is_foretold_for_while_it_is_shut(weight: int) -> None:
         (900 + 1_201, 110.25, 158.06),
     ],
 )
-def test_users_are_foretold_windows_that_slide_until_they_were_seen_to_be_fixed(
+def test_a_forecast_takes_windows_to_slide_until_they_are_proven_fixed(
     weight: int, fixed: float, slides: float
 ) -> None:
     bench = Bench()

@@ -103,7 +103,7 @@ def test_scans_that_go_while_no_call_waits_earn_calls_nothing() -> None:
         (100, 100, SCAN, 10, 200),
     ],
 )
-def test_what_will_be_served_before_whoever_comes_now(
+def test_the_weight_before_a_new_call_is_counted(
     *, calls: int, scans: int, lane: Lane, weight: int, before: int
 ) -> None:
     queue = queue_of(*[waiter(one) for one in (calls,) if one])
@@ -117,7 +117,7 @@ def test_what_will_be_served_before_whoever_comes_now(
 @pytest.mark.parametrize("passed", range(10))
 @pytest.mark.parametrize("lane", list(Lane))
 @pytest.mark.parametrize(("calls", "scans"), [(20, 9), (60, 2), (60, 4)])
-def test_who_is_served_before_is_foretold_whatever_has_passed_before(
+def test_the_weight_before_a_new_call_is_right_whatever_has_passed(
     calls: int, scans: int, lane: Lane, passed: int
 ) -> None:
     queue = queue_of(*[waiter(10) for _ in range(calls)], *[waiter(10, SCAN) for _ in range(scans)])
@@ -151,7 +151,7 @@ def test_a_scan_comes_at_once_where_calls_went_before_one_that_has_left() -> Non
     assert queue.head() is light
 
 
-def test_whoever_leaves_is_skipped_and_counts_no_more() -> None:
+def test_a_waiter_that_left_is_skipped_and_counts_no_more() -> None:
     one, two, three = waiter(1), waiter(2), waiter(4)
     queue = queue_of(one, two, three)
 
@@ -165,7 +165,7 @@ def test_whoever_leaves_is_skipped_and_counts_no_more() -> None:
     assert queue.head() is None
 
 
-def test_the_earliest_deadline_of_those_who_wait() -> None:
+def test_the_next_deadline_is_the_earliest_of_all_waiters() -> None:
     queue = Queue()
     late, early, never = waiter(1), waiter(1), waiter(1)
     queue.join(late, 9.0)
@@ -180,7 +180,7 @@ def test_the_earliest_deadline_of_those_who_wait() -> None:
     assert queue.waiting == 1
 
 
-def test_whose_deadline_is_not_after_the_next_chance_has_none() -> None:
+def test_waiters_with_a_deadline_before_the_next_chance_are_removed() -> None:
     queue = Queue()
     waiters = [waiter(1) for _ in range(4)]
     for one, deadline in zip(waiters, (4.0, 5.0, 5.1, None), strict=True):
@@ -198,7 +198,7 @@ def test_deadlines_that_are_the_same_are_told_in_turn() -> None:
     assert queue_of(*waiters, deadline=5.0).remove_late(5.0) == waiters
 
 
-def test_everybody_leaves_at_once() -> None:
+def test_all_waiters_are_removed_at_once() -> None:
     one, two, three = waiter(1), waiter(1, SCAN), waiter(1)
     queue = queue_of(one, two, three)
     queue.leave(one)
@@ -208,7 +208,7 @@ def test_everybody_leaves_at_once() -> None:
     assert queue.remove_all() == []
 
 
-def test_whoever_left_is_swept_out_when_they_are_more_than_those_who_wait() -> None:
+def test_waiters_that_left_are_swept_out_when_they_outnumber_the_others() -> None:
     waiters = [waiter(1) for _ in range(400)]
     queue = queue_of(*waiters, deadline=5.0)
 

@@ -60,7 +60,7 @@ def test_reads_go_on_within_a_share_and_say_so(client: redis.Redis) -> None:
     run(main())
 
 
-def test_whoever_waits_goes_on_in_the_share_and_back_in_the_line(client: redis.Redis) -> None:
+def test_waiters_move_to_the_share_and_back_to_the_queue_in_redis(client: redis.Redis) -> None:
     async def main() -> None:
         one, two = callers(client, 2, share=0.1, lease=5.0)
         exchange = one.exchange
@@ -177,7 +177,7 @@ def test_a_redis_that_forgets_between_two_questions_is_noticed(client: redis.Red
     run(main())
 
 
-def test_what_is_on_its_way_while_redis_is_away_is_settled_when_it_is_back(
+def test_calls_that_end_while_redis_is_away_are_settled_when_it_is_back(
     client: redis.Redis,
 ) -> None:
     async def main() -> None:
@@ -218,7 +218,7 @@ def test_a_short_outage_shuts_nothing_that_the_exchange_has_not_shut(client: red
     run(main())
 
 
-def test_what_was_being_said_when_redis_went_is_said_again(client: redis.Redis) -> None:
+def test_what_was_being_sent_when_redis_went_away_is_sent_again(client: redis.Redis) -> None:
     async def main() -> None:
         (one,) = callers(client, 1, lease=5.0)
         await one.call(LIST)
@@ -236,7 +236,9 @@ def test_what_was_being_said_when_redis_went_is_said_again(client: redis.Redis) 
     run(main())
 
 
-def test_a_turn_that_comes_just_after_redis_went_is_given_back(client: redis.Redis) -> None:
+def test_an_admission_just_after_redis_went_away_is_given_back(
+    client: redis.Redis,
+) -> None:
     async def main() -> None:
         one, two = callers(client, 2, way=0.2, lease=5.0)
         first = await two.budget.admit(LIST)
@@ -279,9 +281,7 @@ def test_a_failover_that_lost_the_last_moment_loses_no_weight(client: redis.Redi
 
 
 @pytest.mark.parametrize("empty", [False, True])
-def test_a_refusal_that_is_heard_while_redis_is_away_is_kept(
-    client: redis.Redis, *, empty: bool
-) -> None:
+def test_a_refusal_heard_while_redis_is_away_is_kept(client: redis.Redis, *, empty: bool) -> None:
     async def main() -> None:
         one, two = callers(client, 2, lease=5.0)
         await one.call(LIST)
@@ -308,7 +308,7 @@ def test_a_refusal_that_is_heard_while_redis_is_away_is_kept(
     run(main())
 
 
-def test_a_refusal_that_was_being_told_when_redis_went_is_kept(client: redis.Redis) -> None:
+def test_a_refusal_that_was_being_sent_when_redis_went_away_is_kept(client: redis.Redis) -> None:
     """The line to listen by broke before the one that told of it."""
 
     async def main() -> None:

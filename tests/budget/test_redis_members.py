@@ -99,7 +99,7 @@ def test_a_call_of_one_process_goes_ahead_of_scans_of_another(client: redis.Redi
     run(main())
 
 
-def test_one_refusal_quiets_every_process_and_then_one_goes_first(client: redis.Redis) -> None:
+def test_one_refusal_quiets_every_process_and_then_one_call_goes_first(client: redis.Redis) -> None:
     async def main() -> None:
         one, two, three = callers(client, 3)
         loop = one.exchange.loop
@@ -124,7 +124,9 @@ def test_one_refusal_quiets_every_process_and_then_one_goes_first(client: redis.
     run(main())
 
 
-def test_a_ban_quiets_every_process_and_is_told_where_nobody_can_wait(client: redis.Redis) -> None:
+def test_a_ban_quiets_every_process_and_is_told_to_calls_in_a_hurry(
+    client: redis.Redis,
+) -> None:
     async def main() -> None:
         one, two, three = callers(client, 3)
         limits = three.shared._settings.limits
@@ -227,7 +229,7 @@ def test_the_place_of_a_killed_process_in_line_is_free_at_once(client: redis.Red
     run(main())
 
 
-def test_nobody_is_served_for_a_process_that_dies_just_before_its_turn(
+def test_no_call_is_admitted_for_a_process_that_died_just_before(
     client: redis.Redis,
 ) -> None:
     async def main() -> None:
@@ -250,7 +252,7 @@ def test_nobody_is_served_for_a_process_that_dies_just_before_its_turn(
     run(main())
 
 
-def test_whoever_comes_to_the_head_is_told_when_to_look(client: redis.Redis) -> None:
+def test_the_owner_of_a_new_head_is_told_when_to_recheck(client: redis.Redis) -> None:
     async def main() -> None:
         one, two = callers(client, 2, lease=20.0)
         await one.scan(119)
@@ -268,7 +270,7 @@ def test_whoever_comes_to_the_head_is_told_when_to_look(client: redis.Redis) -> 
     run(main())
 
 
-def test_the_head_of_the_line_may_die_and_the_next_one_still_looks_in_time(
+def test_if_the_owner_of_the_head_dies_the_next_process_rechecks_in_time(
     client: redis.Redis,
 ) -> None:
     async def main() -> None:
@@ -287,7 +289,7 @@ def test_the_head_of_the_line_may_die_and_the_next_one_still_looks_in_time(
     run(main())
 
 
-def test_a_process_that_was_silent_too_long_stands_in_line_again(client: redis.Redis) -> None:
+def test_a_process_that_was_silent_too_long_gets_its_places_back(client: redis.Redis) -> None:
     """Its machine slept, say: it was taken for dead, and it is not."""
 
     async def main() -> None:
@@ -328,7 +330,7 @@ def test_processes_that_differ_in_their_limits_are_told_so(client: redis.Redis) 
     run(main())
 
 
-def test_limits_may_change_when_nobody_goes_by_the_old_ones(client: redis.Redis) -> None:
+def test_limits_may_change_when_no_process_uses_the_old_ones(client: redis.Redis) -> None:
     async def main() -> None:
         (one,) = callers(client, 1)
         await one.call(LIST)
@@ -343,7 +345,7 @@ def test_limits_may_change_when_nobody_goes_by_the_old_ones(client: redis.Redis)
     run(main())
 
 
-def test_everything_lies_in_five_keys_that_go_by_themselves(client: redis.Redis) -> None:
+def test_everything_lies_in_five_keys_that_expire(client: redis.Redis) -> None:
     async def main() -> None:
         one, two = callers(client, 2)
         await one.scan(150)
@@ -406,7 +408,7 @@ def test_a_thousand_calls_of_one_moment_are_few_questions(client: redis.Redis) -
     run(main())
 
 
-def test_closing_tells_redis_all_that_was_left_to_say(client: redis.Redis) -> None:
+def test_closing_sends_redis_everything_that_was_left(client: redis.Redis) -> None:
     async def main() -> None:
         one, two = callers(client, 2)
         await one.call(LIST)
@@ -453,7 +455,7 @@ def test_a_call_that_is_cancelled_costs_nothing(client: redis.Redis, when: str) 
     run(main())
 
 
-def test_what_is_foretold_counts_those_in_line_of_all_processes_and_a_ban(
+def test_a_forecast_counts_the_waiters_of_all_processes_and_a_ban(
     client: redis.Redis,
 ) -> None:
     async def main() -> None:

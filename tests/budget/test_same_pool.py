@@ -138,7 +138,7 @@ def lateness(seed: int, client: redis.Redis | None) -> list[tuple[float, float]]
 
 
 @pytest.mark.parametrize("seed", HURRIED)
-def test_who_is_too_late_is_told_the_same_at_the_same_time(seed: int, client: redis.Redis) -> None:
+def test_late_calls_are_told_the_same_at_the_same_time(seed: int, client: redis.Redis) -> None:
     alone, shared = lateness(seed, None), lateness(seed, client)
 
     assert len(alone) > 5

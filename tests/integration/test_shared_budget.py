@@ -76,7 +76,7 @@ def accounts_of(fleet: Fleet, count: int) -> list[Credentials]:
     return [fleet.exchange.open_account(margin=True) for _ in range(count)]
 
 
-async def test_four_that_share_are_all_answered_and_never_refused(server: Server) -> None:
+async def test_four_sessions_that_share_are_all_answered_and_never_refused(server: Server) -> None:
     async with a_fleet(server.url, 4) as fleet:
         lists = await asyncio.gather(*fleet.ask(accounts_of(fleet, 340)))
 
@@ -114,7 +114,7 @@ async def test_a_redis_that_does_not_come_back_ends_no_read(server: Server) -> N
         assert "away" in repr(fleet.budgets[0])
 
 
-async def test_a_redis_that_is_too_slow_is_one_that_is_away(server: Server) -> None:
+async def test_a_redis_that_is_too_slow_counts_as_away(server: Server) -> None:
     async with a_slow_way(server) as way:
         async with a_fleet(f"redis://{way.address}", 1, timeout=0.1) as fleet, asyncio.timeout(60):
             client = fleet.sessions[0].client(fleet.exchange.open_account(ADA="1"))
@@ -208,7 +208,9 @@ async def test_a_process_that_is_killed_leaves_its_share_to_the_others(server: S
         assert fleet.exchange.refusals == 0
 
 
-async def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_without_the_extra_the_error_says_what_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "redis", None)
     monkeypatch.setitem(sys.modules, "redis.asyncio", None)
 
@@ -229,7 +231,7 @@ async def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.Mon
         ({"url": "redis://127.0.0.1", "funds": "lose"}, "'wait' or 'fail'"),
     ],
 )
-def test_what_can_not_work_is_refused_before_anything_is_opened(
+def test_an_impossible_configuration_is_rejected_before_anything_is_opened(
     options: dict[str, Any], words: str
 ) -> None:
     with pytest.raises(ConfigurationError, match=words) as caught:
@@ -269,7 +271,7 @@ async def test_a_password_shows_nowhere(server: Server) -> None:
         assert "hunter2" not in f"{lost} {fleet.budgets[0]!r} {fleet.sessions[0]!r}"
 
 
-async def test_a_client_of_the_users_own_is_taken(server: Server) -> None:
+async def test_the_user_may_bring_a_client(server: Server) -> None:
     from redis.asyncio import Redis
 
     made: list[Any] = []
@@ -289,7 +291,7 @@ async def test_a_client_of_the_users_own_is_taken(server: Server) -> None:
     assert len(made) == 1
 
 
-async def test_whatever_a_store_throws_is_an_error_of_ours(server: Server) -> None:
+async def test_every_exception_of_a_store_becomes_an_away_error(server: Server) -> None:
     def connect() -> Any:
         raise ZeroDivisionError
 
@@ -301,7 +303,7 @@ async def test_whatever_a_store_throws_is_an_error_of_ours(server: Server) -> No
         await store.call(b"")
 
 
-async def test_funds_are_not_moved_on_a_guess(server: Server) -> None:
+async def test_funds_are_not_moved_while_redis_is_away(server: Server) -> None:
     server.kill()
     async with a_fleet(server.url, 1, funds="fail") as fleet:
         client = fleet.sessions[0].client(fleet.exchange.open_account(ADA="6.21"))

@@ -76,7 +76,7 @@ TOO_SLOW: Final = (
     "[shared",  # the same with a pool in Redis: what is judged here is the one of a process
     "test_a_day_of_scanning",
     "test_an_hour_of_several",
-    "test_nobody_is_refused_who_is_alone",
+    "test_a_process_alone_is_never_refused",
     "test_headroom_that_others_use",
     "test_others_who_spend_half_cost",
     "test_a_hundred_thousand_accounts_in_turn",

@@ -40,7 +40,7 @@ async def hurry(
 @pytest.mark.parametrize("lane", list(Lane))
 @pytest.mark.parametrize("start", [4.0, 40.0])
 @pytest.mark.parametrize("mode", ["fixed", "sliding"])
-def test_whoever_waits_for_the_pace_alone_is_not_told_that_it_is_too_late(
+def test_a_call_that_waits_only_for_the_pace_is_not_too_late(
     mode: str, start: float, lane: Lane
 ) -> None:
     async def main() -> None:
@@ -55,7 +55,7 @@ def test_whoever_waits_for_the_pace_alone_is_not_told_that_it_is_too_late(
 
 
 @pytest.mark.parametrize(("seconds", "fit"), [(5.0, 120), (2.0, 119)])
-def test_what_a_window_holds_is_answered_and_the_rest_told_at_once(
+def test_what_fits_the_window_is_answered_and_the_rest_is_told_at_once(
     seconds: float, fit: int
 ) -> None:
     async def main() -> None:
@@ -101,7 +101,7 @@ def test_a_cut_that_does_not_hold_is_told_as_soon_as_it_is_seen() -> None:
     run(main())
 
 
-def test_what_the_pace_can_not_let_go_in_time_is_told_at_once() -> None:
+def test_calls_that_the_pace_would_delay_too_long_are_told_at_once() -> None:
     async def main() -> None:
         caller = Caller(Exchange(start=4.0, latency=SWIFT), requests_per_second=100)
 
@@ -117,7 +117,7 @@ def test_what_the_pace_can_not_let_go_in_time_is_told_at_once() -> None:
 
 
 @pytest.mark.parametrize(("ahead", "scans"), [([5_000], 0), ([5] * 30, 1_000)])
-def test_the_pace_is_foretold_by_the_calls_that_go_before_and_by_no_other(
+def test_the_wait_for_the_pace_counts_only_calls_that_go_before(
     ahead: list[int], scans: int
 ) -> None:
     async def main() -> None:
@@ -143,7 +143,7 @@ def test_the_pace_is_foretold_by_the_calls_that_go_before_and_by_no_other(
     run(main())
 
 
-def test_whoever_waits_for_what_the_first_hears_is_told_when_others_have_spent_the_rest() -> None:
+def test_waiters_behind_the_first_call_are_told_when_others_have_spent_the_rest() -> None:
     async def main() -> None:
         exchange = Exchange(start=4.0, latency=Latency(0.5, 0.5))
         exchange.spend(LIST, 6_000)
@@ -159,7 +159,7 @@ def test_whoever_waits_for_what_the_first_hears_is_told_when_others_have_spent_t
     run(main())
 
 
-def test_whoever_waits_for_the_first_after_a_ban_is_not_judged_by_its_pool() -> None:
+def test_waiters_behind_the_first_call_after_a_ban_are_not_judged_by_their_pool() -> None:
     async def main() -> None:
         caller = Caller(Exchange(start=4.0, latency=SWIFT))
         for charge in (LIST, ASSETS):
@@ -182,7 +182,7 @@ def test_whoever_waits_for_the_first_after_a_ban_is_not_judged_by_its_pool() -> 
     run(main())
 
 
-def test_whoever_has_waited_in_vain_is_told_so_and_not_that_weight_is_free_in_no_time() -> None:
+def test_a_waiter_at_its_deadline_is_not_told_that_weight_is_free_in_no_time() -> None:
     async def main() -> None:
         caller = Caller(Exchange(start=4.0, latency=SWIFT))
         (await caller.budget.admit(LIST)).sent()  # its answer is long in coming

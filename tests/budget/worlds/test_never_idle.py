@@ -152,7 +152,7 @@ def test_a_clock_that_is_learnt_late_is_used_from_then_on() -> None:
     run(main())
 
 
-def test_the_last_one_in_line_does_not_wait_for_a_witness_that_nobody_needs() -> None:
+def test_the_only_waiter_does_not_wait_for_a_witness_that_is_of_no_use() -> None:
     async def main() -> None:
         exchange = Exchange(start=10.0)
         caller = Caller(exchange)
@@ -165,7 +165,7 @@ def test_the_last_one_in_line_does_not_wait_for_a_witness_that_nobody_needs() ->
     run(main())
 
 
-def test_first_comes_one_alone_and_then_the_rest_of_the_window_in_one_burst() -> None:
+def test_one_call_goes_alone_and_then_the_rest_of_the_window_in_one_burst() -> None:
     async def main() -> None:
         exchange = Exchange(start=10.0, latency=Latency(0.1, 0.1))
         caller = Caller(exchange, requests_per_second=1e6)

@@ -62,7 +62,7 @@ def test_where_windows_are_fixed_a_refusal_without_a_time_lasts_until_the_cut() 
     run(main())
 
 
-def test_after_a_refusal_one_goes_first_and_the_others_when_it_was_heard() -> None:
+def test_after_a_refusal_one_call_goes_first_and_the_others_after_its_answer() -> None:
     async def main() -> None:
         caller = Caller(Exchange(start=10.0))
         await refuse(caller, Feedback(429, retry_after=5.0))
@@ -81,7 +81,7 @@ def test_after_a_refusal_one_goes_first_and_the_others_when_it_was_heard() -> No
 
 
 @pytest.mark.parametrize("ending", ["unknown", "release", "silence"])
-def test_if_nothing_is_heard_from_the_first_another_one_goes(ending: str) -> None:
+def test_without_an_answer_to_the_first_call_another_goes(ending: str) -> None:
     async def main() -> None:
         caller = Caller(Exchange(start=10.0))
         first = await caller.budget.admit(LIST)
@@ -159,7 +159,7 @@ def test_answers_to_what_left_before_a_ban_do_not_lift_it() -> None:
     run(main())
 
 
-def test_a_ban_is_told_at_once_to_whoever_can_not_wait_so_long() -> None:
+def test_a_ban_is_told_at_once_to_calls_that_can_not_wait_so_long() -> None:
     async def main() -> None:
         caller = Caller(Exchange(start=10.0))
         await caller.call(ASSETS)
@@ -185,7 +185,7 @@ def test_a_ban_is_told_at_once_to_whoever_can_not_wait_so_long() -> None:
 
 
 @pytest.mark.local_only(reason="about the local budget")
-def test_a_ban_that_nobody_wants_to_sit_out_is_an_error() -> None:
+def test_a_ban_longer_than_the_patience_is_an_error() -> None:
     async def main() -> None:
         exchange = Exchange(start=10.0)
         caller = Caller(exchange)
@@ -206,7 +206,7 @@ def test_a_ban_that_nobody_wants_to_sit_out_is_an_error() -> None:
     run(main())
 
 
-def test_a_firewall_is_looked_at_with_one_call_and_then_left_alone() -> None:
+def test_a_firewall_is_probed_with_one_call_and_then_left_alone() -> None:
     async def main() -> None:
         caller = Caller(Exchange(start=10.0))
         await caller.call(ASSETS)
@@ -241,7 +241,7 @@ def test_a_single_403_costs_the_others_one_round_trip() -> None:
     run(main())
 
 
-def test_copies_that_left_unseen_are_charged() -> None:
+def test_copies_that_the_transport_sent_are_charged() -> None:
     async def main() -> None:
         caller = Caller(Exchange(start=10.0))
         admission = await caller.budget.admit(LIST)
@@ -285,7 +285,7 @@ def test_an_admission_ends_once(first: str) -> None:
 
 
 @pytest.mark.local_only(reason="about the local budget")
-def test_living_things_show_their_state() -> None:
+def test_objects_show_their_state() -> None:
     async def main() -> None:
         caller = Caller(Exchange(start=10.0))
         caller.exchange.spend(LIST, 500)

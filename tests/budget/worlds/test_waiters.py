@@ -56,7 +56,7 @@ def test_a_large_call_is_not_starved_by_small_ones_that_came_later() -> None:
     run(main())
 
 
-def test_a_call_goes_ahead_of_scans_and_scans_are_never_left_out() -> None:
+def test_a_call_goes_ahead_of_scans_and_scans_are_not_starved() -> None:
     async def main() -> None:
         exchange = Exchange(start=10.0, latency=QUICK)
         caller = Caller(exchange)
@@ -162,7 +162,7 @@ def test_an_account_that_is_idle_is_forgotten() -> None:
     run(main())
 
 
-def test_closing_lets_go_of_everybody() -> None:
+def test_closing_refuses_all_waiters() -> None:
     async def main() -> None:
         exchange = Exchange(start=10.0, latency=QUICK)
         caller = Caller(exchange)

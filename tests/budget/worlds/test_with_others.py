@@ -116,7 +116,7 @@ def test_others_who_come_all_at_once_and_go_again_ban_nobody(mode: Mode, retry_a
 
 @pytest.mark.local_only(reason="too many calls for Redis")
 @pytest.mark.parametrize("mode", MODES)
-def test_two_processes_that_know_nothing_of_each_other_are_not_banned(mode: Mode) -> None:
+def test_two_processes_without_a_shared_budget_are_not_banned(mode: Mode) -> None:
     async def main() -> None:
         exchange = Exchange(mode=mode, start=13.0)
         one, two = Caller(exchange), Caller(exchange)
