@@ -16,8 +16,6 @@ from binance_dust._util.checks import instance, positive
 from binance_dust.endpoints import LimitKind
 from binance_dust.errors import ConfigurationError
 
-__all__ = ["RateLimits"]
-
 LEAST_WINDOW: Final = 0.001
 """Seconds. A shorter window is a mistake, and floating point can't compute with much less."""
 

@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from binance_dust.errors import BannedError, DustError
     from binance_dust.events import Event
 
-__all__ = ["LocalBudget"]
-
 WALL: Final = 300.0
 """Seconds for which a firewall is said to block (FAQ 360004492232, November 2024)."""
 

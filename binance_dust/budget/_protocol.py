@@ -25,17 +25,6 @@ if TYPE_CHECKING:
     from binance_dust.budget._limits import RateLimits
     from binance_dust.events import Event
 
-__all__ = [
-    "Admission",
-    "Attachable",
-    "Budget",
-    "BudgetSnapshot",
-    "Charge",
-    "Clock",
-    "Lane",
-    "PoolSnapshot",
-]
-
 
 class Lane(enum.Enum):
     """The two lanes in which calls wait for a pool."""

@@ -3,7 +3,7 @@
 First what a call pays that finds room; then 340 accounts that ask once for their small-liability
 list (weight 100 of 12,000 a window), 85 in each process, all at once. `least` is the least time
 that the limit allows; `waits` is the longest time of a process over the shortest. All begin at the
-same moment, connected: who comes to an idle pool a moment earlier is served at once, as it should.
+same moment, connected: a process that comes to an idle pool a moment earlier is served at once.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def test_a_call_that_finds_room_is_admitted_without_suspending() -> None:
 
 
 def test_admission_costs_no_more_with_ten_thousand_waiting_elsewhere() -> None:
-    """Two costs of one run, the best of many each: nothing grows with those who wait."""
+    """Two costs of one run, the best of many each: waiters elsewhere cost nothing."""
 
     async def main() -> None:
         exchange = Exchange(start=10.0)
@@ -91,7 +91,7 @@ def test_a_hundred_thousand_accounts_in_turn_need_no_more_memory_than_a_few() ->
                 most = max(most, len(caller.budget.snapshot().pools))
                 await asyncio.sleep(60.0)
 
-        # Those of the last minute, and those whose turn to be looked at has not come.
+        # The accounts of the last minute, and those that were not checked yet.
         assert most <= 3_000
 
     run(main())

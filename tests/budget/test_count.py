@@ -182,7 +182,7 @@ def test_a_first_refusal_finds_others_who_have_spent_what_ours_is_not(
     ("window", "share"),
     [
         (WINDOW, 600 * 60.0 / 40.0),  # together in forty seconds since the cut
-        (ServerWindow(-1, float("-inf"), 141.0), None),  # nobody knows since when
+        (ServerWindow(-1, float("-inf"), 141.0), None),  # the time since the cut is not known
     ],
 )
 def test_their_share_is_judged_from_the_cut_on_where_it_is_known(

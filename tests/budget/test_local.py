@@ -1,4 +1,4 @@
-"""The budget of one process: who is told what, and when, as calls come, wait, leave and end."""
+"""The budget of one process: what calls are told, and when, as they come, wait, leave and end."""
 
 from __future__ import annotations
 

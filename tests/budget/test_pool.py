@@ -1,4 +1,4 @@
-"""One pool by itself, at moments that are set by hand: each of its decisions, and each foretelling.
+"""One pool by itself, at moments that are set by hand: each of its decisions, and each forecast.
 
 The limit is 1,200 a minute, and a cut of the clock comes when `at` is 50, but for the margin of a
 quarter of a second.
@@ -368,7 +368,7 @@ def test_a_call_is_judged_by_what_was_known_when_it_left_and_not_when_it_was_adm
         (400, 1.0, 499, False, Proof.LEARNT, False),
         (400, 1.0, 500, False, None, True),
         (400, 1.0, 900, False, None, True),
-        # Less than a quarter may be somebody else's.
+        # Less than a quarter may be spent by others.
         (300, 1.0, 400, False, None, True),
         (299, 1.0, 399, False, None, False),
         # What was answered at the very cut may have arrived behind it.
@@ -634,7 +634,7 @@ def test_a_pool_is_blocked_until_a_refusal_ends_and_not_while_a_call_is_in_fligh
 @pytest.mark.parametrize(
     ("windows", "weight", "at"),
     [
-        # With the witness's hundred there is just room; who is last takes it after a while.
+        # With the reserve of a hundred there is just room; the last waiter takes it after a while.
         ("unknown", 1_000, 1.0),
         ("unknown", 1_001, 4.0),
         ("unknown", 1_100, 4.0),
@@ -644,7 +644,7 @@ def test_a_pool_is_blocked_until_a_refusal_ends_and_not_while_a_call_is_in_fligh
         ("sliding", 1_100, 4.0),
         ("sliding", 1_101, 60.06),
         ("sliding", 1_200, 60.06),
-        ("sliding", 1_201, 61.06),  # and whoever goes now is forgotten a window later
+        ("sliding", 1_201, 61.06),  # and a call that goes now is forgotten a window later
         ("fixed", 1_000, 1.0),
         ("fixed", 1_100, 4.0),
         ("fixed", 1_101, 50.25),
@@ -670,7 +670,7 @@ def test_by_the_sliding_rule_each_round_waits_for_what_was_spent_before() -> Non
     bench.spend(500, 10.0)
     bench.pool._largest = 100
 
-    # 600 left, the last hundred for whoever is left alone; then a hundred comes back, then 500.
+    # 600 left, the last hundred for the only waiter; then a hundred comes back, then 500.
     assert bench.earliest(500, 20.0) == 20.0
     assert bench.earliest(501, 20.0) == pytest.approx(23.0)
     assert bench.earliest(601, 20.0) == pytest.approx(60.06)

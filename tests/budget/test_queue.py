@@ -1,4 +1,4 @@
-"""Who is next in queue, and what stands before whoever comes: without a budget and without time."""
+"""A queue by itself: which waiter is next, and what weight is before a new one."""
 
 from __future__ import annotations
 
@@ -125,13 +125,13 @@ def test_the_weight_before_a_new_call_is_right_whatever_has_passed(
         head = queue.head()
         assert head is not None
         queue.serve(head)
-    foretold = queue.weight_before(lane, 10)
+    expected = queue.weight_before(lane, 10)
     last = waiter(10, lane)
     queue.join(last, None)
 
     order = serve_all(queue)
 
-    assert sum(one.weight for one in order[: order.index(last)]) == foretold
+    assert sum(one.weight for one in order[: order.index(last)]) == expected
 
 
 def test_a_scan_comes_at_once_where_calls_went_before_one_that_has_left() -> None:
@@ -215,7 +215,7 @@ def test_waiters_that_left_are_swept_out_when_they_outnumber_the_others() -> Non
     def kept() -> int:
         return len(queue._lanes[CALL])
 
-    # From the end, so that nobody is skipped at the head.
+    # From the end, so that no waiter is skipped at the head.
     for one in waiters[-232:]:
         queue.leave(one)
     assert (queue.waiting, kept(), len(queue._deadlines)) == (168, 400, 400)
@@ -250,4 +250,4 @@ def test_after_a_sweep_deadlines_are_still_in_order() -> None:
 
 
 def _deadline(queue: Queue, one: Waiter) -> float:
-    return next(at for at, _, who in queue._deadlines if who is one)
+    return next(at for at, _, waiter in queue._deadlines if waiter is one)

@@ -347,7 +347,7 @@ def test_a_shut_pool_and_a_ban_are_kept_while_redis_is_away(client: redis.Redis)
 
 
 def test_a_window_that_was_nearly_spent_together_is_waited_out(client: redis.Redis) -> None:
-    """Alone nobody knows what the others have taken of the rest."""
+    """A process alone can't know what the others have taken of the rest."""
 
     async def main() -> None:
         (one,) = callers(client, 1)

@@ -1,4 +1,7 @@
-"""Several processes behind one address: one line, one pool, one gate; whoever dies leaves them."""
+"""Several processes behind one address share one queue, one pool, one gate; dead ones leave them.
+
+This crosses modules: budgets in virtual time, on a real Redis.
+"""
 
 from __future__ import annotations
 
@@ -61,7 +64,7 @@ def test_four_processes_take_together_what_one_may(client: redis.Redis) -> None:
 
 def test_first_come_is_first_served_whichever_process_it_is(client: redis.Redis) -> None:
     async def main() -> None:
-        # A slow pace, for those who are told in one message can't be told apart.
+        # A slow pace: admissions that come in one message can't be told apart.
         processes = callers(client, 3, requests_per_second=10)
         await processes[0].scan(119)
         served: list[int] = []
@@ -195,7 +198,7 @@ def test_what_a_killed_process_had_admitted_is_not_spent_again_before(client: re
         one.store.die()
         batch = waiting(two, 119)
 
-        await asyncio.sleep(59.0)  # a cut has passed, but nobody knows when those arrived
+        await asyncio.sleep(59.0)  # a cut has passed, but it is not known when those calls arrived
         assert done(batch) <= 59
         await asyncio.sleep(30.0)
         for task in batch:

@@ -1,7 +1,7 @@
 """The pool in Redis decides as the local one does: the same world, to the millisecond.
 
-The script repeats in Lua what stands in Python. These worlds hold the two together: they differ in
-windows, clocks, latency, weights and batches, and whoever changes one side only is found out.
+The script repeats in Lua what stands in Python. These worlds compare the two: they differ in
+windows, clocks, latency, weights and batches. A change of one side only makes a test fail.
 """
 
 from __future__ import annotations

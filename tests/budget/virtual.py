@@ -2,7 +2,7 @@
 
 The loop's clock stands still while there is anything to do, and jumps to the next timer when there
 is not. The model knows nothing of the code that it judges: it counts what arrives, says what it has
-counted, refuses what is too much, and bans whoever goes on.
+counted, refuses what is too much, and bans an address that goes on.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Jump(selectors.SelectSelector):
 
     def select(self, timeout: float | None = None) -> Any:
         if timeout is None:
-            raise RuntimeError("everybody waits, and nothing will ever happen")
+            raise RuntimeError("all tasks wait, and no timer is set")
         if timeout > 0:
             self.now += timeout
         return []
@@ -58,7 +58,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         return self._jump.now
 
     def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
-        """Have a thread do it while time stands still; whoever waits goes on in the next turn."""
+        """Run it in a thread while time stands still; the waiter goes on in the next turn."""
         with ThreadPoolExecutor(1) as brief:
             done = (executor or brief).submit(func, *args)
             wait([done])
@@ -92,7 +92,7 @@ def run(main: Coroutine[Any, Any, T]) -> T:
             loop.run_until_complete(ending())
         # Tasks that a test has killed are mourned as well; what matters is what timers did.
         broken = [problem for problem in problems if "handle" in problem]
-        assert broken == [], "a timer struck, and nobody heard what went wrong"
+        assert broken == [], "a timer raised an error"
         assert [task for task in asyncio.all_tasks(loop) if not task.done()] == []
         return result
     finally:
@@ -201,7 +201,7 @@ class Exchange:
         return self.meters[key]
 
     def spend(self, charge: Charge, weight: int) -> bool:
-        """Spend as somebody else behind the same address would; tell whether they were let in."""
+        """Spend as another program behind the address would; return whether it was let in."""
         meter, now = self.meter(charge), self.now()
         if meter.used(now) + weight > self.limit:
             return False

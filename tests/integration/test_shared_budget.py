@@ -181,7 +181,7 @@ async def main():
     charge = Charge("GET /sapi/v1/margin/exchange-small-liability", LimitKind.IP, 100)
     first = await budget.admit(charge)
     first.unknown()
-    crowd = [asyncio.ensure_future(budget.admit(charge)) for _ in range(200)]
+    batch = [asyncio.ensure_future(budget.admit(charge)) for _ in range(200)]
     await asyncio.sleep(0.2)
     print("waiting", flush=True)
     await asyncio.sleep(100)

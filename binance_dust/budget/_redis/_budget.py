@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from binance_dust.budget._redis._store import PoolStore
     from binance_dust.events import Event
 
-__all__ = ["RedisBudget"]
-
 _SHORTEST_LEASE: Final = 0.5
 _LONGEST_LEASE: Final = 5.0
 """Seconds. The default is a twelfth of a window between these: any process may hang for a while."""

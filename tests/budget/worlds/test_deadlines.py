@@ -1,4 +1,4 @@
-"""Whoever has a deadline is told "too late" if that is certain, at once, and never for nothing."""
+"""A call with a deadline is told "too late" at once if that is certain, and never for nothing."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SWIFT = Latency(0.0005, 0.0005)
 async def hurry(
     caller: Caller, charge: Charge, calls: int, seconds: float, lane: Lane = Lane.CALL
 ) -> tuple[list[Feedback], list[BudgetExceededError], list[float]]:
-    """Make calls at once with a deadline; give answers, who was late, and after how long."""
+    """Make calls at once with a deadline; return answers, late calls, and when they were told."""
     loop = caller.exchange.loop
     began, told = loop.time(), list[float]()
     deadline = began + seconds
@@ -63,7 +63,7 @@ def test_what_fits_the_window_is_answered_and_the_rest_is_told_at_once(
 
         answers, late, told = await hurry(caller, LIST, 200, seconds)
 
-        # The last one takes the witness's part, when nobody has come behind it for three seconds.
+        # The last waiter takes the reserve, after three seconds alone.
         assert len(answers) == fit
         assert len(late) == 200 - fit
         assert set(told) == {0.0}
@@ -107,7 +107,7 @@ def test_calls_that_the_pace_would_delay_too_long_are_told_at_once() -> None:
 
         answers, late, told = await hurry(caller, ASSETS, 1_000, 5.0)
 
-        # Ten at once and ninety a second; batches come a moment late, and who is last is told so.
+        # Ten at once and ninety a second; batches come a moment late, and the last call is told so.
         assert 440 <= len(answers) <= 460
         assert len(late) == 1_000 - len(answers)
         assert told.count(0.0) == 540

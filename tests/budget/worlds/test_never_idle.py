@@ -1,4 +1,4 @@
-"""Nothing of the limit is left lying: scans against the least time that the exchange allows."""
+"""The whole limit is used: scans against the least time that the exchange allows."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MODES: list[Mode] = ["fixed", "sliding"]
 
 
 def least(calls: int, room: int, exchange: Exchange) -> float:
-    """Say when the last answer can be here at the earliest, for whoever must first ask alone.
+    """Return the earliest time of the last answer, if one call has to go alone first.
 
     `room` calls fit into a window. The first goes alone, so that the others go a round trip later;
     what then arrives before the cut counts in the window of that first one.

@@ -1,4 +1,4 @@
-"""Alone at the exchange: never a refusal, whatever its windows, our clock and the way are like."""
+"""A process alone is never refused, whatever the windows, our clock and the latency are."""
 
 from __future__ import annotations
 

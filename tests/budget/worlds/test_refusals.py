@@ -1,4 +1,4 @@
-"""What the exchange says no to: 429 shuts a pool, 418 the address, and both open gently."""
+"""Refusals: 429 shuts a pool, 418 the address, and both let one call go first when they open."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Those who wait: in turn, in two lanes, told at once when it is too late, gone without trace."""
+"""Waiters: in turn, in two lanes, told at once when it is too late, gone without trace."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Others behind the same address: seen in the headers, left their part, no reason for a ban."""
+"""Others behind the same address are seen in the headers and left their part; no ban follows."""
 
 from __future__ import annotations
 
