@@ -108,7 +108,7 @@ class OpenAccounts:
             name=name,
             api_key=pair.api_key,
             signature_check=pair.check,
-            # As long as the real ones, and far enough apart that two accounts never share one.
+            # As long as the real ones, and so far apart that two accounts hardly ever share one.
             first_transaction=random.randrange(10_000_000, 90_000_000) * 10_000,
             opened_ms=self._clock.now().ms,
             spot=Wallet(balances),

@@ -9,7 +9,7 @@ Amount = Decimal | str | int
 """How callers may write an amount. Not as a float, which has already lost digits."""
 
 ZERO: Final = Decimal(0)
-STEP: Final = Decimal("1e-8")
+_STEP: Final = Decimal("1e-8")
 _WIDE: Final = Context(prec=100)
 """Enough digits for any price that a caller names; the usual 28 may be too few."""
 
@@ -36,12 +36,12 @@ def added(one: Decimal, other: Decimal) -> Decimal:
 
 def floored(value: Decimal) -> Decimal:
     """Round down to eight places, as executed rows of 2021 to 2025 are."""
-    return value.quantize(STEP, ROUND_FLOOR, _WIDE)
+    return value.quantize(_STEP, ROUND_FLOOR, _WIDE)
 
 
 def rounded(value: Decimal) -> Decimal:
     """Round half up to eight places, as previews are."""
-    return value.quantize(STEP, ROUND_HALF_UP, _WIDE)
+    return value.quantize(_STEP, ROUND_HALF_UP, _WIDE)
 
 
 def text(value: Decimal) -> str:

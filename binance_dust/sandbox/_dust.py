@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 _PRICE_LIMIT: Final = Decimal("0.05")
 _SHOWN_FOR: Final = 300.0
-"""Seconds for which a shown price counts; after that, the user has seen no price."""
+"""Seconds for which a shown price is remembered; later, no price counts as shown."""
 
 # Why an asset can't be converted: codes of the exchange.
 _SWITCHED_OFF: Final = -5001

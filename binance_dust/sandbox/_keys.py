@@ -20,10 +20,7 @@ from binance_dust.errors import ConfigurationError
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cryptography.hazmat.primitives.asymmetric.ed25519 import (
-        Ed25519PrivateKey,
-        Ed25519PublicKey,
-    )
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, RSAPublicKey
 
 KeyKind = Literal["hmac", "ed25519", "rsa"]
@@ -60,50 +57,27 @@ class HmacCheck:
         return hmac.compare_digest(mac.hexdigest().encode(), given)
 
 
-class Ed25519Check:
-    """Ed25519 in base64."""
+class PublicKeyCheck:
+    """Ed25519, or RSA (PKCS#1 v1.5 with SHA-256), in base64."""
 
-    __slots__ = ("_key",)
+    __slots__ = ("_verify",)
 
-    def __init__(self, key: Ed25519PublicKey) -> None:
-        """Keep the public key."""
-        self._key = key
-
-    def accepts(self, payload: bytes, signature: str) -> bool:
-        """Verify with the public key."""
-        return _is_verified(signature, lambda raw: self._key.verify(raw, payload))
-
-
-class RsaCheck:
-    """RSA, PKCS#1 v1.5 with SHA-256, in base64."""
-
-    __slots__ = ("_key",)
-
-    def __init__(self, key: RSAPublicKey) -> None:
-        """Keep the public key."""
-        self._key = key
+    def __init__(self, verify: Callable[[bytes, bytes], None]) -> None:
+        """Keep `verify`, which raises if a signature does not belong to a payload."""
+        self._verify = verify
 
     def accepts(self, payload: bytes, signature: str) -> bool:
-        """Verify with the public key."""
-        from cryptography.hazmat.primitives import hashes
-        from cryptography.hazmat.primitives.asymmetric import padding
+        """Decode strictly, and verify with the public key.
 
-        scheme = padding.PKCS1v15(), hashes.SHA256()
-        return _is_verified(signature, lambda raw: self._key.verify(raw, payload, *scheme))
+        A `+` that was sent unencoded arrives as a space, which is no base64.
+        """
+        from cryptography.exceptions import InvalidSignature
 
-
-def _is_verified(signature: str, verify: Callable[[bytes], None]) -> bool:
-    """Decode strictly, and verify; `verify` raises if the signature is wrong.
-
-    A `+` that was sent unencoded arrives as a space, which is no base64.
-    """
-    from cryptography.exceptions import InvalidSignature
-
-    try:
-        verify(base64.b64decode(signature, validate=True))
-    except (ValueError, InvalidSignature):
-        return False
-    return True
+        try:
+            self._verify(base64.b64decode(signature, validate=True), payload)
+        except (ValueError, InvalidSignature):
+            return False
+        return True
 
 
 class KeyPair(NamedTuple):
@@ -136,10 +110,10 @@ def make_key(seed: int, name: str, kind: KeyKind) -> KeyPair:
     key: Ed25519PrivateKey | RSAPrivateKey
     if kind == "ed25519":
         key = _ed25519(random)
-        check = Ed25519Check(key.public_key())
+        check = PublicKeyCheck(key.public_key().verify)
     else:
         key = _rsa(random)
-        check = RsaCheck(key.public_key())
+        check = PublicKeyCheck(_rsa_verify(key.public_key()))
     pem = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.PKCS8,
@@ -173,6 +147,14 @@ def _rsa(random: Random) -> RSAPrivateKey:
         iqmp=rsa.rsa_crt_iqmp(p, q),
         public_numbers=rsa.RSAPublicNumbers(_EXPONENT, p * q),
     ).private_key()
+
+
+def _rsa_verify(key: RSAPublicKey) -> Callable[[bytes, bytes], None]:
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import padding
+
+    scheme = padding.PKCS1v15(), hashes.SHA256()
+    return lambda signature, payload: key.verify(signature, payload, *scheme)
 
 
 def _prime(random: Random) -> int:

@@ -8,7 +8,7 @@ import pytest
 
 from binance_dust.credentials import Credentials
 from binance_dust.errors import ConfigurationError
-from binance_dust.sandbox._keys import Ed25519Check, HmacCheck, KeyKind, make_key
+from binance_dust.sandbox._keys import HmacCheck, KeyKind, PublicKeyCheck, make_key
 
 # rest-api.md and signature-examples of the exchange; the secret is the documents' own.
 SECRET = "NhqPtmdSJYdKjVHjA7PZj4Mge3R5YNiP1e3UZjInClVN65XAbvqqM6A7H5fATj0j"
@@ -50,7 +50,7 @@ def test_the_published_ed25519_signature_is_accepted() -> None:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     public = base64.b64decode("GUIKv9dSpWXBViXp2m6vAIb8QMFJYBgyFEQsFJlqgA0=")
-    check = Ed25519Check(Ed25519PublicKey.from_public_bytes(public))
+    check = PublicKeyCheck(Ed25519PublicKey.from_public_bytes(public).verify)
     payload = b"\x01".join([b"A", b"EXAMPLE", b"SPOT", b"1", b"20240627-11:17:25.223"])
     signature = (
         "4MHXelVVcpkdwuLbl6n73HQUXUf1dse2PCgT1DYqW9w8AVZ1RACFGM+5UdlGPrQHrgtS3CvsRURC1oj73j8gCA=="
