@@ -92,7 +92,7 @@ class AdmittedRequest(Conditions):
         return start, end
 
 
-Reply = Callable[[AdmittedRequest], Any]
+ReplyFunction = Callable[[AdmittedRequest], Any]
 """Gives what is written as JSON, or raises a `Refusal`."""
 
 

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 from binance_dust.sandbox._replies import _account, _dust, _general, _margin
 
 if TYPE_CHECKING:
-    from binance_dust.sandbox._admission import Reply
+    from binance_dust.sandbox._admission import ReplyFunction
 
-REPLIES: Final[dict[str, Reply]] = {
+REPLIES: Final[dict[str, ReplyFunction]] = {
     **_dust.REPLIES,
     **_general.REPLIES,
     **_margin.REPLIES,

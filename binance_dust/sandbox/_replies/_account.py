@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from binance_dust.sandbox._account import Wallet
-    from binance_dust.sandbox._admission import AdmittedRequest, Reply
+    from binance_dust.sandbox._admission import AdmittedRequest, ReplyFunction
 
 
 def user_assets(request: AdmittedRequest) -> list[dict[str, str]]:
@@ -183,7 +183,7 @@ def _holdings(request: AdmittedRequest, wallet: Wallet) -> list[dict[str, str]]:
     return rows
 
 
-REPLIES: Final[Mapping[str, Reply]] = {
+REPLIES: Final[Mapping[str, ReplyFunction]] = {
     "user_assets": user_assets,
     "funding_assets": funding_assets,
     "wallet_balance": wallet_balance,

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from binance_dust.sandbox._account import Conversion, ConversionRow
-    from binance_dust.sandbox._admission import AdmittedRequest, Reply
+    from binance_dust.sandbox._admission import AdmittedRequest, ReplyFunction
 
 _ON_RECORD: Final = 100
 _FIRST_RECORD_MS: Final = 1_606_780_800_000
@@ -181,7 +181,7 @@ def _target(request: AdmittedRequest) -> str:
     return target
 
 
-REPLIES: Final[Mapping[str, Reply]] = {
+REPLIES: Final[Mapping[str, ReplyFunction]] = {
     "convertible_assets": convertible_assets,
     "dust_convert": dust_convert,
     "dust_assets": dust_assets,

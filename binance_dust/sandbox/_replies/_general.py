@@ -13,7 +13,7 @@ from binance_dust.sandbox._market import QUOTA
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from binance_dust.sandbox._admission import AdmittedRequest, Reply
+    from binance_dust.sandbox._admission import AdmittedRequest, ReplyFunction
 
 
 def ping(request: AdmittedRequest) -> dict[str, Any]:
@@ -163,7 +163,7 @@ def _symbol(base: str, quote: str, *, marginable: bool) -> dict[str, Any]:
     }
 
 
-REPLIES: Final[Mapping[str, Reply]] = {
+REPLIES: Final[Mapping[str, ReplyFunction]] = {
     "ping": ping,
     "server_time": server_time,
     "system_status": system_status,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from decimal import Decimal
 
-    from binance_dust.sandbox._admission import AdmittedRequest, Reply
+    from binance_dust.sandbox._admission import AdmittedRequest, ReplyFunction
 
 _MOST_COINS: Final = 10
 _MOST_ROWS: Final = 100
@@ -203,7 +203,7 @@ def _exchange(request: AdmittedRequest, assets: list[str]) -> None:
     account.debts_exchanged_at = now.true
 
 
-REPLIES: Final[Mapping[str, Reply]] = {
+REPLIES: Final[Mapping[str, ReplyFunction]] = {
     "small_liabilities": small_liabilities,
     "exchange_small_liabilities": exchange_small_liabilities,
     "small_liability_history": small_liability_history,
