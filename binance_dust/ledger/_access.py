@@ -58,9 +58,9 @@ class Books(enum.StrEnum):
 
 
 _WHY_NOT: Final = {
-    Books.REAL: "it keeps the books of a real exchange, and this session's is on this machine: "
-    'name another file for rehearsals, or ":memory:"',
-    Books.LOCAL: "it keeps the books of rehearsals on this machine, and this session's exchange is "
+    Books.REAL: "it keeps the books of a real exchange, but this session's exchange is on this "
+    'machine: name another file for rehearsals, or ":memory:"',
+    Books.LOCAL: "it keeps the books of rehearsals on this machine, but this session's exchange is "
     "a real one: name another file for its books",
 }
 

@@ -152,9 +152,8 @@ def _set_up(connection: sqlite3.Connection, path: str, busy_timeout: float) -> N
     _check_owner(connection, path)
     _use_write_ahead_log(connection, busy_timeout)
     connection.execute("PRAGMA synchronous = FULL")
-    connection.execute(
-        "PRAGMA fullfsync = ON"
-    )  # for systems where a plain fsync does not reach the disk
+    # For systems where a plain fsync does not reach the disk.
+    connection.execute("PRAGMA fullfsync = ON")
     connection.execute("PRAGMA foreign_keys = ON")
     with transaction(connection):
         _migrate(connection, path)

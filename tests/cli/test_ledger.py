@@ -46,8 +46,9 @@ def test_rehearsals_are_kept_out_of_real_books(
     for done in (run(*command, *two_accounts), run(*command, "--sandbox", "--ledger", str(ledger))):
         assert done.code == 2
         assert done.err == (
-            f"binance-dust: ledger {ledger}: it keeps the books of a real exchange, and this "
-            'session\'s is on this machine: name another file for rehearsals, or ":memory:"\n'
+            f"binance-dust: ledger {ledger}: it keeps the books of a real exchange, but this "
+            "session's exchange is on this machine: name another file for rehearsals, or "
+            '":memory:"\n'
         )
     assert exchange.requests == ()
 

@@ -260,7 +260,11 @@ async def test_a_part_of_a_call_in_progress_is_not_a_conversion_of_its_own(ledge
 async def test_a_part_settles_the_entry_once_nothing_more_can_follow(ledger: Ledger) -> None:
     begun = await ledger.intend(intent(), length=MINUTE)
     assert begun.expires_at is not None
-    afterwards = begun.expires_at + timedelta(seconds=11)
+    last_moment = begun.expires_at + timedelta(seconds=10)
+    afterwards = last_moment + timedelta(milliseconds=1)
+
+    early = await ledger.record([seen(ADA)], now=last_moment)
+    assert (early.added, early.settled) == ((), ())
 
     part = await ledger.record([seen(ADA)], now=afterwards)
     whole = await ledger.record([seen(ADA, XRP)], now=afterwards)

@@ -1,16 +1,27 @@
-"""Which of our calls a record belongs to, as tables."""
+"""How records are read, and which of our calls a record belongs to, as tables."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
+import msgspec
 import pytest
 
-from binance_dust.ledger import Kind, LedgerEntry, SettledBy, can_have_done, own_entry
+from binance_dust._util.exact import from_moment
+from binance_dust.ledger import (
+    Kind,
+    LedgerEntry,
+    SettledBy,
+    can_have_done,
+    from_dust_log,
+    from_liabilities,
+    own_entry,
+)
 from binance_dust.ledger._records import same_ids, same_lines
+from binance_dust.models import DustLog, SmallLiabilityExchange
 from tests.ledger.conftest import NOW, line, seen
 
 PROCESSING = timedelta(seconds=10)
@@ -167,3 +178,54 @@ def test_the_entry_that_a_record_belongs_to(entries: list[LedgerEntry], found: i
     own = own_entry(entries, SEEN)
 
     assert (None if own is None else own.id) == found
+
+
+def logged(at: datetime, **changes: Any) -> dict[str, Any]:
+    detail = {
+        "transId": 7,
+        "fromAsset": "ADA",
+        "amount": "6.21",
+        "transferedAmount": "0.01777302",
+        "serviceChargeAmount": "0.00035546",
+        "operateTime": from_moment(at),
+    }
+    return detail | changes
+
+
+def test_a_log_record_has_the_log_s_own_time_or_else_that_of_its_first_detail() -> None:
+    later = NOW + timedelta(seconds=3)
+    group = {
+        "transId": 9,
+        "totalTransferedAmount": "0.01777302",
+        "totalServiceChargeAmount": "0.00035546",
+        "userAssetDribbletDetails": [logged(later), logged(NOW, fromAsset="XRP")],
+    }
+    groups = [group | {"operateTime": from_moment(NOW - timedelta(seconds=1))}, group]
+    log = msgspec.convert({"total": 2, "userAssetDribblets": groups}, DustLog)
+
+    records = list(from_dust_log(log, "alice", "SPOT"))
+
+    assert [record.at for record in records] == [NOW - timedelta(seconds=1), NOW]
+    assert [record.ids for record in records] == [{7, 9}, {7, 9}]
+
+
+def test_an_exchange_of_debts_has_no_fee() -> None:
+    row = {
+        "asset": "ETH",
+        "amount": "0.00083434",
+        "targetAsset": "USDT",
+        "targetAmount": "1.8576",
+        "bizType": "EXCHANGE_SMALL_LIABILITY",
+        "timestamp": from_moment(NOW),
+    }
+
+    (record,) = from_liabilities([msgspec.convert(row, SmallLiabilityExchange)], "alice")
+
+    assert (record.lines[0].gross, record.lines[0].net) == (Decimal("1.8576"), Decimal("1.8576"))
+
+
+def test_a_record_as_an_entry_is_an_imported_confirmation_without_a_number() -> None:
+    shown = SEEN.as_entry()
+
+    assert (shown.id, shown.status, shown.imported) == (0, "confirmed", True)
+    assert (shown.assets, shown.lines) == (("ADA", "XRP"), LINES)

@@ -213,6 +213,12 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " parameter",
         "_encoders: True -> False": "a parameter has a name here and a name there, always",
     },
+    "binance_dust/ledger/_records.py": {
+        "_from_group: 0 -> 1": _TYPES,
+        "_from_group: group.happened_at or lines[0].at -> group.happened_at": _TYPES,
+        "is_over: entry.expires_at is None or entry.expires_at + PROCESSING < now"
+        " -> entry.expires_at + PROCESSING < now": _TYPES,
+    },
     "binance_dust/ledger/_entries.py": {
         "module: 500 -> 501": _NOBODY_CARES,
         "module: 5 -> 6": _NOBODY_CARES,
