@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from binance_dust import Ledger
 from binance_dust.ledger import Kind, LedgerEntry
 from binance_dust.ledger._cooldown import DELAY, Cooldowns, Scope, next_eligible_at
-from tests.ledger.conftest import HOUR, NOW, MakeEntry, converted, entry_maker, refused
+from tests.ledger.conftest import HOUR, NOW, MakeEntry, converted, entry_maker, numbered, refused
 
 JUST_AFTER = timedelta(minutes=1)
 ADA = ("ADA", "6", "0.01", "0.0002")
@@ -307,3 +308,16 @@ async def test_a_refusal_for_another_reason_is_no_evidence(ledger: Ledger) -> No
     when = await ledger.next_eligible_at("alice", Kind.DUST, configured=HOUR, now=NOW)
 
     assert when == NOW + HOUR + DELAY
+
+
+async def test_evidence_is_the_newest_of_all_accounts_and_the_account_s_own(ledger: Ledger) -> None:
+    of_others = [replace(numbered(n), account="bob") for n in range(2, 303)]
+    elsewhere = [
+        replace(numbered(400), target="USDT", kind=Kind.DUST_CONVERT),
+        replace(numbered(401), account_type="MARGIN"),
+    ]
+    await ledger.record([*of_others, *elsewhere, numbered(1), numbered(0)], now=NOW)
+
+    found = await ledger.cooldown_evidence(SPOT_DUST)
+
+    assert [entry.transaction_id for entry in found] == [0, 1, *range(3, 303)]
