@@ -115,7 +115,7 @@ class OwnWeight:
         return self.taken - self.forgotten
 
     def answer(self, weight: int, sent: float, now: float) -> None:
-        """Record the answer to a call whose weight was taken."""
+        """Record the answer to an admitted call."""
         self._slots.add(weight, sent, now, self._grain)
         self.answered += weight
 

@@ -1,6 +1,6 @@
 """All pools of one address: their names, and when they are opened and forgotten.
 
-A boundary belongs to an endpoint, whoever pays: what one account has learnt holds for all.
+A boundary belongs to an endpoint, for all payers: what one account has learnt holds for all.
 """
 
 from __future__ import annotations

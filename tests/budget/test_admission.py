@@ -50,10 +50,12 @@ def test_a_call_that_leaves_is_marked_anew_and_its_copies_are_charged() -> None:
     owner.at = 3.0
     admission.sent()
     owner.at = 4.0
+    admission.sent(extra=1)
+    assert (admission.sent_at, admission.extra) == (3.0, 100)
     admission.sent(extra=2)
 
-    assert (admission.sent_at, admission.extra) == (3.0, 200)
-    assert admission.pool.used(4.0) == 300
+    assert (admission.sent_at, admission.extra) == (3.0, 300)
+    assert admission.pool.used(4.0) == 400
 
 
 @pytest.mark.parametrize("first", ["settled", "lost", "released"])

@@ -327,5 +327,5 @@ async def test_a_budget_without_limits_takes_those_of_its_session(server: Server
             await asyncio.gather(*[client.small_liabilities() for client in clients])
         assert exchange.refusals == 0
 
-        with pytest.raises(ConfigurationError, match="have to agree"):
+        with pytest.raises(ConfigurationError, match="must have the same limits"):
             Session(limits=RateLimits(headroom=0.5), budget=budget)

@@ -11,16 +11,7 @@ from typing import TYPE_CHECKING, Final
 from binance_dust._answers.weight import TOO_MANY, ban_lasts
 from binance_dust.budget._own import OwnWeight
 from binance_dust.budget._pools import key_of
-from binance_dust.budget._redis._messages import (
-    COPIES,
-    RELEASE,
-    RESUME,
-    SETTLE,
-    SPENT,
-    UNKNOWN,
-    pool_fields,
-    spent_rows,
-)
+from binance_dust.budget._redis import _messages
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,7 +22,7 @@ if TYPE_CHECKING:
     from binance_dust.budget._redis._settings import Settings
 
 _SWEEP: Final = 2
-_ENDINGS: Final = frozenset({SETTLE, UNKNOWN, RELEASE})
+_ENDINGS: Final = frozenset({_messages.SETTLE, _messages.UNKNOWN, _messages.RELEASE})
 
 
 class RedisAdmission:
@@ -95,7 +86,7 @@ class _Record:
 
 
 class InFlight:
-    """The calls whose end Redis does not know yet, and records of what all calls have spent."""
+    """Calls that have not ended as far as Redis knows, and records of what all calls have spent."""
 
     __slots__ = ("_calls", "_records", "_say", "_settings", "_window")
 
@@ -130,7 +121,7 @@ class InFlight:
         record = self._record(admission.charge, self._settings.now())
         record.own.taken += weight
         record.in_flight += weight
-        self._say(COPIES, admission, weight)
+        self._say(_messages.COPIES, admission, weight)
 
     def settled(self, admission: RedisAdmission, answer: Feedback) -> None:
         """Take the answer of the exchange."""
@@ -146,7 +137,7 @@ class InFlight:
             status = "refused"
         else:
             status = "walled" if answer.walled else "good"
-        self._say(SETTLE, admission, False if used is None else used, status, wait)
+        self._say(_messages.SETTLE, admission, False if used is None else used, status, wait)
 
     def lost(self, admission: RedisAdmission) -> None:
         """Record that a call gets no answer."""
@@ -154,17 +145,17 @@ class InFlight:
         record = self._record(admission.charge, now)
         record.in_flight -= weight
         record.own.lose(weight, admission.sent_at, now)
-        self._say(UNKNOWN, admission)
+        self._say(_messages.UNKNOWN, admission)
 
     def released(self, admission: RedisAdmission) -> None:
         """Record that a call never left."""
         record = self._record(admission.charge, self._settings.now())
         record.in_flight -= admission.weight
         record.own.taken -= admission.weight
-        self._say(RELEASE, admission)
+        self._say(_messages.RELEASE, admission)
 
     def acknowledged(self, ops: list[Op]) -> None:
-        """Forget the calls whose end Redis knows now."""
+        """Forget calls: Redis knows now how they ended."""
         for op in ops:
             if op[0] in _ENDINGS and isinstance(op[1], RedisAdmission):
                 self._calls.pop(op[1], None)
@@ -174,14 +165,13 @@ class InFlight:
         now = self._settings.now()
         ids = {call: f"{pid}:{call.id.partition(':')[2]}" for call in self._calls if not call.over}
         ops: list[Op] = [
-            [RESUME, call.id, new_id, *pool_fields(call.charge), call.weight]
+            [_messages.RESUME, call.id, new_id, *_messages.pool_fields(call.charge), call.weight]
             for call, new_id in ids.items()
         ]
         for record in self._records.values():
-            rows, rest = spent_rows(record.own, now, -math.inf)
-            ops.append(
-                [SPENT, True, *pool_fields(record.charge), rows, rest - record.in_flight, 0.0]
-            )
+            rows, rest = _messages.spent_rows(record.own, now, -math.inf)
+            fields, lost = _messages.pool_fields(record.charge), rest - record.in_flight
+            ops.append([_messages.SPENT, True, *fields, rows, lost, 0.0])
         return ops, ids
 
     def _record(self, charge: Charge, now: float) -> _Record:

@@ -16,22 +16,9 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from binance_dust.budget import _errors
+from binance_dust.budget._redis import _messages
 from binance_dust.budget._redis._in_flight import RedisAdmission
 from binance_dust.budget._redis._member import SharedMember
-from binance_dust.budget._redis._messages import (
-    COPIES,
-    HEARTBEAT,
-    QUIT,
-    RELEASE,
-    SETTLE,
-    UNKNOWN,
-    VIEW,
-    Op,
-    Reply,
-    encode,
-    read_message,
-    read_reply,
-)
 from binance_dust.budget._redis._store import AwayError
 from binance_dust.errors import ConfigurationError
 from binance_dust.events import logger
@@ -40,12 +27,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from binance_dust.budget._protocol import Charge
+    from binance_dust.budget._redis._messages import Op
     from binance_dust.budget._redis._settings import Settings
     from binance_dust.budget._redis._store import PoolStore
 
 _MOST_OPS: Final = 500
 """Operations in one call: Redis serves no other client meanwhile."""
-_KEPT: Final = frozenset({SETTLE, UNKNOWN, RELEASE, COPIES})
+_KEPT: Final = frozenset({_messages.SETTLE, _messages.UNKNOWN, _messages.RELEASE, _messages.COPIES})
 """Operations that must reach Redis even after an outage: how calls ended."""
 _HEARTBEATS: Final = 3
 """In a lease."""
@@ -107,9 +95,9 @@ class Link:
         A header that comes late says nothing about the moment at which it comes.
         """
         kept = [op for op in ops if op[0] in _KEPT]
-        kept = [[*op[:2], False, *op[3:]] if op[0] == SETTLE else op for op in kept]
+        kept = [[*op[:2], False, *op[3:]] if op[0] == _messages.SETTLE else op for op in kept]
         for op in kept:
-            if op[0] == SETTLE:
+            if op[0] == _messages.SETTLE:
                 self._on_unsent(op[1].charge, op[3], op[4])
         return kept
 
@@ -157,7 +145,7 @@ class Link:
         if reply.epoch != self._epoch:
             self.lose("it has forgotten everything")
 
-    async def _call(self, pid: str, ops: list[Op]) -> Reply:
+    async def _call(self, pid: str, ops: list[Op]) -> _messages.Reply:
         with_ids = [
             [op[0], op[1].id, *op[2:]] if len(op) > 1 and isinstance(op[1], RedisAdmission) else op
             for op in ops
@@ -173,9 +161,9 @@ class Link:
             "exchange": False if server_time is None else server_time,
             "ops": with_ids,
         }
-        data = await self._store.call(encode(request))
+        data = await self._store.call(_messages.encode(request))
         try:
-            return read_reply(data, request["limits"])
+            return _messages.read_reply(data, request["limits"])
         except msgspec.MsgspecError as error:
             raise AwayError(f"its answer can't be read: {error}") from error
 
@@ -187,17 +175,17 @@ class Link:
     async def refresh_views(self) -> None:
         """Ask for a new view of every pool."""
         for view, _ in self.member.views:
-            self.say(VIEW, view.key)
+            self.say(_messages.VIEW, view.key)
         await self.flush()
 
     # --- hearing ---------------------------------------------------------------------------------
 
-    def _take_reply(self, pid: str, ops: list[Op], reply: Reply) -> None:
+    def _take_reply(self, pid: str, ops: list[Op], reply: _messages.Reply) -> None:
         self.member.take_reply(pid, ops, reply)
         self._keep_alive()
 
     def _take_message(self, pid: str, data: bytes) -> None:
-        message = read_message(data)
+        message = _messages.read_message(data)
         self._heard_beat = max(self._heard_beat, message.beat)
         self.member.take_message(pid, message)
         self._keep_alive()
@@ -257,7 +245,7 @@ class Link:
             self.lose("its messages don't arrive")
             return
         self._beat += 1
-        self.say(HEARTBEAT, self._beat)
+        self.say(_messages.HEARTBEAT, self._beat)
         self._keep_alive()
 
     def _stop_heartbeats(self) -> None:
@@ -273,6 +261,6 @@ class Link:
         pid, self._lost = self._pid, True
         if pid is not None:
             with contextlib.suppress(AwayError, ConfigurationError):
-                await self._call(pid, [*self._ops, [QUIT]])
+                await self._call(pid, [*self._ops, [_messages.QUIT]])
         self._ops.clear()
         await self._store.close()

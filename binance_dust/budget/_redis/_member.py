@@ -9,18 +9,8 @@ from typing import TYPE_CHECKING, Final
 from binance_dust.budget import _errors
 from binance_dust.budget._pools import key_of, name_of
 from binance_dust.budget._protocol import Lane
+from binance_dust.budget._redis import _messages
 from binance_dust.budget._redis._in_flight import InFlight
-from binance_dust.budget._redis._messages import (
-    ADMIT,
-    LEAVE,
-    RELEASE,
-    VIEW,
-    Message,
-    Op,
-    Recheck,
-    Reply,
-    pool_fields,
-)
 from binance_dust.budget._redis._views import Views
 from binance_dust.budget._redis._waiters import SharedWaiter, Waiters
 from binance_dust.events import Banned, BoundaryLearnt, BoundaryLost, Refused, Waited
@@ -30,6 +20,7 @@ if TYPE_CHECKING:
 
     from binance_dust.budget._protocol import Charge
     from binance_dust.budget._redis._in_flight import RedisAdmission
+    from binance_dust.budget._redis._messages import Op
     from binance_dust.budget._redis._settings import Settings
     from binance_dust.errors import DustError
 
@@ -82,9 +73,9 @@ class SharedMember:
         now, charge = self._settings.now(), waiter.charge
         left = False if waiter.deadline is None else waiter.deadline - now
         self._say(
-            ADMIT,
+            _messages.ADMIT,
             waiter.ticket,
-            *pool_fields(charge),
+            *_messages.pool_fields(charge),
             charge.weight,
             _LANES[waiter.lane],
             now - waiter.asked,
@@ -102,14 +93,14 @@ class SharedMember:
             self._left[waiter.ticket] = waiter
             return
         weight, lane = waiter.charge.weight, _LANES[waiter.lane]
-        self._say(LEAVE, waiter.ticket, waiter.key, weight, lane, waiter.since)
+        self._say(_messages.LEAVE, waiter.ticket, waiter.key, weight, lane, waiter.since)
 
     def _on_timer(self, key: str) -> None:
         """Recheck a pool: its head may go, or a deadline has come."""
         now = self._settings.now()
         self._refuse_late(key, now, 0.0)
         if key in self._waiters:
-            self._say(VIEW, key)
+            self._say(_messages.VIEW, key)
 
     def _refuse_late(self, key: str, now: float, chance: float) -> None:
         for waiter in self._waiters.remove_late(key, now + chance):
@@ -129,7 +120,7 @@ class SharedMember:
 
     # --- hearing ---------------------------------------------------------------------------------
 
-    def take_message(self, pid: str, message: Message) -> None:
+    def take_message(self, pid: str, message: _messages.Message) -> None:
         """Take what Redis published to this process, which it knows as `pid`."""
         for ticket in message.grants:
             self._grant(pid, ticket)
@@ -138,7 +129,7 @@ class SharedMember:
         if message.gate >= 0:
             self._shut(message.gate)
 
-    def take_reply(self, pid: str, ops: list[Op], reply: Reply) -> None:
+    def take_reply(self, pid: str, ops: list[Op], reply: _messages.Reply) -> None:
         """Take the answer of Redis to operations."""
         now = self._settings.now()
         self.in_flight.acknowledged(ops)
@@ -179,7 +170,7 @@ class SharedMember:
         self._left.pop(ticket, None)
         waiter, call_id = self._waiters.pop(ticket), f"{pid}:{ticket}"
         if waiter is None:
-            self._say(RELEASE, call_id)
+            self._say(_messages.RELEASE, call_id)
             return
         now, charge = self._settings.now(), waiter.charge
         admission = self.in_flight.begin(call_id, charge, now)
@@ -205,7 +196,7 @@ class SharedMember:
                 server = self._settings.clock.server_time()
                 _refuse(waiter, _errors.banned(name, seconds, server))
 
-    def _recheck(self, recheck: Recheck) -> None:
+    def _recheck(self, recheck: _messages.Recheck) -> None:
         now = self._settings.now()
         self.views.shut(recheck.key, recheck.shut_for, now)
         self._refuse_late(recheck.key, now, recheck.chance)

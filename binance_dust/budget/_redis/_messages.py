@@ -132,7 +132,7 @@ def encode(call: dict[str, Any]) -> bytes:
 def read_reply(data: bytes, limits: list[str]) -> Reply:
     """Read the script's answer to a process with these limits.
 
-    Raises `ConfigurationError` if other processes of this address go by other limits, or by another
+    Raises `ConfigurationError` if other processes of this address have other limits, or another
     version, and `msgspec.MsgspecError` if the answer can't be read.
     """
     try:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -97,18 +96,18 @@ class Views:
 def _show(view: PoolView, seen: float, limits: RateLimits, now: float) -> PoolSnapshot:
     kind, name, account = read_key(view.key)
     age = now - seen
-    shown = PoolSnapshot(
+    resets_in = max(0.0, view.resets_in - age)
+    given_back = resets_in == 0 and not view.in_flight and age > 0
+    return PoolSnapshot(
         name=name,
         kind=kind,
         account=account,
         limit=limits.of(kind),
-        used=view.used,
+        used=0 if given_back else view.used,
         in_flight=view.in_flight,
         waiting=view.waiting,
-        resets_in=max(0.0, view.resets_in - age),
+        resets_in=resets_in,
         shut_for=max(0.0, view.shut_for - age),
         fixed=view.fixed,
         others=view.others,
     )
-    over = shown.resets_in == 0 and not shown.in_flight and age > 0
-    return replace(shown, used=0) if over else shown

@@ -31,7 +31,7 @@ function valve.shut(v, till)
   v.till, v.first, v.open = math.max(v.till, till), false, false
 end
 
--- Where windows are cut: for one endpoint, whoever pays.
+-- Where windows are cut: for one endpoint and all payers.
 
 local boundary = {}
 
