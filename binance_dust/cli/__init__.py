@@ -79,19 +79,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # Also during imports, when impatient users press Ctrl-C.
         print_stderr("interrupted")
         return INTERRUPTED
+    except ImportError as error:
+        # Some commands import rich only when they print, which is before anything is sent.
+        if (error.name or "").partition(".")[0] != "rich":
+            raise
+        print_stderr("the command line needs the extra 'cli': pip install 'binance-dust[cli]'")
+        return FAILED
 
 
 def _run(arguments: Sequence[str]) -> int:
     name = _command_name(arguments)
-    module: ModuleType | None = None
-    if name in _COMMANDS:
-        try:
-            module = load(name)
-        except ImportError as error:
-            if (error.name or "").partition(".")[0] != "rich":
-                raise
-            print_stderr("the command line needs the extra 'cli': pip install 'binance-dust[cli]'")
-            return FAILED
+    module = load(name) if name in _COMMANDS else None
     options = make_parser({} if module is None else {name: module}).parse_args(arguments)
     # Without a command the parser exits.
     assert module is not None  # noqa: S101

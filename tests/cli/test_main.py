@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from tests.cli.conftest import Run
-from tests.cli.program import execute
+from tests.cli.program import complaints, execute
 
 
 @pytest.mark.parametrize(
@@ -45,11 +45,15 @@ def test_help_and_version(run: Run) -> None:
     assert run("--version").out.startswith("binance-dust 0.")
 
 
-def test_without_the_extra_the_command_says_what_to_install() -> None:
+@pytest.mark.parametrize("command", ["endpoints", "liabilities --sandbox", "convert --sandbox"])
+def test_without_the_extra_a_command_says_what_to_install(command: str) -> None:
     done = execute(
         "import sys; sys.modules['rich'] = None;"
-        "from binance_dust.cli import main; sys.exit(main(['endpoints']))"
+        "from binance_dust.cli import main; sys.exit(main(sys.argv[1:]))",
+        *command.split(),
     )
 
     assert done.returncode == 1
-    assert "binance-dust[cli]" in done.stderr
+    assert complaints(done.stderr) == (
+        "binance-dust: the command line needs the extra 'cli': pip install 'binance-dust[cli]'\n"
+    )
