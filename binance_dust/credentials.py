@@ -1,7 +1,7 @@
-"""One account's key, and the places it comes from: arguments, the environment, an accounts file.
+"""One account's key, from arguments, the environment or an accounts file.
 
-A secret never shows: not in a repr, not in an error, not in a pickle. `credentials.secret.reveal()`
-is the only way to its text. Another process gets an account's *name* to look up, never its key.
+No repr, error or pickle shows a secret; `credentials.secret.reveal()` is the only way to its text.
+Give another process the account's *name* to look up, never its key.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ __all__ = ["Accounts", "Credentials", "Secret"]
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_SHOWN: Final = 4
+_SHOWN_LETTERS: Final = 4
 _NO_PICKLE: Final = "credentials are never pickled: pass the account's name, and look it up there"
 _ENTRIES: Final = frozenset(
     f"{field}{source}"
@@ -39,7 +39,7 @@ _ENTRIES: Final = frozenset(
 
 
 class _NeverPickled:
-    """Base of what holds a key: a copy is the same thing, and no pickle is made of it."""
+    """Base class for secrets: copying gives the same object, pickling fails."""
 
     __slots__ = ()
 
@@ -57,12 +57,12 @@ class _NeverPickled:
 
 
 class Secret(_NeverPickled):
-    """A text that shows itself only when asked to by name."""
+    """A text that only `reveal()` shows."""
 
     __slots__ = ("__text",)
 
     def __init__(self, text: str) -> None:
-        """Keep a text to oneself."""
+        """Keep a text hidden."""
         self.__text = text
 
     def reveal(self) -> str:
@@ -76,9 +76,9 @@ class Secret(_NeverPickled):
 class Credentials(_NeverPickled):
     """One account's API key and secret: an HMAC secret, or a PEM private key.
 
-    The kind of a PEM (Ed25519 or RSA, encrypted or not) is found out from the PEM, here and once,
-    so that a damaged key or a wrong password is an error before anything is sent. Deriving a key
-    from a password takes its time: build many of those in a thread, or before the loop runs.
+    The PEM is read here: its kind (Ed25519 or RSA, encrypted or not) is detected, and a damaged key
+    or a wrong password is an error before anything is sent. Reading an encrypted key is slow: load
+    many of them in a thread, or before the event loop runs.
     """
 
     __slots__ = ("_private_key", "api_key", "name", "secret")
@@ -86,7 +86,7 @@ class Credentials(_NeverPickled):
     def __init__(
         self, api_key: str, secret: str, *, name: str | None = None, password: str | None = None
     ) -> None:
-        """Check the key and keep it; `password` opens an encrypted PEM."""
+        """Check the key and keep it; `password` is for an encrypted PEM."""
         checked = _quietly(_checked, api_key, secret, name, password)
         if isinstance(checked, Exception):
             del api_key, secret, password
@@ -98,24 +98,24 @@ class Credentials(_NeverPickled):
 
     @property
     def label(self) -> str:
-        """What reports and errors call this account: its name, or the beginning of its API key."""
+        """What reports and errors show: the account's name, else the beginning of its API key."""
         return self.name or self.masked_api_key
 
     @property
     def masked_api_key(self) -> str:
         """Give the first few characters of the API key, never more than a quarter of it."""
-        return f"{self.api_key[: min(_SHOWN, len(self.api_key) // 4)]}…"
+        return f"{self.api_key[: min(_SHOWN_LETTERS, len(self.api_key) // 4)]}…"
 
     @property
     def identity(self) -> str:
-        """What tells this account from others where weight is counted; shows nothing of the key."""
+        """Tells accounts apart where weight is counted, and does not show the API key."""
         if self.name is not None:
             return self.name
         return f"{self.masked_api_key}{sha256(self.api_key.encode()).hexdigest()[:8]}"
 
     @property
     def private_key(self) -> PrivateKey | None:
-        """The private key where the secret is a PEM, for whoever signs."""
+        """The private key for signing, if the secret is a PEM."""
         return self._private_key
 
     @classmethod
@@ -124,7 +124,7 @@ class Credentials(_NeverPickled):
     ) -> Credentials:
         """Read `BINANCE_API_KEY` and `BINANCE_API_SECRET`, or `BINANCE_<NAME>_API_KEY` and so on.
 
-        `BINANCE_API_PASSWORD` (`BINANCE_<NAME>_API_PASSWORD`) opens an encrypted PEM.
+        `BINANCE_API_PASSWORD` (`BINANCE_<NAME>_API_PASSWORD`) is for an encrypted PEM.
         """
         found = _quietly(_from_env, cls, name, os.environ if environ is None else environ)
         if isinstance(found, Exception):
@@ -136,7 +136,7 @@ class Credentials(_NeverPickled):
     def load(
         cls, path: str | os.PathLike[str], *, environ: Mapping[str, str] | None = None
     ) -> Accounts:
-        """Read an accounts file: a table an account, named as the account is.
+        """Read an accounts file: one table for each account, with the account's name.
 
             [alice]
             api_key = "..."
@@ -147,7 +147,7 @@ class Credentials(_NeverPickled):
             secret_file = "bob.pem"         # a file, relative to this one
             password_env = "BOB_PASSWORD"
 
-        A file that everybody on the machine can read is refused, and so is such a key file.
+        A file, or a key file, that every user of the machine can read is refused.
         """
         found = _quietly(_load, path, os.environ if environ is None else environ)
         if isinstance(found, Exception):
@@ -156,14 +156,14 @@ class Credentials(_NeverPickled):
         return found
 
     def __repr__(self) -> str:
-        if not hasattr(self, "secret"):  # a traceback may show one that was refused
+        if not hasattr(self, "secret"):  # a traceback may show an object that was refused
             return "Credentials(refused)"
         name = "" if self.name is None else f"{self.name!r}, "
         return f"Credentials({name}api_key={self.masked_api_key!r}, secret=***)"
 
 
 class Accounts(Sequence[Credentials]):
-    """The accounts of a file, in its order; `accounts["alice"]` finds one by name."""
+    """The accounts of a file, in its order; `accounts["alice"]` finds an account by name."""
 
     __slots__ = ("_by_name",)
 
@@ -190,7 +190,7 @@ class Accounts(Sequence[Credentials]):
         return tuple(self._by_name.values())[key]
 
     def __contains__(self, account: object) -> bool:
-        """Tell whether an account is here: by its name, as it is found by, or itself."""
+        """Whether an account is here, by its name or its credentials."""
         if isinstance(account, str):
             return account in self._by_name
         return account in self._by_name.values()
@@ -203,10 +203,10 @@ class Accounts(Sequence[Credentials]):
 
 
 def _quietly(read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | Exception:
-    """Read keys, and give an error back without the frames that hold them.
+    """Read keys, and return an error without the frames that hold them.
 
-    Tracebacks can be shown with the variables of their frames, and trackers of errors do that: one
-    mistyped line of a file would publish the secrets of all accounts in it.
+    Error trackers show the variables of a traceback's frames: one mistyped line in a file would
+    publish the secrets of all its accounts.
     """
     try:
         return read(*args, **kwargs)
@@ -217,27 +217,31 @@ def _quietly(read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | Exc
 def _checked(
     api_key: str, secret: str, name: str | None, password: str | None
 ) -> tuple[str, PrivateKey | None]:
-    """Check what credentials are made of; give the secret, and the key where it is a PEM."""
-    whom = f"credentials of {name!r}" if isinstance(name, str) else "credentials"
-    _check_text(name, "name", whom, optional=True)
-    _check_text(password, "password", whom, optional=True)
-    _check_header_safe(_check_text(api_key, "api_key", whom), whom)
-    text = _check_text(secret, "secret", whom)
+    """Check the parts of credentials; give the secret, and the private key if it is a PEM."""
+    subject = f"credentials of {name!r}" if isinstance(name, str) else "credentials"
+    _check_text(name, "name", subject, optional=True)
+    _check_text(password, "password", subject, optional=True)
+    _check_header_safe(_check_text(api_key, "api_key", subject), subject)
+    text = _check_text(secret, "secret", subject)
     if looks_like_pem(text):
-        # Environment variables often carry a PEM on one line, its line ends written out.
+        # In environment variables a PEM often has one line, with `\n` for its line ends.
         text = text.replace("\\n", "\n")
-        return text, _named(whom, text, password)
+        return text, _read_pem(subject, text, password)
     if password is not None:
-        raise ConfigurationError(f"{whom}: a password opens a PEM key, and this secret is not one")
+        raise ConfigurationError(
+            f"{subject}: a password is for an encrypted PEM key, and this secret is not a PEM"
+        )
     if not text.isprintable() or len(text.split()) > 1 or text != text.strip():
-        message = f"{whom}: the secret has white space around or inside it; was it copied whole?"
+        message = (
+            f"{subject}: the secret has white space around or inside it; was it copied completely?"
+        )
         raise ConfigurationError(message)
     return text, None
 
 
 def _from_env(cls: type[Credentials], name: str | None, environ: Mapping[str, str]) -> Credentials:
     _check_text(name, "name", "from_env", optional=True)
-    # What no shell can export in a variable's name is an underscore there.
+    # Characters that a shell does not allow in a variable's name become underscores.
     stem = "BINANCE_" + ("" if name is None else re.sub(r"\W", "_", f"{name.upper()}_"))
     names = f"{stem}API_KEY", f"{stem}API_SECRET"
     values = [environ.get(variable, "").strip() for variable in names]
@@ -256,7 +260,7 @@ def _load(file: str | os.PathLike[str], environ: Mapping[str, str]) -> Accounts:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        # Its text has line and column only; its `doc` would have the secrets.
+        # The error's text holds line and column only; its `doc` would hold the secrets.
         problem = f"accounts file {path}: not TOML: {error}"
     except (ValueError, RecursionError):
         problem = f"accounts file {path}: not TOML that can be read: too long or nested too deep"
@@ -264,7 +268,7 @@ def _load(file: str | os.PathLike[str], environ: Mapping[str, str]) -> Accounts:
         raise ConfigurationError(problem)
     if not tables:
         raise ConfigurationError(
-            f"accounts file {path}: no account in it; write a table an account, [alice] say"
+            f"accounts file {path}: no account in it; write a table for each account: [alice]"
         )
     return Accounts(
         {name: _one_account(path, name, table, environ) for name, table in tables.items()}
@@ -272,94 +276,94 @@ def _load(file: str | os.PathLike[str], environ: Mapping[str, str]) -> Accounts:
 
 
 def _one_account(path: Path, name: str, table: object, environ: Mapping[str, str]) -> Credentials:
-    whom = f"accounts file {path}, [{name}]"
+    subject = f"accounts file {path}, [{name}]"
     if not isinstance(table, dict):
-        raise ConfigurationError(f"accounts file {path}: {name} stands outside any account's table")
-    strange = sorted(set(table) - _ENTRIES)
-    if strange:
+        raise ConfigurationError(f"accounts file {path}: {name} is not in an account's table")
+    unknown = sorted(set(table) - _ENTRIES)
+    if unknown:
         message = (
-            f"{whom}: unknown entry {', '.join(strange)}; known: {', '.join(sorted(_ENTRIES))}"
+            f"{subject}: unknown entry {', '.join(unknown)}; known: {', '.join(sorted(_ENTRIES))}"
         )
         raise ConfigurationError(message)
     values = {
-        field: _one_value(path, whom, field, table, environ)
+        field: _one_value(path, subject, field, table, environ)
         for field in ("api_key", "secret", "password")
     }
     for field in ("api_key", "secret"):
         if values[field] is None:
-            raise ConfigurationError(f"{whom}: needs {field}, {field}_env or {field}_file")
-    return Credentials(**values, name=name)  # type: ignore[arg-type]  # None was ruled out above
+            raise ConfigurationError(f"{subject}: needs {field}, {field}_env or {field}_file")
+    return Credentials(**values, name=name)  # type: ignore[arg-type]  # None was refused above
 
 
 def _one_value(
-    path: Path, whom: str, field: str, table: Mapping[str, Any], environ: Mapping[str, str]
+    path: Path, subject: str, field: str, table: Mapping[str, Any], environ: Mapping[str, str]
 ) -> str | None:
     given = [entry for entry in (field, f"{field}_env", f"{field}_file") if entry in table]
     if not given:
         return None
     if len(given) > 1:
-        raise ConfigurationError(f"{whom}: give one of {' and '.join(given)}")
+        raise ConfigurationError(f"{subject}: give one of {' and '.join(given)}")
     value = table[given[0]]
     if not isinstance(value, str) or not value:
-        raise ConfigurationError(f"{whom}: {given[0]} must be a text, and not an empty one")
+        raise ConfigurationError(f"{subject}: {given[0]} must be a text that is not empty")
     if given[0].endswith("_env"):
         if not environ.get(value, "").strip():
-            raise ConfigurationError(f"{whom}: set {value} in the environment")
+            raise ConfigurationError(f"{subject}: set {value} in the environment")
         return environ[value].strip()
     if given[0].endswith("_file"):
-        return _read_private(path.parent / _expanded(value, whom), whom).strip()
+        return _read_private(path.parent / _expanded(value, subject), subject).strip()
     return value
 
 
-def _expanded(value: str, whom: str) -> Path:
-    """Put a home directory in the place of `~`, where there is one."""
+def _expanded(value: str, subject: str) -> Path:
+    """Replace `~` with the home directory."""
     with contextlib.suppress(RuntimeError):
         return Path(value).expanduser()
-    raise ConfigurationError(f"{whom}: {value} names a home directory that nobody knows")
+    raise ConfigurationError(f"{subject}: {value} names an unknown home directory")
 
 
-def _read_private(path: Path, whom: str) -> str:
-    """Read a file that others must not be able to read."""
+def _read_private(path: Path, subject: str) -> str:
+    """Read a file; refuse it if other users of the machine can read it."""
     problem = None
     try:
-        # With or without the mark that some editors put at a file's beginning.
+        # Some editors put a byte order mark at the beginning.
         with path.open(encoding="utf-8-sig") as file:
             mode = os.fstat(file.fileno()).st_mode
             if sys.platform != "win32" and mode & stat.S_IRWXO:
-                problem = f"{whom}: everybody can read {path.name}; run: chmod 600 {path}"
+                problem = f"{subject}: everybody can read {path.name}; run: chmod 600 {path}"
             else:
                 return file.read()
     except UnicodeDecodeError:
-        problem = f"{whom}: {path.name} is not a text file in UTF-8"
+        problem = f"{subject}: {path.name} is not a text file in UTF-8"
     except OSError as error:
-        problem = f"{whom}: can't read {path}: {error.strerror}"
-    except ValueError:  # a null character, which no path has
-        problem = f"{whom}: can't read {str(path)!r}: that is no path"
+        problem = f"{subject}: can't read {path}: {error.strerror}"
+    except ValueError:  # a null character in the path
+        problem = f"{subject}: can't read {str(path)!r}: that is not a path"
     raise ConfigurationError(problem)
 
 
-def _check_text(value: str | None, field: str, whom: str, *, optional: bool = False) -> str:
+def _check_text(value: str | None, field: str, subject: str, *, optional: bool = False) -> str:
     if value is None and optional:
         return ""
     if not isinstance(value, str):
-        raise TypeError(f"{whom}: {field} must be a str, not {type(value).__name__}")
+        raise TypeError(f"{subject}: {field} must be a str, not {type(value).__name__}")
     if not value.strip():
-        raise ConfigurationError(f"{whom}: {field} is empty")
+        raise ConfigurationError(f"{subject}: {field} is empty")
     return value
 
 
-def _check_header_safe(api_key: str, whom: str) -> None:
-    """Refuse what can't stand in an HTTP header, before aiohttp does with the key in its text."""
+def _check_header_safe(api_key: str, subject: str) -> None:
+    """Refuse a key that an HTTP header can't hold: aiohttp's error would show the key."""
     if not (api_key.isascii() and api_key.isprintable()) or " " in api_key:
         raise ConfigurationError(
-            f"{whom}: the API key has characters that no key has; was it copied whole?"
+            f"{subject}: the API key has characters that no key has; was it copied completely?"
         )
 
 
-def _named(whom: str, pem: str, password: str | None) -> PrivateKey:
+def _read_pem(subject: str, pem: str, password: str | None) -> PrivateKey:
     problem = None
     try:
         return read_private_key(pem, password)
     except ConfigurationError as error:
-        problem = f"{whom}: {error}"
+        problem = f"{subject}: {error}"
     raise ConfigurationError(problem)

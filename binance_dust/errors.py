@@ -1,30 +1,30 @@
 """Every error of the package, in one tree.
 
     DustError
-    ├── ConfigurationError        before any I/O: mend what you passed in
-    ├── BudgetExceededError       waiting for weight would pass the deadline: come back later
+    ├── ConfigurationError        an argument or setting is wrong: correct it; nothing was sent
+    ├── BudgetExceededError       waiting for weight would pass the deadline: try again later
     ├── DeliveryError             no readable answer
-    │   ├── NotSentError              it never left this machine
-    │   ├── NoAnswerError             it may have arrived, and nothing came back
-    │   └── UnreadableAnswerError     something came back that is not the declared answer
+    │   ├── NotSentError              the request never left this machine
+    │   ├── NoAnswerError             it may have arrived, but no answer came
+    │   └── UnreadableAnswerError     the answer does not have the expected form
     ├── ExchangeError             the exchange said no: code, message, status
-    │   ├── RejectedError             the request itself is wrong, or not allowed here
-    │   ├── CredentialsError          the key, its signature or its permissions
-    │   ├── ClockError                the timestamp was outside the window
+    │   ├── RejectedError             the request is wrong, or not allowed
+    │   ├── CredentialsError          the key, its signature or its permissions are wrong
+    │   ├── ClockError                the timestamp was outside `recv_window`
     │   ├── RateLimitedError          too much weight: wait for retry_after
-    │   ├── BannedError               the whole address is shut until `until`
-    │   ├── UnavailableError          busy or broken on their side
-    │   │   └── MaintenanceError          closed on purpose: look at the status page
-    │   └── DustRejectedError         the rules of dust forbid it
-    │       ├── CooldownError             converted too recently
-    │       ├── NotConvertibleError       some asset of the batch can't be converted
+    │   ├── BannedError               this address is banned for all accounts until `until`
+    │   ├── UnavailableError          the exchange is busy or broken
+    │   │   └── MaintenanceError          it is closed for maintenance: see its status page
+    │   └── DustRejectedError         a rule of the exchange for dust forbids it
+    │       ├── CooldownError             the account converted too recently
+    │       ├── NotConvertibleError       an asset of the batch can't be converted
     │       └── PriceMovedError           the price moved too far during the conversion
-    ├── GuardError                a safety rule of ours stopped it before anything was sent
-    ├── LedgerError               the record can't be read or written: mend the file or the disk
-    └── OutcomeUnknownError       funds may have moved: settle it by reading, never by sending
+    ├── GuardError                one of our safety rules stopped it; nothing was sent
+    ├── LedgerError               the ledger can't be read or written: repair the file or the disk
+    └── OutcomeUnknownError       funds may have moved: find out by reading, never send again
 
-Branches answer "what do I do now". How far a request got is a value beside the class (`delivery`),
-so that the table that decides about sending again needs no list of classes.
+Each branch stands for what a caller does next. How far a request got is a value (`delivery`), not a
+class, so that the table of retries needs no list of classes.
 """
 
 from __future__ import annotations
@@ -64,43 +64,43 @@ __all__ = [
 
 
 class Delivery(enum.Enum):
-    """How far a request got, as much as can be known from here."""
+    """How far a request got, as far as we know."""
 
     UNSENT = "unsent"
-    """It never left this machine."""
+    """The request never left this machine."""
     REFUSED = "refused"
     """The exchange answered "not now" and did nothing."""
     UNKNOWN = "unknown"
-    """It may have been carried out."""
+    """The exchange may have carried it out."""
     UNCLEAR = "unclear"
-    """There was an answer, and it does not say what happened: asking again would not help."""
+    """The answer does not say what happened, and asking again would not help."""
     FINAL = "final"
     """The exchange answered "no" and did nothing."""
 
 
 class DustError(Exception):
-    """Root of every error that this package raises."""
+    """The base class of every error that this package raises."""
 
     def __init__(self, message: str) -> None:
-        """Say what happened in one line that begins with the subject."""
+        """Take one line that begins with the subject."""
         super().__init__(message)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        """Travel between processes whole, whatever the constructor asks for."""
+        """Pickle all fields, without the constructor's arguments."""
         return revive, (type(self), self.args, dict(self.__dict__))
 
 
 def revive(
     cls: type[DustError], args: tuple[object, ...], fields: Mapping[str, object]
 ) -> DustError:
-    """Make an error from what it was made of: the way back from a pickle, and from JSON."""
+    """Make an error from its fields, after a pickle or JSON."""
     error = cls.__new__(cls, *args)
     error.__dict__.update(fields)
     return error
 
 
 def _subject(endpoint: str | None, account: str | None) -> str:
-    """Name whom an error is about: `POST /sapi/v1/asset/dust (alice)`."""
+    """Name the subject of an error: `POST /sapi/v1/asset/dust (alice)`."""
     if endpoint is None:
         return account or ""
     return f"{endpoint} ({account})" if account else endpoint
@@ -112,7 +112,7 @@ def _sentence(endpoint: str | None, account: str | None, text: str) -> str:
 
 
 class ConfigurationError(DustError):
-    """Something that was passed in can't work. Raised before any I/O."""
+    """An argument or a setting is wrong. Raised before anything is sent."""
 
 
 class BudgetExceededError(DustError):
@@ -125,21 +125,21 @@ class BudgetExceededError(DustError):
         pool: str,
         retry_after: float,
     ) -> None:
-        """Carry the pool that is short, and the seconds after which it would not be."""
+        """Take the pool, and the seconds until it has enough weight."""
         super().__init__(message)
         self.pool = pool
         self.retry_after = retry_after
 
 
 class DeliveryError(DustError):
-    """There is no readable answer."""
+    """No readable answer came."""
 
     delivery: ClassVar[Delivery]
 
     def __init__(
         self, message: str, *, endpoint: str | None = None, account: str | None = None
     ) -> None:
-        """Carry the endpoint and the account's name."""
+        """Take the endpoint and the account's name."""
         super().__init__(_sentence(endpoint, account, message))
         self.endpoint = endpoint
         self.account = account
@@ -152,15 +152,15 @@ class NotSentError(DeliveryError):
 
 
 class NoAnswerError(DeliveryError):
-    """The request may have arrived, and no answer came back."""
+    """The request may have arrived, but no answer came."""
 
     delivery = Delivery.UNKNOWN
 
 
 class UnreadableAnswerError(DeliveryError):
-    """An answer came that is not what this endpoint is known to answer.
+    """The answer does not have the form that this endpoint is known for.
 
-    `path` tells where in the JSON reading failed (`$[3].free`), and `excerpt` holds the beginning
+    `path` is the place in the JSON where reading failed (`$[3].free`); `excerpt` is the beginning
     of the body.
     """
 
@@ -176,7 +176,7 @@ class UnreadableAnswerError(DeliveryError):
         path: str | None = None,
         excerpt: str = "",
     ) -> None:
-        """Carry the HTTP status, where reading failed, and the beginning of the body."""
+        """Take the HTTP status, the place where reading failed, and the beginning of the body."""
         super().__init__(message, endpoint=endpoint, account=account)
         self.status = status
         self.path = path
@@ -186,8 +186,8 @@ class UnreadableAnswerError(DeliveryError):
 class ExchangeError(DustError):
     """The exchange said no.
 
-    `code` is the exchange's own, as an integer where it is one; `None` where the answer had none
-    (a page of HTML, say). `message` is the exchange's text, or the beginning of the body.
+    `code` is the exchange's own code, an integer if possible; `None` if the answer had no code (a
+    page of HTML, for example). `message` is the exchange's text, or the beginning of the body.
     """
 
     usual_delivery: ClassVar[Delivery] = Delivery.FINAL
@@ -203,7 +203,7 @@ class ExchangeError(DustError):
         delivery: Delivery | None = None,
         hint: str = "",
     ) -> None:
-        """Carry the exchange's words, and what they mean for sending again."""
+        """Take the exchange's answer; `delivery` decides whether the call is sent again."""
         label = f"HTTP {status}" if code is None else f"{code}"
         text = f"{label} {message}".rstrip()
         super().__init__(_sentence(endpoint, account, f"{text}{'; ' if hint else ''}{hint}"))
@@ -216,7 +216,7 @@ class ExchangeError(DustError):
 
 
 class RejectedError(ExchangeError):
-    """The request is wrong, or not allowed from here; sending it again changes nothing."""
+    """The request is wrong, or not allowed; sending it again changes nothing."""
 
 
 class CredentialsError(ExchangeError):
@@ -224,27 +224,27 @@ class CredentialsError(ExchangeError):
 
 
 class ClockError(ExchangeError):
-    """The timestamp was outside `recv_window`; nothing was done."""
+    """The timestamp was outside `recv_window`; the exchange did nothing."""
 
     usual_delivery = Delivery.REFUSED
 
 
 class RateLimitedError(ExchangeError):
-    """Too much weight was spent; `retry_after` is the wait in seconds that was asked for."""
+    """Too much weight was spent; `retry_after` is the wait in seconds, as the exchange asks."""
 
     usual_delivery = Delivery.REFUSED
 
     def __init__(self, message: str, *, retry_after: float | None = None, **fields: Any) -> None:
-        """Carry the wait that the exchange asked for."""
+        """Take the wait that the exchange asks for."""
         hint = "" if retry_after is None else f"retry in {retry_after:g} s"
         super().__init__(message, hint=hint, **fields)
         self.retry_after = retry_after
 
 
 class BannedError(ExchangeError):
-    """The exchange shut this address out, for every account behind it, until `until`.
+    """The exchange banned this address, for every account behind it, until `until`.
 
-    `retry_after` are the seconds that were left when it was said.
+    `retry_after` is the number of seconds left at the time of the answer.
     """
 
     usual_delivery = Delivery.REFUSED
@@ -257,7 +257,7 @@ class BannedError(ExchangeError):
         retry_after: float | None = None,
         **fields: Any,
     ) -> None:
-        """Carry the moment at which the ban lifts, where the exchange told it."""
+        """Take the time at which the ban ends, if the exchange gave it."""
         hint = "" if until is None else f"banned until {until.isoformat(timespec='seconds')}"
         super().__init__(message, hint=hint, **fields)
         self.until = until
@@ -265,7 +265,7 @@ class BannedError(ExchangeError):
 
 
 class UnavailableError(ExchangeError):
-    """The exchange is busy or broken; unless `delivery` says otherwise it may have acted."""
+    """The exchange is busy or broken. It may have acted, unless `delivery` says otherwise."""
 
     usual_delivery = Delivery.UNKNOWN
 
@@ -279,36 +279,36 @@ class DustRejectedError(ExchangeError):
 
 
 class CooldownError(DustRejectedError):
-    """The account converted too recently. The exchange's text names 24 hours whatever the rule.
+    """The account converted too recently. The exchange's text says 24 hours, whatever its rule is.
 
-    `retry_at` is from when it is worth trying again, where a converter has learnt that; `None`
-    where it was told to leave cooldowns to the exchange.
+    `retry_at` is when to try again, if a converter has learnt that; `None` if the converter leaves
+    cooldowns to the exchange.
     """
 
     retry_at: datetime | None = None
 
 
 class NotConvertibleError(DustRejectedError):
-    """An asset of the batch can't be converted, and so none was.
+    """An asset of the batch can't be converted, so nothing was converted.
 
-    `assets` are those that the exchange's message names, or else all that were asked for.
+    `assets` are the assets that the exchange's message names, or else the whole batch.
     """
 
     def __init__(self, message: str, *, assets: tuple[str, ...] = (), **fields: Any) -> None:
-        """Carry the assets that are to blame, as far as the answer tells."""
+        """Take the assets that can't be converted, as far as the answer names them."""
         super().__init__(message, **fields)
         self.assets = assets
 
 
 class PriceMovedError(DustRejectedError):
-    """The price moved too far while converting, so the exchange did not; a new quote may work."""
+    """The price moved too far, so the exchange did not convert; a new quote may work."""
 
 
 class GuardError(DustError):
     """A safety rule stopped a conversion before anything was sent.
 
-    `retry_at` is the time from which the rule would not, where waiting helps; `entry_ids` are the
-    ledger's entries that stand in the way: `recover()` settles them.
+    `retry_at` is when the rule allows it, if waiting helps. `entry_ids` are the open entries of the
+    ledger that forbid it: `recover()` settles them.
     """
 
     def __init__(
@@ -319,7 +319,7 @@ class GuardError(DustError):
         retry_at: datetime | None = None,
         entry_ids: tuple[int, ...] = (),
     ) -> None:
-        """Carry what would have to change."""
+        """Take what has to change before the rule allows it."""
         super().__init__(message)
         self.account = account
         self.retry_at = retry_at
@@ -327,14 +327,14 @@ class GuardError(DustError):
 
 
 class LedgerError(DustError):
-    """The ledger's file can't be read or written, so nothing is sent that it could not hold.
+    """The ledger's file can't be read or written, so no call is sent that it could not record.
 
-    Where the call was sent already (`entry_ids` are its entries), its intent is on record, and
-    `recover()` writes down how it ended once the file is well again.
+    If a call was sent already, `entry_ids` are its entries. Its intent is on record, and
+    `recover()` records how it ended, once the file is repaired.
     """
 
     def __init__(self, message: str, *, path: str, entry_ids: tuple[int, ...] = ()) -> None:
-        """Carry the file."""
+        """Take the path of the file."""
         super().__init__(f"ledger {path}: {message}")
         self.path = path
         self.entry_ids = entry_ids
@@ -343,11 +343,11 @@ class LedgerError(DustError):
 class OutcomeUnknownError(DustError):
     """Funds may have moved: the request was sent, and how it ended is not known.
 
-    Do not send it again. Read: the dust log shows a conversion that happened. `parameters` are
-    what was asked for; the exchange can have accepted the request only between `sent_after` and
-    `expires_at` (its own clock), so an absence means something only when read later than that.
-    `code` and `status` are those of the answer that left the doubt, `None` where there was none.
-    A `Converter` puts the ledger's entries of the conversion into `entry_ids`, the open one last:
+    Do not send it again. Read the dust log: it shows a conversion that happened. The exchange can
+    have accepted the request only between `sent_after` and `expires_at` (by its own clock), so its
+    absence from the log proves something only after `expires_at`. `parameters` are those of the
+    request. `code` and `status` are those of the answer; `None` if there was no answer. A
+    `Converter` puts the ledger's entries of the conversion into `entry_ids`, the open one last:
     `await converter.recover()` settles it.
     """
 
@@ -364,7 +364,7 @@ class OutcomeUnknownError(DustError):
         code: int | str | None = None,
         status: int | None = None,
     ) -> None:
-        """Carry what is needed to find out how it ended."""
+        """Take what is needed to find out how it ended."""
         text = f"outcome unknown, do not send it again: {reason}"
         super().__init__(_sentence(endpoint, account, text))
         self.reason = reason

@@ -7,9 +7,9 @@
 
     Session(observer=watch)
 
-An observer is called in the middle of calls, so it should be quick; what it raises is logged and
-goes no further. Without an observer the same events go to the logger `binance_dust`: refusals, bans
-and retries as warnings, the rest at DEBUG.
+An observer is called in the middle of calls, so it must be quick. An error that it raises is logged
+and ignored. Without an observer the events go to the logger `binance_dust`: refusals, bans, retries
+and losses (of fixed windows, of Redis) as warnings, the rest at DEBUG.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Event:
 
 @dataclass(frozen=True, slots=True)
 class Waited(Event):
-    """A call waited in line for weight."""
+    """A call waited for weight."""
 
     pool: str
     seconds: float
@@ -56,7 +56,7 @@ class Waited(Event):
 
 @dataclass(frozen=True, slots=True)
 class Sent(Event):
-    """An attempt at a call is leaving this machine."""
+    """An attempt is about to leave this machine."""
 
     endpoint: str
     account: str | None
@@ -65,7 +65,7 @@ class Sent(Event):
 
 @dataclass(frozen=True, slots=True)
 class Answered(Event):
-    """The exchange answered an attempt, whatever it said."""
+    """The exchange answered an attempt: a result or an error."""
 
     endpoint: str
     account: str | None
@@ -76,12 +76,12 @@ class Answered(Event):
 
 @dataclass(frozen=True, slots=True)
 class Retried(Event):
-    """An attempt failed, and the call will be sent again after a pause."""
+    """An attempt failed, and the call is sent again after a pause."""
 
     endpoint: str
     account: str | None
     attempt: int
-    """The one that failed; the first is 1."""
+    """The attempt that failed; the first is 1."""
     reason: str
     pause: float
 
@@ -96,37 +96,37 @@ class Refused(Event):
 
 @dataclass(frozen=True, slots=True)
 class Banned(Event):
-    """The exchange answered 418: the whole address is shut, for every account behind it."""
+    """The exchange answered 418: the address is banned, for every account behind it."""
 
     seconds: float
 
 
 @dataclass(frozen=True, slots=True)
 class BoundaryLearnt(Event):
-    """The headers proved that the exchange counts fixed windows, cut by the clock."""
+    """The headers proved that the exchange counts in fixed windows, cut by the clock."""
 
     pool: str
 
 
 @dataclass(frozen=True, slots=True)
 class BoundaryLost(Event):
-    """Fixed windows stopped holding: the safe sliding rule is back."""
+    """The exchange no longer counts in fixed windows: the safe sliding rule is used again."""
 
     pool: str
 
 
 @dataclass(frozen=True, slots=True)
 class PayerLearnt(Event):
-    """The headers show that an endpoint's weight is counted elsewhere than was documented."""
+    """The headers show that an endpoint's weight is not counted where the documents say."""
 
     endpoint: str
     payer: str
-    """`ip` or `uid`."""
+    """Who pays: `ip` or `uid`."""
 
 
 @dataclass(frozen=True, slots=True)
 class ClockLearnt(Event):
-    """The exchange's time was asked for."""
+    """The session learnt the exchange's time."""
 
     offset: float
     """Seconds by which the exchange is ahead of this machine's clock."""
@@ -136,47 +136,47 @@ class ClockLearnt(Event):
 
 @dataclass(frozen=True, slots=True)
 class SharedBudgetLost(Event):
-    """The budget that processes share can't be asked: reads go on within a share of this one."""
+    """The shared budget can't be reached: reads go on within this process's share."""
 
     reason: str
 
 
 @dataclass(frozen=True, slots=True)
 class SharedBudgetBack(Event):
-    """The budget that processes share can be asked again."""
+    """The shared budget can be reached again."""
 
     seconds: float
-    """For which it could not."""
+    """How long it could not be reached."""
 
 
 class Observer(Protocol):
-    """Whoever wants to know."""
+    """Receives events: `Session(observer=...)`."""
 
     def __call__(self, event: Event, /) -> None:
-        """Take note of an event, quickly."""
+        """Take an event, quickly."""
         ...
 
 
 class Reporter:
-    """Passes events on: to the observer, or else to the log."""
+    """Passes events to the observer, or else to the log."""
 
     __slots__ = ("_observer",)
 
-    _LOUD: Final = (Refused, Banned, Retried, BoundaryLost, SharedBudgetLost, SharedBudgetBack)
+    _WARNINGS: Final = (Refused, Banned, Retried, BoundaryLost, SharedBudgetLost, SharedBudgetBack)
 
     def __init__(self, observer: Observer | None) -> None:
-        """Report to an observer, or to the log."""
+        """Report to an observer; `None` means the log."""
         self._observer = observer
 
     @property
     def wants_details(self) -> bool:
-        """Whether somebody listens to what every call does; asked before such an event is made."""
+        """Whether events of every call are wanted; asked before such an event is created."""
         return self._observer is not None or logger.isEnabledFor(logging.DEBUG)
 
     def __call__(self, event: Event, /) -> None:
         """Report an event; never raises."""
         if self._observer is None:
-            level = logging.WARNING if isinstance(event, self._LOUD) else logging.DEBUG
+            level = logging.WARNING if isinstance(event, self._WARNINGS) else logging.DEBUG
             logger.log(level, "%s", event)
             return
         try:

@@ -2,9 +2,9 @@
 
     Session(observer=Telemetry())
 
-Instruments, all named `binance_dust.*`: durations of waits and requests as histograms, requests
-sent again, refusals and bans as counters, and the exchange's clock as a gauge. An attribute is an
-endpoint or a status, never an account: thousands of accounts would be thousands of series.
+All instruments are named `binance_dust.*`. Histograms: durations of waits and requests. Counters:
+retries, refusals and bans. Gauge: the exchange's clock. An attribute is an endpoint or a status,
+never an account: thousands of accounts would be thousands of series.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ _NAME: Final = "binance_dust"
 
 
 class Telemetry:
-    """An observer that counts and measures.
+    """An observer that records events as metrics.
 
-    Without a `provider` the global one is used, as OpenTelemetry has it.
+    Without a `provider` OpenTelemetry's global one is used.
     """
 
     def __init__(self, provider: MeterProvider | None = None) -> None:
@@ -38,7 +38,7 @@ class Telemetry:
             raise ConfigurationError(message) from None
         meter = metrics.get_meter(_NAME, __version__, provider)
         self._waits = meter.create_histogram(
-            f"{_NAME}.wait.duration", "s", "Time in line for weight"
+            f"{_NAME}.wait.duration", "s", "Time that calls waited for weight"
         )
         self._requests = meter.create_histogram(
             f"{_NAME}.request.duration", "s", "Time from sending to the end of an answer"
@@ -55,7 +55,7 @@ class Telemetry:
         )
 
     def __call__(self, event: Event, /) -> None:
-        """Measure an event; what is not measured is passed over."""
+        """Record an event, if there is an instrument for it."""
         match event:
             case Waited(pool=pool, seconds=seconds):
                 self._waits.record(seconds, {"endpoint": pool})

@@ -4,15 +4,16 @@
         alice = sandbox.open_account("alice", ADA="6.21")
         ...
 
-The sandbox serves from a thread of its own, so the fixture works in plain tests, with
-pytest-asyncio in either mode, and with anyio. A marker sets it up:
+The sandbox runs in its own thread, so the fixture works in plain tests, with pytest-asyncio in
+either mode, and with anyio. A marker configures it:
 
     @pytest.mark.sandbox(seed=7, window=2.0, accounts=3)
 
-It takes every argument of `Sandbox`, and `accounts`: so many are open before the test begins.
+The marker takes every argument of `Sandbox`, and `accounts`: the number of accounts to open before
+the test.
 
-pytest loads this module in every run of an environment that has the package installed, so nothing
-is imported here that a run without the fixture would have to wait for.
+pytest loads this module in every run if the package is installed, so it imports nothing that only
+the fixture needs.
 """
 
 from __future__ import annotations
@@ -30,21 +31,21 @@ __all__ = ["sandbox"]
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Make the marker known, for runs with `--strict-markers`."""
+    """Register the marker, for runs with `--strict-markers`."""
     config.addinivalue_line(
         "markers",
-        "sandbox(seed=0, window=60.0, accounts=0, ...): how the `sandbox` fixture is set up; "
+        "sandbox(seed=0, window=60.0, accounts=0, ...): configures the `sandbox` fixture; "
         "takes every argument of binance_dust.sandbox.Sandbox",
     )
 
 
 @pytest.fixture
 def sandbox(request: pytest.FixtureRequest) -> Iterator[Sandbox]:
-    """Open a local exchange for one test, as the `sandbox` marker has it."""
+    """Open a local exchange for one test, configured by the `sandbox` marker."""
     from binance_dust.sandbox import Sandbox
 
     options: dict[str, object] = {}
-    # The marker nearest to the test wins, argument by argument: module, then class, then test.
+    # For each argument the nearest marker wins: the test's, the class's, then the module's.
     for mark in reversed(list(request.node.iter_markers("sandbox"))):
         if mark.args:
             message = "the sandbox marker takes keyword arguments only"

@@ -44,7 +44,7 @@ def write(tmp_path: Path) -> Any:
     return write
 
 
-def test_a_secret_is_given_only_to_who_asks_for_it_by_name() -> None:
+def test_only_reveal_gives_the_secret() -> None:
     credentials = Credentials("key-1234567890", SECRET, name="alice")
 
     assert credentials.secret.reveal() == SECRET
@@ -67,7 +67,7 @@ def test_pickling_is_refused(protocol: int) -> None:
         credentials.secret.__getstate__()
 
 
-def test_a_copy_is_the_same_thing() -> None:
+def test_a_copy_is_the_same_object() -> None:
     credentials = Credentials("key-1234567890", SECRET)
 
     assert copy.copy(credentials) is credentials
@@ -161,7 +161,7 @@ def test_a_traceback_shows_no_key_with_its_variables(
         (pem_of(ED25519, "right"), "wrong", "the password is wrong"),
         (pem_of(ED25519, "right"), None, "is encrypted: pass its password"),
         (pem_of(ED25519), "needless", "is not encrypted"),
-        ("plain hmac secret".replace(" ", "-"), "needless", "a password opens a PEM"),
+        ("plain hmac secret".replace(" ", "-"), "needless", "a password is for an encrypted PEM"),
         (pem_of(ec.generate_private_key(ec.SECP256R1())), None, "another kind of key"),
         (pem_of(ed448.Ed448PrivateKey.generate()), None, "use Ed25519 or RSA"),
         (
@@ -207,7 +207,7 @@ def test_without_the_extra_a_pem_says_what_to_install(monkeypatch: pytest.Monkey
         Credentials("key", pem_of(ED25519))
 
 
-def test_a_pem_may_come_on_one_line_as_environments_have_it() -> None:
+def test_a_pem_may_be_on_one_line_as_in_environments() -> None:
     one_line = pem_of(ED25519).strip().replace("\n", "\\n")
 
     assert Credentials("key", one_line).private_key is not None
@@ -229,7 +229,7 @@ def test_the_environment_names_one_account_or_several() -> None:
         assert desk.private_key is not None
 
 
-def test_what_the_environment_lacks_is_named() -> None:
+def test_missing_environment_variables_are_named() -> None:
     with pytest.raises(ConfigurationError, match="set BINANCE_API_KEY and BINANCE_API_SECRET"):
         Credentials.from_env(environ={})
     with pytest.raises(ConfigurationError, match="set BINANCE_BOB_API_SECRET in"):
@@ -276,12 +276,12 @@ def test_a_file_holds_many_accounts_in_its_order(write: Any) -> None:
     [
         ("", "no account in it"),
         ("not toml", "not TOML"),
-        ('api_key = "x"', "outside any account's table"),
+        ('api_key = "x"', "is not in an account's table"),
         ('[a]\napi_key = "x"', "needs secret, secret_env or secret_file"),
         ('[a]\nsecret = "canary"', "needs api_key"),
         ('[a]\napi_key = "x"\nsecrte = "canary"', "unknown entry secrte"),
         ('[a]\napi_key = "x"\nsecret = 5', "secret must be a text"),
-        ('[a]\napi_key = "x"\nsecret = ""', "secret must be a text, and not an empty one"),
+        ('[a]\napi_key = "x"\nsecret = ""', "secret must be a text that is not empty"),
         ('[a]\napi_key = "x"\nsecret = "canary"\nsecret_env = "E"', "give one of secret and"),
         ('[a]\napi_key = "x"\nsecret_env = "E"', r"set E in the environment"),
         ('[a]\napi_key = "x"\nsecret_file = "none.pem"', "No such file"),
@@ -289,7 +289,7 @@ def test_a_file_holds_many_accounts_in_its_order(write: Any) -> None:
         (f'[a]\napi_key = "x"\nsecret = {"9" * 5_000}', "too long"),
         (f'[a]\napi_key = "x"\nsecret = {"[" * 3_000}', "nested too deep"),
         ('[a]\napi_key = "x"\nsecret_file = "~nobody-of-this-name/x"', "home directory"),
-        ('[a]\napi_key = "x"\nsecret_file = "a\\u0000b"', "that is no path"),
+        ('[a]\napi_key = "x"\nsecret_file = "a\\u0000b"', "that is not a path"),
     ],
 )
 def test_a_file_that_can_not_work_says_where(write: Any, text: str, says: str) -> None:
@@ -302,7 +302,7 @@ def test_a_file_that_can_not_work_says_where(write: Any, text: str, says: str) -
     assert caught.value.__context__ is None
 
 
-def test_a_file_may_begin_with_the_mark_that_some_editors_put_there(tmp_path: Path) -> None:
+def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     path, key = tmp_path / "accounts.toml", tmp_path / "a.key"
     path.write_text('[a]\napi_key = "x"\nsecret_file = "a.key"', encoding="utf-8-sig")
     key.write_text(SECRET, encoding="utf-8-sig")
@@ -329,7 +329,7 @@ def test_a_key_file_that_everybody_can_read_is_refused(write: Any) -> None:
         Credentials.load(path)
 
 
-def test_a_file_that_is_missing_or_no_text_says_so(tmp_path: Path) -> None:
+def test_a_file_that_is_missing_or_not_text_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="No such file"):
         Credentials.load(tmp_path / "none.toml")
     binary = tmp_path / "binary.toml"

@@ -51,7 +51,7 @@ EXAMPLES: list[DustError] = [
 
 
 @pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
-def test_an_error_travels_whole(error: DustError) -> None:
+def test_an_error_survives_pickling(error: DustError) -> None:
     other: Any = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own bytes
 
     assert type(other) is type(error)
@@ -60,7 +60,7 @@ def test_an_error_travels_whole(error: DustError) -> None:
 
 
 @pytest.mark.parametrize("error", EXAMPLES, ids=lambda error: type(error).__name__)
-def test_an_error_travels_whole_as_json(error: DustError) -> None:
+def test_an_error_survives_json(error: DustError) -> None:
     other: Any = error_from_plain(json.loads(json.dumps(plain(error))))
 
     assert type(other) is type(error)

@@ -48,7 +48,7 @@ def test_without_an_observer_the_log_has_it(
     assert text == repr(event)
 
 
-def test_details_are_made_only_for_who_listens(caplog: pytest.LogCaptureFixture) -> None:
+def test_detailed_events_are_created_only_if_wanted(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.INFO, "binance_dust")
     assert not Reporter(None).wants_details
     assert Reporter(lambda event: None).wants_details
