@@ -136,7 +136,7 @@ def by_refusal(call: Call[Any], what: str) -> Run:
 def in_words(error: ExchangeError | None) -> str:
     """Describe a refusal in a few words, with nothing of the request."""
     if error is None:
-        return "taken"
+        return "accepted"
     code = f"HTTP {error.status}" if error.code is None else str(error.code)
     return f"refused ({code} {error.message})"
 

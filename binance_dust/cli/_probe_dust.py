@@ -52,7 +52,7 @@ def judge_start_alone(refusal: ExchangeError | None) -> ProbeResult:
 
     The client always sends both or none.
     """
-    text = "both bounds or none" if refusal else "one bound alone is taken now"
+    text = "both bounds or none" if refusal else "one bound alone is accepted now"
     evidence = {"taken": refusal is None}
     return ProbeResult(settled=True, answer=f"{text}: {in_words(refusal)}", evidence=evidence)
 
@@ -70,7 +70,7 @@ async def _longest_span(prober: Prober) -> ProbeResult:
 
 def judge_span(taken: int, refused: int | None, refusal: ExchangeError | None) -> ProbeResult:
     """Say how many days were accepted at most, and how many were refused first."""
-    longest = f"{taken} days are taken" if taken else "not even the shortest was taken"
+    longest = f"{taken} days are accepted" if taken else "not even the shortest was accepted"
     answer = longest if refused is None else f"{longest}, {refused} {in_words(refusal)}"
     evidence = {"taken_days": taken, "refused_days": refused}
     return ProbeResult(settled=bool(taken), answer=answer, evidence=evidence)
@@ -96,7 +96,7 @@ def judge_target(log: DustLog) -> ProbeResult:
         )
         if evidence[named]
     ]
-    answer = f"named by {' and '.join(places)}" if places else "named nowhere, and read as BNB"
+    answer = f"named by {' and '.join(places)}" if places else "named nowhere, so BNB is assumed"
     return ProbeResult(settled=True, answer=answer, evidence=evidence)
 
 
@@ -114,7 +114,7 @@ def judge_cooldown(log: DustLog) -> ProbeResult:
     # Caution: single assets into different targets may follow at once, without such a pause.
     return ProbeResult(
         settled=True,
-        answer=f"two conversions were {hours:.2f} h apart, so its cooldown is no longer",
+        answer=f"two conversions were {hours:.2f} h apart, so its cooldown is not longer",
         configure=f"Converter(cooldown=timedelta(seconds={shortest.total_seconds():.0f})) at most",
         evidence={"conversions": len(times), "shortest_seconds": shortest.total_seconds()},
     )
@@ -155,7 +155,7 @@ def judge_targets(found: Mapping[str, ConvertibleAssets | ExchangeError]) -> Pro
     if differing:
         parts.append(f"not the same assets: {', '.join(differing)}")
     elif everywhere:
-        parts.append("the same assets but for the target itself")
+        parts.append("the same assets except the target itself")
     evidence = {
         "lists": {name: sorted(assets) for name, assets in lists.items()},
         "differing": differing,
@@ -182,7 +182,7 @@ def judge_fees(quotes: list[ConvertibleAssets]) -> ProbeResult:
     answer = f"{len(rows) - len(odd)} of {len(rows)} rows cost the listed rate, {rates}"
     if others:
         answer += f"; {', '.join(f'{asset} {rate}' for asset, rate in others.items())}"
-    configure = "max_fee_rate of a Converter, if those shall stay" if others else NOTHING
+    configure = "max_fee_rate of a Converter, to keep those assets" if others else NOTHING
     return ProbeResult(
         settled=True,
         answer=answer,
@@ -209,11 +209,11 @@ def judge_ceiling(quote: ConvertibleAssets) -> ProbeResult:
         return ProbeResult(settled=False, answer=_NOTHING_LISTED, evidence=evidence)
     largest, together = max(worth), sum(worth, Decimal(0))
     if largest > base:
-        answer = f"an asset worth {largest:f} is listed, so {base:f} is no ceiling of one asset"
+        answer = f"an asset worth {largest:f} is listed, so {base:f} is not a ceiling for one asset"
     elif together > base:
-        answer = f"{together:f} are listed together, so {base:f} is no ceiling of them all"
+        answer = f"{together:f} are listed together, so {base:f} is not a ceiling for all together"
     else:
-        answer = f"all that is listed is worth {together:f}: too little to tell"
+        answer = f"all that is listed is worth {together:f}: too little to judge by"
         return ProbeResult(settled=False, answer=answer, evidence=evidence)
     return ProbeResult(settled=True, answer=answer, evidence=evidence)
 
@@ -230,12 +230,12 @@ def judge_rounding(quote: ConvertibleAssets) -> ProbeResult:
             half_up += row.exchange == rounded
     evidence = {"cut": down, "half_up": half_up}
     if bool(down) is bool(half_up):
-        return ProbeResult(
-            settled=False, answer="no row tells one from the other", evidence=evidence
-        )
+        return ProbeResult(settled=False, answer="no row shows the difference", evidence=evidence)
     way = "half up" if half_up else "down"
     rows = down + half_up
-    return ProbeResult(settled=True, answer=f"{way}, by {rows} rows that tell", evidence=evidence)
+    return ProbeResult(
+        settled=True, answer=f"{way}, by {rows} rows that show it", evidence=evidence
+    )
 
 
 # --- the text that is signed ---------------------------------------------------------------------
@@ -289,20 +289,20 @@ PROBES: Final = (
     ),
     Probe(
         name="cooldown",
-        doubt="how long the pause between two conversions has to be (1, 6 and 24 h were seen)",
+        doubt="how long the pause between two conversions must be (1, 6 and 24 h were seen)",
         asks=((_LOG, 1),),
         run=by_answer(_LOG(), judge_cooldown),
     ),
     Probe(
         name="recv-window",
-        doubt="whether the list of convertible assets takes recvWindow, which no document lists",
+        doubt="whether the list of convertible assets accepts recvWindow, which no document lists",
         asks=((_QUOTE, 1),),
         # The client always sends recvWindow.
         run=by_refusal(_QUOTE(target_asset="BNB"), "recvWindow"),
     ),
     Probe(
         name="targets",
-        doubt=f"which targets are taken ({', '.join(_TARGETS)}), and whether their lists differ",
+        doubt=f"which targets are accepted ({', '.join(_TARGETS)}), and whether their lists differ",
         asks=((_QUOTE, len(_TARGETS)),),
         run=_targets,
     ),
@@ -314,7 +314,7 @@ PROBES: Final = (
     ),
     Probe(
         name="ceiling",
-        doubt="whether the list's base (10) is a ceiling of one asset, or of all together",
+        doubt="whether the list's base (10) is a ceiling for one asset, or for all together",
         asks=((_QUOTE, 1),),
         run=by_answer(_QUOTE(target_asset="BNB"), judge_ceiling),
     ),
@@ -326,7 +326,7 @@ PROBES: Final = (
     ),
     Probe(
         name="margin-wallet",
-        doubt="whether the list of convertible assets takes accountType=MARGIN (since May 2026)",
+        doubt="whether the list of convertible assets accepts accountType=MARGIN (since May 2026)",
         asks=((_QUOTE, 1),),
         run=by_refusal(_QUOTE(target_asset="BNB", account_type="MARGIN"), "accountType=MARGIN"),
         needs_margin=True,

@@ -48,7 +48,7 @@ def judge_payer(headers: Feedback | None) -> ProbeResult:
 
 
 async def _windows(prober: Prober) -> ProbeResult:
-    result = ProbeResult(settled=False, answer="no cut could be looked at")
+    result = ProbeResult(settled=False, answer="no cut could be observed")
     sliding = 0
     for _ in range(_TRIES):
         before, after, ours = await _headers_at_a_cut(prober)
@@ -71,16 +71,16 @@ def judge_cut(before: int | None, after: int | None, ours: int) -> ProbeResult:
     """
     evidence = {"before": before, "after": after, "ours": ours, "fixed": None}
     if before is None or after is None or ours < _BEFORE:
-        return ProbeResult(settled=False, answer="the headers did not tell", evidence=evidence)
+        return ProbeResult(settled=False, answer="the headers did not show it", evidence=evidence)
     if after < ours + 1:
         return ProbeResult(
             settled=True,
-            answer="fixed: the count began anew when the minute did",
+            answer="fixed: the count started again with the minute",
             evidence=evidence | {"fixed": True},
         )
     return ProbeResult(
         settled=True,
-        answer="sliding, as far as two looks show: the count went on across the minute",
+        answer="sliding, as far as two tries show: the count went on across the minute",
         evidence=evidence | {"fixed": False},
     )
 
@@ -130,7 +130,7 @@ PROBES: Final = (
     ),
     Probe(
         name="windows",
-        doubt="whether weight is counted in fixed minutes or in sliding ones (takes minutes)",
+        doubt="whether weight is counted in fixed minutes or in sliding ones (takes some minutes)",
         asks=((_CHEAP, _TRIES * (_BEFORE + 1)), (endpoints.SERVER_TIME, _TRIES * 10)),
         run=_windows,
     ),

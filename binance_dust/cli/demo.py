@@ -1,6 +1,6 @@
 """`binance-dust demo`: accounts on a local sandbox, from a scan to the books.
 
-It calls the public API only, as your own program would.
+It calls the public API, as your own program would.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _WINDOW: Final = 2.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add what this command takes."""
+    """Add the options of this command."""
     parser.add_argument(
         "--accounts",
         type=_arguments.positive,

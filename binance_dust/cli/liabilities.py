@@ -42,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--exchange",
         action="store_true",
-        help="turn them into one debt of the same worth; a dry run unless --yes",
+        help="turn small debts into one debt of the same worth; a dry run unless --yes",
     )
     parser.add_argument("--yes", action="store_true", help="really exchange them")
     parser.add_argument(

@@ -81,16 +81,16 @@ CASES = [
         settled=False,
         arm=lambda exchange, _: exchange.faults.misreport_weight(None, endpoint=f"GET {LIST}"),
     ),
-    Case("windows", "fixed: the count began anew", window=SLOWER),
+    Case("windows", "fixed: the count started again", window=SLOWER),
     Case(
         "windows",
-        "sliding, as far as two looks show",
+        "sliding, as far as two tries show",
         rules={"window_mode": "sliding"},
         window=SLOWER,
     ),
     Case(
         "windows",
-        "the headers did not tell",
+        "the headers did not show it",
         settled=False,
         window=SLOWER,
         arm=lambda exchange, _: exchange.faults.misreport_weight(
@@ -98,28 +98,28 @@ CASES = [
         ),
     ),
     Case("log-start-alone", "both bounds or none: refused (-1102"),
-    Case("log-start-alone", "one bound alone is taken", rules={"log_one_bound": True}),
-    Case("log-span", "90 days are taken, 91 refused (-4047"),
-    Case("log-span", "180 days are taken, 366 refused", rules={"log_days": 200}),
-    Case("log-span", "366 days are taken", rules={"log_days": 4000}),
+    Case("log-start-alone", "one bound alone is accepted", rules={"log_one_bound": True}),
+    Case("log-span", "90 days are accepted, 91 refused (-4047"),
+    Case("log-span", "180 days are accepted, 366 refused", rules={"log_days": 200}),
+    Case("log-span", "366 days are accepted", rules={"log_days": 4000}),
     Case("log-span", "not even the shortest", settled=False, rules={"log_days": 7}),
     Case("log-target", "shows no conversion", settled=False),
     Case("log-target", "named by 1 of 1 details", arm=convert),
     Case("log-target", "named by 1 of 1 conversions", arm=convert, rules={"log_target": "group"}),
     Case("log-target", "named nowhere", arm=convert, rules={"log_target": "nowhere"}),
     Case("cooldown", "needs two conversions", settled=False, arm=convert),
-    Case("recv-window", "recvWindow: taken"),
+    Case("recv-window", "recvWindow: accepted"),
     Case("recv-window", "recvWindow: refused (-1104", arm=refuse(-1104)),
-    Case("targets", "BNB lists 6; USDT lists 7; BTC lists 7; ETH lists 7; the same assets but"),
+    Case("targets", "BNB lists 6; USDT lists 7; BTC lists 7; ETH lists 7; the same assets except"),
     Case("targets", "BNB refused (-1130", arm=refuse(-1130)),
     Case("fees", "11 of 13 rows cost the listed rate, 0.02; ALPHACA 0.1", configure="max_fee_rate"),
-    Case("ceiling", "so 10 is no ceiling of them all"),
-    Case("ceiling", "too little to tell", settled=False, rules={"ceiling": 100}),
+    Case("ceiling", "so 10 is not a ceiling for all together"),
+    Case("ceiling", "too little to judge by", settled=False, rules={"ceiling": 100}),
     Case("rounding", "half up, by"),
-    Case("margin-wallet", "accountType=MARGIN: taken"),
+    Case("margin-wallet", "accountType=MARGIN: accepted"),
     Case("margin-wallet", "accountType=MARGIN: refused (-1104", arm=refuse(-1104)),
-    Case("encoding", "signed as sent: taken; signed before encoding: refused (-1022"),
-    Case("encoding", "before encoding: taken", rules={"accept_unencoded": True}),
+    Case("encoding", "signed as sent: accepted; signed before encoding: refused (-1022"),
+    Case("encoding", "before encoding: accepted", rules={"accept_unencoded": True}),
     Case(
         "encoding",
         "signed as sent: refused (-1022",
@@ -224,7 +224,7 @@ def test_results_are_printed_for_people(run: Run, keep: Keep) -> None:
     assert done.code == 0
     assert "needs an account with margin, and there is none" in done.out
     assert "unsettled  the account has nothing to convert" in done.out
-    assert "settled    recvWindow: taken" in done.out
+    assert "settled    recvWindow: accepted" in done.out
     assert "configure  nothing" in done.out
 
 
@@ -281,7 +281,7 @@ def test_a_count_below_our_own_proves_fixed_windows(
 
 
 def test_the_longest_span_needs_no_refusal() -> None:
-    assert judge_span(366, None, None).answer == "366 days are taken"
+    assert judge_span(366, None, None).answer == "366 days are accepted"
     assert judge_span(90, 91, no(-4047)).evidence == {"taken_days": 90, "refused_days": 91}
 
 
@@ -363,8 +363,8 @@ def test_an_asset_above_the_base_shows_that_it_is_no_ceiling() -> None:
     above = judge_ceiling(quote(("ADA", "12", "1", "0.02")))
     together = judge_ceiling(quote(("ADA", "6", "1", "0.02"), ("XLM", "6", "1", "0.02")))
 
-    assert "so 10 is no ceiling of one asset" in above.answer
-    assert "so 10 is no ceiling of them all" in together.answer
+    assert "so 10 is not a ceiling for one asset" in above.answer
+    assert "so 10 is not a ceiling for all together" in together.answer
     assert not judge_ceiling(quote()).settled
 
 
@@ -382,7 +382,7 @@ def test_fees_are_compared_to_the_last_digit_but_one() -> None:
     [
         ("0.00000006", True, "down"),
         ("0.00000007", True, "half up"),
-        ("0.00000008", False, "no row tells"),
+        ("0.00000008", False, "no row shows"),
     ],
 )
 def test_rounding_is_judged_by_rows_where_it_matters(fee: str, settled: bool, says: str) -> None:
