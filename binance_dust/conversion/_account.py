@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from binance_dust.endpoints import AccountType
     from binance_dust.ledger import LedgerEntry
     from binance_dust.ledger._access import Role
-    from binance_dust.models import ConvertibleAssets, DustAssets, MarginAccount, UserAsset
+    from binance_dust.models import ConvertibleAsset, DustAsset, MarginAccount, UserAsset
 
 __all__ = [
     "CLAIM_LENGTH",
@@ -195,37 +195,21 @@ def _above_zero(parts: dict[Reason, Decimal]) -> dict[Reason, Decimal]:
 async def read_listed(client: DustClient, policy: Policy) -> list[QuoteLine]:
     """Read what can be converted now: `dust_transfer` and `dust_convert` have a list each."""
     if policy.kind is Kind.DUST:
-        return _from_dust_assets(await client.dust_assets(account_type=policy.wallet))
-    return _from_convertible_assets(
-        await client.convertible_assets(policy.target, account_type=policy.wallet)
+        dust = await client.dust_assets(account_type=policy.wallet)
+        return [_line(row, row.to_bnb, row.to_bnb_off_exchange) for row in dust.details]
+    listed = await client.convertible_assets(policy.target, account_type=policy.wallet)
+    return [
+        _line(row, row.to_target_asset_amount, row.to_target_asset_off_exchange)
+        for row in listed.details
+    ]
+
+
+def _line(row: DustAsset | ConvertibleAsset, gross: Decimal, net: Decimal) -> QuoteLine:
+    return QuoteLine(
+        asset=row.asset,
+        full_name=row.asset_full_name,
+        amount=row.amount_free,
+        gross=gross,
+        fee=row.exchange,
+        net=net,
     )
-
-
-def _from_dust_assets(answer: DustAssets) -> list[QuoteLine]:
-    """Convert the list for BNB."""
-    return [
-        QuoteLine(
-            asset=row.asset,
-            full_name=row.asset_full_name,
-            amount=row.amount_free,
-            gross=row.to_bnb,
-            fee=row.exchange,
-            net=row.to_bnb_off_exchange,
-        )
-        for row in answer.details
-    ]
-
-
-def _from_convertible_assets(answer: ConvertibleAssets) -> list[QuoteLine]:
-    """Convert the list for any target."""
-    return [
-        QuoteLine(
-            asset=row.asset,
-            full_name=row.asset_full_name,
-            amount=row.amount_free,
-            gross=row.to_target_asset_amount,
-            fee=row.exchange,
-            net=row.to_target_asset_off_exchange,
-        )
-        for row in answer.details
-    ]

@@ -92,27 +92,24 @@ class Skipped:
         return f"{self.asset} {self.amount:f}: {self.reason}{until}{detail}"
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BaseQuote:
-    """What a `Quote` and a `LiabilityQuote` share: `lines`, `skipped`, an age, and narrowing."""
+    """What a `Quote` and a `LiabilityQuote` share: who and when, and how they are narrowed."""
 
-    __slots__ = ()
-
-    if TYPE_CHECKING:
-
-        @property
-        def account(self) -> str: ...
-        @property
-        def key_id(self) -> str | None: ...
-        @property
-        def lines(self) -> tuple[Any, ...]: ...
-        @property
-        def skipped(self) -> tuple[Skipped, ...]: ...
-        @property
-        def at(self) -> datetime: ...
-        @property
-        def expires_at(self) -> datetime: ...
-        @property
-        def eligible_at(self) -> datetime | None: ...
+    account: str
+    target: str
+    """What dust becomes, or what will be owed instead of the small debts."""
+    lines: tuple[Any, ...]
+    skipped: tuple[Skipped, ...] = ()
+    """All else that is held or owed, and why it is not in the plan."""
+    at: datetime
+    """When it was read, by the exchange's clock."""
+    expires_at: datetime
+    """When it becomes too old to be carried out."""
+    eligible_at: datetime | None = None
+    """When the account may do it, if that is later than now."""
+    key_id: str | None = None
+    """Identifies the client that it is for, without revealing its key."""
 
     @property
     def assets(self) -> tuple[str, ...]:
@@ -157,12 +154,8 @@ class BaseQuote:
             for line in self.lines
             if line.asset in assets
         )
-        changes: dict[str, Any] = {
-            "lines": tuple(line for line in self.lines if line.asset not in assets),
-            "skipped": self.skipped + left_out,
-        }
-        narrowed: Self = replace(self, **changes)  # type: ignore[type-var]
-        return narrowed
+        lines = tuple(line for line in self.lines if line.asset not in assets)
+        return replace(self, lines=lines, skipped=self.skipped + left_out)
 
     def __bool__(self) -> bool:
         return bool(self.lines)
@@ -200,20 +193,8 @@ class Quote(BaseQuote, LineTotals):
     of its moment, and is not carried out if that has moved by 5 %.
     """
 
-    account: str
     account_type: AccountType
-    target: str
     lines: tuple[QuoteLine, ...]
-    skipped: tuple[Skipped, ...] = ()
-    """All else that is held, and why it is not converted."""
-    at: datetime
-    """When it was read, by the exchange's clock."""
-    expires_at: datetime
-    """When it becomes too old to be converted."""
-    eligible_at: datetime | None = None
-    """When the account may convert, if that is later than now."""
-    key_id: str | None = None
-    """Identifies the client that it is for, without revealing its key."""
 
     @property
     def fee_rate(self) -> Decimal:
@@ -276,20 +257,7 @@ class LiabilityLine:
 class LiabilityQuote(BaseQuote):
     """A plan: which small debts would become one debt. It does not reduce what is owed."""
 
-    account: str
-    target: str
-    """What will be owed instead."""
     lines: tuple[LiabilityLine, ...]
-    skipped: tuple[Skipped, ...] = ()
-    """All else that is owed, and why it is not exchanged."""
-    at: datetime
-    """When it was read, by the exchange's clock."""
-    expires_at: datetime
-    """When it becomes too old to be carried out."""
-    eligible_at: datetime | None = None
-    """When the account may exchange, if that is later than now."""
-    key_id: str | None = None
-    """Identifies the client that it is for, without revealing its key."""
 
     @property
     def worth(self) -> Decimal:

@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from binance_dust import Ledger
+import pytest
+
+from binance_dust import Ledger, OutcomeUnknownError
 from binance_dust.conversion import LiabilityExchanger
 from tests.budget.virtual import run
 from tests.conversion.far import CONVERT, DUST, FarWorld, Process
@@ -35,6 +37,13 @@ class Scene:
         async with Process(self.world, self.credentials, path, **options) as process:
             yield process
             await self.world.quiet()
+
+    async def lose_answer(self, process: Process, *, executed: bool = True) -> OutcomeUnknownError:
+        """Convert, and lose the answer; give the error."""
+        self.faults.lose_answer(after_executing=executed, endpoint=DUST)
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await process.convert_all()
+        return caught.value
 
     @property
     def asked(self) -> list[str]:
@@ -88,3 +97,11 @@ class DebtScene:
     @property
     def alice(self) -> Any:
         return self.world.exchange.accounts["alice"]
+
+    async def lose_answer(self, *, executed: bool = True) -> OutcomeUnknownError:
+        """Exchange, and lose the answer; give the error."""
+        quote = await self.exchanger.quote()
+        self.world.exchange.faults.lose_answer(after_executing=executed, endpoint=EXCHANGE)
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await self.exchanger.exchange(quote)
+        return caught.value

@@ -10,10 +10,10 @@ from typing import Any
 
 import pytest
 
-from binance_dust import Converter, Credentials, GuardError, OutcomeUnknownError, Quote
+from binance_dust import Converter, Credentials, GuardError, Quote
 from binance_dust.conversion._account import AccountContext, debts_of, spot_holdings
 from binance_dust.models import MarginAccount, MarginAsset
-from tests.conversion.far import ASSETS, DUST, LIST, MEMORY, Process, entries_of
+from tests.conversion.far import ASSETS, LIST, MEMORY, Process, entries_of
 from tests.conversion.scene import DUST_OF_TWO, Scene, in_virtual_time
 from tests.conversion.values import user_asset
 
@@ -99,9 +99,7 @@ async def test_one_account_under_two_names_is_one_account() -> None:
     scene = Scene()
     key = scene.credentials
     async with scene.process() as process:
-        scene.faults.lose_answer(endpoint=DUST)
-        with pytest.raises(OutcomeUnknownError):
-            await process.convert_all()
+        await scene.lose_answer(process)
         scene.alice.deposit("ADA", "5")
         again = Credentials(key.api_key, key.secret.reveal(), name="alice, again")
         other = Converter(process.session.client(again), ledger=process.ledger, cooldown=0)
@@ -118,9 +116,7 @@ async def test_one_account_under_two_names_is_one_account() -> None:
 async def test_an_entry_left_open_under_a_replaced_key_still_belongs_to_the_account() -> None:
     scene = Scene()
     async with scene.process() as process:
-        scene.faults.lose_answer(endpoint=DUST)
-        with pytest.raises(OutcomeUnknownError):
-            await process.convert_all()
+        await scene.lose_answer(process)
         (entry,) = await entries_of(process.ledger)
         new_key = Credentials("another-key", "and-its-secret", name="alice")
         successor = Converter(process.session.client(new_key), ledger=process.ledger, cooldown=0)
@@ -146,9 +142,7 @@ async def test_the_id_of_a_key_is_the_same_as_in_earlier_releases() -> None:
 async def test_the_end_of_another_claim_is_given_in_the_exchange_s_time() -> None:
     scene = Scene(wrong_clock=-3600.0)
     async with scene.process() as process:
-        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
-        with pytest.raises(OutcomeUnknownError):
-            await process.convert_all()
+        await scene.lose_answer(process, executed=False)
         first = asyncio.ensure_future(process.converter.recover())
         await asyncio.sleep(3)
 

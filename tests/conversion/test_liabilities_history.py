@@ -12,7 +12,7 @@ import pytest
 from binance_dust import GuardError, OutcomeUnknownError
 from tests.budget.virtual import run
 from tests.conversion.far import Killed, Mortal, entries_of, run_with_deaths
-from tests.conversion.scene import EXCHANGE, HISTORY, DebtScene, in_virtual_time
+from tests.conversion.scene import HISTORY, DebtScene, in_virtual_time
 
 
 @pytest.mark.parametrize("after_executing", [True, False])
@@ -20,13 +20,10 @@ from tests.conversion.scene import EXCHANGE, HISTORY, DebtScene, in_virtual_time
 async def test_a_lost_answer_is_settled_by_the_history(after_executing: bool) -> None:
     scene = DebtScene()
     async with scene as exchanger:
-        quote = await exchanger.quote()
-        scene.world.exchange.faults.lose_answer(after_executing=after_executing, endpoint=EXCHANGE)
-        with pytest.raises(OutcomeUnknownError) as caught:
-            await exchanger.exchange(quote)
-        assert caught.value.entry_ids == (1,)
+        error = await scene.lose_answer(executed=after_executing)
+        assert error.entry_ids == (1,)
         with pytest.raises(GuardError, match="recover"):
-            await exchanger.exchange(quote)
+            await exchanger.exchange(await exchanger.quote())
 
         (entry,) = await exchanger.recover()
 
@@ -39,10 +36,7 @@ async def test_a_lost_answer_is_settled_by_the_history(after_executing: bool) ->
 async def test_the_target_on_record_is_the_one_in_the_history() -> None:
     scene = DebtScene()
     async with scene as exchanger:
-        quote = await exchanger.quote()
-        scene.world.exchange.faults.lose_answer(endpoint=EXCHANGE)
-        with pytest.raises(OutcomeUnknownError):
-            await exchanger.exchange(quote)
+        await scene.lose_answer()
         scene.world.garble = lambda path, body: (
             body.replace(b"USDT", b"USDC") if path == HISTORY else body
         )
@@ -56,10 +50,7 @@ async def test_the_target_on_record_is_the_one_in_the_history() -> None:
 async def test_the_history_is_asked_for_the_time_of_the_call() -> None:
     scene = DebtScene()
     async with scene as exchanger:
-        quote = await exchanger.quote()
-        scene.world.exchange.faults.lose_answer(endpoint=EXCHANGE)
-        with pytest.raises(OutcomeUnknownError):
-            await exchanger.exchange(quote)
+        await scene.lose_answer()
         # By default the exchange shows thirty days.
         await asyncio.sleep(40 * 86_400)
 
@@ -179,10 +170,7 @@ async def test_a_history_that_may_have_dropped_records_proves_nothing_by_absence
 ) -> None:
     scene = DebtScene()
     async with scene as exchanger:
-        quote = await exchanger.quote()
-        scene.world.exchange.faults.lose_answer(after_executing=False, endpoint=EXCHANGE)
-        with pytest.raises(OutcomeUnknownError):
-            await exchanger.exchange(quote)
+        await scene.lose_answer(executed=False)
         await asyncio.sleep(days * 86_400)
 
         (entry,) = await exchanger.recover()

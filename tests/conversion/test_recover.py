@@ -30,12 +30,10 @@ async def test_a_lost_answer_is_settled_by_reading_in_two_minutes_at_most(
 ) -> None:
     scene = Scene(log_lag=lag)
     async with scene.process() as process:
-        scene.faults.lose_answer(after_executing=executed, endpoint=DUST)
-        with pytest.raises(OutcomeUnknownError) as caught:
-            await process.convert_all()
-        entry = await process.ledger.entry(caught.value.entry_ids[-1])
+        error = await scene.lose_answer(process, executed=executed)
+        entry = await process.ledger.entry(error.entry_ids[-1])
         assert (entry.status, entry.open) == ("unknown", True)
-        assert entry.expires_at == caught.value.expires_at
+        assert entry.expires_at == error.expires_at
         with pytest.raises(GuardError, match="recover") as guarded:
             await process.convert_all()
         assert guarded.value.entry_ids == (entry.id,)
@@ -57,9 +55,7 @@ async def test_a_lost_answer_is_settled_by_reading_in_two_minutes_at_most(
 async def test_an_outcome_that_can_not_be_known_stays_unknown_until_resolved_by_hand() -> None:
     scene = Scene()
     async with scene.process() as process:
-        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
-        with pytest.raises(OutcomeUnknownError):
-            await process.convert_all()
+        await scene.lose_answer(process, executed=False)
         # Sold by hand meanwhile: the balance is gone, and the log does not say why.
         scene.alice.withdraw("ADA", "6.21")
 
@@ -126,9 +122,7 @@ async def test_only_one_recovery_runs_at_a_time_however_long_it_takes(
 ) -> None:
     scene = Scene(wrong_clock=wrong)
     async with scene.process() as process:
-        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
-        with pytest.raises(OutcomeUnknownError):
-            await process.convert_all()
+        await scene.lose_answer(process, executed=False)
 
         first = asyncio.ensure_future(process.converter.recover())
         await asyncio.sleep(later)
@@ -157,9 +151,7 @@ async def test_the_log_is_read_every_ten_seconds_until_it_was_silent_for_long_en
     scene = Scene()
     caplog.set_level(logging.INFO)
     async with scene.process() as process:
-        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
-        with pytest.raises(OutcomeUnknownError):
-            await process.convert_all()
+        await scene.lose_answer(process, executed=False)
         began = scene.world.loop.time()
 
         (entry,) = await process.converter.recover()
@@ -190,9 +182,7 @@ async def test_recovery_gives_up_after_five_minutes_without_a_reading() -> None:
     scene = Scene()
     async with scene.process() as process:
         await asyncio.sleep(1000)
-        scene.faults.lose_answer(endpoint=DUST)
-        with pytest.raises(OutcomeUnknownError):
-            await process.convert_all()
+        await scene.lose_answer(process)
         scene.faults.fail(503, endpoint=LOG, times=None)
         began = scene.world.loop.time()
 
@@ -210,9 +200,7 @@ async def test_recovery_gives_up_after_five_minutes_without_a_reading() -> None:
 async def test_a_conversion_in_part_is_on_record_with_the_assets_that_stayed() -> None:
     scene = Scene()
     async with scene.process() as process:
-        scene.faults.lose_answer(endpoint=DUST)
-        with pytest.raises(OutcomeUnknownError):
-            await process.convert_all()
+        await scene.lose_answer(process)
         scene.alice.deposit("XRP", "1.5")
 
         def without_ripple(path: str, body: bytes) -> bytes:
@@ -235,9 +223,7 @@ async def test_a_conversion_in_part_is_on_record_with_the_assets_that_stayed() -
 async def test_recovery_waits_for_an_exchange_clock_that_went_back() -> None:
     scene = Scene()
     async with scene.process() as process:
-        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
-        with pytest.raises(OutcomeUnknownError):
-            await process.convert_all()
+        await scene.lose_answer(process, executed=False)
         # By our own clock all is over by now.
         await asyncio.sleep(120)
         scene.faults.jump_clock(-100.0)
@@ -290,9 +276,7 @@ async def test_an_entry_without_its_times_stays_unknown(column: str, folder: Pat
     scene = Scene()
     path = folder / "dust.db"
     async with scene.process(path=path) as process:
-        scene.faults.lose_answer(endpoint=DUST)
-        with pytest.raises(OutcomeUnknownError):
-            await process.convert_all()
+        await scene.lose_answer(process)
         with contextlib.closing(sqlite3.connect(path)) as file:
             file.execute(f"UPDATE entries SET {column} = NULL")  # noqa: S608
             file.commit()
@@ -328,9 +312,7 @@ async def test_recovering_while_the_sender_lives_does_no_harm(executed: bool) ->
 async def test_an_exchange_that_can_not_be_read_is_read_again() -> None:
     scene = Scene()
     async with scene.process() as process:
-        scene.faults.lose_answer(endpoint=DUST)
-        with pytest.raises(OutcomeUnknownError):
-            await process.convert_all()
+        await scene.lose_answer(process)
         scene.faults.garble_body(endpoint=LOG, times=2)
         scene.faults.fail(503, endpoint=ASSETS, times=6)
 

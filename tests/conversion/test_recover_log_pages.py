@@ -9,10 +9,9 @@ from datetime import timedelta
 
 import pytest
 
-from binance_dust import OutcomeUnknownError
 from binance_dust._util.exact import from_moment
 from binance_dust.sandbox._accounts import draw_history
-from tests.conversion.far import DUST, LOG, entries_of
+from tests.conversion.far import LOG, entries_of
 from tests.conversion.scene import Scene, in_virtual_time
 
 
@@ -20,9 +19,7 @@ from tests.conversion.scene import Scene, in_virtual_time
 async def test_the_log_is_asked_for_the_time_of_the_call_and_not_for_its_newest_page() -> None:
     scene = Scene()
     async with scene.process() as process:
-        scene.faults.lose_answer(endpoint=DUST)
-        with pytest.raises(OutcomeUnknownError):
-            await process.convert_all()
+        await scene.lose_answer(process)
         (open_one,) = await entries_of(process.ledger)
         assert open_one.sent_after is not None
         assert open_one.expires_at is not None
@@ -64,9 +61,7 @@ def page_of(count: int, at: float) -> bytes:
 async def test_a_full_page_of_the_log_may_hide_more(others: int, status: str) -> None:
     scene = Scene()
     async with scene.process() as process:
-        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
-        with pytest.raises(OutcomeUnknownError):
-            await process.convert_all()
+        await scene.lose_answer(process, executed=False)
         page = page_of(others, at=scene.world.true())
         scene.world.garble = lambda path, body: page if path == LOG else body
 
@@ -95,9 +90,7 @@ async def test_a_log_that_may_end_after_an_old_call_does_not_prove_it_undone(
 ) -> None:
     scene = Scene()
     async with scene.process() as process:
-        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
-        with pytest.raises(OutcomeUnknownError):
-            await process.convert_all()
+        await scene.lose_answer(process, executed=False)
         (entry,) = await entries_of(process.ledger)
         assert entry.intended_at is not None
         oldest = entry.intended_at.timestamp() + 2
@@ -115,9 +108,7 @@ async def test_a_log_that_may_end_after_an_old_call_does_not_prove_it_undone(
 async def test_a_newest_page_without_dates_does_not_reach_back() -> None:
     scene = Scene()
     async with scene.process() as process:
-        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
-        with pytest.raises(OutcomeUnknownError):
-            await process.convert_all()
+        await scene.lose_answer(process, executed=False)
         (entry,) = await entries_of(process.ledger)
         assert entry.intended_at is not None
         newest = json.loads(page_of(100, at=scene.world.true()))
@@ -149,13 +140,11 @@ async def test_a_log_that_may_have_dropped_records_proves_nothing_by_absence(
 ) -> None:
     scene = Scene()
     async with scene.process() as process:
-        scene.faults.lose_answer(after_executing=False, endpoint=DUST)
-        with pytest.raises(OutcomeUnknownError) as caught:
-            await process.convert_all()
+        error = await scene.lose_answer(process, executed=False)
         await asyncio.sleep(86_400)
-        times = [caught.value.expires_at + n * timedelta(minutes=5) for n in range(1, later + 1)]
-        times += [caught.value.sent_after - timedelta(days=1)] * before
-        times += [caught.value.expires_at] * then
+        times = [error.expires_at + n * timedelta(minutes=5) for n in range(1, later + 1)]
+        times += [error.sent_after - timedelta(days=1)] * before
+        times += [error.expires_at] * then
         exchange = scene.world.exchange
         for made in draw_history(
             0,

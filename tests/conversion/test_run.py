@@ -47,6 +47,14 @@ def test_culprits_are_found_with_one_success_only(
     assert attempts <= size + 1
 
 
+def test_a_refused_batch_of_one_is_dropped_without_a_name() -> None:
+    search = CulpritSearch(("A",))
+
+    search.refused(())
+
+    assert (search.batch, search.dropped) == ((), ["A"])
+
+
 def test_suspects_are_left_out_in_the_given_order() -> None:
     search = CulpritSearch(("A", "B", "C"), suspects=["C", "A", "B"])
 

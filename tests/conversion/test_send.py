@@ -274,13 +274,11 @@ async def test_an_unknown_outcome_is_raised_even_if_the_ledger_can_not_be_writte
             raise LedgerError("the disk is full", path="dust.db")
 
         process.ledger.leave_unknown = full  # type: ignore[method-assign]
-        scene.faults.lose_answer(endpoint=DUST)
-        with pytest.raises(OutcomeUnknownError) as caught:
-            await process.convert_all()
+        error = await scene.lose_answer(process)
         del process.ledger.leave_unknown
         assert "the ledger has its intent only" in caplog.text
 
-        assert (await process.ledger.entry(caught.value.entry_ids[0])).status == "intended"
+        assert (await process.ledger.entry(error.entry_ids[0])).status == "intended"
         (entry,) = await process.converter.recover()
         assert entry.status == "confirmed"
 
