@@ -250,9 +250,9 @@ class Ledger(Closing):
     ) -> Recorded:
         """Import the exchange's records, each once, in one transaction.
 
-        A record of one of our calls becomes the outcome of its entry; any other becomes a new
-        entry. A record is identified by account, account type, target and its own (outer) id.
-        `books` is the kind of exchange that they come from; from then on the file takes no other.
+        A record of our call becomes the outcome of its entry, any other a new entry. A record is
+        identified by account, account type, target and its own (outer) id. `books` is the kind of
+        exchange that they come from; from then on the file takes no other.
         """
         records = tuple(seen)
         return await self._thread.run(lambda store: store.record(records, now, books))
@@ -351,8 +351,7 @@ class Ledger(Closing):
     ) -> list[Total]:
         """Add up confirmed entries by `"month"`, `"asset"`, `"account"` or `"target"`.
 
-        Every total is of one target. With `liabilities` only exchanged debts are added up, and
-        without it only converted dust.
+        Every total is of one target: of converted dust, or with `liabilities` of exchanged debts.
         """
         totals = RunningTotals(by, liabilities=liabilities)
         confirmed = self.entries(account=account, status="confirmed", since=since, until=until)
@@ -381,10 +380,7 @@ class Ledger(Closing):
         return cooldowns.next_eligible_at(scope, now=now, configured=configured, assets=assets)
 
     async def cooldowns(self, *, since: datetime | None = None) -> Cooldowns:
-        """Learn from all entries when each account may convert again.
-
-        For many accounts, read this once; `next_eligible_at` reads for one.
-        """
+        """Learn from the entries of all accounts, in one read, when each may convert again."""
         cooldowns = Cooldowns()
         async for entry in self.entries(status=("confirmed", "rejected"), since=since):
             cooldowns.note(entry)
