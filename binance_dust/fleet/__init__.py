@@ -1,22 +1,14 @@
 """Many addresses: a worker behind each, and a fleet that asks them as one.
 
-_fleet.py         the fleet: what is asked
-_stream.py        what comes back
-_job.py           the roll is called, accounts are handed out
-_assignments.py   who has which account in hand: the rules, without I/O
-_progress.py      how far it is
+_fleet.py         the public face: scan, sweep and estimate by workers
+_job.py           one job of a fleet: accounts go out, results come back; its stream and progress
+_assignments.py   which worker gets which account: the rules, without I/O
+_estimate.py      how long a scan would take: each worker estimates its part
 _worker.py        the worker: accounts, their keys, and an address
-_engagement.py    what it has in hand for one job
-_round.py         its part of a scan
-_messages.py      what travels
-_tasks.py         the tasks, as taskiq knows them
-_carry.py         reports of sweeps, for the way back
-_orders.py        its part of a sweep
-_survey.py        how long a scan would take
-_timing.py        how long is waited for whom
-_post.py          queues by URL
-_memory.py        within a process
-_redis.py         between processes and hosts
+_worker_job.py    what a worker has in hand for one job, and its part of a scan
+_conversions.py   a worker's part of a sweep: conversions at most once, and their reports
+_messages.py      what travels, and what is done with it
+_queues.py        how it travels: queues within a process or in Redis
 """
 
 from __future__ import annotations
@@ -30,9 +22,7 @@ except ImportError:
     ) from None
 
 from binance_dust.fleet._fleet import Fleet
-from binance_dust.fleet._progress import FleetProgress, WorkerProgress
-from binance_dust.fleet._stream import FleetStream
-from binance_dust.fleet._timing import Timing
+from binance_dust.fleet._job import FleetProgress, FleetStream, Timing, WorkerProgress
 from binance_dust.fleet._worker import Worker
 
 __all__ = ["Fleet", "FleetProgress", "FleetStream", "Timing", "Worker", "WorkerProgress"]

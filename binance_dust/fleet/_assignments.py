@@ -1,9 +1,9 @@
-"""Who has which account in hand, and who gets the next one: the rules of a fleet, without I/O.
+"""Which worker has which account in hand, and which one gets the next: the rules, without I/O.
 
-A worker is handed an account if it has its key, and as many at once as it has room for. Whoever is
-not heard of for a while is lost, and its accounts are handed to others. So are accounts that a
-worker should have in hand and says it has not: messages may be lost, and this is how it is noticed.
-The first result of an account counts, and later ones are dropped.
+A worker is handed accounts that it has the key of, and as many at once as it has room for. A worker
+that does not answer for a while is lost, and its accounts are handed to others. So are accounts
+that a worker should have in hand and does not name in its status: this is how lost messages are
+noticed. The first result of an account counts, and later ones are dropped.
 
 Time is passed in.
 """
@@ -17,52 +17,53 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from binance_dust.fleet._messages import Presence
+    from binance_dust.fleet._messages import WorkerStatus
 
 __all__ = ["Assignments", "Handout", "WorkerState"]
 
 _TRIES: Final = 5
-"""How often an account is handed out at the most: one that kills its workers does not kill all."""
-_UNSEEN: Final = 2
-"""How many answers in a row have to lack an errand before it is taken for lost."""
+"""An account is handed out at most so often: if it kills its workers, it does not kill all."""
+_MISSING: Final = 2
+"""An account is lost if it is missing in so many answers of its worker in a row."""
 
 
 class Handout(NamedTuple):
-    """An account for a worker."""
+    """An account for a worker; the fields are those of its `WorkItem`."""
 
     number: int
     account: str
     worker: str
     since: float | None
-    """For what may have moved funds already: when it was handed out first, by the exchange."""
-    tick: float
-    """The worker's own clock, as it last told it."""
+    worker_time: float
 
 
 @dataclass(slots=True)
 class WorkerState:
     """A worker as the fleet knows it."""
 
-    presence: Presence
+    status: WorkerStatus
     accounts: frozenset[str]
-    heard: float
-    hand: set[int] = field(default_factory=set)
+    heard_at: float
+    in_hand: set[int] = field(default_factory=set)
     done: int = 0
 
 
 @dataclass(slots=True)
-class _Account:
+class _AccountState:
     name: str
     worker: str | None = None
-    """Who has it in hand."""
-    handed: float = 0.0
-    unseen: int = 0
+    """The worker that has it in hand."""
+    handed_at: float = 0.0
+    missing: int = 0
+    """Answers in a row that did not name it."""
     tries: int = 0
     ended: bool = False
-    alone_since: float | None = None
-    """Since when nobody who is there has its key."""
+    no_worker_since: float | None = None
+    """Since when no worker is there that could do it."""
     since: float | None = None
+    """When it was handed out first, by the exchange's time."""
     ledger: str | None = None
+    """The ledger of the worker that it was handed out to first."""
 
 
 class Assignments:
@@ -78,10 +79,11 @@ class Assignments:
         room: int | None = None,
         funds: bool = False,
     ) -> None:
-        """Begin with nobody there; `names` are all that the workers have, if not given.
+        """Begin without workers; without `names` all accounts of all workers are done.
 
-        A worker is lost after `patience` without a word; an account fails that nobody has the key
-        of for `wait`. With `funds` an account goes to workers with one and the same ledger only.
+        A worker is lost after `patience` without an answer. An account fails if for `wait` no
+        worker is there that has its key. With `funds` an account goes only to workers that all have
+        the same ledger.
         """
         self._patience = patience
         self._wait = wait
@@ -89,15 +91,16 @@ class Assignments:
         self._funds = funds
         self._all = names is None
         self._known = set(skip)
-        self._accounts: list[_Account] = []
+        self._accounts: list[_AccountState] = []
         self._add(names or ())
-        self._pools: dict[frozenset[str], deque[int]] = {}
+        self._free: dict[frozenset[str], deque[int]] = {}
+        """Accounts that no worker has in hand, by the workers that could do them."""
         self._ledgers: dict[str, str | None] = {}
         self.workers: dict[str, WorkerState] = {}
-        self.past: dict[str, WorkerState] = {}
-        """Those who were there, and what they have done."""
+        self.past_workers: dict[str, WorkerState] = {}
+        """Workers that have left or are lost."""
         self.done: int = 0
-        self._sort()
+        self._group()
 
     @property
     def total(self) -> int:
@@ -107,92 +110,93 @@ class Assignments:
     @property
     def ended(self) -> bool:
         """Whether every account has its result."""
-        return self.done == len(self._accounts) and not self.nobody_came
+        return self.done == len(self._accounts) and not self.no_worker_came
 
     @property
-    def nobody_came(self) -> bool:
-        """Whether it isn't known yet whose accounts "all" are."""
-        return self._all and not self.workers and not self.past
+    def no_worker_came(self) -> bool:
+        """Whether no worker has said yet which accounts "all" are."""
+        return self._all and not self.workers and not self.past_workers
 
     @property
     def waiting(self) -> int:
-        """How many accounts nobody has in hand."""
-        in_hand = sum(len(worker.hand) for worker in self.workers.values())
+        """How many accounts no worker has in hand."""
+        in_hand = sum(len(worker.in_hand) for worker in self.workers.values())
         return len(self._accounts) - self.done - in_hand
 
-    # --- what is heard ---------------------------------------------------------------------------
+    # --- what workers say ------------------------------------------------------------------------
 
-    def heard(self, presence: Presence, now: float) -> None:
-        """Take note of a worker that answered."""
-        worker = self.workers.get(presence.worker)
+    def on_status(self, status: WorkerStatus, now: float) -> None:
+        """Take note of a worker's status."""
+        worker = self.workers.get(status.worker)
         if worker is None:
-            if presence.accounts is None:
-                # Lost, and now heard of again: it will be asked for its accounts.
+            if status.accounts is None:
+                # It was lost, and answers again: the next request asks for its accounts.
                 return
-            worker = self._welcome(presence, now)
-        left = presence.leaving and not worker.presence.leaving
-        worker.presence, worker.heard = presence, now
-        if left:
-            self._sort()
-        self._compare(worker, frozenset(presence.holding), now)
-        if presence.leaving and not worker.hand and not presence.holding:
-            self._forget(presence.worker)
+            worker = self._add_worker(status, now)
+        begins_to_leave = status.leaving and not worker.status.leaving
+        worker.status, worker.heard_at = status, now
+        if begins_to_leave:
+            self._group()
+        self._compare(worker, frozenset(status.holding), now)
+        if status.leaving and not worker.in_hand and not status.holding:
+            self._remove_worker(status.worker)
 
-    def reported(self, number: int, worker: str) -> str | None:
-        """Take note of a result: the account's name, or `None` if there is one already."""
+    def on_result(self, number: int, worker: str) -> str | None:
+        """Take note of a result; give the account's name, or `None` if it has a result already."""
         account = self._accounts[number]
         if account.ended:
             return None
         account.ended = True
         self.done += 1
         self._take(account, number)
-        for known in (self.workers, self.past):
-            if worker in known:
-                known[worker].done += 1
+        for group in (self.workers, self.past_workers):
+            if worker in group:
+                group[worker].done += 1
         return account.name
 
-    def silence(self, now: float) -> None:
-        """Blame nobody for not being heard: the line was down."""
+    def excuse_silence(self, now: float) -> None:
+        """Take no worker for lost because of the silence so far: the queues were unreachable."""
         for worker in self.workers.values():
-            worker.heard = now
+            worker.heard_at = now
 
     # --- what to do ------------------------------------------------------------------------------
 
-    def due(self, now: float, most: int) -> list[Handout]:
-        """Hand out as many accounts as there is room for, each to whoever has the most of it."""
+    def hand_out(self, now: float, most: int) -> list[Handout]:
+        """Hand out accounts while there is room, each to the worker that has the most room."""
         for name, worker in list(self.workers.items()):
-            if now - worker.heard > self._patience:
-                self._forget(name)
+            if now - worker.heard_at > self._patience:
+                self._remove_worker(name)
         found: list[Handout] = []
-        for able in sorted(self._pools, key=len):
-            while able and len(found) < most and self._pools[able]:
+        for able in sorted(self._free, key=len):
+            while able and len(found) < most and self._free[able]:
                 name = max(sorted(able), key=self._room_of)
                 if self._room_of(name) <= 0:
                     break
-                number = self._pools[able].popleft()
-                if self._free(number):
-                    found.append(self._hand(number, name, now))
+                number = self._free[able].popleft()
+                if self._is_free(number):
+                    found.append(self._hand_to(number, name, now))
         return found
 
-    def failed(self, now: float) -> Iterator[tuple[int, str, str]]:
-        """Give up accounts that can't be had: number, name, and why. Each is told once."""
-        for number in list(self._pools.get(frozenset(), ())):
+    def give_up(self, now: float) -> Iterator[tuple[int, str, str]]:
+        """Give number, name and reason of each account that no worker can do, once each."""
+        for number in list(self._free.get(frozenset(), ())):
             account = self._accounts[number]
-            if not self._free(number):
+            if not self._is_free(number):
                 continue
             if account.tries >= _TRIES:
                 reason = f"lost {account.tries} times, each time with its worker or on the way"
             else:
-                account.alone_since = now if account.alone_since is None else account.alone_since
-                if now - account.alone_since < self._wait:
+                if account.no_worker_since is None:
+                    account.no_worker_since = now
+                if now - account.no_worker_since < self._wait:
                     continue
-                reason = self._why_nobody(account)
+                reason = self._why_no_worker(account)
             account.ended = True
             self.done += 1
             yield number, account.name, reason
 
-    def took_back(self, number: int) -> None:
-        """Take note that a handout was not sent after all."""
+    def take_back_unsent(self, number: int) -> None:
+        """Take back an account that did not reach its worker, as if it was not handed out."""
         account = self._accounts[number]
         account.tries -= 1
         if account.tries == 0:
@@ -201,95 +205,95 @@ class Assignments:
 
     # --- parts -----------------------------------------------------------------------------------
 
-    def _welcome(self, presence: Presence, now: float) -> WorkerState:
-        names = frozenset(presence.accounts or ())
-        worker = self.past.pop(presence.worker, None)
+    def _add_worker(self, status: WorkerStatus, now: float) -> WorkerState:
+        names = frozenset(status.accounts or ())
+        worker = self.past_workers.pop(status.worker, None)
         if worker is None:
-            worker = WorkerState(presence, names, now)
-        self.workers[presence.worker] = worker
+            worker = WorkerState(status, names, now)
+        self.workers[status.worker] = worker
         if self._all:
-            self._add(presence.accounts or ())
-        self._sort()
+            self._add(status.accounts or ())
+        self._group()
         return worker
 
     def _add(self, names: Iterable[str]) -> None:
         new = [name for name in dict.fromkeys(names) if name not in self._known]
-        self._accounts += [_Account(name) for name in new]
+        self._accounts += [_AccountState(name) for name in new]
         self._known.update(new)
 
-    def _forget(self, name: str) -> None:
-        worker = self.past[name] = self.workers.pop(name)
-        hand, worker.hand = worker.hand, set()
-        for number in hand:
+    def _remove_worker(self, name: str) -> None:
+        worker = self.past_workers[name] = self.workers.pop(name)
+        for number in worker.in_hand:
             self._accounts[number].worker = None
-        self._sort()
+        worker.in_hand = set()
+        self._group()
 
     def _compare(self, worker: WorkerState, holding: frozenset[int], now: float) -> None:
-        """See whether a worker has in hand what it should have."""
-        for number in list(worker.hand):
+        """Find the accounts that a worker should have in hand and has not."""
+        for number in list(worker.in_hand):
             account = self._accounts[number]
             if number in holding:
-                account.unseen = 0
+                account.missing = 0
                 continue
-            if worker.presence.leaving:
-                if number in worker.presence.begun:
+            if worker.status.leaving:
+                if number in worker.status.begun:
                     self._give_back(number)
                 else:
-                    # It has not begun, and never will: as if it had not been handed out.
-                    self.took_back(number)
+                    # It has not begun, and never will.
+                    self.take_back_unsent(number)
                 continue
-            # What was handed out a moment ago may be on its way.
-            account.unseen += now - account.handed > self._patience / 2
-            if account.unseen >= _UNSEEN:
+            # An account that was handed out a moment ago may still be on its way.
+            account.missing += now - account.handed_at > self._patience / 2
+            if account.missing >= _MISSING:
                 self._give_back(number)
 
-    def _hand(self, number: int, name: str, now: float) -> Handout:
+    def _hand_to(self, number: int, name: str, now: float) -> Handout:
         account, worker = self._accounts[number], self.workers[name]
         again = account.since if self._funds else None
         if account.since is None:
-            account.since, account.ledger = worker.presence.clock, worker.presence.ledger
-        account.worker, account.handed, account.unseen = name, now, 0
+            account.since, account.ledger = worker.status.exchange_time, worker.status.ledger
+        account.worker, account.handed_at, account.missing = name, now, 0
         account.tries += 1
-        worker.hand.add(number)
-        return Handout(number, account.name, name, again, worker.presence.tick)
+        worker.in_hand.add(number)
+        return Handout(number, account.name, name, again, worker.status.worker_time)
 
     def _give_back(self, number: int) -> None:
         account = self._accounts[number]
         self._take(account, number)
-        self._pools.setdefault(self._able(account), deque()).append(number)
+        self._free.setdefault(self._workers_for(account), deque()).append(number)
 
-    def _take(self, account: _Account, number: int) -> None:
+    def _take(self, account: _AccountState, number: int) -> None:
         if account.worker in self.workers:
-            self.workers[account.worker].hand.discard(number)
+            self.workers[account.worker].in_hand.discard(number)
         account.worker = None
 
-    def _free(self, number: int) -> bool:
+    def _is_free(self, number: int) -> bool:
         return self._accounts[number].worker is None and not self._accounts[number].ended
 
     def _room_of(self, name: str) -> int:
         worker = self.workers[name]
-        room = worker.presence.room if self._room is None else min(self._room, worker.presence.room)
-        return room - len(worker.hand)
+        room = worker.status.room if self._room is None else min(self._room, worker.status.room)
+        return room - len(worker.in_hand)
 
-    def _sort(self) -> None:
-        """Put the accounts that nobody has in hand together by who could have them."""
-        self._pools = {}
+    def _group(self) -> None:
+        """Group the free accounts by the workers that could do them."""
+        self._free = {}
         if self._funds:
             self._ledgers = self._ledger_of_each()
         for number, account in enumerate(self._accounts):
-            if self._free(number):
-                able = self._able(account)
-                self._pools.setdefault(able, deque()).append(number)
+            if self._is_free(number):
+                able = self._workers_for(account)
+                self._free.setdefault(able, deque()).append(number)
                 if able:
-                    account.alone_since = None
+                    account.no_worker_since = None
 
-    def _able(self, account: _Account) -> frozenset[str]:
+    def _workers_for(self, account: _AccountState) -> frozenset[str]:
         if account.tries >= _TRIES:
             return frozenset()
         able = frozenset(
             name
             for name, worker in self.workers.items()
-            if account.name in worker.accounts and not worker.presence.leaving
+            if account.name in worker.accounts and not worker.status.leaving
         )
         if not self._funds:
             return able
@@ -297,20 +301,20 @@ class Assignments:
         return frozenset(
             name
             for name in able
-            if ledger is not None and self.workers[name].presence.ledger == ledger
+            if ledger is not None and self.workers[name].status.ledger == ledger
         )
 
     def _ledger_of_each(self) -> dict[str, str | None]:
-        """Find the ledger of each account; `None` where workers disagree."""
+        """Find the ledger of each account; `None` if its workers have different ones."""
         found: dict[str, str | None] = {}
-        for worker in (*self.past.values(), *self.workers.values()):
-            ledger = worker.presence.ledger
+        for worker in (*self.past_workers.values(), *self.workers.values()):
+            ledger = worker.status.ledger
             if ledger is not None:
                 for name in worker.accounts:
                     found[name] = ledger if found.get(name, ledger) == ledger else None
         return found
 
-    def _why_nobody(self, account: _Account) -> str:
+    def _why_no_worker(self, account: _AccountState) -> str:
         if account.since is not None:
             return "its worker was lost, and no other has its key" + (
                 " and its ledger" if self._funds else ""

@@ -1,4 +1,4 @@
-"""A fleet: workers behind many addresses, asked as one."""
+"""The fleet: workers behind many addresses, asked as one."""
 
 from __future__ import annotations
 
@@ -10,13 +10,12 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, Unpack
 from binance_dust._util.checks import instance
 from binance_dust._util.lifetimes import Closing
 from binance_dust.errors import ConfigurationError, NotSentError
-from binance_dust.fleet import _tasks
 from binance_dust.fleet._assignments import Assignments
-from binance_dust.fleet._job import Job, Kind
-from binance_dust.fleet._post import Post
-from binance_dust.fleet._stream import FleetStream
-from binance_dust.fleet._survey import Survey
-from binance_dust.fleet._timing import Timing
+from binance_dust.fleet._conversions import report_from_plain
+from binance_dust.fleet._estimate import EstimateJob
+from binance_dust.fleet._job import FleetStream, Job, JobKind, Timing
+from binance_dust.fleet._messages import CONVERT, READ
+from binance_dust.fleet._queues import FleetQueues
 from binance_dust.reports import AccountReport
 from binance_dust.scanner._lanes import questions
 from binance_dust.sweeper import Outcome, SweepReport
@@ -31,10 +30,8 @@ __all__ = ["Fleet"]
 
 R = TypeVar("R")
 
-
-_AT_ONCE: Final = 16
-"""Orders to move funds that a worker has in hand at once: few, for what it is lost with is not
-ordered again."""
+_CONVERSIONS: Final = 16
+"""Conversions that a worker has in hand at once: few, since a lost worker's are not repeated."""
 
 
 class Fleet(Closing):
@@ -44,7 +41,7 @@ class Fleet(Closing):
             async for report in fleet.scan("all"):
                 print(report.account, report.net)
 
-    Workers may come and go meanwhile. `memory://` are those of this process and event loop.
+    Workers may come and go at any time. At `memory://` meet those of this process and event loop.
     """
 
     def __init__(
@@ -54,19 +51,19 @@ class Fleet(Closing):
         name: str = "binance-dust",
         timing: Timing | None = None,
     ) -> None:
-        """Name where to meet; nothing is opened. `name` keeps fleets at one URL apart."""
-        self._post = Post(url, name)
+        """Say where to meet the workers; nothing is opened. `name` keeps fleets at a URL apart."""
+        self._queues = FleetQueues(url, name)
         self._timing = instance(Timing() if timing is None else timing, Timing, "timing")
 
     # --- life ------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Be ready to ask."""
-        await self._post.open()
+        """Connect to the queues."""
+        await self._queues.open()
 
     async def close(self) -> None:
-        """Ask no more. Closing twice is no harm."""
-        await self._post.close()
+        """Close the connections. Closing twice is no harm."""
+        await self._queues.close()
 
     async def __aenter__(self) -> Self:
         await self.open()
@@ -85,8 +82,8 @@ class Fleet(Closing):
     ) -> FleetStream[AccountReport]:
         """Read many accounts at many addresses, and report on each as soon as it is done.
 
-        As `binance_dust.scan`, but for names. "all" are those that the workers have keys for.
-        What no worker comes for is reported with an error.
+        Like `binance_dust.scan`, but with names: "all" are all accounts that the workers have keys
+        of. An account that no worker can read is reported with an error.
         """
         questions(liabilities)
         if not instance(target, str, "target").strip():
@@ -99,9 +96,13 @@ class Fleet(Closing):
 
         return self._begin(
             self._assignments(accounts, skip=skip),
-            Kind(
-                task=_tasks.VISIT,
-                asks={"target": target, "liabilities": liabilities, "account_type": account_type},
+            JobKind(
+                task=READ,
+                options={
+                    "target": target,
+                    "liabilities": liabilities,
+                    "account_type": account_type,
+                },
                 read=AccountReport.from_plain,
                 give_up=give_up,
                 has_failed=lambda report: not report.ok,
@@ -118,16 +119,14 @@ class Fleet(Closing):
     ) -> FleetStream[SweepReport]:
         """Convert the dust of many accounts, each where its ledger is, and at most once.
 
-        As `binance_dust.sweeper.sweep`, but for names: a dry run unless told otherwise, with the
-        rules of `Converter`. An account goes to workers that have its key and a ledger, which has
-        to be one and the same ledger for all of them. What a worker was lost with is never carried
-        out by another one: that finds out, by reading, what became of it.
+        Like `binance_dust.sweeper.sweep`, but with names: a dry run unless told otherwise, with the
+        rules of `Converter`. An account goes to workers that have its key and a ledger; they must
+        all have the same ledger. If a worker is lost, no other one repeats its conversions: the
+        next worker finds out their outcome by reading.
         """
-        from binance_dust.fleet._carry import from_plain
-
         instance(dry_run, bool, "dry_run")
         target = rules.get("target", "BNB")
-        asks = {"dry_run": dry_run, "account_type": account_type, **rules}
+        options = {"dry_run": dry_run, "account_type": account_type, **rules}
 
         def give_up(account: str, error: NotSentError) -> SweepReport:
             return SweepReport(
@@ -141,11 +140,11 @@ class Fleet(Closing):
             )
 
         return self._begin(
-            self._assignments(accounts, funds=True, room=_AT_ONCE),
-            Kind(
-                task=_tasks.CONVERT,
-                asks={name: plain_rule(rule) for name, rule in asks.items()},
-                read=from_plain,
+            self._assignments(accounts, funds=True, room=_CONVERSIONS),
+            JobKind(
+                task=CONVERT,
+                options={name: _plain_rule(rule) for name, rule in options.items()},
+                read=report_from_plain,
                 give_up=give_up,
                 has_failed=lambda report: report.outcome in (Outcome.FAILED, Outcome.UNKNOWN),
                 funds=not dry_run,
@@ -162,17 +161,16 @@ class Fleet(Closing):
     ) -> ScanEstimate:
         """Say how long the limits will make a scan last, with the workers that are there now.
 
-        Each is asked for its part, so what its budgets have spent already counts. `session` of the
-        lanes is the worker's number, in the order of their names.
+        Each worker estimates its part, so what its budgets have spent already counts. `session` of
+        a lane is the number of its worker, in the order of their names.
         """
         questions(liabilities)
-        asks = {
+        options = {
             "liabilities": liabilities,
             "margin_share": margin_share,
             "debt_share": debt_share,
         }
-        survey = Survey(self._post, self._timing, _names(accounts), asks)
-        return await survey.run()
+        return await EstimateJob(self._queues, self._timing, _names(accounts), options).run()
 
     def _assignments(
         self,
@@ -191,11 +189,11 @@ class Fleet(Closing):
             room=room,
         )
 
-    def _begin(self, assignments: Assignments, kind: Kind[R]) -> FleetStream[R]:
-        return FleetStream(Job(self._post, assignments, kind, timing=self._timing))
+    def _begin(self, assignments: Assignments, kind: JobKind[R]) -> FleetStream[R]:
+        return FleetStream(Job(self._queues, assignments, kind, timing=self._timing))
 
     def __repr__(self) -> str:
-        return f"<Fleet {self._post!r}>"
+        return f"<Fleet {self._queues!r}>"
 
     def __reduce_ex__(self, protocol: object) -> Any:
         raise TypeError("a Fleet is bound to its process and its loop: make another one there")
@@ -209,8 +207,8 @@ def _names(accounts: Iterable[str] | str) -> tuple[str, ...] | None:
     return tuple(instance(name, str, "each name") for name in accounts)
 
 
-def plain_rule(rule: Any) -> Any:
-    """Write a rule of `Converter` as what JSON has, such that `Converter` takes it again."""
+def _plain_rule(rule: Any) -> Any:
+    """Write a rule of `Converter` for JSON, in a form that `Converter` takes."""
     if isinstance(rule, timedelta):
         return rule.total_seconds()
     if isinstance(rule, Decimal):

@@ -1,4 +1,7 @@
-"""One job of a fleet: it calls the roll, hands accounts out, and hears what became of them."""
+"""One job of a fleet: it asks who is there, hands accounts out, and gives the results as a stream.
+
+The stream's `progress` says how far the job is.
+"""
 
 from __future__ import annotations
 
@@ -8,82 +11,103 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from binance_dust._util.results import Results
-from binance_dust.errors import NotSentError
+from binance_dust._util.checks import positive
+from binance_dust._util.results import Results, Stream
+from binance_dust.errors import ConfigurationError, NotSentError
 from binance_dust.events import logger
-from binance_dust.fleet import _tasks
-from binance_dust.fleet._messages import Call, Errand
-from binance_dust.fleet._post import hearing, wait
+from binance_dust.fleet._messages import END_JOB, REQUEST_STATUS, StatusRequest, WorkItem
+from binance_dust.fleet._queues import replies, wait
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import AsyncGenerator, Callable
 
     from binance_dust.fleet._assignments import Assignments, Handout
-    from binance_dust.fleet._messages import Presence, Result
-    from binance_dust.fleet._post import Post
-    from binance_dust.fleet._timing import Timing
+    from binance_dust.fleet._messages import WorkerStatus, WorkResult
+    from binance_dust.fleet._queues import FleetQueues
 
-__all__ = ["Job", "Kind"]
+__all__ = ["FleetProgress", "FleetStream", "Job", "JobKind", "Timing", "WorkerProgress"]
 
 R = TypeVar("R")
 
 _UNREAD: Final = 2048
-"""Results that may wait for whoever reads them; with more nothing new is handed out."""
-_GATHERING: Final = 0.5
-"""Of a pulse: for so long those who are there can answer before accounts are shared out."""
+"""Results that may wait for the reader; with more, no new account is handed out."""
+_FIRST_ANSWERS: Final = 0.5
+"""The part of a pulse that workers have to answer before the first accounts are handed out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """How often a fleet asks which workers are there, and how long it waits for them."""
+
+    pulse: float = 1.0
+    """Seconds between two status requests."""
+    patience: float = 5.0
+    """Seconds without an answer after which a worker is lost."""
+    gather: float = 2.0
+    """Seconds that all workers have to answer before the first order to move funds is handed out.
+    Workers that keep different ledgers of one account have to be noticed by then."""
+    wait: float = 30.0
+    """Seconds that an account waits for a worker that can do it, when none can."""
+
+    def __post_init__(self) -> None:
+        """Refuse what can't work."""
+        for name in ("pulse", "patience", "gather", "wait"):
+            positive(getattr(self, name), name)
+        if self.patience < 2 * self.pulse:
+            raise ConfigurationError("patience must be at least two pulses: one may be missed")
 
 
 @dataclass(frozen=True, kw_only=True)
-class Kind(Generic[R]):
-    """What is asked of the workers, and what comes back."""
+class JobKind(Generic[R]):
+    """What workers are asked, and what comes back."""
 
     task: str
-    asks: dict[str, Any]
+    options: dict[str, Any]
     read: Callable[[dict[str, Any]], R]
     """Makes a result of what a worker sends."""
     give_up: Callable[[str, NotSentError], R]
-    """Makes the result of an account that nobody could be found for."""
+    """Makes the result of an account that no worker can do."""
     has_failed: Callable[[R], bool]
     funds: bool = False
     """Whether it may move funds."""
 
 
 class Job(Generic[R]):
-    """Accounts, each to be given to one worker after the other until there is a result."""
+    """Accounts, each handed to one worker after the other until there is a result."""
 
     def __init__(
-        self, post: Post, assignments: Assignments, kind: Kind[R], *, timing: Timing
+        self, queues: FleetQueues, assignments: Assignments, kind: JobKind[R], *, timing: Timing
     ) -> None:
         """Prepare; nothing is sent."""
         self.id: str = secrets.token_hex(8)
         self.assignments = assignments
-        # Never full: whoever hears the workers must not wait for a reader. The job waits for it.
+        # Unbounded: messages must be handled while the reader is slow. `_UNREAD` is the bound.
         self.results: Results[R] = Results(0)
         self.unread: int = 0
         self.began: float | None = None
         self.ended: float | None = None
         self.failed: int = 0
-        self._post = post
+        self._queues = queues
         self._kind = kind
         self._timing = timing
-        self._reply_to = post.queue(self.id)
+        self._reply_to = queues.queue(self.id)
         self._wake = asyncio.Event()
-        self._away_since: float | None = None
+        self._unreachable_since: float | None = None
 
-    # --- what is heard ---------------------------------------------------------------------------
+    # --- what workers say ------------------------------------------------------------------------
 
-    def heard(self, presence: Presence) -> None:
-        """Hear of a worker."""
-        self.assignments.heard(presence, _now())
+    def on_status(self, status: WorkerStatus) -> None:
+        """Take note that a worker is there."""
+        self.assignments.on_status(status, _now())
         self._wake.set()
 
-    async def reported(self, result: Result) -> None:
-        """Hear what became of an errand. The second time it is of no interest."""
+    async def on_result(self, result: WorkResult) -> None:
+        """Take note of the result of a work item; a second one is ignored."""
         if result.job != self.id:
             return
-        # Read before it counts: one that can't be read is none, and is asked for again.
+        # Read before it counts: if it can't be read, the account is handed out again.
         item = self._kind.read(result.value)
-        if self.assignments.reported(result.number, result.worker):
+        if self.assignments.on_result(result.number, result.worker):
             await self._deliver(item)
             self._wake.set()
 
@@ -95,45 +119,45 @@ class Job(Generic[R]):
     # --- what is done ----------------------------------------------------------------------------
 
     async def run(self) -> None:
-        """Get every account its result."""
+        """Get a result for every account."""
         self.began = _now()
         try:
-            async with hearing(self._post, self._reply_to, self):
+            async with replies(self._queues, self._reply_to, self):
                 try:
                     await self._work()
                 finally:
-                    await self._dismiss()
+                    await self._end()
         finally:
             self.ended = _now()
 
-    async def _dismiss(self) -> None:
-        """Tell the workers to drop what they still have in hand. Who misses it hears no more."""
+    async def _end(self) -> None:
+        """Tell workers to drop what they have in hand. If they miss it, the silence tells them."""
         with contextlib.suppress(NotSentError):
-            await self._call(_tasks.DISMISS)
+            await self._broadcast(END_JOB)
 
     async def _work(self) -> None:
-        began, call_at = _now(), _now()
-        gathered = began + self._gathering
+        began, ask_at = _now(), _now()
+        gathered = began + self._gather
         while not (self.assignments.ended and _now() >= gathered):
-            if _now() >= call_at:
-                call_at = _now() + self._timing.pulse
-                await self._try_to_call()
+            if _now() >= ask_at:
+                ask_at = _now() + self._timing.pulse
+                await self._request_status()
             if _now() >= gathered:
                 await self._hand_out()
-                self._check_somebody_is_there(began)
-            until = gathered if _now() < gathered < call_at else call_at
+                self._check_a_worker_came(began)
+            until = gathered if _now() < gathered < ask_at else ask_at
             await self._rest(until - _now())
 
-    def _check_somebody_is_there(self, began: float) -> None:
+    def _check_a_worker_came(self, began: float) -> None:
         waited = _now() - began > self._timing.wait
-        if waited and self.assignments.nobody_came and self._away_since is None:
+        if waited and self.assignments.no_worker_came and self._unreachable_since is None:
             raise NotSentError("no worker is there")
 
     @property
-    def _gathering(self) -> float:
-        """Seconds until accounts are handed out: who answers later has missed the first ones."""
+    def _gather(self) -> float:
+        """Seconds until accounts are handed out; a worker that answers later misses the first."""
         timing = self._timing
-        return timing.gather if self._kind.funds else timing.pulse * _GATHERING
+        return timing.gather if self._kind.funds else timing.pulse * _FIRST_ANSWERS
 
     async def _rest(self, seconds: float) -> None:
         """Wait until there is something to do."""
@@ -141,56 +165,139 @@ class Job(Generic[R]):
             await wait(self._wake, seconds)
         self._wake.clear()
 
-    async def _try_to_call(self) -> None:
-        """Call the roll; where the line is down that is nobody's fault, for a while."""
+    async def _request_status(self) -> None:
+        """Ask which workers are there; while that can't be sent, no worker is taken for lost."""
         try:
-            await self._call(_tasks.ROLL_CALL)
+            await self._broadcast(REQUEST_STATUS)
         except NotSentError as problem:
             now = _now()
-            self._away_since = now if self._away_since is None else self._away_since
+            if self._unreachable_since is None:
+                self._unreachable_since = now
             logger.debug("%s", problem)
-            if now - self._away_since > self._timing.wait:
+            if now - self._unreachable_since > self._timing.wait:
                 raise
         else:
-            if self._away_since is not None:
-                self.assignments.silence(_now())
-            self._away_since = None
+            if self._unreachable_since is not None:
+                self.assignments.excuse_silence(_now())
+            self._unreachable_since = None
 
-    async def _call(self, task: str) -> None:
-        there = self.assignments.workers
-        call = Call(
+    async def _broadcast(self, task: str) -> None:
+        workers = self.assignments.workers
+        request = StatusRequest(
             job=self.id,
             reply_to=self._reply_to,
-            known=tuple(there),
-            rest=-(-self.assignments.waiting // max(1, len(there))),
+            known=tuple(workers),
+            more=-(-self.assignments.waiting // max(1, len(workers))),
             patience=self._timing.patience,
         )
-        await self._post.send(self._post.bulletin, task, call)
+        await self._queues.send(self._queues.broadcast, task, request)
 
     async def _hand_out(self) -> None:
-        for _, account, reason in self.assignments.failed(_now()):
+        for _, account, reason in self.assignments.give_up(_now()):
             await self._deliver(self._kind.give_up(account, NotSentError(reason, account=account)))
-        if self._away_since is not None:
+        if self._unreachable_since is not None:
             return
         room = _UNREAD - self.unread
-        for handout in self.assignments.due(_now(), room):
+        for handout in self.assignments.hand_out(_now(), room):
             try:
                 await self._send(handout)
             except NotSentError as problem:
                 logger.debug("%s", problem)
-                self.assignments.took_back(handout.number)
+                self.assignments.take_back_unsent(handout.number)
 
     async def _send(self, handout: Handout) -> None:
-        errand = Errand(
+        item = WorkItem(
             job=self.id,
             number=handout.number,
             account=handout.account,
             reply_to=self._reply_to,
-            asks=self._kind.asks,
-            tick=handout.tick,
+            options=self._kind.options,
+            worker_time=handout.worker_time,
             since=handout.since,
         )
-        await self._post.send(self._post.queue(handout.worker), self._kind.task, errand)
+        await self._queues.send(self._queues.queue(handout.worker), self._kind.task, item)
+
+
+class FleetStream(Stream[R], Generic[R]):
+    """A fleet's running job: iterate it for its results, look at `progress` meanwhile.
+
+    Leaving the loop early stops it. `async with fleet.scan(...) as reports` waits until it has
+    stopped.
+    """
+
+    __slots__ = ("_job",)
+
+    def __init__(self, job: Job[R]) -> None:
+        """Prepare; nothing is asked until the first result is waited for."""
+        super().__init__(_results_of(job))
+        self._job = job
+
+    @property
+    def progress(self) -> FleetProgress:
+        """How far it is, which workers do it, and how long it will take."""
+        job, assignments = self._job, self._job.assignments
+        elapsed = 0.0
+        if job.began is not None:
+            elapsed = (_now() if job.ended is None else job.ended) - job.began
+        workers = [
+            WorkerProgress(
+                worker.status.name,
+                worker.done,
+                len(worker.in_hand),
+                worker.status.seconds_left if here else 0.0,
+                here,
+            )
+            for group, here in ((assignments.workers, True), (assignments.past_workers, False))
+            for worker in group.values()
+            if here or worker.done
+        ]
+        left = max((each.seconds_left for each in workers if each.here), default=None)
+        if assignments.ended and assignments.total:
+            left = 0.0
+        return FleetProgress(
+            assignments.done, job.failed, assignments.total, elapsed, left, tuple(workers)
+        )
+
+    def __repr__(self) -> str:
+        assignments = self._job.assignments
+        return f"<FleetStream {assignments.done} of {assignments.total} accounts>"
+
+
+async def _results_of(job: Job[R]) -> AsyncGenerator[R, None]:
+    stream = job.results.of(job.run)
+    try:
+        async for item in stream:
+            job.unread -= 1
+            yield item
+    finally:
+        await stream.aclose()
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerProgress:
+    """One worker's part."""
+
+    name: str
+    done: int
+    in_hand: int
+    seconds_left: float
+    """As its budgets foretell, with its share of the accounts that no worker has in hand."""
+    here: bool
+    """Whether it is still there."""
+
+
+@dataclass(frozen=True, slots=True)
+class FleetProgress:
+    """A fleet's job at one moment."""
+
+    done: int
+    failed: int
+    total: int
+    """As far as is known: workers may come that have more accounts."""
+    elapsed: float
+    seconds_left: float | None
+    """`None` while no worker is there."""
+    workers: tuple[WorkerProgress, ...]
 
 
 def _now() -> float:

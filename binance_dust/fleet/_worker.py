@@ -1,4 +1,4 @@
-"""A worker: the accounts whose keys it has, behind its own address, at a fleet's service."""
+"""The worker: has the keys of accounts and an address, and does what fleets ask."""
 
 from __future__ import annotations
 
@@ -13,12 +13,22 @@ from binance_dust._util.lifetimes import Closing
 from binance_dust.client import DustClient
 from binance_dust.errors import ConfigurationError, NotSentError
 from binance_dust.events import logger
-from binance_dust.fleet import _tasks
-from binance_dust.fleet._carry import to_plain
-from binance_dust.fleet._engagement import Engagement
-from binance_dust.fleet._messages import Call, Errand, Presence, Result
-from binance_dust.fleet._orders import carry_out, find_out, identity
-from binance_dust.fleet._post import Post, listen, wait
+from binance_dust.fleet._conversions import (
+    convert,
+    find_outcome,
+    ledger_identity,
+    report_to_plain,
+)
+from binance_dust.fleet._messages import (
+    RESULT,
+    STATUS,
+    StatusRequest,
+    WorkerStatus,
+    WorkItem,
+    WorkResult,
+)
+from binance_dust.fleet._queues import FleetQueues, listen, wait
+from binance_dust.fleet._worker_job import WorkerJob
 from binance_dust.ledger import Ledger
 from binance_dust.scanner import estimate_scan
 
@@ -28,25 +38,25 @@ if TYPE_CHECKING:
 __all__ = ["Worker"]
 
 _ROOM: Final = 256
-"""Accounts that a worker has in hand at once: two windows' worth of the heaviest question, so that
-the next window finds enough of them waiting, and few enough to be taken over soon."""
-_ERRANDS: Final = 1 << 16
-"""Errands that taskiq runs at once. How many there are is the fleets' business: see `room`."""
+"""Accounts that a worker has in hand at once. Two windows' worth of the heaviest question: enough
+wait for the next window, and few enough to be taken over soon."""
+_TASKS: Final = 1 << 16
+"""Tasks that taskiq runs at once: never the limit, for that is `room`."""
 _GONE: Final = 6
-"""A fleet that was silent for so many times its own patience is gone."""
+"""A fleet is gone if it is silent for so many times its own patience."""
 _REMEMBERED: Final = 1024
-"""Jobs that have ended, whose late errands are known for what they are."""
+"""Ended jobs that are remembered, so that their late messages are ignored."""
 
 
 class Worker(Closing):
-    """Reads accounts for fleets, and converts their dust, until it is closed.
+    """Reads accounts and converts dust for fleets, until it is closed.
 
         async with Session(local_addr="10.0.0.2") as session:
             clients = [session.client(credentials) for credentials in Credentials.load(path)]
             async with Worker(clients, "redis://queue.internal") as worker:
                 await stop.wait()
 
-    Only names travel: a worker is handed the accounts whose clients it was given.
+    Only names of accounts travel, never keys.
     """
 
     def __init__(  # noqa: PLR0913 - the public face, all but two by keyword
@@ -63,233 +73,230 @@ class Worker(Closing):
     ) -> None:
         """Take the accounts; nothing is opened.
 
-        With an open `ledger` it also converts, if a fleet asks for that. `fleet` is the name under
-        which fleets and workers meet at a URL. `concurrency` is as for `scan`, `room` how many
-        accounts it has in hand at once. When it is closed, what it has in hand has `grace` seconds
-        to end, and the rest is given back; a conversion that has begun is waited for.
+        With an open `ledger` it also converts, if a fleet asks for that. Fleets and workers with
+        the same `fleet` name meet at a URL. `concurrency` is as for `scan`; `room` limits how many
+        accounts it has in hand at once. When it is closed, accounts in hand have `grace` seconds to
+        finish, and the rest is given back. It waits for conversions that have begun.
         """
         self._clients = _by_name(clients)
         self._ledger = ledger if ledger is None else instance(ledger, Ledger, "ledger")
-        self._ledger_id = None if ledger is None else identity(ledger)
+        self._ledger_id = None if ledger is None else ledger_identity(ledger)
         for option, value in (("concurrency", concurrency), ("room", room)):
             if instance(value, int, option) < 1:
                 raise ConfigurationError(f"{option} must be at least 1, not {value}")
-        self._post = Post(url, fleet)
+        self._queues = FleetQueues(url, fleet)
         self._name = name or platform.node() or "worker"
-        # Of this life alone: what was sent to an earlier one is not heard by this one.
+        # Another one for each start: messages to an earlier start don't reach this one.
         self._id = f"{self._name}-{secrets.token_hex(4)}"
         self._concurrency = concurrency
         self._room = room
         self._grace = grace
-        self._engagements: dict[str, Engagement] = {}
-        self._dismissed: list[Engagement] = []
-        """Of jobs that have ended: conversions that were begun go on."""
-        self._over: OrderedDict[str, None] = OrderedDict()
+        self._jobs: dict[str, WorkerJob] = {}
+        self._ended_jobs: list[WorkerJob] = []
+        """Those with conversions that still go on."""
+        self._ended_ids: OrderedDict[str, None] = OrderedDict()
         self._idle = asyncio.Event()
-        self._engaged = asyncio.Event()
+        self._has_job = asyncio.Event()
         self._ending = asyncio.Event()
         self._leaving = False
-        self._lines: list[asyncio.Task[None]] = []
+        self._running: list[asyncio.Task[None]] = []
 
     @property
     def name(self) -> str:
-        """What progress calls it."""
+        """Its name in the progress of fleets."""
         return self._name
 
     @property
     def in_hand(self) -> int:
         """How many accounts it has in hand."""
-        engagements = (*self._engagements.values(), *self._dismissed)
-        return sum(len(engagement.hand) for engagement in engagements)
+        return sum(len(job.in_hand) for job in (*self._jobs.values(), *self._ended_jobs))
 
     # --- life ------------------------------------------------------------------------------------
 
     async def open(self) -> None:
         """Begin to listen."""
-        if self._lines:
+        if self._running:
             raise ConfigurationError("this worker is open already")
         if self._ledger is not None:
             for session in {client.session for client in self._clients.values()}:
                 await self._ledger.refuse_other(session)
-        await self._post.open()
-        for queue in (self._post.bulletin, self._post.queue(self._id)):
-            broker = self._post.reader(queue)
-            broker.state.worker = self
+        await self._queues.open()
+        for queue in (self._queues.broadcast, self._queues.queue(self._id)):
+            broker = self._queues.reader(queue)
+            broker.state.handler = self
             await broker.startup()
-            line = listen(broker, self._ending, at_once=_ERRANDS, grace=self._grace)
-            self._lines.append(asyncio.create_task(line, name=f"binance-dust worker {self._name}"))
-        self._lines.append(asyncio.create_task(self._watch(), name="binance-dust worker's watch"))
+            listening = listen(broker, self._ending, at_once=_TASKS, grace=self._grace)
+            name = f"binance-dust worker {self._name}"
+            self._running.append(asyncio.create_task(listening, name=name))
+        watching = self._drop_silent_jobs()
+        self._running.append(asyncio.create_task(watching, name="binance-dust worker watch"))
 
     async def close(self) -> None:
-        """Take nothing more, end what was begun, give the rest back, and go. Twice is no harm."""
-        if not self._lines:
+        """Finish what has begun and give back the rest. Closing twice is no harm."""
+        if not self._running:
             return
         self._leaving = True
-        await self._tell_all()
-        await self._wind_up()
-        await self._tell_all()
-        self._engagements.clear()
+        await self._send_all_status()
+        await self._finish()
+        await self._send_all_status()
+        self._jobs.clear()
         self._ending.set()
-        self._lines[-1].cancel()
-        await asyncio.gather(*self._lines, return_exceptions=True)
-        self._lines.clear()
-        await self._post.close()
+        self._running[-1].cancel()
+        await asyncio.gather(*self._running, return_exceptions=True)
+        self._running.clear()
+        await self._queues.close()
 
     async def __aenter__(self) -> Self:
         await self.open()
         return self
 
-    # --- what the tasks do -----------------------------------------------------------------------
+    # --- what fleets ask -------------------------------------------------------------------------
 
-    async def answer(self, call: Call) -> None:
-        """Answer a roll call."""
-        if call.job in self._over:
+    async def on_status_request(self, request: StatusRequest) -> None:
+        """Answer a status request; the first one of a job begins it."""
+        if request.job in self._ended_ids:
             return
-        engagement = self._engagements.get(call.job)
-        if engagement is None:
+        job = self._jobs.get(request.job)
+        if job is None:
             if self._leaving:
                 return
-            engagement = Engagement(call, concurrency=self._concurrency)
-            self._engagements[call.job] = engagement
-            self._engaged.set()
-        engagement.called(call)
-        await self._tell(engagement)
+            job = self._jobs[request.job] = WorkerJob(request, concurrency=self._concurrency)
+            self._has_job.set()
+        job.heard(request)
+        await self._send_status(job)
 
-    async def dismiss(self, job: str) -> None:
+    async def on_job_end(self, job_id: str) -> None:
         """Drop what was asked for in a job that has ended."""
-        self._over[job] = None
-        if len(self._over) > _REMEMBERED:
-            self._over.popitem(last=False)
-        engagement = self._engagements.pop(job, None)
-        if engagement is not None:
-            self._dismissed.append(engagement)
-            await engagement.drop()
+        self._ended_ids[job_id] = None
+        if len(self._ended_ids) > _REMEMBERED:
+            self._ended_ids.popitem(last=False)
+        job = self._jobs.pop(job_id, None)
+        if job is not None:
+            self._ended_jobs.append(job)
+            await job.stop_reading()
             self._check_idle()
 
-    async def visit(self, errand: Errand) -> None:
+    async def on_read(self, item: WorkItem) -> None:
         """Read an account, and report."""
-        engagement = self._taken(errand)
-        if engagement is None:
+        job = self._take(item)
+        if job is None:
             return
         try:
-            report = await engagement.round(errand).visit(self._clients[errand.account])
-            await self._send(errand, report.to_plain())
+            report = await job.read(self._clients[item.account], item)
+            await self._send(item, report.to_plain())
         except asyncio.CancelledError:
-            # The round was stopped. taskiq would write an error to the log.
-            logger.debug("%s: dropped", errand.account)
+            # The job has ended. Without this, taskiq would log an error.
+            logger.debug("%s: dropped", item.account)
         finally:
-            engagement.hand.discard(errand.number)
+            job.in_hand.discard(item.number)
             self._check_idle()
 
-    async def convert(self, errand: Errand) -> None:
-        """Convert an account's dust, or find out what became of that, and report."""
-        ledger, engagement = self._ledger, self._engagements.get(errand.job)
-        if ledger is None or engagement is None:
+    async def on_convert(self, item: WorkItem) -> None:
+        """Convert an account's dust, or find out the outcome, and report."""
+        ledger, job = self._ledger, self._jobs.get(item.job)
+        if ledger is None or job is None:
             return
-        if errand.since is None and (
-            errand.number in engagement.begun or engagement.is_stale(errand)
-        ):
+        if item.since is None and (item.number in job.begun or job.is_too_late(item)):
             # The message came twice, or too late.
             return
-        if self._taken(errand) is None:
+        if self._take(item) is None:
             return
-        client = self._clients[errand.account]
+        client = self._clients[item.account]
         try:
-            if errand.since is None:
-                engagement.begun.add(errand.number)
-                report = await carry_out(
-                    client, ledger, errand.asks, may_begin=lambda: engagement.check(errand)
+            if item.since is None:
+                job.begun.add(item.number)
+                report = await convert(
+                    client, ledger, item.options, check=lambda: job.check_fleet_is_heard(item)
                 )
             else:
-                report = await find_out(client, ledger, errand.asks, errand.since)
-            await self._send(errand, to_plain(report))
+                report = await find_outcome(client, ledger, item.options, item.since)
+            await self._send(item, report_to_plain(report))
         finally:
-            engagement.hand.discard(errand.number)
+            job.in_hand.discard(item.number)
             self._check_idle()
 
-    async def foresee(self, errand: Errand) -> None:
-        """Say how long the limits would make reading so many accounts last."""
-        asks = dict(errand.asks)
-        clients = [self._clients[name] for name in asks.pop("accounts")]
-        found = estimate_scan(clients, **asks)
+    async def on_estimate(self, item: WorkItem) -> None:
+        """Say how long the limits would make reading some accounts last."""
+        options = dict(item.options)
+        clients = [self._clients[name] for name in options.pop("accounts")]
+        found = estimate_scan(clients, **options)
         lanes = [[lane.question, lane.calls, lane.weight, lane.seconds] for lane in found.lanes]
-        await self._send(errand, {"seconds": found.seconds, "lanes": lanes})
+        await self._send(item, {"seconds": found.seconds, "lanes": lanes})
 
     # --- parts -----------------------------------------------------------------------------------
 
-    def _taken(self, errand: Errand) -> Engagement | None:
-        """Take an errand in hand, unless it is there already or comes too late."""
-        engagement = self._engagements.get(errand.job)
-        if self._leaving or engagement is None or errand.account not in self._clients:
+    def _take(self, item: WorkItem) -> WorkerJob | None:
+        """Take a work item in hand, unless it is there already or comes too late."""
+        job = self._jobs.get(item.job)
+        if self._leaving or job is None or item.account not in self._clients:
             return None
-        if errand.number in engagement.hand:
+        if item.number in job.in_hand:
             return None
-        engagement.hand.add(errand.number)
+        job.in_hand.add(item.number)
         self._idle.clear()
-        return engagement
+        return job
 
-    def _presence(self, engagement: Engagement) -> Presence:
-        elsewhere = self.in_hand - len(engagement.hand)
-        known = self._id in engagement.call.known
-        return Presence(
+    def _status(self, job: WorkerJob) -> WorkerStatus:
+        for_other_jobs = self.in_hand - len(job.in_hand)
+        known = self._id in job.request.known
+        return WorkerStatus(
             worker=self._id,
             name=self._name,
-            room=0 if self._leaving else max(0, self._room - elsewhere),
-            holding=tuple(engagement.hand),
-            begun=tuple(engagement.begun) if self._leaving else (),
+            room=0 if self._leaving else max(0, self._room - for_other_jobs),
+            holding=tuple(job.in_hand),
+            begun=tuple(job.begun) if self._leaving else (),
             leaving=self._leaving,
             ledger=self._ledger_id,
-            clock=self._any_client.session.now().timestamp(),
-            tick=asyncio.get_running_loop().time(),
-            seconds_left=engagement.seconds_left,
+            exchange_time=self._any_client.session.now().timestamp(),
+            worker_time=asyncio.get_running_loop().time(),
+            seconds_left=job.seconds_left,
             accounts=None if known else tuple(self._clients),
         )
 
-    async def _tell(self, engagement: Engagement) -> None:
+    async def _send_status(self, job: WorkerJob) -> None:
         try:
-            await self._post.send(engagement.call.reply_to, _tasks.HERE, self._presence(engagement))
+            await self._queues.send(job.request.reply_to, STATUS, self._status(job))
         except NotSentError as error:
-            # It will be asked again, and in the end it is lost to the fleet.
+            # The fleet asks again, and after a while takes this worker for lost.
             logger.debug("%s: %s", self._name, error)
 
-    async def _tell_all(self) -> None:
-        for engagement in list(self._engagements.values()):
-            await self._tell(engagement)
+    async def _send_all_status(self) -> None:
+        for job in list(self._jobs.values()):
+            await self._send_status(job)
 
-    async def _send(self, errand: Errand, value: dict[str, Any]) -> None:
-        result = Result(job=errand.job, number=errand.number, worker=self._id, value=value)
+    async def _send(self, item: WorkItem, value: dict[str, Any]) -> None:
+        result = WorkResult(job=item.job, number=item.number, worker=self._id, value=value)
         try:
-            await self._post.send(errand.reply_to, _tasks.RESULT, result)
+            await self._queues.send(item.reply_to, RESULT, result)
         except NotSentError as error:
-            # The fleet will miss it, and ask for it again.
-            logger.warning("%s: the result of %s is lost: %s", self._name, errand.account, error)
+            # The fleet notices that it is missing, and hands the account out again.
+            logger.warning("%s: the result of %s is lost: %s", self._name, item.account, error)
 
-    async def _wind_up(self) -> None:
-        """Wait until nothing is in hand, for a while."""
+    async def _finish(self) -> None:
+        """Wait until nothing is in hand; after `grace`, only for conversions."""
         self._check_idle()
         await wait(self._idle, self._grace)
-        for job in list(self._engagements):
-            await self._engagements[job].drop()
-        # What is left moves funds.
+        for job in list(self._jobs.values()):
+            await job.stop_reading()
         self._check_idle()
         await self._idle.wait()
 
     def _check_idle(self) -> None:
-        self._dismissed = [engagement for engagement in self._dismissed if engagement.hand]
+        self._ended_jobs = [job for job in self._ended_jobs if job.in_hand]
         if self.in_hand == 0:
             self._idle.set()
 
-    async def _watch(self) -> None:
+    async def _drop_silent_jobs(self) -> None:
         """Drop the jobs of fleets that are silent for too long: they have died."""
         while True:
-            await self._engaged.wait()
-            self._engaged.clear()
-            while self._engagements:
-                await asyncio.sleep(min(each.call.patience for each in self._engagements.values()))
-                for job, engagement in list(self._engagements.items()):
-                    if engagement.silence > engagement.call.patience * _GONE:
+            await self._has_job.wait()
+            self._has_job.clear()
+            while self._jobs:
+                await asyncio.sleep(min(job.request.patience for job in self._jobs.values()))
+                for job_id, job in list(self._jobs.items()):
+                    if job.silent_for > job.request.patience * _GONE:
                         logger.info("%s: a fleet has gone silent, its job is dropped", self._name)
-                        await self.dismiss(job)
+                        await self.on_job_end(job_id)
 
     @property
     def _any_client(self) -> DustClient:

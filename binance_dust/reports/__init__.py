@@ -2,7 +2,7 @@
 
 _account.py     what a scan finds out about one account
 _lines.py       a report as a line of JSON or rows of CSV
-_file.py        reports on disk, taken up again after a crash
+_file.py        reports on disk, resumed after a crash
 _page/          one self-contained HTML page
 """
 

@@ -76,7 +76,7 @@ class ReportFile:
     def write(self, report: AccountReport) -> None:
         """Write a report; it is on disk when this returns."""
         if self._file < 0:
-            raise ConfigurationError(f"{self._path} is closed: open it again to write on")
+            raise ConfigurationError(f"{self._path} is closed: open it again to write more")
         with self._system_errors(DustError):
             self._append(self._format.encode(report))
         self._targets.add(report.target)
@@ -158,7 +158,7 @@ class ReportFile:
         except ForeignLineError as found:
             reason = f"is no file of reports, or was changed since ({found}); nothing was written"
         except ConfigurationError as error:
-            reason = f"can't be taken up: {error}"
+            reason = f"can't be resumed: {error}"
         else:
             return
         self._refuse(reason)
@@ -218,7 +218,7 @@ def _format_of(path: Path) -> Format:
         return FORMATS[path.suffix.lower()]()
     except KeyError:
         kinds = ", ".join(FORMATS)
-        raise ConfigurationError(f"{path}: name it by what it shall be: {kinds}") from None
+        raise ConfigurationError(f"{path}: its name must end with one of {kinds}") from None
 
 
 def _whole_lines(path: Path, kind: Format) -> Iterator[bytes]:

@@ -20,13 +20,13 @@ from binance_dust.ledger import Ledger
 from binance_dust.sandbox import Sandbox, write_accounts
 from binance_dust.sweeper import Outcome, SweepReport
 from tests.budget.shared import Server, a_server
-from tests.fleet.conftest import WINDOW, Hire, until
+from tests.fleet.conftest import WINDOW, StartWorker, until
 
 ROOT = Path(__file__).parents[2]
 ASSETS = "POST /sapi/v3/asset/getUserAsset"
 DUST = "POST /sapi/v1/asset/dust"
 TIMING = Timing(pulse=0.1, patience=3.0, gather=0.1, wait=30)
-"""Slow to blame: a worker that the machine had no time for is not lost."""
+"""Patient: a worker that the machine had no time for is not lost."""
 
 Start = Callable[..., subprocess.Popen[str]]
 
@@ -40,12 +40,6 @@ def server() -> Iterator[Server]:
 @pytest.fixture
 def url(server: Server) -> str:
     return server.url
-
-
-@pytest.fixture
-async def exchange() -> AsyncIterator[Sandbox]:
-    async with Sandbox(seed=7, window=WINDOW, cooldown=0) as exchange:
-        yield exchange
 
 
 @pytest.fixture
@@ -91,7 +85,7 @@ async def test_killing_a_worker_loses_no_account(
     exchange: Sandbox, fleet: Fleet, start: Start
 ) -> None:
     accounts = exchange.open_accounts(120)
-    # So that the one which is killed has something in hand, whatever the machine is busy with.
+    # So the killed worker has something in hand, however busy the machine is.
     stuck = exchange.faults.delay(600, endpoint=ASSETS, account=accounts[-1].name, times=1)
     victim = start(accounts)
     reports = fleet.scan()
@@ -115,7 +109,7 @@ async def test_killing_a_worker_repeats_no_conversion(
     victim = start(accounts, *books)
     reports = fleet.sweep(dry_run=False, cooldown=0)
     found = {report.account: report async for report in _some(reports, 11)}
-    # It is carried out, and the answer is on its way for ever.
+    # It was carried out, and its answer never arrives.
     assert stuck.hits == 1
     victim.send_signal(signal.SIGKILL)
     start(accounts, *books)
@@ -125,7 +119,7 @@ async def test_killing_a_worker_repeats_no_conversion(
     assert converted == Counter(account.name for account in accounts)
     assert len(exchange.requests_of(DUST)) == 12
     assert {report.outcome for report in found.values()} == {Outcome.CONVERTED}
-    # By the answer, and where that was lost with its worker by reading.
+    # One answer was lost with its worker: that outcome was found out by reading.
     assert [name for name, report in found.items() if report.settled] == ["account-7"]
     async with Ledger(tmp_path / "books.db") as ledger:
         entries = [entry async for entry in ledger.entries()]
@@ -161,11 +155,11 @@ async def test_a_worker_that_is_told_to_end_gives_back_what_it_has(
 
 
 async def test_a_redis_that_comes_back_empty_loses_no_account(
-    exchange: Sandbox, hire: Hire, url: str, server: Server
+    exchange: Sandbox, start_worker: StartWorker, url: str, server: Server
 ) -> None:
     accounts = exchange.open_accounts(80)
     for _ in range(2):
-        await hire(accounts, room=10, fleet="phoenix")
+        await start_worker(accounts, room=10, fleet="phoenix")
     exchange.faults.delay(0.05, endpoint=ASSETS, times=None)
     async with Fleet(url, name="phoenix", timing=TIMING) as fleet:
         reports = fleet.scan(liabilities=False)
@@ -181,12 +175,12 @@ async def test_a_redis_that_comes_back_empty_loses_no_account(
 
 async def test_the_scan_command_lets_a_fleet_do_it(
     exchange: Sandbox,
-    hire: Hire,
+    start_worker: StartWorker,
     url: str,
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     accounts = exchange.open_accounts(10)
-    await hire(accounts, fleet="asked")
+    await start_worker(accounts, fleet="asked")
     asks = ("scan", "--fleet", url, "--fleet-name", "asked")
 
     async def run(*options: str) -> tuple[int, str, str]:
@@ -219,7 +213,7 @@ async def test_the_scan_command_lets_a_fleet_do_it(
         (("scan", "--fleet"), "name the fleet's Redis"),
     ],
 )
-def test_wrong_use_is_told(
+def test_wrong_use_is_an_error(
     arguments: tuple[str, ...],
     says: str,
     capsys: pytest.CaptureFixture[str],
@@ -230,7 +224,7 @@ def test_wrong_use_is_told(
     assert says in capsys.readouterr().err
 
 
-async def test_a_redis_that_is_not_there_is_told(tmp_path: Path) -> None:
+async def test_an_unreachable_redis_is_an_error(tmp_path: Path) -> None:
     timing = Timing(pulse=0.05, patience=0.2, wait=0.2)
     async with Fleet(f"unix://{tmp_path}/nothing.sock", timing=timing) as fleet:
         with pytest.raises(NotSentError, match="can't be reached") as caught:

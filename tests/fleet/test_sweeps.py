@@ -1,11 +1,9 @@
-"""Funds moved by a fleet: where the ledger is, and at most once."""
+"""Sweeps by a fleet: funds move where the ledger is, and at most once."""
 
 from __future__ import annotations
 
 import asyncio
-import json
 from collections import Counter
-from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from decimal import Decimal
@@ -16,29 +14,14 @@ import pytest
 
 from binance_dust import GuardError, NotSentError
 from binance_dust.fleet import Fleet, Timing, Worker
-from binance_dust.fleet._carry import from_plain, to_plain
-from binance_dust.fleet._memory import MemoryBroker
-from binance_dust.fleet._orders import find_out, identity
-from binance_dust.ledger import Claim, Ledger, account_of
+from binance_dust.fleet._queues import MemoryBroker
+from binance_dust.ledger import Ledger
 from binance_dust.sandbox import Sandbox
-from binance_dust.sweeper import Outcome, SweepReport, sweep
-from tests.fleet.conftest import Hire, until
+from binance_dust.sweeper import Outcome, SweepReport
+from tests.fleet.conftest import StartWorker, until
 
 DUST = "POST /sapi/v1/asset/dust"
 RULES: Any = {"dry_run": False, "cooldown": 0}
-
-
-@pytest.fixture
-async def exchange() -> AsyncIterator[Sandbox]:
-    # Whoever converts twice is not stopped by the exchange.
-    async with Sandbox(seed=7, window=0.5, cooldown=0) as exchange:
-        yield exchange
-
-
-@pytest.fixture
-async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
-    async with Ledger(tmp_path / "books.db") as ledger:
-        yield ledger
 
 
 async def all_of(fleet: Fleet, *names: str, **rules: Any) -> dict[str, SweepReport]:
@@ -47,11 +30,11 @@ async def all_of(fleet: Fleet, *names: str, **rules: Any) -> dict[str, SweepRepo
 
 
 async def test_a_sweep_converts_every_account_once(
-    exchange: Sandbox, hire: Hire, fleet: Fleet, ledger: Ledger
+    exchange: Sandbox, start_worker: StartWorker, fleet: Fleet, ledger: Ledger
 ) -> None:
     accounts = [exchange.open_account(f"account-{number}", ADA="6.21") for number in range(20)]
-    await hire(accounts, name="one", ledger=ledger)
-    await hire(accounts, name="two", ledger=ledger)
+    await start_worker(accounts, name="one", ledger=ledger)
+    await start_worker(accounts, name="two", ledger=ledger)
 
     found = await all_of(fleet, **RULES)
 
@@ -68,9 +51,9 @@ async def test_a_sweep_converts_every_account_once(
 
 
 async def test_it_is_a_dry_run_unless_told_otherwise(
-    exchange: Sandbox, hire: Hire, fleet: Fleet, ledger: Ledger
+    exchange: Sandbox, start_worker: StartWorker, fleet: Fleet, ledger: Ledger
 ) -> None:
-    await hire([exchange.open_account("alice", ADA="6.21", XRP="1")], ledger=ledger)
+    await start_worker([exchange.open_account("alice", ADA="6.21", XRP="1")], ledger=ledger)
 
     found = await all_of(fleet, keep=("XRP",), cooldown=timedelta(0), min_value=Decimal("0.0001"))
 
@@ -81,9 +64,9 @@ async def test_it_is_a_dry_run_unless_told_otherwise(
 
 
 async def test_a_worker_without_a_ledger_moves_nothing(
-    exchange: Sandbox, hire: Hire, fleet: Fleet
+    exchange: Sandbox, start_worker: StartWorker, fleet: Fleet
 ) -> None:
-    await hire([exchange.open_account("alice", ADA="6.21")])
+    await start_worker([exchange.open_account("alice", ADA="6.21")])
 
     found = await all_of(fleet, **RULES)
 
@@ -92,9 +75,9 @@ async def test_a_worker_without_a_ledger_moves_nothing(
     assert exchange.requests == ()
 
 
-async def test_workers_with_different_ledgers_move_nothing_of_an_account(  # noqa: PLR0917
+async def test_workers_with_different_ledgers_of_an_account_do_not_convert_it(  # noqa: PLR0917
     exchange: Sandbox,
-    hire: Hire,
+    start_worker: StartWorker,
     url: str,
     ledger: Ledger,
     stack: AsyncExitStack,
@@ -102,8 +85,8 @@ async def test_workers_with_different_ledgers_move_nothing_of_an_account(  # noq
 ) -> None:
     alice, bob = exchange.open_account("alice", ADA="6"), exchange.open_account("bob", ADA="6")
     other = await stack.enter_async_context(Ledger(tmp_path / "other.db"))
-    await hire([alice, bob], ledger=ledger)
-    await hire([alice], ledger=other)
+    await start_worker([alice, bob], ledger=ledger)
+    await start_worker([alice], ledger=other)
 
     timing = Timing(pulse=0.05, patience=2.0, gather=1.0, wait=0.5)
     async with Fleet(url, timing=timing) as fleet:
@@ -116,7 +99,11 @@ async def test_workers_with_different_ledgers_move_nothing_of_an_account(  # noq
 
 
 async def test_an_order_that_comes_twice_is_carried_out_once(
-    exchange: Sandbox, hire: Hire, fleet: Fleet, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    exchange: Sandbox,
+    start_worker: StartWorker,
+    fleet: Fleet,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     accounts = [exchange.open_account(f"account-{number}", ADA="6.21") for number in range(5)]
     kick = MemoryBroker.kick
@@ -129,8 +116,8 @@ async def test_an_order_that_comes_twice_is_carried_out_once(
             orders.append(message)
 
     monkeypatch.setattr(MemoryBroker, "kick", twice)
-    await hire(accounts, ledger=ledger)
-    # Who isn't there is waited for, so that the job goes on for a while.
+    await start_worker(accounts, ledger=ledger)
+    # "nobody" is waited for, so that the job goes on for a while.
     names = [account.name or "" for account in accounts]
     reports = fleet.sweep([*names, "nobody"], **RULES)
     found = [await anext(reports) for _ in accounts]
@@ -139,7 +126,7 @@ async def test_an_order_that_comes_twice_is_carried_out_once(
     for name in names:
         exchange.account(name).deposit("ADA", "1.5")
     for order in orders:
-        await kick(fleet._post._sender, order)  # type: ignore[arg-type]
+        await kick(fleet._queues._sender, order)  # type: ignore[arg-type]
     last = [report async for report in reports]
 
     assert {report.outcome for report in found} == {Outcome.CONVERTED}
@@ -147,40 +134,25 @@ async def test_an_order_that_comes_twice_is_carried_out_once(
     assert len(exchange.requests_of(DUST)) == 5
 
 
-async def test_who_finds_out_waits_for_who_may_be_about_to_send(
-    exchange: Sandbox, hire: Hire, ledger: Ledger
-) -> None:
-    worker = await hire([exchange.open_account("alice", ADA="6.21")], ledger=ledger)
-    client = worker._clients["alice"]
-    await client.server_time()
-    began = client.session.now()
-    other = Claim(account_of(client), "convert", "another process")
-    await ledger.claim(other, now=began, length=timedelta(seconds=0.4))
-
-    asks = {"account_type": "SPOT"}
-    report = await find_out(client, ledger, asks, began.timestamp())
-
-    assert report.outcome is Outcome.STOPPED
-    assert client.session.now() >= began + timedelta(seconds=0.4)
-    # And it keeps nobody from converting afterwards.
-    await ledger.claim(other, now=client.session.now(), length=timedelta(seconds=1))
-
-
-async def test_what_became_of_an_order_whose_result_was_lost_is_read_in_the_ledger(
-    exchange: Sandbox, hire: Hire, url: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+async def test_the_outcome_of_a_conversion_with_a_lost_result_is_read_in_the_ledger(
+    exchange: Sandbox,
+    start_worker: StartWorker,
+    url: str,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     alice = exchange.open_account("alice", ADA="6.21", XRP="2")
     send, lost = Worker._send, iter([True])
 
-    async def lossy(self: Worker, errand: Any, value: dict[str, Any]) -> None:
+    async def lossy(self: Worker, item: Any, value: dict[str, Any]) -> None:
         if not next(lost, False):
-            await send(self, errand, value)
+            await send(self, item, value)
         else:
-            # And there is dust again, which nobody has ordered to be converted.
+            # And there is new dust, which must not be converted.
             exchange.account("alice").deposit("ADA", "1.5")
 
     monkeypatch.setattr(Worker, "_send", lossy)
-    await hire([alice], ledger=ledger)
+    await start_worker([alice], ledger=ledger)
 
     async with Fleet(url, timing=Timing(pulse=0.05, patience=0.5, gather=0.1, wait=5)) as fleet:
         found = await all_of(fleet, **RULES)
@@ -192,11 +164,15 @@ async def test_what_became_of_an_order_whose_result_was_lost_is_read_in_the_ledg
     assert len(exchange.requests_of(DUST)) == 1
 
 
-async def test_an_order_on_which_nothing_was_sent_is_told_so(
-    exchange: Sandbox, hire: Hire, url: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+async def test_an_order_that_was_lost_before_anything_was_sent_is_reported_so(
+    exchange: Sandbox,
+    start_worker: StartWorker,
+    url: str,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     alice = exchange.open_account("alice", ADA="6.21")
-    await hire([alice], ledger=ledger)
+    await start_worker([alice], ledger=ledger)
     lost = iter([True])
     kick = MemoryBroker.kick
 
@@ -215,10 +191,14 @@ async def test_an_order_on_which_nothing_was_sent_is_told_so(
 
 
 async def test_an_order_that_comes_too_late_is_not_carried_out(
-    exchange: Sandbox, hire: Hire, url: str, ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+    exchange: Sandbox,
+    start_worker: StartWorker,
+    url: str,
+    ledger: Ledger,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     alice = exchange.open_account("alice", ADA="6.21")
-    await hire([alice], ledger=ledger)
+    await start_worker([alice], ledger=ledger)
     kick = MemoryBroker.kick
     late: list[Any] = []
 
@@ -232,8 +212,8 @@ async def test_an_order_that_comes_too_late_is_not_carried_out(
     async with Fleet(url, timing=Timing(pulse=0.05, patience=0.5, gather=0.1, wait=1)) as fleet:
         reports = fleet.sweep(["alice", "nobody"], **RULES)
         first = await anext(reports)
-        # Found out meanwhile: now it comes.
-        await kick(fleet._post._sender, late[0])  # type: ignore[arg-type]
+        # Its outcome was found out meanwhile: now it comes.
+        await kick(fleet._queues._sender, late[0])  # type: ignore[arg-type]
         rest = [report async for report in reports]
 
     assert first.outcome is Outcome.STOPPED
@@ -242,17 +222,17 @@ async def test_an_order_that_comes_too_late_is_not_carried_out(
 
 
 async def test_a_worker_that_has_not_heard_its_fleet_for_long_moves_nothing(
-    exchange: Sandbox, hire: Hire, url: str, ledger: Ledger
+    exchange: Sandbox, start_worker: StartWorker, url: str, ledger: Ledger
 ) -> None:
     alice = exchange.open_account("alice", ADA="6.21")
-    worker = await hire([alice], ledger=ledger)
+    worker = await start_worker([alice], ledger=ledger)
     slow = exchange.faults.delay(0.6, endpoint="POST /sapi/v1/asset/dust-btc", times=None)
     async with Fleet(url, timing=Timing(pulse=0.05, patience=0.6, gather=0.1, wait=30)) as fleet:
         waiting = asyncio.ensure_future(all_of(fleet, **RULES))
         await until(lambda: slow.hits)
-        # Cut off: what the fleet says comes no more, and it takes the worker for lost.
-        for line in worker._lines[:2]:
-            line.cancel()
+        # Cut off: the fleet's messages don't arrive, and it takes the worker for lost.
+        for task in worker._running[:2]:
+            task.cancel()
         await until(lambda: not worker.in_hand)
         waiting.cancel()
         await asyncio.gather(waiting, return_exceptions=True)
@@ -261,11 +241,11 @@ async def test_a_worker_that_has_not_heard_its_fleet_for_long_moves_nothing(
 
 
 async def test_a_conversion_that_has_begun_is_waited_for_when_its_worker_ends(
-    exchange: Sandbox, hire: Hire, fleet: Fleet, ledger: Ledger
+    exchange: Sandbox, start_worker: StartWorker, fleet: Fleet, ledger: Ledger
 ) -> None:
     alice = exchange.open_account("alice", ADA="6.21")
     slow = exchange.faults.delay(0.3, endpoint=DUST, times=None)
-    worker = await hire([alice], ledger=ledger, grace=0.01)
+    worker = await start_worker([alice], ledger=ledger, grace=0.01)
 
     waiting = asyncio.ensure_future(all_of(fleet, **RULES))
     await until(lambda: slow.hits)
@@ -276,53 +256,18 @@ async def test_a_conversion_that_has_begun_is_waited_for_when_its_worker_ends(
     assert found["alice"].receipt is not None
 
 
-async def test_a_conversion_that_has_begun_is_waited_for_though_its_fleet_has_left(
-    exchange: Sandbox, hire: Hire, fleet: Fleet, ledger: Ledger
+async def test_a_conversion_that_has_begun_is_waited_for_when_its_fleet_leaves(
+    exchange: Sandbox, start_worker: StartWorker, fleet: Fleet, ledger: Ledger
 ) -> None:
     alice = exchange.open_account("alice", ADA="6.21")
     slow = exchange.faults.delay(0.3, endpoint=DUST, times=None)
-    worker = await hire([alice], ledger=ledger, grace=0.01)
+    worker = await start_worker([alice], ledger=ledger, grace=0.01)
 
     waiting = asyncio.ensure_future(all_of(fleet, **RULES))
     await until(lambda: slow.hits)
     waiting.cancel()
     await asyncio.gather(waiting, return_exceptions=True)
-    await until(lambda: not worker._engagements)
+    await until(lambda: not worker._jobs)
     await worker.close()
 
     assert [entry.status async for entry in ledger.entries()] == ["confirmed"]
-
-
-async def test_a_report_is_the_same_on_the_other_side(
-    exchange: Sandbox, hire: Hire, ledger: Ledger
-) -> None:
-    accounts = exchange.open_accounts(8)
-    exchange.faults.lose_answer(endpoint=DUST, account=accounts[0].name, times=1)
-    exchange.faults.fail(400, code=-5001, msg="no", endpoint=DUST, account=accounts[1].name)
-    worker = await hire(accounts)
-    reports: list[SweepReport] = []
-    for dry_run in (True, False, False):
-        clients = list(worker._clients.values())
-        async with sweep(clients, ledger=ledger, dry_run=dry_run) as stream:
-            reports += [report async for report in stream]
-
-    assert len({report.outcome for report in reports}) >= 3
-    for report in reports:
-        again = from_plain(json.loads(json.dumps(to_plain(report))))
-        for part in report.__dataclass_fields__:
-            if part != "error":
-                assert getattr(again, part) == getattr(report, part), part
-        assert type(again.error) is type(report.error)
-        assert str(again.error) == str(report.error)
-
-
-async def test_one_file_is_one_ledger_however_it_is_called(tmp_path: Path) -> None:
-    path = tmp_path / "books.db"
-    link = tmp_path / "link.db"
-    link.symlink_to(path)
-    async with Ledger(path) as one, Ledger(link) as same:
-        assert identity(one) == identity(same)
-        async with Ledger(tmp_path / "other.db") as other:
-            assert identity(one) != identity(other)
-    async with Ledger(":memory:") as one, Ledger(":memory:") as other:
-        assert identity(one) != identity(other)

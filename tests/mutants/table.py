@@ -35,8 +35,9 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     "binance_dust/scanner/_account.py": (
         "tests/scanner/test_account.py",
         "tests/scanner/test_scan.py",
+        "tests/scanner/test_scan_ends.py",
     ),
-    "binance_dust/scanner/": ("tests/scanner/test_scan.py",),
+    "binance_dust/scanner/": ("tests/scanner/test_scan.py", "tests/scanner/test_scan_ends.py"),
     "binance_dust/conversion/": (
         *(
             f"tests/conversion/test_{name}.py"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
@@ -11,7 +10,6 @@ import msgspec
 import pytest
 
 from binance_dust import (
-    AccountReport,
     ConfigurationError,
     Credentials,
     CredentialsError,
@@ -29,20 +27,6 @@ INFO = "GET /sapi/v1/account/info"
 MARGIN = "GET /sapi/v1/margin/account"
 LIST = "GET /sapi/v1/margin/exchange-small-liability"
 ASSETS = "POST /sapi/v3/asset/getUserAsset"
-
-
-@pytest.fixture
-def clients(exchange: Sandbox, session: Session) -> list[DustClient]:
-    return [session.client(account) for account in exchange.open_accounts(12)]
-
-
-def scanning() -> set[asyncio.Task[Any]]:
-    """Find what is left of any scan."""
-    return {
-        task
-        for task in asyncio.all_tasks()
-        if any(name in repr(task.get_coro()) for name in ("_ScanRun.", "AccountScan.", "athrow"))
-    }
 
 
 async def test_a_report_has_what_single_calls_give(exchange: Sandbox, session: Session) -> None:
@@ -142,7 +126,7 @@ async def test_a_key_that_may_not_see_margin_is_told_so_in_its_part(
     assert report.quote is not None
 
 
-async def test_one_bad_account_does_not_end_it(
+async def test_one_bad_account_does_not_end_a_scan(
     exchange: Sandbox, session: Session, clients: list[DustClient]
 ) -> None:
     stranger = session.client(Credentials("k" * 64, "s" * 64, name="stranger"))
@@ -215,7 +199,7 @@ async def test_clients_may_come_from_anything_iterable(
         assert (progress.total, progress.seconds_left) == ((12, 0.0) if known else (None, None))
 
 
-async def test_what_was_done_before_is_left_out(clients: list[DustClient]) -> None:
+async def test_skipped_accounts_are_left_out(clients: list[DustClient]) -> None:
     done = [client.name for client in clients[:9]]
 
     reports = scan(clients, liabilities=False, skip=done)
@@ -225,7 +209,7 @@ async def test_what_was_done_before_is_left_out(clients: list[DustClient]) -> No
 
 
 @pytest.mark.parametrize("lazily", ["not", "with a pause", "without"])
-async def test_what_was_done_before_is_left_out_wherever_clients_come_from(
+async def test_skipped_accounts_are_left_out_of_any_source_of_clients(
     clients: list[DustClient], lazily: str
 ) -> None:
     async def after_a_while() -> AsyncIterator[DustClient]:
@@ -285,101 +269,6 @@ async def test_progress_begins_with_nothing_and_ends_with_what_was_done(
     assert reports.progress == after, "its time stands still"
 
 
-async def test_leaving_early_leaves_nothing_running(clients: list[DustClient]) -> None:
-
-    async for _ in scan(clients):
-        break
-
-    for _ in range(20):
-        await asyncio.sleep(0)
-    assert scanning() == set()
-
-
-async def test_a_scan_as_a_context_has_stopped_when_it_is_left(clients: list[DustClient]) -> None:
-
-    async with scan(clients) as reports:
-        await anext(reports)
-
-    assert scanning() == set()
-
-
-async def test_a_cancelled_scan_leaves_nothing_running(
-    exchange: Sandbox, clients: list[DustClient]
-) -> None:
-    exchange.faults.delay(30.0, times=None)
-
-    async def consume() -> None:
-        async for _ in scan(clients):
-            pass
-
-    task = asyncio.create_task(consume())
-    await asyncio.sleep(0.05)
-    assert len(scanning()) > 10
-    task.cancel()
-    with pytest.raises(asyncio.CancelledError):
-        await task
-
-    assert scanning() == set()
-
-
-async def test_a_source_that_breaks_is_heard_and_leaves_nothing_running(
-    clients: list[DustClient],
-) -> None:
-    def breaks() -> Iterator[DustClient]:
-        yield from clients[:5]
-        raise LookupError("the list of accounts has gone")
-
-    with pytest.raises(LookupError, match="has gone"):
-        async for _ in scan(breaks()):
-            pass
-
-    assert scanning() == set()
-
-
-async def test_a_source_that_is_cancelled_keeps_nobody_waiting(clients: list[DustClient]) -> None:
-    """Something that it waits for was cancelled elsewhere, and nobody cancelled the scan."""
-
-    async def source() -> AsyncIterator[DustClient]:
-        yield clients[0]
-        elsewhere: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        elsewhere.cancel()
-        await elsewhere
-
-    reading = asyncio.ensure_future(anext(reports := scan(source()), None))
-    await asyncio.wait([reading], timeout=10)
-    assert reading.done()
-    with pytest.raises(asyncio.CancelledError):
-        await reading
-    await reports.aclose()
-
-
-async def test_a_scan_that_a_timeout_cut_short_does_not_look_complete(
-    clients: list[DustClient], exchange: Sandbox
-) -> None:
-    exchange.faults.delay(30.0, times=None)
-    reports = scan(clients)
-
-    with pytest.raises(TimeoutError):
-        await asyncio.wait_for(anext(reports), 0.01)
-
-    with pytest.raises(ConfigurationError, match=r"<Scan 0 of \d+ .*> stopped when"):
-        await anext(reports)
-    await reports.aclose()
-
-
-async def test_a_slow_reader_is_waited_for(clients: list[DustClient]) -> None:
-    reports = scan(clients, liabilities=False, concurrency=2)
-
-    first = await anext(reports)
-    for _ in range(200):
-        await asyncio.sleep(0.001)
-    # Two are ready, two more are made, and no further until somebody takes the first.
-    assert reports.progress.done <= 6
-    rest = [report async for report in reports]
-
-    assert len({first.account, *(report.account for report in rest)}) == 12
-
-
 @pytest.mark.parametrize(
     ("options", "error", "text"),
     [
@@ -391,7 +280,7 @@ async def test_a_slow_reader_is_waited_for(clients: list[DustClient]) -> None:
         ({"account_type": "FUNDING"}, ConfigurationError, "'SPOT' or 'MARGIN'"),
     ],
 )
-async def test_wrong_use_is_told_before_anything_is_sent(
+async def test_wrong_use_is_an_error_before_anything_is_sent(
     options: dict[str, object],
     error: type[Exception],
     text: str,
@@ -413,14 +302,14 @@ async def test_wrong_use_is_told_before_anything_is_sent(
         ({"debt_share": "much"}, TypeError, "debt_share must be a number"),
     ],
 )
-async def test_an_estimate_of_what_can_not_be_is_refused(
+async def test_wrong_use_of_an_estimate_is_an_error(
     options: dict[str, Any], error: type[Exception], text: str, clients: list[DustClient]
 ) -> None:
     with pytest.raises(error, match=text):
         estimate_scan(clients, **options)
 
 
-async def test_what_is_no_client_is_told(session: Session, exchange: Sandbox) -> None:
+async def test_anything_else_than_clients_is_an_error(session: Session, exchange: Sandbox) -> None:
     account = exchange.open_account("alice")
 
     with pytest.raises(TypeError, match="clients must be iterable"):
@@ -456,25 +345,6 @@ async def test_two_addresses_scan_twice_as_fast_as_one() -> None:
             assert exchange.peak_weight(LIST, address=address) == 11_500
             seen = {each.account for each in exchange.requests if each.address == address}
             assert seen - {None} == {account.name for account in accounts[n::2]}
-
-
-async def test_memory_is_the_same_for_many_accounts(exchange: Sandbox) -> None:
-    """Nothing that a scan keeps about an account outlives its report."""
-    limits = RateLimits(ip_weight=10**6, requests_per_second=10**6)
-    credentials = exchange.open_account("alice", ADA="6.21")
-    counts = []
-    async with Session(base_url=exchange.url, limits=limits) as session:
-        clients = (session.client(credentials) for _ in range(600))
-        reports = scan(clients, liabilities=False, concurrency=8)
-        seen = 0
-        async for _ in reports:
-            seen += 1
-            if seen in (200, 400):
-                gc.collect()
-                counts.append(sum(isinstance(each, AccountReport) for each in gc.get_objects()))
-
-    assert seen == 600
-    assert max(counts) <= 24
 
 
 async def test_rights_that_are_missing_are_told_once(exchange: Sandbox, session: Session) -> None:

@@ -1,4 +1,4 @@
-"""How long a scan will take: foretold before it, and all the way through it."""
+"""How long a scan will take: estimated before it, and all the way through it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Mode = Literal["fixed", "sliding"]
 QUOTE = "POST /sapi/v1/asset/dust-convert/query-convertible-assets"
 
 
-def open_desk(world: World, count: int, *, margin: int = 10, debt: int = 10) -> list[Any]:
+def open_accounts(world: World, count: int, *, margin: int = 10, debt: int = 10) -> list[Any]:
     """Open accounts of which so many in ten have margin, and so many debts."""
     accounts = world.exchange.accounts
     return [
@@ -39,7 +39,7 @@ def test_the_time_left_is_within_a_tenth_of_what_it_turns_out_to_be(
     async def main() -> None:
         world = World(start=start, seed=seed, window_mode=mode)
         async with world.session() as session:
-            clients = [session.client(account) for account in open_desk(world, 700)]
+            clients = [session.client(account) for account in open_accounts(world, 700)]
             estimates: list[tuple[float, float]] = []
             reports = scan(clients, liabilities=True)
             async for _ in reports:
@@ -68,7 +68,7 @@ def test_the_estimate_beforehand_is_not_too_short_nor_too_long_by_more_than_a_wi
     async def main() -> None:
         world = World(start=start, window_mode=mode)
         async with world.session() as session:
-            clients = [session.client(account) for account in open_desk(world, 500)]
+            clients = [session.client(account) for account in open_accounts(world, 500)]
             estimate = estimate_scan(clients, liabilities=True)
             assert world.sent == []
 
@@ -89,7 +89,7 @@ def test_shares_that_are_known_make_the_estimate_of_a_frugal_scan_true() -> None
     async def main() -> None:
         world = World(start=5.0)
         async with world.session() as session:
-            accounts = open_desk(world, 3000, margin=3, debt=1)
+            accounts = open_accounts(world, 3000, margin=3, debt=1)
             clients = [session.client(account) for account in accounts]
             longest = estimate_scan(clients)
             estimate = estimate_scan(clients, margin_share=0.3, debt_share=0.1)
@@ -108,7 +108,7 @@ def test_a_frugal_scan_learns_how_many_have_debts_and_foretells_its_end() -> Non
     async def main() -> None:
         world = World(start=30.0)
         async with world.session() as session:
-            accounts = open_desk(world, 4000, margin=5, debt=2)
+            accounts = open_accounts(world, 4000, margin=5, debt=2)
             reports = scan([session.client(account) for account in accounts])
             estimates: list[tuple[float, float]] = []
             async for _ in reports:
@@ -128,7 +128,7 @@ def test_where_no_lane_is_short_the_time_left_is_that_of_the_answers() -> None:
     async def main() -> None:
         world = World(latency=(0.2, 0.2))
         async with world.session() as session:
-            accounts = open_desk(world, 400)
+            accounts = open_accounts(world, 400)
             reports = scan(
                 [session.client(account) for account in accounts], liabilities=False, concurrency=10
             )
@@ -145,11 +145,11 @@ def test_where_no_lane_is_short_the_time_left_is_that_of_the_answers() -> None:
     run(main())
 
 
-def test_the_slowest_lane_keeps_nobody_from_the_fast_ones() -> None:
+def test_the_slowest_lane_does_not_block_the_fast_ones() -> None:
     async def main() -> None:
         world = World(start=1.0)
         async with world.session() as session:
-            accounts = open_desk(world, 600, margin=5, debt=5)
+            accounts = open_accounts(world, 600, margin=5, debt=5)
             clients = [session.client(account) for account in accounts]
             without_debts = [
                 world.loop.time() async for report in scan(clients) if not report.liabilities
@@ -170,7 +170,7 @@ def test_500_accounts_among_them_bad_keys_slow_ones_and_broken_parts() -> None:
         world = World(start=10.0)
         faults, slow, banned = world.exchange.faults, range(20, 25), range(30, 33)
         async with world.session() as session:
-            accounts = open_desk(world, 500)
+            accounts = open_accounts(world, 500)
             for number in range(10):
                 api_key = accounts[number].api_key
                 accounts[number] = Credentials(api_key, "wrong", name=f"account-{number}")
@@ -206,7 +206,7 @@ def test_a_thousand_accounts_take_one_window_instead_of_nine(mode: Mode) -> None
     async def main() -> tuple[dict[str, list[str]], float]:
         world = World(start=1.0, window_mode=mode)
         async with world.session() as session:
-            accounts = open_desk(world, 1000, margin=3, debt=1)
+            accounts = open_accounts(world, 1000, margin=3, debt=1)
             clients = [session.client(account) for account in accounts]
             found = {
                 report.account: [row.asset for row in report.liabilities]

@@ -41,7 +41,7 @@ def test_300_accounts_are_all_answered_as_fast_as_the_limit_allows(
 
         assert world.refusals == 0
         # Learning the clock, and the first call, which goes alone, take two round trips: a window
-        # that ends before them is of no use to anybody.
+        # that ends before them is of no use.
         begun = start + 0.25
         shortest = 0.25 + least(300, 120, 60.0, begun, fixed=mode == "fixed")
         assert took <= shortest * 1.05, f"{took:.2f} s, at least {shortest:.2f} s"
@@ -57,7 +57,7 @@ def test_300_accounts_are_all_answered_as_fast_as_the_limit_allows(
     wrong_clock=st.floats(-100, 100),
     seed=st.integers(0, 999),
 )
-def test_nobody_is_ever_refused_however_slow_the_line_and_wrong_the_clock(
+def test_no_call_is_refused_however_slow_the_connection_and_wrong_the_clock(
     mode: Mode, start: float, slow: float, wrong_clock: float, seed: int
 ) -> None:
     async def main() -> None:
@@ -148,14 +148,14 @@ def test_a_ban_shuts_the_address_for_every_account_and_one_goes_first_when_it_li
         assert all(len(rows) == 1 for rows in with_ban)
         assert len([event for event in events if isinstance(event, Banned)]) >= 1
         during = [at for at, _ in world.sent if banned_at + 1.0 < at < banned_at + 129.0]
-        assert during == [], "no request leaves until it lifts"
+        assert during == [], "no request leaves until the ban ends"
         after = sorted(at for at, _ in world.sent if at >= banned_at + 129.0)
-        assert after[1] - after[0] > 0.015, "one goes first, and is heard, before the others"
+        assert after[1] - after[0] > 0.015, "one goes first, and is answered, before the others"
 
     run(main())
 
 
-def test_a_long_ban_is_raised_and_not_sat_out() -> None:
+def test_a_long_ban_is_an_error_at_once() -> None:
     async def main() -> None:
         world = World()
         async with world.session(retry=RetryPolicy(max_wait=60.0)) as session:
@@ -199,7 +199,7 @@ def test_others_behind_the_address_cost_a_refusal_or_two_and_never_a_ban() -> No
 
 @settings(max_examples=20)
 @given(st.data())
-def test_whoever_is_cancelled_costs_nothing(data: st.DataObject) -> None:
+def test_a_cancelled_call_costs_nothing(data: st.DataObject) -> None:
     async def main() -> None:
         world = World()
         async with world.session() as session:
@@ -218,7 +218,7 @@ def test_whoever_is_cancelled_costs_nothing(data: st.DataObject) -> None:
     run(main())
 
 
-def test_a_long_ban_in_the_middle_of_a_scan_is_told_to_everybody_who_waits() -> None:
+def test_a_long_ban_in_the_middle_of_a_scan_ends_all_waiting_calls() -> None:
     async def main() -> None:
         world = World()
         async with world.session() as session:
@@ -239,7 +239,7 @@ def test_a_long_ban_in_the_middle_of_a_scan_is_told_to_everybody_who_waits() -> 
     run(main())
 
 
-def test_closing_lets_go_of_everybody_who_waits() -> None:
+def test_closing_ends_all_waiting_calls() -> None:
     async def main() -> None:
         world = World()
         session = world.session()
@@ -272,7 +272,7 @@ def test_a_refusal_is_waited_out_as_long_as_was_asked(retry_after: str | None) -
 
         later = sorted(at for at, title in world.sent if title == LIST and at > refused_at + 0.2)
         asked = {"7": 7.0, "Fri, 15 Jan 2027 08:00:30 GMT": 19.0}.get(str(retry_after), 49.0)
-        assert asked < later[0] - refused_at < 62.0, "nobody asks before that"
-        assert later[1] - later[0] > 0.015, "one goes first, and is heard"
+        assert asked < later[0] - refused_at < 62.0, "no request is sent before that"
+        assert later[1] - later[0] > 0.015, "one goes first, and is answered"
 
     run(main())

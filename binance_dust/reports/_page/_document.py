@@ -155,8 +155,8 @@ def _colophon(made_at: datetime) -> str:
     return (
         "<footer><p>Gross, fee and net of what could be converted are the exchange's own"
         " estimates when it was asked. Figures in tables have every digit; times are in UTC.</p>"
-        f"<p>Made {moment(made_at)} by binance_dust {__version__}. This page is one file and asks"
-        " nobody for anything.</p></footer>\n"
+        f"<p>Made {moment(made_at)} by binance_dust {__version__}. This page is one file and loads"
+        " nothing else.</p></footer>\n"
     )
 
 

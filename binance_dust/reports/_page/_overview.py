@@ -55,11 +55,15 @@ def _tiles(reports: ReportFigures, ledger: LedgerFigures) -> Iterator[str]:
         words = f"{count(len(reports.debts), 'debt')} in {count(owing, 'account')}"
         yield _tile("Small debts", _amount(worth, asset), words)
     if reports.accounts:
-        whole = sum(not each.failed for each in reports.accounts)
-        words = "all read whole" if whole == len(reports.accounts) else f"{whole:,} read whole"
+        complete = sum(not each.failed for each in reports.accounts)
+        words = (
+            "all read completely"
+            if complete == len(reports.accounts)
+            else f"{complete:,} read completely"
+        )
         yield _tile("Accounts", f"{len(reports.accounts):,}", words)
     if reports.failures:
-        among = count(len(reports.accounts) - whole, "account")
+        among = count(len(reports.accounts) - complete, "account")
         words = f'in {among}; <a href="#failures">why, and what to do</a>'
         yield _tile("Failures", f"{len(reports.failures):,}", words, alarm=True)
     for target, sums in ledger.by_target.items():

@@ -129,7 +129,7 @@ async def test_figures_sort_by_all_their_digits_and_names_as_people_do(tab: Tab)
     assert (await column(tab, "accounts", 0))[:3] == [HOSTILE, "desk-0001", "desk-0002"]
 
 
-async def test_what_is_not_known_sorts_last_either_way(tab: Tab) -> None:
+async def test_unknown_values_sort_last_in_both_directions(tab: Tab) -> None:
     for _ in range(2):
         await click(tab, "#accounts-table th:nth-child(7) button")
         await filter_by(tab, "accounts", "desk-000")
@@ -290,7 +290,7 @@ CONTRASTS = """
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-async def test_everything_stands_out_from_what_is_behind_it(tab: Tab, scheme: str) -> None:
+async def test_everything_has_enough_contrast(tab: Tab, scheme: str) -> None:
     """Contrast is AA: 4.5 for text, 3 for bars and the edges of what can be worked."""
     await tab.media(prefers_color_scheme=scheme)
 
@@ -323,7 +323,7 @@ async def test_the_head_of_a_table_that_fits_stays_in_sight(tab: Tab) -> None:
     await tab.until("!document.querySelector('#balances .fits')")
 
 
-async def test_who_wants_no_motion_gets_none(tab: Tab) -> None:
+async def test_there_is_no_motion_for_readers_who_prefer_none(tab: Tab) -> None:
     behaviour = "getComputedStyle(document.documentElement).scrollBehavior"
     assert await tab.run(behaviour) == "smooth"
 

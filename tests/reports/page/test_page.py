@@ -223,7 +223,7 @@ def test_a_page_with_little_or_nothing_on_it_is_whole(reports: Any, entries: Any
     assert root.one("h1").text == "Dust and small debts"
 
 
-def test_the_page_asks_nobody_for_anything() -> None:
+def test_the_page_loads_nothing_else() -> None:
     text = sample_page()
     root = read(text)
 

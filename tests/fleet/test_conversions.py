@@ -1,0 +1,74 @@
+"""A worker's conversions: outcomes, the identity of ledgers, and reports that travel."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+from binance_dust.fleet._conversions import (
+    find_outcome,
+    ledger_identity,
+    report_from_plain,
+    report_to_plain,
+)
+from binance_dust.ledger import Claim, Ledger, account_of
+from binance_dust.sandbox import Sandbox
+from binance_dust.sweeper import Outcome, SweepReport, sweep
+from tests.fleet.conftest import StartWorker
+
+DUST = "POST /sapi/v1/asset/dust"
+
+
+async def test_finding_an_outcome_waits_for_a_worker_that_may_be_about_to_send(
+    exchange: Sandbox, start_worker: StartWorker, ledger: Ledger
+) -> None:
+    worker = await start_worker([exchange.open_account("alice", ADA="6.21")], ledger=ledger)
+    client = worker._clients["alice"]
+    await client.server_time()
+    began = client.session.now()
+    other = Claim(account_of(client), "convert", "another process")
+    await ledger.claim(other, now=began, length=timedelta(seconds=0.4))
+
+    options = {"account_type": "SPOT"}
+    report = await find_outcome(client, ledger, options, began.timestamp())
+
+    assert report.outcome is Outcome.STOPPED
+    assert client.session.now() >= began + timedelta(seconds=0.4)
+    # And its own claim is released afterwards.
+    await ledger.claim(other, now=client.session.now(), length=timedelta(seconds=1))
+
+
+async def test_a_report_is_the_same_after_it_has_travelled(
+    exchange: Sandbox, start_worker: StartWorker, ledger: Ledger
+) -> None:
+    accounts = exchange.open_accounts(8)
+    exchange.faults.lose_answer(endpoint=DUST, account=accounts[0].name, times=1)
+    exchange.faults.fail(400, code=-5001, msg="no", endpoint=DUST, account=accounts[1].name)
+    worker = await start_worker(accounts)
+    reports: list[SweepReport] = []
+    for dry_run in (True, False, False):
+        clients = list(worker._clients.values())
+        async with sweep(clients, ledger=ledger, dry_run=dry_run) as stream:
+            reports += [report async for report in stream]
+
+    assert len({report.outcome for report in reports}) >= 3
+    for report in reports:
+        again = report_from_plain(json.loads(json.dumps(report_to_plain(report))))
+        for part in report.__dataclass_fields__:
+            if part != "error":
+                assert getattr(again, part) == getattr(report, part), part
+        assert type(again.error) is type(report.error)
+        assert str(again.error) == str(report.error)
+
+
+async def test_one_file_is_one_ledger_whatever_its_path(tmp_path: Path) -> None:
+    path = tmp_path / "books.db"
+    link = tmp_path / "link.db"
+    link.symlink_to(path)
+    async with Ledger(path) as one, Ledger(link) as same:
+        assert ledger_identity(one) == ledger_identity(same)
+        async with Ledger(tmp_path / "other.db") as other:
+            assert ledger_identity(one) != ledger_identity(other)
+    async with Ledger(":memory:") as one, Ledger(":memory:") as other:
+        assert ledger_identity(one) != ledger_identity(other)

@@ -1,0 +1,53 @@
+"""Estimates of scans by a fleet: accounts are shared out, and the slowest worker counts."""
+
+from __future__ import annotations
+
+from contextlib import AsyncExitStack
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from binance_dust import (
+    RateLimits,
+    Session,
+    estimate_scan,
+)
+from binance_dust.fleet import Fleet
+from binance_dust.fleet._estimate import share_out
+from binance_dust.sandbox import Sandbox
+from tests.fleet.conftest import WINDOW, StartWorker
+
+
+async def test_an_estimate_is_that_of_the_slowest_worker(
+    exchange: Sandbox, start_worker: StartWorker, fleet: Fleet, stack: AsyncExitStack
+) -> None:
+    accounts = [exchange.open_account(f"a{number}", margin=True) for number in range(500)]
+    await start_worker(accounts, name="one")
+    await start_worker(accounts, name="two")
+
+    found = await fleet.estimate(liabilities=True)
+
+    limits = RateLimits(window=WINDOW)
+    session = await stack.enter_async_context(Session(base_url=exchange.url, limits=limits))
+    half = estimate_scan([session.client(each) for each in accounts[:250]], liabilities=True)
+    assert found.accounts == 500
+    assert found.seconds == pytest.approx(half.seconds, rel=0.5)
+    assert {lane.session for lane in found.lanes} == {0, 1}
+    assert (
+        sum(lane.weight for lane in found.lanes if lane.question == "small_liabilities") == 50_000
+    )
+    assert exchange.requests == ()
+
+
+@given(st.dictionaries(st.sampled_from("xyz"), st.sets(st.sampled_from("abcdefgh")), min_size=1))
+def test_accounts_are_shared_out_as_evenly_as_the_keys_allow(keys: dict[str, set[str]]) -> None:
+    shares = share_out(None, keys)
+
+    given_out = [account for share in shares.values() for account in share]
+    assert sorted(given_out) == sorted(set().union(*keys.values()))
+    for worker, share in shares.items():
+        assert set(share) <= keys[worker]
+    if len({frozenset(accounts) for accounts in keys.values()}) == 1:
+        sizes = [len(share) for share in shares.values()]
+        assert max(sizes) - min(sizes) <= 1
