@@ -12,7 +12,7 @@ from binance_dust import NoAnswerError, NotSentError
 from binance_dust._answers.judge import Answer
 from binance_dust._call import wire
 from tests.proof.mutations import Mutator
-from tests.simulation.world import Way, World
+from tests.simulation.world import World, WorldTransport
 
 _TIMEOUT: Final = 30.0
 _LIST: Final = "GET /sapi/v1/margin/exchange-small-liability"
@@ -36,9 +36,9 @@ class RoughWorld(World):
         self.lied_to: set[str | None] = set()
         """Who got an answer that was changed: into a success or a refusal, perhaps."""
 
-    def way(self) -> Way:
-        """Make a rough way."""
-        return _RoughWay(self)
+    def transport(self) -> WorldTransport:
+        """Make a rough transport."""
+        return _RoughTransport(self)
 
     def strike(self, kind: str) -> None:
         """Count one trouble."""
@@ -74,7 +74,7 @@ class RoughWorld(World):
         self.stormy = False
 
 
-class _RoughWay(Way):
+class _RoughTransport(WorldTransport):
     """Loses, delays and spoils what passes, during a storm."""
 
     def __init__(self, world: RoughWorld) -> None:

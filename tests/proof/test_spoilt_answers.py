@@ -12,7 +12,7 @@ from binance_dust._answers.judge import Answer
 from binance_dust._call import wire
 from binance_dust.reports import Settled
 from tests.budget.virtual import run
-from tests.simulation.world import Way, World
+from tests.simulation.world import World, WorldTransport
 
 MARGIN = "GET /sapi/v1/margin/account"
 TIME = "GET /api/v3/time"
@@ -25,11 +25,11 @@ class Spoilt(World):
         super().__init__()
         self.endpoint, self.change = endpoint, change
 
-    def way(self) -> Way:
-        return _SpoiltWay(self)
+    def transport(self) -> WorldTransport:
+        return _SpoiltTransport(self)
 
 
-class _SpoiltWay(Way):
+class _SpoiltTransport(WorldTransport):
     def __init__(self, world: Spoilt) -> None:
         super().__init__(world)
         self._spoilt = world

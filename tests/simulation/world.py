@@ -1,7 +1,7 @@
 """Clients, budgets and an exchange in virtual time: minutes of waiting take milliseconds.
 
-The event loop is that of `tests.budget.virtual`. The clients are the real ones, all but the socket;
-the exchange is the sandbox without its door.
+The event loop is that of `tests.budget.virtual`. The clients are real, except for the socket; the
+exchange is the sandbox without its HTTP server.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tests.budget.virtual import EPOCH
 
 
 class World:
-    """An exchange somewhere, and the way to it."""
+    """An exchange, and the network on the way to it."""
 
     def __init__(
         self,
@@ -34,7 +34,7 @@ class World:
         seed: int = 0,
         **rules: Any,
     ) -> None:
-        """Begin `start` seconds after a minute, with a way there and back drawn from a range."""
+        """Begin `start` seconds after a minute; the latency of each way is drawn from a range."""
         self.loop = asyncio.get_running_loop()
         self.epoch = EPOCH + start
         self.wrong_clock = wrong_clock
@@ -42,7 +42,7 @@ class World:
         self._latency = latency
         self._random = random.Random(seed)  # noqa: S311 - to be repeated
         self.sent: list[tuple[float, str]] = []
-        """When each request arrived at the exchange, in seconds since the beginning, and whose."""
+        """When each request arrived, in seconds since the beginning, and its endpoint."""
 
     def true(self) -> float:
         """True time, which is the exchange's unless it drifts."""
@@ -55,21 +55,21 @@ class World:
         return self.loop.time()
 
     def wall(self) -> float:
-        """This machine's clock, as wrong as it is."""
+        """This machine's clock, with its error."""
         return self.true() + self.wrong_clock
 
     def session(self, *, address: str = "127.0.0.1", **options: Any) -> Session:
         """Open a session whose requests go to this exchange, from an address."""
         given: dict[str, Any] = {"timeout": 30.0, "retry": RetryPolicy()} | options
         session = Session(base_url="http://127.0.0.1:1", time=self, **given)
-        way = self.way()
-        way.address = address
-        session._pipeline = replace(session._pipeline, transport=way)  # type: ignore[misc, arg-type]
+        transport = self.transport()
+        transport.address = address
+        session._pipeline = replace(session._pipeline, transport=transport)  # type: ignore[misc, arg-type]
         return session
 
-    def way(self) -> Way:
-        """Make the way there and back, for one session."""
-        return Way(self)
+    def transport(self) -> WorldTransport:
+        """Make the transport of one session."""
+        return WorldTransport(self)
 
     def accounts(self, count: int) -> list[Any]:
         """Open accounts with margin, since those have lists of liabilities."""
@@ -80,7 +80,7 @@ class World:
         return self.exchange.accounts.open(name, {"ADA": "6.21"}, margin=True)
 
     async def pause(self) -> None:
-        """Be on the way, in one direction."""
+        """Wait for the latency of one way."""
         await asyncio.sleep(self._random.uniform(*self._latency))
 
     @property
@@ -89,18 +89,18 @@ class World:
         return self.exchange.limits.refused + self.exchange.limits.shut_out
 
 
-class Way:
-    """A transport without a socket: the same seam, the exchange behind it."""
+class WorldTransport:
+    """A transport without a socket: it hands requests to the world's exchange."""
 
     base_url = "http://127.0.0.1:1"
 
     def __init__(self, world: World) -> None:
-        """Begin at a session, and end at the world's exchange."""
+        """Send from 127.0.0.1, unless the session has another address."""
         self._world = world
         self.address = "127.0.0.1"
 
     async def send(self, request: wire.Request, *, within: float | None = None) -> Answer:
-        """Carry a request there, and its answer back."""
+        """Send a request, and give its answer, each after the latency of the network."""
         world = self._world
         sent = world.monotonic()
         path, _, query = request.path_and_query.partition("?")
@@ -131,7 +131,7 @@ class Way:
 
 
 def least(count: int, per_window: int, window: float, start: float, *, fixed: bool) -> float:
-    """Say how long so many equal calls take at the least, from `start` in an untouched window."""
+    """Give the least time for so many equal calls, from `start` in an unused window."""
     bursts = -(-count // per_window)
     if bursts == 1:
         return 0.0
