@@ -6,7 +6,7 @@ from collections import Counter
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from binance_dust.fleet._assignments import Assignments, Handout
@@ -303,6 +303,8 @@ class Play:
         self.now = 0.0
         self.lives = Counter[str]()
         self.hands: dict[str, set[int]] = {}
+        self.begun: dict[str, set[int]] = {}
+        """What each life has begun, with what it has finished since."""
         self.ended: Counter[str] = Counter()
         self.fresh: Counter[str] = Counter()
         """How often an account was handed out to be done, not to find out its outcome."""
@@ -328,7 +330,7 @@ class Play:
         life = f"{worker}-{self.lives[worker]}"
         hand = self.hands.setdefault(life, set())
         accounts = None if life in self.rules.workers else WORKERS[worker]
-        begun = tuple(hand) if leaving else ()
+        begun = tuple(self.begun.get(life, ())) if leaving else ()
         status = here(life, accounts, *hand, ledger="L", leaving=leaving, begun=begun)
         self.rules.on_status(status, self.now)
 
@@ -341,7 +343,9 @@ class Play:
         for handout in self.rules.hand_out(self.now, 99):
             assert handout.account in WORKERS[handout.worker.partition("-")[0]]
             self.hands[handout.worker].add(handout.number)
-            self.fresh[handout.account] += handout.since is None
+            if handout.since is None:
+                self.begun.setdefault(handout.worker, set()).add(handout.number)
+                self.fresh[handout.account] += 1
         for worker in self.rules.workers.values():
             assert len(worker.in_hand) <= 3
         for _, name, _ in self.rules.give_up(self.now):
@@ -362,6 +366,7 @@ class Play:
 
 
 @given(steps, st.booleans())
+@example(happenings=[("answer", "one"), ("lose", 0), ("leave", "one")], funds=True)
 def test_every_account_ends_once_whatever_happens_to_workers_and_messages(
     happenings: list[tuple[str, Any]], funds: bool
 ) -> None:

@@ -101,7 +101,7 @@ async def test_workers_with_different_ledgers_of_an_account_do_not_convert_it(  
 async def test_an_order_that_comes_twice_is_carried_out_once(
     exchange: Sandbox,
     start_worker: StartWorker,
-    fleet: Fleet,
+    url: str,
     ledger: Ledger,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -117,19 +117,21 @@ async def test_an_order_that_comes_twice_is_carried_out_once(
 
     monkeypatch.setattr(MemoryBroker, "kick", twice)
     await start_worker(accounts, ledger=ledger)
-    # "nobody" is waited for, so that the job goes on for a while.
+    # "nobody" is waited for, so that the job goes on for longer than the conversions take.
+    timing = Timing(pulse=0.05, patience=2.0, gather=0.1, wait=3.0)
     names = [account.name or "" for account in accounts]
-    reports = fleet.sweep([*names, "nobody"], **RULES)
-    found = [await anext(reports) for _ in accounts]
+    async with Fleet(url, timing=timing) as fleet:
+        reports = fleet.sweep([*names, "nobody"], **RULES)
+        found = [await anext(reports) for _ in accounts]
 
-    # Once more, now that it is done, and that there is dust again.
-    for name in names:
-        exchange.account(name).deposit("ADA", "1.5")
-    for order in orders:
-        await kick(fleet._queues._sender, order)  # type: ignore[arg-type]
-    last = [report async for report in reports]
+        # Once more, now that it is done, and that there is dust again.
+        for name in names:
+            exchange.account(name).deposit("ADA", "1.5")
+        for order in orders:
+            await kick(fleet._queues._sender, order)  # type: ignore[arg-type]
+        last = [report async for report in reports]
 
-    assert {report.outcome for report in found} == {Outcome.CONVERTED}
+    assert {report.outcome for report in found} == {Outcome.CONVERTED}, found
     assert [report.account for report in last] == ["nobody"]
     assert len(exchange.requests_of(DUST)) == 5
 
