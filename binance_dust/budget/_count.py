@@ -108,11 +108,6 @@ class Count:
             return self.ours(now)
         return self.others.expected(now, self.own.spent(now), self.held, fixed=fixed)
 
-    @property
-    def cleared(self) -> int:
-        """Our weight that no window holds any more."""
-        return max(self.own.forgotten, self.gone)
-
     # --- calls -----------------------------------------------------------------------------------
 
     def take(self, weight: int) -> None:
@@ -122,9 +117,10 @@ class Count:
 
     def mark(self, call: AdmittedCall, now: float) -> None:
         """Record what is known when a call leaves."""
+        own = self.own
         call.sent_at = now
-        call.answered_before = self.own.answered
-        call.cleared_before = self.cleared
+        call.answered_before = own.answered
+        call.cleared_before = max(own.forgotten, self.gone)
         call.cut_before = self.cut_at
 
     def add_copies(self, call: AdmittedCall, copies: int) -> None:

@@ -275,7 +275,7 @@ class LocalBudget:
             if good:
                 self._walled = False
             self._serve_all()
-        elif pool in self._queues:
+        elif self._queues:
             self._serve(pool)
 
     def _hit_wall(self, now: float) -> None:

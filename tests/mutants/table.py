@@ -125,7 +125,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " -> banned or answer.walled": "a refusal has shut the valve, and nothing opens that",
         "LocalBudget._ended: not self._gate.open and self._gate.ended(admission, good=good)"
         " -> self._gate.ended(admission, good=good)": _FASTER,
-        "LocalBudget._ended: pool in self._queues -> True": _FASTER,
+        "LocalBudget._ended: self._queues -> True": _FASTER,
         "LocalBudget._refuse_all: queue.timer is not None -> True": _TYPES,
         "LocalBudget._refuse_all: self._pace_timer = None -> left out": _CLOSED,
         "LocalBudget._refuse_all: self._paced.clear() -> left out": _CLOSED,
