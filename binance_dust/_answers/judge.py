@@ -24,7 +24,7 @@ from binance_dust._answers.codes import (
     limits_us,
     verdict,
 )
-from binance_dust._answers.unreadable import EXCERPT, excerpt, split, why_unreadable
+from binance_dust._answers.unreadable import EXCERPT, excerpt, why_unfit, why_unreadable
 from binance_dust._answers.weight import BANNED, TOO_MANY, Feedback, wait_of, weight_of
 from binance_dust.errors import BannedError, DustError, RateLimitedError, UnreadableAnswerError
 
@@ -181,10 +181,10 @@ def _look_closer(
     elif isinstance(envelope, dict) and _code(envelope) is not None:
         try:
             return Judgement(feedback, _unwrap(call, envelope))
-        except (msgspec.MsgspecError, RecursionError) as failed:
-            problem = split(str(failed), "$.data")
+        except (msgspec.MsgspecError, RecursionError):
+            problem = why_unfit(call.endpoint.result, envelope.get("data"), "$.data")
     else:
-        problem = why_unreadable(call.endpoint, answer.body)
+        problem = why_unreadable(call.endpoint.result, answer.body)
     return Judgement(feedback, None, _unreadable(call, answer, account, clean, *problem))
 
 

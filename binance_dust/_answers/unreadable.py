@@ -2,41 +2,44 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, Final
 
-import msgspec
+from binance_dust._util import misfit
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from binance_dust.endpoints import Endpoint
 
 EXCERPT: Final = 200
 """Characters of a foreign text that are shown at most."""
 
 
-def why_unreadable(endpoint: Endpoint[..., Any], body: bytes) -> tuple[str, str | None]:
-    """Decode once more, for the reason: what was expected, and the JSON path where it was not."""
+def why_unreadable(kind: Any, body: bytes) -> tuple[str, str | None]:
+    """Read a body once more, for the reason: what was expected, and the JSON path where it was not.
+
+    `kind` is the declared result, which the body was found not to be.
+    """
     if not body.strip():
         return "the body is empty", None
     try:
-        endpoint.decoder.decode(body)
-    except msgspec.ValidationError as error:
-        return split(str(error), "$")
-    except msgspec.DecodeError as error:
-        return f"the body is not JSON, or was cut ({error})", None
+        value = misfit.load(body)
     except UnicodeDecodeError:
         return "the body is not UTF-8", None
+    except json.JSONDecodeError as error:
+        return f"the body is not JSON, or was cut (at character {error.pos})", None
+    except ValueError:
+        return "the body is not JSON", None
     except RecursionError:
         return "the body is nested too deep", None
-    return "the body can't be read", None  # pragma: no cover - it failed a moment ago
+    return why_unfit(kind, value)
 
 
-def split(text: str, root: str) -> tuple[str, str]:
-    """Part msgspec's sentence into what is wrong and where: '... - at `$[3].free`'."""
-    what, _, where = text.partition(" - at `")
-    path = (where.rstrip("`") or "$").replace("$", root)
-    return f"{what} at {path}", path
+def why_unfit(kind: Any, value: object, path: str = "$") -> tuple[str, str]:
+    """Say what does not fit in a value that was found not to be the declared result, and where."""
+    found = misfit.find(value, kind, path)
+    if found is None:
+        return f"something in it can't be read at {path}", path
+    return str(found), found.path
 
 
 def excerpt(body: bytes, clean: Callable[[str], str]) -> str:

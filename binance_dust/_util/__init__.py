@@ -3,6 +3,7 @@
 checks.py       check the types and bounds of what callers pass in
 exact.py        exact amounts and aware times, as they are read and written
 plain.py        values as JSON has them, and back
+misfit.py       where a value does not fit its declared type
 keys.py         which private key a PEM holds
 lifetimes.py    objects that are closed, and belong to one event loop
 results.py      results made in the background, read as a stream

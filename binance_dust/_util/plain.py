@@ -16,6 +16,7 @@ import msgspec
 
 from binance_dust import errors
 from binance_dust._util.exact import AnswerStruct, to_moment
+from binance_dust._util.misfit import find
 from binance_dust.errors import DustError, UnreadableAnswerError, revive
 
 __all__ = ["FORMAT", "answer_from_plain", "error_from_plain", "newer", "plain"]
@@ -63,11 +64,16 @@ def newer(written: int) -> str:
 
 def answer_from_plain(kind: type[A], value: Any) -> A:
     """Read an answer that was written by `plain`."""
+    found: object = None
     try:
-        return msgspec.convert(_as_wire(kind, value), kind)
-    except (msgspec.ValidationError, AttributeError, TypeError) as error:
-        text = str(error)
-    raise UnreadableAnswerError(f"{kind.__name__}: {text}")
+        wire = _as_wire(kind, value)
+        try:
+            return msgspec.convert(wire, kind)
+        except msgspec.ValidationError:
+            found = find(wire, kind, kind.__name__, strict=True)
+    except (AttributeError, TypeError):
+        pass  # no mapping of texts
+    raise UnreadableAnswerError(str(found or f"this is no {kind.__name__} that was written down"))
 
 
 def error_from_plain(value: dict[str, Any]) -> DustError:

@@ -75,7 +75,7 @@ def test_a_wrapped_success_is_unwrapped(body: str, rows: int) -> None:
 
 
 def test_a_wrapped_success_without_its_object_is_unreadable() -> None:
-    with pytest.raises(UnreadableAnswerError, match="got `null`") as caught:
+    with pytest.raises(UnreadableAnswerError, match=r"found null at \$\.data;") as caught:
         read(endpoints.BNB_BURN(), '{"code":"000000","success":true}')
     assert caught.value.path == "$.data"
 
@@ -168,13 +168,20 @@ def test_an_html_refusal_shows_how_it_begins() -> None:
         ("", None, "the body is empty"),
         ("   ", None, "the body is empty"),
         ("<html>fine</html>", None, "not JSON"),
-        ('[{"asset":"ADA","fre', None, "cut"),
+        ('[{"asset":"ADA","fre', None, r"cut \(at character 16\)"),
+        ("NaN", None, "not JSON"),
         (b'[{"asset":"\xff"}]', None, "not UTF-8"),
         ('[{"new":' + "[" * 100_000, None, "too deep"),
-        ("{}", "$", "Expected `array`, got `object`"),
-        ('[{"asset":"ADA"}]', "$[0]", "missing required field `free`"),
-        (f"[{ROW},5]", "$[1]", "got `int`"),
-        (f"[{ROW.replace(chr(34) + 'ADA' + chr(34), '7')}]", "$[0].asset", "Expected `str`"),
+        (f'[{ROW[:-1]},"locked":{"9" * 5_000}}}]', "$[0].locked", "too many digits"),
+        (f"[{ROW.replace('ADA', chr(92) + 'ud800')}]", "$[0].asset", "half a character"),
+        ("{}", "$", "expected a list, found an object"),
+        ('[{"asset":"ADA"}]', "$[0]", "`free` is missing"),
+        (f"[{ROW},5]", "$[1]", "expected an object, found a number"),
+        (
+            f"[{ROW.replace(chr(34) + 'ADA' + chr(34), '7')}]",
+            "$[0].asset",
+            "expected a text, found a number",
+        ),
     ],
 )
 def test_an_unreadable_success_says_what_is_wrong_and_where(
