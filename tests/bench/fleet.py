@@ -18,7 +18,7 @@ from pathlib import Path
 from binance_dust.fleet import Fleet
 from tests.bench.results import Column, Row, Table
 from tests.bench.scan import START, least
-from tests.budget.shared import a_server
+from tests.redis_server import a_server
 
 ACCOUNTS = 1_100
 WINDOW = 4.0

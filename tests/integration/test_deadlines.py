@@ -15,7 +15,7 @@ import pytest
 from binance_dust import BudgetExceededError, RateLimits, RetryPolicy, Session, scan
 from binance_dust.budget import RedisBudget
 from binance_dust.sandbox import Sandbox
-from tests.budget.shared import a_server
+from tests.redis_server import a_server
 
 AGE = 1e9
 

@@ -23,7 +23,7 @@ from binance_dust.budget import RedisBudget
 from binance_dust.budget._redis import _store
 from binance_dust.events import Event, SharedBudgetBack, SharedBudgetLost
 from binance_dust.sandbox import Sandbox
-from tests.budget.shared import Server, a_server
+from tests.redis_server import Server, a_server
 
 WINDOW = 0.5
 LIMITS = RateLimits(window=WINDOW)
