@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import inspect
 import socket
 import ssl
@@ -97,7 +98,7 @@ async def test_an_unsigned_request_shows_no_key(mocked: aioresponses) -> None:
 
 INFO = RequestInfo(yarl.URL(URL + READ.path_and_query, encoded=True), "GET", Mock(), yarl.URL(URL))
 CONNECTION = ConnectionKey("api.example.com", 443, True, True, None, None, None)
-REFUSED = OSError(111, "Connection refused")
+REFUSED = OSError(errno.ECONNREFUSED, "Connection refused")
 EXAMPLES: list[BaseException] = [
     aiohttp.ClientConnectorError(CONNECTION, REFUSED),
     aiohttp.ClientConnectorDNSError(CONNECTION, OSError(-2, "Name or service not known")),
@@ -115,8 +116,8 @@ EXAMPLES: list[BaseException] = [
     aiohttp.ServerConnectionError(),
     aiohttp.ClientConnectionError("Connector is closed."),
     aiohttp.ClientConnectionResetError("Cannot write to closing transport"),
-    aiohttp.ClientOSError(104, "Connection reset by peer"),
-    ConnectionResetError(104, "Connection reset by peer"),
+    aiohttp.ClientOSError(errno.ECONNRESET, "Connection reset by peer"),
+    ConnectionResetError(errno.ECONNRESET, "Connection reset by peer"),
     aiohttp.ClientPayloadError("Response payload is not completed"),
     aiohttp.ClientResponseError(INFO, (), status=400, message="bad"),
     aiohttp.ContentTypeError(INFO, ()),

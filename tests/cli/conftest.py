@@ -43,6 +43,13 @@ def no_accounts_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.delenv(name)
 
 
+@pytest.fixture(autouse=True)
+def no_colours_by_force(monkeypatch: pytest.MonkeyPatch) -> None:
+    """rich, and argparse since Python 3.14, colour what goes to a pipe if they are told to."""
+    for name in ("FORCE_COLOR", "PYTHON_COLORS"):
+        monkeypatch.delenv(name, raising=False)
+
+
 @pytest.fixture
 def exchange() -> Iterator[Sandbox]:
     with Sandbox(seed=7, window=WINDOW) as exchange:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import errno
+import os
 from collections.abc import Sequence
 from contextlib import aclosing
 from pathlib import Path
@@ -129,7 +131,7 @@ def test_an_accounts_file_that_is_missing_public_or_broken_is_an_error(
     broken = run(command, "--accounts", str(file))
 
     assert {missing.code, open_to_all.code, broken.code} == {2}
-    assert "missing.toml: No such file or directory" in missing.err
+    assert f"missing.toml: {os.strerror(errno.ENOENT)}" in missing.err
     assert "everybody can read accounts.toml; run: chmod 600" in open_to_all.err
     assert "not TOML" in broken.err
     assert "precious" not in broken.err

@@ -11,8 +11,8 @@ from tests.cli.program import complaints, execute
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "required: COMMAND"),
-        (("fly",), "invalid choice"),
+        ((), "COMMAND"),
+        (("fly",), "fly"),
         (("sandbox", "--port", "99999"), "from 0 to 65535"),
         (("sandbox", "--port", "x"), "not a whole number"),
         (("sandbox", "--accounts", "-1"), "must not be negative"),

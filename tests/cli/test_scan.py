@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 import os
 import pty
@@ -165,10 +166,10 @@ def test_a_spreadsheet_is_written_and_resumed(
     [
         (("--resume",), "name it with --out"),
         (("--out", "scan.xlsx"), ".jsonl, .ndjson, .csv"),
-        (("--out", "nowhere/scan.csv"), "No such file"),
+        (("--out", "nowhere/scan.csv"), os.strerror(errno.ENOENT)),
         (("--out", "foreign.csv", "--resume"), "no file of reports"),
         (("--concurrency", "0"), "1 or more"),
-        (("--liabilities", "maybe"), "invalid choice"),
+        (("--liabilities", "maybe"), "maybe"),
         (("--target", " "), "is empty: name an asset"),
     ],
 )

@@ -211,7 +211,7 @@ def test_an_existing_file_is_never_overwritten(tmp_path: Path) -> None:
         ReportFile(path)
     with pytest.raises(ConfigurationError, match=r"\.jsonl, \.ndjson, \.csv"):
         ReportFile(tmp_path / "scan.xlsx")
-    with pytest.raises(ConfigurationError, match="No such file"):
+    with pytest.raises(ConfigurationError, match=os.strerror(errno.ENOENT)):
         ReportFile(tmp_path / "nowhere" / "scan.csv")
 
     assert path.read_bytes() == b"precious"
@@ -243,14 +243,14 @@ def test_a_disk_that_is_full_leaves_no_half_of_a_report(
 
     def write(file: int, text: bytes) -> int:
         if full and len(text) <= 100:
-            raise OSError(errno.ENOSPC, "No space left on device")
+            raise OSError(errno.ENOSPC, "the words of the system")
         return real(file, text[:100] if full else text)
 
     monkeypatch.setattr(os, "write", write)
     with ReportFile(path) as file:
         file.write(report("alice"))
         full = True
-        with pytest.raises(DustError, match="No space left"):
+        with pytest.raises(DustError, match="the words of the system"):
             file.write(report("bob"))
         full = False
         file.write(report("carol"))
@@ -270,11 +270,11 @@ def test_a_file_that_can_t_be_mended_stays_as_it_is(
     before = path.read_bytes()
 
     def write(file: int, text: bytes) -> int:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(errno.ENOSPC, "the words of the system")
 
     with monkeypatch.context() as full:
         full.setattr(os, "write", write)
-        with pytest.raises(ConfigurationError, match="No space left"):
+        with pytest.raises(ConfigurationError, match="the words of the system"):
             ReportFile(path, resume=True)
 
     assert path.read_bytes() == before
@@ -290,11 +290,11 @@ def test_a_file_that_can_t_be_begun_is_not_kept_locked(
     path = tmp_path / f"scan.{kind}"
 
     def fsync(file: int) -> None:
-        raise OSError(errno.ENOSPC, "No space left on device")
+        raise OSError(errno.ENOSPC, "the words of the system")
 
     with monkeypatch.context() as full:
         full.setattr(os, "fsync", fsync)
-        with pytest.raises(ConfigurationError, match="No space left"):
+        with pytest.raises(ConfigurationError, match="the words of the system"):
             ReportFile(path)
 
     with ReportFile(path, resume=True) as file:
@@ -330,7 +330,7 @@ def test_reading_back_stops_before_a_line_that_was_cut_off(tmp_path: Path) -> No
     path.write_bytes(line + b'{"account":"bob"}\n')
     with pytest.raises(ConfigurationError, match="line 2"):
         list(read_reports(path))
-    with pytest.raises(ConfigurationError, match="No such file"):
+    with pytest.raises(ConfigurationError, match=os.strerror(errno.ENOENT)):
         list(read_reports(tmp_path / "nothing.jsonl"))
     with pytest.raises(ConfigurationError, match=r"\.jsonl files only"):
         list(read_reports(tmp_path / "scan.csv"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from typing import TYPE_CHECKING
 
 import pytest
@@ -33,10 +34,10 @@ def test_a_file_that_cannot_be_replaced_stays_as_it_was(
     file.write_text("the old one", encoding="utf-8")
 
     def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
+        raise OSError(errno.ENOSPC, "the words of the system")
 
     monkeypatch.setattr("os.fsync", full)
-    with pytest.raises(ConfigurationError, match="No space left on device"):
+    with pytest.raises(ConfigurationError, match="the words of the system"):
         write_page(file, REPORTS)
 
     assert file.read_text(encoding="utf-8") == "the old one"
