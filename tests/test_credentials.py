@@ -23,6 +23,7 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from binance_dust import ConfigurationError, Credentials
+from tests.systems import posix
 
 SECRET = "canary-secret-9f2c"
 
@@ -314,7 +315,7 @@ def test_a_file_may_begin_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert Credentials.load(path)["a"].secret.reveal() == SECRET
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no such permissions there")
+@posix
 def test_a_file_that_everybody_can_read_is_refused(write: Any) -> None:
     path = write('[a]\napi_key = "x"\nsecret = "canary"', mode=0o644)
 
@@ -322,7 +323,7 @@ def test_a_file_that_everybody_can_read_is_refused(write: Any) -> None:
         Credentials.load(path)
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no such permissions there")
+@posix
 def test_a_key_file_that_everybody_can_read_is_refused(write: Any) -> None:
     write(pem_of(ED25519), "a.pem", mode=0o604)
     path = write('[a]\napi_key = "x"\nsecret_file = "a.pem"')

@@ -28,6 +28,7 @@ from binance_dust.errors import (
     NoAnswerError,
     NotSentError,
 )
+from tests.systems import needs_address
 
 URL = "https://api.example.com"
 SIGNATURE = "5ca1ab1e" * 8
@@ -413,7 +414,7 @@ async def test_a_redirect_is_not_followed() -> None:
 
 async def test_a_local_address_is_where_requests_come_from() -> None:
     async with serving(well) as server:
-        line = transport(server.url, local_addr="127.0.0.2")
+        line = transport(server.url, local_addr=needs_address("127.0.0.2"))
         await line.send(READ)
         await line.close()
 

@@ -15,6 +15,7 @@ import pytest
 from binance_dust import Credentials
 from binance_dust.cli import main
 from binance_dust.sandbox import Sandbox, write_accounts
+from tests.systems import needs_address
 
 WINDOW = 0.5
 
@@ -69,6 +70,9 @@ def run(
     """Run a command in this process, and search its output for secrets."""
 
     def run(*arguments: str) -> Done:
+        for argument in arguments:
+            if argument.startswith("127."):
+                needs_address(argument)
         try:
             code = main(arguments)
         except SystemExit as ended:

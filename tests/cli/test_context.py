@@ -17,6 +17,7 @@ from binance_dust import ConfigurationError, Credentials
 from binance_dust.cli._context import ask_each, find_accounts
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Keep, Run
+from tests.systems import posix
 
 ENVIRON = {
     "BINANCE_API_KEY": "key-of-the-desk",
@@ -119,6 +120,7 @@ def test_a_command_without_accounts_is_wrong_use(run: Run, command: str) -> None
     assert "no accounts: give --accounts FILE" in done.err
 
 
+@posix
 @pytest.mark.parametrize("command", COMMANDS)
 def test_an_accounts_file_that_is_missing_public_or_broken_is_an_error(
     run: Run, command: str, file: Path

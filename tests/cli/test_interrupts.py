@@ -16,6 +16,9 @@ from binance_dust.cli._ledger import RECOVER_HINT
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Keep
 from tests.cli.program import ENVIRONMENT, complaints, start
+from tests.systems import posix
+
+pytestmark = posix
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,10 @@ import pytest
 from binance_dust import Credentials
 from tests.cli.conftest import Run
 from tests.cli.program import complaints, start
+from tests.systems import posix
 
 
+@posix
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
 def test_a_sandbox_serves_other_programs_until_a_signal(
     tmp_path: Path, end: signal.Signals

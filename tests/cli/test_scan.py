@@ -23,6 +23,7 @@ from binance_dust.reports import AccountReport, read_reports
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Keep, Run
 from tests.cli.program import ENVIRONMENT, start
+from tests.systems import posix
 
 LIST = "GET /sapi/v1/margin/exchange-small-liability"
 
@@ -270,7 +271,10 @@ def until(some: Callable[[], bool], process: subprocess.Popen[str]) -> None:
         time.sleep(0.02)
 
 
-@pytest.mark.parametrize(("end", "kind"), [(signal.SIGINT, "jsonl"), (signal.SIGKILL, "csv")])
+@posix
+@pytest.mark.parametrize(
+    ("end", "kind"), [(signal.SIGINT, "jsonl"), (getattr(signal, "SIGKILL", signal.SIGTERM), "csv")]
+)
 def test_a_scan_that_is_ended_in_the_middle_can_be_resumed(
     run: Run, busy: tuple[str, ...], tmp_path: Path, end: signal.Signals, kind: str
 ) -> None:

@@ -16,6 +16,7 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.redis_server import a_server
+from tests.systems import needs_address
 
 ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -69,6 +70,8 @@ def test_the_python_of_a_page_runs_from_top_to_bottom(
     monkeypatch.chdir(tmp_path)
     scope: dict[str, Any] = {"__name__": "__docs__"}
     found = blocks(page, "python")
+    if any("127.0.0.{number}" in code for _, code in found):
+        needs_address("127.0.0.2")
     if any("REDIS_URL" in code for _, code in found):
         monkeypatch.setenv("REDIS_URL", request.getfixturevalue("redis_url"))
     for line, code in found:
@@ -101,6 +104,9 @@ def test_the_commands_of_a_page_succeed(page: Path, tmp_path: Path) -> None:
                 continue
             program, *arguments = shlex.split(line[2:])
             assert program == "binance-dust"
+            for argument in arguments:
+                if argument.startswith("127."):
+                    needs_address(argument)
             done = subprocess.run(  # noqa: S603 - our own interpreter
                 [sys.executable, "-m", "binance_dust", *arguments],
                 cwd=tmp_path,

@@ -15,6 +15,7 @@ from binance_dust import Credentials, RateLimits, RetryPolicy, Session
 from binance_dust.fleet import Fleet, Timing, Worker
 from binance_dust.ledger import Ledger
 from binance_dust.sandbox import Sandbox
+from tests.systems import needs_address
 
 ASSETS = "POST /sapi/v3/asset/getUserAsset"
 WINDOW = 0.5
@@ -80,7 +81,7 @@ def start_worker(exchange: Sandbox, stack: AsyncExitStack, url: str) -> StartWor
             base_url=exchange.url,
             limits=RateLimits(window=WINDOW),
             retry=RetryPolicy(max_wait=0.01),
-            local_addr=f"127.0.0.{next(addresses)}",
+            local_addr=needs_address(f"127.0.0.{next(addresses)}"),
         )
         await stack.enter_async_context(session)
         given: dict[str, Any] = {"url": url, "grace": 5.0} | options

@@ -21,6 +21,7 @@ from binance_dust.sandbox import Sandbox, write_accounts
 from binance_dust.sweeper import Outcome, SweepReport
 from tests.fleet.conftest import WINDOW, StartWorker, until
 from tests.redis_server import Server, a_server
+from tests.systems import needs_address
 
 ROOT = Path(__file__).parents[2]
 ASSETS = "POST /sapi/v3/asset/getUserAsset"
@@ -57,11 +58,12 @@ def start(
 
     def start(accounts: list[Credentials], *options: str) -> subprocess.Popen[str]:
         number = len(started) + 1
+        address = needs_address(f"127.0.0.{number}")
         path = write_accounts(tmp_path / f"{number}.toml", accounts)
         command = [
             *(sys.executable, "-m", "binance_dust", "worker"),
             *("--fleet", url, "--fleet-name", request.node.name, "--name", str(number)),
-            *("--accounts", str(path), "--local-addr", f"127.0.0.{number}"),
+            *("--accounts", str(path), "--local-addr", address),
             *("--base-url", exchange.url, "--window", str(WINDOW), *options),
         ]
         environment = {key: value for key, value in os.environ.items() if "BINANCE" not in key}

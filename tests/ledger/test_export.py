@@ -23,6 +23,7 @@ from binance_dust import ConfigurationError, Ledger
 from binance_dust.ledger import Kind, LedgerEntry
 from binance_dust.ledger.export import LAYOUTS, Exported, Style, write_csv, write_json_lines
 from tests.ledger.conftest import HOUR, NOW, converted, entry_maker, refused
+from tests.systems import posix
 
 ADA = ("ADA", "6.21", "0.01777302", "0.00035546")
 XRP = ("XRP", "0.000000001", "0.00000002", "0")
@@ -224,6 +225,7 @@ async def test_json_lines_have_all_fields_of_an_entry() -> None:
     assert (lines[3]["code"], lines[3]["kind"]) == (-5006, "dust")
 
 
+@posix
 async def test_a_file_is_replaced_when_the_new_one_is_complete(tmp_path: Path) -> None:
     path = tmp_path / "books.csv"
     path.write_text("old", encoding="utf-8")
@@ -243,6 +245,7 @@ async def test_a_file_is_replaced_when_the_new_one_is_complete(tmp_path: Path) -
     assert path.stat().st_mode & 0o777 == 0o640
 
 
+@posix
 async def test_a_new_file_is_private_and_a_link_stays_a_link(tmp_path: Path) -> None:
     real, link = tmp_path / "real.csv", tmp_path / "link.csv"
     link.symlink_to(real)

@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
-import resource
 import sqlite3
 import stat
 import subprocess
@@ -24,6 +23,7 @@ from binance_dust.ledger._store import LedgerStore
 from binance_dust.sandbox import Sandbox
 from tests.conversion.far import MEMORY
 from tests.ledger.conftest import MINUTE, NOW, intent, numbered
+from tests.systems import posix
 
 
 async def opened(path: Path) -> None:
@@ -35,6 +35,7 @@ def modes_of(folder: Path) -> dict[str, int]:
     return {file.name: stat.S_IMODE(file.stat().st_mode) for file in folder.iterdir()}
 
 
+@posix
 async def test_the_file_is_readable_only_by_its_owner(ledger: Ledger, path: Path) -> None:
     await ledger.intend(intent(), length=MINUTE)
 
@@ -302,7 +303,7 @@ asyncio.run(main())
 """
 
 
-@pytest.mark.skipif(not hasattr(resource, "RLIMIT_FSIZE"), reason="needs a limit on files")
+@posix
 async def test_a_failed_write_loses_no_earlier_entry(
     path: Path,
 ) -> None:

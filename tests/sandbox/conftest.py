@@ -19,6 +19,7 @@ from yarl import URL
 from binance_dust.sandbox import Rules, Sandbox
 from binance_dust.sandbox._exchange import Exchange
 from binance_dust.sandbox._requests import HttpReply, HttpRequest
+from tests.systems import needs_address
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -175,7 +176,7 @@ async def new_caller() -> AsyncIterator[Callable[..., Awaitable[Caller]]]:
     async with AsyncExitStack() as stack:
 
         async def make(exchange: Sandbox, address: str = "127.0.0.1") -> Caller:
-            connector = aiohttp.TCPConnector(local_addr=(address, 0), limit=0)
+            connector = aiohttp.TCPConnector(local_addr=(needs_address(address), 0), limit=0)
             session = aiohttp.ClientSession(connector=connector)
             return Caller(exchange, await stack.enter_async_context(session))
 

@@ -11,6 +11,7 @@ import pytest
 
 from binance_dust.credentials import Credentials
 from binance_dust.sandbox import Sandbox, serve_forever, write_accounts
+from tests.systems import posix
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -43,6 +44,7 @@ async def test_it_serves_until_cancelled() -> None:
         _ = exchange.url
 
 
+@posix
 def test_written_accounts_are_read_back(tmp_path: Path) -> None:
     exchange = Sandbox(seed=7)
     keys = [
@@ -61,6 +63,7 @@ def test_written_accounts_are_read_back(tmp_path: Path) -> None:
     ]
 
 
+@posix
 def test_an_existing_file_is_not_overwritten_unless_asked(tmp_path: Path) -> None:
     path = tmp_path / "accounts.toml"
     path.write_text("[real]\n")
