@@ -236,6 +236,8 @@ async def test_python_binance_in_its_blocking_form(exchange: Sandbox) -> None:
 # ccxt, by its documented way of changing URLs and options.
 
 
+# ccxt asks aiohttp for what newer Pythons have mended themselves, and is told so.
+@pytest.mark.filterwarnings("ignore:enable_cleanup_closed:DeprecationWarning")
 @pytest.mark.parametrize("kind", KINDS)
 async def test_ccxt_reads_and_converts(exchange: Sandbox, kind: str) -> None:
     credentials = open_account(exchange, kind)
