@@ -30,9 +30,9 @@ MEASURED = DOCS / "measurements.jsonl"
 ENDPOINTS = """\
 # Endpoints
 
-Generated from `binance_dust.endpoints` by `docs/generate.py`. `ip` weight is paid by the outgoing
-address, 12,000 a minute for each endpoint; `uid` weight by the account, 180,000 a minute for each
-endpoint; `request` weight by the address, 6,000 a minute for all of `/api/v3`.
+Generated from `binance_dust.endpoints` by `docs/generate.py`. The outgoing address pays `ip`
+weight: 12,000 a minute for each endpoint. The account pays `uid` weight: 180,000 a minute for each
+endpoint. The address pays `request` weight: 6,000 a minute for all of `/api/v3`.
 
 | Method | Endpoint | Security | Weight | Sent again |
 | --- | --- | --- | --- | --- |
@@ -41,7 +41,8 @@ endpoint; `request` weight by the address, 6,000 a minute for all of `/api/v3`.
 COMMANDS = """\
 # The command line
 
-Generated from the commands' own parser by `docs/generate.py`. It comes with the extra `cli`:
+Generated from the parser of the commands by `docs/generate.py`. The commands come with the extra
+`cli`:
 
 ```sh
 python3 -m pip install 'binance-dust[cli]'
@@ -54,18 +55,17 @@ $ binance-dust doctor --sandbox
 $ binance-dust endpoints --json
 ```
 
-Exit codes: 0 done, 1 something failed, 2 used wrongly (nothing was sent), 3 an outcome is
-unknown, 130 ended by Ctrl-C, 143 by SIGTERM. Where funds may move, *nothing to convert* and
-*cooling down* are 0 as well, *failed* and *stopped by a rule* 1, *unknown* 3. When an account may
-convert again `quote` tells, with `--json` as `next_at`.
+Exit codes: 0 done, 1 something failed, 2 wrong use (nothing was sent), 3 an outcome is unknown,
+130 ended by Ctrl-C, 143 ended by SIGTERM. In commands that move funds, *nothing to convert* and
+*cooling down* are also 0, *failed* and *stopped by a rule* are 1, *unknown* is 3. `quote` says when
+an account may convert again; with `--json` this is `next_at`.
 
-Results go to stdout; progress and complaints go to
-stderr. With `--json` stdout holds lines of JSON and nothing else. In a pipe there are no colours
-and nothing that steers a terminal.
+Results go to stdout; progress, warnings and errors go to stderr. With `--json`, stdout holds only
+lines of JSON. A pipe gets no colours and no terminal control codes.
 """
 
 SHARED: Final = ("accounts", "connection", "rehearsal")
-"""Groups of options that every command has which asks about accounts."""
+"""Groups of options that all commands about accounts have."""
 
 
 def endpoints() -> str:
@@ -90,7 +90,7 @@ def commands() -> str:
     shared: dict[str, argparse._ArgumentGroup] = {}
     for name, command in chosen.choices.items():
         parts += _command(name, command, shared)
-    parts.append("## Accounts and connection\n\nFor every command that asks about accounts.\n")
+    parts.append("## Accounts and connection\n\nFor every command about accounts.\n")
     for title, group in shared.items():
         text = f"{group.description}\n\n" if group.description else ""
         parts.append(f"### {title.capitalize()}\n\n{text}{_table(group)}\n")
@@ -115,7 +115,7 @@ def _command(
 
 
 def _heading(group: argparse._ArgumentGroup) -> str:
-    """Name a group of options that a command made for itself."""
+    """Name a group of options that only one command has."""
     if group.title in ("options", "positional arguments"):
         return ""
     text = f": {group.description}" if group.description else ""
@@ -132,7 +132,7 @@ def _table(group: argparse._ArgumentGroup) -> str:
 
 
 def _call(action: argparse.Action) -> str:
-    """Say how an option is written: `--account NAME`."""
+    """Write an option as it is used: `--account NAME`."""
     value = action.metavar or (f"{{{','.join(action.choices)}}}" if action.choices else None)
     takes = action.nargs != 0
     text = value if isinstance(value, str) else action.dest.upper()
@@ -153,36 +153,36 @@ def _sentence(text: str) -> str:
 SIZES: Final = (100, 300, 1_000, 2_000, 5_000, 10_000)
 ADDRESSES: Final = (1, 2, 4, 8)
 CASES: Final[dict[str, dict[str, Any]]] = {
-    "Everybody is asked for the list (`liabilities=True`)": {"liabilities": True},
+    "Every account is asked for the list (`liabilities=True`)": {"liabilities": True},
     'Three in ten have margin, one in ten owes (`liabilities="auto"`)': {
         "margin_share": 0.3,
         "debt_share": 0.1,
     },
-    "Nobody is asked (`liabilities=False`)": {"liabilities": False},
+    "No account is asked for the list (`liabilities=False`)": {"liabilities": False},
 }
 MARK: Final = "<!-- {} by docs/generate.py -->"
 
 
 class Standstill:
-    """A clock that stands still, so that the page is the same whenever it is written."""
+    """A clock that stands still, so that the page does not depend on the time of writing."""
 
     def monotonic(self) -> float:
-        """Give some time."""
+        """Return a fixed time."""
         return 0.0
 
     def wall(self) -> float:
-        """Give the beginning of a minute."""
+        """Return the beginning of a minute."""
         return 1_790_000_040.0
 
 
 def sizing() -> str:
-    """Write the page about sizing: its tables anew, the rest as it is."""
+    """Write the page about sizing: new tables, and the rest unchanged."""
     tables = "\n\n".join(f"{title}:\n\n{_sizes(case)}" for title, case in CASES.items())
     return _renewed(SIZING, "sizes", tables)
 
 
 def _renewed(page: Path, part: str, text: str) -> str:
-    """Give a page with one part of it anew, and the rest as it is."""
+    """Return a page with a new text for one part, and the rest unchanged."""
     begin, end = MARK.format(part), MARK.format(f"end of {part}")
     before, _, rest = page.read_text(encoding="utf-8").partition(begin)
     return f"{before}{begin}\n\n{text}\n\n{end}{rest.partition(end)[2]}"
@@ -200,8 +200,8 @@ def _sizes(case: dict[str, Any]) -> str:
 
 def _estimate(accounts: int, addresses: int, case: dict[str, Any]) -> ScanEstimate:
     sessions = [Session(time=Standstill()) for _ in range(addresses)]
-    nobody = Credentials("nobody", "nothing")
-    clients = [sessions[number % addresses].client(nobody) for number in range(accounts)]
+    unused = Credentials("unused", "unused")
+    clients = [sessions[number % addresses].client(unused) for number in range(accounts)]
     return estimate_scan(clients, **case)
 
 
@@ -227,7 +227,7 @@ PAYERS: Final = {LimitKind.IP: "the address", LimitKind.UID: "the account"}
 
 
 def readme() -> str:
-    """Write the table of the limits into README: signed calls, the dearest first."""
+    """Write the table of limits into README: signed calls, the most expensive first."""
     limits = RateLimits()
     calls: dict[tuple[int, str, int], list[str]] = {}
     for name, row in ALL.items():
@@ -254,12 +254,12 @@ PLACE: Final = re.compile(
 
 
 def measurements() -> str:
-    """Write the page of the measurements: the figures as they were saved, the rest as it is."""
+    """Write the page of the measurements: the saved figures, and the rest unchanged."""
     return _with_figures(MEASUREMENTS.read_text(encoding="utf-8"))
 
 
 def _with_figures(page: str) -> str:
-    """Put a table of figures between its marks, or all that is to say of it."""
+    """Put tables, or whole sections of figures, between their marks."""
     return PLACE.sub(_figures, page)
 
 

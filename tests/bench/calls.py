@@ -16,13 +16,13 @@ from tests.bench.results import Column, Row, Table
 
 AT_ONCE = 100
 BUDGETS = (
-    "It signs and sends and does nothing else: no budget, no clock of the exchange's, no attempt "
-    "that could be repeated, amounts left as text."
+    "It only signs and sends: it has no budget, no clock of the exchange and no retries, and "
+    "leaves amounts as text."
 )
 
 RSA = "RSA, 2048 bits"
 AS_TEXT = "Its amounts are text; ours are exact decimals when they are read."
-IN_A_THREAD = "Ours makes an RSA signature in a thread, so that the loop goes on meanwhile."
+IN_A_THREAD = "Ours makes an RSA signature in a thread, so that the event loop is not blocked."
 
 
 class Effort(NamedTuple):
@@ -150,8 +150,8 @@ def _sizes(by_size: dict[int, dict[str, float]], at_once: dict[str, float]) -> T
         title="CPU of a call, µs",
         about=(
             "This process's CPU to read an account's assets with the free amount of each, from a "
-            "server that costs next to nothing; the best of seven rounds, everybody in turn. The "
-            "official SDK blocks: at once it would be threads."
+            "minimal server; the best of seven rounds, all clients in turn. The official SDK "
+            "blocks: it would need a thread for each call at once."
         ),
         columns=tuple(map(Column, titles)),
         rows=tuple(

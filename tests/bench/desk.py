@@ -82,7 +82,7 @@ def measure(effort: Effort = FULL) -> list[Table]:
         ),
         about=(
             f"Windows of {effort.window:g} s; each would be a minute of the real exchange. "
-            "`estimate` is what `estimate_scan` said before."
+            "`estimate` is the forecast of `estimate_scan`."
         ),
         first="scan(...)",
         columns=(

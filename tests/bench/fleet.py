@@ -91,10 +91,10 @@ def measure() -> list[Table]:
         name="fleet",
         title=f"{ACCOUNTS:,} accounts by workers behind as many addresses",
         about=(
-            f"Everybody is asked for small debts, weight 100 of 12,000 a window of {WINDOW:g} s: "
-            "processes of their own, sockets, a Redis. The least time is that of one's equal part. "
-            "A number that fills its windows to the last call takes one more: until windows are "
-            "proven to be fixed, a call's worth is left for the question."
+            f"Every account is asked for small debts, weight 100 of 12,000 a window of {WINDOW:g} "
+            "s, by separate processes, over sockets, with a Redis. The least time is that of an "
+            "equal part of the accounts. A part that fills its windows to the last call takes one "
+            "window more: until windows are proven to be fixed, the weight of one call is reserved."
         ),
         first="fleet",
         columns=(

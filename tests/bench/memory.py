@@ -43,13 +43,13 @@ def _visited(effort: Effort) -> Table:
         name="visits",
         title="Memory of a process after it has visited so many accounts, MiB",
         about=(
-            "An account is opened, asked once for its seven assets and closed, 50 of them at a "
-            "time; the memory of the process when it has settled. ccxt was stopped at 1,000."
+            "Each account is opened, asked once for its seven assets and closed, 50 at a time. The "
+            "memory of the process is read when it has settled. ccxt was stopped at 1,000."
         ),
         columns=_columns(effort, "CPU an account, µs"),
         rows=_rows("visit", effort, last=lambda found: found["cpu_each"] * 1e6),
         reasons={
-            BARE: "It has no budgets, models or errors to import, and makes nothing for an account."
+            BARE: "It imports no budgets, models or errors, and creates nothing for an account."
         },
         plot=None,
     )
@@ -60,14 +60,14 @@ def _held(effort: Effort) -> Table:
         name="clients",
         title="Memory of a process that holds so many accounts open, MiB",
         about=(
-            "A client for each account, each asked once, all of them open, as bots hold them: "
-            "ours and the bare one share a session. ccxt was stopped at 1,000: 10,000 of it "
+            "One client for each account. Each is asked once and stays open, as bots hold them. "
+            "Ours and the bare ones share a session. ccxt was stopped at 1,000: 10,000 clients "
             "would take three minutes and nine GiB."
         ),
         columns=_columns(effort, "KiB an account"),
         rows=_rows("hold", effort, last=_each),
         reasons={
-            BARE: "It imports less; of an account it holds a key, where ours holds a client with "
+            BARE: "It imports less. For an account it holds only a key; ours holds a client with "
             "a signer, a name and a lane."
         },
         plot="lines",
@@ -82,8 +82,8 @@ def _scanned(effort: Effort) -> Table:
         name="scan-memory",
         title="Memory of one scan, MiB",
         about=(
-            "`scan()` over accounts from a generator, three calls for each, so that what is "
-            "left after the first thousand would be a leak."
+            "`scan()` over accounts from a generator, with three calls for each. Growth after the "
+            "first thousand would be a leak."
         ),
         columns=tuple(Column(f"{mark:,}", 1, None) for mark in effort.scan),
         rows=(Row(OURS, tuple(memory for _, memory in found["readings"])),),

@@ -38,8 +38,8 @@ CALLS = 2_000
 LIMITS = RateLimits(window=WINDOW)
 PATIENCE = 60.0
 PYRATE = (
-    "Its script counts, and no more. Ours also keeps the line, what headers tell, and bans: so "
-    "nobody is refused, however windows are cut, and nobody waits longer than the others."
+    "Its script only counts. Ours also keeps the queue, the spending of others, and bans. So no "
+    "call is refused, however windows are cut, and no process waits longer than the others."
 )
 
 
@@ -204,7 +204,7 @@ def _crowded(mode: str) -> Table:
         about=(
             f"Weight 100 of 12,000 a window of {WINDOW:g} s, a budget in Redis shared by all "
             f"processes. The limit allows all of it in {best:.1f} s at least. `waits` is the "
-            "longest time of a process over the shortest, `questions` what Redis was asked."
+            "longest time of a process over the shortest, `questions` the scripts that Redis ran."
         ),
         first="budget",
         columns=(

@@ -176,10 +176,10 @@ def _measure(mode: str, effort: Effort) -> Table:
         name=f"scan-{mode}",
         title=f"{effort.accounts} accounts ask once for their small debts, {mode} windows",
         about=(
-            f"Weight 100 of 12,000 a window of {effort.window:g} s, against a sandbox that bans "
-            f"whoever goes on after a refusal. The limit allows all of it in {best:.1f} s at "
-            "least. Everybody asks for all at once; the official SDK, which blocks, in 16 threads. "
-            "No time is given where not everybody was answered."
+            f"Weight 100 of 12,000 a window of {effort.window:g} s, against a sandbox that bans a "
+            f"client that goes on after a refusal. The limit allows all of it in {best:.1f} s at "
+            "least. Each client asks for all at once; the official SDK, which blocks, in 16 "
+            "threads. No time is given if some accounts were not answered."
         ),
         columns=(
             Column("answered", 0, "more", effort.accounts),

@@ -69,8 +69,8 @@ def _clients(found: dict[str, list[dict[str, float]]], who: tuple[str, ...]) -> 
         name="startup",
         title="Start-up: importing a client, and the way to its first answer",
         about=(
-            "In fresh interpreters with compiled modules, beyond what an empty one takes; medians "
-            "of five, everybody in turn."
+            "In fresh interpreters with compiled modules, less what an empty interpreter takes; "
+            "medians of five, all clients in turn."
         ),
         columns=tuple(Column(title, 1 if "MiB" in title else 0) for title in columns),
         rows=tuple(
@@ -78,8 +78,8 @@ def _clients(found: dict[str, list[dict[str, float]]], who: tuple[str, ...]) -> 
             for name in who
         ),
         reasons={
-            BARE: "Ours is made of aiohttp and imports it; the rest is what it adds. Before its "
-            "first signed call it learns the exchange's clock."
+            BARE: "Ours imports aiohttp, and adds to it. Before its first signed call it learns "
+            "the exchange's clock."
         },
     )
 
