@@ -223,6 +223,26 @@ def test_a_page_with_little_or_nothing_on_it_is_whole(reports: Any, entries: Any
     assert root.one("h1").text == "Dust and small debts"
 
 
+@pytest.mark.parametrize(
+    ("reports", "entries", "shown"),
+    [
+        ([], [], []),
+        ([report("a")], [], ["accounts"]),
+        ([report("a", dust("X", "1", "1", "0"))], [], ["assets", "accounts", "balances"]),
+        ([report("a", debts=[debt("ETH", "1", "0", "2")])], [], ["accounts", "liabilities"]),
+        ([report("a", errors={"quote": NoAnswerError("none")})], [], ["accounts", "failures"]),
+        ([], [entry(1, "a", AT, "1", "0")], ["history"]),
+    ],
+)
+def test_only_sections_with_something_to_show_are_there(
+    reports: Any, entries: Any, shown: list[str]
+) -> None:
+    root = read(page(reports, entries=entries, made_at=AT))
+
+    sections = [each.attributes.get("id") for each in root.one("main").all("section")]
+    assert [name for name in sections if name] == shown
+
+
 def test_the_page_loads_nothing_else() -> None:
     text = sample_page()
     root = read(text)
