@@ -220,7 +220,7 @@ def _minutes(seconds: float) -> str:
 # README
 
 LIMITS: Final = """\
-| Calls | Weight | Paid by | That is, in a minute |
+| Calls | Weight | Paid by | Calls a minute |
 | --- | ---: | --- | ---: |
 """
 PAYERS: Final = {LimitKind.IP: "the address", LimitKind.UID: "the account"}
