@@ -78,7 +78,7 @@ class Judgement(msgspec.Struct, Generic[R], frozen=True):
         return cast("R", self.result)
 
 
-class _Refusal(msgspec.Struct, frozen=True, gc=False):
+class _SaidNo(msgspec.Struct, frozen=True, gc=False):
     """What a refusal says."""
 
     found: Verdict
@@ -188,7 +188,7 @@ def _look_closer(
     return Judgement(feedback, None, _unreadable(call, answer, account, clean, *problem))
 
 
-def _refusal(answer: Answer, envelope: object) -> _Refusal | None:
+def _refusal(answer: Answer, envelope: object) -> _SaidNo | None:
     """Recognise a refusal: by its status, or by what it says under any other status."""
     code, message = _code(envelope), _message(envelope)
     if envelope is _NO_JSON:
@@ -204,7 +204,7 @@ def _refusal(answer: Answer, envelope: object) -> _Refusal | None:
     found = verdict(answer.status, code, message)
     until = banned_until(message) if found.error is BannedError else None
     shown = message if envelope is not _NO_JSON else ""
-    return _Refusal(found, code, shown, until)
+    return _SaidNo(found, code, shown, until)
 
 
 def _unwrap(call: Call[R], envelope: dict[str, object]) -> R:

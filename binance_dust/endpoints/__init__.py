@@ -8,6 +8,8 @@ fails if one is missing.
 
 Weights and limit kinds are as documented, read between January and November 2026. Each SAPI
 endpoint has its own pool; the endpoints of /api/v3 share one.
+
+    _spec.py    what a row is, and how it becomes a call
 """
 
 from __future__ import annotations

@@ -5,7 +5,8 @@ _overview.py    its top: main figures and charts
 _sections.py    its sections, and what to do about each kind of error
 _table.py       one table
 _figures.py     the sums that all of them show
-page.css, page.js
+page.css        its style, light and dark
+page.js         sorting, filtering and copying its tables
 """
 
 from __future__ import annotations
