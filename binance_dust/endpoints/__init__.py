@@ -4,12 +4,10 @@ No other module has a path, a weight or a security level. A new endpoint is one 
 one method on `DustClient` and one sample under `tests/samples/`. All three share a name, so a test
 fails if one is missing.
 
-`_spec.py` says what an endpoint is, and checks and encodes the parameters of a call.
+    _spec.py    what an endpoint is; checks and encodes the parameters of a call
 
 Weights and limit kinds are as documented, read between January and November 2026. Each SAPI
 endpoint has its own pool; the endpoints of /api/v3 share one.
-
-    _spec.py    what a row is, and how it becomes a call
 """
 
 from __future__ import annotations

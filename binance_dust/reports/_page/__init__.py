@@ -6,7 +6,7 @@ _sections.py    its sections, and what to do about each kind of error
 _table.py       one table
 _figures.py     the sums that all of them show
 page.css        its style, light and dark
-page.js         sorting, filtering and copying its tables
+page.js         sorting and filtering its tables
 """
 
 from __future__ import annotations
