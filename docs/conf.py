@@ -28,20 +28,20 @@ source_suffix = {".md": "markdown", ".ipynb": "markdown"}
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
-# What stands between backticks in a docstring is code.
+# Text between backticks in a docstring is code.
 default_role = "code"
 
-# What a class is made of stands with its constructor.
+# A class shows its own docstring and that of its constructor.
 autoclass_content = "both"
 autodoc_member_order = "bysource"
 autodoc_typehints = "signature"
 autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 
-# What marks a field of an answer for converting is a plain amount or time to whoever reads it.
+# These types mark fields that are converted when read; the reference shows what they become.
 vars(models).update(Amount=Decimal, Moment=datetime)
 
-# The reference links what is ours and public; the names of other libraries and of Python stay text.
+# The reference links our public names; names of Python and of other libraries stay text.
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!binance_dust\.[a-z]).*"),
     (r"py:.*", r"binance_dust\._.*"),
@@ -53,7 +53,7 @@ html_title = f"binance_dust {version}"
 
 
 def setup(app: Sphinx) -> None:
-    """Take part in the build."""
+    """Connect the functions of this file to the build."""
     app.connect("autodoc-process-docstring", drop_borrowed)
     app.connect("autodoc-process-docstring", mark_code)
     app.connect("autodoc-process-signature", tell_defaults)
@@ -62,7 +62,7 @@ def setup(app: Sphinx) -> None:
 
 
 def drop_borrowed(*arguments: Any) -> None:
-    """Leave out what a constant would say of its type, and how errors are made."""
+    """Drop the docstring of a constant's type, and the constructors of errors."""
     what, value, lines = arguments[1], arguments[3], arguments[-1]
     constant = what == "data" and value.__doc__ == type(value).__doc__
     if constant or (what == "exception" and lines[:1] != value.__doc__.splitlines()[:1]):
@@ -70,7 +70,7 @@ def drop_borrowed(*arguments: Any) -> None:
 
 
 def mark_code(*arguments: Any) -> None:
-    """Show what is indented in a docstring as code; docstrings themselves stay free of markup."""
+    """Show indented parts of a docstring as code; docstrings themselves stay free of markup."""
     lines: list[str] = arguments[-1]
     for at in range(len(lines) - 1, 1, -1):
         begins = lines[at].startswith("    ") and not lines[at - 1]
@@ -79,7 +79,7 @@ def mark_code(*arguments: Any) -> None:
 
 
 def tell_defaults(*arguments: Any) -> tuple[str, str] | None:
-    """Show the value of a default where the signature has the name of a private constant."""
+    """Show the value of a default instead of the name of a private constant."""
     value, signature, result = arguments[3], arguments[5], arguments[6]
     known = vars(sys.modules.get(getattr(value, "__module__", ""), object))
 
@@ -91,7 +91,7 @@ def tell_defaults(*arguments: Any) -> tuple[str, str] | None:
 
 
 def index_numbers(app: Sphinx, page: Any) -> None:
-    """Have the search find rows by their number, which as a word it passes over."""
+    """Let the search find rows by their number, which it ignores as a word."""
     if app.env.docname != "reference/codes":
         return
     for row in page.findall(lambda node: node.tagname == "row"):
@@ -102,7 +102,7 @@ def index_numbers(app: Sphinx, page: Any) -> None:
 
 
 def read_notebook(app: Sphinx, page: str, source: list[str]) -> None:
-    """Have a notebook read as a page, with what its cells have shown."""
+    """Read a notebook as a page, with the outputs of its cells."""
     if str(app.env.doc2path(page)).endswith(".ipynb"):
         source[0] = "\n".join(map(as_markdown, json.loads(source[0])["cells"]))
 
@@ -117,7 +117,7 @@ def as_markdown(cell: dict[str, Any]) -> str:
         shown = output["data"] if "data" in output else {"text/plain": output["text"]}
         for kind, lines in shown.items():
             if kind == "text/html":
-                # Classed as the theme's own tables are, so that they look like them.
+                # With the class of the theme's own tables, so that they look alike.
                 table = "".join(lines).replace("<table ", '<table class="docutils" ')
                 blocks.append(("{raw} html", table))
             else:

@@ -1,6 +1,6 @@
-"""Draws the pictures of README and docs, from the real thing: `python docs/pictures.py`.
+"""Draws the pictures of README and docs from the real demo: `python docs/pictures.py`.
 
-The terminal becomes an SVG that loads nothing from anywhere. The report is looked at in Chromium.
+The terminal becomes an SVG that loads nothing from elsewhere. Chromium shows the report.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ DARK: Final = TerminalTheme(
 
 
 def printed(*arguments: str, folder: Path) -> str:
-    """Give what a command prints to a terminal, with its colours."""
+    """Return what a command prints to a terminal, with its colours."""
     done = subprocess.run(  # noqa: S603 - our own interpreter
         [sys.executable, "-m", "binance_dust", *arguments],
         cwd=folder,
@@ -66,7 +66,7 @@ def printed(*arguments: str, folder: Path) -> str:
 
 
 def drawn(text: str, title: str) -> str:
-    """Draw what a terminal shows. rich's own frame asks a server for its font; ours asks nobody."""
+    """Draw what a terminal shows. The frame of rich loads a font from a server; ours does not."""
     before, _, rest = CONSOLE_SVG_FORMAT.partition("@font-face")
     frame = before + rest[rest.index(".{unique_id}-matrix") :]
     frame = frame.replace("Fira Code, monospace", "ui-monospace, Menlo, Consolas, monospace")
@@ -79,7 +79,7 @@ def drawn(text: str, title: str) -> str:
 
 
 async def write_report(page: Path) -> None:
-    """Write the page of a desk that has converted for two years, one of whose keys is broken."""
+    """Write the page of a desk with two years of conversions and one broken key."""
     drawing = random.Random(7)  # noqa: S311 - a picture, not a key
     async with (
         Sandbox(seed=7, clock=NOW.timestamp) as exchange,
@@ -98,13 +98,13 @@ async def write_report(page: Path) -> None:
 
 
 def photograph(page: Path, target: Path, *, dark: bool) -> None:
-    """Look at a page in a browser."""
+    """Take a picture of a page in a browser."""
     browser = next((found for name in BROWSERS if (found := shutil.which(name))), None)
     if browser is None:
         sys.exit("no Chromium here: apt-get install chromium")
     dark_mode = ("--blink-settings=preferredColorScheme=0",) if dark else ()
     arguments = ("--headless", "--no-sandbox", "--hide-scrollbars", f"--window-size={WINDOW}")
-    subprocess.run(  # noqa: S603 - found on the path, told what to look at by us
+    subprocess.run(  # noqa: S603 - a browser from the path, with our arguments
         [browser, *arguments, *dark_mode, f"--screenshot={target}", page.as_uri()],
         check=True,
         capture_output=True,
@@ -112,7 +112,7 @@ def photograph(page: Path, target: Path, *, dark: bool) -> None:
 
 
 def draw(*, only_terminal: bool) -> None:
-    """Draw them all."""
+    """Draw all pictures."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         TERMINAL.write_text(drawn(printed(*DEMO, folder=folder), "binance-dust demo"))
