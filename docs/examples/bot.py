@@ -1,8 +1,8 @@
-"""A trading bot that turns what its rounds leave behind into BNB, and never gets in its own way."""
+"""A trading bot that turns the dust of its rounds into BNB, and never holds up its own trading."""
 
-# As it stands this trades on a local exchange until Ctrl-C: no key, no network, no file. With your
-# own account set BINANCE_API_KEY and BINANCE_API_SECRET in the environment, write a round of your
-# trading in place of `trade`, and give `run` nothing but Credentials.from_env() and that.
+# As it is, this trades on a local exchange until Ctrl-C: no key, no network, no file. For your own
+# account, set BINANCE_API_KEY and BINANCE_API_SECRET in the environment, write a round of your
+# trading in place of `trade`, and give `run` only Credentials.from_env() and your `trade`.
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("bot")
 
-# Seconds that one call about leftovers may keep trading waiting, whatever is wrong today. A call
-# that moves funds is never cut short by it: that would only make its outcome unknown.
+# Seconds for which one call about leftovers may hold up trading, whatever goes wrong. It never
+# cuts short a call that moves funds: that would only make its outcome unknown.
 PATIENCE = 5.0
 
 
@@ -47,43 +47,43 @@ class Leftovers:
         self._converter = Converter(
             client,
             ledger=ledger,
-            # What you trade with. A conversion takes all that is free of an asset, and a small
-            # position looks exactly like dust.
+            # The assets that you trade. A conversion takes all that is free of an asset, and a
+            # small position looks exactly like dust.
             keep=["USDT", "SOL"],
             max_fee_rate="0.03",
         )
         self._not_before = self._session.now()
 
     async def tidy(self) -> None:
-        """Convert what has become dust. What can't be done in this round is left to a later one."""
+        """Convert the dust. What can't be done in this round waits for a later one."""
         if self._session.now() < self._not_before:
-            return  # resting: the exchange need not even be asked
+            return  # cooling down: no need to ask the exchange
         try:
             if await self._settle():
                 await self._convert()
         except (CredentialsError, ConfigurationError):
-            raise  # a person has to mend this, and trading would fare no better
+            raise  # a person has to correct this: trading would fail too
         except (GuardError, CooldownError) as error:
-            # A rule of ours, or the exchange's: nothing was converted. `retry_at` says until when,
-            # where waiting helps. Where it doesn't (a balance has changed since the quote, say),
-            # the next round plans anew.
+            # A rule of ours or of the exchange: nothing was converted. If waiting helps, `retry_at`
+            # says for how long. If not (a balance has changed since the quote, say), the next
+            # round plans anew.
             log.info("%s", error)
             self._not_before = error.retry_at or self._not_before
         except BudgetExceededError as error:
             log.info("not in this round: %s", error)
         except DustError as error:
-            # The line, maintenance, a ban, a price that moved: nothing was converted. Where the
-            # ledger failed under a call something may have been: the next round settles it first.
+            # The network, maintenance, a ban, a price that moved: nothing was converted. Only if
+            # the ledger failed during a call, funds may have moved: the next round settles that.
             log.warning("%s", error)
 
     async def _settle(self) -> bool:
-        """Find out by reading how earlier calls ended; False while that isn't known.
+        """Find out by reading how earlier calls ended. Return False while that isn't known.
 
-        With nothing open this reads the ledger, and asks the exchange nothing.
+        If nothing is open, this reads the ledger and asks the exchange nothing.
         """
         try:
-            # That something did not happen takes a minute or two to prove. Reading may be cut short
-            # at any line: the next round reads on, and trading needn't wait.
+            # To prove that a call did nothing takes a minute or two. Reading may be cut short at
+            # any time: the next round reads on, and trading does not wait.
             async with asyncio.timeout(PATIENCE):
                 settled = await self._converter.recover()
         except TimeoutError:
@@ -100,7 +100,7 @@ class Leftovers:
         try:
             receipt = await self._converter.convert(quote)
         except OutcomeUnknownError as error:
-            # Funds may have moved. Never send it again: read what became of it, and go on.
+            # Funds may have moved. Never send it again: read how it ended, and go on.
             log.warning("%s", error)
             await self._settle()
         else:
@@ -114,12 +114,12 @@ async def run(
     base_url: str = "https://api.binance.com",
     ledger: str = "dust.db",
 ) -> None:
-    """Trade and tidy until SIGINT or SIGTERM; a round that has begun is ended."""
+    """Trade and tidy until SIGINT or SIGTERM. A round that has begun is finished."""
     stop, loop = asyncio.Event(), asyncio.get_running_loop()
 
     def wind_up(number: int, _: object) -> None:
         loop.call_soon_threadsafe(stop.set)
-        signal.signal(number, signal.SIG_DFL)  # a second one kills, which the ledger is made for
+        signal.signal(number, signal.SIG_DFL)  # a second one kills: the ledger survives that
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, wind_up)
@@ -127,8 +127,8 @@ async def run(
     retry = RetryPolicy(deadline=PATIENCE)
     async with Session(base_url=base_url, retry=retry) as session, Ledger(ledger) as books:
         leftovers = Leftovers(session.client(credentials), books)
-        # The process before this one may have died with a call under way. That is settled before
-        # the first trade: balances that have changed since prove nothing any more.
+        # The process before this one may have died with a call under way. Settle that before the
+        # first trade: after it, changed balances prove nothing.
         await leftovers.tidy()
         while not stop.is_set():
             await trade()
@@ -142,7 +142,7 @@ if __name__ == "__main__":
         alice = exchange.open_account("alice", USDT="500")
 
         async def trade() -> None:
-            """Fill an order, which leaves a little behind."""
+            """Fill an order that leaves some dust."""
             await asyncio.sleep(0.5)
             exchange.account("alice").deposit("ADA", "0.7")
 

@@ -1,8 +1,8 @@
 """What is the dust of one account worth, and why does the rest stay? With --yes, convert it."""
 
-# As it stands this runs on a local exchange: no key, no network, no file. With your own account
-# set BINANCE_API_KEY and BINANCE_API_SECRET in the environment, and give `main` nothing but
-# Credentials.from_env() in the last line.
+# As it is, this runs on a local exchange: no key, no network, no file. For your own account, set
+# BINANCE_API_KEY and BINANCE_API_SECRET in the environment, and in the last line give `main` only
+# Credentials.from_env().
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ async def main(
     base_url: str = "https://api.binance.com",
     ledger: str = "dust.db",
 ) -> None:
-    """Show the plan, and carry it out if told to."""
+    """Show the plan, and carry it out with --yes."""
     async with Session(base_url=base_url) as session, Ledger(ledger) as books:
         converter = Converter(session.client(credentials), ledger=books, max_fee_rate="0.03")
 
-        # An earlier run may have been cut off in the middle. With nothing open this asks nothing.
+        # An earlier run may have been interrupted. If nothing is open, this sends no request.
         for entry in await converter.recover():
             print(f"entry {entry.id}, left open by an earlier run, is {entry.status}")
 

@@ -1,13 +1,13 @@
-"""A desk's dust as a web service: what there is, how the budgets stand, and a sweep every week.
+"""A desk's dust as a web service: its accounts, its budgets, and a sweep every week.
 
 curl localhost:8080/accounts    every account as a line of JSON, as soon as it is read
-curl localhost:8080/health      budgets, what was counted, what the sweeps have done
+curl localhost:8080/health      budgets, counts of events, results of the sweeps
 """
 
-# As it stands this serves a local exchange: no key, no network, no file. With your own accounts
-# write accounts.toml (the page "Keep keys" says how), and give `service` nothing but
-# Credentials.load("accounts.toml") at the end. Mind that it converts, and that it asks nobody who
-# they are: let it listen where only those can reach it who may see.
+# As it is, this serves a local exchange: no key, no network, no file. For your own accounts, write
+# accounts.toml (the page "Keep keys" says how), and at the end give `service` only
+# Credentials.load("accounts.toml"). Note that it converts, and that it asks for no password: let it
+# listen where only the right people can reach it.
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 log = logging.getLogger("service")
 
-# Seconds. What can't have its weight in time fails at once, and says when it could have had it; a
+# Seconds. A call that can't get its weight in time fails at once, and says when it could get it. A
 # sweep comes back to such an account within the hour.
 ONE_CALL = RetryPolicy(deadline=5.0, max_wait=5.0)
 ONE_REQUEST = 20.0
@@ -41,7 +41,7 @@ ONE_REQUEST = 20.0
 
 @dataclass
 class Desk:
-    """What all requests share: one session for the address, its accounts, and their books."""
+    """Shared by all requests: one session for the address, its accounts, and their books."""
 
     session: Session
     clients: list[DustClient]
@@ -55,13 +55,13 @@ DESK = web.AppKey("DESK", Desk)
 
 
 async def accounts(request: web.Request) -> web.StreamResponse:
-    """Scan all accounts, and write each as it comes: nobody waits for the slowest."""
+    """Scan all accounts, and write each as soon as it is read."""
     desk = request.app[DESK]
     response = web.StreamResponse(headers={"Content-Type": "application/x-ndjson"})
     await response.prepare(request)
     done = with_errors = 0
     try:
-        # The timeout stands outside, so that leaving the scan is what stops it.
+        # The timeout is outside, so that leaving the scan stops it.
         async with asyncio.timeout(ONE_REQUEST), scan(desk.clients) as reports:
             async for report in reports:
                 await response.write(msgspec.json.encode(report.to_plain()) + b"\n")
@@ -69,7 +69,7 @@ async def accounts(request: web.Request) -> web.StreamResponse:
                 with_errors += not report.ok
     except TimeoutError:
         log.warning("%d of %d accounts in %g s", done, len(desk.clients), ONE_REQUEST)
-    # The status has long been sent, so the last line says whether this is all of it.
+    # The status was sent long ago, so the last line says whether all accounts were read.
     complete = done == len(desk.clients) and not with_errors
     last = {"done": done, "with_errors": with_errors, "complete": complete}
     await response.write(msgspec.json.encode(last) + b"\n")
@@ -77,7 +77,7 @@ async def accounts(request: web.Request) -> web.StreamResponse:
 
 
 async def health(request: web.Request) -> web.Response:
-    """Show what an operator wants to see; 503 while nothing can be asked, or nobody sweeps."""
+    """Show the state to an operator. The status is 503 during a ban, or if the sweep has ended."""
     desk = request.app[DESK]
     budget = desk.session.budget.snapshot()
     sweeping = desk.sweeping is not None and not desk.sweeping.done()
@@ -86,7 +86,7 @@ async def health(request: web.Request) -> web.Response:
         "swept": desk.swept,
         "counts": desk.counts,
         "shut_for": budget.shut_for,
-        # Of the address. Each account has pools of its own besides, for what moves funds.
+        # The pools of the address. Each account has its own pools too, for calls that move funds.
         "budget": [pool for pool in budget.pools if pool.account is None],
     }
     return web.Response(
@@ -97,16 +97,16 @@ async def health(request: web.Request) -> web.Response:
 
 
 async def keep_clean(desk: Desk) -> None:
-    """Convert every account's dust each week; an account that is cooling down has its turn then."""
+    """Convert every account's dust each week, or later if the account is still cooling down."""
     week = timedelta(days=7)
     try:
-        # Leaving it begins nothing new, and waits for the conversions that are under way.
+        # Leaving it starts nothing new, and waits for the conversions that are under way.
         async with sweep(desk.clients, ledger=desk.ledger, dry_run=False, every=week) as reports:
             async for report in reports:
                 desk.swept[report.outcome] += 1
                 log.info("%s", report)
     except Exception:
-        log.exception("nobody sweeps any more")  # a task that dies is silent otherwise
+        log.exception("the sweep has ended")  # otherwise a task that dies is silent
         raise
 
 
@@ -116,7 +116,7 @@ def service(
     base_url: str = "https://api.binance.com",
     ledger: str = "dust.db",
 ) -> web.Application:
-    """Compose the application; nothing is opened before it starts."""
+    """Build the application. Nothing is opened before it starts."""
 
     async def desk(app: web.Application) -> AsyncIterator[None]:
         counts: Counter[str] = Counter()
@@ -156,5 +156,5 @@ if __name__ == "__main__":
             app,
             host="127.0.0.1",
             port=int(os.environ.get("PORT", "8080")),
-            handler_cancellation=True,  # who has gone away asks no more; all that is asked is read
+            handler_cancellation=True,  # stop a request whose user has gone away
         )

@@ -1,7 +1,7 @@
-"""How to test a bot: on an exchange that goes wrong when you say so: `pytest test_bot.py`."""
+"""How to test a bot, on an exchange that fails when you say so: `pytest test_bot.py`."""
 
 # `sandbox` comes with the package: a new exchange on loopback for each test. There is nothing to
-# mock, and what is asserted is what matters: what the exchange was asked, did, and holds.
+# mock. The tests assert on what matters: what the exchange was asked, did, and holds.
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ async def leftovers(
     limits: RateLimits | None = None,
     ledger: str | Path = ":memory:",
 ) -> AsyncIterator[bot.Leftovers]:
-    """Give the part of the bot that is under test, on a session that is in more of a hurry."""
+    """Return the part of the bot that is under test, on a session that retries quickly."""
     retry = RetryPolicy(attempts=2, max_wait=0.01, deadline=5.0)
     async with (
         Session(base_url=sandbox.url, retry=retry, limits=limits) as session,
@@ -43,7 +43,7 @@ async def leftovers(
 
 
 def warnings_in(caplog: pytest.LogCaptureFixture) -> list[str]:
-    """Give what the bot would have somebody look at."""
+    """Return the warnings of the bot."""
     return [record.getMessage() for record in caplog.records if record.name == "bot"]
 
 
@@ -73,7 +73,7 @@ async def test_a_lost_answer_is_found_out_and_nothing_is_sent_again(sandbox: San
 async def test_nothing_is_sent_while_it_is_not_known_how_the_last_call_ended(
     sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A call that left no trace is watched for a minute, and trading goes on meanwhile."""
+    """A call that left no trace is watched for a minute. Trading goes on meanwhile."""
     monkeypatch.setattr(bot, "PATIENCE", 0.05)
     alice = sandbox.open_account("alice", ADA="6.21")
     sandbox.faults.lose_answer(after_executing=False, endpoint=CONVERT)
@@ -85,13 +85,13 @@ async def test_nothing_is_sent_while_it_is_not_known_how_the_last_call_ended(
     assert len(sandbox.requests_of(CONVERT)) == 1
 
 
-async def test_an_account_that_rests_is_left_in_peace(sandbox: Sandbox) -> None:
+async def test_an_account_that_cools_down_is_asked_nothing(sandbox: Sandbox) -> None:
     alice = sandbox.open_account("alice", ADA="6.21")
 
     async with leftovers(sandbox, alice) as under_test:
         await under_test.tidy()
         sandbox.account("alice").deposit("XRP", "1.5")
-        await under_test.tidy()  # a quote says until when
+        await under_test.tidy()  # its quote says until when
         sandbox.forget_requests()
         await under_test.tidy()
 
@@ -102,7 +102,7 @@ async def test_an_account_that_rests_is_left_in_peace(sandbox: Sandbox) -> None:
 async def test_a_refusal_because_of_the_cooldown_is_learnt_from(
     sandbox: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Another program has just converted, and the log doesn't show it yet. That wakes nobody up."""
+    """Another program has just converted, and the log doesn't show it yet. No warning is logged."""
     alice = sandbox.open_account("alice", ADA="6.21")
     async with Session(base_url=sandbox.url) as session:
         await session.client(alice).dust_transfer(["ADA"])
@@ -118,7 +118,7 @@ async def test_a_refusal_because_of_the_cooldown_is_learnt_from(
     assert warnings_in(caplog) == []
 
 
-async def test_an_outage_is_endured(sandbox: Sandbox) -> None:
+async def test_after_an_outage_the_next_round_converts(sandbox: Sandbox) -> None:
     alice = sandbox.open_account("alice", ADA="6.21")
     sandbox.faults.maintenance()
 
