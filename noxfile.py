@@ -1,4 +1,9 @@
-"""Every check, each in an environment of its own: `python3 -m pip install nox && nox`."""
+"""Every check, each in an environment of its own.
+
+In a checkout, and as README has it:
+
+    python3 -m venv .venv && .venv/bin/pip install -c constraints.txt 'nox[uv]' && .venv/bin/nox
+"""
 
 from __future__ import annotations
 
@@ -20,9 +25,17 @@ if TYPE_CHECKING:
 nox.needs_version = ">=2025.2.9"
 nox.options.sessions = ["lint", "types", "layers", "tests", "docs", "wheel"]
 nox.options.reuse_venv = "yes"
+nox.options.default_venv_backend = "uv|virtualenv"
+# A Python that this machine lacks is skipped, also where `CI` is set. Workflows ask for more.
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = False
 
 PYPROJECT = nox.project.load_toml("pyproject.toml")
 PYTHONS = nox.project.python_versions(PYPROJECT)
+LOCK = "constraints.txt"
+"""A relative path, because pip and uv split these variables at blanks."""
+LOCKED_BUILDS = dict.fromkeys(("PIP_BUILD_CONSTRAINT", "UV_BUILD_CONSTRAINT"), LOCK)
+LOCKED = LOCKED_BUILDS | dict.fromkeys(("PIP_CONSTRAINT", "UV_CONSTRAINT"), LOCK)
 SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
 EXTRAS = ("cli", "keys", "otel", "redis", "fleet")
 PEERS = "tests/sandbox/test_foreign_clients.py"
@@ -36,12 +49,15 @@ FLEETS_PAGE = (
     "tests/docs/test_code_blocks.py::test_the_python_of_a_page_runs_from_top_to_bottom"
     "[docs/how-to/run-a-fleet.md]"
 )
+FOLLOWERS = {"importlib-metadata", "opentelemetry-sdk", "opentelemetry-semantic-conventions"}
+"""What has to be as old as OpenTelemetry's API is."""
 PASSED: set[str] = set()
 NEXT = """
 All of it holds. Try next:
   nox -s tests -- -k ledger     some tests, in the environment that is there now
   nox -s bench                  measure, side by side with other clients
   nox -s everywhere             the tests on every Python that you have
+  nox -s latest                 the tests with the newest of all that they need
   docs/_build/html/index.html   the documentation that was just built
   CONTRIBUTING.md               where things are, and how to add to them"""
 
@@ -67,18 +83,30 @@ def check(session: Callable[[nox.Session], None]) -> Callable[[nox.Session], Non
     return run
 
 
-def install(session: nox.Session, *groups: str, extras: str = "cli,fleet,keys,otel,redis") -> None:
-    """Install dependency groups and the package with its extras, as users have it."""
-    session.install(*nox.project.dependency_groups(PYPROJECT, *groups), "-e", f".[{extras}]")
+def tools(session: nox.Session, *groups: str) -> None:
+    """Install dependency groups, in the versions of the lock."""
+    session.install(*nox.project.dependency_groups(PYPROJECT, *groups), env=LOCKED)
+
+
+def install(session: nox.Session, *groups: str) -> None:
+    """Install dependency groups and the package with its extras, in the versions of the lock."""
+    session.install(*wanted(*groups), env=LOCKED)
+
+
+def wanted(*groups: str, extras: str = ",".join(EXTRAS)) -> list[str]:
+    """Give what pip is told for dependency groups and the package with its extras."""
+    return [*nox.project.dependency_groups(PYPROJECT, *groups), "-e", f".[{extras}]"]
 
 
 @check
 def lint(session: nox.Session) -> None:
     """Format, style and spelling."""
-    session.install(*nox.project.dependency_groups(PYPROJECT, "lint"))
+    tools(session, "lint")
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("codespell")
+    session.run("yamllint", "--strict", ".github")
+    session.run("zizmor", "--offline", "--quiet", ".github")
 
 
 @check
@@ -100,6 +128,7 @@ def layers(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Run the tests, warnings being errors."""
     install(session, "testing", "peers")
+    session.run("python", "-m", "tests.release.lock")
     session.run("pytest", *SIDE_BY_SIDE, *session.posargs, env={"PYTHONDEVMODE": "1"})
 
 
@@ -110,6 +139,17 @@ def everywhere(session: nox.Session) -> None:
     session.run("pytest", *SIDE_BY_SIDE, *session.posargs)
 
 
+@nox.session(default=False, reuse_venv=False)
+def latest(session: nox.Session) -> None:
+    """Run the tests with the newest of all that they need, whatever the lock says.
+
+    Here a dependency that uses what will go is an error, too.
+    """
+    session.install(*wanted("testing", "peers"))
+    options = ("-W", "error", *SIDE_BY_SIDE)
+    session.run("pytest", *options, *session.posargs, env={"PYTHONDEVMODE": "1"})
+
+
 @nox.session(python=PYTHONS[0], default=False)
 @nox.parametrize("extras", ["cli,keys,otel,redis", "cli,fleet"])
 def lowest(session: nox.Session, extras: str) -> None:
@@ -118,14 +158,23 @@ def lowest(session: nox.Session, extras: str) -> None:
     Twice, since the fleet's engine asks for more of Redis than a shared budget does. Without the
     peers, which ask for more than we do.
     """
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as bounds:
-        bounds.write("\n".join(lower_bounds(extras)))
-        bounds.flush()
-        groups = nox.project.dependency_groups(PYPROJECT, "testing")
-        session.install("--constraint", bounds.name, *groups, "-e", f".[{extras}]")
+    bounds = Path(session.create_tmp(), "lowest.txt")
+    bounds.write_text("\n".join(lowest_constraints(extras)), encoding="utf-8")
+    what = wanted("testing", extras=extras)
+    session.install("--constraint", str(bounds), *what, env=LOCKED_BUILDS)
     left_out = [f"--ignore={path}" for path in (PEERS, *FLEETS)] + [f"--deselect={FLEETS_PAGE}"]
     chosen = [*FLEETS, FLEETS_PAGE] if "fleet" in extras else left_out
     session.run("pytest", *SIDE_BY_SIDE, *chosen, *session.posargs)
+
+
+def lowest_constraints(extras: str) -> Iterator[str]:
+    """Give the lowest versions of what the package needs, and for the rest those of the lock."""
+    bounds = [*lower_bounds(extras)]
+    yield from bounds
+    apart = {Requirement(line).name for line in bounds} | FOLLOWERS
+    for line in Path(LOCK).read_text(encoding="utf-8").splitlines():
+        if not line.startswith("#") and Requirement(line).name not in apart:
+            yield line
 
 
 def lower_bounds(extras: str) -> Iterator[str]:
@@ -151,7 +200,7 @@ def docs(session: nox.Session) -> None:
 @check
 def wheel(session: nox.Session) -> None:
     """Build sdist and wheel twice, look inside, install both with what they declare, use them."""
-    session.install(*nox.project.dependency_groups(PYPROJECT, "wheel"))
+    tools(session, "wheel")
     with tempfile.TemporaryDirectory() as away:
         sdist, wheel = build(session, Path(away, "dist"))
         tour(session, Path(away, "from_sdist"), sdist, "core")
@@ -178,7 +227,8 @@ def tour(session: nox.Session, folder: Path, archive: Path, *parts: str) -> None
     python = str(folder / ("Scripts" if os.name == "nt" else "bin") / "python")
     guide = Path("tests/release/tour.py").absolute()
     for part in parts:
-        session.run(*pip, str(archive) if part == "core" else f"{archive}[{part}]")
+        what = str(archive) if part == "core" else f"{archive}[{part}]"
+        session.run(*pip, what, env=LOCKED)
         with session.chdir(folder):
             # What the demo leaves goes with the environment.
             here = {"TMPDIR": str(folder), "PYTHONPATH": None}
@@ -202,7 +252,8 @@ def mutants(session: nox.Session) -> None:
 @nox.session(default=False)
 def completeness(session: nox.Session) -> None:
     """Hold that every public thing says its types, also to a checker that infers nothing."""
-    session.install("basedpyright>=1.30", "pytest>=9", f".[{','.join(EXTRAS)}]")
+    tools(session, "completeness")
+    session.install(f".[{','.join(EXTRAS)}]", env=LOCKED)
     # Elsewhere: what is installed is looked at, and not this folder.
     with tempfile.TemporaryDirectory() as away, session.chdir(away):
         session.run("basedpyright", "--verifytypes", "binance_dust", "--ignoreexternal")
@@ -216,9 +267,24 @@ def proof(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def lock(session: nox.Session) -> None:
+    """Renew the lock: `-- --upgrade` for all, `-- --upgrade-package NAME` for one.
+
+    Told nothing, it keeps what is there, takes in what is missing, and drops what nobody needs.
+    Its own tool is the newest one: the lock can't hold what the lock is made by.
+    """
+    session.install(*nox.project.dependency_groups(PYPROJECT, "lock"))
+    groups = (f"--group={name}" for name in PYPROJECT["dependency-groups"])
+    options = ("--universal", f"--python-version={PYTHONS[0]}", "--all-extras", "--no-annotate")
+    command = ("python", "-m", "uv", "pip", "compile", "--quiet", *options, *groups)
+    told = {"UV_CUSTOM_COMPILE_COMMAND": "nox -s lock", "UV_CONSTRAINT": None}
+    session.run(*command, f"--output-file={LOCK}", "pyproject.toml", *session.posargs, env=told)
+
+
+@nox.session(default=False)
 def changelog(session: nox.Session) -> None:
     """Gather `changes/` into the changelog, under the version that the package has now."""
-    session.install(*nox.project.dependency_groups(PYPROJECT, "changelog"))
+    tools(session, "changelog")
     version = runpy.run_path("binance_dust/_version.py")["__version__"]
     session.run("towncrier", "build", "--version", version, *session.posargs)
 
@@ -235,7 +301,7 @@ def release(session: nox.Session) -> None:
         session.run("twine", "check", "--strict", str(sdist), str(wheel))
         try_out(session, Path(away), sdist, wheel)
         parts = Path(away, "parts")
-        session.run(*empty(session, parts), f"{wheel}[{','.join(EXTRAS)}]")
+        session.run(*empty(session, parts), f"{wheel}[{','.join(EXTRAS)}]", env=LOCKED)
         session.run("python", "-m", "tests.release.inventory", str(dist), str(parts))
     session.log(AFTER.format(version=wheel.name.split("-")[1]))
 

@@ -8,6 +8,8 @@ describes it. Where there is no git to ask (in an unpacked sdist), that part is 
 
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
 import tarfile
@@ -22,6 +24,8 @@ NEEDED: Final = frozenset(
     {
         "LICENSE",
         "README.md",
+        "constraints.txt",
+        "hatch_build.py",
         "pyproject.toml",
         "noxfile.py",
         "tests/conftest.py",
@@ -56,6 +60,20 @@ def _compared(what: str, found: AbstractSet[str], wanted: AbstractSet[str]) -> l
     return missing + [f"{what} holds {name}" for name in sorted(found - wanted)]
 
 
+def lost_links(described: str) -> list[str]:
+    """Say which links and pictures of a description lead nowhere on the package index."""
+    targets = re.findall(r"\]\(([^)]*)\)", described)
+    lost = [each for each in targets if not each.startswith(("https://", "#"))]
+    return [f"the package index can't show {target}" for target in lost]
+
+
+def description(wheel: Path) -> str:
+    """Give what a wheel says of the package, as the package index shows it."""
+    with zipfile.ZipFile(wheel) as archive:
+        (name,) = (name for name in archive.namelist() if name.endswith(".dist-info/METADATA"))
+        return archive.read(name).decode()
+
+
 def names_in_sdist(path: Path) -> set[str]:
     """Give the files of an sdist, without the folder that they all lie in."""
     with tarfile.open(path) as archive:
@@ -72,12 +90,16 @@ def names_in_wheel(path: Path) -> set[str]:
 
 
 def tracked() -> set[str] | None:
-    """Give the files that git has or would take; `None` where this is no checkout."""
+    """Give the files that git has or would take; `None` where this is no checkout, or no git."""
     if not (ROOT / ".git").exists():
         return None
-    command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
+    git = shutil.which("git")
+    if git is None:
+        print("git is missing: what is inside is not compared with the checkout")
+        return None
+    command = [git, "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(  # noqa: S603 - a fixed command
-        command, cwd=ROOT, capture_output=True, text=True, check=True
+        command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True
     )
     return {name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()}
 
@@ -86,6 +108,7 @@ def main() -> int:
     """Look at the two archives in a folder."""
     (sdist,), (wheel,) = (Path(sys.argv[1]).glob(name) for name in ("*.tar.gz", "*.whl"))
     found = problems(names_in_sdist(sdist), names_in_wheel(wheel), tracked())
+    found += lost_links(description(wheel))
     print("\n".join(found) or "sdist and wheel hold what they should, and nothing else")
     return 1 if found else 0
 
