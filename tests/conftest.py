@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import tempfile
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -24,16 +26,35 @@ settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 FOLDER = pytest.StashKey[Path]()
 
 
+OURS = {"binance_dust", "tests", "docs", "bot", "conftest"}
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Keep all that a run leaves in one folder: its processes, Redis and browser obey `TMPDIR`.
 
     The name is short, because paths of sockets have to be.
     """
+    for line in warnings_of_dependencies():
+        config.addinivalue_line("filterwarnings", line)
     if hasattr(config, "workerinput"):
         return  # workers have it from the process that started them
     config.stash[FOLDER] = Path(tempfile.mkdtemp(prefix="dust-"))
     os.environ["TMPDIR"] = tempfile.tempdir = str(config.stash[FOLDER])
+
+
+def warnings_of_dependencies() -> list[str]:
+    """Give filters that show, and do not fail for, deprecation warnings inside a dependency.
+
+    A newer Python may bring such warnings, and the lock holds the dependency as it is. Warnings in
+    our own code are errors. `nox -s latest` says `-W error`, which comes after these filters.
+    """
+    names = sorted({re.escape(name) for name in packages_distributions()} - OURS)
+    module = rf"({'|'.join(names)})(\.|$)"
+    return [
+        f"default::{category}:{module}"
+        for category in ("DeprecationWarning", "PendingDeprecationWarning")
+    ]
 
 
 def pytest_terminal_summary(
