@@ -38,6 +38,14 @@ LOCKED_BUILDS = dict.fromkeys(("PIP_BUILD_CONSTRAINT", "UV_BUILD_CONSTRAINT"), L
 LOCKED = LOCKED_BUILDS | dict.fromkeys(("PIP_CONSTRAINT", "UV_CONSTRAINT"), LOCK)
 SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
 EXTRAS = ("cli", "keys", "otel", "redis", "fleet")
+SMOKE = (
+    "tests/contract",
+    "tests/integration/test_round_trip.py",
+    "tests/sandbox/test_sandbox.py",
+    "tests/unit/test_exact.py",
+    "tests/unit/test_spec.py",
+    "tests/unit/test_wire.py",
+)
 PEERS = "tests/sandbox/test_foreign_clients.py"
 FLEETS = (
     "tests/docs/test_reference.py",
@@ -203,7 +211,7 @@ def wheel(session: nox.Session) -> None:
     tools(session, "wheel")
     with tempfile.TemporaryDirectory() as away:
         sdist, wheel = build(session, Path(away, "dist"))
-        tour(session, Path(away, "from_sdist"), sdist, "core")
+        type_first_command(session, Path(away, "from_sdist"), sdist)
         tour(session, Path(away, "from_wheel"), wheel, "core", *EXTRAS)
 
 
@@ -212,6 +220,16 @@ def build(session: nox.Session, into: Path) -> list[Path]:
     session.run("python", "-m", "tests.release.build", str(into))
     session.run("python", "-m", "tests.release.archives", str(into))
     return [*into.glob("*.tar.gz"), *into.glob("*.whl")]
+
+
+def type_first_command(session: nox.Session, folder: Path, sdist: Path) -> None:
+    """Type README's first command, word for word, in what the sdist holds."""
+    shutil.unpack_archive(sdist, folder, filter="data")
+    (source,) = folder.iterdir()
+    command = (source / "README.md").read_text("utf-8").split("```sh\n")[1].split("\n```")[0]
+    with session.chdir(source):
+        # What the demo leaves goes with the folder.
+        session.run("sh", "-c", command, env=LOCKED | {"TMPDIR": str(folder)}, external=True)
 
 
 def empty(session: nox.Session, folder: Path) -> tuple[str, ...]:
@@ -233,6 +251,14 @@ def tour(session: nox.Session, folder: Path, archive: Path, *parts: str) -> None
             # What the demo leaves goes with the environment.
             here = {"TMPDIR": str(folder), "PYTHONPATH": None}
             session.run(python, "-I", str(guide), part, env=here, external=True)
+
+
+@nox.session(default=False)
+def smoke(session: nox.Session) -> None:
+    """Run the demo and some tests, which are to pass on any system."""
+    install(session, "testing")
+    session.run("binance-dust", "demo")
+    session.run("pytest", "--quiet", *SMOKE, *session.posargs)
 
 
 @nox.session(default=False)

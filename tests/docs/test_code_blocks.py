@@ -22,10 +22,10 @@ ROOT = Path(__file__).parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 PAGES = [page for page in PAGES if "_build" not in page.parts]
 
-# Commands that other checks run: CI is the second one, the wheel's session the first and third.
+# Commands that other checks run: the wheel's session the first and third, CI the second one.
 RUN_ELSEWHERE = (
-    "python3 -m pip install '.[cli]' && binance-dust demo",
-    "python3 -m pip install nox && nox",
+    "python3 -m venv .venv && .venv/bin/pip install '.[cli]' && .venv/bin/binance-dust demo",
+    "python3 -m venv .venv && .venv/bin/pip install -c constraints.txt 'nox[uv]' && .venv/bin/nox",
     "python3 -m pip install 'binance-dust[cli]'",
 )
 # Programs that are shown whole have tests of their own: test_example*.py.
