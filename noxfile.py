@@ -235,6 +235,8 @@ def type_first_command(session: nox.Session, folder: Path, sdist: Path) -> None:
 def empty(session: nox.Session, folder: Path) -> tuple[str, ...]:
     """Make an environment without anything, and give the command that installs into it."""
     session.run("python", "-m", "venv", "--without-pip", str(folder), silent=True)
+    if session.venv_backend == "uv":  # its environments have no pip
+        return ("uv", "pip", "install", "--quiet", "--python", str(folder))
     pip = ("python", "-m", "pip", "--disable-pip-version-check", "--python", str(folder))
     return (*pip, "install", "--quiet", "--no-compile")
 
