@@ -39,12 +39,12 @@ LOCKED = LOCKED_BUILDS | dict.fromkeys(("PIP_CONSTRAINT", "UV_CONSTRAINT"), LOCK
 SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
 EXTRAS = ("cli", "keys", "otel", "redis", "fleet")
 SMOKE = (
+    "tests/call/test_wire.py",
     "tests/contract",
+    "tests/endpoints",
     "tests/integration/test_round_trip.py",
     "tests/sandbox/test_sandbox.py",
-    "tests/unit/test_exact.py",
-    "tests/unit/test_spec.py",
-    "tests/unit/test_wire.py",
+    "tests/util",
 )
 PEERS = "tests/sandbox/test_foreign_clients.py"
 FLEETS = (

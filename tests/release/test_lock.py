@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import tomllib
 from typing import Any
 
@@ -78,23 +77,3 @@ def test_what_is_installed_is_what_the_lock_has_for_this_python() -> None:
         "other 1.0 is installed, and the lock has ==2.0",
         "third 3 is installed, and the lock has nothing",
     ]
-
-
-def test_sessions_install_nothing_but_groups_and_the_package() -> None:
-    """A requirement in `noxfile.py` itself would not be in the lock."""
-    calls = [
-        node
-        for node in ast.walk(ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8")))
-        if isinstance(node, ast.Call)
-        and isinstance(node.func, ast.Attribute)
-        and node.func.attr == "install"
-    ]
-    named = [
-        word.value
-        for call in calls
-        for word in call.args
-        if isinstance(word, ast.Constant) and not str(word.value).startswith("-")
-    ]
-
-    assert calls
-    assert not named
