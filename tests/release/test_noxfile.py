@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import ast
+from collections.abc import Iterable
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 NODES = [*ast.walk(ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8")))]
+
+
+def words(nodes: Iterable[ast.AST]) -> list[str]:
+    """Give the texts that stand there as such."""
+    constants = [node.value for node in nodes if isinstance(node, ast.Constant)]
+    return [value for value in constants if isinstance(value, str)]
 
 
 def test_sessions_install_nothing_but_groups_and_the_package() -> None:
@@ -18,12 +25,7 @@ def test_sessions_install_nothing_but_groups_and_the_package() -> None:
         and isinstance(node.func, ast.Attribute)
         and node.func.attr == "install"
     ]
-    named = [
-        word.value
-        for call in calls
-        for word in call.args
-        if isinstance(word, ast.Constant) and not str(word.value).startswith("-")
-    ]
+    named = [word for call in calls for word in words(call.args) if not word.startswith("-")]
 
     assert calls
     assert not named
@@ -31,11 +33,7 @@ def test_sessions_install_nothing_but_groups_and_the_package() -> None:
 
 def test_the_tests_that_sessions_name_are_there() -> None:
     """pytest would say so itself, but only in sessions that are not run by default."""
-    named = [
-        node.value.partition("::")[0]
-        for node in NODES
-        if isinstance(node, ast.Constant) and str(node.value).startswith("tests/")
-    ]
+    named = [word.partition("::")[0] for word in words(NODES) if word.startswith("tests/")]
 
     assert len(named) > 8
     assert [name for name in named if not (ROOT / name).exists()] == []
