@@ -20,7 +20,7 @@ def test_a_workflow_types_both_commands_on_stock_machines() -> None:
 
 
 def test_a_workflow_types_what_is_told_for_pipx_and_uv() -> None:
-    commands = re.findall(r"`((?:pipx|uvx) [^`]+)`", README)
+    commands = re.findall(r"`((?:PIP_CONSTRAINT=\S+ \S+ )?(?:pipx|uvx) [^`]+)`", README)
 
     assert len(commands) == 4
     for command in commands:
