@@ -26,9 +26,10 @@ StartWorker = Callable[..., Any]
 
 
 async def until(condition: Callable[[], object]) -> None:
-    """Wait until a condition holds."""
-    while not condition():  # noqa: ASYNC110 - about other tasks and the exchange
-        await asyncio.sleep(0.005)
+    """Wait until a condition holds; a test fails rather than to wait for ever."""
+    async with asyncio.timeout(120):
+        while not condition():  # noqa: ASYNC110 - about other tasks and the exchange
+            await asyncio.sleep(0.005)
 
 
 def at_work() -> list[str]:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from binance_dust import Credentials, NotSentError
+from binance_dust import AccountReport, Credentials, NotSentError
 from binance_dust.cli import main
 from binance_dust.fleet import Fleet, FleetStream, Timing
 from binance_dust.ledger import Ledger
@@ -90,13 +90,12 @@ async def test_killing_a_worker_loses_no_account(
     # So the killed worker has something in hand, however busy the machine is.
     stuck = exchange.faults.delay(600, endpoint=ASSETS, account=accounts[-1].name, times=1)
     victim = start(accounts)
-    reports = fleet.scan()
+    reading = asyncio.create_task(_accounts_of(fleet.scan()))
 
-    found = [(await anext(reports)).account]
     await until(lambda: stuck.hits)
     victim.send_signal(signal.SIGKILL)
     start(accounts)
-    found += [report.account async for report in reports]
+    found = await reading
 
     assert Counter(found) == Counter(account.name for account in accounts)
     assert exchange.refusals == 0
@@ -129,6 +128,11 @@ async def test_killing_a_worker_repeats_no_conversion(
         assert {entry.status for entry in entries} == {"confirmed"}
 
 
+async def _accounts_of(reports: FleetStream[AccountReport]) -> list[str]:
+    """Read all reports: a fleet waits for a slow reader, and no account may wait for it here."""
+    return [report.account async for report in reports]
+
+
 async def _some(reports: FleetStream[SweepReport], count: int) -> AsyncIterator[SweepReport]:
     for _ in range(count):
         yield await anext(reports)
@@ -140,13 +144,12 @@ async def test_a_worker_that_is_told_to_end_gives_back_what_it_has(
     accounts = exchange.open_accounts(60)
     stuck = exchange.faults.delay(600, endpoint=ASSETS, account=accounts[-1].name, times=1)
     leaver = start(accounts, "--grace", "0.2")
-    reports = fleet.scan()
+    reading = asyncio.create_task(_accounts_of(fleet.scan()))
 
-    found = [(await anext(reports)).account]
     await until(lambda: stuck.hits)
     leaver.terminate()
     start(accounts)
-    found += [report.account async for report in reports]
+    found = await reading
 
     assert Counter(found) == Counter(account.name for account in accounts)
     told, errors = await asyncio.to_thread(leaver.communicate, timeout=20)
