@@ -37,6 +37,8 @@ LOCK = "constraints.txt"
 """A relative path, because pip and uv split these variables at blanks."""
 LOCKED_BUILDS = dict.fromkeys(("PIP_BUILD_CONSTRAINT", "UV_BUILD_CONSTRAINT"), LOCK)
 LOCKED = LOCKED_BUILDS | dict.fromkeys(("PIP_CONSTRAINT", "UV_CONSTRAINT"), LOCK)
+# Without the checks of memory that development mode brings: they are for extensions in C.
+DEV_MODE = {"PYTHONDEVMODE": "1", "PYTHONMALLOC": "pymalloc"}
 SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
 EXTRAS = ("cli", "keys", "otel", "redis", "fleet")
 SMOKE = (
@@ -64,6 +66,7 @@ PASSED: set[str] = set()
 NEXT = """
 All of it holds. Try next:
   nox -s tests -- -k ledger     some tests, in the environment that is there now
+  nox -s long                   the tests that take many seconds each
   nox -s bench                  measure, side by side with other clients
   nox -s everywhere             the tests on every Python that you have
   nox -s latest                 the tests with the newest of all that they need
@@ -135,10 +138,17 @@ def layers(session: nox.Session) -> None:
 
 @check
 def tests(session: nox.Session) -> None:
-    """Run the tests, warnings being errors."""
+    """Run the tests but for the long ones, warnings being errors."""
     install(session, "testing", "peers")
     session.run("python", "-m", "tests.release.lock")
-    session.run("pytest", *SIDE_BY_SIDE, *session.posargs, env={"PYTHONDEVMODE": "1"})
+    session.run("pytest", *SIDE_BY_SIDE, "-m", "not long", *session.posargs, env=DEV_MODE)
+
+
+@nox.session(default=False)
+def long(session: nox.Session) -> None:
+    """Run the tests that take many seconds each: days of scanning, soaks, every measurement."""
+    install(session, "testing", "peers")
+    session.run("pytest", *SIDE_BY_SIDE, "-m", "long", *session.posargs, env=DEV_MODE)
 
 
 @nox.session(python=PYTHONS, default=False)

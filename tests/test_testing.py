@@ -59,6 +59,7 @@ async def test_async(sandbox):
 """
 
 
+@pytest.mark.long
 def test_the_fixture_needs_no_asyncio_plugin(tmp_path: Path) -> None:
     result = run(tmp_path, SYNC, "--strict-markers", *PLAIN)
 
@@ -66,6 +67,7 @@ def test_the_fixture_needs_no_asyncio_plugin(tmp_path: Path) -> None:
     assert "4 passed" in result.stdout
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["auto", "strict"])
 def test_the_fixture_works_with_pytest_asyncio(tmp_path: Path, mode: str) -> None:
     text = ASYNC if mode == "auto" else "import pytest\npytestmark = pytest.mark.asyncio\n" + ASYNC
@@ -93,6 +95,7 @@ def test_the_tests_in_the_manual_pass(tmp_path: Path) -> None:
     assert f"{sum(module.count('async def test_') for module in modules)} passed" in result.stdout
 
 
+@pytest.mark.long
 def test_a_wrong_marker_is_an_error_with_the_reason(tmp_path: Path) -> None:
     text = """
 import pytest
@@ -115,6 +118,7 @@ def test_misspelt(sandbox): pass
     assert "widow" in result.stdout
 
 
+@pytest.mark.long
 def test_a_run_without_the_fixture_does_not_load_the_server(tmp_path: Path) -> None:
     text = """
 import sys

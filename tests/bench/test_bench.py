@@ -180,6 +180,7 @@ def test_names_at_the_ends_of_lines_are_moved_apart_in_order() -> None:
     assert found == {"d": 9.0, "a": 24.0, "b": 39.0, "c": 100.0}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("bench", [calls, decoding, desk, memory, scan, startup])
 def test_a_measurement_still_runs_and_its_tables_have_their_places(bench: Any) -> None:
     for table in bench.measure(bench.TINY):

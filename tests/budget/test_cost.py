@@ -7,6 +7,8 @@ import gc
 import time
 import tracemalloc
 
+import pytest
+
 from binance_dust.budget import Charge, Feedback, LimitKind, LocalBudget, RateLimits
 from tests.budget.virtual import LIST, LOG, Caller, Clock, Exchange, run
 
@@ -78,6 +80,7 @@ def test_ten_thousand_waiters_cost_little() -> None:
     run(main())
 
 
+@pytest.mark.long
 def test_a_hundred_thousand_accounts_in_turn_need_no_more_memory_than_a_few() -> None:
     async def main() -> None:
         exchange = Exchange()

@@ -248,6 +248,7 @@ def test_five_calls_earn_a_retry() -> None:
     assert any(earned[4:6])
 
 
+@pytest.mark.long
 async def test_an_outage_is_not_multiplied() -> None:
     allowance = RetryAllowance()
     sent = 0

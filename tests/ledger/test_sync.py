@@ -74,6 +74,7 @@ def what_the_ledger_has(entries: list[LedgerEntry]) -> list[tuple[object, ...]]:
     )
 
 
+@pytest.mark.long
 async def test_ten_thousand_conversions_300_of_them_within_a_minute(
     exchange: Sandbox, alice: DustClient, ledger: Ledger
 ) -> None:

@@ -13,6 +13,7 @@ SEED = 8
 INPUTS = 4_000
 
 
+@pytest.mark.long
 def test_every_reader_survives_what_nobody_would_write(tmp_path: Path) -> None:
     rows = list(readers(tmp_path))
     assert len(rows) == len(CALLS) + 5

@@ -29,6 +29,7 @@ def assert_flat(gone: Soak) -> None:
         assert after <= before * 1.1 + slack, f"{name}: {gone.weights}"
 
 
+@pytest.mark.long
 def test_an_hour_of_storms_and_calm_leaves_nothing_behind() -> None:
     gone = soak(seed=8, rounds=6, pace=1.0)
 
@@ -40,6 +41,7 @@ def test_an_hour_of_storms_and_calm_leaves_nothing_behind() -> None:
     assert {"BannedError", "OutcomeUnknownError", "cancelled"} <= set(gone.calls)
 
 
+@pytest.mark.long
 async def test_sockets_that_break_are_all_closed() -> None:
     gone = await soak_sockets(seed=8, rounds=4)
 

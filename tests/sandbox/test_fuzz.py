@@ -184,6 +184,7 @@ VALUES = st.one_of(
 PAIRS = st.lists(st.tuples(NAMES, VALUES), max_size=6)
 
 
+@pytest.mark.long
 @settings(FUZZ, max_examples=600)
 @given(
     endpoint=st.sampled_from(SERVED),

@@ -124,6 +124,7 @@ async def test_a_slow_reader_is_waited_for(clients: list[DustClient]) -> None:
     assert len({first.account, *(report.account for report in rest)}) == 12
 
 
+@pytest.mark.long
 async def test_memory_is_the_same_for_many_accounts(exchange: Sandbox) -> None:
     """Nothing that a scan keeps about an account outlives its report."""
     limits = RateLimits(ip_weight=10**6, requests_per_second=10**6)

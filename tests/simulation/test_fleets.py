@@ -6,6 +6,8 @@ import asyncio
 from contextlib import AsyncExitStack
 from typing import Any
 
+import pytest
+
 from binance_dust.fleet import Fleet, FleetProgress, FleetStream, Worker
 from tests.budget.virtual import run
 from tests.simulation.world import World
@@ -45,6 +47,7 @@ async def scan(workers: int) -> tuple[float, list[FleetProgress]]:
     return reports.progress.elapsed, seen
 
 
+@pytest.mark.long
 def test_four_addresses_take_a_quarter_of_the_time_of_one() -> None:
     one, _ = run(scan(1))
     took, seen = run(scan(4))

@@ -30,6 +30,7 @@ def open_accounts(world: World, count: int, *, margin: int = 10, debt: int = 10)
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["fixed", "sliding"])
 @settings(max_examples=8, phases=[Phase.explicit, Phase.generate])
 @given(start=st.floats(0, 59), seed=st.integers(0, 99))
@@ -85,6 +86,7 @@ def test_the_estimate_beforehand_is_not_too_short_nor_too_long_by_more_than_a_wi
     run(main())
 
 
+@pytest.mark.long
 def test_shares_that_are_known_make_the_estimate_of_a_frugal_scan_true() -> None:
     async def main() -> None:
         world = World(start=5.0)
@@ -104,6 +106,7 @@ def test_shares_that_are_known_make_the_estimate_of_a_frugal_scan_true() -> None
     run(main())
 
 
+@pytest.mark.long
 def test_a_frugal_scan_learns_how_many_have_debts_and_foretells_its_end() -> None:
     async def main() -> None:
         world = World(start=30.0)
@@ -201,6 +204,7 @@ def test_500_accounts_among_them_bad_keys_slow_ones_and_broken_parts() -> None:
     run(main())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["fixed", "sliding"])
 def test_a_thousand_accounts_take_one_window_instead_of_nine(mode: Mode) -> None:
     async def main() -> tuple[dict[str, list[str]], float]:

@@ -49,6 +49,7 @@ def test_300_accounts_are_all_answered_as_fast_as_the_limit_allows(
     run(main())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["fixed", "sliding"])
 @settings(max_examples=25)
 @given(
@@ -76,6 +77,7 @@ def test_no_call_is_refused_however_slow_the_connection_and_wrong_the_clock(
     run(main())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["fixed", "sliding"])
 def test_a_long_scan_uses_98_parts_in_a_hundred_of_the_limit(mode: Mode) -> None:
     async def main() -> None:
@@ -197,6 +199,7 @@ def test_others_behind_the_address_cost_a_refusal_or_two_and_never_a_ban() -> No
     run(main())
 
 
+@pytest.mark.long
 @settings(max_examples=20)
 @given(st.data())
 def test_a_cancelled_call_costs_nothing(data: st.DataObject) -> None:

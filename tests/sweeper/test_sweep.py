@@ -118,6 +118,7 @@ async def test_keep_holds_for_every_account_even_if_it_is_an_iterator() -> None:
             sweep(clients, ledger=ledger, keep="XRP")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("cooldown", [1, 6, 24])
 @in_virtual_time
 async def test_a_schedule_goes_on_for_days_and_respects_the_cooldown(cooldown: int) -> None:

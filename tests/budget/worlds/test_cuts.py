@@ -14,6 +14,7 @@ from tests.budget.virtual import ASSETS, LIST, Caller, Exchange, Latency, Mode, 
 LEARNT, LOST = BoundaryLearnt(LIST.pool), BoundaryLost(LIST.pool)
 
 
+@pytest.mark.long
 @pytest.mark.local_only(reason="too many calls for Redis")
 @settings(max_examples=40)
 @given(start=st.floats(0, 60), seed=st.integers(0, 999))

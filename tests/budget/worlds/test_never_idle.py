@@ -79,6 +79,7 @@ def test_a_slow_way_costs_no_more_than_being_careful_about_it(
     run(main())
 
 
+@pytest.mark.long
 @pytest.mark.local_only(reason="too many calls for Redis")
 @pytest.mark.parametrize("mode", MODES)
 def test_a_day_of_scanning_10_000_accounts_uses_98_parts_in_a_hundred(mode: Mode) -> None:
@@ -107,6 +108,7 @@ def test_a_day_of_scanning_10_000_accounts_uses_98_parts_in_a_hundred(mode: Mode
     run(main())
 
 
+@pytest.mark.long
 @pytest.mark.local_only(reason="too many calls for Redis")
 @pytest.mark.parametrize("mode", MODES)
 def test_an_hour_of_several_endpoints_uses_each_ones_limit(mode: Mode) -> None:
@@ -194,6 +196,7 @@ def test_headroom_is_left_to_others() -> None:
     run(main())
 
 
+@pytest.mark.long
 @pytest.mark.local_only(reason="too many calls for Redis")
 def test_headroom_that_others_use_is_not_left_twice() -> None:
     async def main() -> None:

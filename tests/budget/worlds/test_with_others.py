@@ -41,6 +41,7 @@ async def lumpy(exchange: Exchange, charge: Charge) -> None:
 Others = Callable[[Exchange, Charge], Coroutine[Any, Any, None]]
 
 
+@pytest.mark.long
 @pytest.mark.local_only(reason="too many calls for Redis")
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
