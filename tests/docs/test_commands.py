@@ -39,3 +39,10 @@ def test_every_page_has_the_second_command_as_readme_has_it() -> None:
 
     assert f"```sh\n{second}\n```" in (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
     assert f"    {second}\n" in (ROOT / "noxfile.py").read_text(encoding="utf-8")
+
+
+def test_the_environment_that_both_commands_make_is_no_part_of_the_checkout() -> None:
+    (folder,) = set(re.findall(r"python3 -m venv (\S+) &&", README))
+
+    # Else what is built is compared with it, and the second command fails in `wheel`.
+    assert f"{folder}/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
