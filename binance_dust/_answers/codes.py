@@ -121,8 +121,6 @@ def verdict(status: int, code: int | str | None, message: str) -> Verdict:
         known = _BY_STATUS[status]
     if known in (None, _RATE) and _BANNED_UNTIL.search(message):
         return _BANNED
-    if status in (418, 429):
-        return _BY_STATUS[status]
     if known is None or known is _UNKNOWN:
         known = _by_words(code, message) or known
     if status >= _FIRST_SERVER_ERROR:

@@ -163,8 +163,10 @@ async def _show_books(out: Console, exchange: Sandbox, ledger: Ledger) -> bool:
     table.add_row("the exchange", *theirs)
     out.print(table)
     same = ours == theirs
-    result = "[bold green]Equal to the last digit" if same else "[bold red]They differ"
-    out.print(f"{result}[/]: each conversion once, none twice, none forgotten.")
+    equal = (
+        "[bold green]Equal to the last digit[/]: each conversion once, none twice, none forgotten."
+    )
+    out.print(equal if same else "[bold red]They differ[/]: compare the two rows above.")
     return same
 
 
