@@ -40,7 +40,7 @@ __all__ = [
 
 Liabilities: TypeAlias = Literal["auto"] | bool
 
-_WAITING_FOR_LIST: Final = 512
+WAITING_FOR_LIST: Final = 512
 """Accounts of a session that may wait for the list when all else is read. More than four windows'
 worth: enough to keep the slowest lane busy, and few enough to hold in memory."""
 _REMEMBERED: Final = 64
@@ -133,25 +133,55 @@ class LaneCounts:
 class SessionPart:
     """One session's part of a scan."""
 
-    __slots__ = ("accounts", "begun", "debts_known", "lanes", "places", "session", "waiting_places")
+    __slots__ = (
+        "accounts",
+        "came",
+        "debts_known",
+        "lanes",
+        "most_under_way",
+        "next",
+        "places",
+        "session",
+        "under_way",
+        "waiting_places",
+    )
 
     def __init__(self, session: Session, concurrency: int) -> None:
         """Begin with no account."""
         self.session = session
+        self.next: deque[DustClient] = deque()
+        """Accounts that are not begun yet."""
+        self.under_way = 0
+        """Accounts that are begun and not done."""
+        self.most_under_way = concurrency + WAITING_FOR_LIST
+        """More would only wait for a place."""
         self.places = asyncio.Semaphore(concurrency)
         """For accounts that are asked at the same time."""
-        self.waiting_places = asyncio.Semaphore(_WAITING_FOR_LIST)
+        self.waiting_places = asyncio.Semaphore(WAITING_FOR_LIST)
         """For accounts that wait for the list."""
         self.accounts: int | None = None
         """How many there are, if that was known beforehand."""
-        self.begun = 0
+        self.came = 0
+        """How many have come so far."""
         self.debts_known = 0
         """Accounts for which it is known whether they need the list."""
         self.lanes = {question: LaneCounts() for question in Question}
 
+    def add(self, client: DustClient) -> None:
+        """Take an account that will be read as soon as there is room."""
+        self.next.append(client)
+        self.came += 1
+
+    def begin(self) -> DustClient | None:
+        """Return the next account if one more may be begun."""
+        if not self.next or self.under_way >= self.most_under_way:
+            return None
+        self.under_way += 1
+        return self.next.popleft()
+
     def remaining(self, question: Question, margin: SeenShare, debt: SeenShare) -> float:
         """Foretell how many more calls this question needs."""
-        lane, accounts = self.lanes[question], self.accounts or self.begun
+        lane, accounts = self.lanes[question], self.accounts or self.came
         match question:
             case Question.MARGIN_DEBT:
                 unknown = accounts - self.lanes[Question.MARGIN_ENABLED].answered
@@ -233,7 +263,7 @@ def seconds_left(
             took = parts[lane.session].lanes[lane.question].usual
             latest = max(latest, lane.seconds_left + took)
     for part in parts:
-        unread = (part.accounts or part.begun) - part.lanes[Question.ASSETS].answered
+        unread = (part.accounts or part.came) - part.lanes[Question.ASSETS].answered
         latest = max(latest, unread * _usual_account(part, margin) / concurrency)
     return latest
 

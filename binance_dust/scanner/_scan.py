@@ -1,13 +1,14 @@
 """Accounts come in, from one or several sessions; reports go out, in the order of completion.
 
-Each account has its own task, and only so many run at once: a hundred thousand accounts take no
-more memory than a thousand.
+Each session has its own queue of accounts, so that all sessions work from the start, in whatever
+order their accounts come. Each account has its own task, and only so many run at once for a
+session. Accounts from a generator are read ahead, up to `_AHEAD`: a hundred thousand of them take
+no more memory than ten thousand.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import Counter
 from collections.abc import AsyncIterable, Collection, Iterable
 from typing import TYPE_CHECKING, Final
 
@@ -35,8 +36,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Scan", "scan"]
 
-_AHEAD: Final = 2048
-"""Accounts that are begun ahead, so that the accounts of one session do not block another's."""
+_AHEAD: Final = 8192
+"""Clients that are read ahead from a generator, in all sessions together. While the clients of one
+session wait for room, those of another are found behind them."""
 
 
 def scan(  # noqa: PLR0913 - the public face, all by keyword
@@ -124,7 +126,8 @@ class _ScanRun:
         self._concurrency = concurrency
         self._account_type = account_type
         self._skip = skip
-        self._ahead = asyncio.Semaphore(_AHEAD)
+        self._ahead: asyncio.Semaphore | None = None
+        """Room for clients that are read ahead; `None` if all are here already."""
         self._parts: dict[Session, SessionPart] = {}
         self._margin, self._debt = SeenShare(), SeenShare()
         self._began: float | None = None
@@ -139,28 +142,41 @@ class _ScanRun:
         self._began = asyncio.get_running_loop().time()
         try:
             async with asyncio.TaskGroup() as group:
-                async for client in self._wanted():
-                    await self._ahead.acquire()
-                    group.create_task(self._read(client))
+                if isinstance(self._clients, Collection):
+                    self._begin_all(group, self._clients)
+                else:
+                    await self._begin_as_they_come(group, self._clients)
         finally:
             self._ended = asyncio.get_running_loop().time()
 
-    async def _wanted(self) -> AsyncGenerator[DustClient, None]:
-        clients = self._clients
-        if isinstance(clients, AsyncIterable):
-            async for client in clients:
-                if self._wants(client):
-                    yield client
-            return
-        if isinstance(clients, Collection):
-            wanted = [client for client in clients if self._wants(client)]
-            self.total = len(wanted)
-            for session, count in Counter(client.session for client in wanted).items():
-                self._part(session).accounts = count
-            clients = wanted
-        for client in clients:
-            if self.total is not None or self._wants(client):
-                yield client
+    def _begin_all(self, group: asyncio.TaskGroup, clients: Collection[DustClient]) -> None:
+        """Give each session its accounts, before any of them is begun."""
+        wanted = [client for client in clients if self._wants(client)]
+        self.total = len(wanted)
+        for client in wanted:
+            self._part(client.session).add(client)
+        for part in self._parts.values():
+            part.accounts = part.came
+            self._begin(group, part)
+
+    async def _begin_as_they_come(
+        self, group: asyncio.TaskGroup, clients: Iterable[DustClient] | AsyncIterable[DustClient]
+    ) -> None:
+        """Read ahead, so that a session with much to do does not keep another one waiting."""
+        self._ahead = ahead = asyncio.Semaphore(_AHEAD)
+        async for client in _each(clients):
+            if self._wants(client):
+                await ahead.acquire()
+                part = self._part(client.session)
+                part.add(client)
+                self._begin(group, part)
+
+    def _begin(self, group: asyncio.TaskGroup, part: SessionPart) -> None:
+        """Begin as many accounts of a session as there is room for."""
+        while (client := part.begin()) is not None:
+            group.create_task(self._read(group, part, client))
+            if self._ahead is not None:
+                self._ahead.release()
 
     def _wants(self, client: DustClient) -> bool:
         return instance(client, DustClient, "each client").name not in self._skip
@@ -171,9 +187,7 @@ class _ScanRun:
             part = self._parts[session] = SessionPart(session, self._concurrency)
         return part
 
-    async def _read(self, client: DustClient) -> None:
-        part = self._part(client.session)
-        part.begun += 1
+    async def _read(self, group: asyncio.TaskGroup, part: SessionPart, client: DustClient) -> None:
         account = AccountScan(
             client,
             part=part,
@@ -183,7 +197,8 @@ class _ScanRun:
             debt=self._debt,
         )
         await account.run(self._liabilities, self._deliver)
-        self._ahead.release()
+        part.under_way -= 1
+        self._begin(group, part)
 
     async def _deliver(self, report: AccountReport) -> None:
         self.done += 1
@@ -201,3 +216,14 @@ class _ScanRun:
         if self.total is not None:
             left = seconds_left(parts, lanes, self._margin, self._concurrency)
         return ScanProgress(self.done, self.failed, self.total, now - self._began, left, lanes)
+
+
+async def _each(
+    clients: Iterable[DustClient] | AsyncIterable[DustClient],
+) -> AsyncGenerator[DustClient, None]:
+    if isinstance(clients, AsyncIterable):
+        async for client in clients:
+            yield client
+        return
+    for client in clients:
+        yield client

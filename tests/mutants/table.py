@@ -198,12 +198,8 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Pool.give_back: 1 -> 2": "it is compared with later windows' numbers only",
     },
     "binance_dust/scanner/_scan.py": {
-        "module: 2048 -> 2049": _NOBODY_CARES,
-        "_ScanRun._wanted: self.total is not None or self._wants(client)"
-        " -> self._wants(client)": _FASTER,
-        "_ScanRun._wanted: self._part(session).accounts = count -> left out": _ESTIMATES,
-        "_ScanRun._read: 1 -> 2": _ESTIMATES,
-        "_ScanRun._read: part.begun += 1 -> left out": _ESTIMATES,
+        "module: 8192 -> 8193": _NOBODY_CARES,
+        "_ScanRun._begin_all: part.accounts = part.came -> left out": _ESTIMATES,
     },
     "binance_dust/scanner/_lanes.py": {
         "module: 512 -> 513": _NOBODY_CARES,

@@ -95,7 +95,7 @@ def test_the_remaining_calls_are_those_found_needed_and_a_share_of_the_unknown_a
     for _ in range(3):
         margin.saw(yes=False)
     debt.saw(yes=False)
-    part.begun = 10
+    part.came = 10
     part.lanes[ASSETS].asked = 4
     part.lanes[ENABLED].answered = 6
     part.lanes[DEBT].needed, part.lanes[DEBT].asked = 3, 1
@@ -180,7 +180,7 @@ def test_an_estimate_says_what_each_lane_costs() -> None:
 
 def test_lanes_show_what_was_asked_and_what_is_expected_for_each_session() -> None:
     one, two = part_of(), part_of()
-    one.accounts, two.begun = 5, 2
+    one.accounts, two.came = 5, 2
     one.lanes[ASSETS].asked, one.lanes[ASSETS].answered = 3, 2
 
     lanes = lanes_of((one, two), (ASSETS, QUOTE), SeenShare(), SeenShare())
@@ -251,7 +251,7 @@ def test_where_no_lane_is_short_the_time_left_is_that_of_the_accounts_read_at_on
     for _ in range(3):
         margin.saw(yes=False)
     part = part_of()
-    part.begun = 12
+    part.came = 12
     part.lanes[ASSETS].answered = 2
     for question, took in usual.items():
         part.lanes[question].took.append(took)
@@ -266,7 +266,7 @@ async def test_a_session_begins_with_nothing_asked_and_a_place_for_each_concurre
 ):
     part = part_of()
 
-    assert (part.accounts, part.begun, part.debts_known) == (None, 0, 0)
+    assert (part.accounts, part.came, part.debts_known) == (None, 0, 0)
     for _ in range(4):
         await asyncio.wait_for(part.places.acquire(), 1.0)
     assert part.places.locked()

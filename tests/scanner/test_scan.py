@@ -233,6 +233,7 @@ async def test_no_more_accounts_are_read_ahead_than_fit(
     clients: list[DustClient], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("binance_dust.scanner._scan._AHEAD", 2)
+    monkeypatch.setattr("binance_dust.scanner._lanes.WAITING_FOR_LIST", 1)
     read: list[DustClient] = []
 
     def one_by_one() -> Iterator[DustClient]:
@@ -241,12 +242,13 @@ async def test_no_more_accounts_are_read_ahead_than_fit(
             yield client
 
     done, ahead = 0, []
-    async for _ in scan(one_by_one(), liabilities=False):
+    async for _ in scan(one_by_one(), liabilities=False, concurrency=1):
         done += 1
         ahead.append(len(read) - done)
 
     assert done == 12
-    assert max(ahead) <= 4
+    # Two are under way, two wait, one is in hand, and one report is ready.
+    assert 3 <= max(ahead) <= 6
 
 
 async def test_progress_begins_with_nothing_and_ends_with_what_was_done(
