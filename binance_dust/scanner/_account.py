@@ -89,8 +89,8 @@ class AccountScan:
             if settled is Settled.LIST and self._key_is_refused():
                 # The list would be refused as well, for a weight of 100.
                 self._errors["liabilities"] = self._errors["assets"]
-                part.lanes[Question.LIST].needed -= 1
                 settled = None
+            self._count_debts(liabilities, settled)
             if settled is not Settled.LIST:
                 await deliver(self._report(read, settled))
                 return
@@ -121,15 +121,20 @@ class AccountScan:
 
     async def _check_debts(self, liabilities: Liabilities) -> Settled:
         """Find out whether the list has to be asked for."""
-        settled = Settled.NOT_ASKED
         if liabilities == "auto":
-            settled = await self._check_margin()
-            self._debt.saw(yes=settled is Settled.LIST)
-        elif liabilities:
-            settled = Settled.LIST
+            return await self._check_margin()
+        return Settled.LIST if liabilities else Settled.NOT_ASKED
+
+    def _count_debts(self, liabilities: Liabilities, settled: Settled | None) -> None:
+        """Count whether the list is needed: the rest of the scan is estimated from this.
+
+        A refused key says nothing about debts, so that it is in no average.
+        """
+        needed = settled is Settled.LIST
+        if liabilities == "auto" and settled is not None:
+            self._debt.saw(yes=needed)
         self._part.debts_known += 1
-        self._part.lanes[Question.LIST].needed += settled is Settled.LIST
-        return settled
+        self._part.lanes[Question.LIST].needed += needed
 
     async def _check_margin(self) -> Settled:
         try:
