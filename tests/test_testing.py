@@ -80,6 +80,7 @@ def test_the_fixture_works_with_pytest_asyncio(tmp_path: Path, mode: str) -> Non
     assert "1 passed" in result.stdout
 
 
+@pytest.mark.long
 def test_the_tests_in_the_manual_pass(tmp_path: Path) -> None:
     page = Path(__file__).parents[1] / "docs/how-to/test-your-code.md"
     blocks = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)

@@ -37,7 +37,7 @@ async def one_life(
 
 @pytest.mark.parametrize("target", ["BNB", "USDT"])
 @pytest.mark.parametrize("leg", ["request", "execution", "answer"])
-@pytest.mark.parametrize("late", [0.0, 4.0, 9.0])
+@pytest.mark.parametrize("late", [0.0, pytest.param(4.0, marks=pytest.mark.long), 9.0])
 def test_a_conversion_that_is_killed_anywhere_happens_once_at_most(
     target: str, leg: Stage, late: float, folder: Path
 ) -> None:

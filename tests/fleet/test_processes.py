@@ -83,6 +83,7 @@ def start(
         process.communicate()
 
 
+@pytest.mark.long
 async def test_killing_a_worker_loses_no_account(
     exchange: Sandbox, fleet: Fleet, start: Start
 ) -> None:
@@ -138,6 +139,7 @@ async def _some(reports: FleetStream[SweepReport], count: int) -> AsyncIterator[
         yield await anext(reports)
 
 
+@pytest.mark.long
 async def test_a_worker_that_is_told_to_end_gives_back_what_it_has(
     exchange: Sandbox, fleet: Fleet, start: Start
 ) -> None:

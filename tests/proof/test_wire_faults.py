@@ -11,11 +11,11 @@ import pytest
 from binance_dust.sandbox import Sandbox
 from tests.proof.mutations import Mutator
 from tests.proof.proxy import Leg, Trouble, What
-from tests.proof.wire import Visit, hold_all, measure
+from tests.proof.wire import Visit, hold_all, measure, patience
 
 BOTH: tuple[Leg, Leg] = ("request", "answer")
 TIMEOUT = 0.75
-"""Seconds; short, for every silence lasts as long, and long enough for a busy machine's answers."""
+"""Seconds; short, for every silence lasts as long. Where much goes at once, see `patience`."""
 
 
 @pytest.fixture
@@ -47,7 +47,8 @@ async def test_a_line_that_falls_silent(exchange: Sandbox, leg: Leg) -> None:
     whole = await measure(exchange)
     troubles = [Trouble("stall", leg, at) for at in anywhere(whole, leg, 8)]
 
-    assert await hold_all(exchange, troubles, at_once=8, timeout=TIMEOUT) >= 6
+    timeout = await patience(exchange, at_once=8, least=TIMEOUT)
+    assert await hold_all(exchange, troubles, at_once=8, timeout=timeout) >= 6
 
 
 async def test_a_line_that_drips(exchange: Sandbox) -> None:
@@ -79,7 +80,8 @@ async def test_answers_that_are_changed_on_the_way(exchange: Sandbox) -> None:
     troubles = [Trouble("change", "answer", at) for at in anywhere(whole, "answer", 40)]
 
     change = Mutator("wire").change
-    assert await hold_all(exchange, troubles, at_once=20, timeout=TIMEOUT, change=change) >= 39
+    timeout = await patience(exchange, at_once=20, least=TIMEOUT)
+    assert await hold_all(exchange, troubles, at_once=20, timeout=timeout, change=change) >= 39
 
 
 RACES: tuple[Literal["reset", "close"], ...] = ("reset", "close")

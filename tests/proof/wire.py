@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -164,6 +165,13 @@ async def measure(exchange: Sandbox) -> dict[Leg, int]:
     assert visit.proxy is not None
     assert visit.proxy.connections == 1, "all calls go over one line, one after another"
     return dict(visit.proxy.passed)
+
+
+async def patience(exchange: Sandbox, *, at_once: int, least: float) -> float:
+    """Give a timeout that so many visits at once stay below on this machine, as busy as it is."""
+    begin = time.perf_counter()
+    await asyncio.gather(*[Visit(exchange, [], timeout=60.0).run() for _ in range(at_once)])
+    return max(least, 3 * (time.perf_counter() - begin))
 
 
 async def hold_all(

@@ -62,7 +62,7 @@ def test_the_time_left_is_within_a_tenth_of_what_it_turns_out_to_be(
 
 
 @pytest.mark.parametrize("mode", ["fixed", "sliding"])
-@pytest.mark.parametrize("start", [0.0, 20.0, 45.0, 58.0])
+@pytest.mark.parametrize("start", [pytest.param(20.0, marks=pytest.mark.long), 0.0, 45.0])
 def test_the_estimate_beforehand_is_not_too_short_nor_too_long_by_more_than_a_window(
     start: float, mode: Mode
 ) -> None:

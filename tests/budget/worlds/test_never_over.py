@@ -79,7 +79,7 @@ async def live(caller: Caller, waves: list[tuple[float, int, Charge, float]], st
 
 
 @pytest.mark.local_only(reason="too many calls for Redis")
-@settings(max_examples=150)
+@settings(max_examples=100)
 @given(world=worlds, clock=clocks, step=st.sampled_from([0.0, 0.0, 0.3, -1.0]), waves=waves)
 def test_a_process_alone_is_never_refused(
     world: dict[str, Any],
