@@ -6,6 +6,7 @@ It calls the public API, as your own program would.
 from __future__ import annotations
 
 import tempfile
+from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -143,12 +144,15 @@ async def _convert(
                     f" never sent again: entry {entry.id} is [green]{entry.status}[/],"
                     f" {entry.net:f} BNB, transaction {entry.transaction_id}."
                 )
-    done = sum(outcome is Outcome.CONVERTED for outcome in outcomes)
+    counts = Counter(outcomes)
+    done, nothing = counts.pop(Outcome.CONVERTED, 0), counts.pop(Outcome.NOTHING, 0)
     out.print(
         f"{done} accounts converted, {unknown} of them known by reading only;"
-        f" {len(outcomes) - done} had nothing to convert."
+        f" {nothing} had nothing to convert."
     )
-    return Outcome.UNKNOWN not in outcomes and Outcome.FAILED not in outcomes
+    for outcome, number in counts.items():
+        out.print(f"[bold red]{count(number, 'account')}[/]: {outcome}.")
+    return Outcome.UNKNOWN not in counts and Outcome.FAILED not in counts
 
 
 async def _show_books(out: Console, exchange: Sandbox, ledger: Ledger) -> bool:

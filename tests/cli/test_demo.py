@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Run
+
+TRANSFER = "/sapi/v1/asset/dust"
 
 
 @pytest.fixture
@@ -40,3 +44,25 @@ def test_the_same_seed_makes_the_same_accounts(demo: Run) -> None:
         return [line for line in lines if "would bring" in line or " BNB " in line]
 
     assert amounts("3") == amounts("3") != amounts("4")
+
+
+def test_an_account_that_failed_is_not_counted_as_one_with_nothing_to_convert(
+    demo: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Spoilt(Sandbox):
+        def open_accounts(self, *args: Any, **options: Any) -> Any:
+            accounts = super().open_accounts(*args, **options)
+            third = accounts[2].label
+            self.faults.fail(400, code=-5003, endpoint=TRANSFER, account=third, times=None)
+            return accounts
+
+    def nothing(out: str) -> str:
+        return out.split("by reading only; ")[1].split(maxsplit=1)[0]
+
+    good = demo("--accounts", "5")
+    monkeypatch.setattr("binance_dust.cli.demo.Sandbox", Spoilt)
+    spoilt = demo("--accounts", "5")
+
+    assert (good.code, spoilt.code) == (0, 1)
+    assert nothing(spoilt.out) == nothing(good.out)
+    assert "1 account: failed." in spoilt.out
