@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import secrets
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,9 @@ class EstimateJob:
             try:
                 return await self._ask()
             finally:
-                await self._broadcast(END_JOB)
+                # If workers miss it, the silence tells them. Their queues may be what has failed.
+                with contextlib.suppress(NotSentError):
+                    await self._broadcast(END_JOB)
 
     async def _ask(self) -> ScanEstimate:
         timing = self._timing

@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from contextlib import AsyncExitStack
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from binance_dust import (
+    NotSentError,
     RateLimits,
     Session,
     estimate_scan,
 )
 from binance_dust.fleet import Fleet
 from binance_dust.fleet._estimate import share_out
+from binance_dust.fleet._messages import END_JOB
+from binance_dust.fleet._queues import FleetQueues
 from binance_dust.sandbox import Sandbox
 from tests.fleet.conftest import TIMING, WINDOW, StartWorker
 
@@ -41,6 +45,19 @@ async def test_an_estimate_is_that_of_the_slowest_worker(
         sum(lane.weight for lane in found.lanes if lane.question == "small_liabilities") == 50_000
     )
     assert exchange.requests == ()
+
+
+async def test_queues_that_fail_at_the_end_do_not_hide_what_failed_first(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def send(self: FleetQueues, queue_name: str, task: str, message: Any) -> None:
+        raise NotSentError("at the end" if task == END_JOB else "at first")
+
+    monkeypatch.setattr(FleetQueues, "send", send)
+
+    async with Fleet(url, timing=TIMING) as fleet:
+        with pytest.raises(NotSentError, match="at first"):
+            await fleet.estimate()
 
 
 @given(st.dictionaries(st.sampled_from("xyz"), st.sets(st.sampled_from("abcdefgh")), min_size=1))
