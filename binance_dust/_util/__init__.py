@@ -6,6 +6,7 @@ plain.py        values as JSON has them, and back
 misfit.py       where a value does not fit its declared type
 keys.py         which private key a PEM holds
 lifetimes.py    objects that are closed, and belong to one event loop
+files.py        files that readers see whole, however their writer ends
 results.py      results made in the background, read as a stream
 words.py        counts and durations in words
 html.py         tables and text in HTML

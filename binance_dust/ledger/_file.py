@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from binance_dust._util.files import flush_folder
 from binance_dust.errors import LedgerError
 from binance_dust.ledger import _schema
 
@@ -122,7 +123,7 @@ def _prepare(path: Path) -> None:
     except FileExistsError:
         pass
     else:
-        _flush_folder(path.parent)
+        flush_folder(path.parent)
         return
     if not stat.S_ISREG(path.stat().st_mode):
         raise LedgerError("it is not a regular file", path=str(path))
@@ -133,17 +134,6 @@ def _prepare(path: Path) -> None:
         head = file.read(len(_SQLITE_MAGIC))
     if head and head != _SQLITE_MAGIC:
         raise LedgerError("it is not a ledger (not an SQLite database)", path=str(path))
-
-
-def _flush_folder(folder: Path) -> None:
-    """Flush the folder, so that the name of a new file is on the disk too."""
-    if os.name != "posix":
-        return
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _set_up(connection: sqlite3.Connection, path: str, busy_timeout: float) -> None:

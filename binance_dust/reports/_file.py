@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Final, NoReturn, Self
 
 import msgspec
 
+from binance_dust._util.files import flush_folder, put_in_place
 from binance_dust.errors import ConfigurationError, DustError
 from binance_dust.reports._account import AccountReport
 from binance_dust.reports._lines import (
@@ -108,7 +109,8 @@ class ReportFile:
             self._lock(file)
             _write_all(file, self._format.head)
             os.fsync(file)
-            _sync_folder(self._path)
+            with contextlib.suppress(OSError):
+                flush_folder(self._path.parent)
         return file
 
     def _resume(self) -> int:
@@ -144,8 +146,7 @@ class ReportFile:
                     seen.add(report.account)
                     _write_all(file, report.text)
             os.fsync(file)
-            copy.replace(self._path)
-            _sync_folder(self._path)
+            put_in_place(copy, self._path)
         except BaseException:
             os.close(file)
             copy.unlink(missing_ok=True)
@@ -258,13 +259,3 @@ def _lock(file: int) -> bool:
     except BlockingIOError:
         return False
     return True
-
-
-def _sync_folder(path: Path) -> None:
-    """Put a new name in a folder on disk, where the system can do that for folders."""
-    with contextlib.suppress(OSError):
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)

@@ -7,7 +7,6 @@ import csv
 import io
 import json
 import os
-import secrets
 import stat
 import threading
 from contextlib import suppress
@@ -15,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from binance_dust._util.files import draft_beside, put_in_place
 from binance_dust._util.plain import plain
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import Kind
@@ -193,7 +193,7 @@ class AtomicFile:
     def __init__(self, path: str) -> None:
         """Name the file; if the name is a link, the file that it points to is replaced."""
         self._path = Path(os.path.realpath(path))
-        self._unfinished = self._path.with_name(f".{self._path.name}.{secrets.token_hex(4)}.tmp")
+        self._unfinished = draft_beside(self._path)
         self._file: TextIO | None = None
         self._discarded = False
         self._lock = threading.Lock()
@@ -226,7 +226,7 @@ class AtomicFile:
             self._file.flush()
             os.fsync(self._file.fileno())
             self._file.close()
-            self._unfinished.replace(self._path)
+            put_in_place(self._unfinished, self._path)
 
     def discard(self) -> None:
         """Remove an incomplete file; does nothing after `replace_target`."""

@@ -8,13 +8,13 @@ import decimal
 import hashlib
 import json
 import os
-import secrets
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._util import checks
+from binance_dust._util.files import draft_beside, put_in_place
 from binance_dust._util.html import escaped, moment
 from binance_dust._version import __version__
 from binance_dust.errors import ConfigurationError
@@ -73,10 +73,10 @@ def write_page(
     file = Path(path)
     named = {} if title is None else {"title": title}
     text = page(reports, entries=entries, made_at=made_at, **named)
-    draft = file.parent / f".{file.name}.{secrets.token_hex(4)}"
+    draft = draft_beside(file)
     try:
         _write(draft, text)
-        draft.replace(file)
+        put_in_place(draft, file)
     except OSError as error:
         problem = f"{file}: can't be written: {error.strerror or error}"
     else:
