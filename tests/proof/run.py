@@ -1,4 +1,4 @@
-"""The long forms: `python -m tests.proof.run fuzz soak sockets wire`, or some of them.
+"""The long forms: `python -m tests.proof.run fuzz soak sockets wire worlds`, or some of them.
 
 Each prints how far it got, and fails at the first finding. Fuzzing is bounded by time: what was
 reached by then is what is printed.
@@ -28,6 +28,7 @@ from tests.proof.proxy import Leg, Trouble, What
 from tests.proof.soak import Weight, soak
 from tests.proof.sockets import soak_sockets
 from tests.proof.wire import hold_all, measure
+from tests.worlds.run import count_all, report, show_kept
 
 _HANGS: Final = 120
 """Seconds in which nothing was printed: then all stacks are, and it ends."""
@@ -111,12 +112,21 @@ def run_wire(options: argparse.Namespace) -> None:
     asyncio.run(sweep("change", 1, at_once=16, timeout=0.5, change=change))
 
 
+def run_worlds(options: argparse.Namespace) -> None:
+    """Play drawn worlds, and count what violates an invariant."""
+    jobs = os.cpu_count() or 1
+    tally = count_all(options.seed, options.worlds, jobs, None, tell)
+    tell(report(tally))
+    tell(show_kept())
+
+
 _ANSWERS_ONLY: Final = ("twice", "echo", "change")
 _ALL: Final[dict[str, Callable[[argparse.Namespace], None]]] = {
     "fuzz": run_fuzz,
     "soak": run_soak,
     "sockets": run_sockets,
     "wire": run_wire,
+    "worlds": run_worlds,
 }
 
 
@@ -141,6 +151,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=900.0, help="that fuzzing may take")
     parser.add_argument("--hours", type=int, default=24, help="of virtual time")
     parser.add_argument("--sessions", type=int, default=60)
+    parser.add_argument("--worlds", type=int, default=100_000)
     options = parser.parse_args()
     logging.disable()
     tell(f"seed {options.seed}, process {os.getpid()}")

@@ -1,0 +1,146 @@
+"""The least time that a client who knows everything would need in a world.
+
+It knows windows, limits, weights, the way, and what others are going to spend, and leaves them
+that. It keeps the pace, which is ours by choice.
+"""
+
+from __future__ import annotations
+
+import heapq
+import math
+from bisect import bisect_right
+from collections import defaultdict
+from dataclasses import replace
+from functools import lru_cache
+from itertools import accumulate
+
+from tests.worlds.world import ENDPOINTS, WINDOW, Endpoint, World, others_spend
+
+BURST, RATE = 50, 450.0
+"""So many calls at once, and so many a second after them, keep within 500 in any one second."""
+_FAR = 30_000.0
+_WINDOWS = 200
+"""For so many windows others are thought of."""
+
+
+@lru_cache(maxsize=64)
+def least_time(world: World) -> float:
+    """Give the seconds until the last call of a scan is answered."""
+    wanted: dict[Endpoint, list[tuple[float, bool]]] = defaultdict(list)
+    for stream in world.work:
+        # What is lost is made again.
+        again = 1 / ((1 - world.net.lost_answers) * (1 - world.net.lost_requests))
+        count = math.ceil(stream.calls * again)
+        starts = (stream.starts * 2)[:count]
+        wanted[ENDPOINTS[stream.endpoint]] += [(at, not stream.single) for at in starts]
+    scans = any(not stream.single for stream in world.work)
+    last = 0.0
+    for endpoint, calls in wanted.items():
+        last = max(last, _last_sent(world, endpoint, calls, scans=scans))
+    paced = max(0, sum(stream.calls for stream in world.work if not stream.every) - BURST) / RATE
+    return max(last, paced) + 2 * world.net.way
+
+
+def _last_sent(
+    world: World, endpoint: Endpoint, calls: list[tuple[float, bool]], *, scans: bool
+) -> float:
+    """Send each as soon as there is room, single calls first."""
+    room = _Room(world, endpoint)
+    weight, now, last = world.charged(endpoint), 0.0, 0.0
+    later = sorted(calls)
+    heapq.heapify(later)
+    singles = waiting = 0
+    while now < _FAR:
+        while later and later[0][0] <= now + 1e-9:
+            _, scan = heapq.heappop(later)
+            singles, waiting = singles + (not scan), waiting + scan
+        fits = min(singles + waiting, max(0, room.free(now)) // weight)
+        if fits:
+            room.take(now, fits * weight)
+            served = min(singles, fits)
+            singles, waiting = singles - served, waiting - (fits - served)
+            if fits > served or not scans:
+                last = now + max(0, fits - BURST) / RATE
+        if not (singles or waiting or later):
+            return last
+        then = room.next(now) if singles or waiting else math.inf
+        now = min(then, later[0][0]) if later else then
+    return _FAR
+
+
+class _Room:
+    """The weight that may be spent at a moment."""
+
+    def __init__(self, world: World, endpoint: Endpoint) -> None:
+        payers = world.payers(endpoint)
+        limits = [world.limit(p) * (world.accounts if p == "uid" else 1) for p in payers]
+        self.limit = min(limits)
+        self.windows = world.windows
+        self.spent: list[tuple[float, int]] = []
+        met = endpoint == world.main and "ip" in payers
+        theirs = others_spend(world, _WINDOWS * world.windows.length) if met else []
+        self.times = [at for at, _ in theirs]
+        self.sums = [0, *accumulate(weight for _, weight in theirs)]
+
+    def _theirs(self, begin: float, end: float) -> int:
+        """What others spend after `begin` and until `end`."""
+        first, last = bisect_right(self.times, begin), bisect_right(self.times, end)
+        return self.sums[last] - self.sums[first]
+
+    def _cut(self, now: float) -> float:
+        """When the fixed window of a moment began."""
+        windows = self.windows
+        since = (now + windows.phase - windows.off + 1e-9) % windows.length
+        return now - since
+
+    def free(self, now: float) -> int:
+        length = self.windows.length
+        if self.windows.mode == "fixed":
+            cut = self._cut(now)
+            ours = sum(weight for at, weight in self.spent if at > cut - 1e-6)
+            return self.limit - ours - self._theirs(cut - 1e-6, cut + length - 1e-6)
+        self.spent = [each for each in self.spent if each[0] > now - length + 1e-9]
+        ours = sum(weight for _, weight in self.spent)
+        first, last = bisect_right(self.times, now), bisect_right(self.times, now + length - 1e-6)
+        ends = [now, *self.times[first:last]]
+        return self.limit - ours - max(self._theirs(end - length + 1e-6, end) for end in ends)
+
+    def take(self, now: float, weight: int) -> None:
+        if self.windows.mode == "fixed":
+            self.spent = [each for each in self.spent if each[0] > self._cut(now) - 1e-6]
+        self.spent.append((now, weight))
+
+    def next(self, now: float) -> float:
+        """Give the next moment at which there may be more."""
+        length = self.windows.length
+        if self.windows.mode == "fixed":
+            return self._cut(now) + length
+        ends = [at + length for at, _ in self.spent[:1] if at + length > now + 1e-9]
+        oldest = bisect_right(self.times, now - length + 1e-9)
+        ends += [at + length for at in self.times[oldest : oldest + 1]]
+        return min(ends, default=now + length)
+
+
+def allowed_time(world: World) -> float:
+    """Give the seconds that a client may take that has to find everything out.
+
+    As documented: a twentieth more, or as long as a twentieth more calls would take, since the last
+    call may just miss a window. Else a quarter more, and two windows to learn what is wrong;
+    a slow line costs a round trip in each sliding window, because a client can't know when its
+    calls arrived; what a storm, a stop or a death takes comes on top.
+    """
+    least, trip = least_time(world), world.net.round_trip
+    if not world.deviates:
+        more = tuple(replace(each, calls=math.ceil(each.calls * 1.05)) for each in world.work)
+        return max(least * 1.05, least_time(replace(world, work=more)) * 1.02) + 2 * trip + 0.5
+    length = max(world.windows.length, WINDOW)
+    allowed = least * 1.25 + 2 * length + 2 * trip
+    if "latency" in world.deviates:
+        allowed += math.ceil(least / world.windows.length) * trip
+    if "losses" in world.deviates:
+        allowed += 4 * world.net.timeout
+    if world.storm.kind != "none":
+        allowed += 2 * world.storm.lasts + 30.0 + (60.0 if world.storm.kind == "wall" else 0.0)
+    processes = world.processes
+    allowed += processes.stop_for + (processes.back_after if processes.die_at < math.inf else 0.0)
+    return allowed

@@ -1,0 +1,313 @@
+"""A program with a budget: it makes its part of a world's calls, as a session would.
+
+The budget, the judge of answers and the exchange's clock are the real ones. Only the line is not:
+calls go to the strict exchange of the world, and what was sent, heard and waited for is noted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from binance_dust._answers.judge import read_feedback
+from binance_dust._call.clock import ClockReading, ServerClock
+from binance_dust.budget import Budget, Charge, Feedback, Lane, LimitKind, LocalBudget, RateLimits
+from binance_dust.errors import BannedError, BudgetExceededError, DustError, NotSentError
+from tests.worlds.engine import Engine, ProcessLoop
+from tests.worlds.exchange import EPOCH, Request, Response, StrictExchange
+from tests.worlds.world import ENDPOINTS, Endpoint, Stream, World
+
+MakeBudget = Callable[[RateLimits, Any, Callable[[Any], None], float], Budget]
+"""Limits, clock, observer, patience."""
+
+REFUSED, BANNED, WALLED, BROKEN, LOST, GOOD, CLOCK = (
+    "refused",
+    "banned",
+    "walled",
+    "broken",
+    "lost",
+    "good",
+    "clock",
+)
+
+
+@dataclass(slots=True)
+class Sent:
+    """A call that left, and what was heard of it."""
+
+    process: int
+    title: str
+    account: str
+    at: float
+    heard: float | None = None
+    end: str = ""
+    wait: float | None = None
+    """What the answer says about waiting, in seconds."""
+
+
+@dataclass(slots=True)
+class Wait:
+    """A call that waited for its budget."""
+
+    process: int
+    title: str
+    account: str
+    single: bool
+    since: float
+    deadline: float | None
+    """In true time."""
+    ended: float | None = None
+    error: str = ""
+    wait: float | None = None
+    """The time that the error tells."""
+
+
+@dataclass(slots=True)
+class Job:
+    """A call that is wanted."""
+
+    stream: Stream
+    at: float
+    account: str
+    done: float | None = None
+    late: bool = False
+    """Whether it was told that its deadline can't be met."""
+
+
+@dataclass(slots=True)
+class Notes:
+    """What happened to all processes of a world."""
+
+    sent: list[Sent] = field(default_factory=list)
+    waits: list[Wait] = field(default_factory=list)
+    forecasts: list[tuple[float, str, float]] = field(default_factory=list)
+    """When, of which endpoint, and the true time foretold for the last call of a scan."""
+    events: list[tuple[float, Any]] = field(default_factory=list)
+    crashes: list[str] = field(default_factory=list)
+
+
+def local_budget(
+    limits: RateLimits, clock: Any, observer: Callable[[Any], None], patience: float
+) -> Budget:
+    """Make the budget that a session makes."""
+    return LocalBudget(limits, clock, observer, patience=patience)
+
+
+class _Time:
+    """This process's clocks."""
+
+    def __init__(self, loop: ProcessLoop, engine: Engine, ahead: float) -> None:
+        self._loop = loop
+        self._engine = engine
+        self._ahead = ahead
+        self.monotonic = loop.time
+
+    def wall(self) -> float:
+        return EPOCH + self._engine.now + self._ahead
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """What the processes of a world share: the world itself, true time, and the notes."""
+
+    world: World
+    engine: Engine
+    exchange: StrictExchange
+    notes: Notes
+    make: MakeBudget
+
+
+class Process:
+    """One process: a loop, a clock, a budget, and calls to make."""
+
+    def __init__(self, number: int, stage: Stage, jobs: list[Job]) -> None:
+        self.number = number
+        self.stage = stage
+        self.world = world = stage.world
+        self.engine = engine = stage.engine
+        self.notes = stage.notes
+        self.jobs = jobs
+        self.left = sum(job.done is None and not job.late for job in jobs)
+        self._dice = random.Random(world.seed * 31 + number)  # noqa: S311 - to be repeated
+        self.loop = ProcessLoop(engine, world.clocks.our_drift)
+        engine.loops.append(self.loop)
+        self._payers: dict[str, LimitKind] = {}
+        self.clock = ServerClock(self._ask, _Time(self.loop, engine, world.clocks.our_wall))
+        limits = RateLimits(ip_weight=world.limits.documented)
+        self.budget = stage.make(limits, self.clock, self._note, world.max_wait)
+        for job in jobs:
+            if job.done is None and not job.late:
+                self._start(job)
+        self.loop.wake = engine.now
+
+    def _note(self, event: Any) -> None:
+        self.notes.events.append((self.engine.now, event))
+
+    def _start(self, job: Job) -> None:
+        self.loop.create_task(self._begin(job)).add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.notes.crashes.append(repr(error))
+        self.left -= 1
+
+    async def _begin(self, job: Job) -> None:
+        if job.at > self.engine.now:
+            await asyncio.sleep(job.at - self.engine.now)
+        await self._insist(job)
+
+    async def _insist(self, job: Job) -> None:
+        """Make a call until it succeeds, or is too late for its deadline."""
+        stream, endpoint = job.stream, ENDPOINTS[job.stream.endpoint]
+        deadline = None if stream.deadline is None else self.loop.time() + stream.deadline
+        pause = 0.25
+        while True:
+            await self._look_at_clock()
+            try:
+                answer, _ = await self._attempt(
+                    endpoint, job.account, single=stream.single, by=deadline
+                )
+            except (BudgetExceededError, BannedError) as error:
+                if isinstance(error, BudgetExceededError) and deadline is not None:
+                    job.late = True
+                    return
+                await asyncio.sleep(max(error.retry_after or 0.0, 0.05))
+                if deadline is not None and self.loop.time() >= deadline:
+                    job.late = True
+                    return
+                continue
+            if answer.end == GOOD:
+                job.done = self.engine.now
+                return
+            if answer.end in {REFUSED, BANNED}:
+                continue  # the budget makes it wait
+            if answer.end == CLOCK:
+                await self._look_at_clock(past=self.clock.generation)
+            await asyncio.sleep(self._dice.uniform(0.0, pause))
+            pause = min(pause * 2, 30.0)
+
+    async def _look_at_clock(self, past: int | None = None) -> None:
+        """Learn the exchange's time if it is due, or anew; a failure is left to the next answer."""
+        with contextlib.suppress(DustError):
+            if past is not None:
+                await self.clock.learn_past(past)
+            elif self.clock.due:
+                await self.clock.refresh()
+
+    async def _attempt(
+        self, endpoint: Endpoint, account: str, *, single: bool, by: float | None
+    ) -> tuple[Sent, Response | None]:
+        kind = self._payers.get(endpoint.title, LimitKind(endpoint.payer))
+        charge = Charge(endpoint.title, kind, endpoint.weight, account or None)
+        now = self.engine.now
+        wait = Wait(self.number, endpoint.title, account, single, now, None)
+        if by is not None:
+            wait.deadline = now + by - self.loop.time()
+        self.notes.waits.append(wait)
+        lane = Lane.CALL if single else Lane.SCAN
+        try:
+            admission = await self.budget.admit(charge, deadline=by, lane=lane)
+        except (BudgetExceededError, BannedError) as error:
+            wait.error, wait.wait = type(error).__name__, error.retry_after
+            raise
+        finally:
+            wait.ended = self.engine.now
+        sent = Sent(self.number, endpoint.title, account, self.engine.now)
+        self.notes.sent.append(sent)
+        admission.sent()
+        stamp = self.clock.now() if endpoint.payer != "request" else None
+        try:
+            answer = await self._send(Request(endpoint.title, account, stamp))
+        except asyncio.CancelledError:
+            admission.unknown()
+            raise
+        sent.heard = self.engine.now
+        if answer is None:
+            sent.end = LOST
+            admission.unknown()
+            return sent, None
+        feedback = read_feedback(
+            answer.status,
+            answer.headers,
+            answer.body,
+            self.loop.time(),
+            self.clock.server_time(),
+        )
+        sent.end, sent.wait = _end(feedback, answer)
+        admission.settle(feedback)
+        self._learn_payer(charge, feedback)
+        return sent, answer
+
+    def _send(self, request: Request) -> asyncio.Future[Response | None]:
+        net = self.world.net
+        future: asyncio.Future[Response | None] = self.loop.create_future()
+        if self._dice.random() < net.lost_requests:
+            self.engine.at(self.engine.now + net.timeout, _deliver, future, None)
+        else:
+            self.engine.at(self.engine.now + self._way(), self._arrive, request, future)
+        return future
+
+    def _arrive(self, request: Request, future: asyncio.Future[Response | None]) -> None:
+        now = self.engine.now
+        answer: Response | None = self.stage.exchange.receive(now, request)
+        way = self._way()
+        if self._dice.random() < self.world.net.lost_answers:
+            answer, way = None, self.world.net.timeout
+        self.engine.at(now + way, _deliver, future, answer)
+
+    def _way(self) -> float:
+        net = self.world.net
+        return net.way + self._dice.random() * net.jitter
+
+    def _learn_payer(self, charge: Charge, feedback: Feedback) -> None:
+        """Believe a header that charges another payer, as a session does."""
+        if charge.kind is LimitKind.IP:
+            other, used, elsewhere = LimitKind.UID, feedback.used_ip, feedback.used_uid
+        else:
+            other, used, elsewhere = LimitKind.IP, feedback.used_uid, feedback.used_ip
+        if used is None and elsewhere is not None and charge.kind is not LimitKind.REQUEST:
+            self._payers.setdefault(charge.pool, other)
+
+    async def _ask(self) -> ClockReading:
+        began = self.loop.time()
+        sent, answer = await self._attempt(ENDPOINTS["time"], "", single=True, by=None)
+        if answer is None or sent.end != GOOD:
+            raise NotSentError("the exchange's time was not learnt")
+        told = int(answer.body[len(b'{"serverTime": ') : -1]) / 1000
+        return ClockReading(told, began, self.loop.time())
+
+    def foretell(self, endpoint: Endpoint) -> None:
+        """Note when the last call that waits now is foretold to leave."""
+        charge = Charge(endpoint.title, LimitKind(endpoint.payer), endpoint.weight, "a0")
+        now = self.engine.now
+        self.notes.forecasts.append((now, endpoint.title, now + self.budget.forecast(charge, 0)))
+
+    def end(self) -> None:
+        """Die: tasks are gone, and what is under way is not heard."""
+        self.loop.end()
+        self.engine.loops.remove(self.loop)
+
+
+def _deliver(future: asyncio.Future[Response | None], answer: Response | None) -> None:
+    if not future.done() and not future.get_loop().is_closed():
+        future.set_result(answer)
+
+
+def _end(feedback: Feedback, answer: Response) -> tuple[str, float | None]:
+    """Say what an answer is; from its own text, and not from the budget's reading."""
+    text = answer.body.decode()
+    told = answer.headers.get("Retry-After")
+    wait = float(told) if told not in (None, "0") else None
+    if "banned" in text:
+        return BANNED, wait
+    if "-1003" in text:
+        return REFUSED, wait
+    if "-1021" in text:
+        return CLOCK, None
+    if answer.status == 403:
+        return WALLED, None
+    return (BROKEN, None) if answer.status >= 500 else (GOOD, None)

@@ -1,0 +1,161 @@
+"""Many worlds, counted: `python -m tests.worlds.run --count 1000 --seed 0 --jobs 2`.
+
+`--show SEED` plays one world and says what it violates, and how it shrinks.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, field
+
+from tests.worlds.draw import draw
+from tests.worlds.invariants import violations
+from tests.worlds.kept import KEPT
+from tests.worlds.play import play
+from tests.worlds.shrink import kinds, shrink
+
+_PART = 50
+
+
+@dataclass
+class Tally:
+    """What was found in some worlds."""
+
+    worlds: int = 0
+    documented: int = 0
+    drawn: Counter[str] = field(default_factory=Counter)
+    """How many worlds deviate in each dimension."""
+    failed: int = 0
+    kinds: Counter[str] = field(default_factory=Counter)
+    where: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """How many violations of a kind there are in worlds that deviate in a dimension."""
+    alone: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Likewise, in worlds that deviate in nothing else."""
+    seeds: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+
+    def add(self, other: Tally) -> None:
+        """Add what another part of the worlds has shown."""
+        self.worlds += other.worlds
+        self.documented += other.documented
+        self.failed += other.failed
+        for name in ("drawn", "kinds", "where", "alone"):
+            getattr(self, name).update(getattr(other, name))
+        for kind, seeds in other.seeds.items():
+            self.seeds[kind] += seeds
+
+
+def count(seeds: Iterable[int], deviating: int | None = None) -> Tally:
+    """Play worlds, and count what they violate."""
+    tally = Tally()
+    for seed in seeds:
+        world = draw(seed, deviating=deviating)
+        found = {violation.kind for violation in violations(play(world))}
+        deviates = world.deviates or {"(documented)"}
+        tally.worlds += 1
+        tally.documented += not world.deviates
+        tally.drawn.update(deviates)
+        tally.failed += bool(found)
+        for kind in found:
+            tally.kinds[kind] += 1
+            tally.seeds[kind].append(seed)
+            tally.where.update((kind, name) for name in deviates)
+            if len(deviates) == 1:
+                tally.alone.update((kind, name) for name in deviates)
+    return tally
+
+
+def count_all(
+    first: int, worlds: int, jobs: int, deviating: int | None, tell: Callable[[str], None]
+) -> Tally:
+    """Play many worlds, in several processes."""
+    whole, began = Tally(), time.perf_counter()
+    parts = [
+        range(at, min(at + _PART, first + worlds)) for at in range(first, first + worlds, _PART)
+    ]
+    for number, tally in enumerate(_tallies(parts, jobs, deviating), start=1):
+        whole.add(tally)
+        if number % 10 == 0 or number == len(parts):
+            rate = whole.worlds / (time.perf_counter() - began)
+            tell(f"worlds: {whole.worlds:,}, {whole.failed:,} violate something, {rate:.0f}/s")
+    return whole
+
+
+def _tallies(parts: list[range], jobs: int, deviating: int | None) -> Iterator[Tally]:
+    if jobs == 1:
+        yield from (count(part, deviating) for part in parts)
+        return
+    with ProcessPoolExecutor(jobs) as pool:
+        yield from pool.map(count, parts, [deviating] * len(parts))
+
+
+def report(tally: Tally) -> str:
+    """Show a table: a line for each invariant, with what the worlds deviate in."""
+    begins = f"{tally.worlds:,} worlds, {tally.documented:,} as documented"
+    lines = [f"{begins}; {tally.failed:,} violate something"]
+    for kind, number in tally.kinds.most_common():
+        lines.append(f"\n{kind}: {number:,} ({number / tally.worlds * 1000:.1f} of 1,000)")
+        seeds = ", ".join(map(str, tally.seeds[kind][:8]))
+        lines.append(f"    seeds {seeds}")
+        for (which, name), many in sorted(tally.where.items(), key=lambda item: -item[1]):
+            if which == kind:
+                alone = tally.alone[kind, name]
+                lines.append(f"    {name:14} {many:5} of {tally.drawn[name]:5}, {alone} alone")
+    return "\n".join(lines)
+
+
+def show(seed: int, only: str | None = None) -> str:
+    """Play one world; say what it violates, and the smallest world that does."""
+    world = draw(seed)
+    played = play(world)
+    lines = [f"seed {seed}: {world}", f"    {played.seconds:.1f} s, least {played.least:.1f}"]
+    for violation in violations(played):
+        lines.append(f"    {violation}")
+        if only in (None, violation.kind):
+            small = shrink(world, violation.kind)
+            lines.append(f"      shrunk: {small}")
+            still = [each for each in violations(play(small)) if each.kind == violation.kind]
+            lines += [f"        {each}" for each in still]
+    return "\n".join(lines)
+
+
+def show_kept() -> str:
+    """Play the worlds that were kept; say which of their violations are still there."""
+    lines = []
+    for kept in KEPT:
+        now = kinds(kept.world)
+        state = "holds" if not now else ", ".join(sorted(now))
+        lines.append(f"{state}: {kept.why}")
+        if kept.open - now:
+            lines.append(f"    mended, to be taken out of `open`: {sorted(kept.open - now)}")
+        if now - kept.open:
+            lines.append(f"    NEW: {sorted(now - kept.open)} in {kept.world}")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    """Count, or show."""
+    parser = argparse.ArgumentParser(description=__doc__, prog="python -m tests.worlds.run")
+    parser.add_argument("--count", type=int, default=1_000)
+    parser.add_argument("--seed", type=int, default=0, help="the first one")
+    parser.add_argument("--jobs", type=int, default=2)
+    parser.add_argument("--deviating", type=int, help="in so many dimensions; else 0 to 3")
+    parser.add_argument("--show", type=int, nargs="*", help="seeds to play and shrink")
+    parser.add_argument("--only", help="shrink only this kind of violation")
+    parser.add_argument("--kept", action="store_true", help="the worlds of kept.py")
+    options = parser.parse_args()
+    if options.kept:
+        print(show_kept())
+    elif options.show:
+        for seed in options.show:
+            print(show(seed, options.only))
+    else:
+        tally = count_all(options.seed, options.count, options.jobs, options.deviating, print)
+        print(report(tally))
+
+
+if __name__ == "__main__":
+    main()
