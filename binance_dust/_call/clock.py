@@ -6,7 +6,10 @@ The server refuses timestamps more than a second ahead of its clock but accepts 
 So the correction for a slow round trip stays below a second.
 
 The exchange's time is kept against the monotonic clock: once it is learnt, the machine's own clock
-may jump.
+may jump. But the monotonic clock stands still while a machine is suspended. So if one of the two
+clocks has stepped against the other, the time is learnt again before anything is signed. The same
+happens after a timestamp was refused. In both cases all calls wait for the one lookup, since
+whatever they send until then would be refused as well, and paid for.
 """
 
 from __future__ import annotations
@@ -29,6 +32,9 @@ _LEARN_AGAIN: Final = 900.0
 """Seconds between two lookups; a clock drifts by a few milliseconds in this time."""
 _LEARN_AGAIN_FIRST: Final = 60.0
 _PAUSE_AFTER_FAILURE: Final = 10.0
+_STEP: Final = 1.0
+"""Seconds by which one clock of the machine has to step against the other to be noticed. It is as
+far as a timestamp may be ahead; a network's time service moves a clock by less, or slowly."""
 
 
 class TimeSource(Protocol):
@@ -82,9 +88,11 @@ class ServerClock:
     __slots__ = (
         "_again_at",
         "_ask",
+        "_distance",
         "_learning",
         "_offset",
         "_told",
+        "_wrong",
         "generation",
         "on_learnt",
         "source",
@@ -104,6 +112,10 @@ class ServerClock:
         self._again_at = -math.inf
         self._learning: asyncio.Task[DustError | None] | None = None
         self._told = False
+        self._distance = 0.0
+        """From the monotonic clock to the machine's own, when the time was last asked for."""
+        self._wrong = True
+        """Whether calls have to wait for a lookup: the time is not known yet, or is wrong."""
 
     def monotonic(self) -> float:
         """Seconds that never go back."""
@@ -129,9 +141,15 @@ class ServerClock:
     @property
     def due(self) -> bool:
         """Whether the offset should be learnt before the next signed call."""
-        return self.source.monotonic() >= self._again_at or (
-            self._learning is not None and self.generation == 0 and not self._learning.done()
+        monotonic = self.source.monotonic()
+        return (
+            monotonic >= self._again_at
+            or not -_STEP <= self.source.wall() - monotonic - self._distance <= _STEP
+            or (self._wrong and self._asks())
         )
+
+    def _asks(self) -> bool:
+        return self._learning is not None and not self._learning.done()
 
     async def refresh(self) -> None:
         """Learn the offset if it is due; raises the reason if that fails."""
@@ -143,6 +161,13 @@ class ServerClock:
         if self.generation == generation:
             await self._learn_once()
         return self.generation != generation
+
+    def refused(self, generation: int) -> None:
+        """Record that a timestamp was refused: the calls after it wait until the time is known."""
+        if self.generation == generation:
+            self._wrong = True
+            if not self._asks():
+                self._again_at = -math.inf
 
     def is_news(self) -> bool:
         """Whether a failed lookup is news: only the first one after a success is."""
@@ -171,7 +196,11 @@ class ServerClock:
 
     async def _learn(self) -> DustError | None:
         # No second lookup until the answer is here, and a pause after a failure.
-        self._again_at = self.source.monotonic() + _PAUSE_AFTER_FAILURE
+        monotonic = self.source.monotonic()
+        self._again_at = monotonic + _PAUSE_AFTER_FAILURE
+        distance = self.source.wall() - monotonic
+        self._wrong = self._wrong or abs(distance - self._distance) > _STEP
+        self._distance = distance
         try:
             reading = await self._ask()
         except DustError as error:
@@ -179,7 +208,7 @@ class ServerClock:
         round_trip = reading.received - reading.sent
         self._offset = reading.server + min(round_trip / 2, _MOST_CORRECTION) - reading.received
         self.generation += 1
-        self._told = False
+        self._told = self._wrong = False
         # The first round trip includes a handshake; the second one is more exact.
         self._again_at = reading.received + (
             _LEARN_AGAIN_FIRST if self.generation == 1 else _LEARN_AGAIN

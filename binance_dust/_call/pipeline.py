@@ -282,6 +282,8 @@ class _Attempts(Generic[R]):
             admission.unknown()
             raise
         admission.settle(judgement.feedback)
+        if isinstance(judgement.error, ClockError):
+            pipeline.clock.refused(self._generation)
         self._learn_payer(judgement.feedback)
         if details:
             seconds = answer.received - answer.sent
@@ -320,6 +322,9 @@ class _Attempts(Generic[R]):
         if account is None:
             return wire.unsigned_request(self._call, self._query)
         pipeline = self._pipeline
+        if pipeline.clock.due:
+            # The wait for weight was long enough for a suspend, or for another call's refusal.
+            await pipeline.learn_clock()
         self._generation = pipeline.clock.generation
         self._timestamp = self._stamp()
         payload = wire.payload(self._query, pipeline.recv_window, self._timestamp)

@@ -255,6 +255,89 @@ async def test_after_a_failure_nobody_asks_for_ten_seconds() -> None:
     assert world.clock.due
 
 
+async def test_a_refused_timestamp_makes_the_clock_due_and_all_wait_for_one_lookup() -> None:
+    world = World()
+    world.clock.refused(0)
+    assert world.clock.due
+    await world.clock.refresh()
+    world.clock.refused(0)
+    assert not world.clock.due, "it was refused before the time was learnt"
+
+    world.clock.refused(1)
+    assert world.clock.due
+    world.gate.clear()
+    calls = [asyncio.create_task(world.clock.refresh()) for _ in range(3)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert world.clock.due
+    calls.append(asyncio.create_task(world.clock.refresh()))
+    await asyncio.sleep(0)
+    assert not any(call.done() for call in calls)
+    world.gate.set()
+    await asyncio.gather(*calls)
+
+    assert world.asked == 2
+    assert not world.clock.due
+
+
+async def test_after_a_failure_a_refused_timestamp_does_not_make_every_call_ask() -> None:
+    world = World()
+    await world.clock.refresh()
+    world.clock.refused(1)
+    world.down = True
+    world.gate.clear()
+    asking = asyncio.create_task(world.clock.refresh())
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    world.clock.refused(1)
+    world.gate.set()
+    with pytest.raises(NoAnswerError):
+        await asking
+
+    assert not world.clock.due
+    world.true += 10.0
+    assert world.clock.due
+
+
+@pytest.mark.parametrize(
+    ("step", "due"), [(0.0, False), (0.99, False), (1.01, True), (-0.99, False), (-1.01, True)]
+)
+async def test_a_step_of_one_clock_against_the_other_makes_the_time_due_at_once(
+    step: float, due: bool
+) -> None:
+    world = World(wrong=3.0)
+    await world.clock.refresh()
+
+    world.epoch += step
+
+    assert world.clock.due is due
+    world.gate.clear()
+    calls = [asyncio.create_task(world.clock.refresh()) for _ in range(3)]
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    assert all(call.done() for call in calls) is not due
+    assert world.clock.due is due, "a call that comes now waits as well"
+    world.gate.set()
+    await asyncio.gather(*calls)
+    assert world.clock.generation == 1 + due
+    assert not world.clock.due
+    if due:
+        assert world.clock.now() == pytest.approx(world.exchange())
+
+
+async def test_a_step_is_asked_about_once_even_if_there_is_no_answer() -> None:
+    world = World()
+    await world.clock.refresh()
+    world.epoch += 3600.0
+    world.down = True
+
+    with pytest.raises(NoAnswerError):
+        await world.clock.refresh()
+
+    await world.clock.refresh()
+    assert world.asked == 2
+
+
 async def test_that_it_was_not_learnt_is_news_once_an_outage() -> None:
     world = World()
     assert [world.clock.is_news() for _ in range(3)] == [True, False, False]

@@ -261,9 +261,14 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     },
     "binance_dust/_call/clock.py": {
         "SystemTime.monotonic: self._of_loop is None -> True": _FASTER,
-        "ServerClock.due: self._learning is not None and self.generation == 0"
-        " and (not self._learning.done())"
-        " -> self.generation == 0 and (not self._learning.done())": _TYPES,
+        "ServerClock.__init__: True -> False": "the first lookup finds a step, since the epoch",
+        "ServerClock.__init__: 0.0 -> 1.0": _MILLIONS,
+        "ServerClock.due: -_STEP <= self.source.wall() - monotonic - self._distance <= _STEP"
+        " -> -_STEP < self.source.wall() - monotonic - self._distance <= _STEP": _NOBODY_CARES,
+        "ServerClock.due: -_STEP <= self.source.wall() - monotonic - self._distance <= _STEP"
+        " -> -_STEP <= self.source.wall() - monotonic - self._distance < _STEP": _NOBODY_CARES,
+        "ServerClock._learn: abs(distance - self._distance) > _STEP"
+        " -> abs(distance - self._distance) >= _STEP": _NOBODY_CARES,
         "being_cancelled: task is not None and task.cancelling() > 0"
         " -> task.cancelling() > 0": _TYPES,
     },
