@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
 from binance_dust import endpoints
+from binance_dust._call.addresses import AddressUser
 from binance_dust._call.clock import ServerClock, TimeSource
 from binance_dust._call.pipeline import CLOSED, AccountKey, Pipeline
 from binance_dust._call.retry import RetryAllowance, RetryPolicy
@@ -44,7 +45,7 @@ class Session(Closing):
     session.close()`. It is cheap to create and opens nothing before the first call.
     """
 
-    __slots__ = ("_closed", "_is_local", "_loop", "_own_budget", "_pipeline")
+    __slots__ = ("_address", "_closed", "_is_local", "_loop", "_own_budget", "_pipeline")
 
     def __init__(  # noqa: PLR0913 - the public face, all by keyword
         self,
@@ -96,15 +97,16 @@ class Session(Closing):
         self._own_budget: Final = budget is None
         if isinstance(budget, Attachable):
             budget.attach(clock, report, patience=retry.max_wait, limits=limits)
+        transport = Transport(
+            base_url=base_url,
+            timeout=timeout,
+            monotonic=clock.monotonic,
+            http=http,
+            proxy=proxy,
+            local_addr=local_addr,
+        )
         self._pipeline: Final = Pipeline(
-            transport=Transport(
-                base_url=base_url,
-                timeout=timeout,
-                monotonic=clock.monotonic,
-                http=http,
-                proxy=proxy,
-                local_addr=local_addr,
-            ),
+            transport=transport,
             clock=clock,
             budget=(
                 LocalBudget(limits, clock, report, patience=retry.max_wait)
@@ -119,6 +121,13 @@ class Session(Closing):
             payers=_payers({} if payers is None else payers),
         )
         self._is_local: Final = is_local(base_url)
+        self._address: Final = AddressUser(
+            transport.way_out,
+            self._pipeline.budget,
+            own=self._own_budget,
+            headroom=limits.headroom,
+            loop=self._loop,
+        )
 
     def client(self, credentials: Credentials, *, deadline: float | None = None) -> DustClient:
         """Make one account's client on this session.
@@ -190,6 +199,8 @@ class Session(Closing):
         if self._closed:
             raise ConfigurationError(CLOSED)
         self._loop.enter()
+        if not self._address.entered:
+            self._address.enter()
 
     def forecast(self, endpoint: Endpoint[Any, Any], calls: int) -> float:
         """Forecast the seconds until the last of `calls` more calls to an endpoint can be sent.
@@ -210,6 +221,7 @@ class Session(Closing):
             return
         self._loop.leave()
         self._closed = True
+        self._address.leave()
         self._pipeline.let_go()
         await self._pipeline.clock.close()
         if self._own_budget:

@@ -6,4 +6,5 @@ clock.py        the exchange's time: how it is learnt and kept
 signing.py      signatures
 wire.py         requests as text
 transport.py    HTTP, and what can go wrong with it
+addresses.py    which sessions spend from the limits of one address
 """

@@ -21,6 +21,7 @@ import aiohttp
 import yarl
 
 from binance_dust._answers.judge import Answer
+from binance_dust._call.addresses import WayOut
 from binance_dust._call.clock import being_cancelled
 from binance_dust._util.checks import instance
 from binance_dust._version import __version__
@@ -109,6 +110,13 @@ class Transport:
         self._owned = http is None
         self._monotonic = monotonic
         self._timeout = _client_timeout(timeout)
+
+    @property
+    def way_out(self) -> WayOut:
+        """Which way requests take to the exchange."""
+        local = None if self._local_addr is None else self._local_addr[0]
+        proxy = None if self._proxy is None else str(self._proxy)
+        return WayOut(self._base, proxy, local, 0 if self._owned else id(self._http))
 
     @property
     def base_url(self) -> str:

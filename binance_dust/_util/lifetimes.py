@@ -54,6 +54,11 @@ class OneLoop:
                 f"{self._what} belongs to one event loop: make another for this one"
             )
 
+    @property
+    def ended(self) -> bool:
+        """Whether its event loop was closed: nothing happens there any more."""
+        return self._loop is not None and self._loop.is_closed()
+
     def leave(self) -> None:
         """Raise if it is closed from another loop."""
         if self._loop not in (None, asyncio.get_running_loop()):

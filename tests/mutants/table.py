@@ -262,7 +262,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     "binance_dust/_call/clock.py": {
         "SystemTime.monotonic: self._of_loop is None -> True": _FASTER,
         "ServerClock.__init__: True -> False": "the first lookup finds a step, since the epoch",
-        "ServerClock.__init__: 0.0 -> 1.0": _MILLIONS,
+        "ServerClock.__init__: 0.0 -> 1.0": "a second more or less, of those since the epoch",
         "ServerClock.due: -_STEP <= self.source.wall() - monotonic - self._distance <= _STEP"
         " -> -_STEP < self.source.wall() - monotonic - self._distance <= _STEP": _NOBODY_CARES,
         "ServerClock.due: -_STEP <= self.source.wall() - monotonic - self._distance <= _STEP"
