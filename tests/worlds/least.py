@@ -87,11 +87,12 @@ class _Room:
         first, last = bisect_right(self.times, begin), bisect_right(self.times, end)
         return self.sums[last] - self.sums[first]
 
-    def _cut(self, now: float) -> float:
-        """When the fixed window of a moment began."""
+    def _cut(self, now: float, later: int = 0) -> float:
+        """When the fixed window of a moment began, or so many windows later."""
         windows = self.windows
-        since = (now + windows.phase - windows.off + 1e-9) % windows.length
-        return now - since
+        since = windows.phase - windows.off
+        number = math.floor((now + since) / windows.length + 1e-6) + later
+        return number * windows.length - since
 
     def free(self, now: float) -> int:
         length = self.windows.length
@@ -114,7 +115,7 @@ class _Room:
         """Give the next moment at which there may be more."""
         length = self.windows.length
         if self.windows.mode == "fixed":
-            return self._cut(now) + length
+            return self._cut(now, later=1)
         ends = [at + length for at, _ in self.spent[:1] if at + length > now + 1e-9]
         oldest = bisect_right(self.times, now - length + 1e-9)
         ends += [at + length for at in self.times[oldest : oldest + 1]]

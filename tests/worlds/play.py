@@ -44,7 +44,7 @@ def play(world: World, make: MakeBudget = local_budget) -> Play:
     engine, exchange, notes = Engine(), StrictExchange(world), Notes()
     stage = Stage(world, engine, exchange, notes, make)
     least, allowed = least_time(world), allowed_time(world)
-    until = 3 * allowed + 3 * world.bans.lasts + 900.0
+    until = 1.1 * allowed + world.bans.lasts + 500.0  # then it is slow, whatever comes
     jobs = [
         Job(stream, at, f"a{number % world.accounts}")
         for stream in world.work

@@ -40,7 +40,8 @@ class _Shut:
             self.pages = self.pages + 1 if lone else 1
             self.since = min(self.since, heard)
             if sent.wait:
-                self.until = max(self.until, heard + sent.wait)
+                # Our own clock may be fast.
+                self.until = max(self.until, heard + sent.wait * 0.998)
             elif end == WALLED and lone:
                 self.until = max(self.until, heard + _WALL_REST)
         elif sent.end == GOOD and sent.at > self.since:
@@ -107,12 +108,16 @@ def bursts_refused(play: Play) -> int:
     A burst ends with a good answer to a call that was sent after the burst's refusal was heard.
     """
     most = 0
-    keys = {(sent.process, sent.title) for sent in play.notes.sent if sent.end == REFUSED}
-    for process, title in keys:
+    by_account = play.world.payers(play.world.main) == ("uid",)
+
+    def pool(sent: Sent) -> tuple[int, str, str]:
+        return sent.process, sent.title, sent.account if by_account else ""
+
+    for key in {pool(sent) for sent in play.notes.sent if sent.end == REFUSED}:
         bursts, heard, flying = 0, -math.inf, 0
         lone: dict[int, bool] = {}
         for at, what, sent in _told(play):
-            if (sent.process, sent.title) != (process, title):
+            if pool(sent) != key:
                 continue
             if what == 1:
                 lone[id(sent)] = flying == 0

@@ -136,6 +136,10 @@ def show_kept() -> str:
     return "\n".join(lines)
 
 
+def _tell(text: str) -> None:
+    print(text, flush=True)
+
+
 def main() -> None:
     """Count, or show."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m tests.worlds.run")
@@ -153,7 +157,7 @@ def main() -> None:
         for seed in options.show:
             print(show(seed, options.only))
     else:
-        tally = count_all(options.seed, options.count, options.jobs, options.deviating, print)
+        tally = count_all(options.seed, options.count, options.jobs, options.deviating, _tell)
         print(report(tally))
 
 
