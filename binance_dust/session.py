@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 from binance_dust import endpoints
 from binance_dust._call.addresses import AddressUser
 from binance_dust._call.clock import ServerClock, TimeSource
+from binance_dust._call.forecasts import Forecasts
 from binance_dust._call.pipeline import CLOSED, AccountKey, Pipeline
 from binance_dust._call.retry import RetryAllowance, RetryPolicy
 from binance_dust._call.transport import Transport, is_local
@@ -45,7 +46,15 @@ class Session(Closing):
     session.close()`. It is cheap to create and opens nothing before the first call.
     """
 
-    __slots__ = ("_address", "_closed", "_is_local", "_loop", "_own_budget", "_pipeline")
+    __slots__ = (
+        "_address",
+        "_closed",
+        "_forecasts",
+        "_is_local",
+        "_loop",
+        "_own_budget",
+        "_pipeline",
+    )
 
     def __init__(  # noqa: PLR0913 - the public face, all by keyword
         self,
@@ -121,6 +130,7 @@ class Session(Closing):
             payers=_payers({} if payers is None else payers),
         )
         self._is_local: Final = is_local(base_url)
+        self._forecasts: Final = Forecasts(self._pipeline.budget, limits, clock.monotonic)
         self._address: Final = AddressUser(
             transport.way_out,
             self._pipeline.budget,
@@ -205,15 +215,17 @@ class Session(Closing):
     def forecast(self, endpoint: Endpoint[Any, Any], calls: int) -> float:
         """Forecast the seconds until the last of `calls` more calls to an endpoint can be sent.
 
-        It follows the budgets, and assumes that no other calls come. It is never too short. Until
-        fixed windows are proven, it can be too long by up to one window. It is 0 where the account
-        pays instead of the address: calls of different accounts do not wait for one another.
+        It follows the budgets and the pace, and expects that others behind the address go on to
+        spend what they were last seen to spend. It assumes that no other calls of this program
+        come. Until fixed windows are proven, it can be too long by up to one window. Where the
+        account pays instead of the address, only the pace counts: calls of different accounts do
+        not wait for one another.
         """
         weight = endpoint.weight
         payer = self._pipeline.payers.get(endpoint.title, weight.kind)
         if payer is LimitKind.UID:
-            return 0.0
-        return self._pipeline.budget.forecast(Charge(endpoint.title, payer, weight.cost), calls)
+            return self._forecasts.of_account(calls)
+        return self._forecasts.of_address(Charge(endpoint.title, payer, weight.cost), calls)
 
     async def close(self) -> None:
         """End all waiting, and close what this session opened. Closing twice does no harm."""

@@ -6,5 +6,6 @@ clock.py        the exchange's time: how it is learnt and kept
 signing.py      signatures
 wire.py         requests as text
 transport.py    HTTP, and what can go wrong with it
+forecasts.py    when so many more calls can be sent
 addresses.py    which sessions spend from the limits of one address
 """

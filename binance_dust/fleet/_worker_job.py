@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+from binance_dust._call.forecasts import PaceForecast
 from binance_dust.errors import GuardError
 from binance_dust.scanner import Question, scan
 from binance_dust.scanner._lanes import ENDPOINTS
@@ -105,12 +106,16 @@ class OpenScan:
         sessions = {client.session for client in self._asked.values()}
         # Every account is asked for its assets, once.
         accounts = sum(lane.expected for lane in progress.lanes if lane.question is Question.ASSETS)
-        latest = 0.0
+        latest, calls_in_all = 0.0, 0
         for lane in progress.lanes:
             due = lane.expected - lane.asked + round(more * lane.expected / max(1, accounts))
+            calls_in_all += due
             for session in sessions:
                 calls = -(-due // len(sessions))
                 latest = max(latest, session.forecast(ENDPOINTS[lane.question], calls))
+        for session in sessions:
+            pace = PaceForecast(session.budget.snapshot().requests_per_second)
+            latest = max(latest, pace.seconds(calls_in_all / len(sessions)))
         return latest
 
     async def stop(self) -> None:

@@ -182,9 +182,10 @@ class AccountScan:
         lane = self._part.lanes[question]
         lane.asked += 1
         time = asyncio.get_running_loop().time
-        # A call that had to wait for weight does not show how long answers take.
-        room = self._part.session.forecast(ENDPOINTS[question], 1) <= 0
         began = time()
+        # A call that had to wait, for weight or the pace, does not show how long answers take.
+        room = self._part.pace.take(began)
+        room = self._part.session.forecast(ENDPOINTS[question], 1) <= 0 and room
         try:
             found = await answer
             # Checked here, so that only this part fails, and not a later sum over reports.

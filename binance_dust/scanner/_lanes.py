@@ -5,7 +5,7 @@ for their assets, 12,000 for their dust, and 120 for the list of their small deb
 question has its own lane at every session, and a slow lane does not block the fast ones.
 
 The time left is that of the slowest lane: its budget foretells when the last of the remaining calls
-can be sent. Where no budget is short, it is the time that answers take.
+can be sent. Where no budget is short, it is the pace of the address, or the time that answers take.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
 
 from binance_dust import endpoints
+from binance_dust._call.forecasts import PaceForecast
 from binance_dust._util.checks import instance
 from binance_dust._util.words import duration
 from binance_dust.client import DustClient
@@ -140,6 +141,7 @@ class SessionPart:
         "lanes",
         "most_under_way",
         "next",
+        "pace",
         "places",
         "session",
         "under_way",
@@ -149,6 +151,7 @@ class SessionPart:
     def __init__(self, session: Session, concurrency: int) -> None:
         """Begin with no account."""
         self.session = session
+        self.pace = PaceForecast(session.budget.snapshot().requests_per_second)
         self.next: deque[DustClient] = deque()
         """Accounts that are not begun yet."""
         self.under_way = 0
@@ -265,6 +268,10 @@ def seconds_left(
     for part in parts:
         unread = (part.accounts or part.came) - part.lanes[Question.ASSETS].answered
         latest = max(latest, unread * _usual_account(part, margin) / concurrency)
+    for number, part in enumerate(parts):
+        # All lanes of a session together go at its pace.
+        calls = sum(lane.expected - lane.answered for lane in lanes if lane.session == number)
+        latest = max(latest, part.pace.seconds(calls))
     return latest
 
 
@@ -323,6 +330,9 @@ def estimate_scan(
     (`margin_share=0.3, debt_share=0.1`, of all accounts) if you know. Otherwise all accounts are
     taken to have both, and the estimate is the longest possible.
 
+    Others behind an address are expected to go on as a session has last seen them. So an estimate
+    by a session that was used already is better than one by a new session.
+
     A session takes windows to slide until it has seen that they are cut by the clock. Where they
     are cut, a scan that begins late in a window ends sooner than estimated, by less than a window.
     """
@@ -341,8 +351,9 @@ def estimate_scan(
         for lane in _estimate(number, session, accounts, liabilities, (margin_share, debt_share))
     ]
     paces = [
-        sum(lane.calls for lane in lanes if lane.session == number)
-        / session.budget.snapshot().requests_per_second
+        PaceForecast(session.budget.snapshot().requests_per_second).seconds(
+            sum(lane.calls for lane in lanes if lane.session == number)
+        )
         for number, session in enumerate(counts)
     ]
     lanes.sort(key=lambda lane: lane.seconds, reverse=True)

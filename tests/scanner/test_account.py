@@ -21,11 +21,12 @@ ASSETS, QUOTE, ENABLED, DEBT, LIST = Question
 class Account:
     """Answers each question as it was told to."""
 
-    def __init__(self, room: float = 0.0, **answers: Any) -> None:
+    def __init__(self, room: float = 0.0, pace: float = 100.0, **answers: Any) -> None:
         self.name = "alice"
         self.session = SimpleNamespace(
             forecast=lambda _endpoint, calls: room if calls == 1 else 99.0,
             now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+            budget=SimpleNamespace(snapshot=lambda: SimpleNamespace(requests_per_second=pace)),
         )
         self.answers = {
             "user_assets": ["an asset"],
@@ -173,3 +174,10 @@ async def test_a_call_that_had_to_wait_for_weight_is_not_timed(room: float, time
     for lane in part.lanes.values():
         assert len(lane.took) == timed
         assert all(0 < seconds < 5 for seconds in lane.took)
+
+
+async def test_a_call_that_had_to_wait_for_the_pace_is_not_timed() -> None:
+    _, part, _ = await read(Account(pace=20.0))
+
+    # Two go in a burst, and the others within a twentieth of a second each.
+    assert [len(lane.took) for lane in part.lanes.values()] == [1, 1, 0, 0, 0]

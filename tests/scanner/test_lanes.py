@@ -157,7 +157,8 @@ def test_where_no_weight_is_short_the_pace_of_an_address_is_the_limit() -> None:
 
     found = estimate_scan(clients_of(slow, quick, quick), liabilities=False)
 
-    assert found.seconds == 200.0
+    # One call at once, and nine tenths of the pace after it.
+    assert found.seconds == pytest.approx(1 / 0.009)
     assert estimate_scan([]).seconds == 0.0
 
 
@@ -259,6 +260,18 @@ def test_where_no_lane_is_short_the_time_left_is_that_of_the_accounts_read_at_on
     assert seconds_left((part,), (), margin, 4) == pytest.approx(10 * seconds / 4)
     part.accounts = 22
     assert seconds_left((part, part_of()), (), margin, 4) == pytest.approx(20 * seconds / 4)
+
+
+def test_where_the_pace_is_short_it_is_the_time_left_of_all_lanes_of_a_session() -> None:
+    slow, quick = part_of(FakeSession(pace=1.0)), part_of(FakeSession(pace=100.0))
+    lanes = (
+        LaneProgress(0, ASSETS, 5, 2, 8, 7.0),
+        LaneProgress(0, QUOTE, 5, 5, 9, 1.0),
+        LaneProgress(1, ASSETS, 0, 0, 99, 2.0),
+    )
+
+    assert seconds_left((slow, quick), lanes, SeenShare(), 4) == pytest.approx((6 + 4 - 1) / 0.9)
+    assert seconds_left((quick, slow), lanes, SeenShare(), 4) == pytest.approx((99 - 1) / 0.9)
 
 
 async def test_a_session_begins_with_nothing_asked_and_a_place_for_each_concurrent_account() -> (

@@ -2,16 +2,37 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+import contextlib
+from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from binance_dust import Credentials, scan
+from binance_dust import Credentials, RateLimits, estimate_scan, scan
 from tests.budget.virtual import run
 from tests.simulation.world import World
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+
+LIST = "GET /sapi/v1/margin/exchange-small-liability"
+Mode = Literal["fixed", "sliding"]
+
+
+@contextlib.contextmanager
+def others_spend(world: World, weight: int) -> Iterator[None]:
+    """Let others behind the address spend weight for lists, each second."""
+
+    async def spend() -> None:
+        while True:
+            world.exchange.faults.spend(LIST, weight)
+            await asyncio.sleep(1.0)
+
+    spending = asyncio.create_task(spend())
+    try:
+        yield
+    finally:
+        spending.cancel()
 
 
 def test_keys_that_are_dead_say_nothing_about_debts() -> None:
@@ -59,5 +80,57 @@ def test_the_order_in_which_sessions_come_does_not_matter(source: Callable[[Any]
 
         # In one window each address may ask 120 of them.
         assert world.loop.time() < 10.0
+
+    run(main())
+
+
+@pytest.mark.parametrize("mode", ["fixed", "sliding"])
+def test_others_that_are_known_to_spend_half_are_in_what_is_foretold(mode: Mode) -> None:
+    async def main() -> None:
+        world = World(start=1.0, window_mode=mode)
+        async with world.session() as session:
+            accounts = world.accounts(600)
+            clients = [session.client(account) for account in accounts]
+            with others_spend(world, 100):
+                await asyncio.gather(*[client.small_liabilities() for client in clients[300:]])
+                began = world.loop.time()
+                estimate = estimate_scan(clients[:300], liabilities=True)
+                reports = scan(clients[:300], liabilities=True)
+                foretold: list[tuple[float, float]] = []
+                async for _ in reports:
+                    progress = reports.progress
+                    foretold.append((progress.elapsed, progress.seconds_left or 0.0))
+                took = world.loop.time() - began
+
+        # They leave room for 60 lists in a window.
+        assert took > 290.0
+        assert took * 0.9 <= estimate.seconds <= took * 1.1
+        # A twentieth is left free where windows slide, and so it may be a window too long.
+        more = 60.0 if mode == "sliding" else 0.0
+        for at, left in foretold[:150]:
+            assert took * 0.9 <= at + left <= took * 1.05 + more
+
+    run(main())
+
+
+@pytest.mark.parametrize("liabilities", [False, True])
+def test_a_slow_pace_is_in_what_is_foretold(liabilities: bool) -> None:
+    async def main() -> None:
+        world = World(start=1.0, window=3.0)
+        limits = RateLimits(window=3.0, requests_per_second=20)
+        async with world.session(limits=limits) as session:
+            clients = [session.client(account) for account in world.accounts(150)]
+            estimate = estimate_scan(clients, liabilities=liabilities)
+            reports = scan(clients, liabilities=liabilities)
+            foretold: list[tuple[float, float]] = []
+            async for _ in reports:
+                progress = reports.progress
+                foretold.append((progress.elapsed, progress.seconds_left or 0.0))
+            took = world.loop.time()
+
+        # Two or three calls for each account, and 18 a second in the long run.
+        assert took > 16.0
+        for at, left in [(0.0, estimate.seconds), *foretold]:
+            assert took * 0.95 <= at + left <= took * 1.05
 
     run(main())
