@@ -14,6 +14,9 @@ from asyncio import events
 from collections.abc import Callable
 from typing import Any
 
+_TICK = 1e-6
+"""Seconds that pass until a timer at least: it may be set for now again and again."""
+
 
 class ProcessLoop(asyncio.BaseEventLoop):
     """An event loop that runs when true time says so, and reads a clock that may run fast."""
@@ -41,7 +44,7 @@ class ProcessLoop(asyncio.BaseEventLoop):
         if self._idle:
             self.wake = math.inf
             if timeout is not None:
-                self.wake = self._engine.now + timeout / self._rate
+                self.wake = self._engine.now + max(timeout / self._rate, _TICK)
         return []
 
     def _process_events(self, event_list: list[Any]) -> None:
