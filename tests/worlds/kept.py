@@ -1,4 +1,4 @@
-"""Worlds that once failed, each with a line why. None is ever taken out.
+"""Worlds that once failed, or stand for a finding, each with a line why. None is ever taken out.
 
 `open` names what a world still violates: what is mended is taken out of it, and nothing is added.
 """
@@ -9,6 +9,18 @@ from dataclasses import dataclass
 from typing import Final
 
 from tests.worlds.world import (
+    Bans,
+    Charging,
+    Clocks,
+    Headers,
+    Limits,
+    Net,
+    Others,
+    Processes,
+    Refusals,
+    Storm,
+    Stream,
+    Windows,
     World,
 )
 
@@ -22,4 +34,307 @@ class Kept:
     open: frozenset[str] = frozenset()
 
 
-KEPT: Final[tuple[Kept, ...]] = ()
+KEPT: Final[tuple[Kept, ...]] = (
+    Kept(
+        "two pages of a firewall within one burst of 300",
+        World(limits=Limits(documented=6000), storm=Storm(kind="wall", at=0.2, pages=2)),
+        frozenset({"slow", "strangled for good"}),
+    ),
+    Kept(
+        "two pages within a later burst",
+        World(limits=Limits(documented=6000), storm=Storm(kind="wall", at=60.5, pages=2)),
+        frozenset({"slow", "strangled for good"}),
+    ),
+    Kept(
+        "a wall that stands for five minutes",
+        World(
+            limits=Limits(documented=6000),
+            storm=Storm(kind="wall", at=0.2, lasts=300.0),
+            work=(Stream(calls=150),),
+        ),
+    ),
+    Kept(
+        "answers take 5.4 s of 60",
+        World(
+            limits=Limits(documented=6000), net=Net(way=2.7, jitter=0.0), work=(Stream(calls=55),)
+        ),
+        frozenset({"slow"}),
+    ),
+    Kept(
+        "answers take half a window",
+        World(
+            limits=Limits(documented=6000),
+            net=Net(way=15.0, jitter=3.0, timeout=90.0),
+            work=(Stream(calls=150),),
+        ),
+        frozenset({"slow"}),
+    ),
+    Kept(
+        "the limit is half, fixed",
+        World(limits=Limits(documented=6000, true=0.5)),
+        frozenset({"a second ban", "refused again and again", "slow"}),
+    ),
+    Kept(
+        "the limit is half, sliding",
+        World(windows=Windows(mode="sliding"), limits=Limits(documented=6000, true=0.5)),
+        frozenset({"a second ban", "refused again and again", "slow"}),
+    ),
+    Kept(
+        "the limit is a tenth",
+        World(limits=Limits(documented=6000, true=0.1), work=(Stream(calls=50),)),
+        frozenset({"a second ban", "refused again and again"}),
+    ),
+    Kept(
+        "the other payer's header once",
+        World(limits=Limits(documented=6000), headers=Headers(say="other", once=50)),
+    ),
+    Kept(
+        "the other payer's header always",
+        World(
+            limits=Limits(documented=6000), headers=Headers(say="other"), work=(Stream(calls=180),)
+        ),
+    ),
+    Kept(
+        "a header of 999999999 once",
+        World(limits=Limits(documented=6000), headers=Headers(say="huge", once=100)),
+    ),
+    Kept(
+        "a header of 999999999 always",
+        World(
+            limits=Limits(documented=6000), headers=Headers(say="huge"), work=(Stream(calls=180),)
+        ),
+        frozenset({"slow", "waited in silence"}),
+    ),
+    Kept(
+        "headers that are always 1, sliding",
+        World(
+            windows=Windows(mode="sliding"),
+            limits=Limits(documented=6000),
+            headers=Headers(say="one"),
+        ),
+        frozenset({"a second ban", "banned for nothing", "refused again and again", "slow"}),
+    ),
+    Kept(
+        "headers that go backwards, sliding",
+        World(
+            windows=Windows(mode="sliding"),
+            limits=Limits(documented=6000),
+            headers=Headers(say="backwards"),
+        ),
+    ),
+    Kept(
+        "headers of three nodes, sliding",
+        World(
+            windows=Windows(mode="sliding"),
+            limits=Limits(documented=6000),
+            headers=Headers(nodes=3),
+        ),
+        frozenset({"a second ban", "banned for nothing", "refused again and again", "slow"}),
+    ),
+    Kept(
+        "headers of eight nodes, fixed",
+        World(limits=Limits(documented=6000), headers=Headers(nodes=8)),
+    ),
+    Kept(
+        "headers late by five, fixed",
+        World(limits=Limits(documented=6000), headers=Headers(say="late", late=5)),
+        frozenset({"slow"}),
+    ),
+    Kept("no headers", World(limits=Limits(documented=6000), headers=Headers(say="missing"))),
+    Kept(
+        "charged 100 instead of 1",
+        World(
+            limits=Limits(documented=6000),
+            charging=Charging(times=100),
+            work=(Stream(endpoint="log", calls=180),),
+        ),
+        frozenset({"a second ban"}),
+    ),
+    Kept(
+        "charged twice",
+        World(
+            limits=Limits(documented=6000), charging=Charging(times=2), work=(Stream(calls=150),)
+        ),
+        frozenset({"a second ban", "refused again and again"}),
+    ),
+    Kept(
+        "one header of the other payer, in a stream of calls",
+        World(
+            windows=Windows(mode="sliding"),
+            limits=Limits(documented=6000),
+            headers=Headers(say="other", once=50),
+            work=(Stream(every=0.4, single=True),),
+        ),
+    ),
+    Kept(
+        "charged to the account",
+        World(
+            limits=Limits(documented=6000),
+            charging=Charging(payer="uid"),
+            work=(Stream(calls=150),),
+            accounts=7,
+        ),
+        frozenset({"slow"}),
+    ),
+    Kept(
+        "the exchange's clock steps back by 20 s",
+        World(
+            windows=Windows(phase=26.688),
+            limits=Limits(documented=6000),
+            clocks=Clocks(step_at=87.832, step=-20.0),
+            work=(Stream(calls=240),),
+        ),
+        frozenset({"banned for nothing", "refused for nothing"}),
+    ),
+    Kept(
+        "the exchange's clock steps back by 3 s",
+        World(limits=Limits(documented=6000), clocks=Clocks(step_at=70.0, step=-3.0)),
+        frozenset({"banned for nothing", "refused for nothing"}),
+    ),
+    Kept(
+        "the exchange's clock steps back by 0.5 s",
+        World(limits=Limits(documented=6000), clocks=Clocks(step_at=70.0, step=-0.5)),
+    ),
+    Kept(
+        "a 429 with Retry-After 300",
+        World(
+            limits=Limits(documented=6000, true=0.5),
+            refusals=Refusals(retry_after="300"),
+            work=(Stream(calls=150),),
+        ),
+        frozenset({"a second ban", "refused again and again", "slow", "waited in silence"}),
+    ),
+    Kept(
+        "others spend half, evenly",
+        World(limits=Limits(documented=6000), others=Others(spend="evenly", part=0.5)),
+    ),
+    Kept(
+        "others spend half, evenly, sliding",
+        World(
+            windows=Windows(mode="sliding"),
+            limits=Limits(documented=6000),
+            others=Others(spend="evenly", part=0.5),
+        ),
+        frozenset({"foretold too short", "slow"}),
+    ),
+    Kept(
+        "others spend half in bursts, sliding",
+        World(
+            windows=Windows(mode="sliding"),
+            limits=Limits(documented=6000),
+            others=Others(spend="bursts", part=0.5),
+        ),
+    ),
+    Kept(
+        "others spend half after each cut",
+        World(limits=Limits(documented=6000), others=Others(spend="minutely", part=0.5)),
+    ),
+    Kept(
+        "single calls beside a scan, fixed",
+        World(
+            limits=Limits(documented=6000),
+            work=(Stream(calls=250), Stream(calls=20, every=12.0, begin=1.0, single=True)),
+        ),
+        frozenset({"a single call waited"}),
+    ),
+    Kept(
+        "single calls beside a scan, sliding",
+        World(
+            windows=Windows(mode="sliding"),
+            limits=Limits(documented=6000),
+            work=(Stream(calls=250), Stream(calls=20, every=12.0, begin=1.0, single=True)),
+        ),
+        frozenset({"a single call waited"}),
+    ),
+    Kept(
+        "two copies without a shared budget, sliding",
+        World(
+            windows=Windows(mode="sliding"),
+            limits=Limits(documented=6000),
+            processes=Processes(copies=2),
+        ),
+        frozenset({"a second ban"}),
+    ),
+    Kept(
+        "two copies without a shared budget, fixed",
+        World(limits=Limits(documented=6000), processes=Processes(copies=2)),
+        frozenset({"a second ban"}),
+    ),
+    Kept(
+        "a firewall's page, once, in a stream of calls",
+        World(
+            limits=Limits(documented=6000),
+            storm=Storm(kind="wall", at=30.0, pages=1),
+            work=(Stream(calls=150, every=0.8, single=True),),
+        ),
+    ),
+    Kept(
+        "a process dies with its window full and comes back",
+        World(
+            windows=Windows(mode="sliding"),
+            limits=Limits(documented=6000),
+            processes=Processes(die_at=20.0, back_after=0.5),
+            work=(Stream(calls=150),),
+        ),
+        frozenset({"waited in silence"}),
+    ),
+    Kept(
+        "a process dies within a burst and comes back",
+        World(
+            limits=Limits(documented=6000),
+            processes=Processes(die_at=0.3, back_after=0.5),
+            work=(Stream(calls=150),),
+        ),
+    ),
+    Kept(
+        "stopped for 8 s within a burst",
+        World(limits=Limits(documented=6000), processes=Processes(stop_at=60.1, stop_for=8.0)),
+    ),
+    Kept(
+        "suspended for 400 s",
+        World(
+            limits=Limits(documented=6000),
+            processes=Processes(stop_at=30.0, stop_for=400.0, suspend=True),
+        ),
+    ),
+    Kept(
+        "windows of 300 s",
+        World(
+            windows=Windows(length=300.0), limits=Limits(documented=6000), work=(Stream(calls=180),)
+        ),
+        frozenset({"a second ban"}),
+    ),
+    Kept(
+        "windows of 300 s, sliding",
+        World(
+            windows=Windows(mode="sliding", length=300.0),
+            limits=Limits(documented=6000),
+            work=(Stream(calls=180),),
+        ),
+        frozenset({"a second ban"}),
+    ),
+    Kept(
+        "windows of 10 s",
+        World(windows=Windows(length=10.0), limits=Limits(documented=6000)),
+        frozenset({"slow"}),
+    ),
+    Kept("windows off by 17 s", World(windows=Windows(off=17.0), limits=Limits(documented=6000))),
+    Kept(
+        "refusals under HTTP 200",
+        World(
+            limits=Limits(documented=6000, true=0.5),
+            refusals=Refusals(status=200),
+            work=(Stream(calls=150),),
+        ),
+        frozenset({"a second ban", "refused again and again"}),
+    ),
+    Kept(
+        "a ban that does not say its end",
+        World(
+            limits=Limits(documented=6000, true=0.5),
+            bans=Bans(after=3, lasts=600.0, told=False),
+            work=(Stream(calls=150),),
+        ),
+        frozenset({"a second ban", "refused again and again", "slow"}),
+    ),
+)
