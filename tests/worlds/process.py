@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,7 +44,10 @@ class Sent:
     title: str
     account: str
     at: float
+    turn: int
+    """Its place among all that was sent and heard: much happens in one moment."""
     heard: float | None = None
+    heard_turn: int = 0
     end: str = ""
     wait: float | None = None
     """What the answer says about waiting, in seconds."""
@@ -88,6 +92,7 @@ class Notes:
     """When, of which endpoint, and the true time foretold for the last call of a scan."""
     events: list[tuple[float, Any]] = field(default_factory=list)
     crashes: list[str] = field(default_factory=list)
+    turns: Iterator[int] = field(default_factory=itertools.count)
 
 
 def local_budget(
@@ -216,7 +221,7 @@ class Process:
             raise
         finally:
             wait.ended = self.engine.now
-        sent = Sent(self.number, endpoint.title, account, self.engine.now)
+        sent = Sent(self.number, endpoint.title, account, self.engine.now, next(self.notes.turns))
         self.notes.sent.append(sent)
         admission.sent()
         stamp = self.clock.now() if endpoint.payer != "request" else None
@@ -225,7 +230,7 @@ class Process:
         except asyncio.CancelledError:
             admission.unknown()
             raise
-        sent.heard = self.engine.now
+        sent.heard, sent.heard_turn = self.engine.now, next(self.notes.turns)
         if answer is None:
             sent.end = LOST
             admission.unknown()
