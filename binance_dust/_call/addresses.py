@@ -55,7 +55,7 @@ class AddressUser:
         with _LOCK:
             users = _USERS.setdefault(self.way, WeakSet())
             users.add(self)
-            if self.way[:3] in _TOLD or len(users) == 1:
+            if self.way[:3] in _TOLD:
                 return
             present = [user for user in users if not user.loop.ended]
             if not _is_too_much(present):
@@ -86,12 +86,11 @@ def _is_too_much(users: Collection[AddressUser]) -> bool:
     Budgets that were given may be one pool (two `RedisBudget` objects, say): their makers know.
     """
     parts = {id(user.budget): user.part for user in users}
-    known = {id(user.budget) for user in users if not user.own}
-    strangers = parts.keys() - known
     # A budget that another session was given counts as given, and all of these count once.
-    together = max((parts[each] for each in known), default=0.0)
-    together += sum(parts[each] for each in strangers)
-    return bool(strangers) and together > 1 + _ROUNDING
+    given = {id(user.budget) for user in users if not user.own}
+    together = max((parts[each] for each in given), default=0.0)
+    together += sum(parts[each] for each in parts.keys() - given)
+    return together > 1 + _ROUNDING
 
 
 _LOCK: Final = threading.Lock()

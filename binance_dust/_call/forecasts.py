@@ -73,7 +73,7 @@ class Forecasts:
             seconds = self._budget.forecast(charge, calls)
         else:
             seconds = self._among_others(charge, calls, pool)
-        if seconds > 0 and calls:
+        if calls:
             # They go in bursts as windows begin, and the last burst takes its time.
             burst = max(1, self._limits.of(charge.kind) // charge.weight)
             seconds += self._pace.seconds((calls - 1) % burst + 1)
@@ -94,12 +94,10 @@ class Forecasts:
         left = max(weight, left - round(whole * _CUSHION))
         at_once = max(0, whole - pool.used - round(whole * _CUSHION)) // weight
         later = pool.waiting + calls - at_once
-        seconds = self._budget.forecast(charge, calls)
-        if later <= 0:
-            return seconds
         window = self._limits.window
         begin = max(pool.resets_in or window, pool.shut_for)
-        return max(seconds, begin + (later - 1) // (left // weight) * window)
+        seconds = begin + (later - 1) // (left // weight) * window
+        return max(seconds, self._budget.forecast(charge, calls))
 
     def _look(self) -> None:
         now = self._now()

@@ -13,6 +13,7 @@ import aiohttp
 import pytest
 
 from binance_dust import DustClient, RateLimits, Session
+from binance_dust._call import addresses
 from binance_dust.budget import LocalBudget
 from binance_dust.sandbox import Sandbox
 from tests.systems import needs_address
@@ -95,6 +96,25 @@ async def test_budgets_that_were_all_given_are_their_makers_matter(
     assert warnings_in(caplog) == []
 
 
+@pytest.mark.parametrize(("headroom", "warned"), [(0.5, 1), (0.9, 0)])
+async def test_the_largest_part_of_given_budgets_counts(
+    headroom: float, warned: int, exchange: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    own = Session(base_url=exchange.url, limits=RateLimits(headroom=headroom))
+    sessions = [
+        Session(
+            base_url=exchange.url,
+            limits=RateLimits(headroom=given),
+            budget=LocalBudget(RateLimits(), own._pipeline.clock),
+        )
+        for given in (0.9, 0.2, 0.9)
+    ]
+
+    await use(own, *sessions)
+
+    assert len(warnings_in(caplog)) == warned
+
+
 @pytest.mark.parametrize(
     ("headrooms", "warned"), [((0.4, 0.6), 0), ((0.5, 0.5), 0), ((0.4, 0.5), 1)]
 )
@@ -118,6 +138,7 @@ async def test_sessions_one_after_the_other_need_no_warning(
     exchange: Sandbox, caplog: pytest.LogCaptureFixture
 ) -> None:
     unused = Session(base_url=exchange.url)
+    await Session(base_url=exchange.url).close()
     for _ in range(2):
         await use(Session(base_url=exchange.url))
     # One that was dropped without closing it is gone as well.
@@ -131,6 +152,25 @@ async def test_sessions_one_after_the_other_need_no_warning(
     await http.close()
     assert warnings_in(caplog) == []
     assert not unused.closed
+    ours = [way for way in addresses._USERS if way.base_url == exchange.url]
+    assert ours == [], "nothing is remembered of them"
+
+
+async def test_a_session_is_counted_from_its_first_call_to_its_end(
+    exchange: Sandbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    half = RateLimits(headroom=0.5)
+    first, second = (Session(base_url=exchange.url, limits=half) for _ in range(2))
+    assert not first._address.entered
+    await first.learn_time()
+    assert first._address.entered
+    await second.learn_time()
+    await first.close()
+    assert warnings_in(caplog) == []
+
+    await use(Session(base_url=exchange.url), second)
+
+    assert len(warnings_in(caplog)) == 1
 
 
 def test_sessions_of_an_event_loop_that_has_ended_need_no_warning(

@@ -31,10 +31,17 @@ HALF = replace(FREE, used=12_000, others=6_000, resets_in=30.0)
 class Plain:
     """A budget that foretells half a second for each call beyond those that `go_at_once`."""
 
-    def __init__(self, *pools: PoolSnapshot, pace: float = 1e9, go_at_once: int = 0) -> None:
+    def __init__(
+        self,
+        *pools: PoolSnapshot,
+        pace: float = 1e9,
+        go_at_once: int = 0,
+        shut_for: float = 0.0,
+    ) -> None:
         self.pools = pools
         self.pace = pace
         self.go_at_once = go_at_once
+        self.shut_for = shut_for
         self.looked = 0
         self.now = 0.0
 
@@ -44,14 +51,16 @@ class Plain:
 
     def forecast(self, charge: Charge, calls: int) -> float:
         assert charge == LIST
-        return max(0, calls - self.go_at_once) / 2
+        return max(self.shut_for, (calls - self.go_at_once) / 2)
 
     def forecasts(self, **limits: Any) -> Forecasts:
         budget: Any = self
         return Forecasts(budget, RateLimits(**limits), lambda: self.now)
 
 
-@pytest.mark.parametrize("pool", [[], [FREE], [replace(HALF, others=0)]])
+@pytest.mark.parametrize(
+    "pool", [[], [FREE], [replace(HALF, others=0)], [replace(HALF, others=0, fixed=False)]]
+)
 def test_without_others_and_with_a_quick_pace_it_is_what_the_budget_says(
     pool: list[PoolSnapshot],
 ) -> None:
@@ -139,6 +148,12 @@ def test_the_pace_is_in_it(calls: int, at_once: int, seconds: float) -> None:
     assert budget.forecasts().of_address(LIST, calls) == pytest.approx(seconds)
 
 
+def test_calls_that_wait_already_are_foretold_without_any_more() -> None:
+    assert Plain(pace=20.0, shut_for=7.0).forecasts().of_address(LIST, 0) == 7.0
+    budget = Plain(replace(HALF, fixed=False, used=0, shut_for=90.0), shut_for=90.0)
+    assert budget.forecasts().of_address(LIST, 1) == 90.0
+
+
 def test_calls_that_accounts_pay_wait_for_the_pace_alone() -> None:
     assert Plain(HALF, pace=20.0).forecasts().of_account(182) == pytest.approx(10.0)
 
@@ -169,4 +184,5 @@ def test_a_call_goes_at_once_as_far_as_a_burst_and_the_pace_allow() -> None:
     assert not pace.take(0.1)
     assert pace.take(0.3)
     assert [pace.take(10.0) for _ in range(3)] == [True, True, False]
-    assert PaceForecast(2.0).take(0.0), "one call goes at once, however slow the pace"
+    slow = PaceForecast(2.0)
+    assert [slow.take(0.0) for _ in range(2)] == [True, False], "one goes, however slow the pace"

@@ -32,6 +32,8 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     "binance_dust/_call/wire.py": ("tests/call/test_wire.py", "tests/contract"),
     "binance_dust/endpoints/_spec.py": ("tests/endpoints/test_spec.py", "tests/contract"),
     "binance_dust/_call/clock.py": ("tests/call/test_clock.py",),
+    "binance_dust/_call/forecasts.py": ("tests/call/test_forecasts.py",),
+    "binance_dust/_call/addresses.py": ("tests/call/test_addresses.py",),
     "binance_dust/scanner/_lanes.py": ("tests/scanner/test_lanes.py",),
     "binance_dust/scanner/_account.py": (
         "tests/scanner/test_account.py",
@@ -258,6 +260,16 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "_server_error: known.delivery or known.error.usual_delivery"
         " -> known.error.usual_delivery": "every row of today with a delivery of its own is"
         " an UnavailableError, and so is kept in either case",
+    },
+    "binance_dust/_call/forecasts.py": {
+        "module: 20 -> 21": _NOBODY_CARES,
+        "Forecasts._look: now < self._until -> now <= self._until": _NOBODY_CARES,
+        "Forecasts._among_others: 0 -> 1": "less than the weight of a call",
+        "Forecasts.of_address: 1 -> 2": "a call that costs more than half of a limit",
+    },
+    "binance_dust/_call/addresses.py": {
+        "module: 1e-09 -> 2e-09": _NOBODY_CARES,
+        "_is_too_much: together > 1 + _ROUNDING -> together >= 1 + _ROUNDING": _NOBODY_CARES,
     },
     "binance_dust/_call/clock.py": {
         "SystemTime.monotonic: self._of_loop is None -> True": _FASTER,

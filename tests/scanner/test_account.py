@@ -160,6 +160,24 @@ async def test_a_key_that_is_refused_for_everything_is_not_tried_on_the_list(
     assert set(report.errors) == parts
 
 
+async def test_a_refused_key_says_nothing_about_debts() -> None:
+    account: Any = Account(user_assets=KEY, convertible_assets=KEY, account_info=KEY)
+    part, margin, debt = SessionPart(account.session, 4), SeenShare(), SeenShare()
+    for _ in range(3):
+        debt.saw(yes=False)
+
+    async def deliver(_: AccountReport) -> None:
+        pass
+
+    scan = AccountScan(
+        account, part=part, target="BNB", account_type=None, margin=margin, debt=debt
+    )
+    await scan.run("auto", deliver)
+
+    assert (margin.value, debt.value) == (1.0, 0.25)
+    assert (part.debts_known, part.lanes[LIST].needed) == (1, 0)
+
+
 async def test_a_refused_key_is_no_error_of_a_list_that_was_not_to_be_asked() -> None:
     report, _, _ = await read(Account(user_assets=KEY, convertible_assets=KEY), liabilities=False)
 

@@ -274,6 +274,23 @@ def test_where_the_pace_is_short_it_is_the_time_left_of_all_lanes_of_a_session()
     assert seconds_left((quick, slow), lanes, SeenShare(), 4) == pytest.approx((99 - 1) / 0.9)
 
 
+def test_accounts_are_begun_in_their_order_as_far_as_there_is_room() -> None:
+    part = part_of()
+    assert part.most_under_way == 4 + 512
+    part.most_under_way = 2
+    clients = clients_of(*[part.session] * 4)
+    for client in clients:
+        part.add(client)
+    assert part.came == 4
+
+    assert [part.begin() for _ in range(3)] == [*clients[:2], None]
+    part.under_way -= 1
+    assert [part.begin() for _ in range(2)] == [clients[2], None]
+    part.under_way -= 2
+    assert [part.begin() for _ in range(2)] == [clients[3], None]
+    assert part.under_way == 1
+
+
 async def test_a_session_begins_with_nothing_asked_and_a_place_for_each_concurrent_account() -> (
     None
 ):
