@@ -28,7 +28,7 @@ from tests.proof.proxy import Leg, Trouble, What
 from tests.proof.soak import Weight, soak
 from tests.proof.sockets import soak_sockets
 from tests.proof.wire import hold_all, measure
-from tests.worlds.run import count_all, report, show_kept
+from tests.worlds.run import count_all, news, report, show
 
 _HANGS: Final = 120
 """Seconds in which nothing was printed: then all stacks are, and it ends."""
@@ -117,7 +117,9 @@ def run_worlds(options: argparse.Namespace) -> None:
     jobs = os.cpu_count() or 1
     tally = count_all(options.seed, options.worlds, jobs, None, tell)
     tell(report(tally))
-    tell(show_kept())
+    for kind, seeds in tally.seeds.items():
+        tell(show(seeds[0], only=kind))
+    assert news(tally) == []
 
 
 _ANSWERS_ONLY: Final = ("twice", "echo", "change")

@@ -1,6 +1,7 @@
 """Many worlds, counted: `python -m tests.worlds.run --count 1000 --seed 0 --jobs 2`.
 
-`--show SEED` plays one world and says what it violates, and how it shrinks.
+`--show SEED` plays one world and says what it violates, and how it shrinks; `--examples` does so
+for the first seed of each kind.
 """
 
 from __future__ import annotations
@@ -14,11 +15,14 @@ from dataclasses import dataclass, field
 
 from tests.worlds.draw import draw
 from tests.worlds.invariants import violations
-from tests.worlds.kept import KEPT
+from tests.worlds.kept import KEPT, OPEN
 from tests.worlds.play import play
 from tests.worlds.shrink import kinds, shrink
 
 _PART = 50
+_TELL = 20.0
+"""Seconds between two lines that tell how far it got."""
+_SEEDS = 20
 
 
 @dataclass
@@ -45,7 +49,7 @@ class Tally:
         for name in ("drawn", "kinds", "where", "alone"):
             getattr(self, name).update(getattr(other, name))
         for kind, seeds in other.seeds.items():
-            self.seeds[kind] += seeds
+            self.seeds[kind] = (self.seeds[kind] + seeds)[:_SEEDS]
 
 
 def count(seeds: Iterable[int], deviating: int | None = None) -> Tally:
@@ -72,14 +76,15 @@ def count_all(
     first: int, worlds: int, jobs: int, deviating: int | None, tell: Callable[[str], None]
 ) -> Tally:
     """Play many worlds, in several processes."""
-    whole, began = Tally(), time.perf_counter()
+    whole, began, told = Tally(), time.perf_counter(), 0.0
     parts = [
         range(at, min(at + _PART, first + worlds)) for at in range(first, first + worlds, _PART)
     ]
     for number, tally in enumerate(_tallies(parts, jobs, deviating), start=1):
         whole.add(tally)
-        if number % 10 == 0 or number == len(parts):
-            rate = whole.worlds / (time.perf_counter() - began)
+        passed = time.perf_counter() - began
+        if passed > told + _TELL or number == len(parts):
+            rate, told = whole.worlds / passed, passed
             tell(f"worlds: {whole.worlds:,}, {whole.failed:,} violate something, {rate:.0f}/s")
     return whole
 
@@ -107,9 +112,9 @@ def report(tally: Tally) -> str:
     return "\n".join(lines)
 
 
-def show(seed: int, only: str | None = None) -> str:
+def show(seed: int, deviating: int | None = None, only: str | None = None) -> str:
     """Play one world; say what it violates, and the smallest world that does."""
-    world = draw(seed)
+    world = draw(seed, deviating=deviating)
     played = play(world)
     lines = [f"seed {seed}: {world}", f"    {played.seconds:.1f} s, least {played.least:.1f}"]
     for violation in violations(played):
@@ -120,6 +125,15 @@ def show(seed: int, only: str | None = None) -> str:
             still = [each for each in violations(play(small)) if each.kind == violation.kind]
             lines += [f"        {each}" for each in still]
     return "\n".join(lines)
+
+
+def news(tally: Tally) -> list[str]:
+    """Name what is violated now in worlds as documented, or in kept ones, and was not before."""
+    usual = {kind for (kind, name) in tally.alone if name == "(documented)"}
+    found = [f"{kind}, as documented: seed {tally.seeds[kind][0]}" for kind in usual - OPEN]
+    for kept in KEPT:
+        found += [f"{kind}: {kept.world}" for kind in kinds(kept.world) - kept.open]
+    return found
 
 
 def show_kept() -> str:
@@ -149,16 +163,19 @@ def main() -> None:
     parser.add_argument("--deviating", type=int, help="in so many dimensions; else 0 to 3")
     parser.add_argument("--show", type=int, nargs="*", help="seeds to play and shrink")
     parser.add_argument("--only", help="shrink only this kind of violation")
+    parser.add_argument("--examples", action="store_true", help="shrink a world of each kind")
     parser.add_argument("--kept", action="store_true", help="the worlds of kept.py")
     options = parser.parse_args()
     if options.kept:
         print(show_kept())
     elif options.show:
         for seed in options.show:
-            print(show(seed, options.only))
+            print(show(seed, options.deviating, options.only))
     else:
         tally = count_all(options.seed, options.count, options.jobs, options.deviating, _tell)
         print(report(tally))
+        for kind in tally.kinds if options.examples else ():
+            print(f"\n{show(tally.seeds[kind][0], options.deviating, kind)}")
 
 
 if __name__ == "__main__":

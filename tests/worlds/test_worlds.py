@@ -7,14 +7,11 @@ import pytest
 from tests.worlds import world as names
 from tests.worlds.draw import DEVIATIONS, draw
 from tests.worlds.invariants import violations
-from tests.worlds.kept import KEPT, Kept
+from tests.worlds.kept import KEPT, OPEN, Kept
 from tests.worlds.least import least_time
 from tests.worlds.play import play
 from tests.worlds.shrink import kinds, shrink
 from tests.worlds.world import Limits, Others, Stream, Windows, World
-
-OPEN = {"a single call waited", "foretold too short"}
-"""What worlds as documented still violate: in the issue "Limits in any world"."""
 
 
 @pytest.mark.parametrize("first", range(0, 80, 20))
