@@ -41,7 +41,6 @@ KEPT: Final[tuple[Kept, ...]] = (
     Kept(
         "two pages of a firewall within one burst of 300",
         World(limits=Limits(documented=6000), storm=Storm(kind="wall", at=0.2, pages=2)),
-        frozenset({"slow", "strangled for good"}),
     ),
     Kept(
         "two pages within a later burst",
@@ -340,4 +339,65 @@ KEPT: Final[tuple[Kept, ...]] = (
         ),
         frozenset({"a second ban", "refused again and again", "slow"}),
     ),
+    Kept(
+        "the very first header says 999999999",
+        World(
+            windows=Windows(mode="sliding"),
+            limits=Limits(documented=6000),
+            headers=Headers(say="huge", once=1),
+            work=(Stream(calls=130),),
+        ),
+        frozenset({"slow", "strangled for good", "waited in silence"}),
+    ),
+    Kept(
+        "the second header is the other payer's, in a stream of calls of seven accounts",
+        World(
+            windows=Windows(mode="sliding"),
+            limits=Limits(documented=6000),
+            headers=Headers(say="other", once=2),
+            work=(Stream(calls=156, every=0.625, single=True),),
+            accounts=7,
+        ),
+        frozenset({"refused again and again", "sent into a refusal"}),
+    ),
+    Kept(
+        "the other payer's header always, and single calls",
+        World(
+            windows=Windows(mode="sliding"),
+            limits=Limits(documented=6000),
+            headers=Headers(say="other"),
+            work=(Stream(calls=130), Stream(calls=25, every=5.0, begin=0.6, single=True)),
+        ),
+        frozenset({"sent into a refusal"}),
+    ),
+    Kept(
+        "the address pays for what accounts should",
+        World(
+            limits=Limits(documented=6000),
+            charging=Charging(payer="ip"),
+            work=(Stream(endpoint="exchange", calls=20),),
+            accounts=7,
+        ),
+        frozenset({"refused again and again", "sent into a refusal", "slow", "waited in silence"}),
+    ),
+    Kept(
+        "a process dies after a cut and comes back, fixed",
+        World(
+            windows=Windows(phase=1.456),
+            limits=Limits(documented=6000),
+            processes=Processes(die_at=85.483, back_after=0.1),
+            work=(Stream(calls=177),),
+        ),
+        frozenset({"waited in silence"}),
+    ),
+    Kept(
+        "others spend half, and a forecast in the second window",
+        World(
+            limits=Limits(documented=6000),
+            others=Others(spend="evenly", part=0.5),
+            work=(Stream(calls=200),),
+        ),
+        frozenset({"foretold too short"}),
+    ),
+    Kept("twice the limit", World(limits=Limits(documented=6000, true=2.0))),
 )

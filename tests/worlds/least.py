@@ -1,7 +1,7 @@
 """The least time that a client who knows everything would need in a world.
 
 It knows windows, limits, weights, the way, and what others are going to spend, and leaves them
-that. It keeps the pace, which is ours by choice.
+that. It keeps the pace, and the documented limit where there is more: both are ours by choice.
 """
 
 from __future__ import annotations
@@ -73,7 +73,8 @@ class _Room:
 
     def __init__(self, world: World, endpoint: Endpoint) -> None:
         payers = world.payers(endpoint)
-        limits = [world.limit(p) * (world.accounts if p == "uid" else 1) for p in payers]
+        most = replace(world, limits=replace(world.limits, true=min(1.0, world.limits.true)))
+        limits = [most.limit(p) * (world.accounts if p == "uid" else 1) for p in payers]
         self.limit = min(limits)
         self.windows = world.windows
         self.spent: list[tuple[float, int]] = []

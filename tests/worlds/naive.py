@@ -52,7 +52,7 @@ class Reckless:
         self, charge: Charge, *, deadline: float | None = None, lane: Lane = Lane.CALL
     ) -> Admission:
         now = self._clock.monotonic()
-        self._next = max(self._next, now) + 0.02
+        self._next = max(self._next, now) + 0.05
         await asyncio.sleep(self._next - now)
         return Ticket()
 
