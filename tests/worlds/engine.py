@@ -69,11 +69,14 @@ class ProcessLoop(asyncio.BaseEventLoop):
         finally:
             events._set_running_loop(before)
 
-    def stop_for(self, seconds: float, *, suspend: bool) -> None:
-        """Run nothing for a while; with `suspend` the monotonic clock stands still, too."""
+    def stop_for(self, seconds: float) -> None:
+        """Run nothing for a while."""
         self.stopped_until = self._engine.now + seconds
-        if suspend:
-            self._engine.at(self.stopped_until, self._slept, seconds)
+
+    def go_to_sleep(self, seconds: float) -> None:
+        """Run nothing for a while, with the machine: the monotonic clock stands still, too."""
+        self.stop_for(seconds)
+        self._engine.at(self.stopped_until, self._slept, seconds)
 
     def _slept(self, seconds: float) -> None:
         self._asleep += seconds

@@ -71,7 +71,8 @@ def _trouble(stage: Stage, living: list[Process]) -> None:
     trouble, engine = stage.world.processes, stage.engine
 
     def stop() -> None:
-        living[0].loop.stop_for(trouble.stop_for, suspend=trouble.suspend)
+        loop = living[0].loop
+        (loop.go_to_sleep if trouble.suspend else loop.stop_for)(trouble.stop_for)
 
     def die() -> None:
         left = living[0].left
