@@ -13,11 +13,13 @@ from typing import Final
 from tests.worlds.play import Play
 from tests.worlds.process import Wait
 from tests.worlds.refusals import again_and_again, lone_pages, sent_into
-from tests.worlds.world import WINDOW, Headers
+from tests.worlds.world import ENDPOINTS, WINDOW, Headers
 
 _NO_REASON: Final = {"headers", "latency", "losses", "clocks", "stops", "deaths", "refusals"}
 """Deviations that are no reason for a ban; wrong headers may be one for a refusal."""
 _EPSILON: Final = 0.5
+_FEW: Final = 0.1
+"""The part of a limit for which room can be kept."""
 WALL: Final = 300.0
 """Seconds that a firewall which a lone call has met may be left alone."""
 
@@ -129,10 +131,15 @@ def _foretold(play: Play) -> Iterator[tuple[str, str]]:
 
 
 def _singles_have_room(play: Play) -> Iterator[tuple[str, str]]:
-    """A single call beside a scan waits less than a third of a window."""
+    """A single call beside a scan waits less than a third of a window, if there are few."""
     world = play.world
-    if world.deviates or play.world.work[0].single:
+    if world.deviates or world.work[0].single:
         return
+    for stream in world.work:
+        a_minute = WINDOW / stream.every if stream.every else stream.calls
+        weight = a_minute * world.charged(ENDPOINTS[stream.endpoint])
+        if stream.single and weight > world.limits.documented * _FEW:
+            return
     waits = [w.ended - w.since for w in play.notes.waits if w.single and w.ended is not None]
     longest = max(waits, default=0.0)
     if longest > WINDOW / 3 + world.net.round_trip:

@@ -400,4 +400,50 @@ KEPT: Final[tuple[Kept, ...]] = (
         frozenset({"foretold too short"}),
     ),
     Kept("twice the limit", World(limits=Limits(documented=6000, true=2.0))),
+    Kept(
+        "sliding windows as documented, not quite four of them",
+        World(
+            windows=Windows(mode="sliding"),
+            limits=Limits(documented=6000),
+            work=(Stream(calls=223),),
+        ),
+    ),
+    Kept(
+        "sliding windows as documented, a forecast for the last but one",
+        World(
+            windows=Windows(mode="sliding"),
+            limits=Limits(documented=6000),
+            work=(Stream(calls=178),),
+        ),
+    ),
+    Kept(
+        "one header of the other payer, and single calls that come later",
+        World(
+            windows=Windows(mode="sliding"),
+            limits=Limits(documented=6000),
+            headers=Headers(say="other", once=1),
+            work=(Stream(calls=158), Stream(calls=25, every=6.225, begin=0.783, single=True)),
+        ),
+        frozenset({"sent into a refusal"}),
+    ),
+    Kept(
+        "headers that go backwards, and hardly any way",
+        World(
+            windows=Windows(mode="sliding"),
+            limits=Limits(documented=6000),
+            headers=Headers(say="backwards"),
+            net=Net(way=0.025, jitter=0.005),
+            work=(Stream(calls=110),),
+        ),
+        frozenset({"banned for nothing"}),
+    ),
+    Kept(
+        "a tenth of the limit, sliding",
+        World(
+            windows=Windows(mode="sliding"),
+            limits=Limits(documented=6000, true=0.1),
+            work=(Stream(calls=60),),
+        ),
+        frozenset({"a second ban", "refused again and again"}),
+    ),
 )
