@@ -28,6 +28,8 @@ __all__ = [
     "BoundaryLost",
     "ClockLearnt",
     "Event",
+    "HeadersDoubted",
+    "LimitLearnt",
     "Observer",
     "PayerLearnt",
     "Refused",
@@ -36,6 +38,7 @@ __all__ = [
     "SharedBudgetBack",
     "SharedBudgetLost",
     "Waited",
+    "WeightLearnt",
 ]
 
 logger: Final = logging.getLogger("binance_dust")
@@ -99,6 +102,8 @@ class Banned(Event):
     """The exchange answered 418: the address is banned, for every account behind it."""
 
     seconds: float
+    guessed: bool = False
+    """Whether a firewall answered (403), which does not say for how long: the time is our guess."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +116,38 @@ class BoundaryLearnt(Event):
 @dataclass(frozen=True, slots=True)
 class BoundaryLost(Event):
     """The exchange no longer counts in fixed windows: the safe sliding rule is used again."""
+
+    pool: str
+
+
+@dataclass(frozen=True, slots=True)
+class LimitLearnt(Event):
+    """Refusals showed that a window takes less than documented, or good answers that it does not.
+
+    What is believed is tested again and again from below, so that a limit which is raised is found.
+    """
+
+    pool: str
+    limit: int
+    """Weight in a window, as it is believed now."""
+    documented: int
+
+
+@dataclass(frozen=True, slots=True)
+class WeightLearnt(Event):
+    """Lone calls were seen to weigh something else than documented, or the documented again."""
+
+    pool: str
+    weight: int
+    documented: int
+
+
+@dataclass(frozen=True, slots=True)
+class HeadersDoubted(Event):
+    """Headers of a pool say what can't be: above the limit, or below what was just let in.
+
+    Where they show less than ours, they are not believed until enough of them were right again.
+    """
 
     pool: str
 
@@ -162,7 +199,10 @@ class Reporter:
 
     __slots__ = ("_observer",)
 
-    _WARNINGS: Final = (Refused, Banned, Retried, BoundaryLost, SharedBudgetLost, SharedBudgetBack)
+    _WARNINGS: Final = (
+        *(Refused, Banned, Retried, BoundaryLost, SharedBudgetLost, SharedBudgetBack),
+        *(PayerLearnt, LimitLearnt, WeightLearnt, HeadersDoubted),
+    )
 
     def __init__(self, observer: Observer | None) -> None:
         """Report to an observer; `None` means the log."""

@@ -16,6 +16,7 @@ from binance_dust._call.transport import Transport, is_local
 from binance_dust._util.checks import instance, positive
 from binance_dust._util.lifetimes import Closing, OneLoop
 from binance_dust.budget import Attachable, Budget, Charge, Lane, LocalBudget, RateLimits
+from binance_dust.budget._payers import Payers
 from binance_dust.endpoints import LimitKind
 from binance_dust.errors import ConfigurationError
 from binance_dust.events import ClockLearnt, Observer, Reporter
@@ -127,7 +128,7 @@ class Session(Closing):
             report=report,
             recv_window=recv_window,
             lists=lists,
-            payers=_payers({} if payers is None else payers),
+            payers=Payers(_payers({} if payers is None else payers)),
         )
         self._is_local: Final = is_local(base_url)
         self._forecasts: Final = Forecasts(self._pipeline.budget, limits, clock.monotonic)
@@ -222,7 +223,7 @@ class Session(Closing):
         not wait for one another.
         """
         weight = endpoint.weight
-        payer = self._pipeline.payers.get(endpoint.title, weight.kind)
+        payer = self._pipeline.payers.of(endpoint.title, weight.kind)
         if payer is LimitKind.UID:
             return self._forecasts.of_account(calls)
         return self._forecasts.of_address(Charge(endpoint.title, payer, weight.cost), calls)

@@ -25,7 +25,7 @@ from binance_dust._answers.codes import (
     verdict,
 )
 from binance_dust._answers.unreadable import EXCERPT, excerpt, why_unfit, why_unreadable
-from binance_dust._answers.weight import BANNED, TOO_MANY, Feedback, wait_of, weight_of
+from binance_dust._answers.weight import BANNED, FORBIDDEN, TOO_MANY, Feedback, wait_of, weight_of
 from binance_dust.errors import BannedError, DustError, RateLimitedError, UnreadableAnswerError
 
 if TYPE_CHECKING:
@@ -38,7 +38,6 @@ R = TypeVar("R")
 _NO_JSON: Final = object()
 _FIRST_REDIRECT: Final = 300
 _FIRST_REFUSAL: Final = 400
-_FORBIDDEN: Final = 403
 _DIGITS: Final = re.compile(r"-?[1-9][0-9]{0,17}|0")
 _CUT: Final = re.compile(rb'\s*\{\s*"code"\s*:\s*"?(-?[0-9]{1,18})"?\s*[,}]')
 """A refusal that was cut off still says its code, if the code itself is whole."""
@@ -94,7 +93,7 @@ class _SaidNo(msgspec.Struct, frozen=True, gc=False):
             status = BANNED
         elif self.found.error is RateLimitedError:
             status = TOO_MANY
-        walled = status == _FORBIDDEN and self.code is None
+        walled = status == FORBIDDEN and self.code is None
         wait = wait_of(answer.headers, server_time)
         until = None if self.banned_until is None else self.banned_until.timestamp()
         return weight_of(status, answer.headers, answer.received, wait, until, walled)

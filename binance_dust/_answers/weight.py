@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 TOO_MANY: Final = 429
 BANNED: Final = 418
+FORBIDDEN: Final = 403
+_FIRST_ERROR: Final = 400
 _LONGEST: Final = 3 * 24 * 3600.0
 """Seconds: the longest documented ban. A longer wait is not believed."""
 
@@ -62,6 +64,11 @@ class Feedback(msgspec.Struct, frozen=True, gc=False):
                 return self.used_uid
             case LimitKind.REQUEST:
                 return self.used_request
+
+    @property
+    def succeeded(self) -> bool:
+        """Whether it was no error of any kind."""
+        return self.status < _FIRST_ERROR
 
     @property
     def bans(self) -> bool:

@@ -23,8 +23,9 @@ from binance_dust._call.signing import sign, signer_for
 from binance_dust._util.checks import instance
 from binance_dust._util.exact import from_moment
 from binance_dust.budget import Budget, Charge, Lane
+from binance_dust.budget._payers import Payers
 from binance_dust.credentials import Credentials
-from binance_dust.endpoints import LimitKind, Replay
+from binance_dust.endpoints import Replay
 from binance_dust.errors import (
     BudgetExceededError,
     ClockError,
@@ -89,7 +90,7 @@ class Pipeline:
     recv_window: float
     """Milliseconds that a signed request stays valid."""
     lists: ListStyle
-    payers: dict[str, LimitKind] = field(default_factory=dict)
+    payers: Payers = field(default_factory=Payers)
     """Who pays for an endpoint, if not the payer in its row: configured, or learnt."""
     pausing: set[asyncio.Future[None]] = field(default_factory=set)
     """Calls between two attempts."""
@@ -214,7 +215,7 @@ class _Attempts(Generic[R]):
         # Encoded once for all attempts, and before any I/O, because encoding can fail.
         self._query = call.query(pipeline.lists)
         title, weight = call.endpoint.title, call.endpoint.weight
-        payer = pipeline.payers.get(title, weight.kind) if pipeline.payers else weight.kind
+        payer = pipeline.payers.of(title, weight.kind)
         self._charge = Charge(
             title,
             payer,
@@ -347,20 +348,9 @@ class _Attempts(Generic[R]):
         return timestamp
 
     def _learn_payer(self, feedback: Feedback) -> None:
-        """Believe a header that charges another payer than the endpoint's row.
-
-        Sources differ on who pays for the small-liability list; the exchange knows.
-        """
-        charge = self._charge
-        if charge.kind is LimitKind.IP:
-            other, used, elsewhere = LimitKind.UID, feedback.used_ip, feedback.used_uid
-        else:
-            other, used, elsewhere = LimitKind.IP, feedback.used_uid, feedback.used_ip
-        if used is not None or elsewhere is None or charge.kind is LimitKind.REQUEST:
-            return
-        if charge.account is not None and charge.pool not in self._pipeline.payers:
-            self._pipeline.payers[charge.pool] = other
-            self._pipeline.report(PayerLearnt(charge.pool, other.value))
+        payer = self._pipeline.payers.read(self._charge, feedback)
+        if payer is not None:
+            self._pipeline.report(PayerLearnt(self._charge.pool, payer.value))
 
     def _within(self) -> float | None:
         # A deadline ends waiting, but never a write that is under way: its outcome would become

@@ -9,8 +9,19 @@ on after a refusal. It says how much it has counted only in the headers of its a
     _others.py     what others behind the same address spend
     _boundary.py   where the exchange cuts its windows, if it does
     _count.py      how much of a window is spent, by time and by header
+    _trust.py      whether headers count what we count
+    _ceiling.py    how much a window really takes
+    _price.py      what calls really cost
+    _beliefs.py    all that is believed of a pool, and the evidence
+    _payers.py     who pays for an endpoint
     _gates.py      the valve that a refusal or a ban shuts, and the pace of raw requests
+    _door.py       an endpoint that accounts pay for lets one call ask first
+    _address.py    what shuts the address: a ban, or a firewall
+    _kept.py       the part of a window that scans leave to single calls
     _pool.py       one pool: may a call go now, and if not, when
+    _forecast.py   when there will be room
+    _look.py       how a pool looks to users
+    _news.py       what was learnt, as events
     _pools.py      all pools of one address, and their names
     _queue.py      the calls that wait for a pool, in two lanes
     _admission.py  the right to send one call

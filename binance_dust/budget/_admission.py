@@ -36,9 +36,11 @@ class LocalAdmission(AdmittedCall):
 
     __slots__ = ("_budget", "_over", "pool")
 
-    def __init__(self, budget: Owner, pool: Pool, weight: int) -> None:
+    def __init__(
+        self, budget: Owner, pool: Pool, weight: int, documented: int | None = None
+    ) -> None:
         """Start when the call is admitted: from now on it counts."""
-        super().__init__(weight)
+        super().__init__(weight, documented)
         self._budget = budget
         self._over = False
         self.pool: Pool = pool

@@ -22,13 +22,16 @@ The weight of others behind the same address comes on top (`Others`).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from binance_dust.budget._others import Others
 from binance_dust.budget._own import OwnWeight
 
 if TYPE_CHECKING:
     from binance_dust.budget._boundary import ServerWindow
+
+OLD: Final = 1 / 60
+"""Part of a window after which a header that said "full" is asked again before a burst."""
 
 
 class AdmittedCall:
@@ -39,8 +42,13 @@ class AdmittedCall:
         "answered_before",
         "cleared_before",
         "cut_before",
+        "documented",
         "extra",
+        "number",
         "sent_at",
+        "since_cut",
+        "soon",
+        "test",
         "weight",
         "witness",
     )
@@ -52,10 +60,19 @@ class AdmittedCall:
     """Weight that the exchange had certainly forgotten: the header can't show it."""
     cut_before: int
     """All weight taken before the last cut: tells which window the header belongs to."""
+    since_cut: int
+    """Weight that was let in since that cut, by the answers before: the header holds it."""
 
-    def __init__(self, weight: int) -> None:
+    def __init__(self, weight: int, documented: int | None = None) -> None:
         """Start without marks: `Count.mark` sets them when the call is admitted, and sent."""
         self.weight: int = weight
+        self.documented: int = weight if documented is None else documented
+        self.number: int = 0
+        """Tells whether another call was admitted before the answer came."""
+        self.soon: bool = False
+        """Whether it left right after another answer."""
+        self.test: bool = False
+        """Whether it went above what is believed of the limit."""
         self.extra: int = 0
         """Weight of copies that the transport sent without asking."""
         self.witness: bool = False
@@ -68,20 +85,24 @@ class Count:
     """The weight that counts in one pool: ours, and what is known of others'."""
 
     __slots__ = (
-        "_whole",
         "_window",
         "cut_at",
         "gone",
+        "heard_at",
+        "heard_gone",
         "in_flight",
         "last_answer",
         "others",
         "own",
+        "since_cut",
+        "whole",
     )
 
     def __init__(self, window: float, whole: int) -> None:
         """Start with nothing spent and no others seen."""
         self._window = window
-        self._whole = whole
+        self.whole: int = whole
+        """The limit of the exchange, as it is believed."""
         self.own: OwnWeight = OwnWeight(window)
         self.gone: int = 0
         """Our weight that headers proved forgotten."""
@@ -89,8 +110,14 @@ class Count:
         self.in_flight: int = 0
         """Calls admitted and not answered."""
         self.last_answer: float = float("-inf")
+        self.heard_at: float = float("inf")
+        """When the last header was heard."""
+        self.heard_gone: int = 0
+        """The most weight that a header showed to be forgotten, whether it proves that or not."""
         self.cut_at: int = 0
         """All weight taken before the last cut."""
+        self.since_cut: int = 0
+        """Weight that was let in since, as answers have said."""
 
     def ours(self, now: float) -> int:
         """Return the most of our own weight that the exchange may be counting."""
@@ -122,6 +149,7 @@ class Count:
         call.answered_before = own.answered
         call.cleared_before = max(own.forgotten, self.gone)
         call.cut_before = self.cut_at
+        call.since_cut = self.since_cut
 
     def add_copies(self, call: AdmittedCall, copies: int) -> None:
         """Spend the weight of copies that the transport sent without asking."""
@@ -149,21 +177,36 @@ class Count:
 
     # --- what the exchange says ------------------------------------------------------------------
 
-    def read_header(
-        self, call: AdmittedCall, used: int, now: float, window: ServerWindow, *, fixed: bool
+    def let_in(self, call: AdmittedCall) -> None:
+        """Record that the exchange let a call in."""
+        if call.cut_before == self.cut_at:
+            self.since_cut += call.weight
+
+    def read_header(  # noqa: PLR0913 - what one header says, and what it is worth
+        self,
+        call: AdmittedCall,
+        used: int,
+        now: float,
+        window: ServerWindow,
+        *,
+        fixed: bool,
+        trusted: bool,
     ) -> None:
-        """Take what the header of an answer proves."""
-        gone, taken, others = self.proven_gone(call, used), self.own.taken, self.others
+        """Take what the header of an answer proves; if it is not `trusted`, only what is more."""
+        gone = self.proven_gone(call, used) if trusted else self.gone
+        taken, others = self.own.taken, self.others
+        self.heard_at = now
+        self.heard_gone = max(self.heard_gone, call.weight + call.answered_before - used)
         seen = used > taken - call.cleared_before
         if others is None:
             self.gone = max(self.gone, gone)
             if not seen:
                 return
-            others = self.others = Others(self._window, self._whole, now)
+            others = self.others = Others(self._window, self.whole, now)
         else:
             if fixed or others.fresh(call.sent_at):
                 others.surprised(now, used - self.total(now, fixed=fixed))
-            if gone >= self.gone - others.grown:
+            if trusted and gone >= self.gone - others.grown:
                 self.gone = gone
                 others.grown = 0
         if call.cut_before != self.cut_at:
@@ -177,6 +220,15 @@ class Count:
             last=self.in_flight == 1,
         )
 
+    def full_when_heard(self, weight: int, now: float) -> bool:
+        """Whether there was no room by the last header, and only time says that there is some now.
+
+        The exchange's clock may have been set back since, which makes a window longer.
+        """
+        if now - self.heard_at < self._window * OLD:
+            return False
+        return self.own.taken - self.heard_gone + weight > self.whole
+
     def proven_gone(self, call: AdmittedCall, used: int) -> int:
         """Return the weight that a header proves forgotten.
 
@@ -188,13 +240,14 @@ class Count:
     def refused(self, now: float, window: ServerWindow, *, fixed: bool) -> None:
         """Record a refusal: others must be spending."""
         if self.others is None:
-            self.others = Others(self._window, self._whole, now)
-        beyond = self._whole - self._certain(now, fixed=fixed)
+            self.others = Others(self._window, self.whole, now)
+        beyond = self.whole - self._certain(now, fixed=fixed)
         self.others.refused(now, beyond, _since(window, now))
 
     def cut(self) -> None:
         """Record that the exchange has begun a new window, as far as we know."""
         self.cut_at = self.own.taken
+        self.since_cut = 0
         if self.others is not None:
             self.others.close_window()
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from binance_dust._answers.weight import BANNED
+from binance_dust._answers.weight import BANNED, FORBIDDEN
 from binance_dust.errors import BannedError, BudgetExceededError, ConfigurationError
 
 
@@ -31,6 +31,15 @@ def too_late(pool: str, weight: int, wait: float) -> BudgetExceededError:
     )
 
 
+def shut(pool: str, wait: float) -> BudgetExceededError:
+    """Make the error of a call that would have to wait too long, as a refusal has said."""
+    return BudgetExceededError(
+        f"{pool}: the exchange refused a call and said to wait {wait:.0f} s more; nothing was sent",
+        pool=pool,
+        retry_after=wait,
+    )
+
+
 def banned(pool: str, seconds: float, server_time: float | None) -> BannedError:
     """Make the error of a call that would have to wait too long for the end of a ban."""
     until = None
@@ -41,5 +50,18 @@ def banned(pool: str, seconds: float, server_time: float | None) -> BannedError:
         status=BANNED,
         endpoint=pool,
         until=until,
+        retry_after=seconds,
+    )
+
+
+def walled(pool: str, seconds: float) -> BannedError:
+    """Make the error of a call that would have to wait too long behind a firewall.
+
+    A firewall does not say for how long it blocks.
+    """
+    return BannedError(
+        f"a firewall refuses this address, for {seconds:.0f} s more by our guess; nothing was sent",
+        status=FORBIDDEN,
+        endpoint=pool,
         retry_after=seconds,
     )

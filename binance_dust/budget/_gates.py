@@ -17,15 +17,18 @@ class Valve:
 
     The address has one (shut by a 418), and so has each pool (half open when it is new, shut by a
     429). A shut valve becomes half open: one call goes first, and the others wait for its answer.
-    Without an answer for some time, another call may go first.
+    Without an answer for some time, another call may go first. A good answer to any of them opens
+    the valve, however late it comes.
     """
 
-    __slots__ = ("_expires", "_first", "_patience", "open", "until")
+    __slots__ = ("_asking", "_expires", "_first", "_patience", "open", "until")
 
     def __init__(self, patience: float, *, half_open: bool) -> None:
         """Start open or half open; wait `patience` seconds for the answer of a first call."""
         self._patience = patience
         self._first: object | None = None
+        self._asking: list[object] = []
+        """Calls that went first since the valve was shut, and have no answer yet."""
         self._expires = math.inf
         self.until: float = -math.inf
         self.open: bool = not half_open
@@ -44,25 +47,37 @@ class Valve:
     def let_first(self, call: object, now: float) -> None:
         """Let one call through, and hold the others until it ends."""
         self._first = call
+        self._asking.append(call)
         self._expires = now + self._patience
         self.open = False
 
+    def asks(self, call: object) -> bool:
+        """Whether a call went first since the valve was shut."""
+        return call in self._asking
+
     def ended(self, call: object, *, good: bool) -> bool:
-        """Record how a call ended. Return whether it was the first one: others may ask again."""
-        if self._first is not call:
+        """Record how a call ended. Return whether others may go now, or ask again."""
+        if call not in self._asking:
             return False
-        self._first = None
-        self.open = good
-        return True
+        self._asking.remove(call)
+        next_may_ask = self._first == call
+        if next_may_ask:
+            self._first = None
+        if good:
+            self._first = None
+            self._asking.clear()
+            self.open = True
+        return next_may_ask or good
 
     def open_half(self) -> None:
-        """Make the next call go alone."""
+        """Make the next call go alone. What was asked before tells nothing."""
+        self._first = None
+        self._asking.clear()
         self.open = False
 
     def shut(self, until: float) -> None:
         """Shut until some moment; then be half open."""
         self.until = max(self.until, until)
-        self._first = None
         self.open_half()
 
     def __repr__(self) -> str:

@@ -12,30 +12,32 @@ import asyncio
 import math
 from collections import deque
 from copy import copy
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from binance_dust._answers.weight import TOO_MANY, ban_lasts
 from binance_dust.budget import _errors
+from binance_dust.budget._address import WALL, AddressGate
 from binance_dust.budget._admission import LocalAdmission
-from binance_dust.budget._gates import Pace, Valve
-from binance_dust.budget._pool import PATIENCE, RESERVE_FREED, Go, Proof
+from binance_dust.budget._forecast import RESERVE_FREED, earliest, forecast
+from binance_dust.budget._gates import Pace
+from binance_dust.budget._look import look
+from binance_dust.budget._news import take_news
+from binance_dust.budget._pool import PATIENCE, TAIL, TURN, Go
 from binance_dust.budget._pools import Pools
-from binance_dust.budget._protocol import BudgetSnapshot, Lane, PoolSnapshot
+from binance_dust.budget._protocol import BudgetSnapshot, Lane
 from binance_dust.budget._queue import Queue, Waiter
-from binance_dust.events import Banned, BoundaryLearnt, BoundaryLost, Refused, Waited
+from binance_dust.events import Banned, Refused, Waited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from binance_dust._answers.weight import Feedback
+    from binance_dust.budget._door import Door
     from binance_dust.budget._limits import RateLimits
     from binance_dust.budget._pool import Pool
     from binance_dust.budget._protocol import Charge, Clock
     from binance_dust.errors import BannedError, DustError
     from binance_dust.events import Event
-
-WALL: Final = 300.0
-"""Seconds for which a firewall is said to block (FAQ 360004492232, November 2024)."""
 
 
 class LocalBudget:
@@ -56,13 +58,14 @@ class LocalBudget:
         """
         self._limits = limits
         self._clock = clock
-        self._tell = observer or _ignore
+        self._tell = observer or (lambda _: None)
         self._patience = patience
+        self._most_wait = max(patience, limits.window * TURN)
         self.now: Callable[[], float] = clock.monotonic
         self._pace = Pace(limits.requests_per_second)
-        self._gate = Valve(limits.window * PATIENCE, half_open=False)
-        self._walled = False
+        self._gate = AddressGate(limits.window * PATIENCE)
         self._reserve_after = limits.window * RESERVE_FREED
+        self._tail_after = limits.window * TAIL
         self._queues: dict[Pool, Queue] = {}
         """The queue of each pool with waiters, the longest waiting first."""
         self._pools = Pools(limits, clock, self._queues)
@@ -87,29 +90,39 @@ class LocalBudget:
         pool = self._pools.of(charge)
         now = self.now()
         if pool not in self._queues and not self._paced and (deadline is None or now < deadline):
-            admission = self._try(pool, charge.weight, now)
+            admission = self._try(pool, charge.weight, now, keep=lane is Lane.SCAN)
             if admission is not None:
                 return admission
         future = asyncio.get_running_loop().create_future()
         return await self._wait(pool, Waiter(charge.weight, lane, future, now), deadline)
 
     def _try(
-        self, pool: Pool, weight: int, now: float, *, use_reserve: bool = False
+        self, pool: Pool, weight: int, now: float, *, keep: bool, use_reserve: bool = False
     ) -> LocalAdmission | None:
-        """Admit the next call, if gate, pool and pace allow it."""
+        """Admit the next call, if gate, pool and pace allow it.
+
+        `keep` says whether it is a scan's, and leaves to single calls what is kept for them.
+        """
         gate = self._gate
         if not gate.open and not gate.passes(now):
             return None
-        go = pool.may_go(weight, now, use_reserve=use_reserve)
+        door = pool.door
+        if door is not None and not door.passes(now):
+            return None
+        documented, weight = weight, pool.beliefs.prices.weight(weight)
+        kept = pool.kept_weight(weight, now) if keep else 0
+        go = pool.may_go(weight, now, use_reserve=use_reserve, kept=kept)
         if go is Go.NO:
             return None
         if not self._pace.take():
             self._wait_for_pace(pool)
             return None
-        admission = LocalAdmission(self, pool, weight)
+        admission = LocalAdmission(self, pool, weight, documented)
         pool.admit(admission, now, go)
         if not gate.open:
             gate.let_first(admission, now)
+        if door is not None and not door.open:
+            door.let_first(admission, now)
         return admission
 
     async def _wait(self, pool: Pool, waiter: Waiter, deadline: float | None) -> LocalAdmission:
@@ -141,12 +154,14 @@ class LocalBudget:
             raise _errors.never_fits(pool.name, weight, pool.limit)
         if self._gate.until - now > self._patience:
             raise self._ban_error(pool, now)
+        if pool.valve.until - now > self._most_wait:
+            raise _errors.shut(pool.name, pool.valve.until - now)
         if deadline is None:
             return
         ahead = 0 if queue is None else queue.weight_before(waiter.lane, weight)
         calls = 1 if queue is None else min(queue.waiting, ahead // weight) + 1
         paced = now + self._pace.least_wait(calls)
-        at = max(pool.earliest(ahead + weight, now), self._gate.until, paced)
+        at = max(earliest(pool, ahead + weight, now), self._gate.until, paced)
         if deadline <= at:
             raise _errors.too_late(pool.name, weight, at - now)
 
@@ -166,7 +181,8 @@ class LocalBudget:
             if served >= most:
                 return True
             use_reserve = queue.waiting == 1 and now >= waiter.since + self._reserve_after
-            admission = self._try(pool, waiter.weight, now, use_reserve=use_reserve)
+            keep = self._keeps(pool, queue, waiter, now)
+            admission = self._try(pool, waiter.weight, now, keep=keep, use_reserve=use_reserve)
             if admission is None:
                 break
             served += 1
@@ -178,19 +194,16 @@ class LocalBudget:
         self._set_timer(pool, queue, waiter, now)
         return False
 
+    def _keeps(self, pool: Pool, queue: Queue, head: Waiter, now: float) -> bool:
+        """Whether scans leave something to single calls: not if all that waits fits in."""
+        if not queue.only_scans:
+            return False
+        return now < head.since + self._tail_after or queue.weight > pool.free(now)
+
     def _set_timer(self, pool: Pool, queue: Queue, head: Waiter | None, now: float) -> None:
         """Recheck a queue when its head may go, or at the next deadline."""
-        reserve_at = math.inf
-        if head is not None and queue.waiting == 1:
-            reserve_at = head.since + self._reserve_after
-        use_reserve = reserve_at <= now
-        if use_reserve:
-            reserve_at = math.inf  # the reserve is free already
         if head is not None and queue.next_deadline() is not None:
-            chance = pool.blocked_until(head.weight, now, use_reserve=use_reserve)
-            chance = max(min(chance, reserve_at), self._gate.until)
-            for waiter in queue.remove_late(chance):
-                _refuse(waiter, _errors.too_late(pool.name, waiter.weight, chance - now))
+            self._refuse_late(pool, queue, head, now)
             head = queue.head()
         timer = queue.timer
         if head is None:
@@ -199,9 +212,7 @@ class LocalBudget:
                 timer.cancel()
                 queue.timer = None
             return
-        gate = self._gate
-        at = pool.recheck_at(head.weight, now) if gate.passes(now) else gate.next_chance(now)
-        at = min(at, reserve_at, queue.next_deadline() or math.inf)
+        at = min(self._recheck_at(pool, queue, head, now), queue.next_deadline() or math.inf)
         loop = asyncio.get_running_loop()
         at = loop.time() + (at - now)
         if timer is not None:
@@ -211,13 +222,38 @@ class LocalBudget:
             timer.cancel()
         queue.timer = loop.call_at(at, self._on_timer, pool, queue)
 
+    def _refuse_late(self, pool: Pool, queue: Queue, head: Waiter, now: float) -> None:
+        """Tell those whose deadline comes before the next chance."""
+        reserve_at = queue.alone_for(head, self._reserve_after)
+        use_reserve = reserve_at <= now
+        chance = pool.blocked_until(head.weight, now, use_reserve=use_reserve)
+        if not use_reserve:
+            chance = min(chance, reserve_at)
+        chance = max(chance, self._gate.until)
+        for waiter in queue.remove_late(chance):
+            _refuse(waiter, _errors.too_late(pool.name, waiter.weight, chance - now))
+
+    def _recheck_at(self, pool: Pool, queue: Queue, head: Waiter, now: float) -> float:
+        """Return when to look again whether the head of a queue may go."""
+        kept = pool.kept_weight(head.weight, now) if self._keeps(pool, queue, head, now) else 0
+        at = pool.recheck_at(head.weight, now, kept=kept)
+        for valve in (self._gate, pool.door):
+            if valve is not None and not valve.passes(now):
+                at = max(valve.next_chance(now), pool.valve.until)
+        freed = [queue.alone_for(head, self._reserve_after)]
+        if kept:
+            freed.append(head.since + self._tail_after)
+        return min([at, *(moment for moment in freed if moment > now)])
+
     def _on_timer(self, pool: Pool, queue: Queue) -> None:
         queue.timer = None
         self._serve(pool)
 
-    def _serve_all(self) -> None:
+    def _serve_all(self, door: Door | None = None) -> None:
+        """Serve all queues, or those behind one door."""
         for pool in list(self._queues):
-            self._serve(pool)
+            if door is None or pool.door is door:
+                self._serve(pool)
 
     def _wait_for_pace(self, pool: Pool) -> None:
         self._paced[pool] = None
@@ -243,58 +279,63 @@ class LocalBudget:
     def settled(self, admission: LocalAdmission, answer: Feedback) -> None:
         """Take the answer of the exchange."""
         pool, now = admission.pool, self.now()
-        proof = pool.answer(admission, answer.used(pool.kind), now)
         banned = answer.bans
         refused = answer.status == TOO_MANY
+        good = not (banned or refused or answer.walled)
+        result = good and answer.succeeded
+        pool.answer(admission, answer.used(pool.kind), now, good=good, result=result)
         if banned:
             self._shut(now, ban_lasts(answer, self._clock.server_time()))
         elif refused:
-            proof = pool.refuse(admission, answer.retry_after, now) or proof
+            pool.refuse(admission, answer.retry_after, now)
             self._tell(Refused(pool.name, pool.valve.until - now))
-        elif answer.walled:
-            self._hit_wall(now)
-        if proof is not None:
-            event = BoundaryLearnt if proof is Proof.LEARNT else BoundaryLost
-            self._tell(event(pool.name))
-        self._ended(admission, good=not (banned or refused or answer.walled))
+            if pool.door is not None:
+                pool.door.refused(admission, pool.valve.until)
+            self._tell_waiters(pool, now)
+        elif answer.walled and self._gate.meets_wall(admission, now):
+            self._shut(now, WALL, guessed=True)
+        for event in take_news(pool):
+            self._tell(event)
+        if pool.door is not None and pool.door.answered(admission, answer, good=good):
+            self._serve_all(pool.door)
+        self._ended(admission, good=good)
+
+    def _tell_waiters(self, pool: Pool, now: float) -> None:
+        """Tell who would have to wait for longer than they allowed."""
+        wait = pool.valve.until - now
+        queue = self._queues.get(pool)
+        if queue is not None and wait > self._most_wait:
+            for waiter in queue.remove_all():
+                _refuse(waiter, _errors.shut(pool.name, wait))
 
     def lost(self, admission: LocalAdmission) -> None:
         """Record that a call gets no answer."""
         admission.pool.lose(admission, self.now())
-        self._ended(admission, good=False)
+        self._unanswered(admission)
 
     def released(self, admission: LocalAdmission) -> None:
         """Record that a call never left."""
         admission.pool.give_back(admission)
+        self._unanswered(admission)
+
+    def _unanswered(self, admission: LocalAdmission) -> None:
+        door = admission.pool.door
+        if door is not None and door.ended(admission, good=False):
+            self._serve_all(door)
         self._ended(admission, good=False)
 
     def _ended(self, admission: LocalAdmission, *, good: bool) -> None:
         pool = admission.pool
         pool.valve.ended(admission, good=good)
-        if not self._gate.open and self._gate.ended(admission, good=good):
-            if good:
-                self._walled = False
+        if self._gate.ended(admission, good=good):
             self._serve_all()
         elif self._queues:
             self._serve(pool)
 
-    def _hit_wall(self, now: float) -> None:
-        """Handle a firewall: send one call alone, and shut the address if it meets the wall too.
-
-        A single 403 may be caused by one request; two with no good answer in between are not.
-        """
-        if self._walled and now >= self._gate.until:
-            self._shut(now, WALL)
-        else:
-            self._walled = True
-            self._gate.open_half()
-
-    def _shut(self, now: float, seconds: float) -> None:
+    def _shut(self, now: float, seconds: float, *, guessed: bool = False) -> None:
         """Shut the address for every pool."""
-        known = self._gate.until > now
-        self._gate.shut(now + seconds)
-        if not known:
-            self._tell(Banned(seconds))
+        if self._gate.shut_for(seconds, now, guessed=guessed):
+            self._tell(Banned(seconds, guessed))
         if seconds > self._patience:
             for pool, queue in self._queues.items():
                 for waiter in queue.remove_all():
@@ -302,7 +343,7 @@ class LocalBudget:
         self._serve_all()
 
     def _ban_error(self, pool: Pool, now: float) -> BannedError:
-        return _errors.banned(pool.name, self._gate.until - now, self._clock.server_time())
+        return self._gate.error(pool.name, now, self._clock.server_time())
 
     # --- the rest --------------------------------------------------------------------------------
 
@@ -316,27 +357,15 @@ class LocalBudget:
         pool = self._pools.like(charge)
         queue = self._queues.get(pool)
         weight = calls * charge.weight + (queue.weight if queue is not None else 0)
-        at = pool.forecast(weight, now) if weight else now
+        at = forecast(pool, weight, now, charge.weight) if weight else now
         return max(at, self._gate.until if weight else now) - now
 
     def snapshot(self) -> BudgetSnapshot:
         """Return every pool as it is now."""
         now = self.now()
+        queues = self._queues
         pools = tuple(
-            PoolSnapshot(
-                name=pool.name,
-                kind=pool.kind,
-                account=pool.account,
-                limit=pool.limit,
-                used=pool.used(now),
-                in_flight=pool.count.in_flight,
-                waiting=self._queues[pool].waiting if pool in self._queues else 0,
-                resets_in=pool.resets_in(now),
-                shut_for=max(0.0, pool.valve.until - now),
-                fixed=pool.boundary.fixed,
-                others=pool.others(now),
-            )
-            for pool in self._pools
+            look(pool, queues[pool].waiting if pool in queues else 0, now) for pool in self._pools
         )
         shut_for = max(0.0, self._gate.until - now)
         return BudgetSnapshot(pools, shut_for, self._limits.requests_per_second)
@@ -364,10 +393,6 @@ class LocalBudget:
         state = "closed" if self._closed else repr(self._gate)
         waiting = sum(queue.waiting for queue in self._queues.values())
         return f"<LocalBudget {len(self._pools)} pools, {waiting} waiting, {state}>"
-
-
-def _ignore(event: Event) -> None:
-    """Default observer: ignores events."""
 
 
 def _refuse(waiter: Waiter, error: DustError) -> None:

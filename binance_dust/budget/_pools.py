@@ -1,6 +1,7 @@
 """All pools of one address: their names, and when they are opened and forgotten.
 
-A boundary belongs to an endpoint, for all payers: what one account has learnt holds for all.
+A boundary belongs to an endpoint, for all payers: what one account has learnt holds for all. So
+does the door of an endpoint that accounts pay for.
 """
 
 from __future__ import annotations
@@ -9,7 +10,8 @@ from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from binance_dust.budget._boundary import Boundary
-from binance_dust.budget._pool import Pool
+from binance_dust.budget._door import Door
+from binance_dust.budget._pool import PATIENCE, Pool
 from binance_dust.endpoints import LimitKind
 
 if TYPE_CHECKING:
@@ -48,7 +50,7 @@ def read_key(key: str) -> tuple[LimitKind, str, str | None]:
 class Pools:
     """The pools, found by endpoint and payer."""
 
-    __slots__ = ("_accounts", "_boundaries", "_clock", "_limits", "_pools", "_waited_for")
+    __slots__ = ("_accounts", "_boundaries", "_clock", "_doors", "_limits", "_pools", "_waited_for")
 
     def __init__(self, limits: RateLimits, clock: Clock, waited_for: Container[Pool] = ()) -> None:
         """Start empty. Pools in `waited_for` are never forgotten."""
@@ -56,6 +58,7 @@ class Pools:
         self._clock = clock
         self._waited_for = waited_for
         self._boundaries: dict[str, Boundary] = {}
+        self._doors: dict[str, Door] = {}
         self._pools: dict[Hashable, Pool] = {}
         self._accounts: deque[tuple[Hashable, Pool]] = deque()
         """Pools of accounts, the one first that was checked longest ago."""
@@ -88,7 +91,16 @@ class Pools:
         boundary = self._boundaries.get(name)
         if boundary is None:
             boundary = self._boundaries[name] = Boundary(limits.window, self._clock)
-        return Pool(name, kind, account_of(charge), (limits.of(kind), limits.whole(kind)), boundary)
+        ours = (limits.of(kind), limits.whole(kind))
+        pool = Pool(name, kind, account_of(charge), ours, boundary)
+        if kind is LimitKind.UID:
+            pool.door = self._doors.get(name)
+            if pool.door is None:
+                pool.door = self._doors[name] = Door(limits.window * PATIENCE)
+        elif name in self._doors:
+            # Accounts were said to pay, and it was found that the address does.
+            pool.valve.shut(self._doors[name].until)
+        return pool
 
     def _forget_idle(self) -> None:
         """Forget accounts without a call for a window, a few at a time."""

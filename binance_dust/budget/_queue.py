@@ -13,6 +13,7 @@ waiters than others. So leaving costs O(1) too.
 from __future__ import annotations
 
 import heapq
+import math
 from collections import deque
 from itertools import count
 from typing import TYPE_CHECKING, Final
@@ -108,6 +109,15 @@ class Queue:
             self._ahead += waiter.weight
         self._lanes[waiter.lane].popleft()
         self.leave(waiter)
+
+    def alone_for(self, head: Waiter, seconds: float) -> float:
+        """Return when the only call that waits has waited so long; never, if there are others."""
+        return head.since + seconds if self.waiting == 1 else math.inf
+
+    @property
+    def only_scans(self) -> bool:
+        """Whether no single call waits: then scans leave a part of the pool to those that come."""
+        return not self._weights[Lane.CALL]
 
     @property
     def weight(self) -> int:

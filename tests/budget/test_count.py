@@ -45,7 +45,7 @@ def with_others(count: Count, *, level: int = 0, grown: int = 0, heard: float = 
 
 
 def listen(count: Count, call: Call, used: int, *, fixed: bool = False, now: float = 111.0) -> None:
-    count.read_header(call, used, now, WINDOW, fixed=fixed)  # type: ignore[arg-type]
+    count.read_header(call, used, now, WINDOW, fixed=fixed, trusted=True)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -195,7 +195,7 @@ def test_their_share_is_judged_from_the_cut_on_where_it_is_known(
     window: ServerWindow, share: float | None
 ) -> None:
     count = count_of(100)
-    count.read_header(Call(), 700, 140.0, window, fixed=False)  # type: ignore[arg-type]
+    count.read_header(Call(), 700, 140.0, window, fixed=False, trusted=True)  # type: ignore[arg-type]
     assert count.others is not None
 
     count.cut()

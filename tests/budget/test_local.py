@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from binance_dust.budget import Charge, Feedback, Lane, LimitKind, LocalBudget, RateLimits
+from binance_dust.budget._admission import LocalAdmission
+from binance_dust.budget._pool import Go
 from binance_dust.errors import BannedError, BudgetExceededError, ConfigurationError
 from binance_dust.events import Banned, BoundaryLost, Refused, Waited
 from tests.budget.virtual import ASSETS, LIST, LOG, Caller, Exchange, Latency, run
 
 QUICK = Latency(0.01, 0.01)
 GOOD = Feedback(200, used_ip=100)
+WALLED = Feedback(403, walled=True)
 
 
-def caller_of(start: float = 10.0, **limits: float) -> Caller:
-    return Caller(Exchange(start=start, latency=QUICK), **limits)
+def caller_of(start: float = 10.0, *, patience: float = math.inf, **limits: float) -> Caller:
+    return Caller(Exchange(start=start, latency=QUICK), patience=patience, **limits)
 
 
 async def fill(caller: Caller, calls: int = 119) -> None:
@@ -795,15 +799,75 @@ def test_late_news_of_a_wall_keeps_nobody_away_for_longer() -> None:
     async def main() -> None:
         caller = caller_of()
         await fill(caller, 2)
-        walled = Feedback(403, walled=True)
         flying = [await caller.budget.admit(LIST) for _ in range(3)]
-        flying[0].settle(walled)
-        flying[1].settle(walled)
+        flying[0].settle(WALLED)
+        (await caller.budget.admit(LIST)).settle(WALLED)
         assert caller.budget.snapshot().shut_for == pytest.approx(300.0)
 
         await asyncio.sleep(100.0)
-        flying[2].settle(walled)
+        flying[1].settle(WALLED)
 
         assert caller.budget.snapshot().shut_for == pytest.approx(200.0)
+
+    run(main())
+
+
+def test_all_pages_of_one_burst_are_one_event() -> None:
+    async def main() -> None:
+        caller = caller_of()
+        await fill(caller, 2)
+        flying = [await caller.budget.admit(LIST) for _ in range(5)]
+        for call in flying:
+            call.settle(WALLED)
+        assert caller.budget.snapshot().shut_for == 0.0
+        waiting = [asyncio.ensure_future(caller.budget.admit(LIST)) for _ in range(3)]
+        await asyncio.sleep(0.1)
+        assert [task.done() for task in waiting] == [True, False, False]
+
+        waiting[0].result().settle(GOOD)
+        await asyncio.sleep(0)
+
+        assert all(task.done() for task in waiting)
+        assert not [event for event in caller.events if isinstance(event, Banned)]
+
+    run(main())
+
+
+def test_what_a_wall_shuts_is_told_as_a_guess() -> None:
+    async def main() -> None:
+        caller = caller_of(patience=60.0)
+        await fill(caller, 2)
+        (await caller.budget.admit(LIST)).settle(WALLED)
+        (await caller.budget.admit(LIST)).settle(WALLED)
+
+        with pytest.raises(BannedError, match="by our guess") as told:
+            await caller.budget.admit(LIST)
+        assert told.value.status == 403
+        assert told.value.until is None
+        assert told.value.retry_after == pytest.approx(300.0)
+        assert Banned(300.0, guessed=True) in caller.events
+
+    run(main())
+
+
+def test_a_refusal_for_longer_than_patience_is_told_to_all_who_wait_and_come() -> None:
+    async def main() -> None:
+        caller = caller_of(patience=60.0)
+        await fill(caller, 119)
+        waiting = [asyncio.ensure_future(caller.budget.admit(LIST)) for _ in range(3)]
+        (await caller.budget.admit(LOG)).settle(GOOD)
+        await asyncio.sleep(0.1)
+        pool = next(pool for pool in caller.budget._pools if pool.name == LIST.pool)
+        admission = LocalAdmission(caller.budget, pool, 100)
+        pool.admit(admission, caller.budget.now(), Go.YES)
+
+        admission.settle(Feedback(429, retry_after=300.0))
+
+        told = await asyncio.gather(*waiting, return_exceptions=True)
+        for error in told:
+            assert isinstance(error, BudgetExceededError)
+            assert error.retry_after == pytest.approx(300.0, abs=0.2)
+        with pytest.raises(BudgetExceededError, match="said to wait 300 s more"):
+            await caller.budget.admit(LIST)
 
     run(main())

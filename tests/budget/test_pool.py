@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import pytest
 
+from binance_dust.budget._beliefs import News
 from binance_dust.budget._boundary import Boundary
 from binance_dust.budget._count import AdmittedCall
+from binance_dust.budget._forecast import earliest, forecast
+from binance_dust.budget._look import others, resets_in
 from binance_dust.budget._others import Others
-from binance_dust.budget._pool import Go, Pool, Proof
+from binance_dust.budget._pool import Go, Pool
+from binance_dust.budget._trust import ENOUGH
 from binance_dust.endpoints import LimitKind
 
 EPOCH = 1_800_000_000.0
@@ -40,6 +44,8 @@ class Bench:
         self.boundary = Boundary(60.0, self.clock)
         self.boundary.fixed = fixed
         self.pool = Pool("GET /x", LimitKind.IP, None, (limit, 1_200), self.boundary)
+        for _ in range(ENOUGH):
+            self.pool.beliefs.trust.right()
 
     @property
     def at(self) -> float:
@@ -51,11 +57,11 @@ class Bench:
 
     def earliest(self, weight: int, at: float) -> float:
         self.clock.at = at
-        return self.pool.earliest(weight, at)
+        return earliest(self.pool, weight, at)
 
     def forecast(self, weight: int, at: float) -> float:
         self.clock.at = at
-        return self.pool.forecast(weight, at)
+        return forecast(self.pool, weight, at)
 
     def send(self, weight: int, at: float, *, use_reserve: bool = False) -> AdmittedCall:
         go = self.ask(weight, at, use_reserve=use_reserve)
@@ -64,18 +70,26 @@ class Bench:
         self.pool.admit(admission, at, go)
         return admission
 
-    def answer(self, call: AdmittedCall, used: int | None, at: float) -> Proof | None:
+    def answer(self, call: AdmittedCall, used: int | None, at: float) -> News | None:
         self.clock.at = at
-        proof = self.pool.answer(call, used, at)
+        self.pool.answer(call, used, at)
         self.pool.valve.ended(call, good=True)
-        return proof
+        return self.news()
 
-    def refuse(self, call: AdmittedCall, wait: float | None, at: float) -> Proof | None:
+    def refuse(self, call: AdmittedCall, wait: float | None, at: float) -> News | None:
         self.clock.at = at
-        self.answer(call, None, at)
-        return self.pool.refuse(call, wait, at)
+        self.pool.answer(call, None, at, good=False)
+        self.pool.valve.ended(call, good=False)
+        self.pool.refuse(call, wait, at)
+        return self.news()
 
-    def spend(self, weight: int, at: float, used: int | None = None) -> Proof | None:
+    def news(self) -> News | None:
+        """Take what has changed, which is one thing at the most."""
+        news = self.pool.beliefs.news.pop() if self.pool.beliefs.news else None
+        assert not self.pool.beliefs.news
+        return news
+
+    def spend(self, weight: int, at: float, used: int | None = None) -> News | None:
         """Make a call that is answered at once, and hears only of ours unless `used` says more."""
         call = self.send(weight, at, use_reserve=True)
         ours = self.pool.count.ours(at)
@@ -127,9 +141,7 @@ def test_the_reserve_is_the_largest_call_up_to_a_quarter_of_the_limit(
 
     assert small == list(range(1, largest + 1))
     assert room == max(
-        weight
-        for weight in range(1_201)
-        if weight + bench.pool._reserve(0) <= bench.pool._free(1.0)
+        weight for weight in range(1_201) if weight + bench.pool.reserve(0) <= bench.pool.free(1.0)
     )
 
 
@@ -168,7 +180,7 @@ def test_where_cuts_hold_a_call_goes_after_one_whatever_was_spent_before() -> No
     bench.spend(1_200, 0.0)
 
     assert bench.ask(1_200, 50.2) is Go.NO
-    assert bench.pool._cut_passed() is False
+    assert bench.pool.cut_passed() is False
     # Unasked, with nothing in flight, and all of it answered long before.
     bench.pool.valve.open_half()
     assert bench.ask(1_200, 50.3) is Go.ALONE
@@ -325,12 +337,12 @@ def test_no_reserve_is_kept_for_a_witness_that_goes_anyway_or_never(
 ) -> None:
     bench = Bench(fixed=fixed)
     bench.spend(100, 0.0)
-    bench.pool._asked += asked_up_to
+    bench.pool.asked += asked_up_to
     if others:
         with_others(bench, 0.0)
 
-    assert bench.pool._reserve(50) == reserve
-    assert bench.pool._reserve(301) == 0
+    assert bench.pool.reserve(50) == reserve
+    assert bench.pool.reserve(301) == 0
 
 
 def test_with_others_a_burst_needs_a_fresh_header() -> None:
@@ -364,8 +376,8 @@ def test_a_call_is_judged_by_what_was_known_when_it_left_and_not_when_it_was_adm
 @pytest.mark.parametrize(
     ("before", "answered", "used", "fixed", "proof", "slides"),
     [
-        (400, 1.0, 100, False, Proof.LEARNT, False),
-        (400, 1.0, 499, False, Proof.LEARNT, False),
+        (400, 1.0, 100, False, News.FIXED, False),
+        (400, 1.0, 499, False, News.FIXED, False),
         (400, 1.0, 500, False, None, True),
         (400, 1.0, 900, False, None, True),
         # Less than a quarter may be spent by others.
@@ -375,12 +387,12 @@ def test_a_call_is_judged_by_what_was_known_when_it_left_and_not_when_it_was_adm
         (400, 49.7, 500, False, None, True),
         (400, 49.75, 500, False, None, False),
         (400, 1.0, 100, True, None, False),
-        (400, 1.0, 500, True, Proof.LOST, True),
+        (400, 1.0, 500, True, News.NOT_FIXED, True),
         (299, 1.0, 399, True, None, False),
     ],
 )
 def test_a_witness_proves_cuts_or_disproves_them_or_neither(
-    *, before: int, answered: float, used: int, fixed: bool, proof: Proof | None, slides: bool
+    *, before: int, answered: float, used: int, fixed: bool, proof: News | None, slides: bool
 ) -> None:
     bench = Bench(fixed=fixed)
     call = bench.send(before, 0.0)
@@ -388,7 +400,7 @@ def test_a_witness_proves_cuts_or_disproves_them_or_neither(
 
     assert bench.answer(bench.send(100, 50.5), used, 50.6) is proof
     assert bench.boundary.slides is slides
-    assert bench.boundary.fixed is (proof is Proof.LEARNT or (fixed and proof is not Proof.LOST))
+    assert bench.boundary.fixed is (proof is News.FIXED or (fixed and proof is not News.NOT_FIXED))
 
 
 def test_what_a_sliding_window_may_have_forgotten_by_itself_disproves_nothing() -> None:
@@ -508,7 +520,7 @@ def test_a_refused_witness_ends_the_belief_in_cuts_and_another_call_does_not() -
 
     assert bench.refuse(other, 0.5, 51.0) is None
     assert bench.boundary.fixed
-    assert bench.refuse(witness, 0.5, 51.0) is Proof.LOST
+    assert bench.refuse(witness, 0.5, 51.0) is News.NOT_FIXED
     assert not bench.boundary.fixed
     assert bench.refuse(witness, 0.5, 51.0) is None, "there is nothing more to lose"
 
@@ -700,7 +712,7 @@ def test_a_cut_without_a_witness_may_have_given_back_all() -> None:
 def test_a_deadline_does_not_count_on_a_window_without_a_witness() -> None:
     bench = Bench()
     bench.spend(1_100, 55.0)
-    bench.pool._asked += 8
+    bench.pool.asked += 8
 
     assert bench.earliest(200, 56.0) == pytest.approx(115.06), "the cut comes sooner"
 
@@ -730,9 +742,9 @@ def test_what_others_were_seen_to_spend_counts_where_it_counts_for_certain(
     assert bench.earliest(400, 3.0) == pytest.approx(at)
 
 
-def test_nothing_is_left_if_others_have_spent_more_than_the_limit() -> None:
+def test_nothing_is_left_if_others_have_spent_the_limit() -> None:
     bench = Bench(fixed=True)
-    bench.spend(100, 1.0, used=1_250)
+    bench.spend(100, 1.0, used=1_200)
 
     assert bench.earliest(1, 3.0) == pytest.approx(50.25)
 
@@ -894,13 +906,13 @@ def test_others_are_shown_by_their_share_if_it_is_known_and_not_for_longer_than_
     at: float, share: float | None, fixed: bool, seen: int
 ) -> None:
     bench = Bench()
-    assert bench.pool.others(100.0) == 0
-    others = bench.pool.count.others = Others(60.0, 1_200, 100.0)
-    others.level = 500
-    others.share = share
+    assert others(bench.pool, 100.0) == 0
+    seen_others = bench.pool.count.others = Others(60.0, 1_200, 100.0)
+    seen_others.level = 500
+    seen_others.share = share
     bench.boundary.fixed = fixed
 
-    assert bench.pool.others(100.0 + at) == seen
+    assert others(bench.pool, 100.0 + at) == seen
 
 
 @pytest.mark.parametrize(
@@ -911,11 +923,11 @@ def test_all_is_given_back_when_the_last_is_forgotten_or_at_the_cut(
     fixed: bool, at: float, seconds: float
 ) -> None:
     bench = Bench(fixed=fixed)
-    assert bench.pool.resets_in(0.0) == 0.0
+    assert resets_in(bench.pool, 0.0) == 0.0
     call = bench.send(100, 0.0)
     bench.answer(call, 100, 0.0)
     bench.spend(50, 10.0)
     bench.clock.at = at
 
-    assert bench.pool.resets_in(at) == pytest.approx(seconds)
-    assert bench.pool.resets_in(70.1) == 0.0
+    assert resets_in(bench.pool, at) == pytest.approx(seconds)
+    assert resets_in(bench.pool, 70.1) == 0.0

@@ -8,6 +8,7 @@ counted, refuses what is too much, and bans an address that goes on.
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import selectors
 from collections import deque
@@ -282,13 +283,19 @@ class Caller:
     """A budget, an exchange, and calls that go from one to the other."""
 
     def __init__(
-        self, exchange: Exchange, *, clock_error: float | None = 0.0, **limits: Any
+        self,
+        exchange: Exchange,
+        *,
+        clock_error: float | None = 0.0,
+        patience: float = math.inf,
+        **limits: Any,
     ) -> None:
         self.exchange = exchange
         self.clock = Clock(exchange, clock_error)
         self.events: list[Event] = []
         limits = {"window": exchange.window, "ip_weight": exchange.limit} | limits
-        self.budget = LocalBudget(RateLimits(**limits), self.clock, self.events.append)
+        made = RateLimits(**limits)
+        self.budget = LocalBudget(made, self.clock, self.events.append, patience=patience)
         self.done = 0
 
     async def call(

@@ -28,6 +28,7 @@ from binance_dust._answers.judge import Answer
 from binance_dust._call import retry, wire
 from binance_dust._call.pipeline import AccountKey
 from binance_dust.budget import Charge, Lane, LimitKind
+from binance_dust.budget._payers import TO_ACCOUNT
 from binance_dust.endpoints import DUST_TRANSFER
 from binance_dust.events import Event, PayerLearnt, Retried
 from binance_dust.sandbox import Sandbox
@@ -309,17 +310,21 @@ UID = {"X-SAPI-USED-UID-WEIGHT-1M": "100"}
 IP = {"X-SAPI-USED-IP-WEIGHT-1M": "100"}
 
 
-async def test_a_header_that_counts_elsewhere_is_believed() -> None:
+async def test_who_pays_is_learnt_from_many_answers_in_a_row_and_unlearnt_by_one() -> None:
     events: list[Event] = []
-    notes = Notes(TIME, (200, "[]", UID), (200, "[]", UID))
+    answers = [(200, "[]", UID)] * (TO_ACCOUNT + 1) + [(200, "[]", IP)] * 2
+    notes = Notes(TIME, *answers)
     client = session_with(notes, observer=events.append).client(CREDENTIALS)
 
-    await client.small_liabilities()
-    await client.small_liabilities()
+    for _ in answers:
+        await client.small_liabilities()
 
-    assert [charge.kind for charge in notes.charges[1:]] == [LimitKind.IP, LimitKind.UID]
+    kinds = [charge.kind for charge in notes.charges[1:]]
+    by_account = [LimitKind.UID] * 2  # the second one hears otherwise
+    assert kinds == [LimitKind.IP] * TO_ACCOUNT + by_account + [LimitKind.IP]
     assert [event for event in events if isinstance(event, PayerLearnt)] == [
-        PayerLearnt(LIST, "uid")
+        PayerLearnt(LIST, "uid"),
+        PayerLearnt(LIST, "ip"),
     ]
 
 

@@ -115,8 +115,6 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "LocalBudget._wait: was_next or queue.waiting <= 1 -> True": _FASTER,
         "LocalBudget._check: 1 -> 2": "a call more or less at the pace is a moment",
         "LocalBudget._serve: 1 -> 2": "compared with one and with infinity only",
-        "LocalBudget._set_timer: head is not None and queue.waiting == 1"
-        " -> queue.waiting == 1": _TYPES,
         "LocalBudget._set_timer: head is not None and queue.next_deadline() is not None"
         " -> head is not None": _FASTER,
         "LocalBudget._set_timer: head is not None and queue.next_deadline() is not None"
@@ -126,8 +124,6 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "LocalBudget._on_pace_timer: self._paced -> False": _MOMENT,
         "LocalBudget.settled: banned or refused or answer.walled"
         " -> banned or answer.walled": "a refusal has shut the valve, and nothing opens that",
-        "LocalBudget._ended: not self._gate.open and self._gate.ended(admission, good=good)"
-        " -> self._gate.ended(admission, good=good)": _FASTER,
         "LocalBudget._ended: self._queues -> True": _FASTER,
         "LocalBudget._refuse_all: queue.timer is not None -> True": _TYPES,
         "LocalBudget._refuse_all: self._pace_timer = None -> left out": _CLOSED,
@@ -178,19 +174,13 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     },
     "binance_dust/budget/_pool.py": {
         "Pool.may_go: not valve.open and (not valve.passes(now)) -> not valve.passes(now)": _FASTER,
-        "Pool.earliest: now >= self._current.closes -> True": _FASTER,
-        "Pool.earliest: now >= self._current.closes"
-        " -> now > self._current.closes": "at the very cut it returns that cut in either case",
-        "Pool.earliest: 0 -> 1": "a witness's part of one is as good as none",
-        "Pool.earliest: self._current.number < 0 -> self._current.number <= 0": _MILLIONS,
         "Pool.blocked_until: 0 -> 1": _MILLIONS,
         "Pool.blocked_until: self._current.number < 0 -> self._current.number <= 0": _MILLIONS,
         "Pool.blocked_until: self._current.number < 0 -> True": "a known cut is looked for anyway",
-        "Pool.forecast: now >= self._current.closes -> True": _FASTER,
         "Pool.may_go: now >= self._current.closes -> True": _FASTER,
         "Pool.__init__: True -> False": "a pool that never had an answer sends one alone anyway",
-        "Pool._reserve: 0 -> 1": _MILLIONS,
-        "Pool._reserve: self._current.number >= 0 -> self._current.number > 0": _MILLIONS,
+        "Pool.reserve: 0 -> 1": _MILLIONS,
+        "Pool.reserve: self._current.number >= 0 -> self._current.number > 0": _MILLIONS,
         "Pool.recheck_at: 0 -> 1": _MILLIONS,
         "Pool.recheck_at: self._current.number >= 0 -> self._current.number > 0": _MILLIONS,
         "Pool.recheck_at: 1 -> 2": "with room at hand it only says when to look once more",

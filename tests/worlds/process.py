@@ -16,7 +16,9 @@ from typing import Any
 
 from binance_dust._answers.judge import read_feedback
 from binance_dust._call.clock import ClockReading, ServerClock
+from binance_dust._call.forecasts import Forecasts
 from binance_dust.budget import Budget, Charge, Feedback, Lane, LimitKind, LocalBudget, RateLimits
+from binance_dust.budget._payers import Payers
 from binance_dust.errors import BannedError, BudgetExceededError, DustError, NotSentError
 from tests.worlds.engine import Engine, ProcessLoop
 from tests.worlds.exchange import EPOCH, Request, Response, StrictExchange
@@ -140,10 +142,10 @@ class Process:
         self._dice = random.Random(world.seed * 31 + number)  # noqa: S311 - to be repeated
         self.loop = ProcessLoop(engine, world.clocks.our_drift)
         engine.loops.append(self.loop)
-        self._payers: dict[str, LimitKind] = {}
+        self._payers = Payers()
         self.clock = ServerClock(self._ask, _Time(self.loop, engine, world.clocks.our_wall))
-        limits = RateLimits(ip_weight=world.limits.documented)
-        self.budget = stage.make(limits, self.clock, self._note, world.max_wait)
+        self.limits = RateLimits(ip_weight=world.limits.documented)
+        self.budget = stage.make(self.limits, self.clock, self._note, world.max_wait)
         for job in jobs:
             if job.done is None and not job.late:
                 self._start(job)
@@ -206,7 +208,7 @@ class Process:
     async def _attempt(
         self, endpoint: Endpoint, account: str, *, single: bool, by: float | None
     ) -> tuple[Sent, Response | None]:
-        kind = self._payers.get(endpoint.title, LimitKind(endpoint.payer))
+        kind = self._payers.of(endpoint.title, LimitKind(endpoint.payer))
         charge = Charge(endpoint.title, kind, endpoint.weight, account or None)
         now = self.engine.now
         wait = Wait(self.number, endpoint.title, account, single, now, None)
@@ -244,7 +246,7 @@ class Process:
         )
         sent.end, sent.wait = _end(feedback, answer)
         admission.settle(feedback)
-        self._learn_payer(charge, feedback)
+        self._payers.read(charge, feedback)
         return sent, answer
 
     def _send(self, request: Request) -> asyncio.Future[Response | None]:
@@ -268,15 +270,6 @@ class Process:
         net = self.world.net
         return net.way + self._dice.random() * net.jitter
 
-    def _learn_payer(self, charge: Charge, feedback: Feedback) -> None:
-        """Believe a header that charges another payer, as a session does."""
-        if charge.kind is LimitKind.IP:
-            other, used, elsewhere = LimitKind.UID, feedback.used_ip, feedback.used_uid
-        else:
-            other, used, elsewhere = LimitKind.IP, feedback.used_uid, feedback.used_ip
-        if used is None and elsewhere is not None and charge.kind is not LimitKind.REQUEST:
-            self._payers.setdefault(charge.pool, other)
-
     async def _ask(self) -> ClockReading:
         began = self.loop.time()
         sent, answer = await self._attempt(ENDPOINTS["time"], "", single=True, by=None)
@@ -289,7 +282,8 @@ class Process:
         """Note when the last call that waits now is foretold to leave."""
         charge = Charge(endpoint.title, LimitKind(endpoint.payer), endpoint.weight, "a0")
         now = self.engine.now
-        self.notes.forecasts.append((now, endpoint.title, now + self.budget.forecast(charge, 0)))
+        seconds = Forecasts(self.budget, self.limits, self.loop.time).of_address(charge, 0)
+        self.notes.forecasts.append((now, endpoint.title, now + seconds))
 
     def end(self) -> None:
         """Die: tasks are gone, and what is under way is not heard."""

@@ -10,7 +10,16 @@ from functools import cache
 from importlib.resources import files
 from typing import Final
 
-from binance_dust.budget import _boundary, _local, _others, _own, _pool, _pools, _queue
+from binance_dust.budget import (
+    _address,
+    _boundary,
+    _forecast,
+    _others,
+    _own,
+    _pool,
+    _pools,
+    _queue,
+)
 
 _PARTS: Final = ("state", "count", "pool", "queue", "main")
 _MOST_SERVED: Final = 256
@@ -51,12 +60,12 @@ CONSTANTS: Final[dict[str, float]] = {
     "others_later": _OTHERS_LATER,
     "patience": _pool.PATIENCE,
     "probes": _others.PROBES,
-    "reserve_freed": _pool.RESERVE_FREED,
+    "reserve_freed": _forecast.RESERVE_FREED,
     "sample": _others.SAMPLE,
     "stray": _own.STRAY,
     "sweep": _pools.SWEEP,
     "undisputed": _pool.UNDISPUTED,
-    "wall": _local.WALL,
+    "wall": _address.WALL,
 }
 
 

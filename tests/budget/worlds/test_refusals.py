@@ -48,7 +48,8 @@ def test_a_refusal_shuts_its_pool_for_as_long_as_the_exchange_says(
 def test_where_windows_are_fixed_a_refusal_without_a_time_lasts_until_the_cut() -> None:
     async def main() -> None:
         caller = Caller(Exchange(start=50.0, latency=Latency(0.01, 0.01)))
-        await caller.call(LIST)
+        for _ in range(6):
+            await caller.call(LIST)
         await asyncio.sleep(15.0)
         await caller.call(LIST)
         assert caller.budget.snapshot().pools[0].fixed

@@ -1,0 +1,130 @@
+"""What calls really cost: the documented weight, or what lone calls were seen to add.
+
+A call that goes alone, after the answer to one that went alone, adds its weight to the header, and
+what others spend in between. Others don't spend the same each time, so the same difference three
+times in a row is the weight. A higher weight than documented lets less through, so that three are
+enough; a lower one needs more of them. Any header that is too low for a higher weight refutes it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+SAME: Final = 3
+"""Equal differences in a row that prove a higher weight."""
+SAME_LOWER: Final = 12
+"""Those that prove a lower one."""
+
+
+class Price:
+    """What calls of one documented weight cost."""
+
+    __slots__ = ("_asks", "_seen", "_times", "documented", "weight")
+
+    def __init__(self, documented: int) -> None:
+        """Start as documented, and look at the first calls."""
+        self.documented: int = documented
+        self.weight: int = documented
+        """The weight that is believed."""
+        self._seen = documented
+        self._times = 0
+        self._asks = SAME
+        """So many more calls go alone while the weight is in doubt."""
+
+    @property
+    def in_doubt(self) -> bool:
+        """Whether the last lone call added something else, and the next may tell."""
+        return self._seen != self.weight and self._asks > 0
+
+    def doubt(self) -> None:
+        """Look at the next calls again."""
+        self._asks = SAME
+
+    def asked(self) -> None:
+        """Record that a lone call was answered, whatever it told."""
+        self._asks = max(0, self._asks - 1)
+
+    def added(self, weight: int) -> bool:
+        """Record what a lone call added; return whether another weight is believed now."""
+        self._times = self._times + 1 if weight == self._seen else 1
+        self._seen = weight
+        needed = SAME if weight >= self.documented else SAME_LOWER
+        if weight == self.weight or self._times < needed:
+            return False
+        self.weight = weight
+        return True
+
+    def __repr__(self) -> str:
+        return f"<Price {self.weight}, documented {self.documented}>"
+
+
+class Prices:
+    """What calls cost in one pool, by their documented weights."""
+
+    __slots__ = ("_admitted", "_last", "_prices", "newest")
+
+    newest: Price
+    """The one that was learnt last."""
+
+    def __init__(self) -> None:
+        """Start as documented."""
+        self._prices: dict[int, Price] = {}
+        self._admitted = 0
+        """Calls that were admitted."""
+        self._last = 0
+        """The header of the last call, if it went alone; else -1."""
+
+    def weight(self, documented: int) -> int:
+        """Return what calls of a documented weight are believed to weigh."""
+        price = self._prices.get(documented)
+        return documented if price is None else price.weight
+
+    def of(self, documented: int) -> Price:
+        """Find the price of calls with a documented weight."""
+        price = self._prices.get(documented)
+        if price is None:
+            price = self._prices[documented] = Price(documented)
+        return price
+
+    def in_doubt(self, weight: int) -> bool:
+        """Whether calls of a weight that is believed have to go alone, so that they tell it."""
+        return any(price.weight == weight and price.in_doubt for price in self._prices.values())
+
+    def admit(self, *, alone: bool) -> int:
+        """Count a call; return the number by which its answer is known to be a lone call's."""
+        self._admitted += 1
+        if alone:
+            return self._admitted
+        self._last = -1
+        return 0
+
+    def unlearn(self, documented: int) -> bool:
+        """Believe the documents again; return whether that is news."""
+        old = self.of(documented)
+        self.newest = self._prices[documented] = Price(documented)
+        return old.weight != documented
+
+    def read(self, documented: int, number: int, used: int, *, soon: bool) -> bool:
+        """Read the header of a call; return whether another weight is believed now.
+
+        Only a call that left `soon` after the one before tells what it weighs.
+        """
+        if number != self._admitted:
+            return False  # it was not alone
+        last, self._last = self._last, used
+        price = self.of(documented)
+        price.asked()
+        if last < 0 or used <= last or (last and not soon):
+            return False  # others went in between, or a new window began
+        if not price.added(used - last):
+            return False
+        self.newest = price
+        return True
+
+    def doubt(self) -> None:
+        """Look at all weights again: a refusal came unexpected."""
+        for price in self._prices.values():
+            price.doubt()
+
+    def __repr__(self) -> str:
+        return f"<Prices {list(self._prices.values())!r}>"

@@ -1,0 +1,218 @@
+"""What is believed of limits, weights, payers and headers, and what it takes to change that."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+
+from binance_dust.budget import Charge, Feedback, LimitKind
+from binance_dust.budget._ceiling import MOST_STEPS, SELDOM, WeightCeiling
+from binance_dust.budget._payers import TO_ACCOUNT, TO_ADDRESS, Payers
+from binance_dust.budget._price import SAME, SAME_LOWER, Prices
+from binance_dust.budget._trust import ENOUGH, HARDER, ODD, HeaderTrust
+
+IP_CALL = Charge("GET /x", LimitKind.IP, 100, "alice")
+UID_CALL = Charge("GET /x", LimitKind.UID, 100, "alice")
+TO_IP, TO_UID = Feedback(200, used_ip=100), Feedback(200, used_uid=100)
+
+
+# --- headers -------------------------------------------------------------------------------------
+
+
+def test_headers_are_trusted_after_some_and_each_wrong_one_asks_for_more() -> None:
+    trust = HeaderTrust()
+    for _ in range(ENOUGH):
+        assert not trust.earned
+        trust.right()
+    assert trust.earned
+
+    assert trust.wrong()
+    assert not trust.wrong(), "it was lost before"
+
+    for _ in range(ENOUGH * HARDER):
+        assert not trust.earned
+        trust.right()
+
+
+def test_a_header_that_cannot_be_is_news_once_and_nothing_when_it_is_the_rule() -> None:
+    trust = HeaderTrust()
+
+    assert [trust.impossible() for _ in range(ODD)] == [True] + [False] * (ODD - 1)
+    assert trust.numb
+
+    trust.possible()
+    assert not trust.numb
+
+
+# --- the limit -----------------------------------------------------------------------------------
+
+
+def test_a_ceiling_is_what_was_let_in_and_is_tested_a_window_later_and_more_seldom() -> None:
+    ceiling = WeightCeiling(60.0)
+    assert not ceiling.test_due(1e9)
+
+    assert ceiling.refused(6_000, 100, 10.0)
+    assert ceiling.weight == 6_000
+    waits = []
+    now = 10.0
+    for _ in range(9):
+        wait = 60.0
+        while not ceiling.test_due(now + wait):
+            wait += 60.0
+        waits.append(wait / 60.0)
+        now += wait
+        assert not ceiling.refused(6_000, 100, now), "no lower than it was"
+    assert waits == [1, 2, 4, 8, 16, 32, SELDOM, SELDOM, SELDOM]
+
+
+def test_a_test_that_is_let_in_raises_the_ceiling_more_and_more_up_to_the_limit() -> None:
+    ceiling = WeightCeiling(60.0)
+    ceiling.refused(6_000, 100, 0.0)
+
+    steps = []
+    used = 6_000
+    while ceiling.weight < math.inf:
+        used = int(ceiling.weight) + 100
+        before = used
+        if ceiling.let_in(used, 100, 12_000, test=True):
+            break
+        steps.append((ceiling.weight - before) / 100)
+    assert steps[:4] == [1, 2, 4, 8]
+    assert max(steps) <= MOST_STEPS
+    assert ceiling.weight == math.inf
+
+
+def test_a_good_answer_above_the_ceiling_raises_it_to_what_was_seen_and_no_further() -> None:
+    ceiling = WeightCeiling(60.0)
+    ceiling.refused(6_000, 100, 0.0)
+
+    assert not ceiling.let_in(6_300, 100, 12_000, test=False)
+    assert ceiling.weight == 6_300
+    assert not ceiling.let_in(6_200, 100, 12_000, test=True)
+    assert ceiling.weight == 6_300, "a test that found room below says nothing"
+    assert ceiling.let_in(12_000, 100, 12_000, test=False)
+    assert ceiling.weight == math.inf
+
+
+# --- weights -------------------------------------------------------------------------------------
+
+
+def lone(prices: Prices, used: int, *, documented: int = 1, soon: bool = True) -> bool:
+    return prices.read(documented, prices.admit(alone=True), used, soon=soon)
+
+
+def test_the_same_difference_three_times_is_a_higher_weight() -> None:
+    prices = Prices()
+
+    assert [lone(prices, used) for used in (100, 200, 300)] == [False] * (SAME - 1) + [True]
+    assert prices.weight(1) == 100
+    assert prices.newest.documented == 1
+
+
+def test_differences_that_vary_are_others() -> None:
+    prices = Prices()
+
+    assert not any(lone(prices, used) for used in (100, 230, 330, 450, 520))
+    assert prices.weight(1) == 1
+
+
+@pytest.mark.parametrize("soon", [True, False])
+def test_only_calls_that_follow_at_once_tell(soon: bool) -> None:
+    prices = Prices()
+    lone(prices, 100)
+
+    for used in (200, 300, 400):
+        lone(prices, used, soon=soon)
+
+    assert (prices.weight(1) == 100) is soon
+
+
+def test_calls_beside_others_of_ours_tell_nothing() -> None:
+    prices = Prices()
+    number = prices.admit(alone=True)
+    prices.admit(alone=False)
+
+    assert not prices.read(1, number, 100, soon=True)
+    assert not any(lone(prices, used) for used in (200, 300))
+
+
+def test_a_lower_weight_takes_more_of_them() -> None:
+    prices = Prices()
+
+    heard = [lone(prices, 5 * number, documented=100) for number in range(1, SAME_LOWER + 1)]
+
+    assert heard == [False] * (SAME_LOWER - 1) + [True]
+    assert prices.weight(100) == 5
+
+
+def test_doubt_ends_after_some_calls_whatever_they_tell() -> None:
+    prices = Prices()
+    assert not prices.in_doubt(1)
+    lone(prices, 100)
+    assert prices.in_doubt(1)
+
+    for _ in range(SAME):
+        lone(prices, 100)  # headers that stand still
+
+    assert not prices.in_doubt(1)
+
+
+def test_a_weight_is_unlearnt() -> None:
+    prices = Prices()
+    for used in (100, 200, 300):
+        lone(prices, used)
+
+    assert prices.unlearn(1)
+    assert prices.weight(1) == 1
+    assert not prices.unlearn(1), "that is no news"
+
+
+# --- payers --------------------------------------------------------------------------------------
+
+
+def test_one_answer_proves_nothing_and_more_are_needed_for_what_lets_more_through() -> None:
+    for charge, answer, needed, payer in (
+        (IP_CALL, TO_UID, TO_ACCOUNT, LimitKind.UID),
+        (UID_CALL, TO_IP, TO_ADDRESS, LimitKind.IP),
+    ):
+        payers = Payers()
+        heard = [payers.read(charge, answer) for _ in range(needed)]
+        assert heard == [None] * (needed - 1) + [payer]
+        assert payers.of("GET /x", charge.kind) is payer
+
+
+def test_an_answer_that_agrees_begins_the_evidence_anew() -> None:
+    payers = Payers()
+    for _ in range(3 * TO_ACCOUNT):
+        for _ in range(TO_ACCOUNT - 1):
+            assert payers.read(IP_CALL, TO_UID) is None
+        payers.read(IP_CALL, TO_IP)
+
+    assert payers.of("GET /x", LimitKind.IP) is LimitKind.IP
+
+
+def test_one_answer_undoes_what_was_learnt_and_not_what_the_user_knows() -> None:
+    learnt = Payers()
+    for _ in range(TO_ADDRESS):
+        learnt.read(UID_CALL, TO_IP)
+    assert learnt.read(IP_CALL, TO_UID) is LimitKind.UID
+
+    known = Payers({"GET /x": LimitKind.IP})
+    assert known.read(IP_CALL, TO_UID) is None
+    assert known.of("GET /x", LimitKind.UID) is LimitKind.IP
+
+
+@pytest.mark.parametrize(
+    ("charge", "answer"),
+    [
+        (IP_CALL, Feedback(200)),
+        (IP_CALL, Feedback(200, used_ip=1, used_uid=1)),
+        (Charge("GET /x", LimitKind.IP, 1), TO_UID),
+        (Charge("GET /x", LimitKind.REQUEST, 1, "alice"), TO_UID),
+    ],
+)
+def test_answers_that_do_not_tell(charge: Charge, answer: Feedback) -> None:
+    payers = Payers()
+
+    assert [payers.read(charge, answer) for _ in range(2 * TO_ACCOUNT)] == [None] * 2 * TO_ACCOUNT
