@@ -24,7 +24,8 @@ settings.register_profile("long", parent=settings.get_profile("steady"), max_exa
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "steady"))
 
 FOLDER = pytest.StashKey[Path]()
-
+LONGEST = 104 - len("/dust-12345678/org.chromium.Chromium.123456/SingletonSocket") - 1
+"""Characters of a folder that leave room for a socket below it; macOS allows the fewest, 104."""
 
 OURS = {"binance_dust", "tests", "docs", "bot", "conftest"}
 
@@ -39,8 +40,16 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("filterwarnings", line)
     if hasattr(config, "workerinput"):
         return  # workers have it from the process that started them
-    config.stash[FOLDER] = Path(tempfile.mkdtemp(prefix="dust-"))
+    config.stash[FOLDER] = Path(tempfile.mkdtemp(prefix="dust-", dir=short_folder()))
     os.environ["TMPDIR"] = tempfile.tempdir = str(config.stash[FOLDER])
+
+
+def short_folder() -> str | None:
+    """Give the folder for a run's own folder; `None` is where `TMPDIR` says.
+
+    nox and macOS name folders at such length that Chromium's socket does not fit below them.
+    """
+    return "/tmp" if os.name == "posix" and len(tempfile.gettempdir()) > LONGEST else None  # noqa: S108
 
 
 def warnings_of_dependencies() -> list[str]:
