@@ -85,5 +85,6 @@ def forecast(pool: Pool, weight: int, now: float, of: int = 0) -> float:
         return max(begin, boundary.likely_close(now)) + rounds * window
     rounds, rest = divmod(short - 1, each)
     at = max(begin, pool.count.own.room_at(rest + 1, now)) + rounds * window
-    late = rest >= each - (rounds + 1) * pool.kept.most(of, limit)
+    windows = rounds + 1 + (now - pool.kept.begun) // window
+    late = rest >= each - windows * pool.kept.most(of, limit)
     return at + window * UNTIL if of and late else at

@@ -24,8 +24,12 @@ from tests.worlds.world import (
     World,
 )
 
-OPEN: Final = frozenset({"a single call waited"})
-"""What worlds as documented still violate."""
+OPEN: Final = frozenset({"a single call waited", "foretold too short", "slow"})
+"""What worlds as documented still violate now and then, where windows slide.
+
+What is kept for single calls is given to a scan late in a window. In a window that slides it comes
+back as late, so that a scan of a few windows may end most of a window later than it could.
+"""
 
 
 @dataclass(frozen=True, slots=True)
