@@ -69,11 +69,10 @@ class Beliefs:
         self.news: list[News] = []
         """What has changed, and nobody was told yet."""
 
-    def admit(self, call: AdmittedCall, count: Count, now: float, *, fits: bool) -> None:
-        """Mark what the answer to a call can tell; `fits` if there was room for it as believed."""
+    def admit(self, call: AdmittedCall, count: Count, now: float) -> None:
+        """Mark what the answer to a call can tell."""
         call.soon = now - count.last_answer < self._window * SOON
         call.number = self.prices.admit(alone=count.in_flight == 0)
-        call.test = not fits and self.ceiling.weight < math.inf
 
     def cut(self, number: int) -> None:
         """Record that our first call of a window goes."""

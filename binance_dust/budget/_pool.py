@@ -262,7 +262,9 @@ class Pool:
             self.asked = current.number
             count.cut()
             self.beliefs.cut(current.number)
-        self.beliefs.admit(call, count, now, fits=weight <= self.free(now))
+        self.beliefs.admit(call, count, now)
+        if self.whole < self.documented:
+            call.test = weight > self.free(now)
         count.mark(call, now)
         self._largest = max(self._largest, weight)
         count.take(weight)
@@ -307,7 +309,8 @@ class Pool:
             count.read_header(call, used, now, self._current, fixed=fixed, trusted=trusted)
         if good and result:
             beliefs.let_in(call, used, count, now)
-            self._believe_limit()
+            if self.whole < self.documented:
+                self._believe_limit()
         if good:
             count.answer(call.weight + call.extra, call.sent_at, now)
         else:
