@@ -22,6 +22,7 @@ The weight of others behind the same address comes on top (`Others`).
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Final
 
 from binance_dust.budget._others import Others
@@ -30,6 +31,8 @@ from binance_dust.budget._own import OwnWeight
 if TYPE_CHECKING:
     from binance_dust.budget._boundary import ServerWindow
 
+FEW: Final = 4
+"""Calls that are no burst: so many may go before it is heard whether there is room for them."""
 OLD: Final = 1 / 60
 """Part of a window after which a header that said "full" is asked again before a burst."""
 
@@ -110,8 +113,8 @@ class Count:
         self.in_flight: int = 0
         """Calls admitted and not answered."""
         self.last_answer: float = float("-inf")
-        self.heard_at: float = float("inf")
-        """When the last header was heard."""
+        self.heard_at: float = math.inf
+        """When the last header was heard; infinite if the last answer had none."""
         self.heard_gone: int = 0
         """The most weight that a header showed to be forgotten, whether it proves that or not."""
         self.cut_at: int = 0
@@ -220,14 +223,21 @@ class Count:
             last=self.in_flight == 1,
         )
 
-    def full_when_heard(self, weight: int, now: float) -> bool:
-        """Whether there was no room by the last header, and only time says that there is some now.
+    def full_when_heard(self, weight: int, free: float, now: float) -> bool:
+        """Whether there is no room by the headers, and only time says that there is some now.
 
-        The exchange's clock may have been set back since, which makes a window longer.
+        Windows may be longer than documented, or the exchange's clock was set back. Weight that
+        comes back bit by bit, while headers come all the time, needs no asking.
         """
-        if now - self.heard_at < self._window * OLD:
+        if self.heard_at == math.inf:
+            return False
+        if now - self.heard_at < self._window * OLD and free < FEW * weight:
             return False
         return self.own.taken - self.heard_gone + weight > self.whole
+
+    def heard_nothing(self) -> None:
+        """Record a good answer without a header: what headers said before is out of date."""
+        self.heard_at = math.inf
 
     def proven_gone(self, call: AdmittedCall, used: int) -> int:
         """Return the weight that a header proves forgotten.

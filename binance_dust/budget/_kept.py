@@ -19,6 +19,9 @@ PARTS: Final = 12
 UNTIL: Final = 5 / 6
 """The part of a window for which it is kept."""
 
+TAIL: Final = 1 / 120
+"""Part of a window for which scans have to wait before the last of them take what is kept."""
+
 
 class Kept:
     """When something is kept in one pool, and how much."""

@@ -20,12 +20,13 @@ from binance_dust.budget._address import WALL, AddressGate
 from binance_dust.budget._admission import LocalAdmission
 from binance_dust.budget._forecast import RESERVE_FREED, earliest, forecast
 from binance_dust.budget._gates import Pace
+from binance_dust.budget._kept import TAIL
 from binance_dust.budget._look import look
 from binance_dust.budget._news import take_news
-from binance_dust.budget._pool import PATIENCE, TAIL, TURN, Go
+from binance_dust.budget._pool import PATIENCE, Go
 from binance_dust.budget._pools import Pools
 from binance_dust.budget._protocol import BudgetSnapshot, Lane
-from binance_dust.budget._queue import Queue, Waiter
+from binance_dust.budget._queue import TURN, Queue, Waiter
 from binance_dust.events import Banned, Refused, Waited
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ if TYPE_CHECKING:
     from binance_dust.budget._limits import RateLimits
     from binance_dust.budget._pool import Pool
     from binance_dust.budget._protocol import Charge, Clock
-    from binance_dust.errors import BannedError, DustError
+    from binance_dust.errors import DustError
     from binance_dust.events import Event
 
 
@@ -110,6 +111,8 @@ class LocalBudget:
         if door is not None and not door.passes(now):
             return None
         documented, weight = weight, pool.beliefs.prices.weight(weight)
+        if weight > pool.limit and documented <= pool.ours:
+            weight = pool.limit  # what is believed makes no call wait for ever
         kept = pool.kept_weight(weight, now) if keep else 0
         go = pool.may_go(weight, now, use_reserve=use_reserve, kept=kept)
         if go is Go.NO:
@@ -150,10 +153,10 @@ class LocalBudget:
     ) -> None:
         """Fail now if the call can't be sent before its deadline, or ever."""
         weight, now = waiter.weight, waiter.since
-        if weight > pool.limit:
-            raise _errors.never_fits(pool.name, weight, pool.limit)
+        if weight > pool.ours:
+            raise _errors.never_fits(pool.name, weight, pool.ours)
         if self._gate.until - now > self._patience:
-            raise self._ban_error(pool, now)
+            raise self._gate.error(pool.name, now, self._clock.server_time())
         if pool.valve.until - now > self._most_wait:
             raise _errors.shut(pool.name, pool.valve.until - now)
         if deadline is None:
@@ -339,11 +342,9 @@ class LocalBudget:
         if seconds > self._patience:
             for pool, queue in self._queues.items():
                 for waiter in queue.remove_all():
-                    _refuse(waiter, self._ban_error(pool, now))
+                    server_time = self._clock.server_time()
+                    _refuse(waiter, self._gate.error(pool.name, now, server_time))
         self._serve_all()
-
-    def _ban_error(self, pool: Pool, now: float) -> BannedError:
-        return self._gate.error(pool.name, now, self._clock.server_time())
 
     # --- the rest --------------------------------------------------------------------------------
 
@@ -362,8 +363,7 @@ class LocalBudget:
 
     def snapshot(self) -> BudgetSnapshot:
         """Return every pool as it is now."""
-        now = self.now()
-        queues = self._queues
+        now, queues = self.now(), self._queues
         pools = tuple(
             look(pool, queues[pool].waiting if pool in queues else 0, now) for pool in self._pools
         )

@@ -6,7 +6,7 @@ answer is here:
 
 - The first call of a pool goes alone, also after a window of silence. Its header tells what others
   have spent; then the rest may go in one burst.
-- The weight of one call is left unspent (`_reserve`). It pays for the witness: when the pool is
+- The weight of one call is left unspent (`reserve`). It pays for the witness: when the pool is
   full and a cut has passed, one call goes, with nothing in flight, and its header tells whether the
   count went on or began anew. If it went on, nothing is lost: there was room for it.
 
@@ -49,10 +49,6 @@ MOST_RESERVE: Final = 1 / 4
 """Part of the limit: no reserve is kept where a single call costs more."""
 UNDISPUTED: Final = 1 / 4
 """Part of the limit that others can't have spent in the moment after a cut."""
-TURN: Final = 1.25
-"""Windows: so long a call may have to wait for its turn, also where nothing was refused."""
-TAIL: Final = 1 / 120
-"""Part of a window for which scans have to wait before the last of them take what is kept."""
 CAUTION: Final = 8
 MOST_CAUTION: Final = 512
 """Each refused witness puts the next one off for so many times more cuts, up to the most."""
@@ -75,7 +71,6 @@ class Pool:
         "_caution",
         "_current",
         "_largest",
-        "_ours",
         "_window",
         "account",
         "asked",
@@ -88,6 +83,7 @@ class Pool:
         "kind",
         "limit",
         "name",
+        "ours",
         "valve",
         "whole",
     )
@@ -105,7 +101,9 @@ class Pool:
         self.kind: LimitKind = kind
         self.account: str | None = account
         self.documented: int = limits[1]
-        self._ours = limits[0]
+        """The whole limit, as documented; `whole` is what is believed of it."""
+        self.ours: int = limits[0]
+        """Our part of it; `limit` is our part of what is believed."""
         self.limit: int = limits[0]
         self.whole: int = limits[1]
         self.door: Door | None = None
@@ -144,7 +142,7 @@ class Pool:
             if self.beliefs.prices.in_doubt(weight):
                 return Go.NO if count.in_flight else Go.ALONE
             heard = others is None or others.fresh(now)
-            return Go.YES if heard and not count.full_when_heard(weight, now) else Go.ALONE
+            return Go.YES if heard and not count.full_when_heard(weight, free, now) else Go.ALONE
         return Go.ALONE if self._may_probe(weight, others, now) else Go.NO
 
     def kept_weight(self, weight: int, now: float) -> int:
@@ -307,6 +305,8 @@ class Pool:
                 self._test_cut(call, count.proven_gone(call, used), now)
             fixed, trusted = boundary.fixed, beliefs.trust.earned
             count.read_header(call, used, now, self._current, fixed=fixed, trusted=trusted)
+        elif good and result:
+            count.heard_nothing()
         if good and result:
             beliefs.let_in(call, used, count, now)
             if self.whole < self.documented:
@@ -319,7 +319,7 @@ class Pool:
 
     def _believe_limit(self) -> None:
         """Let no more through than is believed to be let in."""
-        limit, whole = self._ours, self.documented
+        limit, whole = self.ours, self.documented
         ceiling = self.beliefs.ceiling.weight
         if ceiling < whole:
             limit, whole = min(limit, math.ceil(ceiling * limit / whole)), int(ceiling)
@@ -349,7 +349,7 @@ class Pool:
     def _full_to_the_ceiling(self, weight: int, now: float) -> bool:
         """Whether nothing but the ceiling forbids a call, so that it can test it."""
         spent = self.count.ours(now)
-        return spent + weight > self.limit >= spent and spent + weight <= self._ours
+        return spent + weight > self.limit >= spent and spent + weight <= self.ours
 
     def _test_cut(self, witness: AdmittedCall, gone: int, now: float) -> None:
         boundary = self.boundary
@@ -370,7 +370,8 @@ class Pool:
 
     def idle(self, now: float) -> bool:
         """Whether nothing is lost if this pool is forgotten."""
-        return now >= self.valve.until and self.count.own.spent(now) == 0
+        learnt = self.whole < self.documented
+        return now >= self.valve.until and self.count.own.spent(now) == 0 and not learnt
 
     def used(self, now: float) -> int:
         """Return the weight that the exchange may be counting."""

@@ -61,7 +61,7 @@ class Price:
 class Prices:
     """What calls cost in one pool, by their documented weights."""
 
-    __slots__ = ("_admitted", "_last", "_prices", "newest")
+    __slots__ = ("_admitted", "_doubtful", "_last", "_prices", "newest")
 
     newest: Price
     """The one that was learnt last."""
@@ -71,6 +71,8 @@ class Prices:
         self._prices: dict[int, Price] = {}
         self._admitted = 0
         """Calls that were admitted."""
+        self._doubtful = False
+        """Whether any weight is in doubt: asked before every call."""
         self._last = 0
         """The header of the last call, if it went alone; else -1."""
 
@@ -88,6 +90,8 @@ class Prices:
 
     def in_doubt(self, weight: int) -> bool:
         """Whether calls of a weight that is believed have to go alone, so that they tell it."""
+        if not self._doubtful:
+            return False
         return any(price.weight == weight and price.in_doubt for price in self._prices.values())
 
     def admit(self, *, alone: bool) -> int:
@@ -114,17 +118,23 @@ class Prices:
         last, self._last = self._last, used
         price = self.of(documented)
         price.asked()
-        if last < 0 or used <= last or (last and not soon):
-            return False  # others went in between, or a new window began
-        if not price.added(used - last):
-            return False
-        self.newest = price
-        return True
+        learnt = False
+        # Else others went in between, or a new window began.
+        if 0 <= last < used and (soon or not last):
+            learnt = price.added(used - last)
+        if learnt:
+            self.newest = price
+        self._look_for_doubt()
+        return learnt
+
+    def _look_for_doubt(self) -> None:
+        self._doubtful = any(price.in_doubt for price in self._prices.values())
 
     def doubt(self) -> None:
         """Look at all weights again: a refusal came unexpected."""
         for price in self._prices.values():
             price.doubt()
+        self._look_for_doubt()
 
     def __repr__(self) -> str:
         return f"<Prices {list(self._prices.values())!r}>"

@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
 CALLS_TO_SCANS: Final = 4
 _FEW: Final = 64
+TURN: Final = 1.25
+"""Windows: so long a call may have to wait for its turn, also where nothing was refused."""
 
 
 class Waiter:

@@ -871,3 +871,25 @@ def test_a_refusal_for_longer_than_patience_is_told_to_all_who_wait_and_come() -
             await caller.budget.admit(LIST)
 
     run(main())
+
+
+def test_what_is_believed_makes_no_call_impossible_and_lets_none_wait_for_ever() -> None:
+    """A limit that was learnt from small calls is below a large one; a weight above our part."""
+
+    async def main() -> None:
+        caller = caller_of()
+        await fill(caller, 2)
+        (pool,) = caller.budget._pools
+        pool.beliefs.ceiling.refused(50, 1, caller.budget.now())
+        pool._believe_limit()
+        await asyncio.sleep(130.0)
+
+        admission = await asyncio.wait_for(caller.budget.admit(LIST), 130.0)
+        admission.settle(GOOD)
+
+        for price in pool.beliefs.prices._prices.values():
+            price.weight = 20_000
+        await asyncio.sleep(130.0)
+        (await asyncio.wait_for(caller.budget.admit(LIST), 130.0)).settle(GOOD)
+
+    run(main())

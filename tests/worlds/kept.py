@@ -292,7 +292,6 @@ KEPT: Final[tuple[Kept, ...]] = (
         World(
             windows=Windows(length=300.0), limits=Limits(documented=6000), work=(Stream(calls=180),)
         ),
-        frozenset({"a second ban"}),
     ),
     Kept(
         "windows of 300 s, sliding",
@@ -301,7 +300,6 @@ KEPT: Final[tuple[Kept, ...]] = (
             limits=Limits(documented=6000),
             work=(Stream(calls=180),),
         ),
-        frozenset({"a second ban"}),
     ),
     Kept(
         "windows of 10 s",

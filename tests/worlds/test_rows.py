@@ -114,3 +114,12 @@ def test_what_is_learnt_is_told() -> None:
 
     assert told(play(dear), WeightLearnt)
     assert told(play(odd), HeadersDoubted)
+
+
+@pytest.mark.parametrize("length", [90.0, 300.0])
+def test_windows_that_are_longer_cost_a_lone_refusal_each_and_no_ban(length: float) -> None:
+    for mode in ("fixed", "sliding"):
+        played = play(World(windows=Windows(mode=mode, length=length)))
+        assert violations(played) == []
+        assert played.exchange.bans == []
+        assert played.exchange.refused <= 2

@@ -232,3 +232,21 @@ def test_the_spot_pool_is_one_for_all_its_endpoints() -> None:
         assert (pool.name, pool.limit, pool.used) == ("/api/v3", 10, 2)
 
     run(main())
+
+
+@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.parametrize("mode", MODES)
+def test_headers_that_cease_leave_the_limit_to_us(mode: Mode) -> None:
+    """The last header said "full", and none comes any more: one call asks, and not each one."""
+
+    async def main() -> None:
+        exchange = Exchange(mode=mode, start=5.0)
+        exchange.header = lambda used, _: used if exchange.loop.time() < 30.0 else None
+        caller = Caller(exchange)
+
+        await caller.keep_busy([LOG], 600.0, workers=300)
+
+        assert exchange.refused == 0
+        assert exchange.weight >= 0.95 * 12_000 * 9
+
+    run(main())
