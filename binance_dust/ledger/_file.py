@@ -26,7 +26,8 @@ __all__ = ["FileIdentity", "connect", "ledger_errors", "transaction"]
 MEMORY: Final = ":memory:"
 _PAUSE: Final = 0.02
 """Seconds between two attempts, where SQLite itself does not wait."""
-_SQLITE_MAGIC: Final = b"SQLite format 3\x00"
+_SHORTEST: Final = 512
+"""Bytes of the smallest page of SQLite."""
 
 _MESSAGES: Final = {
     "SQLITE_FULL": "the disk is full",
@@ -130,9 +131,10 @@ def _prepare(path: Path) -> None:
     if not path.stat().st_mode & 0o222:
         # Checked here, because SQLite would let the superuser write to it.
         raise LedgerError("it can't be written to (its mode is read-only)", path=str(path))
-    with path.open("rb") as file:
-        head = file.read(len(_SQLITE_MAGIC))
-    if head and head != _SQLITE_MAGIC:
+    # Never opened here: closing it would drop the locks that another connection of this process
+    # holds on it (POSIX). Then the next process that closes it deletes the log that this one uses.
+    # SQLite refuses other files, except those that are shorter than any database: it empties them.
+    if 0 < path.stat().st_size < _SHORTEST:
         raise LedgerError("it is not a ledger (not an SQLite database)", path=str(path))
 
 

@@ -342,3 +342,20 @@ async def test_nothing_is_sent_once_the_file_was_moved_or_deleted(
 
         with pytest.raises(LedgerError, match="was moved, replaced or deleted"):
             await ledger.intend(intent(), length=MINUTE)
+
+
+@posix
+async def test_a_second_ledger_of_a_process_leaves_the_first_one_its_locks(
+    ledger: Ledger, path: Path
+) -> None:
+    """A process that loses them writes into a log that another one has deleted."""
+    await opened(path)
+
+    code = "import sqlite3, sys; c = sqlite3.connect(sys.argv[1]); c.execute('SELECT * FROM books')"
+    command = [sys.executable, "-c", f"{code}; c.close()", str(path)]
+    await asyncio.to_thread(subprocess.run, command, check=True)
+    entry = await ledger.intend(intent(), length=MINUTE)
+
+    async with Ledger(path) as again:
+        assert (await again.entry(entry.id)).open
+    assert path.with_name(f"{path.name}-wal").exists()
