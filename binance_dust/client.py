@@ -100,6 +100,13 @@ class DustClient(Closing):
             endpoints.USER_ASSETS(asset=asset, need_btc_valuation=btc_valuation or None)
         )
 
+    async def spot_account(self, *, omit_zero: bool = True) -> models.SpotAccount:
+        """Read the spot account: its number (`uid`) and its balances.
+
+        It costs 20 of the 6,000 that all of `/api/v3` shares.
+        """
+        return await self.send(endpoints.SPOT_ACCOUNT(omit_zero_balances=omit_zero or None))
+
     async def convertible_assets(
         self,
         target: str,

@@ -21,6 +21,7 @@ __all__ = [
     "AccountInfo",
     "AccountStatus",
     "BnbBurn",
+    "CommissionRates",
     "ConvertedAsset",
     "ConvertibleAsset",
     "ConvertibleAssets",
@@ -37,6 +38,8 @@ __all__ = [
     "SmallLiability",
     "SmallLiabilityExchange",
     "SmallLiabilityHistory",
+    "SpotAccount",
+    "SpotBalance",
     "SystemStatus",
     "UserAsset",
 ]
@@ -63,6 +66,50 @@ class UserAsset(AnswerStruct, frozen=True, gc=False):
     def total(self) -> Decimal:
         """The whole balance, spendable or not."""
         return total((self.free, self.locked, self.freeze, self.withdrawing, self.ipoable))
+
+
+class SpotBalance(AnswerStruct, frozen=True, gc=False):
+    """One asset of the spot account."""
+
+    asset: str
+    free: Amount
+    locked: Amount
+    """In open orders."""
+
+
+class CommissionRates(AnswerStruct, frozen=True, gc=False):
+    """What trades on the spot market cost, as parts of their worth."""
+
+    maker: Amount
+    taker: Amount
+    buyer: Amount
+    seller: Amount
+
+
+class SpotAccount(AnswerStruct, frozen=True):
+    """The spot account. `UserAsset` has more of each balance.
+
+    Only its number and its balances are relied on; all else may be missing.
+    """
+
+    uid: int
+    """The exchange's own number of the account: the same for all of its keys."""
+    balances: list[SpotBalance]
+    account_type: str | None = None
+    permissions: list[str] | None = None
+    can_trade: bool | None = None
+    can_withdraw: bool | None = None
+    can_deposit: bool | None = None
+    brokered: bool | None = None
+    require_self_trade_prevention: bool | None = None
+    prevent_sor: bool | None = None
+    commission_rates: CommissionRates | None = None
+    maker_commission: int | None = None
+    """In hundredths of a percent, like the next three; `commission_rates` are exact."""
+    taker_commission: int | None = None
+    buyer_commission: int | None = None
+    seller_commission: int | None = None
+    update_time: Moment | None = None
 
 
 class ConvertibleAsset(AnswerStruct, frozen=True, gc=False):

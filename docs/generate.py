@@ -223,7 +223,11 @@ LIMITS: Final = """\
 | Calls | Weight | Paid by | Calls a minute |
 | --- | ---: | --- | ---: |
 """
-PAYERS: Final = {LimitKind.IP: "the address", LimitKind.UID: "the account"}
+PAYERS: Final = {
+    LimitKind.IP: "the address",
+    LimitKind.UID: "the account",
+    LimitKind.REQUEST: "the address, for all of `/api/v3`",
+}
 
 
 def readme() -> str:

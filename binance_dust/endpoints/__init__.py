@@ -51,6 +51,7 @@ __all__ = [
     "SET_BNB_BURN",
     "SMALL_LIABILITIES",
     "SMALL_LIABILITY_HISTORY",
+    "SPOT_ACCOUNT",
     "SYSTEM_STATUS",
     "USER_ASSETS",
     "AccountType",
@@ -281,6 +282,23 @@ SET_BNB_BURN: Final = Endpoint(
 )
 
 # --- the account and the exchange --------------------------------------------------------------
+
+
+class SpotAccountParams(Params, frozen=True, kw_only=True):
+    """Without `omit_zero_balances`: hundreds of assets that the account does not have."""
+
+    omit_zero_balances: bool | None = None
+
+
+SPOT_ACCOUNT: Final = Endpoint(
+    method="GET",
+    path="/api/v3/account",
+    security=Security.USER_DATA,
+    weight=Weight(LimitKind.REQUEST, 20),
+    replay=Replay.SAFE,
+    params=SpotAccountParams,
+    result=models.SpotAccount,
+)
 
 KEY_PERMISSIONS: Final = Endpoint(
     method="GET",

@@ -1,7 +1,7 @@
-"""What an account is made of: wallets, debts, what its key may do, and what it has converted.
+"""What an account is made of: wallets, debts, what its keys may do, and what it has converted.
 
 `Account` has a spot and a funding wallet, perhaps a cross-margin account (`Margin`: a wallet and
-debts), the `Permissions` of its key, and a record of its conversions and exchanged debts.
+debts), the `Permissions` of its keys, and a record of its conversions and exchanged debts.
 """
 
 from __future__ import annotations
@@ -225,15 +225,17 @@ class Account:
     """One account of the exchange. A test may read it and change it at any time."""
 
     name: str
-    api_key: str = field(repr=False)
-    signature_check: SignatureCheck = field(repr=False)
+    uid: int
+    """Its number: the same for all of its keys, and no other account's."""
+    keys: dict[str, SignatureCheck] = field(repr=False)
+    """For each of its API keys, the check of its signatures."""
     first_transaction: int = field(repr=False)
     opened_ms: int
     spot: Wallet
     funding: Wallet = field(default_factory=Wallet)
     margin: Margin | None = None
     permissions: Permissions = field(default_factory=Permissions)
-    """What its key may do; may be replaced at any time."""
+    """What its keys may do; may be replaced at any time."""
     spot_bnb_burn: bool = True
     interest_bnb_burn: bool = False
     conversions: list[Conversion] = field(default_factory=list, repr=False)
@@ -242,6 +244,11 @@ class Account:
     shown_prices: dict[str, tuple[float, Decimal]] = field(default_factory=dict, repr=False)
     """For each asset: when its price was last shown, in true time, and the price."""
     debts_exchanged_at: float | None = field(default=None, repr=False)
+
+    @property
+    def api_key(self) -> str:
+        """The key that it was opened with, or the oldest that is left."""
+        return next(iter(self.keys), "")
 
     def free(self, asset: str, wallet: WalletName = "SPOT") -> Decimal:
         """Give the free balance of one asset."""

@@ -61,6 +61,7 @@ class OpenAccounts:
         self._clock = clock
         self._by_name: dict[str, Account] = {}
         self._by_key: dict[str, Account] = {}
+        self._keys_made = 0
 
     def __getitem__(self, name: str) -> Account:
         return self._by_name[name]
@@ -106,8 +107,8 @@ class OpenAccounts:
         random = Random(f"{self._seed}/{name}/transactions")  # noqa: S311 - to be repeated
         account = Account(
             name=name,
-            api_key=pair.api_key,
-            signature_check=pair.check,
+            uid=self._free_uid(name),
+            keys={pair.api_key: pair.check},
             # As long as the real ones, and so far apart that two accounts hardly ever share one.
             first_transaction=random.randrange(10_000_000, 90_000_000) * 10_000,
             opened_ms=self._clock.now().ms,
@@ -120,9 +121,29 @@ class OpenAccounts:
         self._by_key[pair.api_key] = account
         return Credentials(pair.api_key, pair.secret, name=name)
 
+    def add_key(self, name: str, *, label: str | None, key: KeyKind) -> Credentials:
+        """Make one more key of an account."""
+        account = self._by_name[name]
+        self._keys_made += 1
+        pair = make_key(self._seed, f"{name}/{self._keys_made}", key)
+        account.keys[pair.api_key] = pair.check
+        self._by_key[pair.api_key] = account
+        return Credentials(pair.api_key, pair.secret, name=label)
+
+    def remove_key(self, api_key: str) -> None:
+        """Take a key away; from then on it is no key at all."""
+        del self._by_key.pop(api_key).keys[api_key]
+
     def open_many(self, count: int) -> list[Credentials]:
         """Open accounts with random balances; some have debts, locked parts or odd assets."""
         return [self._open_random() for _ in range(count)]
+
+    def _free_uid(self, name: str) -> int:
+        taken = {account.uid for account in self}
+        random = Random(f"{self._seed}/{name}/uid")  # noqa: S311 - to be repeated
+        return next(
+            uid for uid in iter(lambda: random.randrange(10**8, 10**9), 0) if uid not in taken
+        )
 
     def _free_name(self) -> str:
         for name in _NAMES:

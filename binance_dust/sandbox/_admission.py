@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from binance_dust.sandbox._account import Account, Margin, WalletName
     from binance_dust.sandbox._clock import Instant
     from binance_dust.sandbox._endpoints import ServedEndpoint
+    from binance_dust.sandbox._keys import SignatureCheck
     from binance_dust.sandbox._parameters import Parameters
 
 _KEY: Final = re.compile(r"[A-Za-z0-9]{64}")
@@ -100,13 +101,13 @@ def check_key(api_key: str | None, account: Account | None) -> Account:
     """Check the form of a key, and that it belongs to an account."""
     if api_key is None or not _KEY.fullmatch(api_key):
         raise _refusals.bad_key_format()
-    if account is None:
+    if account is None or api_key not in account.keys:
         raise _refusals.bad_key()
     return account
 
 
 def check_signature(
-    parameters: Parameters, account: Account, now: Instant, *, accept_unencoded: bool
+    parameters: Parameters, check: SignatureCheck, now: Instant, *, accept_unencoded: bool
 ) -> Freshness:
     """Check time and signature of a signed request."""
     freshness = _read_freshness(parameters)
@@ -114,7 +115,7 @@ def check_signature(
         raise _refusals.duplicate("signature")
     if not parameters.signature:
         raise _refusals.missing("signature")
-    if not _is_signed(parameters, account, accept_unencoded=accept_unencoded):
+    if not _is_signed(parameters, check, accept_unencoded=accept_unencoded):
         raise _refusals.bad_signature()
     freshness.check(now)
     return freshness
@@ -142,13 +143,13 @@ def _read_freshness(parameters: Parameters) -> Freshness:
     return Freshness(timestamp, milliseconds)
 
 
-def _is_signed(parameters: Parameters, account: Account, *, accept_unencoded: bool) -> bool:
+def _is_signed(parameters: Parameters, check: SignatureCheck, *, accept_unencoded: bool) -> bool:
     signature = parameters.signature or ""
     payload = parameters.payload.encode("utf-8", "surrogateescape")
     # Announced for 2026-01-15: what is not percent-encoded is refused, even if its signature fits.
-    if parameters.is_encoded and account.signature_check.accepts(payload, signature):
+    if parameters.is_encoded and check.accepts(payload, signature):
         return True
     if not accept_unencoded:
         return False
     decoded = unquote_plus(parameters.payload, errors="surrogateescape")
-    return account.signature_check.accepts(decoded.encode("utf-8", "surrogateescape"), signature)
+    return check.accepts(decoded.encode("utf-8", "surrogateescape"), signature)

@@ -201,7 +201,10 @@ class Exchange:
         if handling.sender is not None:
             if endpoint.security == "signed":
                 handling.freshness = _admission.check_signature(
-                    parameters, handling.sender, now, accept_unencoded=self.rules.accept_unencoded
+                    parameters,
+                    handling.sender.keys[request.api_key or ""],
+                    now,
+                    accept_unencoded=self.rules.accept_unencoded,
                 )
             _admission.check_rights(endpoint, handling.sender, request.address)
         check_mandatory(parameters, endpoint)

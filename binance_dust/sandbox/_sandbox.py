@@ -136,6 +136,16 @@ class Sandbox:
         """Open accounts with random balances by seed; some have odd assets, margin or debts."""
         return self._core.accounts.open_many(count)
 
+    def add_key(
+        self, account: str, *, name: str | None = None, key: KeyKind = "hmac"
+    ) -> Credentials:
+        """Make one more key of an open account; `name` is the name of these credentials."""
+        return self._core.accounts.add_key(account, label=name, key=key)
+
+    def remove_key(self, credentials: Credentials) -> None:
+        """Take a key away, as its owner would on the website: requests with it are refused."""
+        self._core.accounts.remove_key(credentials.api_key)
+
     def make_history(
         self,
         name: str,

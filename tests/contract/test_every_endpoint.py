@@ -126,6 +126,7 @@ def test_the_weights_are_those_of_the_design() -> None:
         "set_bnb_burn": "ip 1",
         "small_liabilities": "ip 100",
         "small_liability_history": "uid 100",
+        "spot_account": "request 20",
         "system_status": "ip 1",
         "user_assets": "ip 5",
     }

@@ -101,6 +101,7 @@ METHODS = """
     margin_account()
     system_status()
     server_time()
+    spot_account(*, omit_zero=True)
 """
 
 

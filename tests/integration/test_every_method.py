@@ -91,6 +91,7 @@ async def test_settings_permissions_and_status(client: DustClient) -> None:
     assert (await client.account_status()).data == "Normal"
     assert (await client.account_info()).is_margin_enabled
     assert (await client.system_status()).is_normal
+    assert (await client.spot_account()).can_trade
     now = (await client.server_time()).server_time
     assert abs(now - datetime.now(UTC)) < timedelta(seconds=5)
 

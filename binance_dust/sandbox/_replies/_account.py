@@ -8,9 +8,9 @@ from binance_dust.sandbox import _refusals
 from binance_dust.sandbox._amounts import ZERO, rounded, text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
-    from binance_dust.sandbox._account import Wallet
+    from binance_dust.sandbox._account import Holding, Wallet
     from binance_dust.sandbox._admission import AdmittedRequest, ReplyFunction
 
 
@@ -80,10 +80,10 @@ def spot_account(request: AdmittedRequest) -> dict[str, Any]:
                 "free": text(held.free),
                 "locked": text(held.locked),
             }
-            for asset, held in account.spot
+            for asset, held in _balances(request)
         ],
         "permissions": ["SPOT"],
-        "uid": account.first_transaction,
+        "uid": account.uid,
     }
 
 
@@ -155,6 +155,18 @@ def account_info(request: AdmittedRequest) -> dict[str, Any]:
         "isOptionsEnabled": False,
         "isPortfolioMarginRetailEnabled": False,
     }
+
+
+def _balances(request: AdmittedRequest) -> Iterator[tuple[str, Holding]]:
+    """List what is held; unless they are to be omitted, also all other assets, at zero."""
+    spot = request.account.spot
+    yield from spot
+    if not request.parameters.flag("omitZeroBalances"):
+        yield from (
+            (asset.symbol, spot[asset.symbol])
+            for asset in request.market
+            if not spot[asset.symbol].total
+        )
 
 
 def _holdings(request: AdmittedRequest, wallet: Wallet) -> list[dict[str, str]]:
