@@ -13,7 +13,13 @@ from binance_dust._util.exact import to_amount
 from binance_dust.errors import ConfigurationError, GuardError
 from binance_dust.ledger._entry import OPEN, Kind, LedgerEntry, LedgerLine, SettledBy
 from binance_dust.ledger._records import PROCESSING
-from binance_dust.ledger._schema import moment, moment_or_none, stamp, stamp_or_none
+from binance_dust.ledger._schema import (
+    OPEN_ONLY,
+    moment,
+    moment_or_none,
+    stamp,
+    stamp_or_none,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -106,9 +112,9 @@ def candidates(db: sqlite3.Connection, seen: Observed) -> list[LedgerEntry]:
 def refuse_beside_open(db: sqlite3.Connection, intent: Intent) -> None:
     """Raise if another call of the account or of the key has no known outcome."""
     row = db.execute(
-        "SELECT id, account, status FROM entries WHERE status IN (?, ?)"
+        f"SELECT id, account, status FROM entries WHERE {OPEN_ONLY}"  # noqa: S608 - our own text
         " AND (account = ? OR key_id = ?)",
-        (*OPEN, intent.account, intent.key_id),
+        (intent.account, intent.key_id),
     ).fetchone()
     if row is not None:
         raise GuardError(

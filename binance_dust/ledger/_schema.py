@@ -16,6 +16,9 @@ from binance_dust.errors import ConfigurationError
 APPLICATION_ID: Final = 0x64757374
 """Marks SQLite files of this package in their header: "dust"."""
 
+OPEN_ONLY: Final = "status IN ('intended', 'unknown')"
+"""The condition of the indexes of open entries. SQLite uses them for these very words only."""
+
 _FIRST: Final = """
 CREATE TABLE entries (
   id             INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -133,7 +136,13 @@ CREATE TABLE books (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND, _THIRD)
+_FOURTH: Final = """
+-- The newest entries of one kind: what a cooldown is learnt from.
+CREATE INDEX entries_by_kind ON entries (kind, account_type, at);
+CREATE INDEX entries_by_account_and_kind ON entries (account, kind, account_type, at);
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH)
 """Script number N migrates a ledger from version N to N+1. Append; never change one."""
 
 VERSION: Final = len(MIGRATIONS)
