@@ -308,7 +308,8 @@ class GuardError(DustError):
     """A safety rule stopped a conversion before anything was sent.
 
     `retry_at` is when the rule allows it, if waiting helps. `entry_ids` are the open entries of the
-    ledger that forbid it: `recover()` settles them.
+    ledger that forbid it: `recover()` settles them. `busy` says that something else is at work on
+    the account at this moment: another process, or another task of this one.
     """
 
     def __init__(
@@ -318,12 +319,14 @@ class GuardError(DustError):
         account: str | None = None,
         retry_at: datetime | None = None,
         entry_ids: tuple[int, ...] = (),
+        busy: bool = False,
     ) -> None:
         """Take what has to change before the rule allows it."""
         super().__init__(message)
         self.account = account
         self.retry_at = retry_at
         self.entry_ids = entry_ids
+        self.busy = busy
 
 
 class LedgerError(DustError):

@@ -35,6 +35,7 @@ _STYLES: Final = {
     Outcome.FAILED: "red",
     Outcome.UNKNOWN: "bold red",
     Outcome.STOPPED: "yellow",
+    Outcome.BUSY: "yellow",
 }
 
 
@@ -114,7 +115,7 @@ def exit_code(outcomes: Iterable[Outcome]) -> int:
     seen = set(outcomes)
     if Outcome.UNKNOWN in seen:
         return 3
-    return 1 if seen & {Outcome.FAILED, Outcome.STOPPED} else 0
+    return 1 if seen & {Outcome.FAILED, Outcome.STOPPED, Outcome.BUSY} else 0
 
 
 # --- the accounts, one after another, in detail --------------------------------------------------

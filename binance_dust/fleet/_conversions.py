@@ -12,10 +12,9 @@ import dataclasses
 import enum
 import os
 import platform
-import secrets
 import types
 from collections.abc import Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -32,9 +31,10 @@ from typing import (
 
 from binance_dust._util.plain import error_from_plain, plain
 from binance_dust.conversion import Converter, LiabilityQuote, Quote, Receipt, Skipped
+from binance_dust.conversion._account import AccountContext
 from binance_dust.endpoints import AccountType
 from binance_dust.errors import DustError, GuardError
-from binance_dust.ledger import Claim, LedgerEntry, LedgerLine, account_of
+from binance_dust.ledger import LedgerEntry, LedgerLine, account_of
 from binance_dust.sweeper import Outcome, SweepReport, sweep
 
 if TYPE_CHECKING:
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
 
 __all__ = ["convert", "find_outcome", "ledger_identity", "report_from_plain", "report_to_plain"]
 
-_CLAIM: Final = timedelta(seconds=90)
 _CLAIMS: Final = 3
 """Attempts to get a claim."""
 _CLOCKS: Final = timedelta(seconds=2)
@@ -139,21 +138,19 @@ async def _settled(
 
 @asynccontextmanager
 async def _claimed(client: DustClient, ledger: Ledger) -> AsyncIterator[None]:
-    """Keep other processes from converting; wait until the claim of one that died expires."""
-    claim = Claim(account_of(client), "convert", secrets.token_hex(8))
-    for tries_left in reversed(range(_CLAIMS)):
-        try:
-            await ledger.claim(claim, now=client.session.now(), length=_CLAIM)
-            break
-        except GuardError as error:
-            if error.retry_at is None or not tries_left:
-                raise
-            left = (error.retry_at - client.session.now()).total_seconds()
-            await asyncio.sleep(max(0.0, left) + 0.1)
-    try:
+    """Keep other processes from converting; wait until the claim of one that is frozen is over."""
+    context = AccountContext(client, ledger)
+    async with AsyncExitStack() as held:
+        for tries_left in reversed(range(_CLAIMS)):
+            try:
+                await held.enter_async_context(context.claimed("convert"))
+                break
+            except GuardError as error:
+                if error.retry_at is None or not tries_left:
+                    raise
+                left = (error.retry_at - client.session.now()).total_seconds()
+                await asyncio.sleep(max(0.0, left) + 0.1)
         yield
-    finally:
-        await ledger.release(claim)
 
 
 # --- reports as plain values ----------------------------------------------------------------------

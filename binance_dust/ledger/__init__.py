@@ -9,6 +9,7 @@ _sync.py      imports the exchange's own records
 _walk.py      which time ranges to ask a log for that shows only its newest hundred
 _synced.py    which time ranges were read, and which records the exchange does not show
 _access.py    who may write: real or local books; claims on accounts
+_holders.py   whether the process that took a claim is alive
 _entries.py   entries in the tables: read, inserted, settled
 _query.py     the search for entries
 _store.py     one transaction for each piece of work, in a thread of its own

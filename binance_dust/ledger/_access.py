@@ -7,15 +7,17 @@ for local ones. The first intent or record that comes from a session decides whi
 kind is refused. All exchanges on this machine's loopback, whatever their port, are local.
 
 Claims. One converter and one recoverer at a time work on an account, across processes. A claim only
-keeps two processes from planning the same conversion. It expires by the clock, so a holder that
-died does not block others for long. The safety of funds does not depend on clocks: the transaction
-that writes an intent also checks the claim and the account's open entry.
+keeps two processes from planning the same conversion. It ends when its holder releases it or dies,
+and at the latest after its length: a process may be frozen. The safety of funds depends neither on
+locks nor on clocks: the transaction that writes an intent also checks the claim and the account's
+open entry.
 """
 
 from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
 from binance_dust.errors import ConfigurationError, GuardError
@@ -23,9 +25,10 @@ from binance_dust.ledger._schema import moment, stamp
 
 if TYPE_CHECKING:
     import sqlite3
-    from datetime import datetime, timedelta
+    from datetime import datetime
 
     from binance_dust.client import DustClient
+    from binance_dust.ledger._holders import Holder
     from binance_dust.session import Session
 
 __all__ = [
@@ -90,11 +93,16 @@ def keep_books(db: sqlite3.Connection, books: Books, *, path: str) -> None:
 
 
 Role = Literal["convert", "recover"]
+_STEP: Final = timedelta(seconds=2)
+"""How far a machine's clock may be set back while a claim is held."""
 
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The right to work on an account, until it expires."""
+    """The right to work on an account, until it is released, expires, or its process dies.
+
+    The time of claims is `Session.machine_time`: all processes that share a file share that clock.
+    """
 
     account: str
     role: Role
@@ -102,43 +110,50 @@ class Claim:
 
 
 def take_claim(
-    connection: sqlite3.Connection, claim: Claim, *, now: datetime, length: timedelta
+    db: sqlite3.Connection, claim: Claim, holder: Holder, *, now: datetime, length: timedelta
 ) -> None:
-    """Take a claim that is free, expired or the holder's own; else raise with its expiry."""
-    row = connection.execute(
-        "SELECT holder, until FROM claims WHERE account = ? AND role = ?",
+    """Take a claim that is free, over, a dead holder's or one's own; else raise with its end."""
+    row = db.execute(
+        "SELECT holder, process, begun, until FROM claims WHERE account = ? AND role = ?",
         (claim.account, claim.role),
     ).fetchone()
-    if row is not None and row["holder"] != claim.holder and moment(row["until"]) > now:
+    if (
+        row is not None
+        and row["holder"] != claim.holder
+        # If it begins later, the clock was wrong then, and its end means nothing.
+        and moment(row["begun"]) - _STEP <= now < moment(row["until"])
+        and not holder.is_dead(row["process"])
+    ):
         raise GuardError(
             f"{claim.account}: another {claim.role} is under way",
             account=claim.account,
             retry_at=moment(row["until"]),
+            busy=True,
         )
-    connection.execute(
-        "INSERT OR REPLACE INTO claims VALUES (?, ?, ?, ?)",
-        (claim.account, claim.role, claim.holder, stamp(now + length)),
+    db.execute(
+        "INSERT OR REPLACE INTO claims (account, role, holder, process, begun, until)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        (claim.account, claim.role, claim.holder, holder.hold(), stamp(now), stamp(now + length)),
     )
 
 
-def extend_claim(
-    connection: sqlite3.Connection, claim: Claim, *, now: datetime, length: timedelta
-) -> None:
+def extend_claim(db: sqlite3.Connection, claim: Claim, *, now: datetime, length: timedelta) -> None:
     """Extend a claim; raise if another holder has taken it."""
-    changed = connection.execute(
-        "UPDATE claims SET until = ? WHERE account = ? AND role = ? AND holder = ?",
-        (stamp(now + length), claim.account, claim.role, claim.holder),
+    changed = db.execute(
+        "UPDATE claims SET begun = ?, until = ? WHERE account = ? AND role = ? AND holder = ?",
+        (stamp(now), stamp(now + length), claim.account, claim.role, claim.holder),
     ).rowcount
     if not changed:
         raise GuardError(
             f"{claim.account}: this {claim.role} took too long, and another one took over",
             account=claim.account,
+            busy=True,
         )
 
 
-def release_claim(connection: sqlite3.Connection, claim: Claim) -> None:
+def release_claim(db: sqlite3.Connection, claim: Claim) -> None:
     """Release a claim, if the holder still has it."""
-    connection.execute(
+    db.execute(
         "DELETE FROM claims WHERE account = ? AND role = ? AND holder = ?",
         (claim.account, claim.role, claim.holder),
     )

@@ -150,7 +150,9 @@ class Ledger(Closing):
 
     async def claim(self, claim: Claim, *, now: datetime, length: timedelta) -> None:
         """Claim an account: the right to work on it. `GuardError` while another holder has it."""
-        await self._thread.run(lambda store: store.claim(claim, now, length))
+        await self._thread.run(
+            lambda store: store.claim(claim, now, length), undo=lambda store: store.release(claim)
+        )
 
     async def extend(self, claim: Claim, *, now: datetime, length: timedelta) -> None:
         """Extend a claim; `GuardError` if another holder has taken it."""

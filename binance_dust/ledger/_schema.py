@@ -140,6 +140,19 @@ _FOURTH: Final = """
 -- The newest entries of one kind: what a cooldown is learnt from.
 CREATE INDEX entries_by_kind ON entries (kind, account_type, at);
 CREATE INDEX entries_by_account_and_kind ON entries (account, kind, account_type, at);
+
+-- Claims with the file of the process that holds them, and when they were taken. Those that an
+-- older version holds are dropped: while it has a call under way, its entry keeps others away.
+DROP TABLE claims;
+CREATE TABLE claims (
+  account TEXT NOT NULL,
+  role    TEXT NOT NULL,
+  holder  TEXT NOT NULL,
+  process TEXT,
+  begun   TEXT NOT NULL,
+  until   TEXT NOT NULL,
+  PRIMARY KEY (account, role)
+) WITHOUT ROWID;
 """
 
 MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH)

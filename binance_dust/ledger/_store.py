@@ -10,12 +10,14 @@ import asyncio
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from binance_dust.errors import ConfigurationError, DustError
 from binance_dust.events import logger
 from binance_dust.ledger import _access, _entries, _file, _synced
 from binance_dust.ledger._cooldown import ENTRIES_TO_LEARN_FROM
+from binance_dust.ledger._holders import Holder
 from binance_dust.ledger._query import Query
 from binance_dust.ledger._records import (
     can_have_done,
@@ -62,9 +64,11 @@ class LedgerStore:
         self._path = path
         self._connection = _file.connect(path, busy_timeout=busy_timeout)
         self._identity = _file.FileIdentity(path)
+        self._holder = Holder(None if path == _file.MEMORY else Path(path).resolve())
 
     def close(self) -> None:
-        """Close the file."""
+        """Close the file; what this ledger still claims is free."""
+        self._holder.release()
         self._connection.close()
 
     # --- real or local books ---------------------------------------------------------------------
@@ -84,7 +88,7 @@ class LedgerStore:
     def claim(self, claim: Claim, now: datetime, length: timedelta) -> None:
         """Take a claim."""
         with self._writing() as db:
-            _access.take_claim(db, claim, now=now, length=length)
+            _access.take_claim(db, claim, self._holder, now=now, length=length)
 
     def extend(self, claim: Claim, now: datetime, length: timedelta) -> None:
         """Extend a claim."""
@@ -270,12 +274,22 @@ class StoreThread:
             thread.shutdown(wait=False)
             await asyncio.shield(closing)
 
-    async def run(self, work: Callable[[LedgerStore], T]) -> T:
-        """Run work in the thread, and wait for it."""
+    async def run(
+        self,
+        work: Callable[[LedgerStore], T],
+        *,
+        undo: Callable[[LedgerStore], object] | None = None,
+    ) -> T:
+        """Run work in the thread, and wait for it. `undo` is run if the waiter is cancelled."""
         if self._thread is None:
             raise ConfigurationError(f"ledger {self._path} is not open: use it in `async with`")
         loop = asyncio.get_running_loop()
-        return await asyncio.shield(loop.run_in_executor(self._thread, self._run, work))
+        try:
+            return await asyncio.shield(loop.run_in_executor(self._thread, self._run, work))
+        except (asyncio.CancelledError, GeneratorExit):
+            if undo is not None:
+                self.run_soon(undo)
+            raise
 
     def run_soon(self, work: Callable[[LedgerStore], object]) -> None:
         """Run work in the thread without waiting, if the file is still open."""
@@ -293,7 +307,9 @@ class StoreThread:
             store.close()
 
     def _run(self, work: Callable[[LedgerStore], T]) -> T:
-        assert self._store is not None  # noqa: S101 - the first work opens it
+        if self._store is None:
+            # Asked for while it was being opened, and that has failed.
+            raise ConfigurationError(f"ledger {self._path} could not be opened")
         return work(self._store)
 
     def _run_logged(self, work: Callable[[LedgerStore], object]) -> None:

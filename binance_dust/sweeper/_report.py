@@ -34,6 +34,8 @@ class Outcome(enum.StrEnum):
     """The account may not convert yet; `next_at` says when."""
     STOPPED = "stopped by a rule"
     """A safety rule of this package stopped it before anything was sent."""
+    BUSY = "another process is at it"
+    """Another process, or another task of this one, is converting or recovering the account."""
     FAILED = "failed"
     """Nothing was converted: reading failed, or the exchange refused, or it accepted the call and
     did nothing (then `receipt` says so)."""

@@ -272,7 +272,7 @@ def _next_turn(report: SweepReport, every: timedelta) -> datetime:
             return report.next_at + _AFTER_ELIGIBILITY
         case Outcome.RESTING:
             return report.at + min(every, _AFTER_FAILURE)
-        case Outcome.FAILED | Outcome.STOPPED | Outcome.UNKNOWN:
+        case Outcome.FAILED | Outcome.STOPPED | Outcome.BUSY | Outcome.UNKNOWN:
             return report.at + min(every / _PARTS, _AFTER_FAILURE)
         case _:
             return report.at + every

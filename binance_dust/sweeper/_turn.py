@@ -98,9 +98,9 @@ class AccountTurn:
         except CooldownError as error:
             return await self._resting(error)
         except GuardError as error:
-            if error.retry_at is not None and self._plan is not None:
+            if error.retry_at is not None and self._plan is not None and not error.busy:
                 return self._report(Outcome.RESTING, error=error, next_at=error.retry_at)
-            return self._report(Outcome.STOPPED, error=error)
+            return self._report(Outcome.BUSY if error.busy else Outcome.STOPPED, error=error)
         except DustError as error:
             if has_no_margin(error):
                 return self._report(Outcome.NOTHING)

@@ -197,6 +197,32 @@ class Mortal:
             self._coroutine.close()
 
 
+class Cancelled:
+    """A coroutine that is cancelled at its n-th suspension, and cleans up."""
+
+    def __init__(self, coroutine: Coroutine[Any, Any, Any], after: int) -> None:
+        self._coroutine = coroutine
+        self._left = after
+        self.happened = False
+
+    def __await__(self) -> Generator[Any, Any, Any]:
+        while True:
+            try:
+                if self._left:
+                    waiting_for = self._coroutine.send(None)
+                else:
+                    self.happened = True
+                    waiting_for = self._coroutine.throw(asyncio.CancelledError)
+            except StopIteration as end:
+                return end.value
+            self._left -= 1
+            if self._left == 0 and waiting_for is not None:
+                # Its result is not waited for any more.
+                waiting_for._asyncio_future_blocking = False
+            else:
+                yield waiting_for
+
+
 async def entries_of(ledger: Ledger, **query: Any) -> list[LedgerEntry]:
     return [entry async for entry in ledger.entries(**query)]
 

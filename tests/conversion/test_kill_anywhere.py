@@ -1,19 +1,25 @@
-"""A process may die at any line: each intent is carried out at most once. Crosses all modules."""
+"""A process may die, or be cancelled, at any line. Crosses all modules.
+
+Each intent is carried out at most once, and nobody waits for the claim of what has ended.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from binance_dust import GuardError, OutcomeUnknownError
+from binance_dust import OutcomeUnknownError
+from binance_dust.ledger import Claim
 from binance_dust.sandbox._faults import Stage
 from tests.conversion.far import (
     CONVERT,
     DUST,
+    Cancelled,
     FarWorld,
     Killed,
     Mortal,
@@ -98,13 +104,8 @@ def test_a_recovery_that_is_killed_anywhere_is_begun_again(executed: bool, folde
             with contextlib.suppress(Killed):
                 await mortal
         async with Process(world, alice, path) as process:
-            try:
-                await process.converter.recover()
-            except GuardError as busy:
-                # The claim of the one that died: it runs out by itself.
-                assert busy.retry_at is not None
-                await asyncio.sleep((busy.retry_at - process.session.now()).total_seconds() + 1)
-                await process.converter.recover()
+            # At once: the claim has died with its process.
+            await process.converter.recover()
             (entry,) = await entries_of(process.ledger)
             assert entry.status == ("confirmed" if executed else "rejected")
             await check_books(world, process.ledger)
@@ -112,5 +113,37 @@ def test_a_recovery_that_is_killed_anywhere_is_begun_again(executed: bool, folde
         mortal.bury()
         await asyncio.sleep(0.1)
         return mortal.steps
+
+    run_with_deaths(main())
+
+
+@pytest.mark.parametrize("role", ["convert", "recover"])
+def test_what_is_cancelled_anywhere_claims_nothing_afterwards(role: Any, folder: Path) -> None:
+    """Also while it takes its claim; its process lives on."""
+
+    async def main() -> None:
+        after = 1
+        while await attempt(after):
+            after += 1
+        assert after > 5
+
+    async def attempt(after: int) -> bool:
+        world = FarWorld(cooldown=0.0)
+        alice = world.exchange.accounts.open("alice", {"ADA": "6.21", "XRP": "1.5"})
+        path = folder / f"{after}.db"
+        if role == "recover":
+            world.exchange.faults.lose_answer(endpoint=DUST)
+            await one_life(world, alice, path, None)
+        async with Process(world, alice, path) as process, Process(world, alice, path) as other:
+            work = process.convert_all() if role == "convert" else process.converter.recover()
+            task = Cancelled(work, after)
+            with contextlib.suppress(asyncio.CancelledError):
+                await task
+            # What it has left to the ledger's thread is done by now, and it lives on.
+            await process.ledger.books()
+            claim, now = Claim("alice", role, "they"), other.session.machine_time()
+            await other.ledger.claim(claim, now=now, length=timedelta(minutes=1))
+        await world.quiet()
+        return task.happened
 
     run_with_deaths(main())

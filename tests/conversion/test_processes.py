@@ -29,8 +29,10 @@ async def main():
         converter = Converter(client, ledger=ledger)
         quote = await converter.quote()
         print("ready", flush=True)
-        await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
+        word = await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
         try:
+            if word == "recover\\n":
+                await converter.recover()
             receipt = await converter.convert(quote)
             print(json.dumps({"receipt": list(receipt.transaction_ids)}), flush=True)
         except DustError as error:
@@ -57,9 +59,9 @@ class Child:
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == "ready\n"
 
-    def begin(self) -> None:
+    def begin(self, word: str = "convert") -> None:
         assert self._process.stdin is not None
-        self._process.stdin.write("go\n")
+        self._process.stdin.write(f"{word}\n")
         self._process.stdin.flush()
 
     def outcome(self) -> Any:
@@ -128,3 +130,43 @@ def test_the_open_entry_of_a_killed_process_can_be_settled(folder: Path, leg: An
 
         assert len(exchange.conversions) == 1
         assert asyncio.run(settle(exchange, folder / "dust.db", alice)) == ["confirmed"]
+
+
+def test_a_killed_process_s_claim_is_free_at_once(folder: Path) -> None:
+    """Killed between its claim and its intent: nothing was sent, and nothing is open."""
+    with Sandbox(seed=7, cooldown=0.0) as exchange:
+        alice = exchange.open_account("alice", ADA="6.21", XRP="1.5")
+        first, second = (Child(exchange, folder / "dust.db", alice) for _ in range(2))
+        for child in (first, second):
+            child.until_ready()
+        reading = exchange.faults.delay(30, endpoint="/sapi/v3/asset/getUserAsset")
+        first.begin()
+        until(lambda: reading.hits > 0)
+        first.kill()
+        killed = time.monotonic()
+
+        second.begin()
+        outcome = second.outcome()
+
+        assert outcome == {"receipt": [exchange.conversions[0].transaction_id]}
+        assert time.monotonic() - killed < 1
+        assert [file.name for file in folder.iterdir() if file.is_dir()] == []
+
+
+def test_a_killed_recovery_s_claim_is_free_at_once(folder: Path) -> None:
+    with Sandbox(seed=7) as exchange:
+        alice = exchange.open_account("alice", ADA="6.21", XRP="1.5")
+        path = folder / "dust.db"
+        converter, recoverer = (Child(exchange, path, alice) for _ in range(2))
+        for child in (converter, recoverer):
+            child.until_ready()
+        lost = exchange.faults.delay(30, on="answer", endpoint="/sapi/v1/asset/dust")
+        converter.begin()
+        until(lambda: lost.hits > 0)
+        converter.kill()
+        reading = exchange.faults.delay(30, endpoint="/sapi/v1/asset/dribblet")
+        recoverer.begin("recover")
+        until(lambda: reading.hits > 0)
+        recoverer.kill()
+
+        assert asyncio.run(settle(exchange, path, alice)) == ["confirmed"]

@@ -6,6 +6,8 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
+
 from binance_dust.fleet._conversions import (
     find_outcome,
     ledger_identity,
@@ -15,6 +17,7 @@ from binance_dust.fleet._conversions import (
 from binance_dust.ledger import Claim, Ledger, account_of
 from binance_dust.sandbox import Sandbox
 from binance_dust.sweeper import Outcome, SweepReport, sweep
+from tests.conversion.scene import Scene, in_virtual_time
 from tests.fleet.conftest import StartWorker
 
 DUST = "POST /sapi/v1/asset/dust"
@@ -28,7 +31,7 @@ async def test_finding_an_outcome_waits_for_a_worker_that_may_be_about_to_send(
     await client.server_time()
     began = client.session.now()
     other = Claim(account_of(client), "convert", "another process")
-    await ledger.claim(other, now=began, length=timedelta(seconds=0.4))
+    await ledger.claim(other, now=client.session.machine_time(), length=timedelta(seconds=0.4))
 
     options = {"account_type": "SPOT"}
     report = await find_outcome(client, ledger, options, began.timestamp())
@@ -36,7 +39,28 @@ async def test_finding_an_outcome_waits_for_a_worker_that_may_be_about_to_send(
     assert report.outcome is Outcome.STOPPED
     assert client.session.now() >= began + timedelta(seconds=0.4)
     # And its own claim is released afterwards.
-    await ledger.claim(other, now=client.session.now(), length=timedelta(seconds=1))
+    now = client.session.machine_time()
+    await ledger.claim(other, now=now, length=timedelta(seconds=1))
+
+
+@pytest.mark.parametrize("wrong", [-600.0, 0.0, 600.0])
+@in_virtual_time
+async def test_all_claims_are_counted_by_the_machine_s_clock(wrong: float, tmp_path: Path) -> None:
+    scene = Scene(wrong_clock=wrong)
+    path = tmp_path / "dust.db"
+    async with scene.process(path=path) as frozen, scene.process(path=path) as worker:
+        client = worker.client
+        await client.session.learn_time()
+        claim = Claim(account_of(client), "convert", "another process")
+        now = frozen.session.machine_time()
+        await frozen.ledger.claim(claim, now=now, length=timedelta(seconds=90))
+        began = client.session.now()
+
+        options = {"account_type": "SPOT"}
+        report = await find_outcome(client, worker.ledger, options, began.timestamp())
+
+        assert report.outcome is Outcome.STOPPED
+        assert 90 <= (client.session.now() - began).total_seconds() < 92
 
 
 async def test_a_report_is_the_same_after_it_has_travelled(

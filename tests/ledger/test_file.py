@@ -17,7 +17,14 @@ from pathlib import Path
 
 import pytest
 
-from binance_dust import Converter, Ledger, LedgerError, RateLimits, Session
+from binance_dust import (
+    ConfigurationError,
+    Converter,
+    Ledger,
+    LedgerError,
+    RateLimits,
+    Session,
+)
 from binance_dust.ledger import Books, _schema
 from binance_dust.ledger._store import LedgerStore
 from binance_dust.sandbox import Sandbox
@@ -130,6 +137,16 @@ def test_a_file_that_can_not_be_used_is_refused_in_plain_words(
 
     assert caught.value.path == str(path)
     assert caught.value.entry_ids == ()
+
+
+async def test_another_task_learns_that_it_could_not_be_opened(path: Path) -> None:
+    ledger = Ledger(path.parent)
+
+    opening, reading = await asyncio.gather(ledger.open(), ledger.books(), return_exceptions=True)
+
+    assert isinstance(opening, LedgerError)
+    assert isinstance(reading, ConfigurationError)
+    assert str(reading) == f"ledger {path.parent} could not be opened"
 
 
 async def test_a_missing_folder_is_not_created(tmp_path: Path) -> None:

@@ -8,7 +8,14 @@ from typing import Any
 
 import pytest
 
-from binance_dust import ConfigurationError, Ledger, LedgerError, sweep
+from binance_dust import (
+    ConfigurationError,
+    Converter,
+    Ledger,
+    LedgerError,
+    OutcomeUnknownError,
+    sweep,
+)
 from binance_dust.cli._moving import outcome_line
 from binance_dust.ledger import Claim
 from binance_dust.sweeper import Outcome, SweepReport
@@ -134,6 +141,29 @@ async def test_an_outcome_that_another_process_is_recovering_is_unknown() -> Non
         await other
 
         assert reports[client.name].outcome is Outcome.UNKNOWN
+
+
+@pytest.mark.parametrize("role", ["convert", "recover"])
+@in_virtual_time
+async def test_an_account_that_another_process_works_on_is_not_cooling_down(role: Any) -> None:
+    world = World()
+    async with world.session() as session, Ledger(":memory:") as ledger:
+        (client,) = open_accounts(world, session, 1)
+        if role == "recover":
+            world.exchange.faults.lose_answer(endpoint=DUST)
+            converter = Converter(client, ledger=ledger)
+            with pytest.raises(OutcomeUnknownError):
+                await converter.convert(await converter.quote())
+        another = Claim(client.name, role, "another process")
+        await ledger.claim(another, now=session.machine_time(), length=timedelta(minutes=1))
+
+        reports = await all_of(sweep([client], ledger=ledger, dry_run=False))
+
+        report = reports[client.name]
+        assert report.outcome is Outcome.BUSY
+        assert report.next_at is None
+        assert f"another {role} is under way" in str(report)
+        assert "cooling" not in str(report)
 
 
 @in_virtual_time
