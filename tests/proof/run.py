@@ -1,4 +1,4 @@
-"""The long forms: `python -m tests.proof.run fuzz soak sockets wire worlds`, or some of them.
+"""The long forms: `python -m tests.proof.run fuzz soak sockets wire worlds money`, or some of them.
 
 Each prints how far it got, and fails at the first finding. Fuzzing is bounded by time: what was
 reached by then is what is printed.
@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Final
 
 from binance_dust.sandbox import Sandbox
+from tests.money import draw as money_draw
+from tests.money import run as money
 from tests.proof.admission import knock, without_a_door
 from tests.proof.decoders import readers
 from tests.proof.fuzz import fuzz
@@ -122,6 +124,15 @@ def run_worlds(options: argparse.Namespace) -> None:
     assert news(tally) == []
 
 
+def run_money(options: argparse.Namespace) -> None:
+    """Live drawn lives, and count what violates an invariant."""
+    tally = money.count_all(options.seed, options.lives, os.cpu_count() or 1, tell)
+    tell(money.report(tally))
+    for kind, seeds in tally.seeds.items():
+        tell(money.show(money_draw.draw(seeds[0]), kind))
+    assert money.news(tally) == []
+
+
 _ANSWERS_ONLY: Final = ("twice", "echo", "change")
 _ALL: Final[dict[str, Callable[[argparse.Namespace], None]]] = {
     "fuzz": run_fuzz,
@@ -129,6 +140,7 @@ _ALL: Final[dict[str, Callable[[argparse.Namespace], None]]] = {
     "sockets": run_sockets,
     "wire": run_wire,
     "worlds": run_worlds,
+    "money": run_money,
 }
 
 
@@ -154,6 +166,7 @@ def main() -> None:
     parser.add_argument("--hours", type=int, default=24, help="of virtual time")
     parser.add_argument("--sessions", type=int, default=60)
     parser.add_argument("--worlds", type=int, default=100_000)
+    parser.add_argument("--lives", type=int, default=100_000)
     options = parser.parse_args()
     logging.disable()
     tell(f"seed {options.seed}, process {os.getpid()}")

@@ -1,0 +1,139 @@
+"""What stands in a ledger's file, read without the package: entries, and the records in them."""
+
+from __future__ import annotations
+
+import sqlite3
+from dataclasses import KW_ONLY, dataclass
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any, Final
+
+OPEN: Final = ("intended", "unknown")
+Record = tuple[bool, str, Decimal, Decimal, int, int | None]
+"""A row of a record: whether it is a debt, its asset, amount, gross, time and id."""
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An entry as it stands in the file."""
+
+    id: int
+    account: str
+    key_id: str | None
+    kind: str
+    status: str
+    settled_by: str | None
+    transaction_id: int | None
+    expires_at: str | None
+    reason: str | None
+    _: KW_ONLY
+    assets: frozenset[str]
+    lines: tuple[tuple[str, str, str, str, int | None], ...]
+    """Asset, amount, gross, time, id."""
+
+    @property
+    def open(self) -> bool:
+        """Whether how it ended is not known."""
+        return self.status in OPEN
+
+    @property
+    def expires(self) -> float:
+        """After which time, by the exchange's clock, it can't be carried out any more."""
+        return (
+            0.0 if self.expires_at is None else datetime.fromisoformat(self.expires_at).timestamp()
+        )
+
+    @property
+    def records(self) -> set[Record]:
+        """The exchange's records that it stands for, row by row."""
+        if self.status != "confirmed":
+            return set()
+        return {
+            record_of(self.kind, asset, amount, gross, at, number)
+            for asset, amount, gross, at, number in self.lines
+        }
+
+    def __str__(self) -> str:
+        by = f" by {self.settled_by}" if self.settled_by else ""
+        return f"entry {self.id} of {self.account} ({self.status}{by}, {sorted(self.assets)})"
+
+
+class Books:
+    """A ledger's file, as anybody reads it who opens the path."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._connection: sqlite3.Connection | None = None
+        self._version = -1
+        self._rows: dict[int, Row] = {}
+
+    def read(self) -> tuple[dict[int, Row], bool]:
+        """Read all entries; tell whether anything has changed since the last reading."""
+        if self._connection is None:
+            if not self.path.exists():
+                return {}, False
+            self._connection = sqlite3.connect(self.path, isolation_level=None)
+        db = self._connection
+        version = db.execute("PRAGMA data_version").fetchone()[0]
+        if version == self._version:
+            return self._rows, False
+        if not db.execute("SELECT 1 FROM sqlite_master WHERE name = 'lines'").fetchone():
+            return {}, False
+        self._version = version
+        asked: dict[int, set[str]] = {}
+        for entry, asset in db.execute("SELECT entry_id, asset FROM asked"):
+            asked.setdefault(entry, set()).add(asset)
+        lines: dict[int, list[Any]] = {}
+        for entry, *line in db.execute(
+            "SELECT entry_id, asset, amount, gross, at, transaction_id FROM lines ORDER BY position"
+        ):
+            lines.setdefault(entry, []).append(tuple(line))
+        found: list[tuple[Any, ...]] = db.execute(
+            "SELECT id, account, key_id, kind, status, settled_by, transaction_id, expires_at,"
+            " reason FROM entries"
+        ).fetchall()
+        self._rows = {
+            row[0]: Row(
+                *row, assets=frozenset(asked.get(row[0], ())), lines=tuple(lines.get(row[0], ()))
+            )
+            for row in found
+        }
+        return self._rows, True
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._connection is not None:
+            self._connection.close()
+
+
+def record_of(  # noqa: PLR0917 - the columns of a line, after its entry's kind
+    kind: str,
+    asset: str,
+    amount: str | Decimal,
+    gross: str | Decimal,
+    at: str | datetime,
+    number: int | None,
+) -> Record:
+    """Name a row of a record: all that is known of it, exact to the last digit."""
+    time = datetime.fromisoformat(at) if isinstance(at, str) else at
+    exact = (Decimal(amount).normalize(), Decimal(gross).normalize())
+    return (kind == "liabilities", asset, *exact, round(time.timestamp() * 1000), number)
+
+
+def records_of(made: Any) -> list[Record]:
+    """Name the rows of a record of the sandbox."""
+    if hasattr(made, "transaction_id"):
+        return [
+            (
+                False,
+                row.asset,
+                row.amount.normalize(),
+                row.gross.normalize(),
+                row.at_ms,
+                made.transaction_id,
+            )
+            for row in made.rows
+        ]
+    amounts = (made.amount.normalize(), made.target_amount.normalize())
+    return [(True, made.asset, *amounts, made.at_ms, None)]

@@ -1,0 +1,286 @@
+"""What has to hold after every step of a life, and what has to hold in the end.
+
+The oracle knows what nobody in the life knows: which calls are on their way, what the exchange has
+done, and who is alive. It reads the ledgers' files by itself.
+"""
+
+from __future__ import annotations
+
+import traceback
+from collections import Counter
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Any, Final
+
+from binance_dust import GuardError, Ledger
+from tests.money.books import Books, Record, Row, record_of, records_of
+from tests.money.life import KEYS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from tests.money.line import Call
+    from tests.money.play import Stage
+    from tests.money.process import Process, Work
+
+CRASHED: Final = "crashed"
+ENDLESS: Final = "never ended"
+UNRECORDED: Final = "sent without a record"
+BESIDE: Final = "sent beside an open call"
+EARLY: Final = "settled while it could still be carried out"
+AFTER: Final = "carried out after it was settled"
+UNHEARD: Final = "settled by an answer that never came"
+TWICE: Final = "a record twice in the books"
+INVENTED: Final = "a line that the exchange does not know"
+MISSING: Final = "a record missing from the books"
+MIXED: Final = "two accounts in one's books"
+RECEIPT: Final = "a receipt differs from its entry"
+DEAD: Final = "refused for a holder that is dead"
+FOREVER: Final = "open though it can be known"
+WRONG: Final = "rejected though it was carried out"
+FOREIGN: Final = "confirmed by the record of another call"
+INVARIANTS: Final = (
+    CRASHED, ENDLESS, UNRECORDED, BESIDE, EARLY, AFTER, UNHEARD, TWICE, INVENTED, MISSING, MIXED,
+    RECEIPT, DEAD, FOREVER, WRONG, FOREIGN,
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """An invariant that did not hold."""
+
+    kind: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.text}"
+
+
+class Oracle:
+    """Looks after every step."""
+
+    def __init__(self, stage: Stage) -> None:
+        self._stage = stage
+        self._books: dict[int, Books] = {}
+        self._seen: dict[int, dict[int, Row]] = {}
+        self._calls: dict[tuple[int, int], Call] = {}
+        self._told: set[tuple[str, str]] = set()
+        self._receipts: list[tuple[int, Any]] = []
+        self.violations: list[Violation] = []
+        self.checks: Counter[str] = Counter()
+
+    def violated(self, kind: str, text: str, once: str = "") -> None:
+        """Note a violation; with `once` not again for the same thing."""
+        if (kind, once or text) in self._told:
+            return
+        self._told.add((kind, once or text))
+        self._stage.note(f"VIOLATED {kind}: {text}")
+        self.violations.append(Violation(kind, f"{self._stage.engine.now:.3f} s: {text}"))
+
+    def close(self) -> None:
+        """Close the files."""
+        for books in self._books.values():
+            books.close()
+
+    # --- after every piece of work on a ledger ---------------------------------------------------
+
+    def look(self, process: Process) -> None:
+        """Judge what a process has just written into its ledger."""
+        ledger = process.program.ledger
+        rows, changed = self._read(ledger)
+        if not changed:
+            return
+        before = self._seen.get(ledger, {})
+        self._seen[ledger] = rows
+        for row in rows.values():
+            old = before.get(row.id)
+            if row == old:
+                continue
+            if old is None or old.status != row.status:
+                self._stage.note(f"ledger {ledger}: {row}, process {process.number}")
+            if not row.open and (old is None or old.open):
+                self._settled(ledger, row)
+        self._once(ledger, rows)
+
+    def _settled(self, ledger: int, row: Row) -> None:
+        """Judge an entry that has just been settled."""
+        call = self._calls.get((ledger, row.id))
+        by_answer = row.settled_by == "answer"
+        if call is None:
+            return
+        if by_answer and not call.answered:
+            self.violated(UNHEARD, f"{row}, {call}")
+        now = self._stage.true() * 1000
+        if not by_answer and call.can_come(now):
+            self.violated(EARLY, f"{row}, {call}")
+
+    def _once(self, ledger: int, rows: dict[int, Row]) -> None:
+        """See that every record is in one entry at most, and that the exchange knows it."""
+        known = self._known()
+        counts: Counter[Record] = Counter()
+        accounts: dict[str, set[str]] = {}
+        for row in rows.values():
+            for record in row.records:
+                counts[record] += 1
+                if record not in known:
+                    self.violated(INVENTED, f"{row}: {record}", once=str(record))
+                else:
+                    accounts.setdefault(row.account, set()).add(known[record])
+        for record, count in counts.items():
+            if count > 1:
+                self.violated(TWICE, f"ledger {ledger}: {record}, {count} times", str(record))
+        for name, owners in accounts.items():
+            if len(owners) > 1:
+                self.violated(MIXED, f"ledger {ledger}: {name} has records of {sorted(owners)}")
+
+    def _known(self) -> dict[Record, str]:
+        """Give all of the exchange's records, and whose they are."""
+        return {
+            record: account.name
+            for account in self._stage.exchange.accounts
+            for made in (*account.conversions, *account.debt_exchanges)
+            for record in records_of(made)
+        }
+
+    def _read(self, ledger: int) -> tuple[dict[int, Row], bool]:
+        if ledger not in self._books:
+            self._books[ledger] = Books(self._path(ledger))
+        return self._books[ledger].read()
+
+    def _path(self, ledger: int) -> Path:
+        return self._stage.path(ledger)
+
+    # --- calls -----------------------------------------------------------------------------------
+
+    def sent(self, call: Call) -> None:
+        """Judge a call that moves funds, at the moment in which it leaves."""
+        ledger = call.process.program.ledger
+        books = Books(self._path(ledger))
+        rows, _ = books.read()
+        books.close()
+        key_id = sha256(call.process.credentials.api_key.encode()).hexdigest()[:16]
+        fitting = [
+            row
+            for row in rows.values()
+            if row.status == "intended"
+            and row.key_id == key_id
+            and row.assets == call.assets
+            and self._may_go_again((ledger, row.id))
+            and call.stamp + call.window <= row.expires * 1000 + 1
+        ]
+        self._stage.note(f"{call.path} {sorted(call.assets)} leaves process {call.process.number}")
+        if len(fitting) != 1:
+            self.violated(UNRECORDED, f"{call}: {list(map(str, rows.values()))}")
+        else:
+            call.entry = (ledger, fitting[0].id)
+            self._calls[call.entry] = call
+        now = self._stage.true() * 1000
+        for other in self._stage.roads.calls[: call.number]:
+            same = other.account == call.account and other.process.program.ledger == ledger
+            if same and not other.answered and other.can_come(now):
+                self.violated(BESIDE, f"{call} beside {other}")
+
+    def _may_go_again(self, entry: tuple[int, int]) -> bool:
+        """Whether no call of an entry has gone yet, or the one that has was refused."""
+        before = self._calls.get(entry)
+        return before is None or (before.answered and not before.made)
+
+    def carried_out(self, call: Call) -> None:
+        """Judge a call that the exchange is done with."""
+        self._stage.note(f"{call}: {'carried out' if call.made else 'not carried out'}")
+        if not call.made or call.entry is None or call.fate == "twice":
+            return
+        row = self._seen.get(call.entry[0], {}).get(call.entry[1])
+        if row is not None and not row.open:
+            self.violated(AFTER, f"{call}: {row}")
+
+    # --- jobs ------------------------------------------------------------------------------------
+
+    def refused(self, process: Process, error: BaseException) -> None:
+        """Judge a claim that was refused, at the moment in which it was."""
+        if not isinstance(error, GuardError) or not error.busy or "took over" in str(error):
+            return
+        role = "convert" if "convert" in str(error) else "recover"
+        others = [
+            work
+            for other in self._stage.processes
+            if other.program.ledger == process.program.ledger
+            and (other.key.account == process.key.account or other.key.name == process.key.name)
+            for work in other.under_way
+            if role in work.roles and (other is not process or len(process.under_way) > 1)
+        ]
+        self.checks["refused for a holder"] += 1
+        if not others:
+            self.violated(DEAD, f"process {process.number}: {error}")
+
+    async def receipt(self, work: Work, ledger: Ledger) -> None:
+        """Keep a receipt, and compare it with the entries that it names."""
+        number = work.process.program.ledger
+        receipt = work.receipts[-1]
+        self._receipts.append((number, receipt))
+        self._compare(number, receipt)
+
+    def _compare(self, ledger: int, receipt: Any) -> None:
+        rows, _ = self._read(ledger)
+        written = {record for each in receipt.entry_ids for record in rows[each].records}
+        told = {
+            record_of(
+                "liabilities" if line.transaction_id is None else "dust",
+                line.asset, line.amount, line.gross, line.at, line.transaction_id,
+            )
+            for line in receipt.lines
+        }  # fmt: skip
+        self.checks["receipts"] += 1
+        if told != written:
+            self.violated(RECEIPT, f"{told} in the receipt, {written} in the books", str(told))
+
+    def crashed(self, who: str, error: BaseException) -> None:
+        """Note an error that is none of the package's own."""
+        frame = traceback.extract_tb(error.__traceback__)[-1]
+        where = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
+        self.violated(CRASHED, f"{who}: {error!r} at {where}")
+
+    def endless(self, process: Process) -> None:
+        """Note a process that does not end."""
+        self.violated(ENDLESS, f"process {process.number}: {process.under_way}")
+
+    # --- the morning after -----------------------------------------------------------------------
+
+    def morning(self, ways: Iterable[tuple[int, str]]) -> None:
+        """Judge the books, when everybody has recovered and synced."""
+        for ledger in dict.fromkeys(ledger for ledger, _ in ways):
+            rows, _ = self._read(ledger)
+            rows = self._seen.get(ledger, rows)
+            for row in rows.values():
+                self._outcome(ledger, row)
+            self._complete(ledger, rows, ways)
+        for ledger, receipt in self._receipts:
+            self._compare(ledger, receipt)
+
+    def _outcome(self, ledger: int, row: Row) -> None:
+        """Judge how an entry of ours stands in the end."""
+        call = self._calls.get((ledger, row.id))
+        made = {record for each in call.made for record in records_of(each)} if call else set()
+        if call is None and row.settled_by == "import":
+            return
+        if row.status == "confirmed" and made and row.records != made:
+            self.violated(FOREIGN, f"{row} has {row.records}, {call} has made {made}")
+        if row.status == "rejected" and made and not (call and call.fate == "twice"):
+            self.violated(WRONG, f"{row}, {call} has made {made}")
+        if row.open and not self._touched(row, made):
+            self.violated(FOREVER, f"{row}, made {made}: {row.reason}")
+
+    def _touched(self, row: Row, made: set[Record]) -> bool:
+        """Whether somebody else has moved what an entry is about, so that nobody can tell."""
+        others = {asset for record in self._known() if record not in made for asset in record[1:2]}
+        return bool(row.assets & (others | self._stage.moved))
+
+    def _complete(self, ledger: int, rows: dict[int, Row], ways: Iterable[tuple[int, str]]) -> None:
+        """See that each record of the accounts of a ledger is once in its books."""
+        accounts = {KEYS[key].account for each, key in ways if each == ledger}
+        held = Counter(record for row in rows.values() for record in row.records)
+        for record, owner in self._known().items():
+            if owner in accounts and held[record] != 1:
+                kind = TWICE if held[record] else MISSING
+                self.violated(kind, f"ledger {ledger}: {record}, {held[record]} times", str(record))

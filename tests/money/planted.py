@@ -1,0 +1,169 @@
+"""Faults on purpose, made in the package for a moment: each invariant notices one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any, Final
+from unittest.mock import patch
+
+from binance_dust.conversion import _converter, _recover, _run
+from binance_dust.conversion._evidence import NotDone, NotYet
+from binance_dust.ledger import Ledger, SettledBy, _entries, _store, _sync
+from tests.money import oracle, play
+from tests.money.life import Deed, Life, Line, Program, Stroke
+
+LOST: Final = Life(
+    programs=(Program(jobs=("convert", "recover")),), line=Line(writes=("lost request",))
+)
+DONE: Final = replace(LOST, line=Line(writes=("lost answer",)))
+RACE: Final = Life(
+    programs=(Program(), Program(jobs=("recover", "convert"), begin=1.0)),
+    line=Line(writes=("late request",), late=4.5),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Planted:
+    """A fault, the life in which it is made, and the invariant that notices it."""
+
+    kind: str
+    why: str
+    life: Life
+    make: Callable[[ExitStack], None]
+    strokes: tuple[Stroke, ...] = field(default=())
+    """Tried one after another, until one shows it."""
+
+    def lives(self) -> Iterator[Life]:
+        """Give the lives in which it may show."""
+        if not self.strokes:
+            yield self.life
+        for stroke in self.strokes:
+            yield replace(self.life, strokes=(stroke,))
+
+    @contextmanager
+    def made(self) -> Iterator[None]:
+        """Make the fault for a moment."""
+        with ExitStack() as stack:
+            self.make(stack)
+            yield
+
+
+def _put(stack: ExitStack, where: Any, name: str, what: Any) -> None:
+    stack.enter_context(patch.object(where, name, what))
+
+
+def _raises(*_: Any, **__: Any) -> Any:
+    raise ValueError("broken")
+
+
+async def _nothing(*_: Any, **__: Any) -> list[Any]:
+    return []
+
+
+def _crash(stack: ExitStack) -> None:
+    _put(stack, _run.Run, "_receipt", _raises)
+
+
+def _never_enough(stack: ExitStack) -> None:
+    _put(stack, play, "_PATIENCE", 300.0)
+    _put(stack, _recover, "_LONGEST", 1e9)
+    _put(stack, _recover, "conclude", lambda *_: NotYet("never"))
+
+
+def _intend_less(stack: ExitStack) -> None:
+    """Write down that a call expires before it does."""
+    intend = _store.LedgerStore.intend
+
+    def early(store: Any, intent: Any, *more: Any) -> Any:
+        return intend(store, replace(intent, expires_at=intent.intended_at), *more)
+
+    _put(stack, _store.LedgerStore, "intend", early)
+
+
+def _conclude_at_once(stack: ExitStack) -> None:
+    _put(stack, _recover, "conclude", lambda *_: NotDone("nothing is there"))
+
+
+def _take_silence_for_no(stack: ExitStack) -> None:
+    """Take a call without an answer for one that was refused."""
+
+    async def reject(ledger: Any, entry: int, reason: str, *, now: Any, **_: Any) -> Any:
+        return await ledger.reject(entry, reason, now=now, by=SettledBy.ANSWER)
+
+    _put(stack, Ledger, "leave_unknown", reject)
+
+
+def _know_nothing_again(stack: ExitStack) -> None:
+    _put(stack, _store, "own_entry", lambda *_: None)
+    _put(stack, _store, "open_part", lambda *_: None)
+
+
+def _write_more(stack: ExitStack) -> None:
+    row = _entries._line_row
+
+    def more(entry: int, position: int, line: Any) -> Any:
+        return row(entry, position, replace(line, gross=line.gross * 2))
+
+    _put(stack, _entries, "_line_row", more)
+
+
+def _read_nothing(stack: ExitStack) -> None:
+    _put(stack, _sync, "from_dust_log", lambda *_: [])
+
+
+def _show_less(stack: ExitStack) -> None:
+    receipt = _run.Run._receipt
+
+    def less(run: Any) -> Any:
+        made = receipt(run)
+        return replace(made, lines=made.lines[:1])
+
+    _put(stack, _run.Run, "_receipt", less)
+
+
+def _keep_claims(stack: ExitStack) -> None:
+    _put(stack, Ledger, "release_soon", lambda *_: None)
+
+
+def _never_recover(stack: ExitStack) -> None:
+    _put(stack, _converter, "recover", _nothing)
+
+
+PLANTED: Final[tuple[Planted, ...]] = (
+    Planted(oracle.CRASHED, "an error that is none of ours", Life(), _crash),
+    Planted(oracle.ENDLESS, "recovery never has enough", LOST, _never_enough),
+    Planted(oracle.UNRECORDED, "an intent expires before its call", Life(), _intend_less),
+    Planted(
+        oracle.BESIDE,
+        "recovery concludes at once, and the next call goes",
+        RACE,
+        _conclude_at_once,
+        tuple(Stroke(what="cancel", step=step, after=0.5) for step in range(30, 60)),
+    ),
+    Planted(oracle.EARLY, "recovery concludes at once", RACE, _conclude_at_once),
+    Planted(
+        oracle.AFTER, "recovery concludes at once, and the call comes", RACE, _conclude_at_once
+    ),
+    Planted(oracle.UNHEARD, "silence is taken for a no", LOST, _take_silence_for_no),
+    Planted(oracle.WRONG, "silence is taken for a no", DONE, _take_silence_for_no),
+    Planted(
+        oracle.TWICE,
+        "what is known is imported again",
+        Life(programs=(Program(jobs=("convert", "sync")),)),
+        _know_nothing_again,
+    ),
+    Planted(oracle.INVENTED, "twice of what was credited", Life(), _write_more),
+    Planted(oracle.MISSING, "sync reads nothing", Life(owner=(Deed(),)), _read_nothing),
+    Planted(oracle.RECEIPT, "a receipt shows one asset of two", Life(), _show_less),
+    Planted(
+        oracle.DEAD,
+        "a claim is never released",
+        Life(
+            programs=(Program(jobs=("convert", "convert")),), owner=(Deed(what="deposit", at=1.0),)
+        ),
+        _keep_claims,
+    ),
+    Planted(oracle.FOREVER, "nobody recovers", LOST, _never_recover),
+)

@@ -1,0 +1,262 @@
+"""A life, lived to its end, and the morning after, when everybody recovers and syncs."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import functools
+import random
+import shutil
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+from unittest.mock import patch
+
+from binance_dust import Credentials, Ledger
+from binance_dust.ledger import _store
+from binance_dust.sandbox import Rules
+from binance_dust.sandbox._admission import AdmittedRequest
+from binance_dust.sandbox._dust import convert
+from binance_dust.sandbox._endpoints import BY_NAME
+from binance_dust.sandbox._exchange import Exchange
+from binance_dust.sandbox._parameters import read_parameters
+from binance_dust.sandbox._refusals import Refusal
+from binance_dust.sandbox._replies._margin import _exchange as exchange_debts
+from tests.conversion.far import MEMORY
+from tests.money.life import Deed, Key, Life, Program, Stroke
+from tests.money.line import Roads
+from tests.money.loop import InlineThread
+from tests.money.oracle import Oracle
+from tests.money.process import Process
+from tests.worlds.engine import Engine
+from tests.worlds.exchange import EPOCH
+
+if TYPE_CHECKING:
+    from tests.money.oracle import Violation
+
+_PATIENCE: Final = 3 * 3600.0
+_NIGHT: Final = 200.0
+"""Seconds after which every call has expired, and every record shows."""
+_AMOUNTS: Final = {"ADA": "6.21", "XRP": "1.5", "DOGE": "20", "TRX": "7.5", "LINK": "0.31"}
+_DEBTS: Final = {"ETH": "0.001", "XRP": "0.5", "DOGE": "12"}
+
+
+class Stage:
+    """Everything that there is in a life."""
+
+    def __init__(self, life: Life, folder: Path) -> None:
+        self.life = life
+        self.folder = folder
+        self.engine = Engine()
+        self.wall = life.machine.wall
+        rules = Rules(
+            log_lag=life.rules.log_lag,
+            cooldown=life.rules.cooldown,
+            liability_cooldown=life.rules.cooldown,
+            remember=1,
+        )
+        self.exchange = Exchange(seed=life.seed, rules=rules, clock=self.true)
+        for program in life.programs:
+            self.path(program.ledger).write_bytes(_empty_ledger())
+        self._keys: dict[tuple[str, bool], Credentials] = {}
+        balances = {asset: _AMOUNTS[asset] for asset in life.rules.balances}
+        debts = {asset: _DEBTS[asset] for asset in life.rules.debts}
+        for account in ("alice", "bob"):
+            self._open(account, balances, debts)
+        self.roads = Roads(self.engine, self.exchange, life.line, life.seed)
+        self.oracle = Oracle(self)
+        self.roads.on_sent = self.oracle.sent
+        self.roads.on_done = self.oracle.carried_out
+        self.processes: list[Process] = []
+        self.buried: list[Process] = []
+        self.notes: list[str] = []
+        self.hits: Counter[str] = Counter()
+        self.moved: set[str] = set()
+        """Assets that the owner has touched."""
+        self._coming = 0
+
+    # --- what there is ---------------------------------------------------------------------------
+
+    def true(self) -> float:
+        """True time, which is the exchange's."""
+        return EPOCH + self.engine.now
+
+    def path(self, ledger: int) -> Path:
+        """Where a ledger is."""
+        return self.folder / f"{ledger}.db"
+
+    def credentials(self, key: Key) -> Credentials:
+        """Give a key, with the name that a program gives it."""
+        made = self._keys[key.account, key.second]
+        return Credentials(made.api_key, made.secret.reveal(), name=key.name)
+
+    def _open(self, name: str, balances: dict[str, str], debts: dict[str, str]) -> None:
+        accounts = self.exchange.accounts
+        self._keys[name, False] = accounts.open(name, balances, margin=True, debts=debts)
+        self._keys[name, True] = accounts.add_key(name, label=None, key="hmac")
+
+    def note(self, text: str) -> None:
+        """Write down what happened."""
+        self.notes.append(f"{self.engine.now:10.4f}  {text}")
+
+    # --- what happens ----------------------------------------------------------------------------
+
+    def struck(self, process: Process, stroke: Stroke) -> None:
+        """Write down where a stroke has hit."""
+        where = sorted({_where(task) for task in asyncio.all_tasks(process.loop)} - {""})
+        self.hits[f"{stroke.what} at {', '.join(where)}"] += 1
+        self.note(f"process {process.number}: {stroke.what}, step {process.loop.steps}")
+
+    def start_later(self, program: Program) -> None:
+        """Start a program anew that has died."""
+        self._coming += 1
+        jobs = ("recover", *program.jobs)
+        again = Program(jobs=jobs, key=program.key, ledger=program.ledger, target=program.target)
+
+        def start() -> None:
+            self._coming -= 1
+            self.start(again)
+
+        self.engine.at(self.engine.now + program.back_after, start)
+
+    def start(self, program: Program, strokes: tuple[Stroke, ...] = ()) -> Process:
+        """Start a process."""
+        process = Process(self, len(self.processes), program, strokes)
+        self.processes.append(process)
+        return process
+
+    def deed(self, deed: Deed) -> None:
+        """Let the owner do something at the website."""
+        account, market = self.exchange.accounts["alice"], self.exchange.market
+        conditions = AdmittedRequest(
+            market=market,
+            rules=self.exchange.rules,
+            now=self.exchange.clock.now(),
+            endpoint=BY_NAME["exchange_small_liabilities"],
+            parameters=read_parameters("", ""),
+            sender=account,
+        )
+        self.note(f"owner: {deed}")
+        self.moved.update(deed.assets)
+        for asset in deed.assets:
+            if deed.what == "deposit":
+                account.deposit(asset, _AMOUNTS.get(asset, "1"))
+            elif deed.what == "withdraw" and account.free(asset):
+                account.withdraw(asset, account.free(asset) / 2)
+        held = [asset for asset in deed.assets if account.free(asset)]
+        owed = [asset for asset in deed.assets if asset in conditions.margin.debts]
+        endpoint = "dust_transfer" if deed.target == "BNB" else "dust_convert"
+        with contextlib.suppress(Refusal):
+            if deed.what == "convert" and held:
+                convert(account, "SPOT", held, deed.target, conditions, endpoint=endpoint)
+            elif deed.what == "exchange" and owed:
+                exchange_debts(conditions, owed)
+
+    def suspend(self) -> None:
+        """Let the machine sleep: the monotonic clock stands still."""
+        self.note("suspended")
+        for loop in self.engine.loops:
+            loop.go_to_sleep(self.life.machine.suspend_for)
+
+    def step_wall(self) -> None:
+        """Step the machine's own clock."""
+        self.note(f"the wall clock steps by {self.life.machine.step}")
+        self.wall += self.life.machine.step
+
+    # --- the life --------------------------------------------------------------------------------
+
+    def live(self) -> None:
+        """Live the life, and the morning after."""
+        life, engine = self.life, self.engine
+        for deed in life.owner:
+            engine.at(deed.at, self.deed, deed)
+        if life.machine.suspend_for:
+            engine.at(life.machine.suspend_at, self.suspend)
+        if life.machine.step:
+            engine.at(life.machine.step_at, self.step_wall)
+        for number, program in enumerate(life.programs):
+            strokes = tuple(stroke for stroke in life.strokes if stroke.process == number)
+            self.start(program, strokes)
+        self._until_done()
+        engine.run(engine.now + _NIGHT, lambda: False)
+        self.note("the morning after")
+        self.roads.smooth = True
+        ways = dict.fromkeys((program.ledger, program.key) for program in life.programs)
+        for ledger, key in ways:
+            self.start(Program(jobs=("recover", "sync"), key=key, ledger=ledger))
+            self._until_done()
+        self.oracle.morning(ways)
+
+    def _until_done(self) -> None:
+        engine = self.engine
+        engine.run(
+            engine.now + _PATIENCE,
+            lambda: not self._coming and all(process.done for process in self.processes),
+        )
+        for process in self.processes:
+            if not process.done:
+                self.oracle.endless(process)
+                process.kill()
+
+    def end(self) -> None:
+        """Close everything."""
+        for process in self.processes:
+            process.end()
+        self.oracle.close()
+
+
+class Lived:
+    """What came of a life."""
+
+    def __init__(self, stage: Stage) -> None:
+        self.life = stage.life
+        self.violations: list[Violation] = stage.oracle.violations
+        self.notes = stage.notes
+        self.hits = stage.hits
+        self.steps = sum(process.loop.steps for process in stage.processes)
+        self.calls = len(stage.roads.calls)
+        self.checks = stage.oracle.checks
+
+
+def play(life: Life) -> Lived:
+    """Live a life."""
+    random.seed(life.seed)
+    _empty_ledger()  # in a thread of its own, before there is none
+    folder = Path(tempfile.mkdtemp(dir=MEMORY, prefix="money-"))
+    try:
+        with patch.object(_store, "ThreadPoolExecutor", InlineThread):
+            stage = Stage(life, folder)
+            try:
+                stage.live()
+            finally:
+                stage.end()
+        return Lived(stage)
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@functools.cache
+def _empty_ledger() -> bytes:
+    """Make an empty ledger once: migrations are tested elsewhere."""
+
+    async def make(path: Path) -> None:
+        async with Ledger(path):
+            pass
+
+    with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
+        path = Path(folder, "empty.db")
+        asyncio.run(make(path))
+        return path.read_bytes()
+
+
+def _where(task: asyncio.Task[Any]) -> str:
+    """Name the lines of the package at which a task waits, from the outermost to the innermost."""
+    lines: list[str] = []
+    waiting: Any = task.get_coro()
+    while waiting is not None:
+        frame = getattr(waiting, "cr_frame", None) or getattr(waiting, "ag_frame", None)
+        if frame is not None and "binance_dust" in frame.f_code.co_filename:
+            lines.append(f"{Path(frame.f_code.co_filename).name}:{frame.f_lineno}")
+        waiting = getattr(waiting, "cr_await", None) or getattr(waiting, "ag_await", None)
+    return " > ".join(lines)

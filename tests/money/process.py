@@ -1,0 +1,222 @@
+"""A process of ours: its loop, its session, its ledger; the jobs that it does, and its death."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from binance_dust import Converter, Credentials, DustError, Ledger, Session, sweep
+from binance_dust.client import DustClient
+from binance_dust.conversion import LiabilityExchanger, Receipt
+from tests.money.life import KEYS
+from tests.money.line import BASE_URL, Wire
+from tests.money.loop import StepLoop
+from tests.worlds.exchange import EPOCH
+
+if TYPE_CHECKING:
+    from binance_dust.ledger._store import LedgerStore
+    from tests.money.life import Key, Program, Stroke
+    from tests.money.play import Stage
+
+_PAUSE: Final = 1.0
+"""Seconds between two jobs."""
+_ROLES: Final = {
+    "convert": {"convert"},
+    "debts": {"convert"},
+    "sweep": {"convert", "recover"},
+    "recover": {"recover"},
+    "sync": set[str](),
+}
+
+
+@dataclass(slots=True, eq=False)
+class Work:
+    """A job under way, or over."""
+
+    process: Process
+    job: str
+    began: float
+    over: float | None = None
+    receipts: list[Receipt] = field(default_factory=list)
+    error: BaseException | None = None
+
+    @property
+    def roles(self) -> set[str]:
+        """Which claims it may hold."""
+        return _ROLES[self.job]
+
+    def __str__(self) -> str:
+        return f"{self.job} of process {self.process.number}"
+
+
+class _Time:
+    """This process's clocks."""
+
+    def __init__(self, process: Process) -> None:
+        self._stage = process.stage
+        self.monotonic = process.loop.time
+
+    def wall(self) -> float:
+        return EPOCH + self._stage.engine.now + self._stage.wall
+
+
+class Process:
+    """One process, from its start to its end or death."""
+
+    def __init__(
+        self, stage: Stage, number: int, program: Program, strokes: tuple[Stroke, ...] = ()
+    ) -> None:
+        self.stage = stage
+        self.number = number
+        self.program = program
+        self.key: Key = KEYS[program.key]
+        self.works: list[Work] = []
+        self.done = False
+        self._strokes = {stroke.step: stroke for stroke in strokes}
+        self._task: asyncio.Task[Any] | None = None
+        self._ledger: Ledger | None = None
+        self.loop = StepLoop(stage.engine, self._before_step)
+        self.loop.slow = stage.life.machine.slow_disk
+        self.loop.after_work = self._after_work
+        stage.engine.loops.append(self.loop)
+        self._main = self.loop.create_task(self._run())
+        self._main.add_done_callback(self._ended)
+        self.loop.wake = stage.engine.now
+
+    @property
+    def alive(self) -> bool:
+        """Whether it was not killed; it may be frozen."""
+        return self.loop.alive
+
+    @property
+    def under_way(self) -> list[Work]:
+        """Its jobs under way."""
+        return [work for work in self.works if work.over is None] if self.alive else []
+
+    @property
+    def credentials(self) -> Credentials:
+        """Its key, with the name that it gives it."""
+        return self.stage.credentials(self.key)
+
+    def _after_work(self, error: BaseException | None) -> None:
+        """Let the oracle judge a piece of work on the ledger."""
+        self.stage.oracle.look(self)
+        if error is not None:
+            self.stage.oracle.refused(self, error)
+
+    # --- what befalls it -------------------------------------------------------------------------
+
+    def _before_step(self, step: int) -> None:
+        stroke = self._strokes.pop(step, None)
+        if stroke is None:
+            return
+        if stroke.after:
+            engine = self.stage.engine
+            engine.at(engine.now + stroke.after, self._strike, stroke)
+        else:
+            self._strike(stroke)
+            if stroke.what == "freeze":
+                self.loop.steps -= 1  # it wakes up before the same step
+
+    def _strike(self, stroke: Stroke) -> None:
+        if self.done:
+            return
+        self.stage.struck(self, stroke)
+        if stroke.what == "crash":
+            self.kill()
+        elif stroke.what == "freeze":
+            self.loop.stop_for(stroke.lasts)
+        elif self._task is not None:
+            self._task.cancel()
+
+    def kill(self) -> None:
+        """Die at once: nothing is finished, and nobody hears of it."""
+        self.loop.alive = False
+        self.stage.engine.loops.remove(self.loop)
+        self.done = True
+        if (store := self._store) is not None and (lock := store._holder._file) is not None:
+            lock.close()  # the system releases it
+        self.stage.buried.append(self)
+        if self.program.back_after:
+            self.stage.start_later(self.program)
+
+    def end(self) -> None:
+        """Close what is left of it, when nothing matters any more."""
+        self.loop.bury()
+        if self._store is not None:
+            self._store._connection.close()
+
+    @property
+    def _store(self) -> LedgerStore | None:
+        """Its open file."""
+        return None if self._ledger is None else self._ledger._thread._store
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not self.alive:
+            return
+        self.done = True
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self.stage.oracle.crashed(f"process {self.number}", error)
+
+    # --- what it does ----------------------------------------------------------------------------
+
+    async def _run(self) -> None:
+        if self.program.begin:
+            await asyncio.sleep(self.program.begin)
+        self._ledger = Ledger(self.stage.path(self.program.ledger))
+        async with self._ledger as ledger:
+            session = Session(base_url=BASE_URL, time=_Time(self))
+            wire: Any = Wire(self.stage.roads, self)
+            session._pipeline = replace(session._pipeline, transport=wire)  # type: ignore[misc]
+            async with session:
+                client = DustClient(self.credentials, session)
+                for number, job in enumerate(self.program.jobs):
+                    if number:
+                        await asyncio.sleep(_PAUSE)
+                    await self._work(Work(self, job, self.stage.engine.now), client, ledger)
+
+    async def _work(self, work: Work, client: DustClient, ledger: Ledger) -> None:
+        self.works.append(work)
+        self._task = asyncio.ensure_future(self._do(work, client, ledger))
+        await asyncio.wait([self._task])
+        work.over = self.stage.engine.now
+        error = None if self._task.cancelled() else self._task.exception()
+        self._task = None
+        work.error = error
+        if isinstance(error, DustError):
+            self.stage.note(f"{work}: {type(error).__name__}: {error}")
+        elif error is not None:
+            self.stage.oracle.crashed(str(work), error)
+        else:
+            self.stage.note(f"{work}: done, {len(work.receipts)} receipts")
+
+    async def _do(self, work: Work, client: DustClient, ledger: Ledger) -> None:
+        stage, target = self.stage, self.program.target
+        converter = Converter(client, ledger=ledger, target=target, cooldown=0)
+        exchanger = LiabilityExchanger(client, ledger=ledger, cooldown=0)
+        match work.job:
+            case "convert":
+                if quote := await converter.quote():
+                    work.receipts.append(await converter.convert(quote))
+                    await stage.oracle.receipt(work, ledger)
+            case "debts":
+                if plan := await exchanger.quote():
+                    work.receipts.append(await exchanger.exchange(plan))
+                    await stage.oracle.receipt(work, ledger)
+            case "recover":
+                await converter.recover()
+            case "sync":
+                await ledger.sync(client)
+            case "sweep":
+                debts = bool(stage.life.rules.debts)
+                swept = sweep(
+                    [client], ledger=ledger, dry_run=False, liabilities=debts, target=target,
+                    cooldown=0,
+                )  # fmt: skip
+                async with swept as reports:
+                    async for report in reports:
+                        stage.note(f"{work}: {report}")
+                        if report.receipt is not None:
+                            work.receipts.append(report.receipt)
+                            await stage.oracle.receipt(work, ledger)
