@@ -5,9 +5,9 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from binance_dust.budget._kept import UNTIL
-
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from binance_dust.budget._pool import Pool
 
 RESERVE_FREED: Final = 1 / 20
@@ -65,8 +65,8 @@ def forecast(pool: Pool, weight: int, now: float, of: int = 0) -> float:
 
     Until windows are proven to be fixed, they are taken to slide. That is later than with cuts
     by less than a window, however many windows it takes. Of each window the witness's reserve
-    is left: a call `of` that weight. What scans leave to single calls comes late in a window
-    that slides, and so late in all that follow.
+    is left: a call `of` that weight. What scans leave to single calls goes later, and where
+    windows slide it then comes back later in each.
     """
     begin, boundary = max(now, pool.valve.until), pool.boundary
     pool.window_at(now)
@@ -77,14 +77,24 @@ def forecast(pool: Pool, weight: int, now: float, of: int = 0) -> float:
         return begin
     if of and not pool.cut_passed():
         free = min(free, max(0, pool.free(now) - reserve))
-    short = weight - math.floor(free)
     each = limit - reserve
     if boundary.fixed:
         # The last call of all takes the reserve, since none comes after it.
-        rounds = math.ceil(max(0, short - limit) / each)
+        rounds = math.ceil(max(0, weight - math.floor(free) - limit) / each)
         return max(begin, boundary.likely_close(now)) + rounds * window
-    rounds, rest = divmod(short - 1, each)
-    at = max(begin, pool.count.own.room_at(rest + 1, now)) + rounds * window
-    windows = rounds + 1 + (now - pool.kept.begun) // window
-    late = rest >= each - windows * pool.kept.most(of, limit)
-    return at + window * UNTIL if of and late else at
+    kept = min(pool.kept_weight(of, now), math.floor(free)) if of else 0
+    rounds, rest = divmod(weight - math.floor(free) + kept - 1, each)
+    shares = pool.kept.shares(of, limit) if kept else 0
+    coming = [(now + turn * window / (shares + 1), kept / shares) for turn in range(1, shares + 1)]
+    return max(begin, _back_at(pool, rest + 1, now, coming)) + rounds * window
+
+
+def _back_at(pool: Pool, weight: float, now: float, coming: Iterable[tuple[float, float]]) -> float:
+    """Return when so much has come: what the exchange forgets, and what else is `coming`."""
+    own = pool.count.own
+    back = ((slot.last + own.keep, slot.weight) for slot in own.answered_slots())
+    for at, more in sorted((*coming, *back)):
+        weight -= more
+        if weight <= 0:
+            return at
+    return now + own.keep

@@ -32,7 +32,7 @@ from binance_dust.budget._beliefs import Beliefs, News
 from binance_dust.budget._boundary import ServerWindow
 from binance_dust.budget._count import Count
 from binance_dust.budget._gates import Valve
-from binance_dust.budget._kept import Kept
+from binance_dust.budget._kept import Cut, Kept
 
 if TYPE_CHECKING:
     from binance_dust.budget._boundary import Boundary
@@ -149,7 +149,7 @@ class Pool:
         """Return what scans leave to single calls, as long as others leave something to us."""
         if self.count.others is not None and not self.boundary.fixed:
             return 0
-        return self.kept.weight(weight, self.limit, now, self.boundary, self._cut_ahead)
+        return self.kept.weight(weight, self.limit, now, self.count.own, self._next_cut())
 
     def window_at(self, now: float) -> ServerWindow:
         """Return the exchange's window at this moment."""
@@ -157,10 +157,10 @@ class Pool:
             self._current = self.boundary.window_at(now)
         return self._current
 
-    @property
-    def _cut_ahead(self) -> float:
-        """When the next cut is, if the exchange cuts windows and its time is known."""
-        return self._current.closes if self._current.number >= 0 else math.inf
+    def _next_cut(self) -> Cut:
+        current, boundary = self._current, self.boundary
+        at = current.closes if current.number >= 0 else math.inf
+        return Cut(at, boundary.fixed and at < math.inf, boundary.slides)
 
     def _may_probe(self, weight: int, others: Others | None, now: float) -> bool:
         """Whether one call may go to learn from its header, without room for a burst."""
@@ -216,8 +216,11 @@ class Pool:
         if not valve.passes(now):
             return valve.next_chance(now)
         room = self.free(now) - weight - (self.reserve(weight) if valve.open else 0) - kept
-        chances = [self.kept.until(now, self.boundary, self._cut_ahead)] if kept else []
-        chances += [count.own.room_at(max(1, round(-room)), now)]
+        own = count.own
+        chances = []
+        if kept:
+            chances.append(self.kept.until(weight, self.limit, now, own, self._next_cut()))
+        chances.append(own.room_at(max(1, round(-room)), now))
         if self._current.number >= 0:
             chances.append(self._current.closes)
         if count.others is not None:
