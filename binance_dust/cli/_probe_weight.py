@@ -1,18 +1,29 @@
-"""Probes of weight: who pays for the list of debts, and how windows are cut."""
+"""Probes of weight: what each call costs, who pays for it, and how windows are cut."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust import endpoints
-from binance_dust.cli._probe import Probe, Prober, ProbeResult
+from binance_dust.cli._probe import NOTHING, Probe, Prober, ProbeResult
+from binance_dust.endpoints import LimitKind
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
     from binance_dust.budget import Feedback
+    from binance_dust.endpoints import Call
 
 _LIST: Final = endpoints.SMALL_LIABILITIES
 _CHEAP: Final = endpoints.ACCOUNT_STATUS
+_MANDATORY: Final[Mapping[str, Mapping[str, Any]]] = {
+    "convertible_assets": {"target_asset": "BNB"},
+    "small_liability_history": {"current": 1, "size": 1},
+}
+_IN_A_ROW: Final = 3
+"""Calls of each endpoint: two steps, so that others who spend show in one of them at most."""
 _BEFORE: Final = 3
 """Calls before a cut: more than the one after it, so that a new count shows."""
 _TRIES: Final = 4
@@ -45,6 +56,74 @@ def judge_payer(headers: Feedback | None) -> ProbeResult:
         configure='Session(payers={"small_liabilities": "uid"})',
         evidence=evidence,
     )
+
+
+# --- what each read costs ------------------------------------------------------------------------
+
+
+_READS: Final[Mapping[str, Call[Any]]] = {
+    name: endpoint(**_MANDATORY.get(name, {}))
+    for name, endpoint in endpoints.ALL.items()
+    if endpoint.replay is endpoints.Replay.SAFE and endpoint is not endpoints.SET_BNB_BURN
+}
+"""Every call that changes nothing."""
+
+
+async def _weights(prober: Prober) -> ProbeResult:
+    seen: dict[str, list[Feedback]] = {}
+    for name, call in _READS.items():
+        seen[name] = []
+        for _ in range(_IN_A_ROW):
+            # A refusal is charged too, and carries the header as well.
+            await prober.refusal(call)
+            if (headers := prober.last_feedback(call.endpoint)) is not None:
+                seen[name].append(headers)
+    return judge_weights(seen)
+
+
+def judge_weights(seen: Mapping[str, Sequence[Feedback]]) -> ProbeResult:
+    """Compare what calls in a row have added to the headers with what is documented."""
+    found, unseen, payers, evidence = [], [], {}, {}
+    for name, headers in seen.items():
+        documented = endpoints.ALL[name].weight
+        kinds = [kind for kind in LimitKind if any(each.used(kind) for each in headers)]
+        costs = {kind: _added(headers, kind) for kind in kinds}
+        evidence[name] = {kind.value: cost for kind, cost in costs.items()}
+        if not costs or None in costs.values():
+            unseen.append(name)
+            continue
+        if list(costs.items()) != [(documented.kind, documented.cost)]:
+            charged = " and ".join(f"{kind.value} {cost}" for kind, cost in costs.items())
+            found.append(f"{name} costs {charged}, documented is {documented}")
+        if documented.kind not in costs and documented.kind is not LimitKind.REQUEST:
+            payers[name] = kinds[0].value
+    measured = len(seen) - len(unseen)
+    parts = found or [f"as documented, for {measured} of {len(seen)} endpoints"]
+    if unseen:
+        parts.append(f"no telling header for {', '.join(unseen)}")
+    return ProbeResult(
+        settled=bool(measured),
+        answer="; ".join(parts),
+        configure=f"Session(payers={payers!r})" if payers else NOTHING,
+        evidence=evidence,
+    )
+
+
+def _added(headers: Sequence[Feedback], kind: LimitKind) -> int | None:
+    """Return what one call adds: others may spend in between, so the least that was seen.
+
+    A count that went back has begun a new window, and tells nothing.
+    """
+    counts = [each.used(kind) for each in headers]
+    steps = [
+        after - before
+        for before, after in pairwise(counts)
+        if before is not None and after is not None and after > before
+    ]
+    return min(steps, default=None)
+
+
+# --- how windows are cut -------------------------------------------------------------------------
 
 
 async def _windows(prober: Prober) -> ProbeResult:
@@ -127,6 +206,12 @@ PROBES: Final = (
         asks=((_LIST, 1),),
         run=_payer,
         needs_margin=True,
+    ),
+    Probe(
+        name="weights",
+        doubt="what each read costs and who pays, measured, against what is documented",
+        asks=tuple((call.endpoint, _IN_A_ROW) for call in _READS.values()),
+        run=_weights,
     ),
     Probe(
         name="windows",

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from binance_dust._util.words import count
 from binance_dust.cli import _arguments
 from binance_dust.cli._output import make_console, print_json
-from binance_dust.sandbox import serve_forever, write_accounts
+from binance_dust.sandbox import WORLDS, serve_forever, write_accounts
 
 if TYPE_CHECKING:
     import argparse
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from binance_dust.credentials import Credentials
     from binance_dust.sandbox import Sandbox
+    from binance_dust.sandbox._rules import RuleChanges
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -40,6 +41,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--sliding", action="store_true", help="count weight in sliding windows, not in fixed ones"
     )
     parser.add_argument(
+        "--world",
+        action="append",
+        default=[],
+        choices=sorted(WORLDS),
+        metavar="NAME",
+        help="be an exchange that is not as documented; may be repeated: "
+        + ", ".join(sorted(WORLDS)),
+    )
+    parser.add_argument(
         "--write", type=Path, metavar="FILE", help="write the keys to this accounts file"
     )
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
@@ -53,15 +63,17 @@ async def run(options: argparse.Namespace) -> int:
             write_accounts(options.write, accounts)
         (_print_json if options.json else _print)(exchange, accounts, options.write)
 
+    rules: RuleChanges = {"window": options.window}
+    for name in [*options.world, *(["sliding"] if options.sliding else [])]:
+        rules.update(WORLDS[name])
     # Ctrl-C and SIGTERM are the usual end of this command, not a failure.
     with contextlib.suppress(asyncio.CancelledError):
         await serve_forever(
             accounts=options.accounts,
             seed=options.seed,
             port=options.port,
-            window=options.window,
-            window_mode="sliding" if options.sliding else "fixed",
             opened=opened,
+            **rules,
         )
     return 0
 

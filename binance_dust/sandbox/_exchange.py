@@ -9,7 +9,7 @@ follows), then the key, the signature, the time, the right, the parameters.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Context, localcontext
 from typing import TYPE_CHECKING, Any, Final
 
@@ -48,7 +48,6 @@ if TYPE_CHECKING:
     from binance_dust.sandbox._parameters import Parameters
     from binance_dust.sandbox._requests import HttpRequest
     from binance_dust.sandbox._rules import Rules, WindowMode
-    from binance_dust.sandbox._weight import UsedWeight
 
 _encode: Final = msgspec.json.Encoder().encode
 _OPEN_IN_MAINTENANCE: Final = frozenset({"system_status", "server_time", "ping"})
@@ -69,7 +68,8 @@ class Handling:
     sender: Account | None = None
     """The account, once its key was checked."""
     freshness: Freshness | None = None
-    used_weight: UsedWeight | None = None
+    used_weight: Mapping[str, int] = field(default_factory=dict)
+    """The headers of used weight."""
     reply: HttpReply | None = None
     code: int | None = None
     executed: bool = False
@@ -249,17 +249,14 @@ def _find_endpoint(request: HttpRequest) -> ServedEndpoint:
 
 
 def _weight_header(handling: Handling) -> dict[str, str]:
-    """Give the used-weight header, or what a fault puts in its place."""
-    if handling.used_weight is None:
-        return {}
-    header, used = handling.used_weight
+    """Give the headers of used weight, or what a fault puts in their place."""
     match handling.plan.effect:
         case MisreportWeight(None):
             return {}
         case MisreportWeight(value):
-            return {header: str(value)}
+            return dict.fromkeys(handling.used_weight, str(value))
         case _:
-            return {header: str(used)}
+            return {header: str(used) for header, used in handling.used_weight.items()}
 
 
 def _apply_fault(reply: HttpReply, effect: Effect | None) -> None:

@@ -274,14 +274,13 @@ class Faults:
         account: str | None = None,
     ) -> None:
         """Spend as other software behind the same address, or on the same account, would."""
-        served = find_endpoint(endpoint)
-        payer = address
-        if self._limits.pool_of(served) == "uid":
-            if account is None:
+        served, now = find_endpoint(endpoint), self._clock.now()
+        for kind in self._limits.pools_of(served):
+            payer = account if kind == "uid" else address
+            if payer is None:
                 message = f"{served} is charged to an account: say which"
                 raise ValueError(message)
-            payer = account
-        self._limits.spend(served, payer, weight, self._clock.now())
+            self._limits.spend(served, kind, payer, weight, now)
 
     def ban(self, seconds: float, *, address: str = "127.0.0.1") -> None:
         """Ban an address, for every account behind it."""

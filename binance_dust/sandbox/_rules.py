@@ -7,11 +7,15 @@ text of the field says what else was seen.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
-from typing import Final, Literal, TypedDict, get_args
+from typing import TYPE_CHECKING, Final, Literal, TypedDict, get_args
 
 from binance_dust.sandbox._amounts import exact
+from binance_dust.sandbox._endpoints import BY_NAME
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 WindowMode = Literal["fixed", "sliding"]
 ListEncoding = Literal["both", "comma", "repeat"]
@@ -19,6 +23,11 @@ CooldownScope = Literal["asset", "account"]
 TargetPlace = Literal["detail", "group", "nowhere"]
 LiabilityBody = Literal["", "{}", "null"]
 LiabilityPayer = Literal["ip", "uid"]
+Payer = Literal["ip", "uid", "both"]
+WeightHeader = Literal[
+    "true", "late", "missing", "one", "backwards", "huge", "negative", "other payer"
+]
+OthersMode = Literal["evenly", "at the cut"]
 
 HOUR: Final = 3600.0
 _NEVER_BELOW_ZERO: Final = (
@@ -45,12 +54,31 @@ class Rules:
     window_mode: WindowMode = "fixed"
     """`fixed`: windows are cut at multiples of `window` since the epoch, in server time.
     `sliding`: each request looks back by one `window`, in true time."""
+    window_offset: float = 0.0
+    """Fixed windows are cut this long after the multiples of `window`."""
     ip_weight: int = 12_000
     """Weight that one address may spend on one endpoint in a window."""
     uid_weight: int = 180_000
     """Weight that one account may spend on one endpoint in a window."""
     spot_weight: int = 6_000
     """Weight that one address may spend on all of `/api` together."""
+    weights: Mapping[str, int] = field(default_factory=dict)
+    """What a call costs, by the endpoint's name, where it is not as documented."""
+    payers: Mapping[str, Payer] = field(default_factory=dict)
+    """Who pays for a call, by the endpoint's name, where it is not as documented."""
+    weight_header: WeightHeader = "true"
+    """What the header of used weight says of the pool that paid.
+
+    `late`: what it would have said one answer earlier. `missing`: there is none. `one`: always 1.
+    `backwards`: less with each call. `huge`: 999999999. `negative`: -1. `other payer`: the number
+    is right, but stands in the other payer's header."""
+    nodes: int = 1
+    """How many servers answer in turn. Each one's header tells only what it has counted itself."""
+    others: Mapping[str, int] = field(default_factory=dict)
+    """Weight that other programs behind each address (or on each account) spend in a window, by the
+    endpoint's name."""
+    others_mode: OthersMode = "evenly"
+    """Whether others spend evenly, or all at once when a window begins."""
     ban_after: int | None = 50
     """Refusals of one pool after its first 429, before the address is banned.
 
@@ -132,11 +160,39 @@ class Rules:
             "log_target": TargetPlace,
             "liability_body": LiabilityBody,
             "liability_payer": LiabilityPayer,
+            "weight_header": WeightHeader,
+            "others_mode": OthersMode,
         }
         for name, choice in choices.items():
             allowed = get_args(choice)
             if getattr(self, name) not in allowed:
                 message = f"{name} must be one of {allowed}, not {getattr(self, name)!r}"
+                raise ValueError(message)
+        self._check_world()
+
+    def _check_world(self) -> None:
+        """Refuse a world that can't be."""
+        if self.nodes < 1:
+            message = f"nodes must be one or more, not {self.nodes!r}"
+            raise ValueError(message)
+        for name in ("weights", "payers", "others"):
+            self._check_by_endpoint(name)
+
+    def _check_by_endpoint(self, name: str) -> None:
+        """Refuse an endpoint that is not served, and a value that means nothing."""
+        for endpoint, value in getattr(self, name).items():
+            if endpoint not in BY_NAME:
+                message = f"{name}: no endpoint is called {endpoint!r}"
+                raise ValueError(message)
+            if name == "payers":
+                if value not in get_args(Payer):
+                    message = f"payers must be among {get_args(Payer)}, not {value!r}"
+                    raise ValueError(message)
+                if BY_NAME[endpoint].pool == "spot":
+                    message = f"payers: all of /api shares one pool, {endpoint!r} too"
+                    raise ValueError(message)
+            elif isinstance(value, bool) or not isinstance(value, int) or value < 0:
+                message = f"{name} must be whole numbers of zero or more, not {value!r}"
                 raise ValueError(message)
 
 
@@ -145,9 +201,16 @@ class RuleChanges(TypedDict, total=False):
 
     window: float
     window_mode: WindowMode
+    window_offset: float
     ip_weight: int
     uid_weight: int
     spot_weight: int
+    weights: Mapping[str, int]
+    payers: Mapping[str, Payer]
+    weight_header: WeightHeader
+    nodes: int
+    others: Mapping[str, int]
+    others_mode: OthersMode
     ban_after: int | None
     ban: float | None
     retry_after_zero: bool

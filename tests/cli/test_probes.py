@@ -81,6 +81,17 @@ CASES = [
         settled=False,
         arm=lambda exchange, _: exchange.faults.misreport_weight(None, endpoint=f"GET {LIST}"),
     ),
+    Case("weights", "as documented, for 14 of 14 endpoints"),
+    Case(
+        "weights",
+        "account_status costs uid 7, documented is ip 1; account_info costs ip 1 and uid 1",
+        rules={
+            "weights": {"account_status": 7},
+            "payers": {"account_status": "uid", "account_info": "both"},
+        },
+        configure="Session(payers={'account_status': 'uid'})",
+    ),
+    Case("weights", "no telling header", settled=False, rules={"weight_header": "one"}),
     Case("windows", "fixed: the count started again", window=SLOWER),
     Case(
         "windows",
@@ -178,7 +189,14 @@ def test_no_probe_moves_funds() -> None:
 
 @pytest.mark.parametrize("probe", PROBES.values(), ids=lambda probe: probe.name)
 def test_a_probe_asks_no_more_than_it_says(run: Run, keep: Keep, probe: Any) -> None:
-    checks = {"/sapi/v1/account/status": 1, "/sapi/v1/account/info": 2, "/api/v3/time": 4}
+    checks = {
+        "/sapi/v1/account/status": 1,
+        "/sapi/v1/account/info": 2,
+        "/sapi/v1/account/apiRestrictions": 1,
+        "/sapi/v1/bnbBurn": 1,
+        "/sapi/v1/system/status": 1,
+        "/api/v3/time": 4,
+    }
     with Sandbox(seed=7, window=WINDOW) as exchange:
         file = keep(exchange.open_account("alice", ADA="6.21", margin=True))
         run(

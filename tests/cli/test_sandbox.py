@@ -49,6 +49,25 @@ def test_an_existing_file_is_not_overwritten(run: Run, tmp_path: Path) -> None:
     assert file.read_text(encoding="utf-8") == "precious"
 
 
+@posix
+def test_a_world_has_its_own_rules(tmp_path: Path) -> None:
+    process = start("sandbox", "--json", "--world", "no-header", "--world", "sliding")
+    assert process.stdout is not None
+    url = json.loads(process.stdout.readline())["url"]
+
+    with urllib.request.urlopen(f"{url}/api/v3/time") as answer:  # noqa: S310 - loopback
+        assert not [name for name in answer.headers if "USED-WEIGHT" in name]
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+
+
+def test_an_unknown_world_is_wrong_use(run: Run) -> None:
+    done = run("sandbox", "--world", "flat")
+
+    assert done.code == 2
+    assert "half-limit" in done.err
+
+
 def test_a_port_in_use_is_an_error(run: Run) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])

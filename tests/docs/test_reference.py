@@ -56,7 +56,7 @@ def test_what_is_public_is_in_the_reference(module: str) -> None:
 def enums() -> set[type[enum.Enum]]:
     """Give the public enumerations."""
     modules = map(importlib.import_module, PUBLIC)
-    values = {getattr(module, name) for module in modules for name in module.__all__}
+    values = [getattr(module, name) for module in modules for name in module.__all__]
     return {each for each in values if isinstance(each, type) and issubclass(each, enum.Enum)}
 
 

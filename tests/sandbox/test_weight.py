@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from itertools import accumulate
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from binance_dust.sandbox import Rules
 from binance_dust.sandbox._clock import Instant
 from binance_dust.sandbox._weight import FixedWindow, PoolMeter, SlidingWindow, Window
 
@@ -91,7 +92,7 @@ def room_just_before(
 def test_a_meter_keeps_the_most_weight_asked_in_each_kind_of_window(
     requests: list[tuple[int, int]],
 ) -> None:
-    meter, seen = PoolMeter(100, LENGTH, "fixed"), timed(requests)
+    meter, seen = PoolMeter("ip", Rules(window=LENGTH)), timed(requests)
     for time, weight in seen:
         meter.note_asked(weight, at(time))
 
@@ -333,3 +334,131 @@ def test_maintenance_closes_everything_but_the_status(bench: Bench) -> None:
     bench.exchange.faults.maintenance(on=False)
     assert bench.ask(STATUS).status == 200
     assert bench.send("GET /sapi/v1/system/status", signed=False).json["msg"] == "normal"
+
+
+# Worlds that are not as documented
+
+
+HEADER = {"ip": "X-SAPI-USED-IP-WEIGHT-1M", "uid": "X-SAPI-USED-UID-WEIGHT-1M"}
+
+
+def test_cuts_may_come_later_than_the_minute(new_bench: Callable[..., Bench]) -> None:
+    bench = new_bench(now=600.0 + 13, window_offset=17.0, ip_weight=2)
+    bench.open()
+
+    assert [bench.ask(STATUS).status for _ in range(3)] == [200, 200, 429]
+    assert bench.ask(STATUS).headers == {"Retry-After": "4"}
+    bench.time.pass_by(4)
+    assert bench.ask(STATUS).used == 1
+    assert bench.exchange.peak_weight(STATUS, None, None) == 4
+
+
+def test_a_call_may_cost_more_than_documented(new_bench: Callable[..., Bench]) -> None:
+    bench = new_bench(weights={"account_status": 100})
+    bench.open()
+
+    assert [bench.ask(STATUS).used, bench.ask(STATUS).used] == [100, 200]
+    assert bench.ask(INFO).used == 1
+
+
+def test_others_may_pay_than_documented(new_bench: Callable[..., Bench]) -> None:
+    bench = new_bench(
+        payers={"account_status": "uid", "dust_transfer": "ip", "account_info": "both"}
+    )
+    bench.open("alice")
+    bench.open("bob")
+
+    assert bench.ask(STATUS).headers == {HEADER["uid"]: "1"}
+    assert bench.ask(STATUS, account="bob").headers == {HEADER["uid"]: "1"}
+    assert bench.ask(DUST, asset="ADA").headers == {HEADER["ip"]: "10"}
+    assert bench.ask(INFO).headers == {HEADER["ip"]: "1", HEADER["uid"]: "1"}
+    assert bench.ask(INFO, account="bob").headers == {HEADER["ip"]: "2", HEADER["uid"]: "1"}
+
+
+def test_a_call_that_both_pay_for_is_refused_if_one_has_no_room(
+    new_bench: Callable[..., Bench],
+) -> None:
+    bench = new_bench(payers={"account_info": "both"}, uid_weight=1)
+    bench.open("alice")
+    bench.open("bob")
+
+    assert [bench.ask(INFO).status for _ in range(2)] == [200, 429]
+    assert bench.ask(INFO, account="bob").headers == {HEADER["ip"]: "2", HEADER["uid"]: "1"}
+
+
+@pytest.mark.parametrize(
+    ("says", "headers"),
+    [
+        ("missing", [{}, {}]),
+        ("late", [{HEADER["ip"]: "1"}, {HEADER["ip"]: "1"}, {HEADER["ip"]: "2"}]),
+        ("one", [{HEADER["ip"]: "1"}, {HEADER["ip"]: "1"}]),
+        ("backwards", [{HEADER["ip"]: "11999"}, {HEADER["ip"]: "11998"}]),
+        ("huge", [{HEADER["ip"]: "999999999"}] * 2),
+        ("negative", [{HEADER["ip"]: "-1"}] * 2),
+        ("other payer", [{HEADER["uid"]: "1"}, {HEADER["uid"]: "2"}]),
+    ],
+)
+def test_headers_may_say_anything(
+    new_bench: Callable[..., Bench], says: str, headers: list[dict[str, str]]
+) -> None:
+    bench = new_bench(weight_header=says, ip_weight=12_000)
+    bench.open()
+
+    assert [bench.ask(STATUS).headers for _ in headers] == headers
+    assert bench.exchange.used_weight(STATUS, "127.0.0.1") == len(headers), "the count is right"
+
+
+def test_each_of_several_nodes_tells_what_it_has_counted(new_bench: Callable[..., Bench]) -> None:
+    bench = new_bench(nodes=3, ip_weight=8)
+    bench.open()
+
+    assert [bench.ask(STATUS).used for _ in range(8)] == [1, 1, 1, 2, 2, 2, 3, 3]
+    assert bench.ask(STATUS).status == 429, "together they know"
+
+
+@pytest.mark.parametrize("mode", ["fixed", "sliding"])
+def test_others_spend_evenly(new_bench: Callable[..., Bench], mode: str) -> None:
+    bench = new_bench(now=600.0, window_mode=mode, others={"account_status": 6_000})
+    bench.open()
+    bench.ask(STATUS)
+
+    bench.time.pass_by(30)
+
+    assert bench.ask(STATUS).used == pytest.approx(3_000 if mode == "fixed" else 6_000, abs=102)
+    bench.time.pass_by(300)
+    bench.time.pass_by(29.9)
+    assert bench.ask(STATUS).used == pytest.approx(6_000, abs=102)
+    assert bench.ask(INFO).used == 1
+    assert bench.exchange.peak_weight(STATUS, None, None) == 2, "no client asked for it"
+
+
+def test_others_spend_when_a_window_begins_and_never_above_the_limit(
+    new_bench: Callable[..., Bench],
+) -> None:
+    bench = new_bench(
+        now=600.0 + 10, others={"account_status": 9_000}, others_mode="at the cut", ip_weight=9_002
+    )
+    bench.open()
+
+    assert [bench.ask(STATUS).status for _ in range(3)] == [200, 200, 429]
+    bench.time.pass_by(49)
+    assert bench.ask(STATUS).status == 429
+    bench.time.pass_by(1)
+    assert bench.ask(STATUS).used == 9_001
+
+
+@pytest.mark.parametrize(
+    ("rules", "message"),
+    [
+        ({"weights": {"nothing": 1}}, "no endpoint is called 'nothing'"),
+        ({"weights": {"account_status": -1}}, "whole numbers"),
+        ({"others": {"account_status": 1.5}}, "whole numbers"),
+        ({"payers": {"account_status": "me"}}, "must be among"),
+        ({"payers": {"spot_account": "uid"}}, "shares one pool"),
+        ({"nodes": 0}, "one or more"),
+        ({"weight_header": "wrong"}, "must be one of"),
+    ],
+)
+def test_a_world_that_can_not_be_is_refused(rules: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        Rules(**rules)
