@@ -182,13 +182,21 @@ async def hold_all(
     change: Callable[[bytes], bytes] = bytes,
     **options: Any,
 ) -> int:
-    """Make a visit with each trouble on its first line; count those that met it."""
-    met = 0
+    """Make a visit with each trouble on its first line; count those that met it.
+
+    Some miss it among many at once, where a busy machine is late: they are made again alone.
+    """
+    met, missed = 0, []
     rest = iter(troubles)
     while batch := list(itertools.islice(rest, at_once)):
         visits = [Visit(exchange, [trouble], change=change, **options) for trouble in batch]
-        for visit in await asyncio.gather(*[visit.run() for visit in visits]):
+        await asyncio.gather(*[visit.run() for visit in visits])
+        for trouble, visit in zip(batch, visits, strict=True):
             visit.hold()
             assert visit.proxy is not None
             met += visit.proxy.struck
+            if not visit.proxy.struck:
+                missed.append(trouble)
+    if missed and at_once > 1:
+        met += await hold_all(exchange, missed, change=change, **options)
     return met
