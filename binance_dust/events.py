@@ -99,7 +99,10 @@ class Refused(Event):
 
 @dataclass(frozen=True, slots=True)
 class Banned(Event):
-    """The exchange answered 418: the address is banned, for every account behind it."""
+    """Nothing is sent from this address for some time, for no account behind it.
+
+    The exchange said that it is banned (418), or a firewall stands before it (403).
+    """
 
     seconds: float
     guessed: bool = False

@@ -5,6 +5,7 @@ The terminal becomes an SVG that loads nothing from elsewhere. Chromium shows th
 
 from __future__ import annotations
 
+import argparse
 import asyncio
 import os
 import random
@@ -124,4 +125,6 @@ def draw(*, only_terminal: bool) -> None:
 
 
 if __name__ == "__main__":
-    draw(only_terminal="--terminal" in sys.argv)
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--terminal", action="store_true", help="draw the terminal only")
+    draw(only_terminal=parser.parse_args().terminal)

@@ -99,7 +99,9 @@ async def _scan(
     events: EventCounter,
 ) -> list[AccountReport]:
     estimate = estimate_scan(clients)
-    _head(out, "1", f"Scan: {duration(estimate.seconds)} at most, by the limits")
+    # Less than the limits let through at once takes no time by them.
+    waits = f"waits of {duration(estimate.seconds)} at most" if estimate.seconds else "no wait"
+    _head(out, "1", f"Scan: {waits} by the limits")
     totals, reports = ScanTotals("BNB"), []
     scanning = scan(clients)
     async with scanning, show_scan(scanning, events, {session: None}):
