@@ -58,7 +58,9 @@ $ binance-dust endpoints --json
 Exit codes: 0 done, 1 something failed, 2 wrong use (nothing was sent), 3 an outcome is unknown,
 130 ended by Ctrl-C, 143 ended by SIGTERM. In commands that move funds, *nothing to convert* and
 *cooling down* are also 0, *failed*, *stopped by a rule* and *another process is at it* are 1,
-*unknown* is 3. `quote` says when an account may convert again; with `--json` this is `next_at`.
+*unknown* and *can't be known* are 3. `recover` ends with 3 while a call of these accounts is open:
+it says which ones to read again in a few minutes, and which only `resolve` ends. `quote` says when
+an account may convert again; with `--json` this is `next_at`.
 
 Results go to stdout; progress, warnings and errors go to stderr. With `--json`, stdout holds only
 lines of JSON. A pipe gets no colours and no terminal control codes.

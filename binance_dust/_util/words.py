@@ -7,9 +7,9 @@ import math
 __all__ = ["count", "duration"]
 
 
-def count(number: int, what: str) -> str:
+def count(number: int, what: str, plural: str | None = None) -> str:
     """Write a number with its noun: `1 account`, `1,000 accounts`."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
+    return f"{number:,} {what if number == 1 else plural or f'{what}s'}"
 
 
 def duration(seconds: float) -> str:

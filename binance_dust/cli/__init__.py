@@ -56,6 +56,8 @@ _COMMANDS: Final = {
     "convert": "turn dust into BNB or another target; a dry run unless --yes",
     "sweep": "clean up many accounts, once or regularly; a dry run unless --yes",
     "recover": "find out by reading how calls ended if their answer was lost",
+    "resolve": "say how a call ended that can't be known by reading",
+    "adopt": "say that a new key is of an account that the books know",
     "sync": "copy the exchange's records into the books before it forgets them",
     "books": "sum up the books by month, asset, account or target",
     "export": "write the books for a spreadsheet or a tax tool",

@@ -141,6 +141,12 @@ def find_accounts(
     return [Credentials.from_env(environ=environ)]
 
 
+def names_accounts(options: argparse.Namespace, environ: Mapping[str, str]) -> bool:
+    """Tell whether the options or the environment name accounts."""
+    given = options.sandbox or options.accounts or options.account
+    return bool(given or environ.get(_ACCOUNTS_VARIABLE) or environ.get(_KEY_VARIABLE))
+
+
 def _choose(accounts: Sequence[Credentials], names: Sequence[str]) -> Sequence[Credentials]:
     """Choose accounts by name; without names, all of them."""
     if not names:

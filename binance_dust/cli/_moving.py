@@ -34,6 +34,7 @@ _STYLES: Final = {
     Outcome.PLANNED: "cyan",
     Outcome.FAILED: "red",
     Outcome.UNKNOWN: "bold red",
+    Outcome.UNKNOWABLE: "bold red",
     Outcome.STOPPED: "yellow",
     Outcome.BUSY: "yellow",
 }
@@ -113,7 +114,7 @@ def wallets(options: argparse.Namespace) -> Any:
 def exit_code(outcomes: Iterable[Outcome]) -> int:
     """Give the exit code for the worst outcome."""
     seen = set(outcomes)
-    if Outcome.UNKNOWN in seen:
+    if seen & {Outcome.UNKNOWN, Outcome.UNKNOWABLE}:
         return 3
     return 1 if seen & {Outcome.FAILED, Outcome.STOPPED, Outcome.BUSY} else 0
 
@@ -167,6 +168,8 @@ def _show(out: Console, report: SweepReport) -> None:
         out.print(skipped_table(skipped))
     if report.settled:
         out.print("settled by reading:", _ledger.entry_table(report.settled))
+    if report.unsettled:
+        out.print("still open:", _ledger.entry_table(report.unsettled))
     if report.next_at is not None:
         out.print(f"It may convert again at {report.next_at:%Y-%m-%d %H:%M:%S} UTC.")
     out.print()
@@ -180,7 +183,8 @@ def outcome_line(report: SweepReport) -> str:
     style = _STYLES.get(report.outcome, "dim")
     what = f"{report.account_type.lower()} {report.what}"
     why = report.why
-    if report.error is not None and report.proven_not_done is None:
+    known_better = report.proven_not_done is not None or report.outcome is Outcome.UNKNOWABLE
+    if report.error is not None and not known_better:
         why = reason_of(report.error, report.account)
     reason = "" if why is None else f": {escape(why)}"
     return f"[cyan]{escape(report.account)}[/] {what} [{style}]{report.outcome}[/]{reason}"

@@ -70,10 +70,18 @@ def _show(out: Console, by: str, totals: list[Total]) -> None:
 
 
 async def _show_open_entries(out: Console, ledger: Ledger, account: str | None) -> None:
-    still_open = ledger.entries(account=account, status=OPEN)
-    if entries := [entry async for entry in still_open]:
+    still_open = [e async for e in ledger.entries(account=account, status=OPEN)]
+    not_yet = [entry for entry in still_open if not entry.needs_resolve]
+    stuck = [entry for entry in still_open if entry.needs_resolve]
+    if not_yet:
         out.print("\n[bold red]It is not known yet how these calls ended[/]: binance-dust recover")
-        out.print(_ledger.entry_table(entries))
+        out.print(_ledger.entry_table(not_yet))
+    if stuck:
+        out.print(
+            "\n[bold red]How these calls ended can't be known by reading[/]:"
+            " binance-dust resolve ENTRY"
+        )
+        out.print(_ledger.entry_table(stuck))
 
 
 def _as_json(total: Total) -> dict[str, object]:

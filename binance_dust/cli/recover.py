@@ -13,6 +13,7 @@ from binance_dust.cli._streams import print_stderr
 from binance_dust.conversion import Converter
 from binance_dust.errors import DustError
 from binance_dust.ledger import OPEN, account_of
+from binance_dust.ledger._entry import why_stuck
 
 if TYPE_CHECKING:
     import argparse
@@ -48,24 +49,33 @@ async def run(options: argparse.Namespace) -> int:
                 for entry in answer:
                     print_json(as_json(entry))
         left = [entry async for entry in ledger.entries(status=OPEN)]
-    asked = {account_of(client) for client in context.clients}
-    unknown = sum(entry.account in asked for entry in left)
-    if others := len(left) - unknown:
+        owners = {name: each.owner for each in await ledger.accounts() for name in each.names}
+    asked = {owners.get(account_of(client), account_of(client)) for client in context.clients}
+    open_here = [entry for entry in left if entry.owner in asked]
+    if others := len(left) - len(open_here):
         print_stderr(f"{count(others, 'call')} of other accounts: recover them, too")
+    for entry in open_here:
+        if entry.needs_resolve:
+            print_stderr(f"{entry.account}: {why_stuck(entry)}")
     if not options.json:
-        _print(found, unknown, others)
-    if unknown:
+        _print(found, open_here, others)
+    if open_here:
         return 3
     return 1 if failed else 0
 
 
-def _print(found: Sequence[LedgerEntry], unknown: int, others: int) -> None:
+def _print(found: Sequence[LedgerEntry], left: Sequence[LedgerEntry], others: int) -> None:
     if found:
         make_console().print(_ledger.entry_table(found))
-    if found or unknown:
+    if found or left:
         settled = sum(not entry.open for entry in found)
-        left = f", {unknown} still unknown: try again in a few minutes" if unknown else ""
-        make_console().print(f"{settled} entries settled by reading{left}.")
+        text = f"{count(settled, 'entry', 'entries')} settled by reading"
+        stuck = sum(entry.needs_resolve for entry in left)
+        if not_yet := len(left) - stuck:
+            text += f", {not_yet} not known yet: try again in a few minutes"
+        if stuck:
+            text += f", {stuck} that can't be known: see above how to end that"
+        make_console().print(f"{text}.")
     elif not others:
         make_console().print("Nothing is open: it is known how every call ended.")
 

@@ -123,7 +123,7 @@ def _line(report: SweepReport) -> str:
         worth = done.net if hasattr(done, "net") else done.worth
         line += f", {count(len(done.assets), 'asset')} into {worth:f} {escape(report.target)}"
     if report.settled:
-        line += f" ({len(report.settled)} entries settled by reading)"
+        line += f" ({count(len(report.settled), 'entry', 'entries')} settled by reading)"
     if report.next_at is not None:
         line += f", next {report.next_at:%Y-%m-%d %H:%M} UTC"
     return line

@@ -6,7 +6,6 @@ import secrets
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
-from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._util import exact
@@ -15,6 +14,8 @@ from binance_dust.client import DustClient
 from binance_dust.conversion._quote import QuoteLine, Reason
 from binance_dust.errors import GuardError
 from binance_dust.ledger import OPEN, Claim, Kind, Ledger, account_of
+from binance_dust.ledger._access import key_id_of
+from binance_dust.ledger._entry import why_blocked
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
     from binance_dust.conversion._policy import Policy
     from binance_dust.endpoints import AccountType
-    from binance_dust.ledger import LedgerEntry
+    from binance_dust.ledger import Identity, LedgerEntry
     from binance_dust.ledger._access import Role
     from binance_dust.models import ConvertibleAsset, DustAsset, MarginAccount, UserAsset
 
@@ -44,15 +45,20 @@ CLAIM_LENGTH: Final = timedelta(seconds=90)
 class AccountContext:
     """An account's client and ledger, checked, and what links the two."""
 
-    __slots__ = ("account", "client", "key_id", "ledger")
+    __slots__ = ("_identity", "account", "client", "key_id", "ledger")
 
     def __init__(self, client: DustClient, ledger: Ledger) -> None:
         """Check the types of both."""
         self.client = instance(client, DustClient, "client")
         self.ledger = instance(ledger, Ledger, "ledger")
         self.account = account_of(client)
-        # A hash: it identifies the key and does not reveal it.
-        self.key_id = sha256(client.credentials.api_key.encode()).hexdigest()[:16]
+        self.key_id = key_id_of(client)
+        self._identity: Identity | None = None
+
+    @property
+    def owner(self) -> str:
+        """The name that the ledger knows the account by: the same for all of its names."""
+        return self.account if self._identity is None else self._identity.owner
 
     def now(self) -> datetime:
         """Return the exchange's time."""
@@ -63,25 +69,30 @@ class AccountContext:
         return self.client.session.machine_time()
 
     async def check_ledger(self) -> None:
-        """Stop if the ledger is of a rehearsal and the exchange is real, or the reverse."""
-        await self.ledger.refuse_other(self.client.session)
+        """Stop if the ledger is of a rehearsal and the exchange is real, or the reverse.
 
-    async def prepare(self) -> None:
-        """Stop if the ledger is the wrong one or has open entries, then learn the time."""
+        Or if the name is another account's there.
+        """
+        await self.ledger.refuse_other(self.client.session)
+        self._identity = await self.ledger.identify(self.client)
+
+    async def prepare(self, funds: str) -> None:
+        """Stop if the ledger is the wrong one, or has an open entry of these funds; learn the time.
+
+        An open entry of other funds is no obstacle.
+        """
         await self.check_ledger()
         for entry in await self.open_entries():
-            raise GuardError(
-                f"{self.account}: how entry {entry.id} ended is not known yet ({entry.status}): "
-                "recover() first",
-                account=self.account,
-                entry_ids=(entry.id,),
-            )
+            if entry.funds == funds:
+                raise GuardError(
+                    why_blocked(entry, self.account), account=self.account, entry_ids=(entry.id,)
+                )
         await self.client.session.learn_time()
 
     @asynccontextmanager
     async def claimed(self, role: Role, length: timedelta = CLAIM_LENGTH) -> AsyncIterator[Claim]:
         """Hold the right to work on the account, among all processes."""
-        claim = Claim(self.account, role, secrets.token_hex())
+        claim = Claim(self.owner, role, secrets.token_hex())
         now = self.machine_time()
         try:
             await self.ledger.claim(claim, now=now, length=length)
@@ -96,15 +107,8 @@ class AccountContext:
             self.ledger.release_soon(claim)
 
     async def open_entries(self) -> list[LedgerEntry]:
-        """Read the account's entries without a known outcome.
-
-        Entries under another account name but with the same key belong to the same account.
-        """
-        return [
-            entry
-            async for entry in self.ledger.entries(status=OPEN)
-            if entry.account == self.account or entry.key_id == self.key_id
-        ]
+        """Read the account's entries without a known outcome, under any of its names."""
+        return [entry async for entry in self.ledger.entries(account=self.owner, status=OPEN)]
 
 
 # --- what it holds and owes ----------------------------------------------------------------------

@@ -15,6 +15,7 @@ from binance_dust.conversion._recover import recover
 from binance_dust.conversion._run import Run
 from binance_dust.errors import CooldownError
 from binance_dust.ledger import Scope, from_dust_log
+from binance_dust.ledger._entry import funds_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -156,7 +157,7 @@ class Converter:
         """
         instance(quote, Quote, "quote")
         context, policy = self._context, self._policy
-        await context.prepare()
+        await context.prepare(funds_of(policy.kind, policy.account_type))
         _guards.check_conversion(
             quote, policy, account=context.account, key_id=context.key_id, now=context.now()
         )
@@ -199,11 +200,11 @@ class Converter:
         if not policy.cooldown:
             return await self._learn()
         log = await context.client.dust_log(account_type=policy.wallet)
-        return await self._learn(from_dust_log(log, context.account, policy.account_type))
+        return await self._learn(from_dust_log(log, context.owner, policy.account_type))
 
     async def _learn(self, records: Iterable[Observed] = ()) -> _guards.Eligibility:
         context, policy = self._context, self._policy
-        scope = Scope(context.account, policy.kind, policy.account_type)
+        scope = Scope(context.owner, policy.kind, policy.account_type)
         return await _guards.read_eligibility(context.ledger, scope, policy.cooldown, records)
 
     def __repr__(self) -> str:

@@ -1,6 +1,9 @@
 """What the exchange shows about an open entry, and what follows from it. Pure; never a guess.
 
-- The log shows a conversion that this call can have made: the call was carried out.
+- Until the exchange can't carry out the call any more, nothing follows. A record that fits may be
+  of a person's conversion on the website, and the record of the call may still come.
+- After that, the log shows one conversion that this call can have made: the call was carried out.
+- It shows several: which of them is the call's can't be known.
 - The log does not show one, and no balance is less than just before the call. Both were read after
   the exchange could accept the call for the last time, and so long after it that a late record
   would have shown: the call was not carried out.
@@ -14,6 +17,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from binance_dust.ledger import Kind, can_have_done
+from binance_dust.ledger._records import PROCESSING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -91,21 +95,28 @@ def conclude(entry: LedgerEntry, evidence: Evidence) -> Conclusion:
     expires_at = entry.expires_at
     if expires_at is None:
         return Unknowable("the ledger does not say until when the exchange can have accepted it")
-    for record in sorted(evidence.records, key=lambda record: record.at):
-        if can_have_done(entry, record):
-            return Done(record)
-    combined = _combine_parts(entry, evidence)
-    if combined is not None and combined.assets == frozenset(entry.assets):
-        return Done(combined)
-    if evidence.clock <= expires_at:
-        return NotYet("the exchange can still accept it")
-    return _conclude_late(entry, evidence, combined, silent_for=evidence.clock - expires_at)
+    if evidence.clock <= expires_at + PROCESSING:
+        return NotYet("the exchange can still carry it out")
+    fitting = [record for record in evidence.records if can_have_done(entry, record)]
+    parts = [each for each in evidence.records if can_have_done(entry, each, in_part=True)]
+    if len(fitting) > 1 or (not fitting and _overlap(parts)):
+        return Unknowable(
+            f"several records fit it{_named(fitting or parts)}, and the log does not say which of "
+            "them is its own"
+        )
+    if fitting:
+        return Done(fitting[0])
+    return _conclude_without(
+        entry, evidence, _combine(parts), silent_for=evidence.clock - expires_at
+    )
 
 
-def _conclude_late(
+def _conclude_without(
     entry: LedgerEntry, evidence: Evidence, combined: Observed | None, *, silent_for: timedelta
 ) -> Conclusion:
-    """Say what a reading proves when the exchange can't accept the call any more."""
+    """Say what a reading proves that shows no record with all of the assets."""
+    if combined is not None and combined.assets == frozenset(entry.assets):
+        return Done(combined)
     less = _less_than_before(entry, evidence.held)
     if combined is not None and combined.assets.issuperset(less) and evidence.complete:
         if silent_for < QUIET:
@@ -128,16 +139,27 @@ def _less_than_before(entry: LedgerEntry, held: Mapping[str, Decimal]) -> list[s
     return [asset for asset, before in entry.held.items() if held.get(asset, before * 0) < before]
 
 
-def _combine_parts(entry: LedgerEntry, evidence: Evidence) -> Observed | None:
+def _overlap(parts: Sequence[Observed]) -> bool:
+    """Whether an asset is in more than one of the records: a call converts each asset once."""
+    assets = [asset for each in parts for asset in each.assets]
+    return len(assets) > len(set(assets))
+
+
+def _combine(parts: Sequence[Observed]) -> Observed | None:
     """Combine records that each have some of the assets.
 
     No document says whether a batch may be carried out in part or shown in several records.
     """
-    parts = [each for each in evidence.records if can_have_done(entry, each, in_part=True)]
     if not parts or len({each.target for each in parts}) > 1:
         return None
-    lines = {line.asset: line for each in parts for line in each.lines}
-    return replace(min(parts, key=lambda each: each.at), lines=tuple(lines.values()))
+    lines = tuple(line for each in parts for line in each.lines)
+    return replace(min(parts, key=lambda each: each.at), lines=lines)
+
+
+def _named(records: Sequence[Observed]) -> str:
+    """Name the records by their numbers; exchanged debts have none."""
+    numbers = [str(each.transaction_id) for each in records if each.transaction_id is not None]
+    return f" ({', '.join(numbers)})" if numbers else ""
 
 
 def _why_unknown(entry: LedgerEntry, less: list[str], evidence: Evidence) -> str:

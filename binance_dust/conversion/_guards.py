@@ -180,7 +180,7 @@ class Eligibility:
         self._cooldowns = Cooldowns(ordered)
         self._scope = scope
         self._configured = configured
-        own = (entry for entry in ordered if entry.account == scope.account)
+        own = (entry for entry in ordered if scope.account in (entry.account, entry.owner))
         self._assets = {asset for entry in own for asset in entry.assets}
 
     def next_at(self, now: datetime, assets: Iterable[str] | None = None) -> datetime:

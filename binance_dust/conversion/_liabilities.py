@@ -24,6 +24,7 @@ from binance_dust.errors import (
     OutcomeUnknownError,
 )
 from binance_dust.ledger import Kind, LedgerEntry, Scope, can_have_done, from_liabilities
+from binance_dust.ledger._entry import funds_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -101,7 +102,7 @@ class LiabilityExchanger:
         """Exchange the debts of a quote, once. Errors mean the same as for `convert`."""
         instance(quote, LiabilityQuote, "quote")
         context, ttl = self._context, self._quote_ttl
-        await context.prepare()
+        await context.prepare(funds_of(Kind.LIABILITIES, "MARGIN"))
         _guards.check_quote(
             quote, account=context.account, key_id=context.key_id, now=context.now(), ttl=ttl
         )
@@ -165,15 +166,17 @@ class LiabilityExchanger:
             if reading:
                 await asyncio.sleep(_BETWEEN_READINGS)
             rows = self._context.client.small_liability_history(start=entry.sent_after)
-            seen = from_liabilities([row async for row in rows], entry.account)
-            lines: dict[str, LedgerLine] = {
-                line.asset: line
-                for each in seen
+            seen = list(from_liabilities([row async for row in rows], entry.account))
+            lines: list[LedgerLine] = [
+                line
+                for each in await self._context.ledger.unclaimed(seen, besides=entry.id)
                 if can_have_done(entry, each, in_part=True)
                 for line in each.lines
-            }
-            if lines.keys() == set(entry.assets):
-                return SendResult(lines=tuple(lines[asset] for asset in entry.assets))
+            ]
+            # Twice the same asset: somebody else has exchanged, too, and one of the two is ours.
+            if sorted(line.asset for line in lines) == sorted(entry.assets):
+                by_asset = {line.asset: line for line in lines}
+                return SendResult(lines=tuple(by_asset[asset] for asset in entry.assets))
         raise NoAnswerError("the history does not show it yet", account=self._context.client.name)
 
     async def _read_eligibility(self) -> _guards.Eligibility:
@@ -183,10 +186,10 @@ class LiabilityExchanger:
             return await self._learn()
         start = context.now() - self._cooldown - timedelta(hours=1)
         rows = [row async for row in context.client.small_liability_history(start=start)]
-        return await self._learn(from_liabilities(rows, context.account))
+        return await self._learn(from_liabilities(rows, context.owner))
 
     async def _learn(self, records: Iterable[Observed] = ()) -> _guards.Eligibility:
-        scope = Scope(self._context.account, Kind.LIABILITIES, "MARGIN")
+        scope = Scope(self._context.owner, Kind.LIABILITIES, "MARGIN")
         return await _guards.read_eligibility(self._context.ledger, scope, self._cooldown, records)
 
     def __repr__(self) -> str:

@@ -23,12 +23,14 @@ from binance_dust.conversion._policy import wallet_to_name
 from binance_dust.errors import DeliveryError, RateLimitedError, UnavailableError
 from binance_dust.events import logger
 from binance_dust.ledger import (
+    OPEN,
     Kind,
     SettledBy,
     can_have_done,
     from_dust_log,
     from_liabilities,
 )
+from binance_dust.ledger._records import PROCESSING
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +62,9 @@ _LONGEST: Final = 300.0
 
 async def recover(context: AccountContext) -> list[LedgerEntry]:
     """Settle the account's open entries, and return each as it is afterwards."""
+    if not [entry async for entry in context.ledger.entries(status=OPEN, limit=1)]:
+        await context.ledger.refuse_other(context.client.session)
+        return []
     await context.check_ledger()
     if not await context.open_entries():
         return []
@@ -85,10 +90,10 @@ async def _settle(context: AccountContext, claim: Claim, entry: LedgerEntry) -> 
 
 
 def pause_before_next(expires_at: datetime | None, now: datetime) -> float:
-    """Return the seconds until the next reading, at the latest just after the entry expires."""
-    if expires_at is None or expires_at <= now:
+    """Return the seconds until the next reading, at the latest just after the call is over."""
+    if expires_at is None or expires_at + PROCESSING <= now:
         return _BETWEEN_READINGS
-    left = (expires_at - now).total_seconds()
+    left = (expires_at + PROCESSING - now).total_seconds()
     return min(left + _JUST_AFTER, _BETWEEN_READINGS)
 
 
@@ -98,16 +103,18 @@ async def _examine(context: AccountContext, entry: LedgerEntry) -> Conclusion:
     if start is None or end is None:
         return Unknowable("the ledger does not say when the exchange can have accepted it")
     try:
-        return conclude(entry, await _read(context, entry, start, end + _AFTERWARDS))
+        # The clock first: everything that is read after it is at least as new.
+        clock = (await context.client.server_time()).server_time
+        if clock <= end + PROCESSING:
+            return NotYet("the exchange can still carry it out")
+        return conclude(entry, await _read(context, entry, clock, start, end + _AFTERWARDS))
     except (DeliveryError, UnavailableError, RateLimitedError) as error:
         return NotYet(f"the exchange could not be read: {error}")
 
 
 async def _read(
-    context: AccountContext, entry: LedgerEntry, start: datetime, end: datetime
+    context: AccountContext, entry: LedgerEntry, clock: datetime, start: datetime, end: datetime
 ) -> Evidence:
-    # The clock first: everything that is read after it is at least as new.
-    clock = (await context.client.server_time()).server_time
     held: dict[str, Decimal]
     if entry.kind is Kind.LIABILITIES:
         records = await _read_history(context, entry, start, end)
@@ -185,5 +192,8 @@ async def _write(
             )
         case _:
             return await context.ledger.leave_unknown(
-                entry.id, conclusion.reason, now=context.now()
+                entry.id,
+                conclusion.reason,
+                now=context.now(),
+                needs_resolve=isinstance(conclusion, Unknowable),
             )

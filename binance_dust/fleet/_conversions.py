@@ -34,7 +34,8 @@ from binance_dust.conversion import Converter, LiabilityQuote, Quote, Receipt, S
 from binance_dust.conversion._account import AccountContext
 from binance_dust.endpoints import AccountType
 from binance_dust.errors import DustError, GuardError
-from binance_dust.ledger import LedgerEntry, LedgerLine, account_of
+from binance_dust.ledger import Kind, LedgerEntry, LedgerLine, account_of
+from binance_dust.ledger._entry import funds_of
 from binance_dust.sweeper import Outcome, SweepReport, sweep
 
 if TYPE_CHECKING:
@@ -111,14 +112,16 @@ async def find_outcome(
         target=options.get("target", "BNB"),
         outcome=outcome,
         at=client.session.now(),
-        settled=tuple(settled),
+        settled=tuple(entry for entry in settled if not entry.open),
+        unsettled=tuple(entry for entry in settled if entry.open),
         error=error,
     )
 
 
 def _outcome_of(entries: list[LedgerEntry]) -> tuple[Outcome, DustError | None]:
-    if any(entry.open for entry in entries):
-        return Outcome.UNKNOWN, None
+    if left := [entry for entry in entries if entry.open]:
+        stuck = all(entry.needs_resolve for entry in left)
+        return (Outcome.UNKNOWABLE if stuck else Outcome.UNKNOWN), None
     if any(entry.status == "confirmed" for entry in entries):
         return Outcome.CONVERTED, None
     if entries:
@@ -133,13 +136,16 @@ async def _settled(
     """Settle what is open, and give all entries since then."""
     await Converter(client, ledger=ledger, account_type=options["account_type"]).recover()
     begin = datetime.fromtimestamp(since, tz=UTC) - _CLOCKS
-    return [entry async for entry in ledger.entries(account=account_of(client), since=begin)]
+    entries = ledger.entries(account=account_of(client), since=begin)
+    funds = funds_of(Kind.DUST, options["account_type"])
+    return [entry async for entry in entries if entry.funds == funds]
 
 
 @asynccontextmanager
 async def _claimed(client: DustClient, ledger: Ledger) -> AsyncIterator[None]:
     """Keep other processes from converting; wait until the claim of one that is frozen is over."""
     context = AccountContext(client, ledger)
+    await context.check_ledger()
     async with AsyncExitStack() as held:
         for tries_left in reversed(range(_CLAIMS)):
             try:

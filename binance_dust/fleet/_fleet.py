@@ -146,7 +146,9 @@ class Fleet(Closing):
                 options={name: _plain_rule(rule) for name, rule in options.items()},
                 read=report_from_plain,
                 give_up=give_up,
-                has_failed=lambda report: report.outcome in (Outcome.FAILED, Outcome.UNKNOWN),
+                has_failed=lambda report: (
+                    report.outcome in (Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNKNOWABLE)
+                ),
                 funds=not dry_run,
             ),
         )

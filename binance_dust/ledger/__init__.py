@@ -1,6 +1,7 @@
 """The ledger: what was to be converted, what was converted, and what it brought.
 
 _ledger.py    `Ledger`: what users call
+_reader.py    the part of it that reads: entries, sums, files, cooldowns
 _entry.py     what is remembered of one call
 _totals.py    sums by month, asset, account or target; sums over time, as bars
 _cooldown.py  when an account may convert again, learnt from its entries
@@ -11,6 +12,10 @@ _synced.py    which time ranges were read, and which records the exchange does n
 _access.py    who may write: real or local books; claims on accounts
 _holders.py   whether the process that took a claim is alive
 _entries.py   entries in the tables: read, inserted, settled
+_outcomes.py  which outcome is believed; the exchange's records among the entries
+_owners.py    which names and keys are one account
+_identify.py  asks the exchange for the number of a key's account
+_resolve.py   settles by hand what can't be known
 _query.py     the search for entries
 _store.py     one transaction for each piece of work, in a thread of its own
 _file.py      opens the file so that a commit stays
@@ -32,6 +37,8 @@ from binance_dust.ledger._entry import (
     Status,
 )
 from binance_dust.ledger._ledger import Ledger
+from binance_dust.ledger._outcomes import Recorded
+from binance_dust.ledger._owners import Identity, KnownAccount
 from binance_dust.ledger._records import (
     Observed,
     can_have_done,
@@ -40,7 +47,6 @@ from binance_dust.ledger._records import (
     from_liabilities,
     own_entry,
 )
-from binance_dust.ledger._store import Recorded
 from binance_dust.ledger._sync import SyncReport
 from binance_dust.ledger._synced import Missing
 from binance_dust.ledger._totals import Series, Total, chart, series, totals
@@ -52,8 +58,10 @@ __all__ = [
     "Claim",
     "Cooldowns",
     "Exported",
+    "Identity",
     "Intent",
     "Kind",
+    "KnownAccount",
     "Ledger",
     "LedgerEntry",
     "LedgerLine",

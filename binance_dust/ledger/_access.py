@@ -18,6 +18,7 @@ from __future__ import annotations
 import enum
 from dataclasses import dataclass
 from datetime import timedelta
+from hashlib import sha256
 from typing import TYPE_CHECKING, Final, Literal
 
 from binance_dust.errors import ConfigurationError, GuardError
@@ -39,6 +40,7 @@ __all__ = [
     "books_of",
     "extend_claim",
     "keep_books",
+    "key_id_of",
     "read_books",
     "refuse_other_books",
     "release_claim",
@@ -49,6 +51,11 @@ __all__ = [
 def account_of(client: DustClient) -> str:
     """Return the ledger's name for a client's account: its own name, or an id of its key."""
     return client.credentials.identity
+
+
+def key_id_of(client: DustClient) -> str:
+    """Return what identifies a client's key, and does not reveal it."""
+    return sha256(client.credentials.api_key.encode()).hexdigest()[:16]
 
 
 class Books(enum.StrEnum):

@@ -169,7 +169,7 @@ class Scope(NamedTuple):
     """What has a cooldown of its own, as far as is known."""
 
     account: str
-    """The account's name."""
+    """Any name of the account."""
     kind: Kind
     """Each of the exchange's calls has a cooldown of its own."""
     account_type: AccountType
@@ -182,15 +182,18 @@ class Cooldowns:
     def __init__(self, entries: Iterable[LedgerEntry] = ()) -> None:
         """Learn from entries; the oldest comes first."""
         self._histories: dict[Scope, CooldownHistory] = {}
+        self._owners: dict[str, str] = {}
         for entry in entries:
             self.note(entry)
 
     def note(self, entry: LedgerEntry) -> None:
         """Learn from the next entry; it must be newer than the others."""
-        self._history(Scope(entry.account, entry.kind, entry.account_type)).note(entry)
+        self._owners[entry.account] = entry.owner
+        self._history(Scope(entry.owner, entry.kind, entry.account_type)).note(entry)
 
     def lesson(self, scope: Scope) -> Lesson:
         """Return what is proven for an account, by its own entries or else by other accounts'."""
+        scope = self._owned(scope)
         own = self._history(scope).lesson
         taught = combined(
             history.lesson
@@ -218,7 +221,12 @@ class Cooldowns:
             return now
         return max(now, began + self.lesson(scope).wait(configured) + DELAY)
 
+    def _owned(self, scope: Scope) -> Scope:
+        """Name the account of a scope by its owner."""
+        return scope._replace(account=self._owners.get(scope.account, scope.account))
+
     def _history(self, scope: Scope) -> CooldownHistory:
+        scope = self._owned(scope)
         if scope not in self._histories:
             self._histories[scope] = CooldownHistory(by_asset=scope.kind is Kind.DUST_CONVERT)
         return self._histories[scope]

@@ -11,7 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._util.exact import to_amount
 from binance_dust.errors import ConfigurationError, GuardError
-from binance_dust.ledger._entry import OPEN, Kind, LedgerEntry, LedgerLine, SettledBy
+from binance_dust.ledger._entry import (
+    OPEN,
+    Kind,
+    LedgerEntry,
+    LedgerLine,
+    SettledBy,
+    funds_of,
+    why_blocked,
+)
+from binance_dust.ledger._owners import owner_of
 from binance_dust.ledger._records import PROCESSING
 from binance_dust.ledger._schema import (
     OPEN_ONLY,
@@ -35,23 +44,32 @@ _NEAR: Final = timedelta(minutes=5)
 _CHUNK: Final = 500
 """Entries read at once; every SQLite takes at least 999 values in a statement."""
 
-# The plus keeps SQLite from using the index by account, which would read all entries of an account.
+# The plus keeps SQLite from using the index by owner, which would read all entries of an account.
 _BY_TRANSACTION: Final = """
-SELECT id FROM entries WHERE +account = ? AND +account_type = ?
+SELECT id FROM entries WHERE +owner = ? AND +account_type = ?
   AND (transaction_id = ? OR id IN (SELECT entry_id FROM lines WHERE transaction_id = ?))
 """
 
 # A confirmed entry has the times of its record, or of rows that are seconds apart. A rejected one
 # was sent some time before. Open entries are found by their own index, which names the statuses.
 _NEAR_BY: Final = """
-SELECT id FROM entries WHERE account = :account AND account_type = :account_type
+SELECT id FROM entries WHERE owner = :owner AND account_type = :account_type
   AND at BETWEEN :first AND :last
 UNION
-SELECT id FROM entries WHERE account = :account AND account_type = :account_type
+SELECT id FROM entries WHERE owner = :owner AND account_type = :account_type
   AND status = 'rejected' AND at BETWEEN :after AND :before
 UNION
-SELECT id FROM entries WHERE status IN ('intended', 'unknown') AND account = :account
+SELECT id FROM entries WHERE status IN ('intended', 'unknown') AND owner = :owner
   AND account_type = :account_type
+"""
+
+
+# The statuses stand as text, since the index by open entries is used only for its own words.
+_OPEN_BESIDE: Final = f"SELECT id FROM entries WHERE {OPEN_ONLY} AND (owner = ? OR key_id = ?)"  # noqa: S608 - our own text
+
+_IMPORTED_WITHIN: Final = """
+SELECT id FROM entries WHERE owner = ? AND at BETWEEN ? AND ? AND account_type = ?
+  AND status = 'confirmed' AND intended_at IS NULL
 """
 
 
@@ -71,6 +89,8 @@ class Settlement:
     sent_after: datetime | None = None
     expires_at: datetime | None = None
     """When the exchange can have accepted the call, if this is known better now."""
+    needs_resolve: bool = False
+    """Whether reading can't tell the outcome."""
 
 
 def read(db: sqlite3.Connection, ids: Sequence[int]) -> Iterator[LedgerEntry]:
@@ -92,10 +112,11 @@ def read_one(db: sqlite3.Connection, entry_id: int) -> LedgerEntry:
 
 def candidates(db: sqlite3.Connection, seen: Observed) -> list[LedgerEntry]:
     """Find the entries that a record can belong to: near in time, open, or with one of its ids."""
-    place = (seen.account, seen.account_type)
+    owner = owner_of(db, seen.account)
+    place = (owner, seen.account_type)
     times = [seen.at, *(line.at for line in seen.lines)]
     around = {
-        "account": seen.account,
+        "owner": owner,
         "account_type": seen.account_type,
         # An entry's time is that of its first line; a record may have the time of a later line.
         "first": stamp(min(times) - PROCESSING),
@@ -109,28 +130,23 @@ def candidates(db: sqlite3.Connection, seen: Observed) -> list[LedgerEntry]:
     return list(read(db, sorted(found)))
 
 
-def refuse_beside_open(db: sqlite3.Connection, intent: Intent) -> None:
-    """Raise if another call of the account or of the key has no known outcome."""
-    row = db.execute(
-        f"SELECT id, account, status FROM entries WHERE {OPEN_ONLY}"  # noqa: S608 - our own text
-        " AND (account = ? OR key_id = ?)",
-        (intent.account, intent.key_id),
-    ).fetchone()
-    if row is not None:
-        raise GuardError(
-            f"{intent.account}: the outcome of entry {row['id']} is not known yet "
-            f"({row['status']}, account {row['account']}): recover() first",
-            account=intent.account,
-            entry_ids=(row["id"],),
-        )
+def refuse_beside_open(db: sqlite3.Connection, intent: Intent, owner: str) -> None:
+    """Raise if another call of the account or of the key, for the same funds, is open."""
+    found = db.execute(_OPEN_BESIDE, (owner, intent.key_id))
+    for entry in read(db, [row[0] for row in found]):
+        if entry.funds == funds_of(intent.kind, intent.account_type):
+            raise GuardError(
+                why_blocked(entry, intent.account), account=intent.account, entry_ids=(entry.id,)
+            )
 
 
-def insert_intent(db: sqlite3.Connection, intent: Intent) -> int:
+def insert_intent(db: sqlite3.Connection, intent: Intent, owner: str) -> int:
     """Insert a call that is about to be sent."""
     intended_at = stamp(intent.intended_at)
     cursor = db.execute(
         "INSERT INTO entries (account, key_id, kind, account_type, target, status, at, client_id,"
-        " intended_at, sent_after, expires_at) VALUES (?, ?, ?, ?, ?, 'intended', ?, ?, ?, ?, ?)",
+        " intended_at, sent_after, expires_at, owner)"
+        " VALUES (?, ?, ?, ?, ?, 'intended', ?, ?, ?, ?, ?, ?)",
         (
             intent.account,
             intent.key_id,
@@ -142,6 +158,7 @@ def insert_intent(db: sqlite3.Connection, intent: Intent) -> int:
             intended_at,
             stamp(intent.sent_after),
             stamp(intent.expires_at),
+            owner,
         ),
     )
     entry_id = _new_id(cursor)
@@ -151,11 +168,12 @@ def insert_intent(db: sqlite3.Connection, intent: Intent) -> int:
     return entry_id
 
 
-def insert_record(db: sqlite3.Connection, seen: Observed, now: datetime) -> int:
-    """Insert a new record of the exchange."""
+def insert_record(db: sqlite3.Connection, seen: Observed, owner: str, now: datetime) -> int:
+    """Insert a new record of the exchange, under the name that it was read with."""
     cursor = db.execute(
         "INSERT INTO entries (account, kind, account_type, target, status, at, settled_at,"
-        " settled_by, transaction_id) VALUES (?, ?, ?, ?, 'confirmed', ?, ?, 'import', ?)",
+        " settled_by, transaction_id, owner)"
+        " VALUES (?, ?, ?, ?, 'confirmed', ?, ?, 'import', ?, ?)",
         (
             seen.account,
             seen.kind.value,
@@ -164,6 +182,7 @@ def insert_record(db: sqlite3.Connection, seen: Observed, now: datetime) -> int:
             stamp(seen.at),
             stamp(now),
             seen.transaction_id,
+            owner,
         ),
     )
     entry_id = _new_id(cursor)
@@ -172,13 +191,6 @@ def insert_record(db: sqlite3.Connection, seen: Observed, now: datetime) -> int:
     db.executemany("INSERT INTO asked VALUES (?, ?, ?, ?)", rows)
     _insert_lines(db, entry_id, seen.lines)
     return entry_id
-
-
-def is_news(entry: LedgerEntry, settlement: Settlement) -> bool:
-    """Whether a settlement changes an entry. Proof of a conversion overrules everything else."""
-    if entry.open:
-        return entry.status != settlement.status or settlement.reason != entry.reason
-    return entry.status == "rejected" and settlement.status == "confirmed"
 
 
 def settlement_by(seen: Observed, now: datetime) -> Settlement:
@@ -196,12 +208,14 @@ def settlement_by(seen: Observed, now: datetime) -> Settlement:
 def settle(db: sqlite3.Connection, entry: LedgerEntry, settlement: Settlement) -> None:
     """Write a settlement into an entry."""
     happened = min((line.at for line in settlement.lines), default=None)
+    if happened is None and entry.status == "confirmed":
+        happened = entry.intended_at  # it has the time of a record that is not its own
     settled = settlement.status not in OPEN
     # While the outcome stays unknown, keep the code of the answer that left it unknown.
     code = entry.code if settlement.code is None and not settled else settlement.code
     db.execute(
         "UPDATE entries SET status = ?, reason = ?, code = ?, settled_at = ?, settled_by = ?,"
-        " transaction_id = ?, target = ?, at = coalesce(?, at),"
+        " transaction_id = ?, target = ?, at = coalesce(?, at), needs_resolve = ?,"
         " sent_after = coalesce(?, sent_after), expires_at = coalesce(?, expires_at) WHERE id = ?",
         (
             settlement.status,
@@ -212,6 +226,7 @@ def settle(db: sqlite3.Connection, entry: LedgerEntry, settlement: Settlement) -
             settlement.transaction_id,
             settlement.target or entry.target,
             stamp_or_none(happened),
+            settlement.needs_resolve,
             stamp_or_none(settlement.sent_after),
             stamp_or_none(settlement.expires_at),
             entry.id,
@@ -231,6 +246,31 @@ def add_missing_lines(db: sqlite3.Connection, entry: LedgerEntry, seen: Observed
     rows = [(entry.id, n, name, None) for n, name in enumerate(unasked, len(entry.assets))]
     db.executemany("INSERT INTO asked VALUES (?, ?, ?, ?)", rows)
     return True
+
+
+def drop_lines(db: sqlite3.Connection, entry_id: int) -> None:
+    """Take an entry's lines away: others take their place."""
+    db.execute("DELETE FROM lines WHERE entry_id = ?", (entry_id,))
+
+
+def set_status(db: sqlite3.Connection, entry_id: int, status: Status, reason: str | None) -> None:
+    """Let an imported entry count, or not: it may be the record of a call that is on record."""
+    db.execute("UPDATE entries SET status = ?, reason = ? WHERE id = ?", (status, reason, entry_id))
+
+
+def imported_within(db: sqlite3.Connection, entry: LedgerEntry) -> list[LedgerEntry]:
+    """Read the imported entries of the time in which a call can have been carried out."""
+    if entry.sent_after is None or entry.expires_at is None:
+        return []
+    span = (stamp(entry.sent_after), stamp(entry.expires_at + PROCESSING))
+    found = db.execute(_IMPORTED_WITHIN, (entry.owner, *span, entry.account_type))
+    return list(read(db, [row[0] for row in found]))
+
+
+def by_transaction(db: sqlite3.Connection, entry: LedgerEntry, number: int) -> list[LedgerEntry]:
+    """Read the confirmed entries of an entry's account and wallet that have a transaction."""
+    found = db.execute(_BY_TRANSACTION, (entry.owner, entry.account_type, number, number))
+    return [each for each in read(db, [row[0] for row in found]) if each.status == "confirmed"]
 
 
 def adopt_id(db: sqlite3.Connection, entry: LedgerEntry, seen: Observed) -> None:
@@ -319,4 +359,6 @@ def _entry_of(
         code=row["code"],
         reason=row["reason"],
         lines=tuple(_line_of(each) for each in lines),
+        owner=row["owner"],
+        needs_resolve=bool(row["needs_resolve"]),
     )

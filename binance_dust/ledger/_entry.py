@@ -24,6 +24,10 @@ __all__ = [
     "LineTotals",
     "SettledBy",
     "Status",
+    "funds_of",
+    "how_to_resolve",
+    "why_blocked",
+    "why_stuck",
 ]
 
 Status = Literal["intended", "confirmed", "rejected", "unknown"]
@@ -103,6 +107,41 @@ class Intent:
     """The exchange can't accept the call after this time of its own clock."""
 
 
+def funds_of(kind: Kind, account_type: AccountType) -> str:
+    """Name what a call moves: the dust of one wallet, or debts.
+
+    Two calls that move different funds don't meet, so an open one does not block the other: each
+    has its own balances or debts, its own log, and its own cooldown.
+    """
+    return f"{account_type} {'debts' if kind is Kind.LIABILITIES else 'dust'}"
+
+
+def why_blocked(entry: LedgerEntry, account: str) -> str:
+    """Say why an open entry keeps its account from the next call, and what ends that."""
+    if entry.needs_resolve:
+        return f"{account}: {why_stuck(entry)}"
+    return (
+        f"{account}: how entry {entry.id} ended is not known yet ({entry.status}, account "
+        f"{entry.account}): recover() first"
+    )
+
+
+def why_stuck(entry: LedgerEntry) -> str:
+    """Say why it can't be known how a call ended, and what ends that."""
+    return (
+        f"how entry {entry.id} ended can't be known from here ({entry.reason}): "
+        f"{how_to_resolve(entry.id)}"
+    )
+
+
+def how_to_resolve(entry_id: int) -> str:
+    """Name the command that ends an entry that can't be known."""
+    return (
+        "look at the account's history on the website, then binance-dust resolve "
+        f"{entry_id} --rejected (or --confirmed TRANSACTION) --reason TEXT"
+    )
+
+
 class LineTotals:
     """Base of what has `lines`: their sums, exact to the last digit."""
 
@@ -135,6 +174,7 @@ class LedgerEntry(LineTotals):
 
     id: int
     account: str
+    """The name that it was made with. `owner` is the same for all names of one account."""
     kind: Kind
     account_type: AccountType
     target: str
@@ -164,6 +204,15 @@ class LedgerEntry(LineTotals):
     reason: str | None = None
     """Why it was rejected, or why its outcome is unknown."""
     lines: tuple[LedgerLine, ...] = ()
+    owner: str = ""
+    """The first name that the account came with in this ledger. Totals by account add it up."""
+    needs_resolve: bool = False
+    """Whether it is open, and reading can't tell how it ended: only `Ledger.resolve` ends it."""
+
+    def __post_init__(self) -> None:
+        """Without an owner, the name is the account."""
+        if not self.owner:
+            object.__setattr__(self, "owner", self.account)
 
     @property
     def happened_at(self) -> datetime | None:
@@ -174,6 +223,11 @@ class LedgerEntry(LineTotals):
     def open(self) -> bool:
         """Whether the outcome is not known yet."""
         return self.status in OPEN
+
+    @property
+    def funds(self) -> str:
+        """What its call moves."""
+        return funds_of(self.kind, self.account_type)
 
     @property
     def imported(self) -> bool:

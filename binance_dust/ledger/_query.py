@@ -52,7 +52,11 @@ class Query:
             conditions.append(condition)
             values.extend(given)
 
-        for name in ("account", "account_type", "target"):
+        if self.account is not None:
+            # Any name of the account finds all of its entries.
+            name = instance(self.account, str, "account")
+            require("owner = coalesce((SELECT owner FROM names WHERE name = ?), ?)", name, name)
+        for name in ("account_type", "target"):
             if (value := getattr(self, name)) is not None:
                 require(f"{name} = ?", instance(value, str, name))
         if self.kind is not None:
@@ -72,6 +76,9 @@ class Query:
             require("at >= ?", stamp(self.since))
         if self.until is not None:
             require("at < ?", stamp(self.until))
+        return self._ordered(conditions, values, at)
+
+    def _ordered(self, conditions: list[str], values: list[Any], at: str) -> tuple[str, list[Any]]:
         where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
         order = " DESC" if self.newest_first else ""
         sql = f"SELECT id FROM entries{where} ORDER BY {at}{order}, id{order}"  # noqa: S608 - our own text; values are bound

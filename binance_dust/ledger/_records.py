@@ -2,7 +2,9 @@
 
 A record has assets, target, time and an id, but does not name the call that made it. It belongs to
 the entry with the same id. Without one, it belongs to an entry whose call can have made it: the
-same assets into the same target, at a time when the exchange can have accepted the call.
+same assets into the same target, at a time when the exchange can have accepted the call. That holds
+only once the call can't be carried out any more. Until then a person may have converted the same on
+the website, and the record of our call may still come.
 """
 
 from __future__ import annotations
@@ -24,13 +26,14 @@ if TYPE_CHECKING:
 __all__ = [
     "PROCESSING",
     "Observed",
+    "as_observed",
     "can_have_done",
     "converted_lines",
     "entry_has",
     "from_dust_log",
     "from_liabilities",
     "is_over",
-    "open_part",
+    "may_be_ours",
     "own_entry",
     "same_ids",
     "same_lines",
@@ -46,6 +49,7 @@ class Observed:
     """One record of the exchange: a conversion, or an exchange of debts."""
 
     account: str
+    """Any name of the account."""
     kind: Kind
     account_type: AccountType
     target: str
@@ -158,7 +162,7 @@ def can_have_done(entry: LedgerEntry, seen: Observed, *, in_part: bool = False) 
     """
     asked = frozenset(entry.assets)
     return (
-        entry.account == seen.account
+        _same_account(entry, seen)
         and entry.account_type == seen.account_type
         and _same_family(entry.kind, seen.kind)
         # The target of an exchange of debts is only known afterwards.
@@ -171,32 +175,53 @@ def can_have_done(entry: LedgerEntry, seen: Observed, *, in_part: bool = False) 
     )
 
 
-def own_entry(entries: Iterable[LedgerEntry], seen: Observed) -> LedgerEntry | None:
-    """Find the entry that a record belongs to; `None` if the record is new."""
+def own_entry(
+    entries: Iterable[LedgerEntry], seen: Observed, *, now: datetime | None = None
+) -> LedgerEntry | None:
+    """Find the entry that a record belongs to; `None` if the record is new.
+
+    At the time `now`, a call that can still be carried out has no record yet. Without `now`, no
+    call can be carried out any more.
+    """
     entries = list(entries)
     for entry in entries:
         if entry_has(entry, seen):
             return entry
-    # An outcome that the exchange itself answered is certain, so such an entry is no candidate.
     doubtful = [
         entry
         for entry in entries
-        if (entry.status in OPEN or entry.settled_by is SettledBy.READING)
-        and entry.status != "confirmed"
+        if may_be_ours(entry, seen)
         and can_have_done(entry, seen)
+        and (now is None or is_over(entry, now))
     ]
     return min(doubtful, key=lambda entry: (entry.status == "rejected", entry.id), default=None)
 
 
-def open_part(entries: Iterable[LedgerEntry], seen: Observed) -> LedgerEntry | None:
-    """Find an open entry of which a record may show a part."""
-    parts = (e for e in entries if e.status in OPEN and can_have_done(e, seen, in_part=True))
-    return next(parts, None)
+def may_be_ours(entry: LedgerEntry, seen: Observed) -> bool:
+    """Whether a record may show what the call of an entry did, or a part of it.
+
+    An outcome that the exchange itself answered is certain, so such an entry is no candidate.
+    """
+    doubtful = entry.status == "rejected" and entry.settled_by is SettledBy.READING
+    return (entry.status in OPEN or doubtful) and can_have_done(entry, seen, in_part=True)
 
 
 def is_over(entry: LedgerEntry, now: datetime) -> bool:
     """Whether nothing more can come from an open entry's call."""
     return entry.expires_at is None or entry.expires_at + PROCESSING < now
+
+
+def as_observed(entry: LedgerEntry) -> Observed:
+    """Return the record that a confirmed entry has."""
+    return Observed(
+        account=entry.owner,
+        kind=entry.kind,
+        account_type=entry.account_type,
+        target=entry.target,
+        transaction_id=entry.transaction_id,
+        at=entry.happened_at or entry.at,
+        lines=entry.lines,
+    )
 
 
 def entry_has(entry: LedgerEntry, seen: Observed) -> bool:
@@ -212,7 +237,7 @@ def same_ids(entry: LedgerEntry, seen: Observed) -> bool:
     """
     ids = {line.transaction_id for line in entry.lines} | {entry.transaction_id}
     return (
-        entry.account == seen.account
+        _same_account(entry, seen)
         and entry.account_type == seen.account_type
         and entry.target == seen.target
         and bool(ids & seen.ids)
@@ -227,7 +252,7 @@ def same_lines(entry: LedgerEntry, seen: Observed) -> bool:
     then they are several records.
     """
     if not (
-        entry.account == seen.account
+        _same_account(entry, seen)
         and entry.account_type == seen.account_type
         and entry.target == seen.target
         and _same_family(entry.kind, seen.kind)
@@ -241,6 +266,11 @@ def same_lines(entry: LedgerEntry, seen: Observed) -> bool:
 
 def _line_keys(lines: Iterable[LedgerLine]) -> list[tuple[str, Decimal, Decimal, datetime]]:
     return sorted((line.asset, line.amount, line.gross, line.at) for line in lines)
+
+
+def _same_account(entry: LedgerEntry, seen: Observed) -> bool:
+    """Whether both are of one account, by any of its names that the entry has."""
+    return seen.account in (entry.account, entry.owner)
 
 
 def _same_family(ours: Kind, theirs: Kind) -> bool:

@@ -155,7 +155,100 @@ CREATE TABLE claims (
 ) WITHOUT ROWID;
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH)
+_FIFTH: Final = """
+-- Accounts, with the exchange's number of each where it is known. The owner is the first name that
+-- an account came with. Other names and other keys of the account have rows of their own.
+CREATE TABLE accounts (
+  owner TEXT PRIMARY KEY,
+  uid   INTEGER
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX accounts_by_uid ON accounts (uid);
+CREATE TABLE names (
+  name  TEXT PRIMARY KEY,
+  owner TEXT NOT NULL
+) WITHOUT ROWID;
+CREATE TABLE keys (
+  key_id   TEXT PRIMARY KEY,
+  owner    TEXT,
+  uid      INTEGER,
+  asked_at TEXT
+) WITHOUT ROWID;
+
+-- Until now a name was an account. Names that were used with one key are one account.
+CREATE TEMP TABLE old_names AS
+  SELECT account AS name, min(id) AS first FROM entries GROUP BY account;
+INSERT INTO old_names SELECT account, NULL FROM synced
+  WHERE account NOT IN (SELECT name FROM old_names) GROUP BY account;
+INSERT INTO old_names SELECT account, NULL FROM missing
+  WHERE account NOT IN (SELECT name FROM old_names) GROUP BY account;
+CREATE TEMP TABLE old_keys AS
+  SELECT DISTINCT account AS name, key_id FROM entries WHERE key_id IS NOT NULL;
+INSERT INTO names
+  WITH RECURSIVE reached (name, other) AS (
+    SELECT name, name FROM old_names
+    UNION
+    SELECT reached.name, theirs.name FROM reached
+      JOIN old_keys ours ON ours.name = reached.other
+      JOIN old_keys theirs ON theirs.key_id = ours.key_id
+  )
+  SELECT name, other FROM (
+    SELECT reached.name AS name, reached.other AS other, min(coalesce(old_names.first, 0))
+    FROM reached JOIN old_names ON old_names.name = reached.other GROUP BY reached.name
+  );
+INSERT INTO accounts SELECT DISTINCT owner, NULL FROM names;
+INSERT INTO keys SELECT DISTINCT old_keys.key_id, names.owner, NULL, NULL
+  FROM old_keys JOIN names ON names.name = old_keys.name;
+DROP TABLE old_names;
+DROP TABLE old_keys;
+
+ALTER TABLE entries ADD COLUMN owner TEXT NOT NULL DEFAULT '';
+ALTER TABLE entries ADD COLUMN needs_resolve INTEGER NOT NULL DEFAULT 0;
+UPDATE entries SET owner = (SELECT names.owner FROM names WHERE names.name = entries.account);
+UPDATE OR IGNORE synced
+  SET account = (SELECT names.owner FROM names WHERE names.name = synced.account);
+DELETE FROM synced WHERE account NOT IN (SELECT owner FROM accounts);
+UPDATE OR IGNORE missing
+  SET account = (SELECT names.owner FROM names WHERE names.name = missing.account);
+DELETE FROM missing WHERE account NOT IN (SELECT owner FROM accounts);
+
+DROP INDEX entries_by_account;
+DROP INDEX entries_by_account_and_kind;
+CREATE INDEX entries_by_owner ON entries (owner, at);
+CREATE INDEX entries_by_owner_and_kind ON entries (owner, kind, account_type, at);
+
+-- One open call for each of an account's scopes: the dust of a wallet, or its debts. Their calls
+-- move different funds. It is checked when a call is written down, and not by a unique index: two
+-- names, each with an open call, may turn out to be one account.
+DROP INDEX one_open_of_an_account;
+DROP INDEX one_open_of_a_key;
+CREATE INDEX open_by_owner ON entries (owner) WHERE status IN ('intended', 'unknown');
+CREATE INDEX open_by_key ON entries (key_id)
+  WHERE status IN ('intended', 'unknown') AND key_id IS NOT NULL;
+CREATE TRIGGER one_open_call BEFORE INSERT ON entries
+  WHEN NEW.status IN ('intended', 'unknown') AND EXISTS (
+    SELECT 1 FROM entries
+    WHERE status IN ('intended', 'unknown') AND (owner = NEW.owner OR key_id = NEW.key_id)
+      AND account_type = NEW.account_type
+      AND (kind = 'liabilities') = (NEW.kind = 'liabilities')
+  )
+BEGIN
+  SELECT RAISE(ABORT, 'another call of this account is open');
+END;
+
+-- What the exchange answered is final. What was read in its log gives way to the sender's own
+-- answer, and an imported record may turn out to be the record of a call of ours.
+DROP TRIGGER confirmed_is_final;
+CREATE TRIGGER confirmed_is_final BEFORE UPDATE OF status ON entries
+  WHEN OLD.status = 'confirmed' AND NEW.status <> 'confirmed'
+    AND NOT (OLD.intended_at IS NULL
+      AND coalesce(NEW.reason, '') LIKE 'the same record as entry %')
+    AND NOT (NEW.settled_by IS 'answer' AND OLD.settled_by IS NOT 'answer')
+BEGIN
+  SELECT RAISE(ABORT, 'a confirmed entry is final');
+END;
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
 """Script number N migrates a ledger from version N to N+1. Append; never change one."""
 
 VERSION: Final = len(MIGRATIONS)

@@ -7,25 +7,18 @@ was submitted is done, even if its caller stops waiting.
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from binance_dust.errors import ConfigurationError, DustError
 from binance_dust.events import logger
-from binance_dust.ledger import _access, _entries, _file, _synced
+from binance_dust.ledger import _access, _entries, _file, _outcomes, _owners, _synced
 from binance_dust.ledger._cooldown import ENTRIES_TO_LEARN_FROM
 from binance_dust.ledger._holders import Holder
 from binance_dust.ledger._query import Query
-from binance_dust.ledger._records import (
-    can_have_done,
-    entry_has,
-    is_over,
-    open_part,
-    own_entry,
-)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,24 +29,14 @@ if TYPE_CHECKING:
     from binance_dust.ledger._cooldown import Scope
     from binance_dust.ledger._entries import Settlement
     from binance_dust.ledger._entry import Intent, LedgerEntry
+    from binance_dust.ledger._outcomes import Recorded
+    from binance_dust.ledger._owners import Identity, KnownAccount, KnownKey
     from binance_dust.ledger._records import Observed
     from binance_dust.ledger._synced import Missing, SyncedRange
 
-__all__ = ["LedgerStore", "Recorded", "StoreThread"]
+__all__ = ["LedgerStore", "StoreThread"]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
-    """How the ledger took the exchange's records."""
-
-    added: tuple[int, ...]
-    """New entries."""
-    settled: tuple[int, ...]
-    """Entries that a record has settled, completed, or changed from rejected to confirmed."""
-    known: int
-    """Records that the ledger already had, or that show a part of a call in progress."""
 
 
 class LedgerStore:
@@ -63,13 +46,13 @@ class LedgerStore:
         """Open the file."""
         self._path = path
         self._connection = _file.connect(path, busy_timeout=busy_timeout)
-        self._identity = _file.FileIdentity(path, self._connection)
+        self._identity = _file.FileIdentity(path)
         self._holder = Holder(None if path == _file.MEMORY else Path(path).resolve())
 
     def close(self) -> None:
         """Close the file; what this ledger still claims is free."""
         self._holder.release()
-        self._identity.close(self._connection)
+        self._connection.close()
 
     # --- real or local books ---------------------------------------------------------------------
 
@@ -87,17 +70,17 @@ class LedgerStore:
 
     def claim(self, claim: Claim, now: datetime, length: timedelta) -> None:
         """Take a claim."""
-        with self._claiming() as db:
+        with self._writing() as db:
             _access.take_claim(db, claim, self._holder, now=now, length=length)
 
     def extend(self, claim: Claim, now: datetime, length: timedelta) -> None:
         """Extend a claim."""
-        with self._claiming() as db:
+        with self._writing() as db:
             _access.extend_claim(db, claim, now=now, length=length)
 
     def release(self, claim: Claim) -> None:
         """Release a claim."""
-        with self._claiming() as db:
+        with self._writing() as db:
             _access.release_claim(db, claim)
 
     # --- entries ---------------------------------------------------------------------------------
@@ -143,75 +126,103 @@ class LedgerStore:
         books: Books | None,
     ) -> LedgerEntry:
         """Write down a call before it is sent; raise if another call of the account is open."""
+        self._identity.check()
         with self._writing() as db:
             self._keep_books(db, books)
             if claim is not None:
                 _access.extend_claim(db, claim, now=now, length=length)
-            _entries.refuse_beside_open(db, intent)
-            entry = _entries.read_one(db, _entries.insert_intent(db, intent))
-        with self._reading() as db:
-            self._identity.check_written(db, entry.id)
-        return entry
+            owner = _owners.ensure(db, intent.account, intent.key_id)
+            _entries.refuse_beside_open(db, intent, owner)
+            return _entries.read_one(db, _entries.insert_intent(db, intent, owner))
 
     def settle(self, entry_id: int, settlement: Settlement) -> LedgerEntry:
         """Write down how a call ended. A known outcome stays and is returned unchanged."""
         with self._writing() as db:
             entry = _entries.read_one(db, entry_id)
-            if not _entries.is_news(entry, settlement):
+            if not _outcomes.is_news(entry, settlement):
                 return entry
-            _entries.settle(db, entry, settlement)
+            _outcomes.settle(db, entry, settlement)
+            return _entries.read_one(db, entry_id)
+
+    def resolve(
+        self, entry_id: int, settlement: Settlement, shown: Sequence[Observed]
+    ) -> LedgerEntry:
+        """Settle an open entry by hand, with the lines of its record where they are known."""
+        with self._writing() as db:
+            _outcomes.resolve(db, _entries.read_one(db, entry_id), settlement, shown)
             return _entries.read_one(db, entry_id)
 
     # --- the exchange's own records --------------------------------------------------------------
 
     def record(self, seen: Sequence[Observed], now: datetime, books: Books | None) -> Recorded:
         """Import the exchange's records: as new entries, or as outcomes of our calls."""
-        added: list[int] = []
-        settled: list[int] = []
         with self._writing() as db:
             self._keep_books(db, books)
-            for each in seen:
-                candidates = _entries.candidates(db, each)
-                own = own_entry(candidates, each) or open_part(candidates, each)
-                if own is None:
-                    added.append(_entries.insert_record(db, each, now))
-                elif own.open and not (is_over(own, now) or can_have_done(own, each)):
-                    # The rest may still come. A later sync or recover() reads it again.
-                    continue
-                elif own.status != "confirmed":
-                    _entries.settle(db, own, _entries.settlement_by(each, now))
-                    settled.append(own.id)
-                elif _entries.add_missing_lines(db, own, each):
-                    settled.append(own.id)
-                elif own.transaction_id != each.transaction_id is not None:
-                    _entries.adopt_id(db, own, each)
-        known = len(seen) - len(added) - len(settled)
-        return Recorded(added=tuple(added), settled=tuple(settled), known=known)
+            return _outcomes.record(db, seen, now)
 
     def unclaimed(self, seen: Sequence[Observed], besides: int) -> list[Observed]:
-        """Drop the records that an entry other than `besides` already has."""
+        """Drop the records that another call of ours than `besides` has."""
         with self._reading() as db:
-            return [each for each in seen if not _is_taken(db, each, besides)]
+            return _outcomes.unclaimed(db, seen, besides)
+
+    # --- accounts --------------------------------------------------------------------------------
+
+    def known_key(self, key_id: str) -> KnownKey | None:
+        """Read what is remembered of a key."""
+        with self._reading() as db:
+            return _owners.known_key(db, key_id)
+
+    def bound(self, name: str, key_id: str) -> Identity | None:
+        """Return whose a name and a key are, if both are known and of one account."""
+        with self._reading() as db:
+            return _owners.bound(db, name, key_id)
+
+    def remember_key(self, key_id: str, uid: int | None, asked_at: datetime | None) -> None:
+        """Note a key's account number, or when the exchange refused to tell it."""
+        with self._writing() as db:
+            _owners.remember_key(db, key_id, uid, asked_at)
+
+    def bind(self, name: str, key_id: str, uid: int | None, **how: Any) -> Identity:
+        """Bind a name and a key to an account; raise if the name is another account's."""
+        with self._writing() as db:
+            bound, merged = _owners.bind(db, name, key_id, uid=uid, path=self._path, **how)
+            if merged:
+                _outcomes.fold_doubles(db, bound.owner)
+            return bound
+
+    def owner_of(self, name: str) -> str:
+        """Return the owner of a name."""
+        with self._reading() as db:
+            return _owners.owner_of(db, name)
+
+    def known_accounts(self) -> list[KnownAccount]:
+        """List the accounts."""
+        with self._reading() as db:
+            return _owners.known_accounts(db)
+
+    # --- what was read ---------------------------------------------------------------------------
 
     def synced(self, account: str, source: str) -> SyncedRange | None:
         """Return the range in which a source of an account's records has been read."""
         with self._reading() as db:
-            return _synced.read_range(db, account, source)
+            return _synced.read_range(db, _owners.owner_of(db, account), source)
 
     def mark_synced(self, account: str, source: str, synced: SyncedRange) -> None:
         """Note a range in which a source of an account's records has been read."""
         with self._writing() as db:
-            _synced.add_range(db, account, source, synced)
+            _synced.add_range(db, _owners.ensure(db, account), source, synced)
 
     def missing(self, account: str | None) -> list[Missing]:
         """List the ranges of which the exchange does not show all records."""
         with self._reading() as db:
-            return _synced.read_missing(db, account)
+            owner = None if account is None else _owners.owner_of(db, account)
+            return _synced.read_missing(db, owner)
 
     def mark_missing(self, gap: Missing) -> None:
         """Note a range of which the exchange does not show all records."""
         with self._writing() as db:
-            _synced.add_missing(db, gap)
+            owner = _owners.ensure(db, gap.account)
+            _synced.add_missing(db, dataclasses.replace(gap, account=owner))
 
     def _keep_books(self, db: sqlite3.Connection, books: Books | None) -> None:
         # Entries that a user writes without a session may be of either kind.
@@ -227,32 +238,8 @@ class LedgerStore:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._reading():
-            with self._changing() as db:
-                yield db
-            _file.bring_home(db)
-            self._identity.remember(db)
-
-    @contextmanager
-    def _claiming(self) -> Iterator[sqlite3.Connection]:
-        # Claims are gone with their process anyway, and cost a conversion no time this way.
-        with self._reading() as db, _file.unflushed(db), self._changing():
+        with self._reading(), _file.transaction(self._connection) as db:
             yield db
-
-    @contextmanager
-    def _changing(self) -> Iterator[sqlite3.Connection]:
-        db = self._connection
-        self._identity.check()
-        _file.forget_pages(db)
-        with _file.transaction(db):
-            self._identity.check_content(db)
-            yield db
-        self._identity.check()
-
-
-def _is_taken(db: sqlite3.Connection, seen: Observed, besides: int) -> bool:
-    others = (entry for entry in _entries.candidates(db, seen) if entry.id != besides)
-    return any(entry_has(entry, seen) for entry in others)
 
 
 class StoreThread:

@@ -83,6 +83,7 @@ async def sync(
     """Import the exchange's records of one account that the ledger does not have."""
     wanted = _checked(account_types, since)
     await ledger.refuse_other(client.session)
+    await ledger.identify(client)
     run = _SyncRun(ledger, client, client.credentials.identity, since)
     if "SPOT" in wanted:
         await run.read_log("SPOT")

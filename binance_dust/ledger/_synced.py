@@ -22,6 +22,7 @@ __all__ = [
     "SyncedRange",
     "add_missing",
     "add_range",
+    "merge_ranges",
     "read_missing",
     "read_range",
 ]
@@ -82,10 +83,33 @@ def add_range(db: sqlite3.Connection, account: str, source: str, new: SyncedRang
     known = read_range(db, account, source)
     joined = new if known is None else known.joined(new)
     if joined is not None:
-        db.execute(
-            "INSERT OR REPLACE INTO synced (account, source, since, until) VALUES (?, ?, ?, ?)",
-            (account, source, stamp(joined.since), stamp(joined.until)),
-        )
+        _put_range(db, account, source, joined)
+
+
+def merge_ranges(db: sqlite3.Connection, other: str, owner: str) -> None:
+    """Give an account the ranges of another name of it.
+
+    Of two ranges with a hole between them the newer one stays: the next sync reads what is older.
+    """
+    for row in db.execute("SELECT * FROM synced WHERE account = ?", (other,)).fetchall():
+        theirs = SyncedRange(moment(row["since"]), moment(row["until"]))
+        ours = read_range(db, owner, row["source"])
+        joined = theirs if ours is None else ours.joined(theirs)
+        _put_range(db, owner, row["source"], joined or max(ours or theirs, theirs, key=_until))
+    db.execute("DELETE FROM synced WHERE account = ?", (other,))
+    db.execute("UPDATE OR IGNORE missing SET account = ? WHERE account = ?", (owner, other))
+    db.execute("DELETE FROM missing WHERE account = ?", (other,))
+
+
+def _until(span: SyncedRange) -> datetime:
+    return span.until
+
+
+def _put_range(db: sqlite3.Connection, account: str, source: str, span: SyncedRange) -> None:
+    db.execute(
+        "INSERT OR REPLACE INTO synced (account, source, since, until) VALUES (?, ?, ?, ?)",
+        (account, source, stamp(span.since), stamp(span.until)),
+    )
 
 
 def add_missing(db: sqlite3.Connection, gap: Missing) -> None:

@@ -37,7 +37,7 @@ By = Literal["month", "asset", "account", "target"]
 _KEYS: Final[dict[str, Callable[[LedgerEntry, LedgerLine], str]]] = {
     "month": lambda entry, _: entry.at.astimezone(UTC).strftime("%Y-%m"),
     "asset": lambda _, line: line.asset,
-    "account": lambda entry, _: entry.account,
+    "account": lambda entry, _: entry.owner,
     "target": lambda entry, _: entry.target,
 }
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from binance_dust._util.words import count
 from binance_dust.conversion import LiabilityQuote
 from binance_dust.errors import OutcomeUnknownError
+from binance_dust.ledger._entry import why_stuck
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -41,6 +42,9 @@ class Outcome(enum.StrEnum):
     did nothing (then `receipt` says so)."""
     UNKNOWN = "unknown"
     """Funds may have moved, and reading could not tell yet. The next sweep reads again."""
+    UNKNOWABLE = "can't be known"
+    """Funds may have moved, and reading can't tell. `unsettled` are the entries that keep this part
+    of the account from the next call, until `binance-dust resolve` or `Ledger.resolve`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,6 +66,8 @@ class SweepReport:
     settled: tuple[LedgerEntry, ...] = ()
     """Open entries of this turn or earlier ones, as reading has settled them. If a lost answer left
     no receipt, also what else this turn did."""
+    unsettled: tuple[LedgerEntry, ...] = ()
+    """Entries of the account that are still open, after reading."""
     error: DustError | None = None
     """Why it was stopped, failed, or is unknown."""
     next_at: datetime | None = None
@@ -75,8 +81,14 @@ class SweepReport:
         """
         if (proof := self.proven_not_done) is not None:
             return proof
+        if self.outcome is Outcome.UNKNOWABLE:
+            stuck = (entry for entry in self.unsettled if entry.needs_resolve)
+            return "; ".join(why_stuck(entry) for entry in stuck)
         if self.error is not None:
             return str(self.error)
+        if self.outcome is Outcome.UNKNOWN:
+            left = (f"entry {entry.id}: {entry.reason}" for entry in self.unsettled)
+            return "; ".join(left) or None
         if self.outcome is Outcome.FAILED and self.receipt is not None:
             return "; ".join(map(str, self.receipt.dropped))
         return None

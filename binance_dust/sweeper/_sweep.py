@@ -231,7 +231,7 @@ def _of_dust(converter: Converter) -> CleanUp:
         what="dust",
         account_type=converter.account_type,
         target=converter.target,
-        check=partial(converter.ledger.refuse_other, converter.client.session),
+        check=partial(_check, converter),
         quote=converter.quote,
         carry_out=converter.convert,
         recover=converter.recover,
@@ -246,13 +246,19 @@ def _of_debts(exchanger: LiabilityExchanger) -> CleanUp:
         what="liabilities",
         account_type="MARGIN",
         target="USDT",
-        check=partial(exchanger.ledger.refuse_other, exchanger.client.session),
+        check=partial(_check, exchanger),
         quote=exchanger.quote,
         carry_out=exchanger.exchange,
         recover=exchanger.recover,
         next_eligible_at=exchanger.next_eligible_at,
         entry=exchanger.ledger.entry,
     )
+
+
+async def _check(mover: Converter | LiabilityExchanger) -> None:
+    """Stop if the ledger is the wrong one for this account."""
+    await mover.ledger.refuse_other(mover.client.session)
+    await mover.ledger.identify(mover.client)
 
 
 async def _sleep_until(due: datetime, client: DustClient) -> None:

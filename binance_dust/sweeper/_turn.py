@@ -16,6 +16,8 @@ from binance_dust.errors import (
     OutcomeUnknownError,
     PriceMovedError,
 )
+from binance_dust.ledger import Kind
+from binance_dust.ledger._entry import funds_of
 from binance_dust.sweeper._report import Outcome, SweepReport
 
 if TYPE_CHECKING:
@@ -48,6 +50,12 @@ class CleanUp:
     next_eligible_at: Callable[[], Awaitable[datetime]]
     entry: Callable[[int], Awaitable[LedgerEntry]]
 
+    @property
+    def funds(self) -> str:
+        """What it moves: an open entry of other funds is no obstacle."""
+        kind = Kind.LIABILITIES if self.what == "liabilities" else Kind.DUST
+        return funds_of(kind, self.account_type)
+
 
 class UnderWay:
     """The conversions under way. Each that has begun is finished, even if the sweep is stopped."""
@@ -78,7 +86,15 @@ class UnderWay:
 class AccountTurn:
     """One account's turn in a sweep."""
 
-    __slots__ = ("_choose", "_clean_up", "_dry_run", "_plan", "_settled", "_under_way")
+    __slots__ = (
+        "_choose",
+        "_clean_up",
+        "_dry_run",
+        "_plan",
+        "_settled",
+        "_under_way",
+        "_unsettled",
+    )
 
     def __init__(
         self, clean_up: CleanUp, under_way: UnderWay, *, choose: Choose | None, dry_run: bool
@@ -90,6 +106,7 @@ class AccountTurn:
         self._dry_run = dry_run
         self._plan: Plan | None = None
         self._settled: list[LedgerEntry] = []
+        self._unsettled: list[LedgerEntry] = []
 
     async def run(self) -> SweepReport:
         """Do what can be done now. The report says what happened, errors of ours included."""
@@ -140,7 +157,7 @@ class AccountTurn:
     async def _still_unknown(self, error: DustError | None = None) -> SweepReport | None:
         """Settle open entries by reading; return a report if that can't be done."""
         try:
-            self._settled += await self._clean_up.recover()
+            read = await self._clean_up.recover()
         except GuardError:
             if error is None:
                 raise
@@ -149,9 +166,13 @@ class AccountTurn:
         except DustError as unread:
             # It reads only if an entry is open, so it is not known whether funds moved.
             return self._report(Outcome.UNKNOWN, error=error or unread)
-        if any(entry.open for entry in self._settled):
-            return self._report(Outcome.UNKNOWN, error=error)
-        return None
+        self._settled += [entry for entry in read if not entry.open]
+        self._unsettled = [entry for entry in read if entry.open]
+        left = [entry for entry in self._unsettled if entry.funds == self._clean_up.funds]
+        if not left:
+            return None
+        stuck = all(entry.needs_resolve for entry in left)
+        return self._report(Outcome.UNKNOWABLE if stuck else Outcome.UNKNOWN, error=error)
 
     async def _find_out(self, error: OutcomeUnknownError | LedgerError) -> SweepReport:
         """Read at once how it ended: the next turn may be days away."""
@@ -189,5 +210,6 @@ class AccountTurn:
             at=clean_up.client.session.now(),
             quote=plan,
             settled=tuple(self._settled),
+            unsettled=tuple(self._unsettled),
             **more,
         )

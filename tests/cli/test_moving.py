@@ -151,7 +151,7 @@ def test_recover_says_what_it_could_not_settle(
     blind.cancel()
 
     assert (unread.code, somebody_else.code) == (3, 0)
-    assert "1 still unknown" in unread.out
+    assert "1 not known yet" in unread.out
     assert "1 call of other accounts" in somebody_else.err
     assert "Nothing is open" not in unread.out + somebody_else.out
     assert run("recover", *two_accounts).code == 0

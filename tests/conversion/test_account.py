@@ -13,7 +13,7 @@ import pytest
 from binance_dust import Converter, Credentials, GuardError, Quote
 from binance_dust.conversion._account import AccountContext, debts_of, spot_holdings
 from binance_dust.models import MarginAccount, MarginAsset
-from tests.conversion.far import ASSETS, LIST, MEMORY, Process, entries_of
+from tests.conversion.far import ASSETS, LIST, MEMORY, Process
 from tests.conversion.scene import DUST_OF_TWO, Scene, in_virtual_time
 from tests.conversion.values import user_asset
 
@@ -110,21 +110,6 @@ async def test_one_account_under_two_names_is_one_account() -> None:
 
         (entry,) = await other.recover()
         assert (entry.account, entry.status) == ("alice", "confirmed")
-
-
-@in_virtual_time
-async def test_an_entry_left_open_under_a_replaced_key_still_belongs_to_the_account() -> None:
-    scene = Scene()
-    async with scene.process() as process:
-        await scene.lose_answer(process)
-        (entry,) = await entries_of(process.ledger)
-        new_key = Credentials("another-key", "and-its-secret", name="alice")
-        successor = Converter(process.session.client(new_key), ledger=process.ledger, cooldown=0)
-
-        with pytest.raises(GuardError, match="recover") as caught:
-            await successor.convert(await process.converter.quote())
-
-        assert caught.value.entry_ids == (entry.id,)
 
 
 @in_virtual_time

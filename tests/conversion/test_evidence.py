@@ -67,16 +67,30 @@ WHOLE = record("ADA", "XRP")
 @pytest.mark.parametrize(
     ("late", "records", "held", "complete", "conclusion"),
     [
-        # The log shows it: whenever it is read, whatever the balances are.
-        (-10, [WHOLE], BEFORE, True, Done),
+        # The log shows one that fits, and no other can come: whatever the balances are.
+        (10.001, [WHOLE], BEFORE, True, Done),
         (500, [WHOLE], GONE, False, Done),
+        # Until then, another one may come: it may be of a conversion on the website.
+        (-10, [WHOLE], GONE, True, NotYet),
+        (10, [WHOLE], GONE, True, NotYet),
+        # Two fit.
+        (11, [WHOLE, record("ADA", "XRP", number=8)], GONE, True, Unknowable),
+        (500, [WHOLE, record("ADA", "XRP", number=8)], BEFORE, True, Unknowable),
+        (
+            500,
+            [record("ADA"), record("ADA", number=8)],
+            {"ADA": D(0), "XRP": D(1)},
+            True,
+            Unknowable,
+        ),
+        (500, [WHOLE, record("ADA", number=8)], GONE, True, Done),
         # The exchange may still accept it: nothing else means anything.
         (-10, [], BEFORE, True, NotYet),
         (0, [], BEFORE, True, NotYet),
         (0, [], GONE, True, NotYet),
         (0, [record("ADA")], {"ADA": D(0), "XRP": D(1)}, True, NotYet),
         # It can't any more, and a late record would look the same.
-        (0.001, [], BEFORE, True, NotYet),
+        (10.001, [], BEFORE, True, NotYet),
         (59.9, [], BEFORE, True, NotYet),
         (60, [], BEFORE, True, NotDone),
         (60, [], {"ADA": D(7), "XRP": D(1)}, True, NotDone),
@@ -96,7 +110,8 @@ WHOLE = record("ADA", "XRP")
         # In part, and the rest is where it was; in several records; in part, and the rest is gone.
         (60, [record("ADA")], {"ADA": D(0), "XRP": D(1)}, True, Done),
         (59, [record("ADA")], {"ADA": D(0), "XRP": D(1)}, True, NotYet),
-        (-10, [record("ADA"), record("XRP", number=8)], GONE, True, Done),
+        (11, [record("ADA"), record("XRP", number=8)], GONE, True, Done),
+        (10, [record("ADA"), record("XRP", number=8)], GONE, True, NotYet),
         (80, [record("ADA")], GONE, True, Unknowable),
         (80, [record("ADA")], {"ADA": D(0), "XRP": D(1)}, False, Unknowable),
     ],
@@ -115,7 +130,7 @@ def test_a_conclusion_says_what_was_done() -> None:
     both = [record("XRP", number=8), record("ADA")]
     held = {"ADA": D(0), "XRP": D(0)}
 
-    whole = conclude(entry(), Evidence(clock=EXPIRES, records=both, held=held))
+    whole = conclude(entry(), Evidence(clock=EXPIRES + seconds(11), records=both, held=held))
     part = conclude(
         entry(), Evidence(clock=EXPIRES + seconds(60), records=both[:1], held={"ADA": D(6)})
     )
@@ -127,19 +142,21 @@ def test_a_conclusion_says_what_was_done() -> None:
     assert part.note == "in part: ADA stayed"
 
 
-def test_of_two_matching_records_the_earlier_one_counts() -> None:
+def test_records_that_fit_alike_are_named() -> None:
     later, earlier = record("ADA", "XRP", at=NOW + seconds(9), number=9), WHOLE
 
-    conclusion = conclude(entry(), Evidence(clock=NOW, records=[later, earlier], held={}))
+    conclusion = conclude(
+        entry(), Evidence(clock=EXPIRES + seconds(11), records=[later, earlier], held={})
+    )
 
-    assert isinstance(conclusion, Done)
-    assert conclusion.record is earlier
+    assert isinstance(conclusion, Unknowable)
+    assert "(9, 7)" in conclusion.reason
 
 
 def test_combined_records_have_the_id_of_the_earliest() -> None:
     parts = [record("XRP", at=NOW + seconds(1), number=9), record("ADA", number=8)]
 
-    conclusion = conclude(entry(), Evidence(clock=NOW, records=parts, held={}))
+    conclusion = conclude(entry(), Evidence(clock=EXPIRES + seconds(11), records=parts, held={}))
 
     assert isinstance(conclusion, Done)
     assert conclusion.record.transaction_id == 8
@@ -160,8 +177,8 @@ def test_records_with_two_targets_are_not_combined() -> None:
 @pytest.mark.parametrize(
     ("late", "held", "complete", "words"),
     [
-        (0, BEFORE, True, "can still accept it"),
-        (1, BEFORE, True, "may be late"),
+        (10, BEFORE, True, "can still carry it out"),
+        (11, BEFORE, True, "may be late"),
         (60, BEFORE, True, "60 s after the exchange could accept it for the last time"),
         (80, {"ADA": D(6)}, True, "less XRP than before"),
         (80, {}, True, "less ADA, XRP than before"),

@@ -164,6 +164,8 @@ def test_a_killed_recovery_s_claim_is_free_at_once(folder: Path) -> None:
         converter.begin()
         until(lambda: lost.hits > 0)
         converter.kill()
+        # Until then the log says nothing, and is not read.
+        exchange.faults.jump_clock(60)
         reading = exchange.faults.delay(30, endpoint="/sapi/v1/asset/dribblet")
         recoverer.begin("recover")
         until(lambda: reading.hits > 0)

@@ -158,18 +158,18 @@ async def test_the_log_is_read_every_ten_seconds_until_it_was_silent_for_long_en
 
         read = [at - began for at, title in scene.world.sent if title.endswith(LOG) and at > began]
         pauses = [later - sooner for sooner, later in itertools.pairwise(read)]
-        assert 6 <= len(pauses) <= 8
+        assert 4 <= len(pauses) <= 6
         assert all(5 < pause < 11 for pause in pauses)
-        assert "alice: entry 1: the exchange can still accept it" in caplog.text
+        assert "alice: entry 1: the exchange can still carry it out" in caplog.text
         assert "alice: entry 1: the log does not show it, and may be late" in caplog.text
         assert entry.status == "rejected"
 
 
 @pytest.mark.parametrize(
     ("left", "pause"),
-    [(None, 10.0), (-1.0, 10.0), (0.0, 10.0), (3.0, 3.5), (9.0, 9.5), (9.6, 10.0), (30.0, 10.0)],
+    [(None, 10.0), (-10.0, 10.0), (-7.0, 3.5), (-1.0, 9.5), (-0.4, 10.0), (30.0, 10.0)],
 )
-def test_the_next_reading_is_just_after_the_expiry_if_that_is_soon(
+def test_the_next_reading_is_just_after_the_call_is_over_if_that_is_soon(
     left: float | None, pause: float
 ) -> None:
     expires_at = None if left is None else NOW + timedelta(seconds=left)

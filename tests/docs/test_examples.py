@@ -147,6 +147,8 @@ def test_a_bot_that_was_killed_in_the_middle_finds_out_at_its_next_start(
         process.kill()
     until(lambda: len(sandbox.requests_of(CONVERT)) == 1)
     assert [entry.status for entry in entries_in(tmp_path / "dust.db")] == ["intended"]
+    # Until then the bot trades on, and reads again in each round.
+    sandbox.faults.jump_clock(60)
 
     with bot_of(alice, sandbox, tmp_path) as process:
         assert "entry 1 (ADA) is confirmed" in read_until(process, "a round of trading")

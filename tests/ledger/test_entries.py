@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
@@ -12,6 +13,8 @@ from binance_dust import Ledger, LedgerEntry
 from binance_dust.ledger import Kind, SettledBy
 from tests.ledger.conftest import MINUTE, NOW, intent, line, seen
 
+OVER = NOW + MINUTE
+"""Nothing more can come from a call of these tests."""
 LATER = NOW + timedelta(milliseconds=37)
 ADA, XRP = line("ADA"), line("XRP", at=LATER)
 DEBTS: dict[str, Any] = {"kind": Kind.LIABILITIES, "account_type": "MARGIN", "target": "USDT"}
@@ -47,7 +50,7 @@ async def test_one_id_in_two_places_is_two_records(ledger: Ledger, other: dict[s
 async def test_a_record_settles_our_call_that_made_it(ledger: Ledger) -> None:
     entry = await ledger.intend(intent(), length=MINUTE)
 
-    recorded = await ledger.record([seen()], now=NOW)
+    recorded = await ledger.record([seen()], now=OVER)
 
     assert (recorded.settled, recorded.added) == ((entry.id,), ())
     done = await ledger.entry(entry.id)
@@ -62,7 +65,7 @@ async def test_a_record_overrules_a_rejection_by_its_absence(ledger: Ledger) -> 
     entry = await ledger.intend(intent(), length=MINUTE)
     await ledger.reject(entry.id, "not in the log", now=NOW, by=SettledBy.READING)
 
-    recorded = await ledger.record([seen()], now=NOW)
+    recorded = await ledger.record([seen()], now=OVER)
 
     assert recorded.settled == (entry.id,)
 
@@ -111,7 +114,7 @@ async def test_the_records_that_settle_a_call(
 ) -> None:
     await ledger.intend(intent(), length=MINUTE)
 
-    recorded = await ledger.record([seen(**changes)], now=NOW)
+    recorded = await ledger.record([seen(**changes)], now=OVER)
 
     assert bool(recorded.settled) is settles
     assert bool(recorded.added) is not settles
@@ -167,17 +170,24 @@ async def test_a_late_record_confirms_a_call_that_reading_had_rejected(
     assert (recorded.added, recorded.settled) == ((), (begun.id,))
 
 
-async def test_records_of_other_entries_are_dropped(ledger: Ledger) -> None:
+async def test_records_of_other_calls_are_dropped(ledger: Ledger) -> None:
     """By an id or by the lines; another record of the same time is kept."""
     first = seen(line("ADA", transaction_id=1), transaction_id=1)
     renumbered = seen(line("ADA", transaction_id=2), transaction_id=2)
     another_asset = seen(line("XRP", transaction_id=1), transaction_id=1)
     news = seen(line("XRP", transaction_id=3), transaction_id=3)
-    (entry_id,) = (await ledger.record([first], now=NOW)).added
+    entry = await ledger.intend(intent(held={"ADA": Decimal("6.21")}), length=MINUTE)
+    await ledger.confirm(entry.id, first.lines, transaction_id=1, now=NOW)
     records = [first, renumbered, another_asset, news]
 
-    assert await ledger.unclaimed(records, besides=entry_id + 1) == [news]
-    assert await ledger.unclaimed(records, besides=entry_id) == records
+    assert await ledger.unclaimed(records, besides=entry.id + 1) == [news]
+    assert await ledger.unclaimed(records, besides=entry.id) == records
+
+
+async def test_imported_records_may_be_of_a_call(ledger: Ledger) -> None:
+    await ledger.record([seen()], now=NOW)
+
+    assert await ledger.unclaimed([seen()], besides=7) == [seen()]
 
 
 async def test_a_record_is_known_by_its_id_at_any_time(ledger: Ledger) -> None:
@@ -257,7 +267,7 @@ async def test_a_part_of_a_call_in_progress_is_not_a_conversion_of_its_own(ledge
     assert [entry.lines for entry in await books(ledger)] == [(ADA, XRP)]
 
 
-async def test_a_part_settles_the_entry_once_nothing_more_can_follow(ledger: Ledger) -> None:
+async def test_a_part_is_a_record_of_its_own_once_nothing_more_can_follow(ledger: Ledger) -> None:
     begun = await ledger.intend(intent(), length=MINUTE)
     assert begun.expires_at is not None
     last_moment = begun.expires_at + timedelta(seconds=10)
@@ -266,8 +276,14 @@ async def test_a_part_settles_the_entry_once_nothing_more_can_follow(ledger: Led
     early = await ledger.record([seen(ADA)], now=last_moment)
     assert (early.added, early.settled) == ((), ())
 
-    part = await ledger.record([seen(ADA)], now=afterwards)
+    (part,) = (await ledger.record([seen(ADA)], now=afterwards)).added
+    # Balances decide whether it was of our call. Once they have, it counts once.
+    await ledger.confirm(
+        begun.id, [ADA], transaction_id=ADA.transaction_id, now=afterwards, by=SettledBy.READING
+    )
     whole = await ledger.record([seen(ADA, XRP)], now=afterwards)
 
-    assert (part.settled, whole.settled) == ((begun.id,), (begun.id,))
-    assert [entry.lines for entry in await books(ledger)] == [(ADA, XRP)]
+    assert whole.settled == (begun.id,)
+    ours, folded = await books(ledger)
+    assert (ours.lines, folded.id, folded.status) == ((ADA, XRP), part, "rejected")
+    assert folded.reason == "the same record as entry 1"

@@ -74,7 +74,7 @@ def test_every_amount_and_every_time_survives(amount: Decimal, microseconds: int
 async def test_while_a_call_is_open_the_account_has_no_other(ledger: Ledger) -> None:
     first = await ledger.intend(intent(key_id="k"), length=MINUTE)
 
-    for other in (intent(), intent(kind=Kind.LIABILITIES), intent(account="bob", key_id="k")):
+    for other in (intent(), intent(kind=Kind.DUST_CONVERT), intent(account="bob", key_id="k")):
         with pytest.raises(GuardError, match="not known yet") as caught:
             await ledger.intend(other, length=MINUTE)
         assert caught.value.entry_ids == (first.id,)
@@ -138,18 +138,6 @@ async def test_a_rejected_entry_does_not_open_again(ledger: Ledger) -> None:
 
     assert await ledger.leave_unknown(entry.id, "?", now=NOW) == rejected
     assert (await ledger.reject(entry.id, "other", now=NOW)).reason == "no"
-
-
-async def test_an_entry_can_be_resolved_by_hand_as_not_done_only(ledger: Ledger) -> None:
-    entry = await ledger.intend(intent(), length=MINUTE)
-
-    with pytest.raises(ConfigurationError, match="sync"):
-        await ledger.resolve(entry.id, "confirmed", "I saw it", now=NOW)
-    done = await ledger.resolve(entry.id, "rejected", "looked at the website", now=NOW)
-
-    assert (done.status, done.settled_by) == ("rejected", "hand")
-    with pytest.raises(ConfigurationError, match="no entry 99"):
-        await ledger.resolve(99, "rejected", "?", now=NOW)
 
 
 # --- searches -------------------------------------------------------------------------------------

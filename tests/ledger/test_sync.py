@@ -253,14 +253,20 @@ async def test_our_own_conversion_is_known_by_its_id(
 async def test_our_own_conversion_with_unknown_outcome_is_settled(
     exchange: Sandbox, alice: DustClient, ledger: Ledger
 ) -> None:
+    await alice.session.learn_time()
     now = alice.session.now()
     begun = await ledger.intend(
         intent(intended_at=now, sent_after=now - MINUTE, expires_at=now + MINUTE), length=MINUTE
     )
     await alice.dust_transfer(["ADA", "XRP"])
 
-    report = await ledger.sync(alice)
+    early = await ledger.sync(alice)
+    exchange.faults.jump_clock(80.0)
+    async with Session(base_url=exchange.url) as later:
+        report = await ledger.sync(later.client(alice.credentials))
 
+    # While the call can still be carried out, the record may be of another one.
+    assert (early.added, early.settled, early.known) == (0, (), 1)
     assert (report.added, report.settled) == (0, (begun.id,))
     (entry,) = await all_of(ledger)
     assert entry.status == "confirmed"

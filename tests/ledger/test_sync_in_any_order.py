@@ -62,6 +62,9 @@ class FakeLedger:
     async def refuse_other(self, session: Any) -> None:
         pass
 
+    async def identify(self, client: Any) -> None:
+        pass
+
     async def record(self, seen: Any, *, now: datetime, books: Any) -> Recorded:
         records: list[Observed] = list(seen)
         news = [each for each in records if each.transaction_id not in self.ids]

@@ -65,6 +65,16 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         "tests/ledger/test_sync.py",
         "tests/conversion",
     ),
+    "binance_dust/ledger/_outcomes.py": (
+        "tests/ledger/test_outcomes.py",
+        "tests/ledger/test_entries.py",
+        "tests/conversion/test_told_apart.py",
+        "tests/conversion/test_one_account.py",
+    ),
+    "binance_dust/ledger/_owners.py": (
+        "tests/ledger/test_migration.py",
+        "tests/conversion/test_one_account.py",
+    ),
     "binance_dust/ledger/_store.py": (
         "tests/ledger/test_ledger.py",
         "tests/ledger/test_access.py",
@@ -215,10 +225,8 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "candidates: min(times) -> max(times)": "rows of one record are moments apart, and ten"
         " seconds are given besides",
     },
-    "binance_dust/ledger/_store.py": {
-        "LedgerStore.record: continue -> left out": "nothing follows it in the loop",
-        "LedgerStore.record: own.transaction_id != each.transaction_id is not None"
-        " -> True": _FASTER,
+    "binance_dust/ledger/_outcomes.py": {
+        "record: own.transaction_id != each.transaction_id is not None -> True": _FASTER,
     },
     "binance_dust/conversion/_account.py": {
         "module: 90 -> 91": _NOBODY_CARES,

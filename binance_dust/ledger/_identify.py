@@ -1,0 +1,73 @@
+"""Finds out whose books a client's are: asks the exchange for the account's number, once a key.
+
+The number costs 20 of the 6,000 that all of `/api/v3` shares. It is asked for the first time that a
+ledger meets a key, and remembered in the file. A key that may not ask, or an exchange that does not
+tell, is asked again after a day. If the answer did not come, the next call asks again.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from binance_dust.errors import CredentialsError, DustError, RejectedError, UnreadableAnswerError
+from binance_dust.ledger._access import account_of, key_id_of
+
+if TYPE_CHECKING:
+    import asyncio
+
+    from binance_dust.client import DustClient
+    from binance_dust.ledger._owners import Identity
+    from binance_dust.ledger._store import StoreThread
+
+__all__ = ["identify"]
+
+_ASK_AGAIN: Final = timedelta(days=1)
+"""How long a refusal to tell the number is believed."""
+
+
+async def identify(
+    thread: StoreThread, client: DustClient, asking: asyncio.Lock, *, adopt_as: str | None = None
+) -> Identity:
+    """Bind a client's name and key to an account; with `adopt_as` to the account of that name."""
+    name, key_id = account_of(client), key_id_of(client)
+    adopt = adopt_as is not None
+    bound = None if adopt else await thread.run(lambda store: store.bound(name, key_id))
+    if bound is not None and bound.uid is not None:
+        return bound
+    # One question at a time: two tasks of one key would both pay for it.
+    async with asking:
+        uid, unread = await _number_of(thread, client, key_id)
+    if bound is not None and uid is None:
+        return bound
+    bound = await thread.run(
+        lambda store: store.bind(adopt_as or name, key_id, uid, unread=unread, adopt=adopt)
+    )
+    if adopt and adopt_as != name:
+        bound = await thread.run(lambda store: store.bind(name, key_id, uid, adopt=True))
+    return bound
+
+
+async def _number_of(
+    thread: StoreThread, client: DustClient, key_id: str
+) -> tuple[int | None, str | None]:
+    """Return the number of a key's account, or why it can't be had."""
+    known = await thread.run(lambda store: store.known_key(key_id))
+    if known is not None and known.uid is not None:
+        return known.uid, None
+    now = client.session.now()
+    if known is not None and known.asked_at is not None and now - known.asked_at < _ASK_AGAIN:
+        return None, "the exchange did not tell the account's number"
+    try:
+        uid = (await client.spot_account()).uid
+    except DustError as error:
+        if _is_final(error):
+            await thread.run(lambda store: store.remember_key(key_id, None, client.session.now()))
+        return None, str(error)
+    await thread.run(lambda store: store.remember_key(key_id, uid, None))
+    return uid, None
+
+
+def _is_final(error: DustError) -> bool:
+    """Whether the exchange answered, and another try would be answered alike."""
+    return isinstance(error, CredentialsError | RejectedError | UnreadableAnswerError)

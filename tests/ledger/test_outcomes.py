@@ -1,0 +1,251 @@
+"""Which outcome is believed, and that each record of the exchange counts once whatever happens."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from binance_dust import ConfigurationError, GuardError, Ledger, LedgerEntry
+from binance_dust.ledger import Kind, LedgerLine, Observed, SettledBy
+from tests.ledger.conftest import MINUTE, NOW, intent, line, seen
+
+OVER = NOW + MINUTE
+READ: dict[str, Any] = {"now": OVER, "by": SettledBy.READING}
+
+
+def shown(number: int, *, at: timedelta = timedelta(0)) -> Observed:
+    """Make a record of the assets of our call."""
+    rows = (line(asset, at=NOW + at, transaction_id=number) for asset in ("ADA", "XRP"))
+    return seen(*rows, transaction_id=number, at=NOW + at)
+
+
+ONE, OTHER = shown(1), shown(2, at=timedelta(seconds=20))
+
+
+async def books(ledger: Ledger) -> list[LedgerEntry]:
+    return [entry async for entry in ledger.entries()]
+
+
+async def counted(ledger: Ledger) -> list[int]:
+    """Give the record of each entry that counts."""
+    return sorted(
+        entry.transaction_id or 0
+        for entry in await books(ledger)
+        if entry.lines and entry.status == "confirmed"
+    )
+
+
+# --- the log ---
+
+
+async def test_while_a_call_can_be_carried_out_no_record_is_taken_for_its_own(
+    ledger: Ledger,
+) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+    assert entry.expires_at is not None
+    last = entry.expires_at + timedelta(seconds=10)
+
+    early = await ledger.record([ONE], now=last)
+    late = await ledger.record([ONE], now=last + timedelta(milliseconds=1))
+
+    assert (early.added, early.settled, early.known) == ((), (), 1)
+    assert late.settled == (entry.id,)
+
+
+@pytest.mark.parametrize("together", [True, False])
+async def test_two_records_that_fit_settle_nothing_and_count_once_each(
+    ledger: Ledger, together: bool
+) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+    await ledger.reject(entry.id, "read", **READ)
+    if not together:
+        # It was imported while another name of the account was not known as one.
+        await ledger.record([replace(ONE, account="other")], now=OVER)
+        await ledger._thread.run(
+            lambda store: store._connection.execute("UPDATE entries SET owner = 'alice'")
+        )
+    for _ in range(2):
+        await ledger.record([ONE, OTHER] if together else [OTHER], now=OVER)
+
+    assert (await ledger.entry(entry.id)).status == "rejected"
+    assert await counted(ledger) == [1, 2]
+
+
+async def test_a_record_that_was_imported_counts_once_when_it_is_our_call_s(ledger: Ledger) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+    await ledger.record([replace(ONE, account="other")], now=OVER)
+    await ledger._thread.run(
+        lambda store: store._connection.execute("UPDATE entries SET owner = 'alice'")
+    )
+
+    assert await ledger.unclaimed([ONE], besides=entry.id) == [ONE]
+    await ledger.confirm(entry.id, ONE.lines, transaction_id=1, **READ)
+
+    assert await counted(ledger) == [1]
+    assert (await books(ledger))[1].reason == f"the same record as entry {entry.id}"
+    assert (await ledger.record([ONE], now=OVER)).added == ()
+
+
+# --- the sender's answer ---
+
+
+@pytest.mark.parametrize("imported", [True, False])
+@pytest.mark.parametrize("by", [SettledBy.READING, SettledBy.IMPORT, SettledBy.HAND])
+async def test_the_answer_overrules_a_record_and_both_count_once(
+    ledger: Ledger, imported: bool, by: SettledBy
+) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+    await ledger.confirm(entry.id, ONE.lines, transaction_id=1, now=OVER, by=by)
+    if imported:
+        await ledger.record([OTHER], now=OVER)
+
+    done = await ledger.confirm(entry.id, OTHER.lines, transaction_id=2, now=OVER)
+
+    assert (done.lines, done.transaction_id, done.settled_by) == (OTHER.lines, 2, "answer")
+    assert done.at == OTHER.at
+    assert await counted(ledger) == [1, 2]
+    assert (await ledger.record([ONE, OTHER], now=OVER)).added == ()
+    assert await counted(ledger) == [1, 2]
+
+
+async def test_a_refusal_by_answer_overrules_a_record(ledger: Ledger) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+    await ledger.confirm(entry.id, ONE.lines, transaction_id=1, **READ)
+
+    done = await ledger.reject(entry.id, "no", now=OVER, code=-5002)
+
+    assert (done.status, done.lines, done.code, done.at) == ("rejected", (), -5002, NOW)
+    assert await counted(ledger) == [1]
+    assert (await ledger.record([ONE], now=OVER)).added == ()
+
+
+async def test_a_record_that_gave_way_counts_again_if_it_was_imported_before(
+    ledger: Ledger,
+) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+    await ledger.reject(entry.id, "read", **READ)
+    await ledger.record([ONE, OTHER], now=OVER)
+    await ledger.confirm(entry.id, ONE.lines, transaction_id=1, now=OVER, by=SettledBy.IMPORT)
+    assert await counted(ledger) == [1, 2]
+
+    await ledger.confirm(entry.id, OTHER.lines, transaction_id=2, now=OVER)
+
+    assert await counted(ledger) == [1, 2]
+    assert len(await books(ledger)) == 3
+
+
+async def test_the_answer_about_the_same_record_keeps_what_only_the_log_had(ledger: Ledger) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+    record = seen(line("ADA", transaction_id=7), line("XRP", transaction_id=8), transaction_id=9)
+    await ledger.confirm(entry.id, record.lines, transaction_id=9, **READ)
+
+    done = await ledger.confirm(entry.id, record.lines[:1], transaction_id=7, now=OVER)
+
+    assert (done.transaction_id, done.settled_by, done.lines) == (9, "answer", record.lines)
+    assert len(await books(ledger)) == 1
+
+
+async def test_what_was_answered_gives_way_to_nothing(ledger: Ledger) -> None:
+    refused = await ledger.intend(intent(), length=MINUTE)
+    await ledger.reject(refused.id, "no", now=NOW)
+    done = await ledger.intend(intent(account="bob"), length=MINUTE)
+    await ledger.confirm(done.id, ONE.lines, transaction_id=1, now=NOW)
+
+    for entry in (refused, done):
+        before = await ledger.entry(entry.id)
+        for later in (
+            ledger.confirm(entry.id, OTHER.lines, transaction_id=2, **READ),
+            ledger.reject(entry.id, "read", **READ),
+            ledger.leave_unknown(entry.id, "?", now=OVER),
+        ):
+            assert await later == before
+
+
+# --- by hand ---
+
+
+async def test_an_entry_is_resolved_by_hand_only_when_its_call_is_over(ledger: Ledger) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+
+    with pytest.raises(GuardError, match="can still be carried out") as caught:
+        await ledger.resolve(entry.id, "rejected", "I know", now=NOW)
+    done = await ledger.resolve(entry.id, "rejected", "looked at the website", now=OVER)
+
+    assert caught.value.retry_at == NOW + timedelta(seconds=45)
+    assert (done.status, done.settled_by, done.reason) == (
+        "rejected",
+        "hand",
+        "looked at the website",
+    )
+    with pytest.raises(ConfigurationError, match="is rejected: there is nothing to resolve"):
+        await ledger.resolve(entry.id, "rejected", "again", now=OVER)
+
+
+@pytest.mark.parametrize(
+    ("status", "given", "words"),
+    [
+        ("unknown", {}, "not 'unknown'"),
+        ("confirmed", {}, "give the number"),
+        ("rejected", {"transaction_id": 7}, "has no transaction_id"),
+    ],
+)
+async def test_what_a_person_says_has_to_make_sense(
+    ledger: Ledger, status: Any, given: dict[str, Any], words: str
+) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+
+    with pytest.raises(ConfigurationError, match=words):
+        await ledger.resolve(entry.id, status, "?", now=OVER, **given)
+    with pytest.raises(ConfigurationError, match="no entry 99"):
+        await ledger.resolve(99, "rejected", "?", now=OVER)
+    assert (await ledger.entry(entry.id)).open
+
+
+async def test_a_confirmation_by_hand_takes_the_lines_of_the_imported_record(
+    ledger: Ledger,
+) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+    await ledger.record([ONE, OTHER], now=OVER)
+    assert (await ledger.entry(entry.id)).open
+
+    done = await ledger.resolve(entry.id, "confirmed", "at 12:00:20", now=OVER, transaction_id=2)
+
+    assert (done.lines, done.settled_by, done.reason) == (OTHER.lines, "hand", "at 12:00:20")
+    assert await counted(ledger) == [1, 2]
+
+
+async def test_lines_that_are_not_known_yet_are_added_when_they_show(ledger: Ledger) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+
+    bare = await ledger.resolve(entry.id, "confirmed", "seen", now=OVER, transaction_id=1)
+    await ledger.record([ONE], now=OVER)
+
+    assert (bare.status, bare.lines, bare.transaction_id) == ("confirmed", (), 1)
+    assert await counted(ledger) == [1]
+    assert [each.id for each in await books(ledger)] == [entry.id]
+
+
+async def test_the_record_of_another_call_can_not_be_named(ledger: Ledger) -> None:
+    first = await ledger.intend(intent(), length=MINUTE)
+    await ledger.confirm(first.id, ONE.lines, transaction_id=1, now=NOW)
+    second = await ledger.intend(intent(), length=MINUTE)
+
+    with pytest.raises(ConfigurationError, match="another call"):
+        await ledger.resolve(second.id, "confirmed", "?", now=OVER, transaction_id=1)
+
+
+async def test_exchanged_debts_are_confirmed_without_a_number(ledger: Ledger) -> None:
+    debts: dict[str, Any] = {"kind": Kind.LIABILITIES, "account_type": "MARGIN", "target": "USDT"}
+    row = LedgerLine(asset="ETH", amount=Decimal(1), gross=Decimal(2), fee=Decimal(0), at=NOW)
+    entry = await ledger.intend(intent(held={"ETH": Decimal(1)}, **debts), length=MINUTE)
+    await ledger.record([seen(row, transaction_id=None, **debts)], now=NOW)
+
+    done = await ledger.resolve(entry.id, "confirmed", "seen", now=OVER)
+
+    assert (done.status, done.lines) == ("confirmed", ())
+    await ledger.record([seen(row, transaction_id=None, **debts)], now=OVER)
+    assert sum(len(each.lines) for each in await books(ledger)) == 1
