@@ -6,13 +6,14 @@ of the process or of the machine. Several processes share the file; writers take
 
 from __future__ import annotations
 
+import ctypes
 import os
 import sqlite3
 import stat
 import time
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from binance_dust._util.files import flush_folder
 from binance_dust.errors import LedgerError
@@ -21,9 +22,29 @@ from binance_dust.ledger import _schema
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["FileIdentity", "connect", "ledger_errors", "transaction"]
+__all__ = [
+    "MEMORY",
+    "FileIdentity",
+    "bring_home",
+    "connect",
+    "forget_pages",
+    "ledger_errors",
+    "transaction",
+    "unflushed",
+]
 
 MEMORY: Final = ":memory:"
+_NEWEST: Final = """
+SELECT id, kind, account_type, intended_at FROM entries
+  WHERE id = (SELECT seq FROM sqlite_sequence WHERE name = 'entries')
+"""
+_ENTRY: Final = "SELECT id, kind, account_type, intended_at FROM entries WHERE id = ?"
+_ABANDONED: Final[set[tuple[int, int] | None]] = set()
+"""Files that this process can't close, because their side files were lost."""
+_START_AGAIN: Final = "stop all programs that use it, then start them again"
+_TRIES: Final = 3
+_MOMENT: Final = 0.002
+"""Seconds: about as long as another process takes to copy its log."""
 _PAUSE: Final = 0.02
 """Seconds between two attempts, where SQLite itself does not wait."""
 _SHORTEST: Final = 512
@@ -46,6 +67,13 @@ def connect(path: str, *, busy_timeout: float) -> sqlite3.Connection:
     with ledger_errors(path):
         if path != MEMORY:
             _prepare(Path(path))
+            if _identity(Path(path)) in _ABANDONED:
+                # SQLite would use the lost side files again, and other processes new ones.
+                raise LedgerError(
+                    "it, or a side file (-wal, -shm), was moved, removed or replaced while this "
+                    f"process had it open: {_START_AGAIN}",
+                    path=path,
+                )
         connection = sqlite3.connect(path, timeout=busy_timeout, isolation_level=None)
         try:
             _set_up(connection, path, busy_timeout)
@@ -56,35 +84,117 @@ def connect(path: str, *, busy_timeout: float) -> sqlite3.Connection:
 
 
 class FileIdentity:
-    """Remembers which file the path named when it was opened.
+    """Remembers which files were opened, and what was in them.
 
-    SQLite goes on writing to a file that was moved or deleted. The next process that opens the path
-    would not see those entries, and could move the same funds again.
+    SQLite goes on writing to files that were moved, deleted or copied over. The next process that
+    opens the path would not see those entries, and could move the same funds again.
     """
 
-    def __init__(self, path: str) -> None:
-        """Remember the file that has just been opened."""
+    def __init__(self, path: str, connection: sqlite3.Connection) -> None:
+        """Remember what has just been opened."""
         self._path = path
         # Absolute, because the process may change its working directory.
         self._file = None if path == MEMORY else Path(path).absolute()
+        # SQLite puts its own files beside the real one.
+        beside = None if self._file is None else self._file.resolve()
+        self._log = beside and beside.with_name(f"{beside.name}-wal")
+        self._index = beside and beside.with_name(f"{beside.name}-shm")
         self._found = self._look()
+        self._newest: tuple[Any, ...] | None = None
+        self.remember(connection)
+
+    def remember(self, connection: sqlite3.Connection) -> None:
+        """Remember the newest entry. Entries are never deleted, so it has to stay."""
+        row = connection.execute(_NEWEST).fetchone()
+        self._newest = None if row is None else tuple(row)
 
     def check(self) -> None:
-        """Raise if the path names another file now, or none."""
+        """Raise if the path names other files now, or none."""
         with ledger_errors(self._path):
             found = self._look()
+        if found[0] != self._found[0]:
+            self._raise("the file was moved, replaced or deleted while it was open: open it again")
         if found != self._found:
-            raise LedgerError(
-                "the file was moved, replaced or deleted while it was open: open it again",
-                path=self._path,
+            self._raise(
+                "its side files (-wal, -shm) were removed or replaced while it was open: "
+                + _START_AGAIN
             )
 
-    def _look(self) -> tuple[int, int] | None:
+    def check_content(self, connection: sqlite3.Connection) -> None:
+        """Raise if the newest entry is gone, or if what is in the log only can't be read."""
+        connection.execute("SELECT count(*) FROM claims").fetchone()
+        if self._newest is not None:
+            row = connection.execute(_ENTRY, self._newest[:1]).fetchone()
+            if row is None or tuple(row) != self._newest:
+                self._raise(
+                    f"another content was copied over the file while it was open: {_START_AGAIN}"
+                )
+
+    def check_written(self, connection: sqlite3.Connection, entry_id: int) -> None:
+        """Raise if a newcomer would not find an entry that was committed just now.
+
+        It is looked for in the file itself, where it stays even if the side files are lost later.
+        While another program reads for long, it is in the log only.
+        """
+        if self._file is not None and not _stands_in(self._file, entry_id):
+            forget_pages(connection)
+            if connection.execute(_ENTRY, (entry_id,)).fetchone() is None:
+                self._raise("what was written can't be read back: see whether its disk fails")
+
+    def close(self, connection: sqlite3.Connection) -> None:
+        """Close the file, if everything is as it was.
+
+        Else SQLite would copy a log into a file that is not the log's, or delete side files of
+        others. So the connection is never closed, not even when the interpreter ends.
+        """
         try:
-            found = None if self._file is None else self._file.stat()
-        except FileNotFoundError:
-            found = None
-        return None if found is None else (found.st_dev, found.st_ino)
+            self.check()
+            forget_pages(connection)
+            self.check_content(connection)
+        except (LedgerError, sqlite3.Error):
+            ctypes.pythonapi.Py_IncRef(ctypes.py_object(connection))
+            _ABANDONED.add(self._found[0])
+        else:
+            connection.close()
+
+    def _look(self) -> tuple[tuple[int, int] | None, ...]:
+        return tuple(_identity(each) for each in (self._file, self._log, self._index))
+
+    def _raise(self, what: str) -> NoReturn:
+        raise LedgerError(what, path=self._path)
+
+
+def bring_home(connection: sqlite3.Connection) -> None:
+    """Copy what was committed from the log into the file itself, as far as readers allow it.
+
+    So the side files may get lost, and a copy of the file alone has everything. What can't be
+    copied now stays in the log, where it is as safe as any commit.
+    """
+    for tries_left in reversed(range(_TRIES)):
+        with suppress(sqlite3.OperationalError):
+            busy, logged, done = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
+            if not busy and logged == done:
+                return
+        if tries_left:
+            time.sleep(_MOMENT)
+
+
+@contextmanager
+def unflushed(connection: sqlite3.Connection) -> Iterator[None]:
+    """Commit without waiting for the disk: if the machine fails, the transaction may be lost.
+
+    What is in the log without being flushed is taken as a whole or not at all: it has checksums.
+    """
+    connection.execute("PRAGMA synchronous = OFF")
+    try:
+        yield
+    finally:
+        connection.execute("PRAGMA synchronous = FULL")
+
+
+def forget_pages(connection: sqlite3.Connection) -> None:
+    """Forget what was read, so that nothing is written from pages of a file copied over since."""
+    connection.execute("PRAGMA shrink_memory")
 
 
 @contextmanager
@@ -113,6 +223,26 @@ def transaction(connection: sqlite3.Connection) -> Iterator[sqlite3.Connection]:
         with suppress(sqlite3.Error):
             connection.execute("ROLLBACK")
         raise
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    try:
+        found = None if path is None else path.stat()
+    except FileNotFoundError:
+        found = None
+    return None if found is None else (found.st_dev, found.st_ino)
+
+
+def _stands_in(path: Path, entry_id: int) -> bool:
+    """Whether an entry is in the file itself, without its log."""
+    try:
+        alone = sqlite3.connect(f"{path.as_uri()}?immutable=1", uri=True)
+        try:
+            return alone.execute(_ENTRY, (entry_id,)).fetchone() is not None
+        finally:
+            alone.close()
+    except sqlite3.Error:  # for example while another process copies its log
+        return False
 
 
 def _prepare(path: Path) -> None:
@@ -146,6 +276,8 @@ def _set_up(connection: sqlite3.Connection, path: str, busy_timeout: float) -> N
     connection.execute("PRAGMA synchronous = FULL")
     # For systems where a plain fsync does not reach the disk.
     connection.execute("PRAGMA fullfsync = ON")
+    # `bring_home` does it after each commit.
+    connection.execute("PRAGMA wal_autocheckpoint = 0")
     connection.execute("PRAGMA foreign_keys = ON")
     with transaction(connection):
         _migrate(connection, path)

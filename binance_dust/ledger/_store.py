@@ -46,13 +46,13 @@ class LedgerStore:
         """Open the file."""
         self._path = path
         self._connection = _file.connect(path, busy_timeout=busy_timeout)
-        self._identity = _file.FileIdentity(path)
+        self._identity = _file.FileIdentity(path, self._connection)
         self._holder = Holder(None if path == _file.MEMORY else Path(path).resolve())
 
     def close(self) -> None:
         """Close the file; what this ledger still claims is free."""
         self._holder.release()
-        self._connection.close()
+        self._identity.close(self._connection)
 
     # --- real or local books ---------------------------------------------------------------------
 
@@ -70,17 +70,17 @@ class LedgerStore:
 
     def claim(self, claim: Claim, now: datetime, length: timedelta) -> None:
         """Take a claim."""
-        with self._writing() as db:
+        with self._claiming() as db:
             _access.take_claim(db, claim, self._holder, now=now, length=length)
 
     def extend(self, claim: Claim, now: datetime, length: timedelta) -> None:
         """Extend a claim."""
-        with self._writing() as db:
+        with self._claiming() as db:
             _access.extend_claim(db, claim, now=now, length=length)
 
     def release(self, claim: Claim) -> None:
         """Release a claim."""
-        with self._writing() as db:
+        with self._claiming() as db:
             _access.release_claim(db, claim)
 
     # --- entries ---------------------------------------------------------------------------------
@@ -126,14 +126,16 @@ class LedgerStore:
         books: Books | None,
     ) -> LedgerEntry:
         """Write down a call before it is sent; raise if another call of the account is open."""
-        self._identity.check()
         with self._writing() as db:
             self._keep_books(db, books)
             if claim is not None:
                 _access.extend_claim(db, claim, now=now, length=length)
             owner = _owners.ensure(db, intent.account, intent.key_id)
             _entries.refuse_beside_open(db, intent, owner)
-            return _entries.read_one(db, _entries.insert_intent(db, intent, owner))
+            entry = _entries.read_one(db, _entries.insert_intent(db, intent, owner))
+        with self._reading() as db:
+            self._identity.check_written(db, entry.id)
+        return entry
 
     def settle(self, entry_id: int, settlement: Settlement) -> LedgerEntry:
         """Write down how a call ended. A known outcome stays and is returned unchanged."""
@@ -238,8 +240,27 @@ class LedgerStore:
 
     @contextmanager
     def _writing(self) -> Iterator[sqlite3.Connection]:
-        with self._reading(), _file.transaction(self._connection) as db:
+        with self._reading():
+            with self._changing() as db:
+                yield db
+            _file.bring_home(db)
+            self._identity.remember(db)
+
+    @contextmanager
+    def _claiming(self) -> Iterator[sqlite3.Connection]:
+        # Claims are gone with their process anyway, and cost a conversion no time this way.
+        with self._reading() as db, _file.unflushed(db), self._changing():
             yield db
+
+    @contextmanager
+    def _changing(self) -> Iterator[sqlite3.Connection]:
+        db = self._connection
+        self._identity.check()
+        _file.forget_pages(db)
+        with _file.transaction(db):
+            self._identity.check_content(db)
+            yield db
+        self._identity.check()
 
 
 class StoreThread:
