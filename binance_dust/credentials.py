@@ -14,8 +14,10 @@ import sys
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, NoReturn, ParamSpec, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, overload
 
+from binance_dust._util.files import open_regular
+from binance_dust._util.hidden import NeverPickled
 from binance_dust._util.keys import looks_like_pem, read_private_key
 from binance_dust.errors import ConfigurationError
 
@@ -30,7 +32,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _SHOWN_LETTERS: Final = 4
-_NO_PICKLE: Final = "credentials are never pickled: pass the account's name, and look it up there"
 _ENTRIES: Final = frozenset(
     f"{field}{source}"
     for field in ("api_key", "secret", "password")
@@ -38,25 +39,7 @@ _ENTRIES: Final = frozenset(
 )
 
 
-class _NeverPickled:
-    """Base class for secrets: copying gives the same object, pickling fails."""
-
-    __slots__ = ()
-
-    def __copy__(self) -> Self:
-        return self
-
-    def __deepcopy__(self, memo: object) -> Self:
-        return self
-
-    def __getstate__(self) -> NoReturn:
-        raise TypeError(_NO_PICKLE)
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(_NO_PICKLE)
-
-
-class Secret(_NeverPickled):
+class Secret(NeverPickled):
     """A text that only `reveal()` shows."""
 
     __slots__ = ("__text",)
@@ -73,7 +56,7 @@ class Secret(_NeverPickled):
         return "Secret(***)"
 
 
-class Credentials(_NeverPickled):
+class Credentials(NeverPickled):
     """One account's API key and secret: an HMAC secret, or a PEM private key.
 
     The PEM is read here: its kind (Ed25519 or RSA, encrypted or not) is detected, and a damaged key
@@ -323,23 +306,34 @@ def _expanded(value: str, subject: str) -> Path:
 
 
 def _read_private(path: Path, subject: str) -> str:
-    """Read a file; refuse it if other users of the machine can read it."""
+    """Read a file that is the user's own: nobody else can read it, nor write it."""
     problem = None
     try:
         # Some editors put a byte order mark at the beginning.
-        with path.open(encoding="utf-8-sig") as file:
-            mode = os.fstat(file.fileno()).st_mode
-            if sys.platform != "win32" and mode & stat.S_IRWXO:
-                problem = f"{subject}: everybody can read {path.name}; run: chmod 600 {path}"
-            else:
+        with os.fdopen(open_regular(path), encoding="utf-8-sig") as file:
+            problem = _why_not_private(os.fstat(file.fileno()), path)
+            if problem is None:
                 return file.read()
     except UnicodeDecodeError:
-        problem = f"{subject}: {path.name} is not a text file in UTF-8"
+        problem = f"{path.name} is not a text file in UTF-8"
     except OSError as error:
-        problem = f"{subject}: can't read {path}: {error.strerror}"
+        problem = f"can't read {path}: {error.strerror}"
     except ValueError:  # a null character in the path
-        problem = f"{subject}: can't read {str(path)!r}: that is not a path"
-    raise ConfigurationError(problem)
+        problem = f"can't read {str(path)!r}: that is not a path"
+    raise ConfigurationError(f"{subject}: {problem}")
+
+
+def _why_not_private(found: os.stat_result, path: Path) -> str | None:
+    """Say why a file of keys is refused, where users share a machine."""
+    if sys.platform == "win32":
+        return None
+    if found.st_mode & stat.S_IRWXO:
+        return f"everybody can read {path.name}; run: chmod 600 {path}"
+    if found.st_mode & stat.S_IWGRP:
+        return f"its group can write {path.name}; run: chmod 600 {path}"
+    if found.st_uid not in (os.geteuid(), 0):
+        return f"{path.name} belongs to another user, who can change it: make a copy of your own"
+    return None
 
 
 def _check_text(value: str | None, field: str, subject: str, *, optional: bool = False) -> str:

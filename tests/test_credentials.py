@@ -340,3 +340,25 @@ def test_a_file_that_is_missing_or_not_text_is_an_error(tmp_path: Path) -> None:
     binary.chmod(0o600)
     with pytest.raises(ConfigurationError, match="not a text file"):
         Credentials.load(binary)
+
+
+@posix
+def test_a_file_that_others_can_change_is_refused(write: Any, monkeypatch: Any) -> None:
+    path = write('[a]\napi_key = "x"\nsecret = "canary"', mode=0o660)
+    with pytest.raises(ConfigurationError, match="its group can write accounts"):
+        Credentials.load(path)
+
+    path.chmod(0o640)
+    assert len(Credentials.load(path)) == 1
+    monkeypatch.setattr(os, "geteuid", lambda: path.stat().st_uid + 1)
+    if path.stat().st_uid:
+        with pytest.raises(ConfigurationError, match="belongs to another user"):
+            Credentials.load(path)
+
+
+@posix
+def test_a_pipe_as_a_file_is_refused_and_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "accounts.toml", 0o600)
+
+    with pytest.raises(ConfigurationError, match="not a regular file"):
+        Credentials.load(tmp_path / "accounts.toml")

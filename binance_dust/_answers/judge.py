@@ -26,6 +26,7 @@ from binance_dust._answers.codes import (
 )
 from binance_dust._answers.unreadable import EXCERPT, excerpt, why_unfit, why_unreadable
 from binance_dust._answers.weight import BANNED, FORBIDDEN, TOO_MANY, Feedback, wait_of, weight_of
+from binance_dust._util.hidden import HiddenStruct
 from binance_dust.errors import BannedError, DustError, RateLimitedError, UnreadableAnswerError
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ _CUT: Final = re.compile(rb'\s*\{\s*"code"\s*:\s*"?(-?[0-9]{1,18})"?\s*[,}]')
 """A refusal that was cut off still says its code, if the code itself is whole."""
 
 
-class Answer(msgspec.Struct, frozen=True, gc=False):
+class Answer(HiddenStruct, frozen=True, gc=False):
     """What came back: enough of HTTP to decide, nothing of aiohttp."""
 
     status: int

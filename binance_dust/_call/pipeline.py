@@ -22,6 +22,7 @@ from binance_dust._call.retry import Act, RetryAllowance, RetryPolicy, act, send
 from binance_dust._call.signing import sign, signer_for
 from binance_dust._util.checks import instance
 from binance_dust._util.exact import from_moment
+from binance_dust._util.hidden import NeverPickled
 from binance_dust.budget import Budget, Charge, Lane
 from binance_dust.budget._payers import Payers
 from binance_dust.credentials import Credentials
@@ -59,7 +60,7 @@ _FAR_OFF: Final = 4_102_444_800
 the calendar, adding a wait would overflow `datetime`."""
 
 
-class AccountKey:
+class AccountKey(NeverPickled):
     """One account as the pipeline needs it: its name, its key, and how its calls are signed."""
 
     __slots__ = ("api_key", "identity", "label", "signer")

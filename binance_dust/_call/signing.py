@@ -12,6 +12,7 @@ import base64
 import hmac
 from typing import TYPE_CHECKING, Final, Protocol
 
+from binance_dust._util.hidden import NeverPickled
 from binance_dust.endpoints._spec import percent_encode
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Signer(Protocol):
         ...
 
 
-class _HmacSigner:
+class _HmacSigner(NeverPickled):
     __slots__ = ("_key",)
     in_thread: Final = False
 
@@ -45,7 +46,7 @@ class _HmacSigner:
         return hmac.digest(self._key, payload, "sha256").hex()
 
 
-class _Ed25519Signer:
+class _Ed25519Signer(NeverPickled):
     __slots__ = ("_key",)
     in_thread: Final = False
 
@@ -56,7 +57,7 @@ class _Ed25519Signer:
         return _in_url(self._key.sign(payload))
 
 
-class _RsaSigner:
+class _RsaSigner(NeverPickled):
     __slots__ = ("_key",)
     in_thread: Final = True
 

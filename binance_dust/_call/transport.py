@@ -169,7 +169,7 @@ class Transport:
             ) as response:
                 body = await response.read()
                 return Answer(response.status, response.headers, body, sent, self._monotonic())
-        except _FORESEEN as error:
+        except Exception as error:  # noqa: BLE001 - also what the caller's session was given raises
             return translate(error, request)
 
     def _limit(self, within: float | None) -> aiohttp.ClientTimeout:
@@ -243,10 +243,11 @@ def _cut_off(http: aiohttp.ClientSession, request: Request) -> DeliveryError:
 def _reason(error: Any) -> str:
     """Give the operating system's text, which never holds a URL."""
     cause = getattr(error, "os_error", error)
-    return cause.strerror or type(cause).__name__
+    return getattr(cause, "strerror", None) or type(cause).__name__
 
 
-# From special to general: the first match decides. `{reason}` is the operating system's text.
+# From special to general: the first match decides. `{reason}` is the operating system's text. The
+# last one is what the caller's own session was given: a middleware, a trace, a connector.
 FAILURES: Final[tuple[tuple[type[BaseException], type[DeliveryError], str], ...]] = (
     (aiohttp.ConnectionTimeoutError, NotSentError, "no connection within half the timeout"),
     (
@@ -271,17 +272,17 @@ FAILURES: Final[tuple[tuple[type[BaseException], type[DeliveryError], str], ...]
     (OSError, NoAnswerError, "the connection broke: {reason}"),
     (aiohttp.ClientError, NoAnswerError, "the connection failed"),
     (ValueError, NoAnswerError, "the answer could not be parsed"),
+    (Exception, NoAnswerError, "{kind} while it was sent or read"),
 )
 
 
 def translate(failure: BaseException, request: Request) -> DeliveryError:
     """Translate a failure of aiohttp: our class says how far the request got."""
     ours, text = next((row[1:]) for row in FAILURES if isinstance(failure, row[0]))
-    message = text.format(reason=_reason(failure)) if "{" in text else text
+    message = text
+    if "{" in text:
+        message = text.format(reason=_reason(failure), kind=type(failure).__name__)
     return ours(message, endpoint=request.endpoint.title, account=request.account)
-
-
-_FORESEEN: Final = tuple(foreign for foreign, _, _ in FAILURES)
 
 
 # --- what may be configured ----------------------------------------------------------------------

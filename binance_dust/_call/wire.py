@@ -10,8 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import unquote
 
-import msgspec
-
+from binance_dust._util.hidden import HiddenStruct
 from binance_dust.endpoints import Endpoint
 
 if TYPE_CHECKING:
@@ -24,7 +23,7 @@ _SIGNATURE: Final = re.compile(
 )
 
 
-class Request(msgspec.Struct, frozen=True, gc=False):
+class Request(HiddenStruct, frozen=True, gc=False):
     """One attempt at a call, ready to be sent. Its repr leaves out the query, which is signed."""
 
     endpoint: Endpoint[..., Any]

@@ -4,9 +4,10 @@ checks.py       check the types and bounds of what callers pass in
 exact.py        exact amounts and aware times, as they are read and written
 plain.py        values as JSON has them, and back
 misfit.py       where a value does not fit its declared type
+hidden.py       what holds a secret: how it is printed, and that it is never pickled
 keys.py         which private key a PEM holds
 lifetimes.py    objects that are closed, and belong to one event loop
-files.py        files that readers see whole, however their writer ends
+files.py        which files are opened, and that readers see them whole
 results.py      results made in the background, read as a stream
 words.py        counts and durations in words
 html.py         tables and text in HTML

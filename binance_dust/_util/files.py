@@ -1,17 +1,56 @@
-"""Files that readers see whole: a draft is written and flushed, and then takes the file's name.
+"""Files: which are opened, and how a reader sees them whole.
 
-Readers, also after a crash, find the old file or the new one, never a part.
+A draft is written and flushed, and then takes the file's name. Readers, also after a crash, find
+the old file or the new one, never a part. Nothing here follows a link that somebody has laid in a
+shared folder, or waits for the other end of a pipe.
 """
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import secrets
-from typing import TYPE_CHECKING
+import stat
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+_BINARY: Final = getattr(os, "O_BINARY", 0)
+_NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
+_NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
+
+
+def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
+    """Open a file that is there, and refuse what is none: a pipe would wait, a device act."""
+    handle = os.open(path, flags | _BINARY | _NO_WAIT)
+    if stat.S_ISREG(os.fstat(handle).st_mode):
+        return handle
+    os.close(handle)
+    raise OSError(errno.EINVAL, "it is not a regular file")
+
+
+def mode_of(path: Path) -> int | None:
+    """Return the mode of a file that is there; `None` if there is none."""
+    try:
+        found = path.stat().st_mode
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(found):
+        raise OSError(errno.EINVAL, "it is not a regular file")
+    return stat.S_IMODE(found)
+
+
+def open_new(path: Path, *, mode: int | None = None, flags: int = os.O_WRONLY) -> int:
+    """Create a file: never one that is there, and never through a link.
+
+    It gets exactly this mode, or what the umask leaves of the usual one.
+    """
+    handle = os.open(path, flags | os.O_CREAT | os.O_EXCL | _NO_LINK | _BINARY, mode or 0o666)
+    if mode is not None and os.name == "posix":
+        os.fchmod(handle, mode)
+    return handle
 
 
 def draft_beside(path: Path) -> Path:

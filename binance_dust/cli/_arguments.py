@@ -7,6 +7,7 @@ import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal, InvalidOperation
 from typing import Final
+from urllib.parse import urlsplit
 
 _LAST_PORT: Final = 65_535
 _LENGTH: Final = re.compile(r"([0-9]{1,5})([hdw])")
@@ -43,6 +44,21 @@ def seconds(text: str) -> float:
     if not 0 < number < float("inf"):
         raise argparse.ArgumentTypeError("must be above zero")
     return number
+
+
+def open_url(text: str) -> str:
+    """Read a URL without a password: every user of a machine can read its command lines."""
+    try:
+        parts = urlsplit(text)
+        hidden = parts.password or ("password=" in parts.query)
+    except ValueError:
+        raise argparse.ArgumentTypeError("is not a URL") from None
+    if hidden:
+        raise argparse.ArgumentTypeError(
+            "a password on a command line is seen by every user of this machine: put the URL into"
+            " the environment"
+        )
+    return text
 
 
 def part(text: str) -> float:

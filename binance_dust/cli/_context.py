@@ -45,6 +45,7 @@ _SANDBOX_SEED: Final = 7
 _ACCOUNTS_VARIABLE: Final = "BINANCE_DUST_ACCOUNTS"
 _KEY_VARIABLE: Final = "BINANCE_API_KEY"
 _REDIS_VARIABLE: Final = "BINANCE_DUST_REDIS"
+_PROXY_VARIABLE: Final = "BINANCE_DUST_PROXY"
 """A URL may hold a password, and every user of a machine can read a command's arguments."""
 _AT_ONCE: Final = 200
 """Accounts that are asked at once: enough to reach the limits, few enough for memory."""
@@ -84,7 +85,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="send from this address of this machine; may be repeated: accounts are spread",
     )
-    group.add_argument("--proxy", metavar="URL", help="send through this HTTP proxy")
+    group.add_argument(
+        "--proxy",
+        type=_arguments.open_url,
+        metavar="URL",
+        help=f"send through this HTTP proxy; else the URL in {_PROXY_VARIABLE}, which may hold a"
+        " password",
+    )
     group.add_argument(
         "--window",
         type=_arguments.seconds,
@@ -100,9 +107,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--redis",
+        type=_arguments.open_url,
         metavar="URL",
         help="share the limits with all programs behind this address that use the same Redis;"
-        f" else the URL in {_REDIS_VARIABLE}",
+        f" else the URL in {_REDIS_VARIABLE}, which may hold a password",
     )
     group = parser.add_argument_group("rehearsal")
     group.add_argument(
@@ -213,12 +221,13 @@ async def open_context(
         policy = retry or RetryPolicy()
         if options.attempts is not None:
             policy = replace(policy, attempts=options.attempts)
+        proxy = options.proxy or (None if exchange else os.environ.get(_PROXY_VARIABLE))
         sessions: dict[Session, str | None] = {}
         for address in dict.fromkeys(options.local_addr) or (None,):
             session = Session(
                 base_url=base_url,
                 limits=limits,
-                proxy=options.proxy,
+                proxy=proxy,
                 local_addr=address,
                 observer=observer,
                 retry=policy,

@@ -6,6 +6,7 @@ import importlib
 import os
 from typing import TYPE_CHECKING, Final
 
+from binance_dust.cli import _arguments
 from binance_dust.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -21,7 +22,12 @@ _VARIABLE: Final = "BINANCE_DUST_FLEET"
 def add_url(parser: argparse.ArgumentParser, text: str) -> None:
     """Add the options that name a fleet."""
     parser.add_argument(
-        "--fleet", metavar="URL", nargs="?", const="", help=f"{text}; without URL, {_VARIABLE}"
+        "--fleet",
+        type=_arguments.open_url,
+        metavar="URL",
+        nargs="?",
+        const="",
+        help=f"{text}; without URL, the one in {_VARIABLE}, which may hold a password",
     )
     parser.add_argument(
         "--fleet-name",

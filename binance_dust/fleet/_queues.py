@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 
 import msgspec
 from redis.asyncio import Redis
+from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from taskiq import AsyncBroker, BrokerMessage
@@ -65,6 +66,9 @@ class FleetQueues:
             raise ConfigurationError(
                 "url must begin with memory://, redis://, rediss:// or unix://"
             )
+        if url.startswith(_REDIS) and not _can_be_read(url):
+            # The message leaves the URL out, because it may hold a password.
+            raise ConfigurationError("url: Redis' client can't read it: host, port or database?")
         self._sender: AsyncBroker | None = None
         self._broadcaster: AsyncBroker | None = None
 
@@ -116,6 +120,14 @@ class FleetQueues:
     def __repr__(self) -> str:
         # A URL may have a password in it.
         return f"<FleetQueues {self._url.partition('://')[0]}:// {self._name}>"
+
+
+def _can_be_read(url: str) -> bool:
+    try:
+        parse_url(url)
+    except ValueError:
+        return False
+    return True
 
 
 @asynccontextmanager

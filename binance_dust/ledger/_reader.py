@@ -46,6 +46,9 @@ class LedgerReader(Closing):
         self._path = os.fspath(path)
         if not self._path:
             raise ConfigurationError("path is empty: name a file")
+        if self._path.lower().startswith("file:"):
+            # Some builds of SQLite read this as a URI, and keep the books in memory or elsewhere.
+            raise ConfigurationError(f"path {self._path!r} is a URI: name a file, as in './file:a'")
         timeout = positive(busy_timeout, "busy_timeout")
         self._thread = StoreThread(self._path, busy_timeout=timeout)
 

@@ -21,7 +21,14 @@ from typing import TYPE_CHECKING, Final, NoReturn, Self
 
 import msgspec
 
-from binance_dust._util.files import flush_folder, put_in_place
+from binance_dust._util.files import (
+    draft_beside,
+    flush_folder,
+    mode_of,
+    open_new,
+    open_regular,
+    put_in_place,
+)
 from binance_dust.errors import ConfigurationError, DustError
 from binance_dust.reports._account import AccountReport
 from binance_dust.reports._lines import (
@@ -38,8 +45,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ReportFile", "read_reports"]
 
-_NEW: Final = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
-_OLD: Final = os.O_RDWR | os.O_APPEND | getattr(os, "O_BINARY", 0)
+_NEW: Final = os.O_WRONLY | os.O_APPEND
+_OLD: Final = os.O_RDWR | os.O_APPEND
 
 
 class ReportFile:
@@ -104,7 +111,7 @@ class ReportFile:
             return self._resume()
         if self._path.exists():
             self._refuse("is there already: resume it, or give another name")
-        file = os.open(self._path, _NEW, 0o666)
+        file = open_new(self._path, flags=_NEW)
         with _closed_on_error(file):
             self._lock(file)
             _write_all(file, self._format.head)
@@ -115,9 +122,11 @@ class ReportFile:
 
     def _resume(self) -> int:
         """Find which accounts are done; write the file anew if it holds anything else."""
-        file = os.open(self._path, _OLD)
+        file = open_regular(self._path, _OLD)
         with _closed_on_error(file):
             self._lock(file)
+            if not os.path.samestat(os.fstat(file), self._path.stat()):
+                self._refuse("was written anew by another process just now: try again")
             clean, whole = True, len(self._format.head)
             for report in self._reports():
                 whole += len(report.text)
@@ -135,8 +144,8 @@ class ReportFile:
 
     def _write_anew(self) -> int:
         """Copy the whole reports without errors, and replace the file by the copy."""
-        copy = self._path.with_name(f"{self._path.name}.mending")
-        file = os.open(copy, _NEW & ~os.O_EXCL | os.O_TRUNC, self._path.stat().st_mode & 0o777)
+        copy = draft_beside(self._path)
+        file = open_new(copy, mode=mode_of(self._path), flags=_NEW)
         try:
             self._lock(file)
             _write_all(file, self._format.head)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final, Literal
 
 if TYPE_CHECKING:
@@ -92,3 +93,14 @@ class RequestLog:
 
     def __repr__(self) -> str:
         return f"<RequestLog of {len(self._seen)} requests>"
+
+
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine: by its address, or by the one name that is safe."""
+    host = host.strip("[]").lower()
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, Unpack
 
 from binance_dust.sandbox._accounts import draw_history
 from binance_dust.sandbox._exchange import Exchange
+from binance_dust.sandbox._requests import is_loopback
 from binance_dust.sandbox._rules import RuleChanges, Rules
 
 if TYPE_CHECKING:
@@ -44,6 +45,9 @@ class Sandbox:
     `async with` serves it in the running event loop. Plain `with` serves it in a thread of its own,
     for code that blocks and for tests of any framework. `port=0` picks a free port. `clock` gives
     true time in seconds since the epoch. Every other argument is a field of `Rules`.
+
+    It is for this machine: another `host` than a loopback address is refused, unless `exposed=True`
+    says that the whole network may use it.
     """
 
     def __init__(
@@ -52,6 +56,7 @@ class Sandbox:
         seed: int = 0,
         port: int = 0,
         host: str = "127.0.0.1",
+        exposed: bool = False,
         clock: Callable[[], float] = time.time,
         **rules: Unpack[RuleChanges],
     ) -> None:
@@ -59,7 +64,11 @@ class Sandbox:
         # `Rules` converts amounts to decimals by itself.
         options: dict[str, Any] = dict(rules)
         self._core = Exchange(seed=seed, rules=Rules(**options), clock=clock)
+        if not (exposed or is_loopback(host)):
+            message = f"{host!r} is open to the network: say exposed=True if you mean it"
+            raise ValueError(message)
         self._host = host
+        self._exposed = exposed
         self._asked_port = port
         self._port: int | None = None
         self._server: HttpServer | None = None
@@ -81,7 +90,7 @@ class Sandbox:
         if self._port is not None:
             message = "the sandbox is open already"
             raise RuntimeError(message)
-        self._server = HttpServer(self._core)
+        self._server = HttpServer(self._core, exposed=self._exposed)
         self._port = await self._server.open(self._host, self._asked_port)
         return self
 

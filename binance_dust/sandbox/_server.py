@@ -15,7 +15,7 @@ from aiohttp.web_protocol import RequestHandler
 
 from binance_dust.sandbox import _refusals
 from binance_dust.sandbox._exchange import refusal_reply
-from binance_dust.sandbox._requests import HttpRequest
+from binance_dust.sandbox._requests import HttpRequest, is_loopback
 
 if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
@@ -32,9 +32,10 @@ _CLOSING_TIMEOUT: Final = 0.05
 class HttpServer:
     """A listening socket and its connections."""
 
-    def __init__(self, exchange: Exchange) -> None:
+    def __init__(self, exchange: Exchange, *, exposed: bool = False) -> None:
         """Prepare to serve an exchange; nothing is opened yet."""
         self._exchange = exchange
+        self._exposed = exposed
         self._server: asyncio.Server | None = None
         self._handlers: _WebServer | None = None
 
@@ -60,6 +61,9 @@ class HttpServer:
 
     async def _reply(self, request: web.BaseRequest) -> web.StreamResponse:
         exchange = self._exchange
+        if not (self._exposed or is_loopback(_host_of(request))):
+            # A page in a browser can give its own name the address of this machine.
+            return web.Response(status=421, text="this sandbox is for this machine only")
         try:
             handling = exchange.receive(await _read(request))
         except web.HTTPRequestEntityTooLarge:
@@ -192,3 +196,9 @@ def _half(reply: HttpReply) -> bytes:
         *(f"{name}: {value}" for name, value in reply.headers.items()),
     ]
     return "\r\n".join([*head, "", ""]).encode() + reply.body[: len(reply.body) // 2]
+
+
+def _host_of(request: web.BaseRequest) -> str:
+    """Return the host that a client asked for; its own address if it named none (HTTP/1.0)."""
+    named = request.headers.get("Host", "127.0.0.1")
+    return named.rpartition(":")[0] if named.rpartition(":")[2].isdigit() else named

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from binance_dust.sandbox._rules import RuleChanges
 
 
-async def serve_forever(
+async def serve_forever(  # noqa: PLR0913 - what `Sandbox` takes, by keyword
     *,
     accounts: int = 25,
     seed: int = 0,
     port: int = 9000,
     host: str = "127.0.0.1",
+    exposed: bool = False,
     opened: Callable[[Sandbox, Sequence[Credentials]], object] | None = None,
     **rules: Unpack[RuleChanges],
 ) -> NoReturn:
@@ -31,7 +32,7 @@ async def serve_forever(
     `opened` is called once it listens, with the sandbox and the keys of the accounts. Print the
     keys there, or pass them to `write_accounts`.
     """
-    async with Sandbox(seed=seed, port=port, host=host, **rules) as exchange:
+    async with Sandbox(seed=seed, port=port, host=host, exposed=exposed, **rules) as exchange:
         keys = exchange.open_accounts(accounts)
         if opened is not None:
             opened(exchange, keys)

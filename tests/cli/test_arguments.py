@@ -8,6 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from binance_dust.cli import _arguments
+from tests.cli.conftest import Run
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,13 @@ def test_a_time_may_be_given_as_how_long_ago() -> None:
     for wrong in ("yesterday", "30", "-3d", "3m", "0001-01-01T00:00+05:00"):
         with pytest.raises(argparse.ArgumentTypeError, match="is not a time"):
             _arguments.moment(wrong)
+
+
+@pytest.mark.parametrize("option", ["--proxy", "--redis"])
+@pytest.mark.parametrize("url", ["http://me:canary@proxy:3128", "redis://h/0?password=canary"])
+def test_a_password_on_the_command_line_is_refused(run: Run, option: str, url: str) -> None:
+    done = run("scan", option, url)
+
+    assert done.code == 2
+    assert "put the URL into the environment" in done.err
+    assert "canary" not in done.err.partition("error:")[2]

@@ -251,3 +251,18 @@ async def test_leaving_early_cancels_what_is_running() -> None:
 
     assert sorted(ended) == [0, 1, 2, 3]
     assert len(asyncio.all_tasks()) == 1
+
+
+def test_a_proxy_of_the_environment_is_used_and_its_password_not_shown(
+    run: Run, keep: Keep, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BINANCE_DUST_PROXY", "http://me:canary@127.0.0.1:9")
+    with Sandbox(seed=7) as exchange:
+        file = keep(exchange.open_account("alice"))
+        done = run(
+            "scan", "--accounts", str(file), "--base-url", exchange.url, "--attempts", "1", "--json"
+        )
+
+        assert done.code == 1
+        assert "canary" not in done.out + done.err
+        assert exchange.requests == ()

@@ -237,3 +237,16 @@ async def test_an_unreachable_redis_is_an_error(tmp_path: Path) -> None:
         with pytest.raises(NotSentError, match="can't be reached") as caught:
             await anext(fleet.scan())
     assert str(tmp_path) not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["redis://me:canary@[", "redis://h:port/0", "nonsense"])
+def test_a_url_that_can_not_be_read_is_one_clear_line(
+    url: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BINANCE_DUST_FLEET", url)
+
+    assert main(("worker", "--sandbox")) == 2
+    said = capsys.readouterr().err
+    assert said.count("\n") <= 2
+    assert "url" in said
+    assert "canary" not in said

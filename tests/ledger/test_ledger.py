@@ -300,3 +300,10 @@ async def test_a_person_can_read_the_file(ledger: Ledger, path: Path) -> None:
         )
     ]  # fmt: skip
     assert unsettled == [("alice", "ADA XRP")]
+
+
+@pytest.mark.parametrize("path", ["file:books.db?mode=memory", "file:led.db", "FILE:a"])
+def test_a_path_is_a_path_and_no_uri(path: str) -> None:
+    """Debian's SQLite takes it for one, and would keep the books in memory."""
+    with pytest.raises(ConfigurationError, match="is a URI"):
+        Ledger(path)

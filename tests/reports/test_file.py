@@ -6,6 +6,7 @@ import csv
 import errno
 import itertools
 import os
+import stat
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,8 +18,9 @@ from hypothesis import strategies as st
 
 from binance_dust import ConfigurationError, DustError, NoAnswerError, errors
 from binance_dust.models import ConvertibleAsset, ConvertibleAssets, SmallLiability, UserAsset
-from binance_dust.reports import AccountReport, ReportFile, Settled, read_reports
+from binance_dust.reports import AccountReport, ReportFile, Settled, _file, read_reports
 from binance_dust.reports._lines import COLUMNS, CsvRows, JsonLines, _cell, _text
+from tests.systems import posix
 
 KINDS = ["jsonl", "csv"]
 AT = datetime(2026, 11, 21, 8, 0, 0, 250_000, tzinfo=UTC)
@@ -133,7 +135,7 @@ def test_a_scan_is_resumed_where_it_stopped_and_failed_accounts_are_asked_again(
             file.write(report(name))
 
     assert path.read_bytes() == whole.read_bytes()
-    assert [each.name for each in tmp_path.iterdir() if "mending" in each.name] == []
+    assert [each.name for each in tmp_path.iterdir() if each.suffix == ".tmp"] == []
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -387,3 +389,53 @@ def test_a_file_says_what_it_is(tmp_path: Path) -> None:
 
     assert repr(values) == f"<ReportFile {tmp_path / 'scan.csv'}, 0 accounts done>"
     values.close()
+
+
+@posix
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_file_is_written_anew_with_its_mode_and_through_no_link(
+    tmp_path: Path, kind: str
+) -> None:
+    path, victim = tmp_path / f"scan.{kind}", tmp_path / "victim"
+    victim.write_text("precious")
+    for name in ("mending", "tmp"):
+        (tmp_path / f"{path.name}.{name}").symlink_to(victim)
+    with ReportFile(path) as file:
+        file.write(report("bob", broken=True))
+    path.chmod(0o640)
+
+    with ReportFile(path, resume=True) as file:
+        file.write(report("bob"))
+
+    assert victim.read_text() == "precious"
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+
+
+@posix
+def test_a_file_that_was_written_anew_meanwhile_is_not_taken(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two resume at once: the second opens it just before the first puts a copy in its place."""
+    path = tmp_path / "scan.jsonl"
+    with ReportFile(path) as file:
+        file.write(report("bob", broken=True))
+    lock = _file._lock
+
+    def replaced_first(handle: int) -> bool:
+        copy = tmp_path / "copy"
+        copy.write_bytes(path.read_bytes())
+        copy.replace(path)
+        return lock(handle)
+
+    monkeypatch.setattr(_file, "_lock", replaced_first)
+
+    with pytest.raises(ConfigurationError, match="another process just now"):
+        ReportFile(path, resume=True)
+
+
+@posix
+def test_a_pipe_is_no_file_of_reports(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "scan.jsonl")
+
+    with pytest.raises(ConfigurationError, match="not a regular file"):
+        ReportFile(tmp_path / "scan.jsonl", resume=True)

@@ -97,3 +97,31 @@ async def test_closing_does_not_wait_for_a_delayed_answer(
     assert time.perf_counter() - began < 1
     with pytest.raises(aiohttp.ServerDisconnectedError):
         await asking
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.0.2.7", "example.com"])  # noqa: S104
+def test_it_is_not_open_to_the_network_unless_that_is_said(host: str) -> None:
+    with pytest.raises(ValueError, match="exposed=True"):
+        Sandbox(host=host)
+    Sandbox(host=host, exposed=True)
+
+
+@pytest.mark.parametrize(
+    ("host", "status"),
+    [
+        ("127.0.0.1", 200),
+        ("localhost:80", 200),
+        ("[::1]:80", 200),
+        ("rebound.example", 421),
+        ("127.0.0.1.example:80", 421),
+        ("", 421),
+    ],
+)
+async def test_a_page_in_a_browser_that_gave_its_name_this_address_gets_nothing(
+    host: str, status: int
+) -> None:
+    async with Sandbox() as exchange, aiohttp.ClientSession() as http:
+        url = f"{exchange.url}/api/v3/time"
+        async with http.get(url, headers={"Host": host}) as answer:
+            assert answer.status == status
+        assert len(exchange.requests) == (status == 200)

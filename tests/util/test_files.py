@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from binance_dust._util.files import draft_beside, flush_folder, put_in_place
+from binance_dust._util.files import (
+    draft_beside,
+    flush_folder,
+    mode_of,
+    open_new,
+    open_regular,
+    put_in_place,
+)
+from tests.systems import posix
 
 
 def test_a_draft_lies_beside_its_file_hidden_and_under_a_name_of_its_own(tmp_path: Path) -> None:
@@ -55,3 +63,34 @@ def test_a_folder_that_can_not_be_flushed_does_no_harm(
     assert (tmp_path / "books.csv").read_text() == "new"
     with pytest.raises(OSError, match="not for folders"):
         flush_folder(tmp_path)
+
+
+@posix
+def test_a_new_file_has_exactly_its_mode_and_is_made_through_no_link(tmp_path: Path) -> None:
+    victim, link = tmp_path / "victim", tmp_path / "link"
+    victim.write_text("precious")
+    link.symlink_to(victim)
+    umask = os.umask(0o077)
+    try:
+        os.close(open_new(tmp_path / "shared", mode=0o664))
+        os.close(open_new(tmp_path / "usual"))
+    finally:
+        os.umask(umask)
+
+    assert (mode_of(tmp_path / "shared"), mode_of(tmp_path / "usual")) == (0o664, 0o600)
+    for path in (victim, link):
+        with pytest.raises(FileExistsError):
+            open_new(path)
+    assert victim.read_text() == "precious"
+
+
+@posix
+def test_only_a_regular_file_is_opened(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+
+    for path in (tmp_path / "pipe", tmp_path, Path("/dev/null")):
+        with pytest.raises(OSError, match="not a regular file"):
+            open_regular(path)
+        with pytest.raises(OSError, match="not a regular file"):
+            mode_of(path)
+    assert mode_of(tmp_path / "none") is None

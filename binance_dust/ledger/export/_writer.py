@@ -7,14 +7,13 @@ import csv
 import io
 import json
 import os
-import stat
 import threading
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from binance_dust._util.files import draft_beside, put_in_place
+from binance_dust._util.files import draft_beside, mode_of, open_new, put_in_place
 from binance_dust._util.plain import plain
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import Kind
@@ -200,16 +199,11 @@ class AtomicFile:
 
     def open(self) -> None:
         """Create it with the old file's mode; a new file is readable only by its owner."""
-        mode = 0o600
-        if self._path.exists():
-            found = self._path.stat().st_mode
-            if not stat.S_ISREG(found):
-                raise OSError(0, "it is not a regular file")
-            mode = stat.S_IMODE(found)
+        mode = mode_of(self._path)
         with self._lock:
             if self._discarded:
                 return
-            descriptor = os.open(self._unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+            descriptor = open_new(self._unfinished, mode=0o600 if mode is None else mode)
             self._file = os.fdopen(descriptor, "w", encoding="utf-8", newline="")
 
     def write(self, text: str) -> None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._util import checks
-from binance_dust._util.files import draft_beside, put_in_place
+from binance_dust._util.files import draft_beside, mode_of, open_new, put_in_place
 from binance_dust._util.html import escaped, moment
 from binance_dust._version import __version__
 from binance_dust.errors import ConfigurationError
@@ -75,7 +75,7 @@ def write_page(
     text = page(reports, entries=entries, made_at=made_at, **named)
     draft = draft_beside(file)
     try:
-        _write(draft, text)
+        _write(draft, text, mode_of(file))
         put_in_place(draft, file)
     except OSError as error:
         problem = f"{file}: can't be written: {error.strerror or error}"
@@ -193,8 +193,8 @@ def _asset(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _write(draft: Path, text: str) -> None:
-    with draft.open("x", encoding="utf-8", newline="\n") as out:
+def _write(draft: Path, text: str, mode: int | None) -> None:
+    with os.fdopen(open_new(draft, mode=mode), "w", encoding="utf-8", newline="\n") as out:
         out.write(text)
         out.flush()
         os.fsync(out.fileno())
