@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from binance_dust.errors import ConfigurationError, DustError
+from binance_dust.errors import ConfigurationError, DustError, LedgerError
 from binance_dust.events import logger
 from binance_dust.ledger import _access, _entries, _file, _outcomes, _owners, _synced
 from binance_dust.ledger._cooldown import ENTRIES_TO_LEARN_FROM
@@ -79,9 +79,14 @@ class LedgerStore:
             _access.extend_claim(db, claim, now=now, length=length)
 
     def release(self, claim: Claim) -> None:
-        """Release a claim."""
-        with self._claiming() as db:
-            _access.release_claim(db, claim)
+        """Release a claim; if that can't be written, all that this ledger claims."""
+        try:
+            with self._claiming() as db:
+                _access.release_claim(db, claim)
+        except LedgerError:
+            # A full disk, say. Others take this holder for dead, and it begins anew.
+            self._holder.release()
+            raise
 
     # --- entries ---------------------------------------------------------------------------------
 

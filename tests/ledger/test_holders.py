@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from binance_dust import Ledger
-from binance_dust.errors import GuardError
+from binance_dust.errors import GuardError, LedgerError
 from binance_dust.ledger import Claim, _holders
 from tests.ledger.conftest import MINUTE, NOW, intent
 from tests.systems import posix
@@ -135,6 +135,23 @@ async def test_of_two_ledgers_in_one_process_the_one_that_is_closed_claims_nothi
         await other.claim(THEIRS, now=NOW, length=MINUTE)
         assert len(holders(path)) == 1
     assert not path.with_name(f"{path.name}-holders").exists()
+
+
+@posix
+async def test_a_claim_that_can_not_be_released_in_writing_is_free(path: Path) -> None:
+    async with Ledger(path, busy_timeout=0.05) as one, Ledger(path) as other:
+        await one.claim(MINE, now=NOW, length=MINUTE)
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as writer:
+            writer.execute("BEGIN IMMEDIATE")
+            with pytest.raises(LedgerError, match="writing"):
+                await one.release(MINE)
+            writer.execute("ROLLBACK")
+
+        await other.claim(THEIRS, now=NOW, length=MINUTE)
+        await other.release(THEIRS)
+        await one.claim(MINE, now=NOW, length=MINUTE)
+        with pytest.raises(GuardError):
+            await other.claim(THEIRS, now=NOW, length=MINUTE)
 
 
 @posix
