@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Callable
 from dataclasses import KW_ONLY, dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -62,18 +62,24 @@ class Row:
 class Books:
     """A ledger's file, as anybody reads it who opens the path."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, connect: Callable[[Path], Any]) -> None:
         self.path = path
-        self._connection: sqlite3.Connection | None = None
+        self._connect = connect
+        self._connection: Any = None
+        self._file: tuple[int, int] | None = None
         self._version = -1
         self._rows: dict[int, Row] = {}
 
     def read(self) -> tuple[dict[int, Row], bool]:
         """Read all entries; tell whether anything has changed since the last reading."""
-        if self._connection is None:
-            if not self.path.exists():
-                return {}, False
-            self._connection = sqlite3.connect(self.path, isolation_level=None)
+        try:
+            state = self.path.stat()
+        except FileNotFoundError:
+            return {}, False
+        if self._file != (state.st_dev, state.st_ino):
+            self.close()
+            self._connection = self._connect(self.path)
+            self._file, self._version = (state.st_dev, state.st_ino), -1
         db = self._connection
         version = db.execute("PRAGMA data_version").fetchone()[0]
         if version == self._version:
@@ -105,6 +111,7 @@ class Books:
         """Close the file."""
         if self._connection is not None:
             self._connection.close()
+            self._connection = None
 
 
 def record_of(  # noqa: PLR0917 - the columns of a line, after its entry's kind

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final, Literal, get_args
 
-from tests.money.life import Deed, Fate, Job, Life, Line, Program, Rules, Stroke
+from tests.money.life import Deed, Fate, Job, Life, Line, Program, Rules, Storage, Stroke
 
 Dice = random.Random
 _ASSETS: Final = ("ADA", "XRP", "DOGE", "TRX", "LINK")
@@ -174,6 +174,30 @@ def _disk(life: Life, dice: Dice) -> dict[str, Any]:
     return {"machine": replace(life.machine, slow_disk=dice.choice([0.002, 0.05, 1.0, 7.0]))}
 
 
+def _storage(life: Life, dice: Dice) -> dict[str, Any]:
+    fails: Literal["kill", "power", "full", "once"] = dice.choice(["kill", "power", "full", "once"])
+    storage = Storage(
+        fails=fails,
+        at_write=dice.randint(1, dice.choice([40, 100, 250])),
+        lasts=dice.choice([0.5, 20.0, 100.0]) if fails == "full" else 0.0,
+    )
+    back = dice.choice([0.0, 0.1, 5.0, 40.0])
+    programs = tuple(replace(program, back_after=back) for program in life.programs)
+    return {"storage": storage, "programs": programs}
+
+
+def _files(life: Life, dice: Dice) -> dict[str, Any]:
+    """Let somebody harm the file; who opens it after that is of another machine, or comes alone."""
+    files: Literal["no log", "no side files", "restored", "cut"] = dice.choice(
+        ["no log", "no side files", "restored", "cut"]
+    )
+    at = dice.choice([dice.uniform(0.0, 1.0), dice.uniform(0.0, 12.0)])
+    programs = tuple(
+        replace(program, ledger=0, back_after=0.0, begin=0.0) for program in life.programs
+    )
+    return {"storage": Storage(files=files, files_at=_cut(at)), "programs": programs}
+
+
 def _keys(life: Life, dice: Dice) -> dict[str, Any]:
     ways = (
         ("first", "other name"),
@@ -215,6 +239,9 @@ BEFALLS: Final[dict[str, Callable[[Life, Dice], dict[str, Any]]]] = {
     "disk": _disk,
     "keys": _keys,
     "ledgers": _ledgers,
+    "storage": _storage,
+    "storage again": _storage,
+    "files": _files,
 }
 
 

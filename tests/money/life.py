@@ -5,10 +5,12 @@ pasted into a test after `from tests.money.life import *`.
 
     life.py        lives and their parts (this file)
     draw.py        a life from one integer
+    each.py        each stroke at each step of ordinary lives
     loop.py        an event loop that counts its steps; the thread of a ledger, without a thread
     line.py        the way to the exchange: calls travel by themselves, get lost, late or twice
     process.py     a process of ours: its session, its ledger, its jobs, its death
     play.py        a life, lived to its end, and the morning after
+    disk.py        a disk below SQLite, which fails as disks do
     books.py       what stands in a ledger's file, read without the package
     oracle.py      what has to hold after every step, and what has to hold in the end
     shrink.py      the smallest life that still violates the same
@@ -36,6 +38,7 @@ __all__ = [
     "Machine",
     "Program",
     "Rules",
+    "Storage",
     "Stroke",
 ]
 
@@ -130,6 +133,20 @@ class Machine(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
+class Storage(_Part):
+    """The disk, and what becomes of the ledgers' files."""
+
+    fails: Literal["", "kill", "power", "full", "once"] = ""
+    """At a write: the process is killed there, the power fails, or the disk refuses."""
+    at_write: int = 1
+    lasts: float = 0.0
+    """For so many seconds the disk is full."""
+    files: Literal["", "no log", "no side files", "restored", "cut"] = ""
+    """What somebody does to the files of the first program's ledger while it is open."""
+    files_at: float = 0.0
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Line(_Part):
     """The way to the exchange and back."""
 
@@ -163,6 +180,7 @@ class Life(_Part):
     owner: tuple[Deed, ...] = ()
     strokes: tuple[Stroke, ...] = ()
     machine: Machine = field(default_factory=Machine)
+    storage: Storage = field(default_factory=Storage)
     line: Line = field(default_factory=Line)
     rules: Rules = field(default_factory=Rules)
 
@@ -187,4 +205,6 @@ class Life(_Part):
         names = {name for name, deviates in parts.items() if deviates}
         names |= {f"owner: {deed.what}" for deed in self.owner}
         names |= {stroke.what for stroke in self.strokes}
+        names |= {f"disk: {self.storage.fails}"} if self.storage.fails else set()
+        names |= {f"files: {self.storage.files}"} if self.storage.files else set()
         return frozenset(names | {f"call {fate}" for fate in self.line.writes if fate})

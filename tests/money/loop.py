@@ -25,6 +25,7 @@ class StepLoop(ProcessLoop):
         self.steps = 0
         self.slow = 0.0
         """Seconds that a piece of work in another thread takes."""
+        self.before_work: Callable[[], None] = lambda: None
         self.after_work: Callable[[BaseException | None], None] = lambda _: None
         self._before_step = before_step
         self._burying = False
@@ -92,6 +93,7 @@ class StepLoop(ProcessLoop):
 
     def work(self, future: Future[Any], func: Any, args: Any) -> None:
         """Do a piece of work on a ledger."""
+        self.before_work()
         try:
             future.set_result(func(*args))
         except Exception as error:  # noqa: BLE001 - as a thread hands it over

@@ -6,6 +6,7 @@ done, and who is alive. It reads the ledgers' files by itself.
 
 from __future__ import annotations
 
+import sqlite3
 import traceback
 from collections import Counter
 from dataclasses import dataclass
@@ -40,10 +41,13 @@ DEAD: Final = "refused for a holder that is dead"
 FOREVER: Final = "open though it can be known"
 WRONG: Final = "rejected though it was carried out"
 FOREIGN: Final = "confirmed by the record of another call"
+FORGOTTEN: Final = "a commit that was lost"
 INVARIANTS: Final = (
     CRASHED, ENDLESS, UNRECORDED, BESIDE, EARLY, AFTER, UNHEARD, TWICE, INVENTED, MISSING, MIXED,
-    RECEIPT, DEAD, FOREVER, WRONG, FOREIGN,
+    RECEIPT, DEAD, FOREVER, WRONG, FOREIGN, FORGOTTEN,
 )  # fmt: skip
+BY_ENTRIES: Final = {RECEIPT, FOREVER, WRONG, FOREIGN, MISSING, UNHEARD}
+"""What nobody can ask of books that somebody has replaced or cut."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +77,8 @@ class Oracle:
     def violated(self, kind: str, text: str, once: str = "") -> None:
         """Note a violation; with `once` not again for the same thing."""
         if (kind, once or text) in self._told:
+            return
+        if self._stage.harmed and kind in BY_ENTRIES:
             return
         self._told.add((kind, once or text))
         self._stage.note(f"VIOLATED {kind}: {text}")
@@ -145,8 +151,13 @@ class Oracle:
 
     def _read(self, ledger: int) -> tuple[dict[int, Row], bool]:
         if ledger not in self._books:
-            self._books[ledger] = Books(self._path(ledger))
-        return self._books[ledger].read()
+            self._books[ledger] = Books(self._path(ledger), self._stage.connect)
+        try:
+            return self._books[ledger].read()
+        except sqlite3.Error:
+            if not self._stage.harmed:
+                raise
+            return {}, False
 
     def _path(self, ledger: int) -> Path:
         return self._stage.path(ledger)
@@ -156,9 +167,7 @@ class Oracle:
     def sent(self, call: Call) -> None:
         """Judge a call that moves funds, at the moment in which it leaves."""
         ledger = call.process.program.ledger
-        books = Books(self._path(ledger))
-        rows, _ = books.read()
-        books.close()
+        rows = self._on_disk(ledger)
         key_id = sha256(call.process.credentials.api_key.encode()).hexdigest()[:16]
         fitting = [
             row
@@ -180,6 +189,37 @@ class Oracle:
             same = other.account == call.account and other.process.program.ledger == ledger
             if same and not other.answered and other.can_come(now):
                 self.violated(BESIDE, f"{call} beside {other}")
+
+    def _on_disk(self, ledger: int) -> dict[int, Row]:
+        """Read what is certain to be found by anybody who opens the path now."""
+        stage, path = self._stage, self._path(ledger)
+        if stage.disk is None and not stage.harmed:
+            books = Books(path, stage.connect)
+        else:
+            stage.copy(path, into=stage.folder / "copy.db")
+            books = Books(stage.folder / "copy.db", stage.connect)
+        try:
+            return books.read()[0]
+        except sqlite3.Error:
+            return {}  # there is no ledger any more
+        finally:
+            books.close()
+
+    def power_failed(self) -> None:
+        """See that everything is still there that was committed."""
+        for ledger, seen in self._seen.items():
+            rows = self._on_disk(ledger)
+            for row in seen.values():
+                left = rows.get(row.id)
+                # More than was seen may be there: it was being written.
+                if left is None or not (row.open or left.status == row.status):
+                    self.violated(FORGOTTEN, f"ledger {ledger}: {row} was written, left is {left}")
+
+    def harmed(self, ledger: int) -> None:
+        """Forget what stood in a file that somebody has replaced."""
+        self._seen.pop(ledger, None)
+        for entry in [each for each in self._calls if each[0] == ledger]:
+            del self._calls[entry]
 
     def _may_go_again(self, entry: tuple[int, int]) -> bool:
         """Whether no call of an entry has gone yet, or the one that has was refused."""
@@ -223,7 +263,8 @@ class Oracle:
 
     def _compare(self, ledger: int, receipt: Any) -> None:
         rows, _ = self._read(ledger)
-        written = {record for each in receipt.entry_ids for record in rows[each].records}
+        found = [rows[each] for each in receipt.entry_ids if each in rows]
+        written = {record for row in found for record in row.records}
         told = {
             record_of(
                 "liabilities" if line.transaction_id is None else "dust",

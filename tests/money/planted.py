@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from typing import Any, Final
 from unittest.mock import patch
 
 from binance_dust.conversion import _converter, _recover, _run
 from binance_dust.conversion._evidence import NotDone, NotYet
 from binance_dust.ledger import Ledger, SettledBy, _entries, _store, _sync
-from tests.money import oracle, play
-from tests.money.life import Deed, Life, Line, Program, Stroke
+from tests.money import disk, oracle, play
+from tests.money.life import Deed, Life, Line, Program, Storage, Stroke
 
 LOST: Final = Life(
     programs=(Program(jobs=("convert", "recover")),), line=Line(writes=("lost request",))
@@ -32,15 +32,13 @@ class Planted:
     why: str
     life: Life
     make: Callable[[ExitStack], None]
-    strokes: tuple[Stroke, ...] = field(default=())
-    """Tried one after another, until one shows it."""
+    more: tuple[Life, ...] = ()
+    """Tried as well, until one shows it."""
 
-    def lives(self) -> Iterator[Life]:
-        """Give the lives in which it may show."""
-        if not self.strokes:
-            yield self.life
-        for stroke in self.strokes:
-            yield replace(self.life, strokes=(stroke,))
+    @property
+    def lives(self) -> tuple[Life, ...]:
+        """The lives in which it may show."""
+        return (self.life, *self.more)
 
     @contextmanager
     def made(self) -> Iterator[None]:
@@ -127,6 +125,16 @@ def _keep_claims(stack: ExitStack) -> None:
     _put(stack, Ledger, "release_soon", lambda *_: None)
 
 
+def _never_sync(stack: ExitStack) -> None:
+    """Let commits return before they are on the disk."""
+    execute = disk.Connection.execute
+
+    def carelessly(connection: Any, sql: str, *values: Any) -> Any:
+        return execute(connection, sql.replace("synchronous = FULL", "synchronous = OFF"), *values)
+
+    _put(stack, disk.Connection, "execute", carelessly)
+
+
 def _never_recover(stack: ExitStack) -> None:
     _put(stack, _converter, "recover", _nothing)
 
@@ -140,7 +148,10 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "recovery concludes at once, and the next call goes",
         RACE,
         _conclude_at_once,
-        tuple(Stroke(what="cancel", step=step, after=0.5) for step in range(30, 60)),
+        tuple(
+            replace(RACE, strokes=(Stroke(what="cancel", step=step, after=0.5),))
+            for step in range(30, 60)
+        ),
     ),
     Planted(oracle.EARLY, "recovery concludes at once", RACE, _conclude_at_once),
     Planted(
@@ -164,6 +175,13 @@ PLANTED: Final[tuple[Planted, ...]] = (
             programs=(Program(jobs=("convert", "convert")),), owner=(Deed(what="deposit", at=1.0),)
         ),
         _keep_claims,
+    ),
+    Planted(
+        oracle.FORGOTTEN,
+        "commits are not flushed, and the power fails",
+        Life(),
+        _never_sync,
+        tuple(Life(storage=Storage(fails="power", at_write=write)) for write in range(20, 60)),
     ),
     Planted(oracle.FOREVER, "nobody recovers", LOST, _never_recover),
 )

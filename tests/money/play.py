@@ -5,16 +5,23 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import functools
+import os
 import random
 import shutil
+import sqlite3
 import tempfile
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
 from unittest.mock import patch
 
+import apsw
+
 from binance_dust import Credentials, Ledger
-from binance_dust.ledger import _store
+from binance_dust.ledger import _file, _store
 from binance_dust.sandbox import Rules
 from binance_dust.sandbox._admission import AdmittedRequest
 from binance_dust.sandbox._dust import convert
@@ -24,6 +31,7 @@ from binance_dust.sandbox._parameters import read_parameters
 from binance_dust.sandbox._refusals import Refusal
 from binance_dust.sandbox._replies._margin import _exchange as exchange_debts
 from tests.conversion.far import MEMORY
+from tests.money.disk import Connection, Disk
 from tests.money.life import Deed, Key, Life, Program, Stroke
 from tests.money.line import Roads
 from tests.money.loop import InlineThread
@@ -49,6 +57,12 @@ class Stage:
         self.life = life
         self.folder = folder
         self.engine = Engine()
+        self.disk = Disk(life.seed) if life.storage.fails else None
+        if self.disk is not None:
+            self.disk.before_write = self._before_write
+        self.harmed = False
+        """Whether somebody has replaced or cut a file."""
+        self._full_until: float | None = None
         self.wall = life.machine.wall
         rules = Rules(
             log_lag=life.rules.log_lag,
@@ -86,6 +100,29 @@ class Stage:
         """Where a ledger is."""
         return self.folder / f"{ledger}.db"
 
+    def connect(self, path: Path) -> Any:
+        """Open a file to read it, with the SQLite that the ledgers use."""
+        if self.disk is not None:
+            return Connection(path)
+        return sqlite3.connect(path, isolation_level=None)
+
+    def copy(self, path: Path, into: Path) -> None:
+        """Copy a ledger: what is certain of it, if the disk may lose some."""
+        for suffix in ("", "-wal", "-shm"):
+            Path(f"{into}{suffix}").unlink(missing_ok=True)
+        if self.disk is not None:
+            self.disk.certain(path, into)
+            return
+        for suffix in ("", "-wal"):
+            if (here := Path(f"{path}{suffix}")).exists():
+                shutil.copyfile(here, f"{into}{suffix}")
+
+    def works(self, process: Process) -> None:
+        """Tell the disk who works now; what one process has lost is no other's matter."""
+        _file._ABANDONED = process.abandoned  # type: ignore[misc]
+        if self.disk is not None:
+            self.disk.owner = process
+
     def credentials(self, key: Key) -> Credentials:
         """Give a key, with the name that a program gives it."""
         made = self._keys[key.account, key.second]
@@ -98,6 +135,7 @@ class Stage:
 
     def note(self, text: str) -> None:
         """Write down what happened."""
+        text = text.replace(f"{self.folder}/", "")
         self.notes.append(f"{self.engine.now:10.4f}  {text}")
 
     # --- what happens ----------------------------------------------------------------------------
@@ -164,6 +202,59 @@ class Stage:
         self.note(f"the wall clock steps by {self.life.machine.step}")
         self.wall += self.life.machine.step
 
+    # --- the disk --------------------------------------------------------------------------------
+
+    def _before_write(self, write: int) -> None:
+        """Fail as the life says, at one write or from there on."""
+        storage, disk = self.life.storage, self.disk
+        assert disk is not None
+        if self.roads.smooth:
+            return
+        if storage.fails == "full" and write >= storage.at_write:
+            if self._full_until is None:
+                self.note("the disk is full")
+                self._full_until = self.engine.now + storage.lasts
+            if self.engine.now < self._full_until:
+                raise apsw.FullError
+        elif write == storage.at_write:
+            self._strike_disk(disk)
+
+    def _strike_disk(self, disk: Disk) -> None:
+        """Let the process die in the middle of a write, or all of them, or only the write fail."""
+        fails = self.life.storage.fails
+        self.note(f"the disk: {fails}")
+        self.hits[f"{fails} at write {self.life.storage.at_write}"] += 1
+        if fails == "kill" and disk.owner is not None and disk.owner.alive:
+            disk.owner.kill()
+        if fails == "power":
+            for process in [each for each in self.processes if not each.done]:
+                process.kill()
+            disk.fail()
+            self.oracle.power_failed()
+        raise apsw.IOError
+
+    def harm(self) -> None:
+        """Let somebody do something to the files of the first program's ledger."""
+        ledger, what = self.life.programs[0].ledger, self.life.storage.files
+        path = self.path(ledger)
+        self.note(f"somebody: {what}")
+        self.harmed = True
+        if what in ("no log", "no side files"):
+            path.with_name(f"{path.name}-wal").unlink(missing_ok=True)
+        if what == "no side files":
+            path.with_name(f"{path.name}-shm").unlink(missing_ok=True)
+        if what == "cut":
+            os.truncate(path, 0)
+        if what == "restored":
+            self._anew(path)
+        self.oracle.harmed(ledger)
+
+    def _anew(self, path: Path) -> None:
+        """Put a copy of a file in its place."""
+        draft = path.with_name("draft.db")
+        shutil.copyfile(path, draft)
+        draft.replace(path)
+
     # --- the life --------------------------------------------------------------------------------
 
     def live(self) -> None:
@@ -175,6 +266,8 @@ class Stage:
             engine.at(life.machine.suspend_at, self.suspend)
         if life.machine.step:
             engine.at(life.machine.step_at, self.step_wall)
+        if life.storage.files:
+            engine.at(life.storage.files_at, self.harm)
         for number, program in enumerate(life.programs):
             strokes = tuple(stroke for stroke in life.strokes if stroke.process == number)
             self.start(program, strokes)
@@ -182,6 +275,8 @@ class Stage:
         engine.run(engine.now + _NIGHT, lambda: False)
         self.note("the morning after")
         self.roads.smooth = True
+        if self.harmed:
+            self._anew(self.path(life.programs[0].ledger))  # nobody has it open any more
         ways = dict.fromkeys((program.ledger, program.key) for program in life.programs)
         for ledger, key in ways:
             self.start(Program(jobs=("recover", "sync"), key=key, ledger=ledger))
@@ -204,6 +299,8 @@ class Stage:
         for process in self.processes:
             process.end()
         self.oracle.close()
+        if self.disk is not None:
+            self.disk.close()
 
 
 class Lived:
@@ -214,6 +311,9 @@ class Lived:
         self.violations: list[Violation] = stage.oracle.violations
         self.notes = stage.notes
         self.hits = stage.hits
+        self.longest = stage.processes[0].loop.steps
+        """The steps of the first process."""
+        self.writes = 0 if stage.disk is None else stage.disk.writes
         self.steps = sum(process.loop.steps for process in stage.processes)
         self.calls = len(stage.roads.calls)
         self.checks = stage.oracle.checks
@@ -225,8 +325,8 @@ def play(life: Life) -> Lived:
     _empty_ledger()  # in a thread of its own, before there is none
     folder = Path(tempfile.mkdtemp(dir=MEMORY, prefix="money-"))
     try:
-        with patch.object(_store, "ThreadPoolExecutor", InlineThread):
-            stage = Stage(life, folder)
+        stage = Stage(life, folder)
+        with patch.object(_store, "ThreadPoolExecutor", InlineThread), _below(stage.disk):
             try:
                 stage.live()
             finally:
@@ -234,6 +334,30 @@ def play(life: Life) -> Lived:
         return Lived(stage)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def _below(disk: Disk | None) -> Iterator[None]:
+    """Put a disk below the ledgers; nobody waits for another in real time."""
+    lost, no_time = _file._ABANDONED, SimpleNamespace(sleep=lambda _: None)
+    with ExitStack() as stack:
+        stack.enter_context(patch.object(_file, "_ABANDONED", lost))
+        stack.enter_context(patch.object(_file, "time", no_time))
+        stack.enter_context(_in_place_of_sqlite(disk))
+        yield
+
+
+@contextlib.contextmanager
+def _in_place_of_sqlite(disk: Disk | None) -> Iterator[None]:
+    if disk is None:
+        yield
+        return
+    names = ("Error", "OperationalError", "Row", "SQLITE_BUSY")
+    module = SimpleNamespace(
+        connect=disk.connect, **{name: getattr(sqlite3, name) for name in names}
+    )
+    with patch.object(_file, "sqlite3", module):
+        yield
 
 
 @functools.cache

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import sqlite3
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -75,9 +77,13 @@ class Process:
         self.done = False
         self._strokes = {stroke.step: stroke for stroke in strokes}
         self._task: asyncio.Task[Any] | None = None
-        self._ledger: Ledger | None = None
+        self.store: LedgerStore | None = None
+        """Its open file, also when it has ended."""
+        self.abandoned: set[Any] = set()
+        """Files that it has lost."""
         self.loop = StepLoop(stage.engine, self._before_step)
         self.loop.slow = stage.life.machine.slow_disk
+        self.loop.before_work = lambda: stage.works(self)
         self.loop.after_work = self._after_work
         stage.engine.loops.append(self.loop)
         self._main = self.loop.create_task(self._run())
@@ -135,7 +141,7 @@ class Process:
         self.loop.alive = False
         self.stage.engine.loops.remove(self.loop)
         self.done = True
-        if (store := self._store) is not None and (lock := store._holder._file) is not None:
+        if self.store is not None and (lock := self.store._holder._file) is not None:
             lock.close()  # the system releases it
         self.stage.buried.append(self)
         if self.program.back_after:
@@ -144,19 +150,20 @@ class Process:
     def end(self) -> None:
         """Close what is left of it, when nothing matters any more."""
         self.loop.bury()
-        if self._store is not None:
-            self._store._connection.close()
-
-    @property
-    def _store(self) -> LedgerStore | None:
-        """Its open file."""
-        return None if self._ledger is None else self._ledger._thread._store
+        self.stage.works(self)
+        if self.store is not None:
+            with contextlib.suppress(sqlite3.Error):
+                self.store._connection.close()
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not self.alive:
             return
         self.done = True
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, DustError):
+            self.stage.note(f"process {self.number}: {type(error).__name__}: {error}")
+        else:
             self.stage.oracle.crashed(f"process {self.number}", error)
 
     # --- what it does ----------------------------------------------------------------------------
@@ -164,8 +171,9 @@ class Process:
     async def _run(self) -> None:
         if self.program.begin:
             await asyncio.sleep(self.program.begin)
-        self._ledger = Ledger(self.stage.path(self.program.ledger))
-        async with self._ledger as ledger:
+        # Nobody lets go of a file while another waits in real time.
+        async with Ledger(self.stage.path(self.program.ledger), busy_timeout=0.01) as ledger:
+            self.store = ledger._thread._store
             session = Session(base_url=BASE_URL, time=_Time(self))
             wire: Any = Wire(self.stage.roads, self)
             session._pipeline = replace(session._pipeline, transport=wire)  # type: ignore[misc]

@@ -41,7 +41,7 @@ def _simpler(life: Life) -> Iterator[Life]:
             yield _with(life, name, fewer)
     for writes in _with_one_less(life.line.writes):
         yield replace(life, line=replace(life.line, writes=writes))
-    for name in ("machine", "line", "rules"):
+    for name in ("machine", "storage", "line", "rules"):
         part = getattr(life, name)
         if part != (usual := type(part)()):
             for simpler in (usual, *_usual_values(part)):

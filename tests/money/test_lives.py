@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+import zlib
+from collections.abc import Iterable, Iterator
 
 import pytest
 
 from tests.money import life as names
 from tests.money.draw import draw
+from tests.money.each import BASES, each
 from tests.money.kept import KEPT, OPEN, Kept
 from tests.money.life import Life
 from tests.money.play import play
 from tests.money.shrink import kinds, shrink
+from tests.systems import posix
 
-SHORT, LONG = 60, 1_000
+SHORT, LONG, STRIDE = 40, 1_000, 61
+
+pytestmark = posix
 
 
 @pytest.fixture(autouse=True)
@@ -26,18 +31,34 @@ def silent() -> Iterator[None]:
 
 
 def hold(first: int, count: int) -> None:
-    """Live so many lives; fail with the smallest life that violates something."""
-    for seed in range(first, first + count):
-        life = draw(seed)
+    """Live so many drawn lives."""
+    hold_all(draw(seed) for seed in range(first, first + count))
+
+
+def hold_all(lives: Iterable[Life]) -> None:
+    """Live lives; fail with the smallest life that violates something."""
+    for life in lives:
         found = [each for each in play(life).violations if each.kind not in OPEN]
         if found:
             small = shrink(life, found[0].kind)
-            pytest.fail(f"seed {seed}: {found[0]}\n{life}\nshrunk:\n{small}")
+            pytest.fail(f"{found[0]}\n{life}\nshrunk:\n{small}")
 
 
 @pytest.mark.parametrize("first", range(0, 4 * SHORT, SHORT))
 def test_lives_keep_the_invariants(first: int) -> None:
     hold(first, SHORT)
+
+
+@pytest.mark.parametrize("base", BASES)
+def test_a_stroke_at_any_step_of_an_ordinary_life(base: str) -> None:
+    """Some steps here; all of them are a long test."""
+    hold_all(each(base, every=STRIDE, first=1 + zlib.crc32(base.encode()) % STRIDE))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("base", BASES)
+def test_a_stroke_at_each_step_of_an_ordinary_life(base: str) -> None:
+    hold_all(each(base))
 
 
 @pytest.mark.long
@@ -60,7 +81,7 @@ def test_a_seed_is_one_life_and_its_repr_can_be_pasted() -> None:
 
 
 def test_a_life_lived_twice_is_the_same() -> None:
-    for seed in range(20):
+    for seed in range(12):
         first, second = (play(draw(seed)) for _ in range(2))
         assert first.notes == second.notes
         assert first.steps == second.steps

@@ -12,6 +12,9 @@ from tests.money.kept import KEPT
 from tests.money.life import Life, Line, Machine, Program, Rules
 from tests.money.planted import PLANTED, Planted
 from tests.money.shrink import kinds, shrink
+from tests.systems import posix
+
+pytestmark = posix
 
 
 @pytest.fixture(autouse=True)
@@ -23,9 +26,9 @@ def silent() -> Iterator[None]:
 
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda planted: f"{planted.kind}: {planted.why}")
 def test_a_fault_on_purpose_is_noticed(planted: Planted) -> None:
-    assert not any(planted.kind in kinds(life) for life in planted.lives())
+    assert not any(planted.kind in kinds(life) for life in planted.lives)
     with planted.made():
-        assert any(planted.kind in kinds(life) for life in planted.lives())
+        assert any(planted.kind in kinds(life) for life in planted.lives)
 
 
 def test_every_invariant_was_seen_to_be_violated() -> None:
