@@ -42,7 +42,7 @@ __all__ = [
     "Stroke",
 ]
 
-Job = Literal["convert", "recover", "sync", "sweep", "debts"]
+Job = Literal["convert", "recover", "sync", "sweep", "debts", "resolve"]
 Fate = Literal[
     "",
     "lost request",

@@ -288,29 +288,50 @@ class Oracle:
 
     # --- the morning after -----------------------------------------------------------------------
 
-    def morning(self, ways: Iterable[tuple[int, str]]) -> None:
-        """Judge the books, when everybody has recovered and synced."""
+    def made_by(self, ledger: int, entry: int) -> list[Any]:
+        """Say what the call of an entry has done at the exchange."""
+        call = self._calls.get((ledger, entry))
+        return [] if call is None else call.made
+
+    def morning(self, ways: Iterable[tuple[int, str]]) -> bool:
+        """Judge what is open, when everybody has recovered and synced; tell whether any is."""
+        still = False
         for ledger in dict.fromkeys(ledger for ledger, _ in ways):
-            rows, _ = self._read(ledger)
-            rows = self._seen.get(ledger, rows)
+            for row in self._rows(ledger).values():
+                still |= row.open
+                made = self._made(ledger, row)
+                if row.open and not self._touched(row, made):
+                    self.violated(FOREVER, f"{row}, made {made}: {row.reason}")
+        return still
+
+    def noon(self, ways: Iterable[tuple[int, str]]) -> None:
+        """Judge the books, when a person has settled what nobody else can know."""
+        for ledger in dict.fromkeys(ledger for ledger, _ in ways):
+            rows = self._rows(ledger)
             for row in rows.values():
                 self._outcome(ledger, row)
             self._complete(ledger, rows, ways)
         for ledger, receipt in self._receipts:
             self._compare(ledger, receipt)
 
+    def _rows(self, ledger: int) -> dict[int, Row]:
+        rows, _ = self._read(ledger)
+        return self._seen.get(ledger, rows)
+
+    def _made(self, ledger: int, row: Row) -> set[Record]:
+        return {record for each in self.made_by(ledger, row.id) for record in records_of(each)}
+
     def _outcome(self, ledger: int, row: Row) -> None:
         """Judge how an entry of ours stands in the end."""
-        call = self._calls.get((ledger, row.id))
-        made = {record for each in call.made for record in records_of(each)} if call else set()
-        if call is None and row.settled_by == "import":
+        call, made = self._calls.get((ledger, row.id)), self._made(ledger, row)
+        if row.open:
+            self.violated(FOREVER, f"{row}: not even a person could settle it: {row.reason}")
+        if call is None or not made or row.open:
             return
-        if row.status == "confirmed" and made and row.records != made:
+        if row.status == "confirmed" and row.records != made:
             self.violated(FOREIGN, f"{row} has {row.records}, {call} has made {made}")
-        if row.status == "rejected" and made and not (call and call.fate == "twice"):
+        if row.status == "rejected" and call.fate != "twice":
             self.violated(WRONG, f"{row}, {call} has made {made}")
-        if row.open and not self._touched(row, made):
-            self.violated(FOREVER, f"{row}, made {made}: {row.reason}")
 
     def _touched(self, row: Row, made: set[Record]) -> bool:
         """Whether somebody else has moved what an entry is about, so that nobody can tell."""

@@ -9,8 +9,8 @@ from typing import Any, Final
 from unittest.mock import patch
 
 from binance_dust.conversion import _converter, _recover, _run
-from binance_dust.conversion._evidence import NotDone, NotYet
-from binance_dust.ledger import Ledger, SettledBy, _entries, _store, _sync
+from binance_dust.conversion._evidence import Done, NotDone, NotYet
+from binance_dust.ledger import Ledger, SettledBy, _entries, _outcomes, _owners, _store, _sync
 from tests.money import disk, oracle, play
 from tests.money.life import Deed, Life, Line, Program, Storage, Stroke
 
@@ -81,7 +81,10 @@ def _intend_less(stack: ExitStack) -> None:
 
 
 def _conclude_at_once(stack: ExitStack) -> None:
-    _put(stack, _recover, "conclude", lambda *_: NotDone("nothing is there"))
+    async def examine(*_: Any) -> Any:
+        return NotDone("nothing is there")
+
+    _put(stack, _recover, "_examine", examine)
 
 
 def _take_silence_for_no(stack: ExitStack) -> None:
@@ -94,8 +97,7 @@ def _take_silence_for_no(stack: ExitStack) -> None:
 
 
 def _know_nothing_again(stack: ExitStack) -> None:
-    _put(stack, _store, "own_entry", lambda *_: None)
-    _put(stack, _store, "open_part", lambda *_: None)
+    _put(stack, _outcomes, "own_entry", lambda *_, **__: None)
 
 
 def _write_more(stack: ExitStack) -> None:
@@ -137,6 +139,23 @@ def _never_sync(stack: ExitStack) -> None:
 
 def _never_recover(stack: ExitStack) -> None:
     _put(stack, _converter, "recover", _nothing)
+
+
+def _take_any_record(stack: ExitStack) -> None:
+    def first(_: Any, evidence: Any) -> Any:
+        return Done(min(evidence.records, key=lambda record: record.at))
+
+    _put(stack, _recover, "conclude", first)
+
+
+def _trust_names(stack: ExitStack) -> None:
+    """Take everybody for the account whose name he has."""
+    bind = _owners.bind
+
+    def by_name(db: Any, name: str, key_id: str, **more: Any) -> Any:
+        return bind(db, name, key_id, **more | {"uid": None, "adopt": True})
+
+    _put(stack, _owners, "bind", by_name)
 
 
 PLANTED: Final[tuple[Planted, ...]] = (
@@ -181,7 +200,28 @@ PLANTED: Final[tuple[Planted, ...]] = (
         "commits are not flushed, and the power fails",
         Life(),
         _never_sync,
-        tuple(Life(storage=Storage(fails="power", at_write=write)) for write in range(20, 60)),
+        tuple(Life(storage=Storage(fails="power", at_write=write)) for write in range(20, 140, 3)),
+    ),
+    Planted(
+        oracle.FOREIGN,
+        "recovery takes the first record that it sees",
+        Life(
+            programs=(Program(jobs=("convert", "recover"), begin=0.7),),
+            owner=(Deed(at=0.6), Deed(what="deposit", at=0.65)),
+            line=Line(writes=("lost answer",)),
+        ),
+        _take_any_record,
+    ),
+    Planted(
+        oracle.MIXED,
+        "accounts are known by their names alone",
+        Life(
+            programs=(
+                Program(jobs=("convert", "sync")),
+                Program(jobs=("convert", "sync"), key="namesake", begin=5.0),
+            )
+        ),
+        _trust_names,
     ),
     Planted(oracle.FOREVER, "nobody recovers", LOST, _never_recover),
 )

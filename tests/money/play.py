@@ -11,7 +11,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
@@ -32,7 +32,7 @@ from binance_dust.sandbox._refusals import Refusal
 from binance_dust.sandbox._replies._margin import _exchange as exchange_debts
 from tests.conversion.far import MEMORY
 from tests.money.disk import Connection, Disk
-from tests.money.life import Deed, Key, Life, Program, Stroke
+from tests.money.life import Deed, Job, Key, Life, Program, Stroke
 from tests.money.line import Roads
 from tests.money.loop import InlineThread
 from tests.money.oracle import Oracle
@@ -278,10 +278,16 @@ class Stage:
         if self.harmed:
             self._anew(self.path(life.programs[0].ledger))  # nobody has it open any more
         ways = dict.fromkeys((program.ledger, program.key) for program in life.programs)
+        self._by_each(ways, ("recover", "sync"))
+        if self.oracle.morning(ways):
+            self.note("noon")
+            self._by_each(ways, ("resolve", "sync"))
+        self.oracle.noon(ways)
+
+    def _by_each(self, ways: Iterable[tuple[int, str]], jobs: tuple[Job, ...]) -> None:
         for ledger, key in ways:
-            self.start(Program(jobs=("recover", "sync"), key=key, ledger=ledger))
+            self.start(Program(jobs=jobs, key=key, ledger=ledger))
             self._until_done()
-        self.oracle.morning(ways)
 
     def _until_done(self) -> None:
         engine = self.engine

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from binance_dust import Converter, Credentials, DustError, Ledger, Session, sweep
 from binance_dust.client import DustClient
 from binance_dust.conversion import LiabilityExchanger, Receipt
+from binance_dust.ledger import OPEN
 from tests.money.life import KEYS
 from tests.money.line import BASE_URL, Wire
 from tests.money.loop import StepLoop
@@ -29,6 +30,7 @@ _ROLES: Final = {
     "sweep": {"convert", "recover"},
     "recover": {"recover"},
     "sync": set[str](),
+    "resolve": set[str](),
 }
 
 
@@ -216,15 +218,35 @@ class Process:
                 await converter.recover()
             case "sync":
                 await ledger.sync(client)
+            case "resolve":
+                await self._resolve(client, ledger)
             case "sweep":
-                debts = bool(stage.life.rules.debts)
-                swept = sweep(
-                    [client], ledger=ledger, dry_run=False, liabilities=debts, target=target,
-                    cooldown=0,
-                )  # fmt: skip
-                async with swept as reports:
-                    async for report in reports:
-                        stage.note(f"{work}: {report}")
-                        if report.receipt is not None:
-                            work.receipts.append(report.receipt)
-                            await stage.oracle.receipt(work, ledger)
+                await self._sweep(work, client, ledger)
+
+    async def _sweep(self, work: Work, client: DustClient, ledger: Ledger) -> None:
+        rules = {"target": self.program.target, "cooldown": 0}
+        debts = bool(self.stage.life.rules.debts)
+        swept = sweep([client], ledger=ledger, dry_run=False, liabilities=debts, **rules)  # type: ignore[arg-type]
+        async with swept as reports:
+            async for report in reports:
+                self.stage.note(f"{work}: {report}")
+                if report.receipt is not None:
+                    work.receipts.append(report.receipt)
+                    await self.stage.oracle.receipt(work, ledger)
+
+    async def _resolve(self, client: DustClient, ledger: Ledger) -> None:
+        """Settle by hand what is open still: a person looks at the exchange, and knows."""
+        stage, number = self.stage, self.program.ledger
+        owner = (await ledger.identify(client)).owner
+        for entry in [each async for each in ledger.entries(status=OPEN) if each.owner == owner]:
+            made = stage.oracle.made_by(number, entry.id)
+            numbers = [each.transaction_id for each in made if hasattr(each, "transaction_id")]
+            stage.note(f"by hand: entry {entry.id}, made {made}: {entry.reason}")
+            await ledger.resolve(
+                entry.id,
+                "confirmed" if made else "rejected",
+                "a person looked",
+                now=client.session.now(),
+                transaction_id=numbers[0] if numbers else None,
+                client=client if made else None,
+            )

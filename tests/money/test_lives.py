@@ -17,7 +17,7 @@ from tests.money.play import play
 from tests.money.shrink import kinds, shrink
 from tests.systems import posix
 
-SHORT, LONG, STRIDE = 40, 1_000, 61
+SHORT, LONG, STRIDE = 30, 1_000, 97
 
 pytestmark = posix
 
