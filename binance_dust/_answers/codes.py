@@ -53,6 +53,8 @@ _DUST: Final = Verdict(DustRejectedError)
 _ASSETS: Final = Verdict(NotConvertibleError)
 _COOLDOWN: Final = Verdict(CooldownError)
 _UNHEARD_OF: Final = Verdict(ExchangeError, Delivery.UNCLEAR)
+_REFUSED_BY_500: Final = Verdict(RejectedError, Delivery.UNCLEAR)
+"""Final for a read. What moves funds may have been carried out: nobody has seen that it was not."""
 
 
 def _expand(*rows: tuple[Verdict, tuple[int, ...]]) -> Iterator[tuple[int, Verdict]]:
@@ -99,12 +101,37 @@ _BY_STATUS: Final[dict[int, Verdict]] = {
     429: _RATE,
 }
 
+# The asset service's own names and numbers for -5001 to -5009. A code that stands for many things
+# (-9000) has one of them in its text: a whole class path, or the number alone.
+_INNER: Final[dict[str, int]] = {
+    "ASSET_DRIBBLET_CONVERT_SWITCH_OFF": -5001,
+    "ASSET_ASSET_NOT_ENOUGH": -5002,
+    "ASSET_USER_HAVE_NO_ASSET": -5003,
+    "USER_OUT_OF_TRANSFER_FLOAT": -5004,
+    "USER_ASSET_AMOUNT_IS_TOO_LOW": -5005,
+    "USER_CAN_NOT_REQUEST_IN_24_HOURS": -5006,
+    "AMOUNT_OVER_ZERO": -5007,
+    "ASSET_WITHDRAW_WITHDRAWING_NOT_ENOUGH": -5008,
+    "PRODUCT_NOT_EXIST": -5009,
+}
+_INNER_NAME: Final = re.compile(rf"(?<!\w)(?:{'|'.join(_INNER)})(?!\w)")
+_INNER_NUMBER: Final = re.compile(r"(?:[\w.]+\.)?0?3200([1-9])", re.ASCII)
+
 # Some rules have no known code: their words tell.
 _PRICE_MOVED: Final = re.compile(r"fluctuat|price.{0,40}(?:moved|changed)", re.IGNORECASE)
 _MAINTENANCE: Final = re.compile(r"maintenance|upgrading", re.IGNORECASE)
 _BANNED_UNTIL: Final = re.compile(r"banned until (\d{12,14})", re.IGNORECASE)
 
+# A 500 with a small positive code was seen to refuse a parameter, each time it was sent.
+_ABOUT_PARAMETERS: Final = re.compile(
+    r"parameter|\b(?:should|must|cannot|can't|invalid|illegal|required|exceeds?|larger|smaller|"
+    r"at (?:most|least)|not (?:be )?(?:empty|null|blank|supported))\b",
+    re.IGNORECASE,
+)
+_SMALL_CODES: Final = range(1, 1000)
+
 _FIRST_SERVER_ERROR: Final = 500
+_MANY_THINGS: Final = -9000
 _NO_MARGIN_ACCOUNT: Final = -3003
 
 
@@ -115,7 +142,7 @@ def has_no_margin(error: DustError) -> bool:
 
 def verdict(status: int, code: int | str | None, message: str) -> Verdict:
     """Decide what an answer means that is not a success."""
-    known = BY_CODE.get(code) if isinstance(code, int) else None
+    known = _find(code, message)
     if status in (418, 429):
         # The status decides about waiting, whatever code comes with it.
         known = _BY_STATUS[status]
@@ -124,6 +151,8 @@ def verdict(status: int, code: int | str | None, message: str) -> Verdict:
     if known is None or known is _UNKNOWN:
         known = _by_words(code, message) or known
     if status >= _FIRST_SERVER_ERROR:
+        if known is None and _refuses_parameters(code, message):
+            return _REFUSED_BY_500
         return _server_error(known)
     if known is not None:
         return known
@@ -137,6 +166,29 @@ def verdict(status: int, code: int | str | None, message: str) -> Verdict:
 def limits_us(code: int | str | None, message: str) -> bool:
     """Whether a code or a text asks for fewer requests, whatever the status."""
     return verdict(200, code, message).error in (RateLimitedError, BannedError)
+
+
+def cooled(code: int | str | None, message: str) -> bool:
+    """Whether a refusal says that the account converted too recently."""
+    return _find(code, message) is _COOLDOWN
+
+
+def _find(code: int | str | None, message: str) -> Verdict | None:
+    """Look up a code; of one that stands for many things, the one in its text."""
+    if code is None:
+        return None
+    if isinstance(code, int) and code in BY_CODE:
+        return BY_CODE[code]
+    number = code if isinstance(code, str) else message.strip()
+    inner = _INNER_NUMBER.fullmatch(number)
+    if inner is not None and (isinstance(code, str) or code == _MANY_THINGS):
+        return BY_CODE[-5000 - int(inner[1])]
+    named = set(_INNER_NAME.findall(message))
+    return BY_CODE[_INNER[named.pop()]] if len(named) == 1 else None
+
+
+def _refuses_parameters(code: int | str | None, message: str) -> bool:
+    return code in _SMALL_CODES and _ABOUT_PARAMETERS.search(message) is not None
 
 
 def _by_words(code: int | str | None, message: str) -> Verdict | None:

@@ -25,6 +25,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from binance_dust._answers.codes import cooled
 from binance_dust.ledger._entry import Kind
 
 if TYPE_CHECKING:
@@ -47,7 +48,6 @@ ENTRIES_TO_LEARN_FROM: Final = 300
 _ONE_BY_ONE_WITHIN: Final = timedelta(minutes=10)
 """Conversions of different assets this close together come from a program that converts one asset a
 call. The log does not name the call, and `dust_convert` may have a cooldown for each asset."""
-_REFUSALS: Final = frozenset({-5006, 32110})
 _GROWTH: Final = 2
 """The factor by which to search for a rule longer than the usual ones."""
 
@@ -124,7 +124,7 @@ class CooldownHistory:
         """Learn from the next entry."""
         if entry.status == "confirmed" and entry.lines:
             self._note_conversion(entry)
-        elif entry.status == "rejected" and entry.code in _REFUSALS:
+        elif entry.status == "rejected" and _is_for_cooldown(entry):
             self._note_refusal(entry)
 
     def began(self, assets: Iterable[str]) -> datetime | None:
@@ -163,6 +163,13 @@ class CooldownHistory:
 
     def _keys(self, assets: Iterable[str]) -> Iterable[str]:
         return assets if self.by_asset else ("",)
+
+
+def _is_for_cooldown(entry: LedgerEntry) -> bool:
+    """Whether the exchange refused a call for the cooldown; the reason ends with its text."""
+    if entry.code is None:
+        return False
+    return cooled(entry.code, (entry.reason or "").rpartition(f"{entry.code} ")[2])
 
 
 class Scope(NamedTuple):

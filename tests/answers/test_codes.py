@@ -12,6 +12,7 @@ from binance_dust import errors
 from binance_dust._answers.codes import (
     BY_CODE,
     banned_until,
+    cooled,
     exchange_error,
     has_no_margin,
     verdict,
@@ -109,12 +110,99 @@ def test_a_status_speaks_where_there_is_no_code(status: int, kind: str, delivery
 
 
 def test_an_unheard_of_code_says_nothing_about_what_was_done() -> None:
-    for code in (-9999, 400002, "032001"):
+    for code in (-9999, -9000, 400002, "032010", "99"):
         error = error_of(400, code, "?")
 
         assert type(error) is ExchangeError
         assert error.delivery is UNCLEAR
         assert error.code == code
+
+
+INNER = {
+    "ASSET_DRIBBLET_CONVERT_SWITCH_OFF": "NotConvertibleError",
+    "ASSET_ASSET_NOT_ENOUGH": "DustRejectedError",
+    "ASSET_USER_HAVE_NO_ASSET": "NotConvertibleError",
+    "USER_OUT_OF_TRANSFER_FLOAT": "NotConvertibleError",
+    "USER_ASSET_AMOUNT_IS_TOO_LOW": "NotConvertibleError",
+    "USER_CAN_NOT_REQUEST_IN_24_HOURS": "CooldownError",
+    "AMOUNT_OVER_ZERO": "DustRejectedError",
+    "ASSET_WITHDRAW_WITHDRAWING_NOT_ENOUGH": "DustRejectedError",
+    "PRODUCT_NOT_EXIST": "NotConvertibleError",
+}
+
+
+@pytest.mark.parametrize(("number", "name"), [*enumerate(INNER, 1)])
+def test_a_code_for_many_things_is_read_as_what_its_text_names(number: int, name: str) -> None:
+    prefix = "com.binance.assetservice.AssetErrorCode."
+    texts = (name, prefix + name, f"032 {name}: no", f"03200{number}", f" 3200{number} ")
+    for message in (*texts, f"{prefix}03200{number}"):
+        error = error_of(400, -9000, message)
+
+        assert type(error) is getattr(errors, INNER[name]), message
+        assert error.delivery is FINAL
+        assert (error.code, error.message) == (-9000, message)
+    assert type(error_of(400, f"03200{number}", "no")) is getattr(errors, INNER[name])
+    assert cooled(-9000, name) is (INNER[name] == "CooldownError")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "",
+        "187049",
+        "032010",
+        "03200",
+        "1032004",
+        "at 032004",
+        "user has no amount",
+        "MY_USER_OUT_OF_TRANSFER_FLOAT",
+        "USER_OUT_OF_TRANSFER_FLOATING",
+        "PRODUCT_NOT_EXIST, AMOUNT_OVER_ZERO",
+    ],
+)
+def test_a_code_for_many_things_that_names_none_of_them_stays_unclear(message: str) -> None:
+    assert error_of(400, -9000, message).delivery is UNCLEAR
+    assert error_of(500, -9000, message).delivery is UNKNOWN
+    assert not cooled(-9000, message)
+
+
+def test_a_name_in_the_text_of_a_known_code_changes_nothing() -> None:
+    error = error_of(400, -1102, "USER_OUT_OF_TRANSFER_FLOAT")
+
+    assert type(error) is errors.RejectedError
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (2, "The size of assets should not larger than 20"),
+        (7, "Parameter 'asset' is malformed"),
+        (100, "assetNames must not be empty"),
+    ],
+)
+def test_a_500_with_a_small_code_that_speaks_of_parameters_is_a_no_to_reads(
+    code: int, message: str
+) -> None:
+    error = error_of(500, code, message)
+
+    assert type(error) is errors.RejectedError
+    assert error.delivery is UNCLEAR, "raised for a read, and unknown for what moves funds"
+    assert str(error) == f"POST /x (alice): {code} {message}"
+
+
+@pytest.mark.parametrize(
+    ("code", "message"),
+    [
+        (2, "Internal error"),
+        (-2, "The size should not be larger"),
+        (1000, "should not"),
+        ("2", "should not"),
+        (None, "should not"),
+        (0, "should not"),
+    ],
+)
+def test_any_other_500_is_unknown(code: int | str | None, message: str) -> None:
+    assert error_of(500, code, message).delivery is UNKNOWN
 
 
 @pytest.mark.parametrize("code", [-5001, -1102, -2015, -9999, None, -1000])
