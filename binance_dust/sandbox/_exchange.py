@@ -8,6 +8,7 @@ follows), then the key, the signature, the time, the right, the parameters.
 
 from __future__ import annotations
 
+import json
 import time
 from dataclasses import dataclass, field
 from decimal import Context, localcontext
@@ -21,7 +22,9 @@ from binance_dust.sandbox._admission import AdmittedRequest
 from binance_dust.sandbox._clock import ExchangeClock
 from binance_dust.sandbox._endpoints import BY_PATH, find_endpoint, find_endpoints
 from binance_dust.sandbox._faults import (
+    MISSING,
     AnswerError,
+    ChangeFields,
     ConvertNothing,
     DamageBody,
     DropConnection,
@@ -51,6 +54,8 @@ if TYPE_CHECKING:
 
 _encode: Final = msgspec.json.Encoder().encode
 _OPEN_IN_MAINTENANCE: Final = frozenset({"system_status", "server_time", "ping"})
+_MENDED: Final = {b'Transfered"': b'Transferred"', b'ransferedAmount"': b'ransferredAmount"'}
+"""Field names, as the exchange misspells them and as they would be if it mended that."""
 _BLOCKED: Final = b"<html><head><title>403 Forbidden</title></head><body>Forbidden</body></html>"
 _BROKEN: Final = b"<html><body><h1>%d</h1>%s</body></html>"
 
@@ -150,7 +155,11 @@ class Exchange:
             handling.refuse(refusal)
             return
         handling.executed = True
-        handling.reply = HttpReply(status=200, body=_encode(result))
+        body = _encode(result)
+        if self.rules.spelling == "mended":
+            for sent, mended in _MENDED.items():
+                body = body.replace(sent, mended)
+        handling.reply = HttpReply(status=200, body=body)
 
     def finish(self, handling: Handling) -> HttpReply:
         """Damage the reply if a fault says so, and add the request to the record."""
@@ -270,9 +279,34 @@ def _apply_fault(reply: HttpReply, effect: Effect | None) -> None:
         case AnswerError(status, code, msg):
             reply.status = status
             reply.body = _encode({"code": code, "msg": msg})
+        case ChangeFields(fields, nth):
+            # Numbers keep their digits.
+            value = json.loads(reply.body, parse_float=lambda digits: msgspec.Raw(digits.encode()))
+            _change_fields(value, fields, dict.fromkeys(fields, 0), nth)
+            reply.body = _encode(value)
         case DamageBody("cut"):
             reply.delivery = "cut"
         case DamageBody("garbled"):
             reply.body = reply.body[: len(reply.body) // 2] + b"\x00<garbled>"
         case DamageBody():
             reply.body = b'{"unexpected":[1]}' if reply.body[:1] == b"[" else b'["unexpected"]'
+
+
+def _change_fields(
+    value: object, fields: Mapping[str, object], seen: dict[str, int], nth: int | None
+) -> None:
+    """Change fields in a value and in all its parts; `seen` counts those that were met."""
+    if isinstance(value, list):
+        for part in value:
+            _change_fields(part, fields, seen, nth)
+    elif isinstance(value, dict):
+        for name in list(value):
+            if name not in fields:
+                _change_fields(value[name], fields, seen, nth)
+                continue
+            if nth in (None, seen[name]):
+                if fields[name] is MISSING:
+                    del value[name]
+                else:
+                    value[name] = fields[name]
+            seen[name] += 1

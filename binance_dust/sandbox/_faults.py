@@ -20,10 +20,14 @@ from typing import TYPE_CHECKING, Final, Literal, TypedDict, Unpack, get_args
 from binance_dust.sandbox._endpoints import SERVED, find_endpoint, find_endpoints
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from binance_dust.sandbox._clock import ExchangeClock
     from binance_dust.sandbox._weight import WeightLimits
 
 Stage = Literal["request", "execution", "answer"]
+MISSING: Final = object()
+"""In place of a value: the field is not sent."""
 BodyDamage = Literal["cut", "garbled", "wrong shape"]
 
 _CONVERSIONS: Final = frozenset(
@@ -80,6 +84,16 @@ class DamageBody:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangeFields:
+    """The answer has other fields than documented."""
+
+    fields: Mapping[str, object]
+    """By name; `MISSING` leaves a field out."""
+    nth: int | None
+    """Which occurrence in the answer; all, if it is `None`."""
+
+
+@dataclass(frozen=True, slots=True)
 class Delay:
     """The request, its execution or its answer is delayed."""
 
@@ -106,6 +120,7 @@ Effect = (
     | RefuseRequest
     | FirewallPage
     | DamageBody
+    | ChangeFields
     | Delay
     | ConvertNothing
     | MisreportWeight
@@ -204,6 +219,19 @@ class Faults:
     def wrong_shape(self, **where: Unpack[FaultFilter]) -> Fault:
         """Execute, then answer 200 with JSON of another shape."""
         return self._arm(DamageBody("wrong shape"), where)
+
+    def leave_out(self, *names: str, nth: int | None = None, **where: Unpack[FaultFilter]) -> Fault:
+        """Execute, then answer without these fields, wherever they stand, or the `nth` of each."""
+        return self._arm(ChangeFields(dict.fromkeys(names, MISSING), nth), where)
+
+    def put(
+        self, fields: Mapping[str, object], *, nth: int | None = None, **where: Unpack[FaultFilter]
+    ) -> Fault:
+        """Execute, then answer with these values in fields of these names, or in the `nth` of each.
+
+        `None` is sent as `null`.
+        """
+        return self._arm(ChangeFields(dict(fields), nth), where)
 
     def html_403(self, **where: Unpack[FaultFilter]) -> Fault:
         """Answer an HTML page as the firewall does; nothing is executed or charged."""

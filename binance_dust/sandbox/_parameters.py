@@ -64,16 +64,13 @@ class Parameters:
         return Decimal(text)
 
     def flag(self, name: str) -> bool | None:
-        """Read `true` or `false`; Python's `True` is refused."""
-        match self.text(name):
-            case None:
-                return None
-            case "true":
-                return True
-            case "false":
-                return False
-            case _:
-                raise _refusals.invalid(name)
+        """Read `true` or `false`, in any case: programs in use send Python's `True`."""
+        text = self.text(name)
+        if text is None:
+            return None
+        if text.lower() not in ("true", "false"):
+            raise _refusals.invalid(name)
+        return text.lower() == "true"
 
     def choice(self, name: str, *allowed: str) -> str | None:
         """Read one of the allowed words."""

@@ -22,6 +22,7 @@ ListEncoding = Literal["both", "comma", "repeat"]
 CooldownScope = Literal["asset", "account"]
 TargetPlace = Literal["detail", "group", "nowhere"]
 LiabilityBody = Literal["", "{}", "null"]
+Spelling = Literal["documented", "mended"]
 LiabilityPayer = Literal["ip", "uid"]
 Payer = Literal["ip", "uid", "both"]
 WeightHeader = Literal[
@@ -131,8 +132,12 @@ class Rules:
     """Code for an exchange that comes too soon; the real code is unknown."""
     liability_ceiling: Decimal = Decimal(10)
     """A debt worth this much or more, in USDT, is no longer small."""
-    liability_body: LiabilityBody = ""
-    """Body of a successful exchange of small liabilities; no document shows one."""
+    liability_body: LiabilityBody = "{}"
+    """Body of a successful exchange of small liabilities; no document shows one.
+
+    The official SDKs parse every success as JSON, so it can't be empty."""
+    spelling: Spelling = "documented"
+    """`mended`: `transferredAmount` instead of the exchange's `transferedAmount`, and so on."""
     remember: int = 100_000
     """How many requests are kept; the oldest go first."""
 
@@ -162,6 +167,7 @@ class Rules:
             "liability_payer": LiabilityPayer,
             "weight_header": WeightHeader,
             "others_mode": OthersMode,
+            "spelling": Spelling,
         }
         for name, choice in choices.items():
             allowed = get_args(choice)
@@ -234,4 +240,5 @@ class RuleChanges(TypedDict, total=False):
     liability_cooldown_code: int
     liability_ceiling: Decimal | str | int
     liability_body: LiabilityBody
+    spelling: Spelling
     remember: int

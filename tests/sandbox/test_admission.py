@@ -205,7 +205,7 @@ def test_an_unknown_path_is_404_and_an_unknown_method_405(
         (DUST, {"asset": '["ADA","XRP"]'}, -5003),
         (DUST, {"asset": "ADA", "accountType": "FUNDING"}, -1130),
         (DUST, {"asset": "ADA", "accountType": "MARGIN"}, -3003),
-        (ASSETS, {"needBtcValuation": "True"}, -1130),
+        (ASSETS, {"needBtcValuation": "yes"}, -1130),
         ("POST /sapi/v1/bnbBurn", {}, -1102),
         ("POST /sapi/v1/bnbBurn", {"spotBnbBurn": "true"}, -1102),  # the connector's misspelling
         ("GET /sapi/v1/margin/exchange-small-liability", {}, -3003),

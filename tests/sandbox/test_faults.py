@@ -359,3 +359,50 @@ def test_a_fault_counts_only_its_hits() -> None:
     assert fault.strikes("GET", "/", None, "")
     assert fault.spent
     assert not fault.strikes("GET", "/", None, "")
+
+
+async def test_fields_are_left_out_wherever_they_stand_or_the_nth_of_them(
+    exchange: Sandbox, caller: Caller
+) -> None:
+    alice = exchange.open_account("alice", ADA="6.21", XRP="1.5")
+    assets = "POST /sapi/v3/asset/getUserAsset"
+    whole = (await caller.ask(assets, alice)).json
+    exchange.faults.leave_out("free", "locked", endpoint=assets)
+    exchange.faults.leave_out("free", nth=1, endpoint=assets)
+
+    none, second = [(await caller.ask(assets, alice)).json for _ in range(2)]
+
+    left = whole[0].keys() - {"free", "locked"}
+    assert [row.keys() for row in none] == [left, left]
+    assert second == [whole[0], {k: v for k, v in whole[1].items() if k != "free"}]
+    assert (await caller.ask(assets, alice)).json == whole
+
+
+async def test_other_values_are_put_into_fields_and_numbers_keep_their_digits(
+    exchange: Sandbox, caller: Caller
+) -> None:
+    alice = exchange.open_account("alice", margin={"USDT": "1"}, debts={"ETH": "0.00000001"})
+    debts = "GET /sapi/v1/margin/exchange-small-liability"
+    (whole,) = (await caller.ask(debts, alice)).json
+    exchange.faults.put({"interest": None, "asset": {"a": [1]}}, endpoint=debts)
+
+    (row,) = (await caller.ask(debts, alice)).json
+
+    assert row == whole | {"interest": None, "asset": {"a": [1]}}
+
+
+async def test_misspelt_fields_are_mended_by_a_rule(
+    new_caller: Callable[[Sandbox], Awaitable[Caller]],
+) -> None:
+    async with Sandbox(seed=7, spelling="mended") as exchange:
+        caller = await new_caller(exchange)
+        alice = exchange.open_account("alice", ADA="6.21")
+
+        done = (await caller.ask(DUST, alice, asset="ADA")).json
+        log = (await caller.ask("GET /sapi/v1/asset/dribblet", alice)).json
+
+    (record,) = log["userAssetDribblets"]
+    assert done["totalTransferred"] == record["totalTransferredAmount"]
+    (row,) = done["transferResult"]
+    assert row["transferredAmount"] == done["totalTransferred"]
+    assert "transfered" not in json.dumps([done, log]).lower()

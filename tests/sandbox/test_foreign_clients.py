@@ -157,6 +157,10 @@ def use_the_official_margin(configuration: ConfigurationRestAPI) -> None:
         assert borrowed == {"ETH": "0.001", "SOL": "3", "USDT": "0"}
         history = margin.get_small_liability_exchange_history(current=1, size=10).data()
         assert history.total == 0
+        # It parses every success as JSON, also this one.
+        assert margin.small_liability_exchange(asset_names="ETH").status == 200
+        history = margin.get_small_liability_exchange_history(current=1, size=10).data()
+        assert [row.asset for row in history.rows] == ["ETH"]
         assert margin.get_bnb_burn_status().data().spot_bnb_burn is True
 
         for _ in range(119):
@@ -182,7 +186,8 @@ async def test_python_binance_reads_and_converts(exchange: Sandbox, kind: str) -
 
     client = await Local.create(credentials.api_key, **keys)
     try:
-        assets = await client.get_user_asset()
+        assets = await client.get_user_asset(needBtcValuation=True)
+        assert all(Decimal(row["btcValuation"]) > 0 for row in assets if row["asset"] == "USDT")
         assert {row["asset"] for row in assets} == {"ADA", "AR", "BNB", "BZRX", "USDT"}
         dust = await client.get_dust_assets()
         assert [line["asset"] for line in dust["details"]] == ["ADA", "AR"]
@@ -202,7 +207,7 @@ async def test_python_binance_reads_and_converts(exchange: Sandbox, kind: str) -
     assert log["userAssetDribblets"][0]["transId"] == done["transferResult"][0]["tranId"]
     assert permissions["enableSpotAndMarginTrading"] is True
     assert [debt["asset"] for debt in debts] == ["ETH"]
-    assert exchanged == {}, "an empty body"
+    assert exchanged == {}
     assert [row["targetAmount"] for row in history["rows"]] == ["6.233356"]
     assert Decimal(balance["free"]) == Decimal("0.00856")
 

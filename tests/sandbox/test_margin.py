@@ -91,7 +91,7 @@ def test_exchanging_turns_debts_into_one_in_usdt_and_reduces_nothing(
 
     answer = bench.ask(EXCHANGE, assetNames="ETH,ADA")
 
-    assert (answer.status, answer.json) == (200, None), "an empty body"
+    assert (answer.status, answer.json) == (200, {})
     assert account.margin is not None
     worth = Decimal("0.001") * 3400 + 10 * Decimal("0.4512")
     assert account.margin.debts == {"USDT": Debt(1 + worth)}

@@ -20,7 +20,10 @@ def test_a_bnb_switch_that_is_not_sent_stays_as_it_is(bench: Bench) -> None:
     bench.ask(f"POST {switch}", interestBNBBurn="true")
 
     assert bench.ask(f"GET {switch}").json == {"spotBNBBurn": False, "interestBNBBurn": True}
-    assert bench.ask(f"POST {switch}", spotBNBBurn="True").code == -1130
+    assert bench.ask(f"POST {switch}", spotBNBBurn="yes").code == -1130
+    for text, value in (("True", True), ("FALSE", False), ("TRUE", True), ("False", False)):
+        answer = bench.ask(f"POST {switch}", spotBNBBurn=text).json
+        assert answer == {"spotBNBBurn": value, "interestBNBBurn": True}
 
 
 def test_permissions_of_the_key_are_shown(new_bench: Callable[..., Bench]) -> None:
