@@ -17,7 +17,8 @@ from binance_dust._util.checks import instance, positive
 from binance_dust._util.lifetimes import Closing
 from binance_dust.budget import Lane
 from binance_dust.endpoints import EARLIEST
-from binance_dust.errors import ConfigurationError
+from binance_dust.errors import ConfigurationError, UnreadableAnswerError
+from binance_dust.events import logger
 from binance_dust.session import Session
 
 if TYPE_CHECKING:
@@ -37,6 +38,8 @@ _LONGEST_RANGE: Final = timedelta(days=90)
 _AHEAD: Final = timedelta(minutes=1)
 """How far past now to ask, because clocks differ."""
 _PAGE: Final = 100
+_MOST_NAMED: Final = 1_000
+"""Rows that can't be read are named once each, and so many of a client at most."""
 """Rows of a page of history: the exchange's maximum."""
 
 
@@ -47,7 +50,15 @@ class DustClient(Closing):
     its own (from `session_options`) and closes it: `async with DustClient(credentials) as client`.
     """
 
-    __slots__ = ("_account", "_credentials", "_deadline", "_lane", "_own_session", "_session")
+    __slots__ = (
+        "_account",
+        "_credentials",
+        "_deadline",
+        "_lane",
+        "_named",
+        "_own_session",
+        "_session",
+    )
 
     def __init__(
         self,
@@ -74,6 +85,7 @@ class DustClient(Closing):
         self._own_session = session is None
         self._session = Session(**session_options) if session is None else session
         self._lane = Lane.CALL
+        self._named: set[str] = set()
 
     @property
     def name(self) -> str:
@@ -135,7 +147,7 @@ class DustClient(Closing):
         end: datetime | None = None,
         account_type: AccountType | None = None,
     ) -> models.DustLog:
-        """Read the newest conversions, at most a hundred.
+        """Read the newest conversions, at most a hundred; what can't be read is in `unread`.
 
         The exchange takes both bounds or none. So a missing `end` becomes a minute from now, and a
         missing `start` 90 days before the end. The exchange refuses longer ranges.
@@ -148,9 +160,11 @@ class DustClient(Closing):
             _check_order(start, end, "now, and the log has no later conversions")
         if _is_time(end) and start is None:
             start = max(end, EARLIEST + _LONGEST_RANGE) - _LONGEST_RANGE
-        return await self.send(
+        log = await self.send(
             endpoints.DUST_LOG(start_time=start, end_time=end, account_type=account_type)
         )
+        self._name(log.unread)
+        return log
 
     # --- what moves funds ------------------------------------------------------------------------
 
@@ -199,11 +213,20 @@ class DustClient(Closing):
         return await self.send(endpoints.SMALL_LIABILITIES())
 
     async def small_liability_history(
-        self, *, start: datetime | None = None, end: datetime | None = None
+        self,
+        *,
+        start: datetime | None = None,
+        end: datetime | None = None,
+        unread: list[models.UnreadRow] | None = None,
     ) -> AsyncIterator[models.SmallLiabilityExchange]:
-        """Read the exchanged debts, page by page; by default those of the last 30 days."""
+        """Read the exchanged debts, page by page; by default those of the last 30 days.
+
+        Rows that can't be read are added to `unread`. Without such a list they are an
+        `UnreadableAnswerError`, when all others were read.
+        """
         _check_order(start, end)
         page, seen = 1, 0
+        set_aside: list[models.UnreadRow] = []
         while True:
             history = await self.send(
                 endpoints.SMALL_LIABILITY_HISTORY(
@@ -212,10 +235,22 @@ class DustClient(Closing):
             )
             for row in history.rows:
                 yield row
-            page, seen = page + 1, seen + len(history.rows)
+            set_aside += history.unread
+            shown = len(history.rows) + len(history.unread)
+            page, seen = page + 1, seen + shown
             # Not by `total` alone: it may exceed the rows that are really there.
-            if not history.rows or seen >= history.total:
-                return
+            if not shown or (shown < _PAGE if history.total is None else seen >= history.total):
+                break
+        self._name(set_aside)
+        if unread is not None:
+            unread += set_aside
+        elif set_aside:
+            raise UnreadableAnswerError(
+                "; ".join(map(str, set_aside)),
+                endpoint=endpoints.SMALL_LIABILITY_HISTORY.title,
+                account=self.name,
+                path=set_aside[0].place,
+            )
 
     async def margin_account(self) -> models.MarginAccount:
         """Read the cross-margin account."""
@@ -268,6 +303,14 @@ class DustClient(Closing):
             call, account, self._lane, between=between, deadline=self._deadline
         )
 
+    def _name(self, unread: Iterable[models.UnreadRow]) -> None:
+        """Warn of rows that can't be read: of each once."""
+        for row in unread:
+            text = f"{self.name}: {row}"
+            if text not in self._named and len(self._named) < _MOST_NAMED:
+                self._named.add(text)
+                logger.warning("%s", text)
+
     # --- life ------------------------------------------------------------------------------------
 
     def _for_scans(self) -> DustClient:
@@ -276,6 +319,7 @@ class DustClient(Closing):
         twin._account, twin._credentials = self._account, self._credentials
         twin._session, twin._own_session, twin._lane = self._session, False, Lane.SCAN
         twin._deadline = self._deadline
+        twin._named = self._named
         return twin
 
     async def close(self) -> None:

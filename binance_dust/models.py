@@ -1,4 +1,7 @@
-"""The exchange's answers: a frozen struct for each. A field that is always sent is required.
+"""The exchange's answers: a frozen struct for each.
+
+Required is what the books and what moves funds can't do without: which asset, how much of it, what
+it brings, what it costs. Any other field can be `None`: the exchange adds and removes fields.
 
 Names are those of the wire in snake_case, with misspellings corrected (`transfered` on the wire).
 Only this module knows the spelling of the wire. Amounts and times are exact, and converted when
@@ -8,11 +11,13 @@ and November 2026.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from msgspec import field
 
-from binance_dust._util.exact import Amount, AnswerStruct, Moment, difference, total
+from binance_dust._util.exact import Amount, AnswerStruct, Id, Moment, difference, total
+from binance_dust._util.rows import RowsAnswer, SwitchesAnswer, UnreadRow
+from binance_dust.errors import UnreadableAnswerError
 
 if TYPE_CHECKING:
     from decimal import Decimal
@@ -41,8 +46,17 @@ __all__ = [
     "SpotAccount",
     "SpotBalance",
     "SystemStatus",
+    "UnreadRow",
     "UserAsset",
 ]
+
+SPELLINGS: Final[dict[bytes, bytes]] = {
+    b"transferredAmount": b"transferedAmount",
+    b"totalTransferred": b"totalTransfered",
+    b"totalTransferredAmount": b"totalTransferedAmount",
+}
+"""Fields that the exchange misspells, by the name they would have if it mended that. It does so at
+times (once in June 2026), so both are read."""
 
 # Rows hold only texts and numbers, so the garbage collector can skip them (`gc=False`).
 
@@ -53,19 +67,20 @@ class UserAsset(AnswerStruct, frozen=True, gc=False):
     asset: str
     free: Amount
     """Spendable. Dust conversion takes only this part."""
-    locked: Amount
+    locked: Amount | None = None
     """In open orders."""
-    freeze: Amount
+    freeze: Amount | None = None
     """Frozen by the platform."""
-    withdrawing: Amount
-    ipoable: Amount
-    btc_valuation: Amount
+    withdrawing: Amount | None = None
+    ipoable: Amount | None = None
+    btc_valuation: Amount | None = None
     """Zero unless asked for: zero does not mean worthless."""
 
     @property
     def total(self) -> Decimal:
-        """The whole balance, spendable or not."""
-        return total((self.free, self.locked, self.freeze, self.withdrawing, self.ipoable))
+        """The whole balance, spendable or not, as far as its parts were sent."""
+        parts = (self.free, self.locked, self.freeze, self.withdrawing, self.ipoable)
+        return total(part for part in parts if part is not None)
 
 
 class SpotBalance(AnswerStruct, frozen=True, gc=False):
@@ -73,26 +88,23 @@ class SpotBalance(AnswerStruct, frozen=True, gc=False):
 
     asset: str
     free: Amount
-    locked: Amount
+    locked: Amount | None = None
     """In open orders."""
 
 
 class CommissionRates(AnswerStruct, frozen=True, gc=False):
     """What trades on the spot market cost, as parts of their worth."""
 
-    maker: Amount
-    taker: Amount
-    buyer: Amount
-    seller: Amount
+    maker: Amount | None = None
+    taker: Amount | None = None
+    buyer: Amount | None = None
+    seller: Amount | None = None
 
 
 class SpotAccount(AnswerStruct, frozen=True):
-    """The spot account. `UserAsset` has more of each balance.
+    """The spot account. `UserAsset` has more of each balance."""
 
-    Only its number and its balances are relied on; all else may be missing.
-    """
-
-    uid: int
+    uid: Id
     """The exchange's own number of the account: the same for all of its keys."""
     balances: list[SpotBalance]
     account_type: str | None = None
@@ -112,44 +124,44 @@ class SpotAccount(AnswerStruct, frozen=True):
     update_time: Moment | None = None
 
 
-class ConvertibleAsset(AnswerStruct, frozen=True, gc=False):
+class ConvertibleAsset(AnswerStruct, frozen=True, kw_only=True, gc=False):
     """One asset that can be converted now, with the exchange's estimate."""
 
     asset: str
-    asset_full_name: str
+    asset_full_name: str | None = None
     amount_free: Amount
-    exchange: Amount
+    exchange: Amount | None = None
     """The fee, in the target asset."""
-    to_quota_asset_amount: Amount
+    to_quota_asset_amount: Amount | None = None
     to_target_asset_amount: Amount
     """Before the fee."""
     to_target_asset_off_exchange: Amount
     """After the fee."""
 
 
-class ConvertibleAssets(AnswerStruct, frozen=True):
+class ConvertibleAssets(AnswerStruct, frozen=True, kw_only=True):
     """What can be converted into a target now."""
 
-    dribblet_percentage: Amount
+    dribblet_percentage: Amount | None = None
     """The usual fee rate; the fee of each asset is in its own row."""
-    total_transfer_quota_asset_amount: Amount
-    total_transfer_target_asset_amount: Amount
+    total_transfer_quota_asset_amount: Amount | None = None
+    total_transfer_target_asset_amount: Amount | None = None
     """Before the fees."""
-    dribblet_base: Amount
+    dribblet_base: Amount | None = None
     """Undocumented; by its sample (10), the limit for one asset, in the quota asset."""
     details: list[ConvertibleAsset]
 
 
-class ConvertedAsset(AnswerStruct, frozen=True, gc=False):
+class ConvertedAsset(AnswerStruct, frozen=True, kw_only=True, gc=False):
     """One asset that was converted."""
 
-    tran_id: int
+    tran_id: Id | None = None
     from_asset: str
     amount: Amount
     transferred_amount: Amount = field(name="transferedAmount")
     """Before the service charge."""
     service_charge_amount: Amount
-    operate_time: Moment
+    operate_time: Moment | None = None
 
     @property
     def net_amount(self) -> Decimal:
@@ -157,54 +169,58 @@ class ConvertedAsset(AnswerStruct, frozen=True, gc=False):
         return difference(self.transferred_amount, self.service_charge_amount)
 
 
-class DustConversion(AnswerStruct, frozen=True):
+class DustConversion(AnswerStruct, frozen=True, kw_only=True):
     """What a conversion did. Without a row in `transfer_result`, it converted nothing."""
 
-    total_transferred: Amount = field(name="totalTransfered")
-    total_service_charge: Amount
+    total_transferred: Amount | None = field(name="totalTransfered", default=None)
+    total_service_charge: Amount | None = None
     transfer_result: list[ConvertedAsset]
 
     @property
     def net_amount(self) -> Decimal:
-        """The total that was credited."""
-        return difference(self.total_transferred, self.total_service_charge)
+        """The total that was credited; added up from the rows if a total was not sent."""
+        gross, fee = self.total_transferred, self.total_service_charge
+        if gross is None or fee is None:
+            return total(row.net_amount for row in self.transfer_result)
+        return difference(gross, fee)
 
 
-class DustAsset(AnswerStruct, frozen=True, gc=False):
+class DustAsset(AnswerStruct, frozen=True, kw_only=True, gc=False):
     """One asset that can be converted into BNB now."""
 
     asset: str
-    asset_full_name: str
+    asset_full_name: str | None = None
     amount_free: Amount
-    to_btc: Amount = field(name="toBTC")
+    to_btc: Amount | None = field(name="toBTC", default=None)
     to_bnb: Amount = field(name="toBNB")
     """Before the fee."""
     to_bnb_off_exchange: Amount = field(name="toBNBOffExchange")
     """After the fee."""
-    exchange: Amount
+    exchange: Amount | None = None
     """The fee, in BNB."""
 
 
-class DustAssets(AnswerStruct, frozen=True):
+class DustAssets(AnswerStruct, frozen=True, kw_only=True):
     """What can be converted into BNB now."""
 
     details: list[DustAsset]
-    total_transfer_btc: Amount
-    total_transfer_bnb: Amount = field(name="totalTransferBNB")
+    total_transfer_btc: Amount | None = None
+    total_transfer_bnb: Amount | None = field(name="totalTransferBNB", default=None)
     """Before the fees."""
-    dribblet_percentage: Amount
+    dribblet_percentage: Amount | None = None
 
 
-class DustLogDetail(AnswerStruct, frozen=True, gc=False):
+class DustLogDetail(AnswerStruct, frozen=True, kw_only=True, gc=False):
     """One asset of a conversion in the log."""
 
-    trans_id: int
+    trans_id: Id | None = None
     from_asset: str
     amount: Amount
     transferred_amount: Amount = field(name="transferedAmount")
     """Before the service charge."""
     service_charge_amount: Amount
-    operate_time: Moment
+    operate_time: Moment | None = None
+    """If it is missing, the entry's time counts."""
     target_asset: str | None = None
     """Sent since July 2026; see `DustLogEntry.target_of`."""
 
@@ -214,13 +230,13 @@ class DustLogDetail(AnswerStruct, frozen=True, gc=False):
         return difference(self.transferred_amount, self.service_charge_amount)
 
 
-class DustLogEntry(AnswerStruct, frozen=True):
+class DustLogEntry(AnswerStruct, frozen=True, kw_only=True):
     """One conversion in the log. Its `trans_id` is the `tran_id` of the conversion."""
 
-    trans_id: int
-    total_transferred_amount: Amount = field(name="totalTransferedAmount")
+    trans_id: Id | None = None
+    total_transferred_amount: Amount | None = field(name="totalTransferedAmount", default=None)
     """Before the service charges."""
-    total_service_charge_amount: Amount
+    total_service_charge_amount: Amount | None = None
     user_asset_dribblet_details: list[DustLogDetail]
     operate_time: Moment | None = None
     """Missing in one old sample; see `happened_at`."""
@@ -236,15 +252,22 @@ class DustLogEntry(AnswerStruct, frozen=True):
         """When it happened: the entry's own time, else the time of its first detail."""
         if self.operate_time is not None:
             return self.operate_time
-        return min(
-            (detail.operate_time for detail in self.user_asset_dribblet_details), default=None
-        )
+        times = (detail.operate_time for detail in self.user_asset_dribblet_details)
+        return min((time for time in times if time is not None), default=None)
+
+    def check(self) -> None:
+        """Read all of it once; a record without a time could not be found again."""
+        super().check()
+        if self.happened_at is None:
+            raise UnreadableAnswerError("it has no time", path="DustLogEntry.operate_time")
 
 
-class DustLog(AnswerStruct, frozen=True):
+class DustLog(RowsAnswer, frozen=True, kw_only=True):
     """The newest conversions, at most a hundred. `total` may exceed the entries returned."""
 
-    total: int
+    rows_in: ClassVar[str] = "user_asset_dribblets"
+
+    total: int | None = None
     user_asset_dribblets: list[DustLogEntry]
 
 
@@ -255,48 +278,50 @@ class SmallLiability(AnswerStruct, frozen=True, gc=False):
     interest: Amount
     principal: Amount
     liability_asset: str
+    """What it would become, and what `liability_qty` is counted in."""
     liability_qty: Amount
 
 
-class SmallLiabilityExchange(AnswerStruct, frozen=True, gc=False):
+class SmallLiabilityExchange(AnswerStruct, frozen=True, kw_only=True, gc=False):
     """One small debt that was exchanged. It has no id."""
 
     asset: str
     amount: Amount
     target_asset: str
     target_amount: Amount
-    biz_type: str
+    biz_type: str | None = None
     timestamp: Moment
 
 
-class SmallLiabilityHistory(AnswerStruct, frozen=True):
+class SmallLiabilityHistory(RowsAnswer, frozen=True, kw_only=True):
     """One page of exchanged debts."""
 
-    total: int
+    rows_in: ClassVar[str] = "rows"
+
+    total: int | None = None
     rows: list[SmallLiabilityExchange]
 
 
-class BnbBurn(AnswerStruct, frozen=True, gc=False):
+class BnbBurn(SwitchesAnswer, frozen=True, gc=False):
     """Whether fees and margin interest are paid in BNB."""
 
-    spot_bnb_burn: bool = field(name="spotBNBBurn")
-    interest_bnb_burn: bool = field(name="interestBNBBurn")
+    spot_bnb_burn: bool | None = field(name="spotBNBBurn", default=None)
+    interest_bnb_burn: bool | None = field(name="interestBNBBurn", default=None)
 
 
-class KeyPermissions(AnswerStruct, frozen=True, gc=False):
-    """What an API key may do."""
+class KeyPermissions(SwitchesAnswer, frozen=True, gc=False):
+    """What an API key may do; `None` where the exchange does not say."""
 
-    ip_restrict: bool
-    create_time: Moment
-    enable_reading: bool
-    enable_withdrawals: bool
-    enable_internal_transfer: bool
-    enable_margin: bool
-    enable_futures: bool
-    permits_universal_transfer: bool
-    enable_vanilla_options: bool
-    enable_spot_and_margin_trading: bool
-    # Added later; older samples of the documentation lack them.
+    ip_restrict: bool | None = None
+    create_time: Moment | None = None
+    enable_reading: bool | None = None
+    enable_withdrawals: bool | None = None
+    enable_internal_transfer: bool | None = None
+    enable_margin: bool | None = None
+    enable_futures: bool | None = None
+    permits_universal_transfer: bool | None = None
+    enable_vanilla_options: bool | None = None
+    enable_spot_and_margin_trading: bool | None = None
     enable_fix_api_trade: bool | None = None
     enable_fix_read_only: bool | None = None
     enable_portfolio_margin_trading: bool | None = None
@@ -309,13 +334,12 @@ class AccountStatus(AnswerStruct, frozen=True, gc=False):
     data: str
 
 
-class AccountInfo(AnswerStruct, frozen=True, gc=False):
-    """Which kinds of trading the account has opened."""
+class AccountInfo(SwitchesAnswer, frozen=True, gc=False):
+    """Which kinds of trading the account has opened; `None` where the exchange does not say."""
 
-    vip_level: int
-    is_margin_enabled: bool
-    is_future_enabled: bool
-    # Added later; older samples of the documentation lack them.
+    vip_level: int | None = None
+    is_margin_enabled: bool | None = None
+    is_future_enabled: bool | None = None
     is_options_enabled: bool | None = None
     is_portfolio_margin_retail_enabled: bool | None = None
 
@@ -327,8 +351,8 @@ class MarginAsset(AnswerStruct, frozen=True, gc=False):
     borrowed: Amount
     free: Amount
     interest: Amount
-    locked: Amount
-    net_asset: Amount
+    locked: Amount | None = None
+    net_asset: Amount | None = None
 
     @property
     def debt(self) -> Decimal:
@@ -340,7 +364,6 @@ class MarginAccount(AnswerStruct, frozen=True):
     """The cross-margin account."""
 
     user_assets: list[MarginAsset]
-    # These fields of the top level have changed over the years, so none is required.
     borrow_enabled: bool | None = None
     trade_enabled: bool | None = None
     margin_level: Amount | None = None
@@ -362,7 +385,7 @@ class SystemStatus(AnswerStruct, frozen=True, gc=False):
 
     status: int
     """0 is normal, 1 is maintenance."""
-    msg: str
+    msg: str | None = None
 
     @property
     def is_normal(self) -> bool:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from binance_dust import Credentials, DustClient, NotSentError, RetryPolicy, Session
-from binance_dust.models import SmallLiabilityExchange, SmallLiabilityHistory
+from binance_dust.models import DustLog, SmallLiabilityExchange, SmallLiabilityHistory
 
 
 class Pages:
@@ -101,8 +101,9 @@ async def test_a_missing_bound_of_the_log_is_filled_in(
 ) -> None:
     asked: list[dict[str, str]] = []
 
-    async def send(call: Any, account: Any = None, lane: Any = None, **_: Any) -> None:
+    async def send(call: Any, account: Any = None, lane: Any = None, **_: Any) -> DustLog:
         asked.append(call.parameters())
+        return DustLog(user_asset_dribblets=[])
 
     async def learn_time() -> None:
         asked.append({})

@@ -24,9 +24,11 @@ from binance_dust._answers.codes import (
     limits_us,
     verdict,
 )
-from binance_dust._answers.unreadable import EXCERPT, excerpt, why_unfit, why_unreadable
+from binance_dust._answers.reading import has_too_much, read_result, spelt
+from binance_dust._answers.unreadable import EXCERPT, excerpt, why_unreadable
 from binance_dust._answers.weight import BANNED, FORBIDDEN, TOO_MANY, Feedback, wait_of, weight_of
 from binance_dust._util.hidden import HiddenStruct
+from binance_dust._util.words import visible
 from binance_dust.errors import BannedError, DustError, RateLimitedError, UnreadableAnswerError
 
 if TYPE_CHECKING:
@@ -36,9 +38,13 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
-_NO_JSON: Final = object()
+_LOOKED_AT: Final = 64 * 1024
+"""Bytes at the beginning of a body in which words are looked for: refusals are short."""
+_BITS: Final = 63
+"""The ledger keeps codes in 64 bits. A larger number is kept as a text."""
 _FIRST_REDIRECT: Final = 300
 _FIRST_REFUSAL: Final = 400
+_LONGEST_CODE: Final = 40
 _DIGITS: Final = re.compile(r"-?[1-9][0-9]{0,17}|0")
 _CUT: Final = re.compile(rb'\s*\{\s*"code"\s*:\s*"?(-?[0-9]{1,18})"?\s*[,}]')
 """A refusal that was cut off still says its code, if the code itself is whole."""
@@ -78,6 +84,23 @@ class Judgement(msgspec.Struct, Generic[R], frozen=True):
         return cast("R", self.result)
 
 
+class _Envelope(msgspec.Struct, frozen=True, gc=False):
+    """The fields that an answer may have around its result, or in its place; unread so far.
+
+    Only what is looked at is read: as plain values, a body takes many times its own memory.
+    """
+
+    code: msgspec.Raw = msgspec.Raw(b"null")
+    msg: msgspec.Raw = msgspec.Raw(b"null")
+    message: msgspec.Raw = msgspec.Raw(b"null")
+    success: msgspec.Raw = msgspec.Raw(b"null")
+    data: msgspec.Raw = msgspec.Raw(b"null")
+
+
+_OTHER_JSON: Final = _Envelope()
+"""Stands for JSON that is no object."""
+
+
 class _SaidNo(msgspec.Struct, frozen=True, gc=False):
     """What a refusal says."""
 
@@ -113,9 +136,9 @@ def judge(
     `account` is the label that errors name. `clean` takes out of a foreign text what must not be
     shown. `now` tells the exchange's time, and is asked only for a refusal.
     """
-    if answer.status < _FIRST_REDIRECT:
+    if answer.status < _FIRST_REDIRECT and not has_too_much(call.endpoint, answer.body):
         try:
-            result = call.endpoint.decoder.decode(answer.body)
+            result = read_result(call.endpoint, answer.body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             pass  # a refusal or a wrapped result inside a success, or something unreadable
         else:
@@ -152,15 +175,22 @@ def _look_closer(
     now: Callable[[], datetime] | None,
 ) -> Judgement[R]:
     """Judge an answer that is not plainly the declared result."""
+    if has_too_much(call.endpoint, answer.body):
+        feedback = weight_of(answer.status, answer.headers, answer.received)
+        problem: tuple[str, str | None] = "it holds more than any answer does", None
+        return Judgement(feedback, None, _unreadable(call, answer, account, clean, *problem))
     envelope = _envelope(answer.body)
     refusal = _refusal(answer, envelope)
     if refusal is not None:
         feedback = refusal.feedback(answer, None if now is None else now().timestamp())
-        shown = clean(refusal.message)[:EXCERPT] or excerpt(answer.body, clean)
+        shown = visible(clean(refusal.message), EXCERPT) or excerpt(answer.body, clean)
+        code = refusal.code
+        if isinstance(code, str):
+            code = visible(clean(code), _LONGEST_CODE)
         error: DustError = exchange_error(
             refusal.found,
             status=answer.status,
-            code=refusal.code,
+            code=code,
             message=shown,
             endpoint=call.endpoint.title,
             account=account,
@@ -172,74 +202,88 @@ def _look_closer(
         return Judgement(feedback, None, error)
     feedback = weight_of(answer.status, answer.headers, answer.received)
     if answer.status >= _FIRST_REDIRECT:
-        problem: tuple[str, str | None] = (
+        problem = (
             f"HTTP {answer.status} is no answer of this endpoint",
             None,
         )
     elif call.endpoint.result is type(None) and _is_no_refusal(envelope, answer.body):
         return Judgement(feedback)
-    elif isinstance(envelope, dict) and _code(envelope) is not None:
+    elif envelope is not None and _code(envelope) is not None:
+        data = _data(call, envelope)
         try:
-            return Judgement(feedback, _unwrap(call, envelope))
+            return Judgement(feedback, read_result(call.endpoint, data))
         except (msgspec.MsgspecError, RecursionError):
-            problem = why_unfit(call.endpoint.result, envelope.get("data"), "$.data")
+            problem = why_unreadable(call.endpoint.result, spelt(data), "$.data")
     else:
-        problem = why_unreadable(call.endpoint.result, answer.body)
+        problem = why_unreadable(call.endpoint.result, spelt(answer.body))
     return Judgement(feedback, None, _unreadable(call, answer, account, clean, *problem))
 
 
-def _refusal(answer: Answer, envelope: object) -> _SaidNo | None:
+def _refusal(answer: Answer, envelope: _Envelope | None) -> _SaidNo | None:
     """Recognise a refusal: by its status, or by what it says under any other status."""
-    code, message = _code(envelope), _message(envelope)
-    if envelope is _NO_JSON:
-        code, message = _cut_code(answer.body), answer.body.decode("utf-8", "replace")
+    if envelope is None:
+        code: int | str | None = _cut_code(answer.body)
+        message = answer.body[:_LOOKED_AT].decode("utf-8", "replace")
+    else:
+        code, message = _code(envelope), _message(envelope)
     says_no = code is not None and not _means_success(code)
     refuses = (
         answer.status >= _FIRST_REFUSAL
         or (says_no and answer.status < _FIRST_REDIRECT)
-        or ((says_no or envelope is _NO_JSON) and limits_us(code, message))
+        or ((says_no or envelope is None) and limits_us(code, message))
     )
     if not refuses:
         return None
     found = verdict(answer.status, code, message)
     until = banned_until(message) if found.error is BannedError else None
-    shown = message if envelope is not _NO_JSON else ""
+    shown = message if envelope is not None else ""
     return _SaidNo(found, code, shown, until)
 
 
-def _unwrap(call: Call[R], envelope: dict[str, object]) -> R:
+def _data(call: Call[Any], envelope: _Envelope) -> bytes:
     """Take the result out of `{"code": "000000", "data": ...}`; no list at all is an empty one."""
-    data = envelope.get("data")
-    if data is None and getattr(call.endpoint.result, "__origin__", None) is list:
-        data = []
-    return msgspec.convert(data, call.endpoint.result, strict=False)
+    data = bytes(envelope.data)
+    if data == b"null" and getattr(call.endpoint.result, "__origin__", None) is list:
+        return b"[]"
+    return data
 
 
-def _is_no_refusal(envelope: object, body: bytes) -> bool:
+def _is_no_refusal(envelope: _Envelope | None, body: bytes) -> bool:
     """Whether a success without a documented body is one: no body at all, or any JSON.
 
     A page of HTML comes from something in between, and half an answer is no answer.
     """
-    if envelope is _NO_JSON:
+    if envelope is None:
         return not body.strip()
-    return not (isinstance(envelope, dict) and envelope.get("success") is False)
+    return bytes(envelope.success) != b"false"
 
 
-def _envelope(body: bytes) -> object:
+def _envelope(body: bytes) -> _Envelope | None:
+    """Look for an envelope; `None` if the body is no JSON."""
     try:
-        return msgspec.json.Decoder(float_hook=str).decode(body)
+        if msgspec.json.decode(body, type=msgspec.Raw) and body.lstrip()[:1] == b"{":
+            return msgspec.json.decode(body, type=_Envelope)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-        return _NO_JSON
-
-
-def _code(envelope: object) -> int | str | None:
-    """Find the exchange's code; a text that is a whole number is read as one."""
-    if not isinstance(envelope, dict):
         return None
-    code = envelope.get("code")
+    return _OTHER_JSON
+
+
+def _code(envelope: _Envelope) -> int | str | None:
+    """Find the exchange's code; a text that is a whole number is read as one."""
+    code = _plain(envelope.code)
     if isinstance(code, str):
         return int(code) if _DIGITS.fullmatch(code) else code
-    return code if isinstance(code, int) and not isinstance(code, bool) else None
+    if not isinstance(code, int) or isinstance(code, bool):
+        return None
+    return code if code.bit_length() <= _BITS else str(code)
+
+
+def _plain(raw: msgspec.Raw) -> object:
+    """Read a field, if it is as short as what it should be."""
+    try:
+        return msgspec.json.decode(raw) if len(bytes(raw)) <= _LOOKED_AT else None
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, ValueError):
+        return None
 
 
 def _cut_code(body: bytes) -> int | None:
@@ -251,10 +295,8 @@ def _means_success(code: int | str) -> bool:
     return code in (0, 200) or (isinstance(code, str) and code.strip("0") == "")
 
 
-def _message(envelope: object) -> str:
-    if not isinstance(envelope, dict):
-        return ""
-    message = envelope.get("msg") or envelope.get("message")
+def _message(envelope: _Envelope) -> str:
+    message = _plain(envelope.msg) or _plain(envelope.message)
     return message if isinstance(message, str) else ""
 
 
@@ -267,6 +309,9 @@ def _unreadable(  # noqa: PLR0913, PLR0917 - what is known of the answer
     path: str | None,
 ) -> UnreadableAnswerError:
     shown = excerpt(answer.body, clean)
+    # Both may hold names that stood in the body.
+    reason = visible(clean(reason), EXCERPT)
+    path = path and visible(clean(path), EXCERPT)
     return UnreadableAnswerError(
         f"{reason}; the body begins {shown!r}" if shown else reason,
         endpoint=call.endpoint.title,

@@ -6,6 +6,7 @@ clock.py        the exchange's time: how it is learnt and kept
 signing.py      signatures
 wire.py         requests as text
 transport.py    HTTP, and what can go wrong with it
+body.py         the body of an answer, never more than a limit
 forecasts.py    when so many more calls can be sent
 addresses.py    which sessions spend from the limits of one address
 """

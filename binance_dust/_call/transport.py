@@ -22,6 +22,7 @@ import yarl
 
 from binance_dust._answers.judge import Answer
 from binance_dust._call.addresses import WayOut
+from binance_dust._call.body import ASKED_FOR, read_body
 from binance_dust._call.clock import being_cancelled
 from binance_dust._util.checks import instance
 from binance_dust._version import __version__
@@ -30,6 +31,7 @@ from binance_dust.errors import (
     DeliveryError,
     NoAnswerError,
     NotSentError,
+    UnreadableAnswerError,
 )
 
 if TYPE_CHECKING:
@@ -148,7 +150,7 @@ class Transport:
         A traceback can show the variables of its frames, and this frame holds key and URL. So none
         of our errors may pass through here, and no foreign error may be the context of ours.
         """
-        headers = {"User-Agent": _USER_AGENT}
+        headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": ASKED_FOR}
         if request.api_key is not None:
             headers["X-MBX-APIKEY"] = request.api_key
         sent = self._monotonic()
@@ -164,10 +166,18 @@ class Transport:
                 allow_redirects=False,
                 # The caller's session may be set to raise, but the budget must see a refusal.
                 raise_for_status=False,
+                auto_decompress=False,
                 proxy=self._proxy,
                 middlewares=(*self._theirs, _once()),
             ) as response:
-                body = await response.read()
+                body = await read_body(response)
+                if isinstance(body, str):
+                    return UnreadableAnswerError(
+                        body,
+                        endpoint=request.endpoint.title,
+                        account=request.account,
+                        status=response.status,
+                    )
                 return Answer(response.status, response.headers, body, sent, self._monotonic())
         except Exception as error:  # noqa: BLE001 - also what the caller's session was given raises
             return translate(error, request)

@@ -22,6 +22,9 @@ _SIGNATURE: Final = re.compile(
     r"(signature(?:=|%3D|&#61;|\"?\s*:\s*\"?))[^&\s\"'<>]+", re.IGNORECASE
 )
 
+_TELLING: Final = 8
+"""Characters of a secret that may be shown by chance."""
+
 
 class Request(HiddenStruct, frozen=True, gc=False):
     """One attempt at a call, ready to be sent. Its repr leaves out the query, which is signed."""
@@ -37,11 +40,18 @@ class Request(HiddenStruct, frozen=True, gc=False):
         return f"<Request {self.endpoint}{f' ({self.account})' if self.account else ''}>"
 
     def scrub(self, text: str) -> str:
-        """Remove signature, query and key from a foreign text."""
+        """Remove signature, query and key from a foreign text, also one that was cut in them."""
         for secret in (self.path_and_query.partition("?")[2], self.signature, self.api_key):
-            if secret:
-                text = text.replace(secret, "***").replace(unquote(secret), "***")
+            for form in {secret, unquote(secret)} if secret else ():
+                text = _without_beginning(text.replace(form, "***"), form)
         return _SIGNATURE.sub(r"\1***", text)
+
+
+def _without_beginning(text: str, secret: str) -> str:
+    """Take away the beginning of a secret at the end of a text."""
+    most = min(len(secret), len(text))
+    cut = next((n for n in range(most, _TELLING - 1, -1) if text.endswith(secret[:n])), 0)
+    return f"{text[:-cut]}***" if cut else text
 
 
 def unsigned_request(call: Call[Any], query: str = "") -> Request:

@@ -119,6 +119,9 @@ else:
     Amount = Annotated[Any, _Converted(to_amount, "a finite number")]
     Moment = Annotated[Any, _Converted(to_moment, "a time")]
 
+Id: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
+"""The ledger keeps ids in 64 bits. A larger one makes its row unreadable."""
+
 
 class AnswerStruct(msgspec.Struct, frozen=True, kw_only=True, rename="camel", eq=False):
     """Base of all answers of the exchange: immutable, and compared by their converted values."""
@@ -131,6 +134,11 @@ class AnswerStruct(msgspec.Struct, frozen=True, kw_only=True, rename="camel", eq
                 # The slot gets another name; a property under the old one converts its value.
                 setattr(cls, f"_{name}", cls.__dict__[name])
                 setattr(cls, name, property(_getter(name, mark)))
+
+    def check(self) -> None:
+        """Read every amount and time once, so that none raises later."""
+        for name in self.__struct_fields__:
+            ensure_readable(getattr(self, name))
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -166,14 +174,19 @@ def ratio(part: Decimal, whole: Decimal) -> Decimal:
     return _DIVISION.divide(part, whole)
 
 
+def raw(answer: AnswerStruct, name: str) -> object:
+    """Give a field as the wire sent it."""
+    slot = f"_{name}"
+    return getattr(answer, slot if hasattr(type(answer), slot) else name)
+
+
 def ensure_readable(value: object) -> None:
     """Read every amount and time of an answer once, so that none raises later."""
     if isinstance(value, list):
         for item in value:
             ensure_readable(item)
     elif isinstance(value, AnswerStruct):
-        for name in value.__struct_fields__:
-            ensure_readable(getattr(value, name))
+        value.check()
 
 
 def _mark_of(hint: Any) -> _Converted | None:
@@ -220,6 +233,7 @@ def _getter(name: str, mark: _Converted) -> Callable[[Any], Any]:
     return getter
 
 
+@functools.cache
 def _optional(kind: type[AnswerStruct], name: str) -> bool:
     return any(f.name == name and not f.required for f in msgspec.structs.fields(kind))
 

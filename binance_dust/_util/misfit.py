@@ -63,6 +63,8 @@ def find(value: object, kind: Any, path: str = "$", *, strict: bool = False) -> 
         # None may fit, or be missed: the decoder's rule decides.
         return None if _fits(value, kind, strict=strict) else _other_kind(value, kind, path)
     for part, part_kind, where in _parts(value, kind, path):
+        if isinstance(value, list) and _is_sound(part, part_kind, strict=strict):
+            continue  # a hundred times as fast as looking into it
         found = find(part, part_kind, where, strict=strict)
         if found is not None:
             return found
@@ -140,6 +142,15 @@ def _fits(value: object, kind: Any, *, strict: bool) -> bool:
     except (msgspec.MsgspecError, RecursionError):
         return False
     return True
+
+
+def _is_sound(value: object, kind: Any, *, strict: bool) -> bool:
+    """Whether a value fits, and holds nothing that no type can take."""
+    try:
+        msgspec.json.encode(value)
+    except (TypeError, UnicodeEncodeError, OverflowError, RecursionError):
+        return False
+    return _fits(value, kind, strict=strict)
 
 
 def _other_kind(value: object, kind: Any, path: str) -> Misfit:

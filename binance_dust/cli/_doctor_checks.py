@@ -17,6 +17,7 @@ if TYPE_CHECKING:
         AccountInfo,
         AccountStatus,
         BnbBurn,
+        DustLog,
         KeyPermissions,
         SystemStatus,
     )
@@ -78,9 +79,10 @@ def judge_system(status: SystemStatus | DustError) -> Iterator[Finding]:
     if isinstance(status, DustError):
         yield Finding(Level.PROBLEM, "system", str(status))
     elif status.is_normal:
-        yield Finding(Level.OK, "system", status.msg)
+        yield Finding(Level.OK, "system", status.msg or "normal")
     else:
-        yield Finding(Level.PROBLEM, "system", f"closed: {status.msg} ({status.status})")
+        why = status.msg or "maintenance"
+        yield Finding(Level.PROBLEM, "system", f"closed: {why} ({status.status})")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,7 @@ class AccountAnswers:
     status: AccountStatus | DustError
     info: AccountInfo | DustError
     burn: BnbBurn | DustError
+    log: DustLog | DustError
 
     @property
     def margin(self) -> bool | None:
@@ -107,6 +110,7 @@ def judge_account(answers: AccountAnswers, now: datetime) -> Iterator[Finding]:
         *_judge_status(answers.status),
         *_judge_margin(answers.info),
         *_judge_burn(answers.burn),
+        *_judge_log(answers.log),
     ]
     yield from (Finding(each.level, each.about, each.text, name) for each in found)
 
@@ -118,19 +122,19 @@ def _judge_permissions(
     if isinstance(key, DustError):
         yield Finding(Level.PROBLEM, about, str(key))
         return
-    if not key.enable_reading:
+    if key.enable_reading is False:
         yield Finding(Level.PROBLEM, about, "may not read, so nothing works")
     if key.enable_withdrawals:
         yield Finding(
             Level.WARNING, about, "may withdraw, which nothing here needs: remove that right"
         )
-    if not key.ip_restrict:
+    if key.ip_restrict is False:
         yield Finding(
             Level.WARNING, about, "works from any address: restrict it to yours, on the exchange"
         )
-    if not key.enable_spot_and_margin_trading:
+    if key.enable_spot_and_margin_trading is False:
         yield Finding(Level.WARNING, about, "may not trade: dust can be seen, but not converted")
-    if margin and not key.enable_margin:
+    if margin and key.enable_margin is False:
         yield Finding(
             Level.WARNING,
             about,
@@ -162,10 +166,18 @@ def _judge_margin(info: AccountInfo | DustError) -> Iterator[Finding]:
 def _judge_burn(burn: BnbBurn | DustError) -> Iterator[Finding]:
     if isinstance(burn, DustError):
         yield Finding(Level.PROBLEM, "fees", str(burn))
-    elif not burn.spot_bnb_burn:
+    elif burn.spot_bnb_burn is False:
         yield Finding(
             Level.NOTE,
             "fees",
             "are not paid in BNB: each is taken from the asset that was bought, and leaves dust"
             " (binance-dust bnb-burn --spot on)",
         )
+
+
+def _judge_log(log: DustLog | DustError) -> Iterator[Finding]:
+    if isinstance(log, DustError):
+        yield Finding(Level.PROBLEM, "dust log", str(log))
+        return
+    for row in log.unread:
+        yield Finding(Level.WARNING, "dust log", f"{row}; books and quotes leave it out")

@@ -12,8 +12,8 @@ import msgspec
 
 from binance_dust._util.exact import total
 from binance_dust._util.plain import plain
-from binance_dust._util.words import duration
-from binance_dust.cli._streams import print_stderr, without_control
+from binance_dust._util.words import duration, visible
+from binance_dust.cli._streams import print_stderr
 from binance_dust.events import (
     Banned,
     Event,
@@ -62,10 +62,10 @@ def make_table(*titles: str, right: Sequence[str] = ()) -> Table:
 
 
 def escape(text: str) -> str:
-    """Make a foreign text safe to print: no markup for rich, no control characters."""
+    """Make a foreign text safe to print: no markup for rich, and no control characters."""
     from rich.markup import escape as escape_markup
 
-    return escape_markup(without_control(text))
+    return escape_markup(visible(text))
 
 
 def reason_of(error: object, account: str) -> str:

@@ -169,16 +169,22 @@ async def _fees(prober: Prober) -> ProbeResult:
 
 def judge_fees(quotes: list[ConvertibleAssets]) -> ProbeResult:
     """Say whether every row's fee is the rate that the list states."""
-    rows = [(row, quote.dribblet_percentage) for quote in quotes for row in quote.details]
+    rows = [
+        (row, row.exchange, rate)
+        for quote in quotes
+        if (rate := quote.dribblet_percentage) is not None
+        for row in quote.details
+        if row.exchange is not None
+    ]
     if not rows:
         return ProbeResult(settled=False, answer=_NOTHING_LISTED)
     odd = [
-        row
-        for row, rate in rows
-        if abs(row.exchange - row.to_target_asset_amount * rate) > _SMALLEST
+        (row, fee)
+        for row, fee, rate in rows
+        if abs(fee - row.to_target_asset_amount * rate) > _SMALLEST
     ]
-    others = {row.asset: _rate(row) for row in odd}
-    rates = ", ".join(sorted({f"{rate:f}" for _, rate in rows}))
+    others = {row.asset: _rate(row, fee) for row, fee in odd}
+    rates = ", ".join(sorted({f"{rate:f}" for _, _, rate in rows}))
     answer = f"{len(rows) - len(odd)} of {len(rows)} rows cost the listed rate, {rates}"
     if others:
         answer += f"; {', '.join(f'{asset} {rate}' for asset, rate in others.items())}"
@@ -191,21 +197,21 @@ def judge_fees(quotes: list[ConvertibleAssets]) -> ProbeResult:
     )
 
 
-def _rate(row: ConvertibleAsset) -> str:
+def _rate(row: ConvertibleAsset, fee: Decimal) -> str:
     gross = row.to_target_asset_amount
-    return f"{row.exchange / gross:.4f}" if gross else "a fee for nothing"
+    return f"{fee / gross:.4f}" if gross else "a fee for nothing"
 
 
 def judge_ceiling(quote: ConvertibleAssets) -> ProbeResult:
     """Say whether the base that the list states is a ceiling, by the worth of its rows."""
     base = quote.dribblet_base
-    worth = [row.to_quota_asset_amount for row in quote.details]
+    worth = [each for row in quote.details if (each := row.to_quota_asset_amount) is not None]
     evidence = {
         "dribblet_base": plain(base),
         "largest": plain(max(worth, default=None)),
         "together": plain(sum(worth, Decimal(0))),
     }
-    if not worth:
+    if not worth or base is None:
         return ProbeResult(settled=False, answer=_NOTHING_LISTED, evidence=evidence)
     largest, together = max(worth), sum(worth, Decimal(0))
     if largest > base:
@@ -221,8 +227,11 @@ def judge_ceiling(quote: ConvertibleAssets) -> ProbeResult:
 def judge_rounding(quote: ConvertibleAssets) -> ProbeResult:
     """Say how fees are rounded, by the rows where rounding down and half up differ."""
     down = half_up = 0
+    rate = quote.dribblet_percentage
     for row in quote.details:
-        exact = row.to_target_asset_amount * quote.dribblet_percentage
+        if rate is None:
+            break
+        exact = row.to_target_asset_amount * rate
         cut = exact.quantize(_SMALLEST, ROUND_DOWN)
         rounded = exact.quantize(_SMALLEST, ROUND_HALF_UP)
         if cut != rounded:

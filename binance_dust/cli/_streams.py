@@ -6,7 +6,9 @@ import io
 import os
 import sys
 
-__all__ = ["make_streams_safe", "print_stderr", "without_control"]
+from binance_dust._util.words import visible
+
+__all__ = ["make_streams_safe", "print_stderr"]
 
 
 def make_streams_safe() -> None:
@@ -25,9 +27,4 @@ def make_streams_safe() -> None:
 
 def print_stderr(text: str) -> None:
     """Print a message to stderr: an error, a warning or progress."""
-    sys.stderr.write(f"binance-dust: {without_control(text)}\n")
-
-
-def without_control(text: str) -> str:
-    """Replace control characters, which could steer a terminal: names and messages are foreign."""
-    return text if text.isprintable() else "".join(c if c.isprintable() else " " for c in text)
+    sys.stderr.write(f"binance-dust: {visible(text)}\n")

@@ -94,7 +94,7 @@ async def _read_and_set(
     return {**_as_dict(now), "changes": changes, "set": bool(changes) and really}
 
 
-def _as_dict(burn: BnbBurn) -> dict[str, bool]:
+def _as_dict(burn: BnbBurn) -> dict[str, bool | None]:
     return {"spot": burn.spot_bnb_burn, "interest": burn.interest_bnb_burn}
 
 
@@ -108,5 +108,5 @@ def _cells(answer: dict[str, Any]) -> tuple[str, str, str]:
     )
 
 
-def _word(value: bool) -> str:  # noqa: FBT001 - it is a setting
-    return "on" if value else "off"
+def _word(value: bool | None) -> str:  # noqa: FBT001 - it is a setting
+    return "not said" if value is None else "on" if value else "off"

@@ -51,6 +51,7 @@ async def run(options: argparse.Namespace) -> int:
             width = max(40, min(out.width, _MAX_WIDTH))
             drawn = chart(totals, width=width, unicode=not out.options.ascii_only)
             out.print(f"\n{drawn}", markup=False)
+        await _show_missing(out, ledger, options.account)
         await _show_open_entries(out, ledger, options.account)
         if options.html is not None:
             out.print(f"The page is {options.html}.", soft_wrap=True, markup=False)
@@ -67,6 +68,13 @@ def _show(out: Console, by: str, totals: list[Total]) -> None:
         amounts = (f"{amount:f}" for amount in (total.gross, total.fee, total.net))
         table.add_row(escape(total.key), f"{total.count:,}", *amounts, escape(total.target))
     out.print(table)
+
+
+async def _show_missing(out: Console, ledger: Ledger, account: str | None) -> None:
+    if gaps := await ledger.missing(account):
+        out.print("\n[bold yellow]Not in these books[/]: the exchange has more on record")
+        for gap in gaps:
+            out.print(f"  {gap}", soft_wrap=True, markup=False)
 
 
 async def _show_open_entries(out: Console, ledger: Ledger, account: str | None) -> None:

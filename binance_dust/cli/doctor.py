@@ -119,13 +119,14 @@ async def _read_clock(client: DustClient) -> tuple[float, float]:
 
 
 async def _ask_account(client: DustClient) -> AccountAnswers:
-    """Ask one account everything that is checked; together a weight of four."""
+    """Ask one account everything that is checked; together a weight of five."""
     return AccountAnswers(
         account=client.name,
         permissions=await _or_error(client.key_permissions()),
         status=await _or_error(client.account_status()),
         info=await _or_error(client.account_info()),
         burn=await _or_error(client.bnb_burn()),
+        log=await _or_error(client.dust_log()),
     )
 
 

@@ -23,7 +23,7 @@ from binance_dust.cli._output import (
     reason_of,
 )
 from binance_dust.cli._streams import print_stderr
-from binance_dust.errors import ConfigurationError, DustError
+from binance_dust.errors import ConfigurationError, DustError, UnreadableAnswerError
 
 if TYPE_CHECKING:
     import argparse
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from binance_dust.client import DustClient
     from binance_dust.endpoints import AccountType
-    from binance_dust.models import DustLogEntry, SmallLiabilityExchange
+    from binance_dust.models import DustLogEntry, SmallLiabilityExchange, UnreadRow
 
 LONGEST_SPAN: Final = timedelta(days=90)
 """What one question may ask for (-4047 if it asks for more)."""
@@ -176,7 +176,7 @@ async def _read_history(
 
 async def _has_margin(client: DustClient) -> bool:
     try:
-        return (await client.account_info()).is_margin_enabled
+        return (await client.account_info()).is_margin_enabled is not False
     except DustError:
         return True  # the questions about margin will show
 
@@ -189,11 +189,14 @@ async def _add_dust(
     until: datetime | None,
 ) -> None:
     account_type: AccountType = "SPOT" if kind == "dust" else "MARGIN"
+    unread: dict[str, UnreadRow] = {}
     try:
-        entries = await _read_dust_log(client, account_type, since, until)
+        entries = await _read_dust_log(client, account_type, since, until, unread)
     except DustError as error:
         history.errors[kind] = error
         return
+    if unread:
+        history.errors[kind] = UnreadableAnswerError("; ".join(unread), account=client.name)
     history.rows += [row for entry in entries for row in _dust_rows(client.name, kind, entry)]
 
 
@@ -202,21 +205,28 @@ async def _read_dust_log(
     account_type: AccountType,
     since: datetime | None,
     until: datetime | None,
+    unread: dict[str, UnreadRow],
 ) -> list[DustLogEntry]:
-    """Read all conversions of a time; without `since`, the newest hundred."""
+    """Read all conversions of a time; without `since`, the newest hundred.
+
+    `unread` gets those that can't be read, each once.
+    """
     if since is None:
         log = await client.dust_log(end=until, account_type=account_type)
+        unread.update((str(row), row) for row in log.unread)
         return log.user_asset_dribblets
-    found: dict[int, DustLogEntry] = {}
+    found: dict[tuple[int | None, datetime | None], DustLogEntry] = {}
     for first, last in spans(since, until or client.session.now()):
         end = last
         while True:
             log = await client.dust_log(start=first, end=end, account_type=account_type)
             entries = log.user_asset_dribblets
-            new = [entry for entry in entries if entry.trans_id not in found]
-            found.update((entry.trans_id, entry) for entry in new)
-            times = [entry.happened_at for entry in new if entry.happened_at is not None]
-            if len(entries) < _FULL or not times:
+            new = {(each.trans_id, each.happened_at): each for each in entries}
+            times = [at for key in new if key not in found and (at := key[1]) is not None]
+            times += [row.at for row in log.unread if row.at and str(row) not in unread]
+            found.update(new)
+            unread.update((str(row), row) for row in log.unread)
+            if len(entries) + len(log.unread) < _FULL or not times:
                 break
             # Include the oldest again: another conversion may have the same millisecond.
             end = max(first, min(times))
@@ -224,11 +234,14 @@ async def _read_dust_log(
 
 
 def _dust_rows(account: str, kind: HistoryKind, entry: DustLogEntry) -> Iterator[HistoryRow]:
+    at = entry.happened_at
+    if at is None:
+        return  # it has no details
     for detail in entry.user_asset_dribblet_details:
         yield HistoryRow(
             account=account,
             kind=kind,
-            at=entry.happened_at or detail.operate_time,
+            at=at,
             asset=detail.from_asset,
             amount=detail.amount,
             target=entry.target_of(detail),

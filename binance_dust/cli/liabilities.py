@@ -113,7 +113,7 @@ async def _ask_the_list(client: DustClient) -> tuple[list[SmallLiability], Settl
 async def _ask_cheaply(client: DustClient) -> tuple[list[SmallLiability], Settled]:
     """Ask questions of weight 1 and 10 first, and spend 100 only if there is a debt to list."""
     try:
-        if not (await client.account_info()).is_margin_enabled:
+        if (await client.account_info()).is_margin_enabled is False:
             return [], Settled.NO_MARGIN
         if not (await client.margin_account()).has_debt:
             return [], Settled.NO_DEBT

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from binance_dust._util.plain import plain
 from binance_dust.cli import _arguments, _context, _ledger
 from binance_dust.cli._output import escape, make_console, make_table, print_json, reason_of
+from binance_dust.cli._streams import print_stderr
 from binance_dust.errors import ConfigurationError, DustError
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from binance_dust.ledger import SyncReport
 
 _UNREAD: Final = dict.fromkeys(
-    ("account", "added", "known", "settled", "calls", "missing", "error")
+    ("account", "added", "known", "settled", "calls", "missing", "unread", "error")
 )
 
 
@@ -63,6 +64,8 @@ async def run(options: argparse.Namespace) -> int:
                     str(each).removeprefix(f"{each.account} ") for each in answer.missing
                 )
                 note = f"[yellow]can't be recovered:[/] {escape(missing)}" if missing else ""
+                for text in answer.unread:
+                    print_stderr(f"{client.name}: {text}")
                 counts = (answer.added, answer.known, len(answer.settled), answer.calls)
                 table.add_row(name, *(f"{count:,}" for count in counts), note)
             if options.json:
@@ -80,5 +83,6 @@ def _as_json(report: SyncReport) -> dict[str, object]:
         "settled": list(report.settled),
         "calls": report.calls,
         "missing": [str(each) for each in report.missing],
+        "unread": list(report.unread),
         "error": None,
     }

@@ -189,8 +189,8 @@ def debts_of(account: MarginAccount) -> dict[str, Decimal]:
     return {row.asset: row.debt for row in account.user_assets if row.debt > 0}
 
 
-def _above_zero(parts: dict[Reason, Decimal]) -> dict[Reason, Decimal]:
-    return {reason: amount for reason, amount in parts.items() if amount > 0}
+def _above_zero(parts: dict[Reason, Decimal | None]) -> dict[Reason, Decimal]:
+    return {reason: amount for reason, amount in parts.items() if amount is not None and amount > 0}
 
 
 # --- what the exchange lists as convertible ------------------------------------------------------
@@ -211,9 +211,9 @@ async def read_listed(client: DustClient, policy: Policy) -> list[QuoteLine]:
 def _line(row: DustAsset | ConvertibleAsset, gross: Decimal, net: Decimal) -> QuoteLine:
     return QuoteLine(
         asset=row.asset,
-        full_name=row.asset_full_name,
+        full_name=row.asset_full_name or row.asset,
         amount=row.amount_free,
         gross=gross,
-        fee=row.exchange,
+        fee=exact.difference(gross, net) if row.exchange is None else row.exchange,
         net=net,
     )

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from binance_dust.ledger import LedgerEntry, Observed
+    from binance_dust.models import UnreadRow
 
 __all__ = [
     "GIVE_UP_AFTER",
@@ -54,6 +55,8 @@ class Evidence:
     """What the log shows of that time, without the records of other entries."""
     complete: bool = True
     """Whether the log showed all that it has: a full page may hide some."""
+    unread: Sequence[UnreadRow] = ()
+    """Records of that time, or of an unknown one, that can't be read: it may be one of them."""
     held: Mapping[str, Decimal]
     """What is free (or owed) now."""
 
@@ -104,6 +107,10 @@ def conclude(entry: LedgerEntry, evidence: Evidence) -> Conclusion:
             f"several records fit it{_named(fitting or parts)}, and the log does not say which of "
             "them is its own"
         )
+    if fitting and (others := _of_the_call(entry, evidence.unread)):
+        return Unknowable(
+            f"a record fits it{_named(fitting)}, and so may one that can't be read: {others[0]}"
+        )
     if fitting:
         return Done(fitting[0])
     return _conclude_without(
@@ -118,12 +125,12 @@ def _conclude_without(
     if combined is not None and combined.assets == frozenset(entry.assets):
         return Done(combined)
     less = _less_than_before(entry, evidence.held)
-    if combined is not None and combined.assets.issuperset(less) and evidence.complete:
+    if combined is not None and combined.assets.issuperset(less) and _shows_all(evidence):
         if silent_for < QUIET:
             return NotYet("the log shows a part of it so far")
         stayed = ", ".join(asset for asset in entry.assets if asset not in combined.assets)
         return Done(combined, f"in part: {stayed} stayed")
-    if not less and evidence.complete:
+    if not less and _shows_all(evidence):
         if silent_for < QUIET:
             return NotYet("the log does not show it, and may be late")
         return NotDone(
@@ -132,6 +139,20 @@ def _conclude_without(
         )
     why = _why_unknown(entry, less, evidence)
     return NotYet(why) if silent_for < GIVE_UP_AFTER else Unknowable(why)
+
+
+def _shows_all(evidence: Evidence) -> bool:
+    return evidence.complete and not evidence.unread
+
+
+def _of_the_call(entry: LedgerEntry, unread: Sequence[UnreadRow]) -> list[UnreadRow]:
+    """Find the unreadable records that the call itself may have made, by their time."""
+    first, last = entry.sent_after, entry.expires_at
+    return [
+        row
+        for row in unread
+        if row.at is None or first is None or last is None or first <= row.at <= last + PROCESSING
+    ]
 
 
 def _less_than_before(entry: LedgerEntry, held: Mapping[str, Decimal]) -> list[str]:
@@ -163,6 +184,8 @@ def _named(records: Sequence[Observed]) -> str:
 
 
 def _why_unknown(entry: LedgerEntry, less: list[str], evidence: Evidence) -> str:
+    if evidence.unread:
+        return f"its record may be one that can't be read: {evidence.unread[0]}"
     if not evidence.complete and entry.kind is Kind.LIABILITIES:
         return "the history of debts goes back ninety days only, and its record may be older"
     if not evidence.complete:

@@ -160,12 +160,12 @@ class LiabilityExchanger:
             read=self._read_from_history,
         )
 
-    async def _read_from_history(self, _: Any, entry: LedgerEntry) -> SendResult:
+    async def _read_from_history(self, _: Any, entry: LedgerEntry, __: datetime) -> SendResult:
         """Read what was done from the history, since the call's answer is empty."""
         for reading in range(_READINGS):
             if reading:
                 await asyncio.sleep(_BETWEEN_READINGS)
-            rows = self._context.client.small_liability_history(start=entry.sent_after)
+            rows = self._context.client.small_liability_history(start=entry.sent_after, unread=[])
             seen = list(from_liabilities([row async for row in rows], entry.account))
             lines: list[LedgerLine] = [
                 line
@@ -185,7 +185,8 @@ class LiabilityExchanger:
         if not self._cooldown:
             return await self._learn()
         start = context.now() - self._cooldown - timedelta(hours=1)
-        rows = [row async for row in context.client.small_liability_history(start=start)]
+        history = context.client.small_liability_history(start=start, unread=[])
+        rows = [row async for row in history]
         return await self._learn(from_liabilities(rows, context.owner))
 
     async def _learn(self, records: Iterable[Observed] = ()) -> _guards.Eligibility:

@@ -55,9 +55,11 @@ class Ceiling:
 def find_ceiling(listed: ConvertibleAssets, held: Mapping[str, HeldAsset]) -> Ceiling:
     """Take the ceiling, and the price of BTC from an asset that has a worth in both units."""
     measured = [
-        (worth, row.to_quota_asset_amount)
+        (worth, quota)
         for row in listed.details
-        if (holding := held.get(row.asset)) is not None and (worth := holding.free_in_bitcoin)
+        if (quota := row.to_quota_asset_amount) is not None
+        and (holding := held.get(row.asset)) is not None
+        and (worth := holding.free_in_bitcoin)
     ]
     if not measured and (dollars := held.get("USDT")) is not None and dollars.in_bitcoin:
         measured = [(dollars.in_bitcoin, dollars.total)]

@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     from binance_dust.conversion._account import AccountContext
     from binance_dust.conversion._evidence import Conclusion
     from binance_dust.ledger import Claim, LedgerEntry, Observed
-    from binance_dust.models import DustLog
+    from binance_dust.models import DustLog, UnreadRow
 
 __all__ = ["pause_before_next", "recover"]
 
@@ -116,12 +116,13 @@ async def _read(
     context: AccountContext, entry: LedgerEntry, clock: datetime, start: datetime, end: datetime
 ) -> Evidence:
     held: dict[str, Decimal]
+    unread: list[UnreadRow] = []
     if entry.kind is Kind.LIABILITIES:
-        records = await _read_history(context, entry, start, end)
+        records = await _read_history(context, entry, start, end, unread)
         complete = start > clock - _REMEMBERED
         held = await read_debts(context.client)
     else:
-        records, full = await _read_log(context, entry, start, end)
+        records, full = await _read_log(context, entry, start, end, unread)
         complete = not full
         found = any(can_have_done(entry, record) for record in records)
         if complete and not found and end < clock:
@@ -129,26 +130,37 @@ async def _read(
         holdings = await read_holdings(context.client, entry.account_type)
         held = {asset: holding.free for asset, holding in holdings.items()}
     unclaimed = await context.ledger.unclaimed(records, besides=entry.id)
-    return Evidence(clock=clock, records=unclaimed, complete=complete, held=held)
+    # The exchange may show records from outside the range.
+    unread = [row for row in unread if row.at is None or start <= row.at <= end]
+    return Evidence(clock=clock, records=unclaimed, complete=complete, unread=unread, held=held)
 
 
 async def _read_history(
-    context: AccountContext, entry: LedgerEntry, start: datetime, end: datetime
+    context: AccountContext,
+    entry: LedgerEntry,
+    start: datetime,
+    end: datetime,
+    unread: list[UnreadRow],
 ) -> list[Observed]:
     """Read the history of debts between two times."""
-    rows = context.client.small_liability_history(start=start, end=end)
+    rows = context.client.small_liability_history(start=start, end=end, unread=unread)
     return list(from_liabilities([row async for row in rows], entry.account))
 
 
 async def _read_log(
-    context: AccountContext, entry: LedgerEntry, start: datetime, end: datetime
+    context: AccountContext,
+    entry: LedgerEntry,
+    start: datetime,
+    end: datetime,
+    unread: list[UnreadRow],
 ) -> tuple[list[Observed], bool]:
     """Read the dust log between two times, and tell whether the page is full."""
     # Both bounds: with the first alone the exchange answers -1102.
     log = await context.client.dust_log(
         start=start, end=end, account_type=wallet_to_name(entry.account_type)
     )
-    return _records(log, entry), len(log.user_asset_dribblets) >= _FULL_PAGE
+    unread += log.unread
+    return _records(log, entry), _is_full(log)
 
 
 async def _log_reaches_back(
@@ -160,12 +172,16 @@ async def _log_reaches_back(
     times.
     """
     newest = await context.client.dust_log(account_type=wallet_to_name(entry.account_type))
-    if len(newest.user_asset_dribblets) < _FULL_PAGE:
+    if not _is_full(newest):
         return True
     times = [record.at for record in _records(newest, entry)]
     if not times:
         return False
     return min(times) <= start or any(record.at < min(times) for record in shown)
+
+
+def _is_full(log: DustLog) -> bool:
+    return len(log.user_asset_dribblets) + len(log.unread) >= _FULL_PAGE
 
 
 def _records(log: DustLog, entry: LedgerEntry) -> list[Observed]:

@@ -36,6 +36,7 @@ from binance_dust.ledger import Intent, Kind, books_of, converted_lines
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
+    from datetime import datetime
 
     from binance_dust.conversion._account import AccountContext
     from binance_dust.conversion._policy import Policy
@@ -73,8 +74,9 @@ class FundsCall:
     target: str
     held: Mapping[str, Decimal]
     call: Call[Any]
-    read: Callable[[Any, LedgerEntry], Awaitable[SendResult]]
-    """Reads what was done. Any error means: it was done, and what it did is not known."""
+    read: Callable[[Any, LedgerEntry, datetime], Awaitable[SendResult]]
+    """Reads what was done from the answer, its entry and the time now. Any error means: it was
+    done, and what it did is not known."""
     client_id: str | None = None
 
 
@@ -109,7 +111,7 @@ async def send(
             await context.ledger.reject(entry.id, str(error), now=context.now(), code=code)
         raise
     try:
-        result = await funds_call.read(answer, entry)
+        result = await funds_call.read(answer, entry, context.now())
     except DustError as error:
         # The exchange accepted it, and what it did can't be read (yet).
         unknown = _as_unknown(context, intent, funds_call, error)
@@ -212,17 +214,21 @@ def conversion_call(held: Mapping[str, Decimal], policy: Policy) -> FundsCall:
     )
 
 
-async def _read_conversion(answer: DustConversion, _: LedgerEntry) -> SendResult:
-    return read_conversion(answer)
+async def _read_conversion(answer: DustConversion, _: LedgerEntry, now: datetime) -> SendResult:
+    return read_conversion(answer, now)
 
 
-def read_conversion(answer: DustConversion) -> SendResult:
+def read_conversion(answer: DustConversion, now: datetime) -> SendResult:
     """Read what a conversion did; amounts that can't be true raise `UnreadableAnswerError`."""
     lines = tuple(
-        line for line in converted_lines(answer.transfer_result) if line.amount or line.gross
+        line for line in converted_lines(answer.transfer_result, now) if line.amount or line.gross
     )
     gross, fee = answer.total_transferred, answer.total_service_charge
     if not lines:
+        if gross is None or fee is None:
+            raise UnreadableAnswerError(
+                "no converted asset, and not both totals", path="DustConversion.transfer_result"
+            )
         if gross or fee:
             raise UnreadableAnswerError(
                 f"a total of {gross:f} with a fee of {fee:f}, and no converted asset",
@@ -237,6 +243,6 @@ def read_conversion(answer: DustConversion) -> SendResult:
     notes = tuple(
         f"the exchange's total {name} is {total:f}, and its rows add up to {rows:f}"
         for name, total, rows in sums
-        if exact.difference(total, rows).copy_abs() > most
+        if total is not None and exact.difference(total, rows).copy_abs() > most
     )
     return SendResult(lines=lines, transaction_id=lines[0].transaction_id, notes=notes)

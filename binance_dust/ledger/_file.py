@@ -207,6 +207,8 @@ def ledger_errors(path: str) -> Iterator[None]:
         # Extended names begin with the plain one: SQLITE_IOERR_WRITE, SQLITE_READONLY_DIRECTORY.
         message = next((text for key, text in _MESSAGES.items() if name.startswith(key)), None)
         raise LedgerError(f"{message} ({error})" if message else str(error), path=path) from error
+    except OverflowError as error:
+        raise LedgerError("a number does not fit into 64 bits", path=path) from error
     except OSError as error:
         raise LedgerError(str(error.strerror or error), path=path) from error
 

@@ -14,6 +14,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from binance_dust.errors import UnreadableAnswerError
 from binance_dust.ledger._entry import OPEN, Kind, LedgerEntry, LedgerLine, SettledBy
 
 if TYPE_CHECKING:
@@ -93,13 +94,16 @@ def from_dust_log(log: DustLog, account: str, account_type: AccountType) -> Iter
 
 def _from_group(group: DustLogEntry, account: str, account_type: AccountType) -> Iterator[Observed]:
     by_target: dict[str, list[LedgerLine]] = {}
+    happened_at = group.happened_at
+    if happened_at is None:
+        raise UnreadableAnswerError("it has no time", path="DustLogEntry.operate_time")
     for detail in group.user_asset_dribblet_details:
         line = LedgerLine(
             asset=detail.from_asset,
             amount=detail.amount,
             gross=detail.transferred_amount,
             fee=detail.service_charge_amount,
-            at=detail.operate_time,
+            at=detail.operate_time or happened_at,
             transaction_id=detail.trans_id,
         )
         by_target.setdefault(group.target_of(detail), []).append(line)
@@ -110,7 +114,7 @@ def _from_group(group: DustLogEntry, account: str, account_type: AccountType) ->
             account_type=account_type,
             target=target,
             transaction_id=group.trans_id,
-            at=group.happened_at or lines[0].at,
+            at=happened_at,
             lines=tuple(lines),
         )
 
@@ -140,15 +144,23 @@ def from_liabilities(rows: Iterable[SmallLiabilityExchange], account: str) -> It
         )
 
 
-def converted_lines(rows: Iterable[ConvertedAsset]) -> tuple[LedgerLine, ...]:
-    """Read the lines of a conversion's answer."""
+def converted_lines(rows: Iterable[ConvertedAsset], now: datetime) -> tuple[LedgerLine, ...]:
+    """Read the lines of a conversion's answer, which came `now`.
+
+    A row without id and time would not be found again in the log: it would be there twice.
+    """
+    rows = tuple(rows)
+    if any(row.tran_id is None and row.operate_time is None for row in rows):
+        raise UnreadableAnswerError(
+            "a row has neither an id nor a time", path="DustConversion.transfer_result"
+        )
     return tuple(
         LedgerLine(
             asset=row.from_asset,
             amount=row.amount,
             gross=row.transferred_amount,
             fee=row.service_charge_amount,
-            at=row.operate_time,
+            at=row.operate_time or now,
             transaction_id=row.tran_id,
         )
         for row in rows

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from binance_dust.ledger._ledger import Ledger
     from binance_dust.ledger._records import Observed
     from binance_dust.ledger._synced import Source
-    from binance_dust.models import DustLog
+    from binance_dust.models import DustLog, DustLogEntry, UnreadRow
 
 __all__ = ["SyncReport", "sync"]
 
@@ -59,7 +59,10 @@ class SyncReport:
     margin: bool | None
     """Whether the account has margin; `None` if `"MARGIN"` was not asked for."""
     missing: tuple[Missing, ...] = ()
-    """Time ranges of which the exchange does not show all records."""
+    """Time ranges of which the exchange does not show all records, or not in a form that can be
+    read."""
+    unread: tuple[str, ...] = ()
+    """Records that can't be read, and why; their times are among `missing`."""
 
     @property
     def complete(self) -> bool:
@@ -106,6 +109,7 @@ class _SyncRun:
     seen: int = 0
     calls: int = 0
     missing: list[Missing] = field(default_factory=list)
+    unread: dict[str, None] = field(default_factory=dict)
 
     async def read_margin(self) -> bool:
         """Read the margin account's log and exchanged debts; `False` without such an account."""
@@ -138,17 +142,18 @@ class _SyncRun:
         begin = first = max(self.since or oldest, oldest)
         if known is not None and first >= known.since:
             begin = max(known.until - OVERLAP, first)
-        rows = [
-            row async for row in self.client.small_liability_history(start=begin, end=now + _AHEAD)
-        ]
-        self.calls += max(1, -(-len(rows) // _ROWS_PER_CALL))
+        unread: list[UnreadRow] = []
+        history = self.client.small_liability_history(start=begin, end=now + _AHEAD, unread=unread)
+        rows = [row async for row in history]
+        self.calls += max(1, -(-(len(rows) + len(unread)) // _ROWS_PER_CALL))
+        await self._note_unread("liabilities", unread, begin, now)
         observed = list(from_liabilities(rows, self.account))
         self.seen += len(observed)
         await self._record(observed)
-        unread = max(known.until, self.since or known.until) if known is not None else begin
-        if unread < oldest:
-            await self._note_missing("liabilities", unread, oldest, 0, None)
-            begin = unread
+        not_read = max(known.until, self.since or known.until) if known is not None else begin
+        if not_read < oldest:
+            await self._note_missing("liabilities", not_read, oldest, 0, None)
+            begin = not_read
         await self.ledger.mark_synced(self.account, "liabilities", SyncedRange(begin, now))
 
     def report(self, *, margin: bool | None) -> SyncReport:
@@ -161,6 +166,7 @@ class _SyncRun:
             calls=self.calls,
             margin=margin,
             missing=tuple(self.missing),
+            unread=tuple(self.unread),
         )
 
     async def _walk_to_now(self, account_type: AccountType, begin: datetime) -> None:
@@ -196,13 +202,27 @@ class _SyncRun:
         self.calls += 1
         log = await self.client.dust_log(account_type=account_type, **bounds)
         await self._record(from_dust_log(log, self.account, account_type))
-        return _as_page(log)
+        first, last = (self.since or _FIRST, self._now()) if span is None else bounds.values()
+        await self._note_unread(account_type, log.unread, first, last)
+        return _as_page(log, from_moment(last))
 
     async def _record(self, observed: Iterable[Observed]) -> None:
         books = books_of(self.client.session)
         done = await self.ledger.record(observed, now=self._now(), books=books)
         self.added += len(done.added)
         self.settled += done.settled
+
+    async def _note_unread(
+        self, source: Source, unread: Iterable[UnreadRow], first: datetime, last: datetime
+    ) -> None:
+        """Note records that can't be read: the ledger lacks them, like those that never show."""
+        for row in unread:
+            text = f"{source}: {row}"
+            if text in self.unread:
+                continue
+            self.unread[text] = None
+            start, end = (first, last) if row.at is None else (row.at, row.at)
+            await self._note_missing(source, start, end, 0, 1)
 
     async def _note_missing(
         self, source: Source, start: datetime, end: datetime, shown: int, counted: int | None
@@ -217,13 +237,22 @@ class _SyncRun:
         return self.client.session.now()
 
 
-def _as_page(log: DustLog) -> Page:
-    rows = (
-        (from_moment(group.happened_at), group.trans_id)
+def _as_page(log: DustLog, last: int) -> Page:
+    rows = [
+        (from_moment(group.happened_at), _id_of(group))
         for group in log.user_asset_dribblets
         if group.happened_at is not None
-    )
-    return Page(log.total, tuple(rows))
+    ]
+    # A record that can't be read fills a page like any other. Without a time, it is not the oldest.
+    times = ((each, last if each.at is None else from_moment(each.at)) for each in log.unread)
+    rows += ((at, int(each.id or -1 - n)) for n, (each, at) in enumerate(times))
+    # Without a count, no count is relied on.
+    return Page(-1 if log.total is None else log.total, tuple(rows))
+
+
+def _id_of(group: DustLogEntry) -> int:
+    ids = (group.trans_id, *(each.trans_id for each in group.user_asset_dribblet_details))
+    return next((each for each in ids if each is not None), 0)
 
 
 def _checked(account_types: Iterable[AccountType], since: datetime | None) -> set[AccountType]:

@@ -47,7 +47,10 @@ class SyncedRange:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Missing:
-    """A time range of which the exchange does not show all records, however it is asked."""
+    """A time range of which the exchange does not show all records, however it is asked.
+
+    Also the time of one record that can't be read.
+    """
 
     account: str
     source: Source
@@ -63,10 +66,15 @@ class Missing:
         return {each.name: plain(getattr(self, each.name)) for each in fields(self)}
 
     def __str__(self) -> str:
+        span = f"{self.start.isoformat()} to {self.end.isoformat()}"
+        if (self.shown, self.counted) == (0, 1):
+            when = self.start.isoformat() if self.start == self.end else span
+            return (
+                f"{self.account} {self.source}: a record that is not shown or can't be read, {when}"
+            )
         what = f"there may be more than the {self.shown} shown"
         if self.counted is not None:
             what = f"{self.counted - self.shown} of {self.counted} not shown"
-        span = f"{self.start.isoformat()} to {self.end.isoformat()}"
         return f"{self.account} {self.source}: {what}, {span}"
 
 

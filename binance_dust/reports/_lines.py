@@ -165,11 +165,12 @@ FORMATS: Final[dict[str, type[JsonLines | CsvRows]]] = {
 
 def _rows(report: AccountReport) -> Iterator[dict[str, Any]]:
     for held in report.assets:
+        parts = (held.locked, held.freeze, held.withdrawing, held.ipoable)
         yield {
             "part": "assets",
             "asset": _cell(held.asset),
             "amount": plain(held.free),
-            "unavailable": plain(total((held.locked, held.freeze, held.withdrawing, held.ipoable))),
+            "unavailable": plain(total(part for part in parts if part is not None)),
         }
     for line in report.quote.details if report.quote else ():
         yield {

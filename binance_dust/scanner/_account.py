@@ -141,8 +141,9 @@ class AccountScan:
             info = await self._ask(Question.MARGIN_ENABLED, self._client.account_info())
         except DustError:
             return Settled.LIST
-        self._margin.saw(yes=info.is_margin_enabled)
-        if not info.is_margin_enabled:
+        if info.is_margin_enabled is not None:
+            self._margin.saw(yes=info.is_margin_enabled)
+        if info.is_margin_enabled is False:
             return Settled.NO_MARGIN
         self._part.lanes[Question.MARGIN_DEBT].needed += 1
         try:

@@ -87,7 +87,7 @@ def test_a_name_is_printed_without_control_characters_or_markup(
 
     done = run(command, "--accounts", str(path), *at)
 
-    assert "[red]desk[/] [2J" in done.out + done.err
+    assert r"[red]desk[/]\x1b[2J" in done.out + done.err
 
 
 @pytest.mark.parametrize(

@@ -47,6 +47,7 @@ def answers(**changes: Any) -> AccountAnswers:
         "status": models.AccountStatus("Normal"),
         "info": models.AccountInfo(vip_level=0, is_margin_enabled=True, is_future_enabled=False),
         "burn": models.BnbBurn(spot_bnb_burn=True, interest_bnb_burn=False),
+        "log": models.DustLog(user_asset_dribblets=[]),
     }
     return AccountAnswers(**(usual | changes))
 
@@ -164,6 +165,7 @@ def test_every_account_is_asked_once_and_nothing_is_written(
             "/sapi/v1/account/status",
             "/sapi/v1/account/info",
             "/sapi/v1/bnbBurn",
+            "/sapi/v1/asset/dribblet",
         )
     )
     assert {seen.method for seen in exchange.requests} == {"GET"}

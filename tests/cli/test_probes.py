@@ -194,6 +194,7 @@ def test_a_probe_asks_no_more_than_it_says(run: Run, keep: Keep, probe: Any) -> 
         "/sapi/v1/account/info": 2,
         "/sapi/v1/account/apiRestrictions": 1,
         "/sapi/v1/bnbBurn": 1,
+        "/sapi/v1/asset/dribblet": 1,
         "/sapi/v1/system/status": 1,
         "/api/v3/time": 4,
     }
@@ -326,18 +327,20 @@ def entry(number: int, hour: float, target: str | None = None, on: str = "") -> 
 
 
 def test_the_shortest_pause_bounds_the_cooldown() -> None:
-    log = models.DustLog(3, [entry(3, 30), entry(2, 24), entry(1, 0)])
+    log = models.DustLog(total=3, user_asset_dribblets=[entry(3, 30), entry(2, 24), entry(1, 0)])
 
     result = judge_cooldown(log)
 
     assert result.settled
     assert "6.00 h apart" in result.answer
     assert "timedelta(seconds=21600)" in str(result.configure)
-    assert not judge_cooldown(models.DustLog(0, [])).settled
+    assert not judge_cooldown(models.DustLog(total=0, user_asset_dribblets=[])).settled
 
 
 def test_targets_in_both_places_are_counted() -> None:
-    log = models.DustLog(2, [entry(2, 1, "BNB", "detail"), entry(1, 0, "BNB", "group")])
+    log = models.DustLog(
+        total=2, user_asset_dribblets=[entry(2, 1, "BNB", "detail"), entry(1, 0, "BNB", "group")]
+    )
 
     answer = judge_target(log).answer
 

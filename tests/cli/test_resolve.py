@@ -132,7 +132,9 @@ def test_a_confirmation_takes_the_lines_of_the_log_if_the_key_is_at_hand(
             client = session.client(alice_of(exchange))
             await books.identify(client)
             done = await client.dust_transfer(["ADA"])
-            return done.transfer_result[0].tran_id
+            number = done.transfer_result[0].tran_id
+            assert number is not None
+            return number
 
     transaction = asyncio.run(convert())
     number = leave_open(ledger, at=datetime.now(UTC) - timedelta(minutes=5))

@@ -92,7 +92,7 @@ METHODS = """
     dust_log(*, start=None, end=None, account_type=None)
     small_liabilities()
     exchange_small_liabilities(assets)
-    small_liability_history(*, start=None, end=None)
+    small_liability_history(*, start=None, end=None, unread=None)
     bnb_burn()
     set_bnb_burn(*, spot=None, interest=None)
     key_permissions()

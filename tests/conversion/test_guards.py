@@ -163,7 +163,7 @@ def test_differences_are_compared_with_every_digit_in_any_context() -> None:
     with localcontext(STRICT):
         found = changed_balance(quoted, held)
         notes = list(deviations(done, quoted, policy()))
-        answer = read_conversion(conversion(*rows, gross="501.61234567", fee="0.02"))
+        answer = read_conversion(conversion(*rows, gross="501.61234567", fee="0.02"), NOW)
         grown = changed_debts([debt], {"ETH": D("1.2469135689")})
         grown_more = changed_debts([debt], {"ETH": D("1.2469135690")})
 

@@ -28,13 +28,13 @@ from binance_dust.conversion import Reason
 from binance_dust.conversion._send import read_conversion
 from tests.conversion.far import DUST, MEMORY, check_books, entries_of
 from tests.conversion.scene import Scene, in_virtual_time
-from tests.conversion.values import conversion
+from tests.conversion.values import NOW, conversion
 
 D = Decimal
 
 
 def test_the_transferred_amount_is_gross() -> None:
-    answer = read_conversion(conversion(("ADA", "0.5", "0.01"), gross="0.5", fee="0.01"))
+    answer = read_conversion(conversion(("ADA", "0.5", "0.01"), gross="0.5", fee="0.01"), NOW)
 
     assert answer.transaction_id == 7
     (done,) = answer.lines
@@ -49,29 +49,29 @@ def test_the_transferred_amount_is_gross() -> None:
 def test_totals_may_be_off_by_the_last_digit_of_each_row(gross: str, notes: int) -> None:
     rows = (("ADA", "0.5", "0.01"), ("XRP", "0.5", "0.01"))
 
-    assert len(read_conversion(conversion(*rows, gross=gross, fee="0.02")).notes) == notes
+    assert len(read_conversion(conversion(*rows, gross=gross, fee="0.02"), NOW).notes) == notes
 
 
 @pytest.mark.parametrize(("amount", "gross"), [("1", "0"), ("0", "0.5")])
 def test_a_row_with_an_amount_or_a_gross_was_converted(amount: str, gross: str) -> None:
     answer = conversion(("ADA", gross, "0"), gross=gross, fee="0", amount=amount)
 
-    assert [line.asset for line in read_conversion(answer).lines] == ["ADA"]
+    assert [line.asset for line in read_conversion(answer, NOW).lines] == ["ADA"]
 
 
 def test_a_row_without_amount_and_gross_was_not_converted() -> None:
     rows = (("ADA", "0.5", "0.01"), ("XRP", "0", "0"))
 
-    answer = read_conversion(conversion(*rows, gross="0.5", fee="0.01", amount="0"))
+    answer = read_conversion(conversion(*rows, gross="0.5", fee="0.01", amount="0"), NOW)
 
     assert [line.asset for line in answer.lines] == ["ADA"]
 
 
 def test_an_empty_result_converted_nothing_and_a_total_without_rows_is_unreadable() -> None:
-    assert read_conversion(conversion(gross="0", fee="0")).nothing is not None
+    assert read_conversion(conversion(gross="0", fee="0"), NOW).nothing is not None
     for gross, fee in (("0.1", "0"), ("0", "0.1")):
         with pytest.raises(UnreadableAnswerError, match="a total of"):
-            read_conversion(conversion(gross=gross, fee=fee))
+            read_conversion(conversion(gross=gross, fee=fee), NOW)
 
 
 @in_virtual_time

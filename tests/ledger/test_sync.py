@@ -18,11 +18,12 @@ from binance_dust import (
     DustClient,
     DustError,
     Ledger,
+    LedgerError,
     RejectedError,
     RetryPolicy,
     Session,
 )
-from binance_dust.ledger import Kind, LedgerEntry, from_dust_log
+from binance_dust.ledger import Kind, LedgerEntry, LedgerLine, Observed, from_dust_log
 from binance_dust.ledger._synced import SyncedRange
 from binance_dust.sandbox import DebtExchange, Sandbox
 from tests.ledger.conftest import MINUTE, intent
@@ -31,6 +32,7 @@ LOG = "/sapi/v1/asset/dribblet"
 HISTORY = "/sapi/v1/margin/exchange-small-liability-history"
 DAY = timedelta(days=1)
 NOW = datetime.now(UTC)
+D = Decimal
 
 
 @pytest.fixture
@@ -218,6 +220,7 @@ async def test_records_that_are_not_shown_are_reported(
         "known": 0,
         "calls": report.calls,
         "margin": None,
+        "unread": [],
         "missing": [
             {
                 "account": "alice",
@@ -360,3 +363,97 @@ async def test_wrong_parameters_are_refused_before_anything_is_sent(
     with pytest.raises(ConfigurationError, match="no time zone"):
         await ledger.sync(alice, since=datetime(2026, 1, 1))  # noqa: DTZ001 - that is the point
     assert exchange.requests == ()
+
+
+async def test_a_record_that_can_not_be_read_is_named_and_the_others_are_imported(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger
+) -> None:
+    moment = datetime(2026, 3, 4, 5, 6, 7, 89_000, tzinfo=UTC)
+    exchange.make_history("alice", [moment, moment - DAY, moment - 2 * DAY])
+    first = len(max(exchange.conversions, key=lambda done: done.at_ms).rows)
+    bad = exchange.faults.put({"amount": None}, nth=first, times=None, endpoint=LOG)
+
+    report = await ledger.sync(alice, account_types=["SPOT"])
+
+    assert (report.added, report.complete) == (2, False)
+    (text,) = report.unread
+    assert text.startswith("SPOT: record ")
+    assert "of 2026-03-03 05:06:07 UTC can't be read" in text
+    (gap,) = await ledger.missing("alice")
+    assert gap.start == gap.end == moment - DAY
+    assert str(gap).startswith("alice SPOT: a record that is not shown or can't be read, 2026-03-0")
+    bad.cancel()
+    # It is read as soon as it can be: a sync of that time imports it.
+    again = await ledger.sync(alice, account_types=["SPOT"], since=moment - 3 * DAY)
+    assert again.unread == ()
+
+
+async def test_a_page_full_of_records_that_can_not_be_read_hides_no_other(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger
+) -> None:
+    """They fill a page like others: what lies behind it has to be asked for."""
+    first = datetime(2026, 3, 4, tzinfo=UTC)
+    exchange.make_history("alice", [first + timedelta(hours=n) for n in range(150)])
+    exchange.faults.put({"amount": None}, times=1, endpoint=LOG)
+
+    report = await ledger.sync(alice, account_types=["SPOT"])
+
+    assert len(report.unread) == 100
+    assert report.added >= 50
+
+
+async def test_debts_that_can_not_be_read_are_named_too(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger
+) -> None:
+    keys = exchange.open_account("bob", debts={"ETH": "0.001", "XRP": "0.5"})
+    bob = alice.session.client(keys)
+    await bob.exchange_small_liabilities(["ETH", "XRP"])
+    exchange.faults.put({"targetAmount": "much"}, nth=0, times=None, endpoint=HISTORY)
+
+    report = await ledger.sync(bob, account_types=["MARGIN"])
+
+    assert report.added == 1
+    (text,) = report.unread
+    assert text.startswith("liabilities: $.rows[0] of ")
+
+
+async def test_a_log_without_its_count_is_walked_all_the_same(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger
+) -> None:
+    first = datetime(2026, 3, 4, tzinfo=UTC)
+    exchange.make_history("alice", [first + timedelta(hours=n) for n in range(250)])
+    exchange.faults.leave_out("total", times=None, endpoint=LOG)
+
+    report = await ledger.sync(alice, account_types=["SPOT"])
+
+    assert report.added == 250
+    assert report.complete
+
+
+async def test_an_id_beyond_64_bits_is_named(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger
+) -> None:
+    exchange.make_history("alice", [datetime(2026, 3, 4, tzinfo=UTC)] * 2)
+    exchange.faults.put({"transId": 2**63}, nth=0, times=None, endpoint=LOG)
+
+    report = await ledger.sync(alice, account_types=["SPOT"])
+
+    assert report.added == 1
+    assert f"record {2**63} " in report.unread[0]
+
+
+async def test_a_record_of_one_s_own_with_such_an_id_is_an_error_of_ours(ledger: Ledger) -> None:
+    line = LedgerLine(asset="A", amount=D(1), gross=D(1), fee=D(0), at=NOW, transaction_id=2**63)
+    seen = Observed(
+        account="alice",
+        kind=Kind.DUST,
+        account_type="SPOT",
+        target="BNB",
+        transaction_id=2**63,
+        at=NOW,
+        lines=(line,),
+    )
+
+    with pytest.raises(LedgerError, match="64 bits"):
+        await ledger.record([seen], now=NOW)
+    assert await all_of(ledger) == []

@@ -214,8 +214,6 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "_encoders: True -> False": "a parameter has a name here and a name there, always",
     },
     "binance_dust/ledger/_records.py": {
-        "_from_group: 0 -> 1": _TYPES,
-        "_from_group: group.happened_at or lines[0].at -> group.happened_at": _TYPES,
         "is_over: entry.expires_at is None or entry.expires_at + PROCESSING < now"
         " -> entry.expires_at + PROCESSING < now": _TYPES,
     },
@@ -254,7 +252,6 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "send_again.pause: state.outcome -> True": _TYPES,
     },
     "binance_dust/_answers/codes.py": {
-        "verdict: isinstance(code, int) -> True": _TYPES,
         "_server_error: known.delivery or known.error.usual_delivery"
         " -> known.error.usual_delivery": "every row of today with a delivery of its own is"
         " an UnavailableError, and so is kept in either case",

@@ -57,7 +57,7 @@ async def everything_has_its_type() -> None:
     done = await client.dust_convert(["ADA"], target="USDT", account_type="SPOT")
     assert_type(done, models.DustConversion)
     assert_type(done.net_amount, Decimal)
-    assert_type(done.transfer_result[0].operate_time, datetime)
+    assert_type(done.transfer_result[0].operate_time, datetime | None)
     assert_type(await client.dust_transfer(("ADA", "XRP")), models.DustConversion)
     assert_type(await client.dust_assets(account_type="MARGIN"), models.DustAssets)
     log = await client.dust_log(start=datetime.now(UTC))
