@@ -253,9 +253,18 @@ def drop_lines(db: sqlite3.Connection, entry_id: int) -> None:
     db.execute("DELETE FROM lines WHERE entry_id = ?", (entry_id,))
 
 
-def set_status(db: sqlite3.Connection, entry_id: int, status: Status, reason: str | None) -> None:
-    """Let an imported entry count, or not: it may be the record of a call that is on record."""
-    db.execute("UPDATE entries SET status = ?, reason = ? WHERE id = ?", (status, reason, entry_id))
+def fold(db: sqlite3.Connection, entry_id: int, reason: str) -> None:
+    """Let an imported entry count no more: another entry has its record."""
+    drop_lines(db, entry_id)
+    db.execute(
+        "UPDATE entries SET status = 'rejected', reason = ? WHERE id = ?", (reason, entry_id)
+    )
+
+
+def unfold(db: sqlite3.Connection, entry_id: int, lines: Iterable[LedgerLine]) -> None:
+    """Let an imported entry count again, with the lines of its record."""
+    _insert_lines(db, entry_id, lines)
+    db.execute("UPDATE entries SET status = 'confirmed', reason = NULL WHERE id = ?", (entry_id,))
 
 
 def imported_within(db: sqlite3.Connection, entry: LedgerEntry) -> list[LedgerEntry]:

@@ -75,22 +75,33 @@ def is_news(entry: LedgerEntry, new: Settlement) -> bool:
 
 def settle(db: sqlite3.Connection, entry: LedgerEntry, new: Settlement) -> None:
     """Write a settlement that is news into an entry."""
+    told = _record_of(entry, new)
+    if new.by is SettledBy.READING and new.lines and _is_taken(db, told, entry.id):
+        # Since it was read, another call of ours turned out to have made that record.
+        return
     if entry.status == "confirmed":
-        new = _instead_of(db, entry, new)
+        new = _instead_of(db, entry, new, told)
     _entries.settle(db, entry, new)
     if new.status == "confirmed":
         _fold_into(db, _entries.read_one(db, entry.id))
 
 
-def _instead_of(db: sqlite3.Connection, entry: LedgerEntry, new: Settlement) -> Settlement:
-    """Make room for the sender's answer in an entry that a record had settled."""
-    read = as_observed(entry)
-    answered = replace(
-        read,
+def _record_of(entry: LedgerEntry, new: Settlement) -> Observed:
+    """Return the record that a settlement tells of."""
+    return replace(
+        as_observed(entry),
         transaction_id=new.transaction_id,
         target=new.target or entry.target,
         lines=new.lines,
+        at=min((line.at for line in new.lines), default=entry.at),
     )
+
+
+def _instead_of(
+    db: sqlite3.Connection, entry: LedgerEntry, new: Settlement, answered: Observed
+) -> Settlement:
+    """Make room for the sender's answer in an entry that a record had settled."""
+    read = as_observed(entry)
     _entries.drop_lines(db, entry.id)
     if new.status == "confirmed" and (
         same_ids(entry, answered) or same_lines(replace(entry, intended_at=entry.at), answered)
@@ -103,7 +114,7 @@ def _instead_of(db: sqlite3.Connection, entry: LedgerEntry, new: Settlement) -> 
     # The record was of another call: it is an entry of its own.
     for double in _entries.candidates(db, read):
         if double.imported and (double.reason or "").startswith(_FOLDED) and same_ids(double, read):
-            _entries.set_status(db, double.id, "confirmed", None)
+            _entries.unfold(db, double.id, read.lines)
             return new
     _entries.insert_record(db, read, entry.owner, new.now)
     return new
@@ -114,7 +125,8 @@ def _fold_into(db: sqlite3.Connection, entry: LedgerEntry) -> None:
     seen = as_observed(entry)
     for each in _entries.candidates(db, seen):
         if each.id != entry.id and each.imported and entry_has(each, seen):
-            _entries.set_status(db, each.id, "rejected", f"{_FOLDED}{entry.id}")
+            _entries.add_missing_lines(db, entry, as_observed(each))
+            _entries.fold(db, each.id, f"{_FOLDED}{entry.id}")
 
 
 def fold_doubles(db: sqlite3.Connection, owner: str) -> None:
@@ -125,7 +137,8 @@ def fold_doubles(db: sqlite3.Connection, owner: str) -> None:
         seen = as_observed(entry)
         for each in _entries.candidates(db, seen):
             if each.id != entry.id and entry_has(each, seen):
-                _entries.set_status(db, entry.id, "rejected", f"{_FOLDED}{each.id}")
+                _entries.add_missing_lines(db, each, seen)
+                _entries.fold(db, entry.id, f"{_FOLDED}{each.id}")
                 break
 
 

@@ -71,18 +71,18 @@ class LedgerStore:
     def claim(self, claim: Claim, now: datetime, length: timedelta) -> None:
         """Take a claim."""
         with self._claiming() as db:
-            _access.take_claim(db, claim, self._holder, now=now, length=length)
+            _access.take_claim(db, _owned(db, claim), self._holder, now=now, length=length)
 
     def extend(self, claim: Claim, now: datetime, length: timedelta) -> None:
         """Extend a claim."""
         with self._claiming() as db:
-            _access.extend_claim(db, claim, now=now, length=length)
+            _access.extend_claim(db, _owned(db, claim), now=now, length=length)
 
     def release(self, claim: Claim) -> None:
         """Release a claim; if that can't be written, all that this ledger claims."""
         try:
             with self._claiming() as db:
-                _access.release_claim(db, claim)
+                _access.release_claim(db, _owned(db, claim))
         except LedgerError:
             # A full disk, say. Others take this holder for dead, and it begins anew.
             self._holder.release()
@@ -134,7 +134,7 @@ class LedgerStore:
         with self._writing() as db:
             self._keep_books(db, books)
             if claim is not None:
-                _access.extend_claim(db, claim, now=now, length=length)
+                _access.extend_claim(db, _owned(db, claim), now=now, length=length)
             owner = _owners.ensure(db, intent.account, intent.key_id)
             _entries.refuse_beside_open(db, intent, owner)
             entry = _entries.read_one(db, _entries.insert_intent(db, intent, owner))
@@ -266,6 +266,11 @@ class LedgerStore:
             self._identity.check_content(db)
             yield db
         self._identity.check()
+
+
+def _owned(db: sqlite3.Connection, claim: Claim) -> Claim:
+    """Name the account of a claim by its owner: claims under its other names are the same."""
+    return dataclasses.replace(claim, account=_owners.owner_of(db, claim.account))
 
 
 class StoreThread:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from binance_dust import ConfigurationError, GuardError, Ledger, LedgerEntry
-from binance_dust.ledger import Kind, LedgerLine, Observed, SettledBy
+from binance_dust.ledger import Claim, Kind, LedgerLine, Observed, SettledBy
 from tests.ledger.conftest import MINUTE, NOW, intent, line, seen
 
 OVER = NOW + MINUTE
@@ -249,3 +249,29 @@ async def test_exchanged_debts_are_confirmed_without_a_number(ledger: Ledger) ->
     assert (done.status, done.lines) == ("confirmed", ())
     await ledger.record([seen(row, transaction_id=None, **debts)], now=OVER)
     assert sum(len(each.lines) for each in await books(ledger)) == 1
+
+
+async def test_a_reading_settles_nothing_by_the_record_of_another_call(ledger: Ledger) -> None:
+    first = await ledger.intend(intent(), length=MINUTE)
+    await ledger.reject(first.id, "read", **READ)
+    second = await ledger.intend(intent(), length=MINUTE)
+    # While somebody reads about the second call, the first one's sender wakes up.
+    await ledger.confirm(first.id, ONE.lines, transaction_id=1, now=OVER)
+
+    done = await ledger.confirm(second.id, ONE.lines, transaction_id=1, **READ)
+
+    assert done.status == "intended"
+    assert await counted(ledger) == [1]
+
+
+async def test_a_claim_under_any_name_is_a_claim_on_the_account(ledger: Ledger) -> None:
+    await ledger.intend(intent(account="alice", key_id="k"), length=MINUTE)
+    await ledger.intend(intent(account="desk", key_id="k", account_type="MARGIN"), length=MINUTE)
+    one, other = Claim("alice", "convert", "one"), Claim("desk", "convert", "other")
+    await ledger.claim(one, now=NOW, length=MINUTE)
+
+    with pytest.raises(GuardError, match="under way"):
+        await ledger.claim(other, now=NOW, length=MINUTE)
+    await ledger.release(Claim("desk", "convert", "one"))
+
+    await ledger.claim(other, now=NOW, length=MINUTE)
