@@ -338,10 +338,27 @@ class Oracle:
         others = {asset for record in self._known() if record not in made for asset in record[1:2]}
         return bool(row.assets & (others | self._stage.moved))
 
+    def _refused_by_name(
+        self, ledger: int, ways: Iterable[tuple[int, str]], held: Counter[Record]
+    ) -> set[str]:
+        """Give those that came second of accounts that share a name: they have no books here."""
+        named: dict[str, set[str]] = {}
+        for each, key in ways:
+            if each == ledger:
+                named.setdefault(KEYS[key].name or key, set()).add(KEYS[key].account)
+        seen = {owner for record, owner in self._known().items() if held[record]}
+        return {
+            account
+            for accounts in named.values()
+            for account in accounts - seen
+            if len(accounts) > 1
+        }
+
     def _complete(self, ledger: int, rows: dict[int, Row], ways: Iterable[tuple[int, str]]) -> None:
         """See that each record of the accounts of a ledger is once in its books."""
         accounts = {KEYS[key].account for each, key in ways if each == ledger}
         held = Counter(record for row in rows.values() for record in row.records)
+        accounts -= self._refused_by_name(ledger, ways, held)
         for record, owner in self._known().items():
             if owner in accounts and held[record] != 1:
                 kind = TWICE if held[record] else MISSING
