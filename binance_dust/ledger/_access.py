@@ -1,10 +1,11 @@
 """Who may write to a ledger: one kind of exchange per file, one worker per account.
 
-Books. A ledger knows accounts by name. If the alice of a rehearsal shared a file with the real
-alice, her conversions would start a cooldown for the real account and count in its totals, and an
-open call of the real account would be looked up on the sandbox. So a file is for real exchanges or
-for local ones. The first intent or record that comes from a session decides which, and the other
-kind is refused. All exchanges on this machine's loopback, whatever their port, are local.
+Books. A sandbox's numbers of accounts mean nothing elsewhere, and its keys may have the names of
+real ones. If the alice of a rehearsal shared a file with the real alice, her conversions would
+start a cooldown for the real account and count in its totals, and an open call of the real account
+would be looked up on the sandbox. So a file is for real exchanges or for local ones. The first
+intent or record that comes from a session decides which, and the other kind is refused. All
+exchanges on this machine's loopback, whatever their port, are local.
 
 Claims. One converter and one recoverer at a time work on an account, across processes. A claim only
 keeps two processes from planning the same conversion. It ends when its holder releases it or dies,
