@@ -133,12 +133,14 @@ class AnswerStruct(msgspec.Struct, frozen=True, kw_only=True, rename="camel", eq
             if mark is not None and name in cls.__dict__:
                 # The slot gets another name; a property under the old one converts its value.
                 setattr(cls, f"_{name}", cls.__dict__[name])
-                setattr(cls, name, property(_getter(name, mark)))
+                setattr(cls, name, property(_getter(name, mark, optional=_optional(hint))))
 
     def check(self) -> None:
         """Read every amount and time once, so that none raises later."""
         for name in self.__struct_fields__:
-            ensure_readable(getattr(self, name))
+            value = getattr(self, name)
+            if isinstance(value, _PARTS):
+                ensure_readable(value)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
@@ -152,6 +154,9 @@ class AnswerStruct(msgspec.Struct, frozen=True, kw_only=True, rename="camel", eq
     def __repr__(self) -> str:
         fields = ", ".join(f"{name}={_shown(self, name)}" for name in self.__struct_fields__)
         return f"{type(self).__name__}({fields})"
+
+
+_PARTS: Final = (list, AnswerStruct)
 
 
 def total(amounts: Iterable[Decimal]) -> Decimal:
@@ -204,6 +209,8 @@ def _mark_of(hint: Any) -> _Converted | None:
 _AMOUNT_GETTER: Final = """
 def {name}(self):
     value = self._{name}
+    if {optional} and value is None:
+        return None
     try:
         amount = read(value)
         if amount.is_finite() and value.isascii():
@@ -214,9 +221,9 @@ def {name}(self):
 """
 
 
-def _getter(name: str, mark: _Converted) -> Callable[[Any], Any]:
+def _getter(name: str, mark: _Converted, *, optional: bool) -> Callable[[Any], Any]:
     def otherwise(answer: AnswerStruct, value: object) -> object:
-        if value is None and _optional(type(answer), name):
+        if value is None and optional:
             return None
         try:
             return mark.convert(value)
@@ -228,14 +235,13 @@ def _getter(name: str, mark: _Converted) -> Callable[[Any], Any]:
     if mark.convert is not to_amount:
         return lambda answer: otherwise(answer, getattr(answer, f"_{name}"))
     scope: dict[str, Any] = {"read": _read, "otherwise": otherwise}
-    exec(_AMOUNT_GETTER.format(name=name), scope)  # noqa: S102 - our own text, as dataclasses do
+    exec(_AMOUNT_GETTER.format(name=name, optional=optional), scope)  # noqa: S102 - our own text, as dataclasses do
     getter: Callable[[Any], Any] = scope[name]
     return getter
 
 
-@functools.cache
-def _optional(kind: type[AnswerStruct], name: str) -> bool:
-    return any(f.name == name and not f.required for f in msgspec.structs.fields(kind))
+def _optional(hint: Any) -> bool:
+    return type(None) in getattr(hint, "__args__", ())
 
 
 def _shown(answer: AnswerStruct, name: str) -> str:

@@ -7,20 +7,22 @@ from __future__ import annotations
 
 import re
 from functools import cache
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, get_args, get_origin
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Self, TypeVar, cast, get_args, get_origin
 
 import msgspec
 from msgspec import field
 
 from binance_dust._util import misfit
-from binance_dust._util.exact import AnswerStruct, Moment, raw, to_moment
+from binance_dust._util.exact import AnswerStruct, Moment, ensure_readable, raw, to_moment
 from binance_dust._util.words import visible
 from binance_dust.errors import UnreadableAnswerError
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-__all__ = ["RowsAnswer", "SwitchesAnswer", "UnreadRow", "show"]
+__all__ = ["RowsAnswer", "SwitchesAnswer", "UnreadRow", "show", "without_unreadable"]
+
+R = TypeVar("R")
 
 _IDS: Final = ("transId", "tranId")
 _TIMES: Final = ("operateTime", "timestamp")
@@ -97,19 +99,11 @@ class RowsAnswer(AnswerStruct, frozen=True):
 
     def sifted(self) -> Self:
         """Set aside the rows with an amount or a time that can't be read."""
-        good, bad = [], []
         wire_name, _ = self._rows()
         rows = getattr(self, self.rows_in)
         if len(rows) > _MOST_ROWS:
             raise msgspec.ValidationError(_TOO_MANY)
-        for n, row in enumerate(rows):
-            try:
-                row.check()
-            except UnreadableAnswerError as error:
-                value, place = msgspec.to_builtins(row), f"$.{wire_name}[{n}]"
-                bad.append(_unread(value, place, str(error)))
-            else:
-                good.append(row)
+        good, bad = readable_rows(rows, f"$.{wire_name}")
         return msgspec.structs.replace(self, **{self.rows_in: good, "unread": bad})
 
     @classmethod
@@ -126,6 +120,39 @@ class SwitchesAnswer(AnswerStruct, frozen=True):
         """Refuse an answer of another form."""
         if all(raw(self, name) is None for name in self.__struct_fields__):
             raise ValueError("none of its fields is there")
+
+
+def readable_rows(rows: list[R], place: str = "$") -> tuple[list[R], list[UnreadRow]]:
+    """Divide rows into those that can be read and those that can't."""
+    good: list[R] = []
+    bad: list[UnreadRow] = []
+    for n, row in enumerate(rows):
+        try:
+            ensure_readable(row)
+        except UnreadableAnswerError as error:
+            bad.append(_unread(msgspec.to_builtins(row), f"{place}[{n}]", str(error)))
+        else:
+            good.append(row)
+    return good, bad
+
+
+def without_unreadable(answer: R) -> tuple[R, list[UnreadRow]]:
+    """Take the rows that can't be read out of an answer; raise if anything else of it can't be.
+
+    Only where the caller tells that they are missing: nothing read is not zero.
+    """
+    bad: list[UnreadRow] = []
+    if isinstance(answer, list):
+        good, bad = readable_rows(answer)
+        return cast("R", good), bad
+    if isinstance(answer, AnswerStruct):
+        for name in _texts_and_lists(type(answer))[1]:
+            good, found = readable_rows(getattr(answer, name), f"$.{name}")
+            if found:
+                answer = cast("R", msgspec.structs.replace(cast("Any", answer), **{name: good}))
+            bad += found
+    ensure_readable(answer)
+    return answer, bad
 
 
 def show(value: object) -> None:

@@ -38,8 +38,8 @@ class Settled(enum.StrEnum):
 class AccountReport:
     """One account, as a scan found it.
 
-    A part that failed is empty, and `errors` says why, by the name of the part: `assets`, `quote`
-    or `liabilities`.
+    A part that failed is empty, or lacks the rows that can't be read. `errors` says why, by the
+    name of the part: `assets`, `quote` or `liabilities`.
     """
 
     account: str

@@ -17,7 +17,9 @@ from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
 
 from binance_dust._answers.codes import has_no_margin
 from binance_dust._util.exact import ensure_readable
-from binance_dust.errors import CredentialsError, DustError
+from binance_dust._util.rows import without_unreadable
+from binance_dust._util.words import count
+from binance_dust.errors import CredentialsError, DustError, UnreadableAnswerError
 from binance_dust.reports import AccountReport, Settled
 from binance_dust.scanner._lanes import ENDPOINTS, Question
 
@@ -154,7 +156,9 @@ class AccountScan:
 
     async def _list(self) -> tuple[list[models.SmallLiability] | None, Settled | None]:
         try:
-            listed = await self._ask(Question.LIST, self._client.small_liabilities())
+            listed = await self._ask(
+                Question.LIST, self._client.small_liabilities(), part="liabilities"
+            )
         except DustError as error:
             if has_no_margin(error):
                 return None, Settled.NO_MARGIN
@@ -174,12 +178,13 @@ class AccountScan:
         # `ask` makes the coroutine only here: a scan may be stopped before this begins, and Python
         # warns about a coroutine that is never awaited.
         try:
-            return await self._ask(question, ask())
+            return await self._ask(question, ask(), part=name)
         except DustError as error:
             self._errors[name] = _bare(error)
             return None
 
-    async def _ask(self, question: Question, answer: Awaitable[R]) -> R:
+    async def _ask(self, question: Question, answer: Awaitable[R], *, part: str | None = None) -> R:
+        """Ask; a part of the report is kept without the rows that can't be read."""
         lane = self._part.lanes[question]
         lane.asked += 1
         time = asyncio.get_running_loop().time
@@ -190,7 +195,17 @@ class AccountScan:
         try:
             found = await answer
             # Checked here, so that only this part fails, and not a later sum over reports.
-            ensure_readable(found)
+            if part is None:
+                ensure_readable(found)
+                return found
+            found, unread = without_unreadable(found)
+            if unread:
+                self._errors[part] = UnreadableAnswerError(
+                    f"{count(len(unread), 'row')} left out: {unread[0]}",
+                    endpoint=ENDPOINTS[question].title,
+                    account=self._client.name,
+                    path=unread[0].place,
+                )
         finally:
             lane.answered += 1
             if room:

@@ -28,6 +28,7 @@ INFO = "GET /sapi/v1/account/info"
 MARGIN = "GET /sapi/v1/margin/account"
 LIST = "GET /sapi/v1/margin/exchange-small-liability"
 ASSETS = "POST /sapi/v3/asset/getUserAsset"
+QUOTE = "POST /sapi/v1/asset/dust-convert/query-convertible-assets"
 
 
 async def test_a_report_has_what_single_calls_give(exchange: Sandbox, session: Session) -> None:
@@ -150,6 +151,38 @@ async def test_an_answer_of_another_shape_fails_its_part_alone(
     assert failed.quote is not None
     assert all(report.ok for report in reports.values())
     assert len(reports) == 12
+
+
+@pytest.mark.parametrize(
+    ("path", "field", "part"),
+    [
+        (ASSETS, "free", "assets"),
+        (QUOTE, "toTargetAssetOffExchange", "quote"),
+        (LIST, "liabilityQty", "liabilities"),
+    ],
+)
+async def test_a_row_that_can_not_be_read_is_left_out_and_told(
+    exchange: Sandbox, session: Session, path: str, field: str, part: str
+) -> None:
+    """Nothing read is not zero: the report is not ok, and the other rows are there."""
+    debts = {"ETH": "0.001", "XRP": "0.5"}
+    client = session.client(exchange.open_account("alice", ADA="6.21", XRP="1.5", debts=debts))
+    exchange.faults.put({field: None}, nth=1, times=None, endpoint=path)
+
+    (report,) = [report async for report in scan([client])]
+
+    kept: dict[str, list[Any]] = {
+        "assets": report.assets,
+        "quote": report.quote.details if report.quote else [],
+        "liabilities": report.liabilities,
+    }
+    assert {name: len(rows) for name, rows in kept.items()} == {
+        name: 1 if name == part else 2 for name in kept
+    }
+    assert list(report.errors) == [part]
+    assert "1 row left out: $" in str(report.errors[part])
+    assert not report.ok
+    assert report.net >= 0
 
 
 @pytest.mark.parametrize("part", ["user_assets", "margin_account"])
