@@ -41,6 +41,8 @@ _PAGE: Final = 100
 _MOST_NAMED: Final = 1_000
 """Rows that can't be read are named once each, and so many of a client at most."""
 """Rows of a page of history: the exchange's maximum."""
+_USUAL_HISTORY: Final = timedelta(days=30)
+"""What the exchange takes for a history without bounds."""
 
 
 class DustClient(Closing):
@@ -221,20 +223,29 @@ class DustClient(Closing):
     ) -> AsyncIterator[models.SmallLiabilityExchange]:
         """Read the exchanged debts, page by page; by default those of the last 30 days.
 
+        An exchange of debts that comes between two pages moves all rows by its own. So the end is
+        the same for all pages, and rows that a page repeats of the one before are left out.
+
         Rows that can't be read are added to `unread`. Without such a list they are an
         `UnreadableAnswerError`, when all others were read.
         """
         _check_order(start, end)
+        if end is None:
+            end = self._session.now() + _AHEAD
+            start = end - _USUAL_HISTORY if start is None else start
         page, seen = 1, 0
         set_aside: list[models.UnreadRow] = []
+        before: list[models.SmallLiabilityExchange] = []
         while True:
             history = await self.send(
                 endpoints.SMALL_LIABILITY_HISTORY(
                     current=page, size=_PAGE, start_time=start, end_time=end
                 )
             )
-            for row in history.rows:
+            repeated = _repeated(before, history.rows)
+            for row in history.rows[repeated:]:
                 yield row
+            before = history.rows
             set_aside += history.unread
             shown = len(history.rows) + len(history.unread)
             page, seen = page + 1, seen + shown
@@ -344,3 +355,16 @@ def _check_order(start: object, end: object, what_end_is: str = "") -> None:
     """Refuse a range that ends before it begins."""
     if _is_time(start) and _is_time(end) and start > end:
         raise ConfigurationError(f"start ({start}) is after {what_end_is or f'end ({end})'}")
+
+
+def _repeated(
+    before: list[models.SmallLiabilityExchange], rows: list[models.SmallLiabilityExchange]
+) -> int:
+    """Count the rows at the beginning of a page that the end of the page before has shown."""
+    known, shown = [list(map(_cells, each)) for each in (before, rows)]
+    sizes = range(min(len(known), len(shown)), 0, -1)
+    return next((size for size in sizes if known[-size:] == shown[:size]), 0)
+
+
+def _cells(row: models.SmallLiabilityExchange) -> tuple[object, ...]:
+    return tuple(getattr(row, name) for name in row.__struct_fields__)

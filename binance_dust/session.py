@@ -235,11 +235,17 @@ class Session(Closing):
         self._loop.leave()
         self._closed = True
         self._address.leave()
-        self._pipeline.let_go()
-        await self._pipeline.clock.close()
-        if self._own_budget:
-            await self._pipeline.budget.close()
-        await self._pipeline.transport.close()
+        pipeline = self._pipeline
+        pipeline.let_go()
+        # Nested, because a close that is cancelled halfway must leave no connection open.
+        try:
+            try:
+                await pipeline.clock.close()
+            finally:
+                if self._own_budget:
+                    await pipeline.budget.close()
+        finally:
+            await pipeline.transport.close()
 
     async def __aenter__(self) -> Self:
         if self._closed:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -9,23 +10,28 @@ from typing import Any
 import pytest
 
 from binance_dust import Credentials, DustClient, NotSentError, RetryPolicy, Session
+from binance_dust._call.clock import ServerClock
 from binance_dust.models import DustLog, SmallLiabilityExchange, SmallLiabilityHistory
+from binance_dust.sandbox import Sandbox
 
 
 class Pages:
     """A session's `send` that answers with pages of history."""
 
-    def __init__(self, rows: int, total: int) -> None:
+    def __init__(self, rows: int, total: int, *, come: int = 0) -> None:
         self._rows = rows
         self._total = total
+        self._come = come
+        """Rows that come between two pages: the newest is first, so all others move on."""
         self.asked: list[dict[str, str]] = []
 
     async def __call__(self, call: Any, account: Any = None, lane: Any = None, **_: Any) -> Any:
         self.asked.append(call.parameters())
         page, size = int(self.asked[-1]["current"]), int(self.asked[-1]["size"])
-        first = (page - 1) * size
+        moved = (page - 1) * self._come
+        first = (page - 1) * size - moved
         rows = [row(number) for number in range(first, min(self._rows, first + size))]
-        return SmallLiabilityHistory(total=self._total, rows=rows)
+        return SmallLiabilityHistory(total=self._total + moved, rows=rows)
 
 
 def row(number: int) -> Any:
@@ -70,6 +76,17 @@ async def test_a_history_is_read_to_its_end_and_no_further(
     assert {asked["size"] for asked in send.asked} == {"100"}
 
 
+@pytest.mark.parametrize("come", [1, 10, 99])
+async def test_rows_that_move_to_the_next_page_meanwhile_are_read_once(
+    client: DustClient, monkeypatch: pytest.MonkeyPatch, come: int
+) -> None:
+    monkeypatch.setattr(Session, "send", staticmethod(Pages(130, 130, come=come)))
+
+    found = [each.asset async for each in client.small_liability_history()]
+
+    assert found == [f"A{number}" for number in range(130)]
+
+
 async def test_who_leaves_a_history_early_asks_for_no_more_pages(
     client: DustClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -93,7 +110,46 @@ async def test_the_bounds_of_a_history_go_along_on_every_page(
     _ = [each async for each in client.small_liability_history(start=start)]
 
     assert [asked["startTime"] for asked in send.asked] == ["1767225600000"] * 2
-    assert "endTime" not in send.asked[0]
+    assert send.asked[0]["endTime"] == send.asked[1]["endTime"]
+
+
+async def test_the_end_is_the_same_for_all_pages(
+    client: DustClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without bounds it is the last 30 days, as the exchange takes it."""
+    send = Pages(250, 250)
+    monkeypatch.setattr(Session, "send", staticmethod(send))
+
+    _ = [each async for each in client.small_liability_history()]
+
+    ((start, end),) = {(asked["startTime"], asked["endTime"]) for asked in send.asked}
+    assert int(end) - int(start) == 30 * 86_400_000
+    assert 0 <= int(end) / 1000 - client.session.now().timestamp() <= 60
+
+
+async def test_a_close_that_is_cancelled_halfway_leaves_nothing_open(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    async with Sandbox() as exchange:
+        session = Session(base_url=exchange.url)
+        client = session.client(exchange.open_account("alice"))
+        await client.server_time()
+        closing = asyncio.Event()
+
+        async def hang(_: object) -> None:
+            closing.set()
+            await asyncio.Event().wait()
+
+        monkeypatch.setattr(ServerClock, "close", hang)
+        task = asyncio.ensure_future(session.close())
+        await closing.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+        http = session._pipeline.transport._http
+        assert http is not None
+        assert http.closed
 
 
 async def test_a_missing_bound_of_the_log_is_filled_in(

@@ -14,7 +14,7 @@ from binance_dust.cli._output import (
     print_json,
     reason_of,
 )
-from binance_dust.cli._streams import print_stderr
+from binance_dust.cli._streams import outlive_readers, print_stderr
 from binance_dust.conversion import LiabilityQuote
 from binance_dust.sweeper import Outcome, sweep
 
@@ -127,14 +127,26 @@ async def convert(
     *,
     really: bool,
     choose: Callable[[Quote], Quote] | None = None,
+    note: Callable[[SweepReport], object] = bool,
 ) -> int:
     """Plan the conversion of every account's dust, and convert it if `really`."""
     rules_and_wallets: dict[str, Any] = {"account_types": wallets(options), **rules(options)}
-    return await move(options, really=really, choose=choose, **rules_and_wallets)
+    return await move(options, really=really, note=note, choose=choose, **rules_and_wallets)
 
 
-async def move(options: argparse.Namespace, *, really: bool, **sweep_options: Any) -> int:
-    """Plan what can be moved in every account, move it if `really`, and show each result."""
+async def move(
+    options: argparse.Namespace,
+    *,
+    really: bool,
+    note: Callable[[SweepReport], object] = bool,
+    **sweep_options: Any,
+) -> int:
+    """Plan what can be moved in every account, move it if `really`, and show each result.
+
+    `note` gets each report as well.
+    """
+    if really:
+        outlive_readers()
     out, outcomes = make_console(), []
     async with (
         _context.open_context(options) as context,
@@ -143,6 +155,7 @@ async def move(options: argparse.Namespace, *, really: bool, **sweep_options: An
     ):
         async for report in reports:
             outcomes.append(report.outcome)
+            note(report)
             if options.json:
                 print_json(as_json(report))
             else:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import os
 import sys
+from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from binance_dust._util.words import visible
 
-__all__ = ["make_streams_safe", "print_stderr"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["make_streams_safe", "outlive_readers", "print_stderr"]
 
 
 def make_streams_safe() -> None:
@@ -23,6 +28,44 @@ def make_streams_safe() -> None:
             setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - never closed
         elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
             stream.reconfigure(errors="backslashreplace")
+
+
+def outlive_readers() -> None:
+    """Go on when whoever reads stdout has gone: for what moves funds, and has an exit code to give.
+
+    Without this, `head` at the end of a pipe would stop a conversion halfway.
+    """
+    if sys.stdout is not None:
+        sys.stdout = cast("TextIO", _UnbrokenStream(sys.stdout))
+
+
+class _UnbrokenStream:
+    """A stream that drops what nobody reads any more."""
+
+    def __init__(self, stream: TextIO) -> None:
+        self._stream = stream
+
+    def write(self, text: str) -> int:
+        with self._unbroken():
+            return self._stream.write(text)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._unbroken():
+            self._stream.flush()
+
+    @contextlib.contextmanager
+    def _unbroken(self) -> Iterator[None]:
+        try:
+            yield
+        except BrokenPipeError:
+            # What is left in the stream's own buffer goes there as well.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
 
 
 def print_stderr(text: str) -> None:

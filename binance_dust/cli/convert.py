@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from binance_dust.conversion import Quote
+    from binance_dust.sweeper import SweepReport
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,9 +43,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(options: argparse.Namespace) -> int:
     """Quote every account, and convert if asked to."""
     choose = _AssetChoice(options.only, options.without)
-    code = await _moving.convert(options, really=options.yes, choose=choose)
-    if unseen := choose.unseen:
-        # Only if no account at all has the asset: accounts hold different assets.
+    code = await _moving.convert(options, really=options.yes, choose=choose, note=choose.note)
+    # Only if no account at all has the asset: accounts hold different assets.
+    if unseen := choose.unseen(options.without):
+        print_stderr(f"no account has {', '.join(unseen)}, so there was nothing to leave out")
+    if unseen := choose.unseen(options.only):
         print_stderr(f"no account has {', '.join(unseen)} in its quote")
         code = code or 1
     if not options.yes and not options.json:
@@ -58,15 +61,19 @@ class _AssetChoice:
     def __init__(self, only: Iterable[str], without: Iterable[str]) -> None:
         self._only = frozenset(only)
         self._without = frozenset(without)
-        self._unseen = {*only, *without}
+        self._seen: set[str] = set()
 
     def __call__(self, quote: Quote) -> Quote:
         assets = set(quote.assets)
-        self._unseen -= assets
+        self._seen |= assets
         wanted = (assets & self._only if self._only else assets) - self._without
         return quote.only(*wanted)
 
-    @property
-    def unseen(self) -> list[str]:
-        """The names that no quote had: misspelt ones, for example."""
-        return sorted(self._unseen)
+    def note(self, report: SweepReport) -> None:
+        """Note what stays, for a cooldown or another rule: it is there all the same."""
+        if report.quote is not None:
+            self._seen |= {skipped.asset for skipped in report.quote.skipped}
+
+    def unseen(self, names: Iterable[str]) -> list[str]:
+        """Give those names that no quote had: misspelt ones, for example."""
+        return sorted({*names} - self._seen)

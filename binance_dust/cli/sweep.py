@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 from binance_dust._util.words import count
 from binance_dust.cli import _arguments, _context, _ledger, _moving
 from binance_dust.cli._output import Amounts, as_json, escape, make_console, print_json
-from binance_dust.cli._streams import print_stderr
+from binance_dust.cli._streams import outlive_readers, print_stderr
 from binance_dust.errors import ConfigurationError
+from binance_dust.ledger import Kind
 from binance_dust.sweeper import Outcome, sweep
 
 if TYPE_CHECKING:
@@ -49,6 +50,8 @@ async def run(options: argparse.Namespace) -> int:
     """Sweep, print each account's result as it comes, and sum up."""
     if options.every is not None and not options.every:
         raise ConfigurationError("--every must be longer than 0")
+    if options.yes:
+        outlive_readers()
     totals = _SweepTotals()
     out = make_console()
     async with (
@@ -97,7 +100,11 @@ class _SweepTotals:
         elif report.outcome is Outcome.PLANNED:
             done = [report.quote]
         elif report.outcome is Outcome.CONVERTED:
-            done = [entry for entry in report.settled if entry.status == "confirmed"]
+            done = [
+                entry
+                for entry in report.settled
+                if entry.status == "confirmed" and entry.kind is not Kind.LIABILITIES
+            ]
         for each in done:
             self._net.add(each.target, each.net)
             self._fee.add(each.target, each.fee)

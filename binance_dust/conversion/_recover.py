@@ -118,7 +118,9 @@ async def _read(
     held: dict[str, Decimal]
     unread: list[UnreadRow] = []
     if entry.kind is Kind.LIABILITIES:
-        records = await _read_history(context, entry, start, end, unread)
+        # Older rows are refused, and would make all of it unreadable.
+        shown = max(start, clock - _REMEMBERED)
+        records = await _read_history(context, entry, shown, max(end, shown), unread)
         complete = start > clock - _REMEMBERED
         held = await read_debts(context.client)
     else:

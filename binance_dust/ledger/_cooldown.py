@@ -117,6 +117,8 @@ class CooldownHistory:
     _converted: dict[str, datetime] = field(default_factory=dict)
     _assets: frozenset[str] = frozenset()
     """The assets of the last conversion."""
+    _ids: set[int] = field(default_factory=set)
+    """The ids of the conversions: one that is seen again, in another form, proves nothing."""
     _refused: dict[str, datetime] = field(default_factory=dict)
     """Refusals that no known conversion explains: an unknown one must have come before."""
 
@@ -136,6 +138,11 @@ class CooldownHistory:
         return max(times, default=None)
 
     def _note_conversion(self, entry: LedgerEntry) -> None:
+        ids = {line.transaction_id for line in entry.lines} | {entry.transaction_id}
+        known = {number for number in ids if number is not None}
+        if known & self._ids:
+            return
+        self._ids |= known
         keys = list(self._keys(line.asset for line in entry.lines))
         first, last = min(line.at for line in entry.lines), max(line.at for line in entry.lines)
         before = [self._converted[key] for key in keys if key in self._converted]

@@ -237,6 +237,10 @@ class Ledger(LedgerReader):
         """Note a time range in which the exchange's records of a source have been read."""
         await self._thread.run(lambda store: store.mark_synced(account, source, synced))
 
+    async def forget_missing(self, account: str, source: Source, read: SyncedRange) -> None:
+        """Forget what was missing in a time range that has been read again."""
+        await self._thread.run(lambda store: store.forget_missing(account, source, read))
+
     async def mark_missing(self, missing: Missing) -> None:
         """Note a time range of which the exchange does not show all records."""
         await self._thread.run(lambda store: store.mark_missing(missing))

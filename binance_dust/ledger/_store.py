@@ -225,6 +225,11 @@ class LedgerStore:
             owner = None if account is None else _owners.owner_of(db, account)
             return _synced.read_missing(db, owner)
 
+    def forget_missing(self, account: str, source: str, read: SyncedRange) -> None:
+        """Forget what was missing in a range that has been read again."""
+        with self._writing() as db:
+            _synced.forget_missing(db, _owners.ensure(db, account), source, read)
+
     def mark_missing(self, gap: Missing) -> None:
         """Note a range of which the exchange does not show all records."""
         with self._writing() as db:

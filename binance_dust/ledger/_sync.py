@@ -126,7 +126,10 @@ class _SyncRun:
         """Read the ranges of a wallet's dust log that were not read yet."""
         first = max(self.since or _FIRST, _FIRST)
         known = await self.ledger.synced(self.account, account_type)
-        begin = first if known is None else max(known.until - OVERLAP, first)
+        begin = first
+        if known is not None and first <= known.until:
+            # From there on nothing is marked as read before it was read twice.
+            begin = max(known.until - OVERLAP, known.since)
         await self._walk_to_now(account_type, begin)
         if known is not None and first < known.since:
             await self._walk(account_type, first, known.since)
@@ -140,8 +143,8 @@ class _SyncRun:
         oldest = now + _AHEAD - _HISTORY
         known = await self.ledger.synced(self.account, "liabilities")
         begin = first = max(self.since or oldest, oldest)
-        if known is not None and first >= known.since:
-            begin = max(known.until - OVERLAP, first)
+        if known is not None and known.since <= first <= known.until:
+            begin = max(known.until - OVERLAP, oldest)
         unread: list[UnreadRow] = []
         history = self.client.small_liability_history(start=begin, end=now + _AHEAD, unread=unread)
         rows = [row async for row in history]
@@ -191,6 +194,11 @@ class _SyncRun:
         except StopIteration:
             pass
         self.seen += len(walk.found)
+        # Noted while the pages came: they are missing still.
+        still = [each for each in self.missing if each.source == account_type]
+        await self.ledger.forget_missing(self.account, account_type, SyncedRange(since, until))
+        for missing in still:
+            await self.ledger.mark_missing(missing)
         for gap in walk.gaps:
             start, end = to_moment(gap.span.start), to_moment(gap.span.end)
             await self._note_missing(account_type, start, end, gap.shown, gap.counted)

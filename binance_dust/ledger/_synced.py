@@ -22,6 +22,7 @@ __all__ = [
     "SyncedRange",
     "add_missing",
     "add_range",
+    "forget_missing",
     "merge_ranges",
     "read_missing",
     "read_range",
@@ -117,6 +118,14 @@ def _put_range(db: sqlite3.Connection, account: str, source: str, span: SyncedRa
     db.execute(
         "INSERT OR REPLACE INTO synced (account, source, since, until) VALUES (?, ?, ?, ?)",
         (account, source, stamp(span.since), stamp(span.until)),
+    )
+
+
+def forget_missing(db: sqlite3.Connection, account: str, source: str, read: SyncedRange) -> None:
+    """Forget what was missing in a range that has been read again from end to end."""
+    db.execute(
+        'DELETE FROM missing WHERE account = ? AND source = ? AND "start" >= ? AND "end" <= ?',
+        (account, source, stamp(read.since), stamp(read.until)),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterable, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Final, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
 from binance_dust._util.checks import instance
 from binance_dust._util.results import Results, Stream
@@ -40,6 +40,8 @@ _AFTER_FAILURE: Final = timedelta(hours=1)
 """At most; on a schedule of minutes the next turn comes sooner."""
 _AFTER_ELIGIBILITY: Final = timedelta(seconds=1)
 """Two clocks differ a little, and a try too early may cost the whole wait again."""
+_RULES_OF_DEBTS: Final = frozenset({"keep", "quote_ttl", "cooldown"})
+"""The rules of a sweep that `LiabilityExchanger` has as well."""
 _PARTS: Final = 8
 """A turn that failed is repeated after this part of the schedule."""
 
@@ -105,13 +107,15 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
         raise ConfigurationError("no account_types and no liabilities: there is nothing to sweep")
 
     # Read once for all accounts: an iterator would be empty for all but the first.
-    rules["keep"] = kept = asset_names(rules.get("keep", ()), "keep")
+    rules["keep"] = asset_names(rules.get("keep", ()), "keep")
+
+    of_debts: Any = {name: rule for name, rule in rules.items() if name in _RULES_OF_DEBTS}
 
     def clean_ups(client: DustClient) -> Iterator[CleanUp]:
         for wallet in wallets:
             yield _of_dust(Converter(client, ledger=ledger, account_type=wallet, **rules))
         if liabilities:
-            yield _of_debts(LiabilityExchanger(client, ledger=ledger, keep=kept))
+            yield _of_debts(LiabilityExchanger(client, ledger=ledger, **of_debts))
 
     return Sweep(
         _SweepRun(

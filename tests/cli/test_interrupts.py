@@ -99,6 +99,26 @@ def test_ctrl_c_during_imports_prints_no_traceback(
     ],
 )
 def test_a_closed_pipe_is_not_a_failure(line: str) -> None:
+    assert code_before_a_pipe(line) == "0"
+
+
+@pytest.mark.parametrize("command", ["convert", "sweep"])
+def test_what_moves_funds_goes_on_when_its_reader_has_gone(
+    command: str, keep: Keep, tmp_path: Path
+) -> None:
+    """And it gives its own exit code: one answer is lost for good."""
+    with Sandbox(seed=7) as exchange:
+        file = keep(*(exchange.open_account(f"a{n}", ADA="6.21") for n in range(12)))
+        exchange.faults.fail(401, code=-2015, account="a11", times=None)
+        options = f"--accounts {file} --base-url {exchange.url} --ledger {tmp_path}/dust.db"
+
+        code = code_before_a_pipe(f"{command} --yes --json {options} | head -n 1")
+
+        assert len(exchange.conversions) == 11
+        assert code == "1"
+
+
+def code_before_a_pipe(line: str) -> str:
     done = subprocess.run(  # noqa: S602 - a pipe needs a shell
         f"{sys.executable} -m binance_dust {line}; echo ${{PIPESTATUS[0]}}",
         shell=True,
@@ -109,5 +129,5 @@ def test_a_closed_pipe_is_not_a_failure(line: str) -> None:
         check=False,
     )
 
-    assert done.stdout.splitlines()[-1] == "0"
     assert re.sub(r"binance-dust: 5 accounts to scan; .*\n", "", complaints(done.stderr)) == ""
+    return done.stdout.splitlines()[-1]

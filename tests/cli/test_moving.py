@@ -68,6 +68,26 @@ def test_a_conversion_can_be_narrowed_and_unknown_names_are_reported(
     assert [row.asset for row in conversion.rows] == ["DOGE"]
 
 
+def test_a_name_that_nobody_has_is_no_reason_to_fail_if_it_was_to_stay(
+    run: Run, two_accounts: tuple[str, ...]
+) -> None:
+    done = run("convert", *two_accounts, "--yes", "--without", "ZZZ")
+
+    assert done.code == 0
+    assert "no account has ZZZ" in done.err
+
+
+def test_what_stays_for_now_is_there_all_the_same(
+    run: Run, two_accounts: tuple[str, ...], exchange: Sandbox
+) -> None:
+    run("convert", *two_accounts, "--yes")
+    exchange.account("alice").deposit("XRP", "1.5")
+
+    done = run("convert", *two_accounts, "--yes", "--only", "XRP")
+
+    assert "no account has" not in done.err
+
+
 def test_rules_come_from_the_command_line(
     run: Run, two_accounts: tuple[str, ...], exchange: Sandbox
 ) -> None:

@@ -113,6 +113,22 @@ def test_two_conversions_closer_together_prove_a_shorter_rule(make_entry: MakeEn
     assert next_eligible_at(history, NOW, 24 * HOUR) == NOW + 3 * HOUR + DELAY
 
 
+@pytest.mark.parametrize("apart", [timedelta(milliseconds=20), timedelta(seconds=-0.4)])
+def test_one_conversion_that_is_seen_twice_proves_nothing(
+    make_entry: MakeEntry, apart: timedelta
+) -> None:
+    """By its answer and by the log, whose times are some milliseconds later, or whole seconds."""
+    known = [make_entry(NOW - 2 * HOUR, ADA), make_entry(NOW, XRP)]
+    again = replace(
+        known[-1],
+        at=NOW + apart,
+        lines=tuple(replace(line, at=line.at + apart) for line in known[-1].lines),
+    )
+
+    once = next_eligible_at(known, NOW, 24 * HOUR)
+    assert next_eligible_at([*known, again], NOW, 24 * HOUR) == once
+
+
 def test_a_program_that_converts_one_by_one_proves_nothing(make_entry: MakeEntry) -> None:
     """Imported as dust, because the log does not name the call; but -5006 follows another rule."""
     moments = (NOW + timedelta(seconds=n) for n in range(3))

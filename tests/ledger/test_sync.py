@@ -6,6 +6,7 @@ import asyncio
 import csv
 import io
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -24,7 +25,7 @@ from binance_dust import (
     Session,
 )
 from binance_dust.ledger import Kind, LedgerEntry, LedgerLine, Observed, from_dust_log
-from binance_dust.ledger._synced import SyncedRange
+from binance_dust.ledger._synced import Missing, SyncedRange
 from binance_dust.sandbox import DebtExchange, Sandbox
 from tests.ledger.conftest import MINUTE, intent
 
@@ -157,6 +158,40 @@ async def test_since_reads_a_part_and_the_rest_later(
 
     assert part.added == 200
     assert part.added + rest.added == 899
+
+
+@pytest.mark.parametrize("hours", [1, 5, 23])
+async def test_since_moves_no_mark_over_what_is_to_be_read_twice(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger, hours: int
+) -> None:
+    await ledger.mark_synced("alice", "SPOT", SyncedRange(NOW - 40 * DAY, NOW - 2 * DAY))
+    exchange.make_history("alice", [NOW - 2 * DAY - timedelta(hours=hours, minutes=30)])
+
+    since = NOW - 2 * DAY - timedelta(minutes=10)
+    report = await ledger.sync(alice, account_types=["SPOT"], since=since)
+
+    assert report.added == 1
+
+
+async def test_what_was_missing_and_is_shown_later_is_missing_no_more(
+    exchange: Sandbox, alice: DustClient, ledger: Ledger
+) -> None:
+    gap = Missing(
+        account="alice",
+        source="SPOT",
+        start=NOW - timedelta(hours=3),
+        end=NOW - timedelta(hours=2),
+        shown=0,
+        counted=7,
+    )
+    older = replace(gap, start=NOW - 30 * DAY, end=NOW - 29 * DAY)
+    await ledger.mark_synced("alice", "SPOT", SyncedRange(datetime(2020, 12, 1, tzinfo=UTC), NOW))
+    for each in (gap, older):
+        await ledger.mark_missing(each)
+
+    await ledger.sync(alice, account_types=["SPOT"])
+
+    assert await ledger.missing("alice") == [older], "it was not read again"
 
 
 async def test_a_record_that_appears_late_is_imported(

@@ -74,6 +74,9 @@ class FakeLedger:
     async def synced(self, account: str, source: str) -> SyncedRange | None:
         return self.mark
 
+    async def forget_missing(self, account: str, source: str, read: SyncedRange) -> None:
+        pass
+
     async def mark_synced(self, account: str, source: str, mark: SyncedRange) -> None:
         joined = mark if self.mark is None else self.mark.joined(mark)
         self.mark = joined or self.mark
