@@ -211,6 +211,7 @@ class Desk:
         self._quote = await self._bob.quote()
         # What was written last is in the log only: its claim, and that it was released.
         await alice.convert(await alice.quote())
+        await self.ledger.books()  # the release is not waited for, but is done before this
         return self
 
     async def __aexit__(self, *_: object) -> None:
