@@ -129,11 +129,17 @@ def owner_of(db: sqlite3.Connection, name: str) -> str:
 def ensure(db: sqlite3.Connection, name: str, key_id: str | None = None) -> str:
     """Return the owner of a name that is about to be written; a new name becomes an account.
 
-    A new name with a known key belongs to the key's account.
+    A new name with a known key belongs to the key's account. Raise if the name has changed hands
+    since the key was bound to it.
     """
     owner = _owner_of(db, name)
+    known = None if key_id is None else known_key(db, key_id)
+    if owner is not None and known is not None and known.owner is None:
+        raise ConfigurationError(
+            f"the name {name} came with another key a moment ago, and whether both are of one "
+            "account is not known: give one of the two another name"
+        )
     if owner is None:
-        known = None if key_id is None else known_key(db, key_id)
         owner = (known and known.owner) or name
         _name(db, name, owner)
     if key_id is not None:
