@@ -111,6 +111,13 @@ KEPT: Final[tuple[Kept, ...]] = (
         ),
     ),
     Kept(
+        "two accounts of one name begin at once, and nobody tells their numbers",
+        Life(
+            programs=(Program(begin=0.01), Program(key="namesake"), Program(begin=70.0)),
+            rules=Rules(uid="lost"),
+        ),
+    ),
+    Kept(
         "a process is killed that recovers",
         Life(
             programs=(Program(), Program(jobs=("recover",), begin=12.0, back_after=0.1)),

@@ -167,6 +167,8 @@ class Rules(_Part):
 
     log_lag: float = 0.0
     cooldown: float = 0.0
+    uid: Literal["told", "refused", "lost"] = "told"
+    """What comes of the question for the account's number."""
     balances: tuple[str, ...] = ("ADA", "XRP")
     debts: tuple[str, ...] = ()
 
@@ -198,6 +200,7 @@ class Life(_Part):
             "suspended": self.machine.suspend_for > 0,
             "wall clock": self.machine.wall != 0 or self.machine.step != 0,
             "slow disk": self.machine.slow_disk > 0,
+            "unknown number": self.rules.uid != "told",
             "late records": self.rules.log_lag > 0,
             "cooldown": self.rules.cooldown > 0,
             "losses": self.line.lost > 0,

@@ -27,6 +27,7 @@ BASE_URL: Final = "http://127.0.0.1:1"
 DUST: Final = "/sapi/v1/asset/dust"
 CONVERT: Final = "/sapi/v1/asset/dust-convert/convert"
 EXCHANGE: Final = "/sapi/v1/margin/exchange-small-liability"
+_NUMBER: Final = "/api/v3/account"
 _WRITES: Final = {("POST", path) for path in (DUST, CONVERT, EXCHANGE)}
 
 
@@ -63,13 +64,16 @@ class Call:
 class Roads:
     """What travels between all processes and the exchange."""
 
-    def __init__(self, engine: Engine, exchange: Exchange, line: life.Line, seed: int) -> None:
+    def __init__(
+        self, engine: Engine, exchange: Exchange, line: life.Line, uid: str, seed: int
+    ) -> None:
         self.engine = engine
         self.exchange = exchange
         self.line = line
         self.calls: list[Call] = []
         self.on_sent: Callable[[Call], None] = lambda _: None
         self.on_done: Callable[[Call], None] = lambda _: None
+        self.uid = uid
         self.smooth = False
         """Whether nothing is lost or late any more."""
         self.dice = random.Random(f"{seed}/line")  # noqa: S311 - to be repeated
@@ -87,10 +91,14 @@ class Roads:
                 self._travel(call, arriving, future, again=True)
             return
         lost = not self.smooth and self.dice.random() < self.line.lost
+        asked = path == _NUMBER and self.uid
+        lost = lost or asked == "lost"
         way, back = self._way(), self._way()
 
         def arrive() -> None:
             reply = self.exchange.handle(arriving)
+            if asked == "refused":
+                reply = _says(401, -2015, "Invalid API-key, IP, or permissions for action.")
             if not lost:
                 self.engine.at(self.engine.now + back, _deliver, future, reply)
 

@@ -78,7 +78,7 @@ class Stage:
         debts = {asset: _DEBTS[asset] for asset in life.rules.debts}
         for account in ("alice", "bob"):
             self._open(account, balances, debts)
-        self.roads = Roads(self.engine, self.exchange, life.line, life.seed)
+        self.roads = Roads(self.engine, self.exchange, life.line, life.rules.uid, life.seed)
         self.oracle = Oracle(self)
         self.roads.on_sent = self.oracle.sent
         self.roads.on_done = self.oracle.carried_out
@@ -130,7 +130,9 @@ class Stage:
 
     def _open(self, name: str, balances: dict[str, str], debts: dict[str, str]) -> None:
         accounts = self.exchange.accounts
-        self._keys[name, False] = accounts.open(name, balances, margin=True, debts=debts)
+        self._keys[name, False] = accounts.open(
+            name, balances, margin=bool(debts), debts=debts or None
+        )
         self._keys[name, True] = accounts.add_key(name, label=None, key="hmac")
 
     def note(self, text: str) -> None:
@@ -148,6 +150,8 @@ class Stage:
 
     def start_later(self, program: Program) -> None:
         """Start a program anew that has died."""
+        if self.life.storage.files:
+            return  # in one machine's process, a newcomer would not see the file as it is
         self._coming += 1
         jobs = ("recover", *program.jobs)
         again = Program(jobs=jobs, key=program.key, ledger=program.ledger, target=program.target)
@@ -183,7 +187,8 @@ class Stage:
             elif deed.what == "withdraw" and account.free(asset):
                 account.withdraw(asset, account.free(asset) / 2)
         held = [asset for asset in deed.assets if account.free(asset)]
-        owed = [asset for asset in deed.assets if asset in conditions.margin.debts]
+        debts = account.margin.debts if account.margin is not None else {}
+        owed = [asset for asset in deed.assets if asset in debts]
         endpoint = "dust_transfer" if deed.target == "BNB" else "dust_convert"
         with contextlib.suppress(Refusal):
             if deed.what == "convert" and held:
