@@ -31,7 +31,7 @@ from typing import (
 
 from binance_dust._util.plain import error_from_plain, plain
 from binance_dust.conversion import Converter, LiabilityQuote, Quote, Receipt, Skipped
-from binance_dust.conversion._account import AccountContext
+from binance_dust.conversion._account import CLAIM_LENGTH, AccountContext
 from binance_dust.endpoints import AccountType
 from binance_dust.errors import DustError, GuardError
 from binance_dust.ledger import Kind, LedgerEntry, LedgerLine, account_of
@@ -46,8 +46,10 @@ if TYPE_CHECKING:
 
 __all__ = ["convert", "find_outcome", "ledger_identity", "report_from_plain", "report_to_plain"]
 
-_CLAIMS: Final = 3
-"""Attempts to get a claim."""
+_LONGEST_WAIT: Final = 3 * CLAIM_LENGTH.total_seconds()
+"""Seconds to wait for an account that others work on, one after the other."""
+_BETWEEN_LOOKS: Final = 0.5
+"""Seconds until it is seen that they are done, or dead."""
 _CLOCKS: Final = timedelta(seconds=2)
 """How far the clocks of a worker's status and of the ledger may be apart."""
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -143,19 +145,19 @@ async def _settled(
 
 @asynccontextmanager
 async def _claimed(client: DustClient, ledger: Ledger) -> AsyncIterator[None]:
-    """Keep other processes from converting; wait until the claim of one that is frozen is over."""
-    context = AccountContext(client, ledger)
+    """Keep other processes from converting; wait until the one that does is done, dead or late."""
+    context, elapsed = AccountContext(client, ledger), asyncio.get_running_loop().time
     await context.check_ledger()
+    latest = elapsed() + _LONGEST_WAIT
     async with AsyncExitStack() as held:
-        for tries_left in reversed(range(_CLAIMS)):
+        while True:
             try:
                 await held.enter_async_context(context.claimed("convert"))
                 break
-            except GuardError as error:
-                if error.retry_at is None or not tries_left:
+            except GuardError:
+                if elapsed() > latest:
                     raise
-                left = (error.retry_at - client.session.now()).total_seconds()
-                await asyncio.sleep(max(0.0, left) + 0.1)
+                await asyncio.sleep(_BETWEEN_LOOKS)
         yield
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -19,6 +20,7 @@ from binance_dust.sandbox import Sandbox
 from binance_dust.sweeper import Outcome, SweepReport, sweep
 from tests.conversion.scene import Scene, in_virtual_time
 from tests.fleet.conftest import StartWorker
+from tests.systems import posix
 
 DUST = "POST /sapi/v1/asset/dust"
 
@@ -61,6 +63,24 @@ async def test_all_claims_are_counted_by_the_machine_s_clock(wrong: float, tmp_p
 
         assert report.outcome is Outcome.STOPPED
         assert 90 <= (client.session.now() - began).total_seconds() < 92
+
+
+@posix
+@in_virtual_time
+async def test_finding_an_outcome_goes_on_when_the_other_worker_dies(tmp_path: Path) -> None:
+    scene = Scene()
+    path = tmp_path / "dust.db"
+    async with scene.process(path=path) as worker, scene.process(path=path) as other:
+        client = worker.client
+        claim = Claim(account_of(client), "convert", "another process")
+        now = other.session.machine_time()
+        await other.ledger.claim(claim, now=now, length=timedelta(seconds=90))
+        began = client.session.now()
+        asyncio.get_running_loop().call_later(5, asyncio.ensure_future, other.ledger.close())
+
+        await find_outcome(client, worker.ledger, {"account_type": "SPOT"}, began.timestamp())
+
+        assert 5 <= (client.session.now() - began).total_seconds() < 7
 
 
 async def test_a_report_is_the_same_after_it_has_travelled(

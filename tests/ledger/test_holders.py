@@ -154,6 +154,52 @@ async def test_a_claim_that_can_not_be_released_in_writing_is_free(path: Path) -
             await other.claim(THEIRS, now=NOW, length=MINUTE)
 
 
+async def test_a_ledger_that_claims_much_has_one_file(ledger: Ledger, path: Path) -> None:
+    for number in range(3):
+        claim = Claim(f"account-{number}", "convert", "me")
+        await ledger.claim(claim, now=NOW, length=MINUTE)
+
+    assert len(holders(path)) == 1
+
+
+@posix
+async def test_what_a_forked_child_closes_is_no_lock_any_more(path: Path) -> None:
+    async with Ledger(path) as ledger:
+        await ledger.claim(MINE, now=NOW, length=MINUTE)
+
+        _holders._forget()
+
+        await claimed(path)
+
+
+@posix
+@pytest.mark.parametrize("user", [0, 1000])
+async def test_files_of_the_superuser_are_given_to_the_ledger_s_owner(
+    path: Path, user: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[tuple[Path, int, int]] = []
+    monkeypatch.setattr(os, "geteuid", lambda: user)
+    monkeypatch.setattr(os, "chown", lambda *to: given.append(to))
+    async with Ledger(path) as ledger:
+        await ledger.claim(MINE, now=NOW, length=MINUTE)
+        (file,) = holders(path)
+
+    owner = (os.getuid(), os.getgid())
+    expected = [(each, *owner) for each in (file.parent, file)]
+    assert given == ([] if user else expected)
+
+
+async def test_a_ledger_in_memory_has_no_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with Ledger(":memory:") as ledger:
+        await ledger.claim(MINE, now=NOW, length=MINUTE)
+        with pytest.raises(GuardError):
+            await ledger.claim(THEIRS, now=NOW, length=MINUTE)
+    assert os.listdir(tmp_path) == []  # noqa: PTH208
+
+
 @posix
 async def test_files_of_the_dead_are_cleared_away(path: Path) -> None:
     folder = path.with_name(f"{path.name}-holders")
@@ -227,15 +273,17 @@ async def test_a_claim_of_a_clock_that_was_ahead_is_over(ledger: Ledger) -> None
 
     await ledger.claim(THEIRS, now=NOW, length=MINUTE)
 
-    with pytest.raises(GuardError, match="took over"):
+    with pytest.raises(GuardError, match="took over") as caught:
         await ledger.intend(intent(), claim=MINE, length=MINUTE)
+    assert caught.value.busy
 
 
-async def test_a_claim_stays_if_the_clock_is_corrected_by_a_second(ledger: Ledger) -> None:
+async def test_a_claim_stays_if_the_clock_is_set_back_by_two_seconds(ledger: Ledger) -> None:
     await ledger.claim(MINE, now=NOW, length=MINUTE)
-    await ledger.extend(MINE, now=NOW + timedelta(seconds=1), length=MINUTE)
+    await ledger.extend(MINE, now=NOW + timedelta(seconds=2), length=MINUTE)
 
     with pytest.raises(GuardError) as caught:
         await ledger.claim(THEIRS, now=NOW, length=MINUTE)
 
-    assert caught.value.retry_at == NOW + timedelta(seconds=61)
+    assert caught.value.retry_at == NOW + timedelta(seconds=62)
+    await ledger.claim(THEIRS, now=NOW - timedelta(milliseconds=1), length=MINUTE)

@@ -17,7 +17,9 @@ from typing import Any, Self
 
 import pytest
 
-from binance_dust import Converter, DustError, Ledger, LedgerError, Session
+from binance_dust import Converter, DustError, GuardError, Ledger, LedgerError, Session
+from binance_dust.ledger import Claim, _file
+from binance_dust.ledger._store import LedgerStore
 from binance_dust.sandbox import Sandbox
 from tests.conversion.far import entries_of
 from tests.ledger.conftest import MINUTE, NOW, intent, numbered
@@ -377,3 +379,47 @@ async def test_a_copy_with_all_entries_may_be_copied_over_it(path: Path) -> None
         copy(path.with_name("copy.db"), path)
 
         assert (await ledger.intend(intent(), length=MINUTE)).open
+
+
+async def test_an_intent_that_is_lost_after_its_commit_is_not_sent(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    backup = path.with_name("backup.db")
+    bring_home = _file.bring_home
+
+    def lose(connection: sqlite3.Connection) -> None:
+        bring_home(connection)
+        copy(backup, path)
+
+    async with Ledger(path) as ledger:
+        await ledger.record([numbered(1)], now=NOW)
+        copy(path, backup)
+        monkeypatch.setattr(_file, "bring_home", lose)
+
+        with pytest.raises(LedgerError, match="can't be read back"):
+            await ledger.intend(intent(), length=MINUTE)
+
+
+async def test_what_was_in_it_when_it_was_opened_has_to_stay(path: Path) -> None:
+    async with Ledger(path):
+        pass
+    copy(path, path.with_name("backup.db"))
+    async with Ledger(path) as ledger:
+        await ledger.record([numbered(1)], now=NOW)
+
+    async with Ledger(path) as ledger:
+        copy(path.with_name("backup.db"), path)
+        with pytest.raises(LedgerError, match=OTHER):
+            await ledger.intend(intent(), length=MINUTE)
+
+
+async def test_only_claims_are_not_flushed(path: Path) -> None:
+    def level(store: LedgerStore) -> int:
+        found: int = store._connection.execute("PRAGMA synchronous").fetchone()[0]
+        return found
+
+    async with Ledger(path) as ledger:
+        claim = Claim("alice", "convert", "me")
+        with pytest.raises(GuardError):
+            await ledger.extend(claim, now=NOW, length=MINUTE)
+        assert await ledger._thread.run(level) == 2

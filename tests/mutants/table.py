@@ -52,7 +52,11 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         ),
         "tests/ledger/test_access.py",
     ),
-    "binance_dust/ledger/_access.py": ("tests/ledger/test_access.py",),
+    "binance_dust/ledger/_access.py": (
+        "tests/ledger/test_access.py",
+        "tests/ledger/test_holders.py",
+    ),
+    "binance_dust/ledger/_holders.py": ("tests/ledger/test_holders.py",),
     "binance_dust/ledger/_records.py": (
         "tests/ledger/test_records.py",
         "tests/ledger/test_entries.py",
@@ -102,12 +106,30 @@ TOO_SLOW: Final = (
 _TYPES: Final = "never otherwise: it narrows a type for the checker"
 _NOBODY_CARES: Final = "a figure of taste: the next one does as well"
 _FASTER: Final = "only faster: without it the same is found out on the longer way"
+_FORKS: Final = "test_a_process_s_death_ends_its_claims_though_its_children_live has real processes"
 _MILLIONS: Final = "a window's number is -1 or in the millions"
 _CLOSED: Final = "a closed budget is not looked at again: this only lets go of it sooner"
 _ESTIMATES: Final = "tests/simulation/test_scan_estimates.py may: it is too slow to judge"
 _MOMENT: Final = "of two pools that wait for the pace either may go first, in that very moment"
 
 EXPLAINED: Final[dict[str, dict[str, str]]] = {
+    "binance_dust/ledger/_holders.py": {
+        "Holder.release: _LOCKED.discard(file) -> left out": "closed twice does no harm",
+        "Holder.hold: self._file is None or not os.fstat(self._file.fileno()).st_nlink"
+        " -> True": _FASTER,
+        "Holder.hold: self.release() -> left out": "the file that was removed is open for longer",
+        "Holder.release: name is not None -> True": _TYPES,
+        "Holder.is_dead: fcntl is None or self._ledger is None or name is None or"
+        " (not _NAME.fullmatch(name)) -> self._ledger is None or name is None or"
+        " (not _NAME.fullmatch(name))": "where there are no locks, nobody has a name",
+        "Holder.is_dead: fcntl is None or self._ledger is None or name is None or"
+        " (not _NAME.fullmatch(name)) -> fcntl is None or name is None or"
+        " (not _NAME.fullmatch(name))": _TYPES,
+        "Holder.is_dead: True -> False": "two processes have to remove one file at the same moment",
+        "module: fcntl is not None -> True": "only Windows tells them apart",
+        "module: fcntl is not None -> False": _FORKS,
+        "module: os.register_at_fork(after_in_child=_forget) -> left out": _FORKS,
+    },
     "binance_dust/budget/_pools.py": {
         "module: 2 -> 3": _NOBODY_CARES,
     },
