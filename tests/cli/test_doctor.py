@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from binance_dust import CredentialsError, models
+from binance_dust import CredentialsError, DustError, models
 from binance_dust.cli._doctor_checks import (
     AccountAnswers,
     Finding,
@@ -269,3 +269,20 @@ def test_the_retry_after_of_refusals_is_printed(
 
     assert "GET /sapi/v1/account/info: 429, Retry-After: 0 s" in done.out
     assert "refused for its weight (429)" in done.err
+
+
+def test_a_record_of_the_log_that_can_not_be_read_is_a_warning() -> None:
+    row = models.UnreadRow(place="$.userAssetDribblets[3]", why="it has no time", id="77")
+    log = models.DustLog(user_asset_dribblets=[], unread=[row])
+
+    found = [each for each in judge_account(answers(log=log), NOW) if each.about == "dust log"]
+
+    (finding,) = found
+    assert finding.level is Level.WARNING
+    assert finding.text.startswith("record 77 can't be read: it has no time")
+    (failed,) = [
+        each
+        for each in judge_account(answers(log=DustError("no")), NOW)
+        if each.about == "dust log"
+    ]
+    assert failed.level is Level.PROBLEM

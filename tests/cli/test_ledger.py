@@ -128,3 +128,27 @@ def test_a_missing_ledger_is_an_error(command: tuple[str, ...], run: Run, tmp_pa
     assert done.code == 2
     assert "there is no ledger" in done.err
     assert not path.exists()
+
+
+def test_a_record_that_can_not_be_read_is_named_by_sync_and_by_the_books(
+    run: Run, exchange: Sandbox, ledger: Path, two_accounts: tuple[str, ...]
+) -> None:
+    exchange.make_history("alice", [datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)] * 2)
+    exchange.faults.put({"amount": None}, nth=0, times=None, endpoint=LOG, account="alice")
+
+    at = two_accounts.index("--ledger")
+    where = two_accounts[:at] + two_accounts[at + 2 :]
+
+    done = run("sync", *two_accounts)
+    lines = run("sync", *two_accounts, "--ledger", ":memory:", "--json").out.splitlines()
+    books = run("books", "--ledger", str(ledger))
+    history = run("history", *where)
+
+    assert done.code == 1
+    assert "alice: SPOT: record " in done.err
+    (row,) = [json.loads(line) for line in lines if '"alice"' in line]
+    assert len(row["unread"]) == 1
+    assert "Not in these books" in books.out
+    assert "a record that is not shown or can't be read, 2026-03-04T05:06:07" in books.out
+    assert "can't be read" in history.err
+    assert "2026-03-04" in history.out, "the others are shown"
