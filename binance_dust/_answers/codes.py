@@ -101,19 +101,19 @@ _BY_STATUS: Final[dict[int, Verdict]] = {
     429: _RATE,
 }
 
-# The asset service's own names and numbers for -5001 to -5009. A code that stands for many things
-# (-9000) has one of them in its text: a whole class path, or the number alone.
-_INNER: Final[dict[str, int]] = {
-    "ASSET_DRIBBLET_CONVERT_SWITCH_OFF": -5001,
-    "ASSET_ASSET_NOT_ENOUGH": -5002,
-    "ASSET_USER_HAVE_NO_ASSET": -5003,
-    "USER_OUT_OF_TRANSFER_FLOAT": -5004,
-    "USER_ASSET_AMOUNT_IS_TOO_LOW": -5005,
-    "USER_CAN_NOT_REQUEST_IN_24_HOURS": -5006,
-    "AMOUNT_OVER_ZERO": -5007,
-    "ASSET_WITHDRAW_WITHDRAWING_NOT_ENOUGH": -5008,
-    "PRODUCT_NOT_EXIST": -5009,
-}
+# The asset service's own names for -5001 to -5009, in that order; its numbers are 032001 to 032009.
+# A code that stands for many things (-9000) has one of them in its text: in a class path, or alone.
+_INNER: Final = (
+    "ASSET_DRIBBLET_CONVERT_SWITCH_OFF",
+    "ASSET_ASSET_NOT_ENOUGH",
+    "ASSET_USER_HAVE_NO_ASSET",
+    "USER_OUT_OF_TRANSFER_FLOAT",
+    "USER_ASSET_AMOUNT_IS_TOO_LOW",
+    "USER_CAN_NOT_REQUEST_IN_24_HOURS",
+    "AMOUNT_OVER_ZERO",
+    "ASSET_WITHDRAW_WITHDRAWING_NOT_ENOUGH",
+    "PRODUCT_NOT_EXIST",
+)
 _INNER_NAME: Final = re.compile(rf"(?<!\w)(?:{'|'.join(_INNER)})(?!\w)")
 _INNER_NUMBER: Final = re.compile(r"(?:[\w.]+\.)?0?3200([1-9])", re.ASCII)
 
@@ -132,6 +132,7 @@ _SMALL_CODES: Final = range(1, 1000)
 
 _FIRST_SERVER_ERROR: Final = 500
 _MANY_THINGS: Final = -9000
+_BEFORE_INNER: Final = -5000
 _NO_MARGIN_ACCOUNT: Final = -3003
 
 
@@ -151,7 +152,7 @@ def verdict(status: int, code: int | str | None, message: str) -> Verdict:
     if known is None or known is _UNKNOWN:
         known = _by_words(code, message) or known
     if status >= _FIRST_SERVER_ERROR:
-        if known is None and _refuses_parameters(code, message):
+        if _refuses_parameters(code, message):
             return _REFUSED_BY_500
         return _server_error(known)
     if known is not None:
@@ -182,9 +183,9 @@ def _find(code: int | str | None, message: str) -> Verdict | None:
     number = code if isinstance(code, str) else message.strip()
     inner = _INNER_NUMBER.fullmatch(number)
     if inner is not None and (isinstance(code, str) or code == _MANY_THINGS):
-        return BY_CODE[-5000 - int(inner[1])]
+        return BY_CODE[_BEFORE_INNER - int(inner[1])]
     named = set(_INNER_NAME.findall(message))
-    return BY_CODE[_INNER[named.pop()]] if len(named) == 1 else None
+    return BY_CODE[_BEFORE_INNER - 1 - _INNER.index(*named)] if len(named) == 1 else None
 
 
 def _refuses_parameters(code: int | str | None, message: str) -> bool:

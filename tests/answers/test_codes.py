@@ -15,6 +15,7 @@ from binance_dust._answers.codes import (
     cooled,
     exchange_error,
     has_no_margin,
+    limits_us,
     verdict,
 )
 from binance_dust.errors import Delivery, ExchangeError
@@ -166,16 +167,39 @@ def test_a_code_for_many_things_that_names_none_of_them_stays_unclear(message: s
     assert not cooled(-9000, message)
 
 
-def test_a_name_in_the_text_of_a_known_code_changes_nothing() -> None:
-    error = error_of(400, -1102, "USER_OUT_OF_TRANSFER_FLOAT")
+@pytest.mark.parametrize("code", [-1102, None])
+def test_a_name_in_the_text_of_a_known_code_or_of_a_page_changes_nothing(code: int | None) -> None:
+    error = error_of(400, code, "USER_OUT_OF_TRANSFER_FLOAT")
 
     assert type(error) is errors.RejectedError
+
+
+def test_a_number_alone_says_something_only_where_the_code_says_nothing() -> None:
+    assert error_of(400, -9999, "032004").delivery is UNCLEAR
+    assert error_of(400, -9999, "USER_OUT_OF_TRANSFER_FLOAT").delivery is FINAL
+
+
+@pytest.mark.parametrize(
+    ("code", "message", "limits"),
+    [
+        (-1003, "", True),
+        (-6009, "", True),
+        (-9999, "banned until 1672801339253", True),
+        (-5001, "", False),
+        (None, "", False),
+        (-9000, "USER_CAN_NOT_REQUEST_IN_24_HOURS", False),
+    ],
+)
+def test_what_asks_for_fewer_requests(code: int | None, message: str, limits: bool) -> None:
+    assert limits_us(code, message) is limits
 
 
 @pytest.mark.parametrize(
     ("code", "message"),
     [
         (2, "The size of assets should not larger than 20"),
+        (1, "asset is required"),
+        (999, "asset is invalid"),
         (7, "Parameter 'asset' is malformed"),
         (100, "assetNames must not be empty"),
     ],

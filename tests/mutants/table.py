@@ -274,6 +274,8 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "send_again.pause: state.outcome -> True": _TYPES,
     },
     "binance_dust/_answers/codes.py": {
+        "_find: isinstance(code, int) and code in BY_CODE -> code in BY_CODE": _TYPES,
+        "limits_us: 200 -> 201": "any success",
         "_server_error: known.delivery or known.error.usual_delivery"
         " -> known.error.usual_delivery": "every row of today with a delivery of its own is"
         " an UnavailableError, and so is kept in either case",
