@@ -261,6 +261,16 @@ def fold(db: sqlite3.Connection, entry_id: int, reason: str) -> None:
     )
 
 
+def open_again(db: sqlite3.Connection, entry_id: int, reason: str) -> None:
+    """Take back how a call ended: its record was that of another call."""
+    drop_lines(db, entry_id)
+    db.execute(
+        "UPDATE entries SET status = 'unknown', reason = ?, settled_at = NULL, settled_by = NULL,"
+        " transaction_id = NULL, at = intended_at WHERE id = ?",
+        (reason, entry_id),
+    )
+
+
 def unfold(db: sqlite3.Connection, entry_id: int, lines: Iterable[LedgerLine]) -> None:
     """Let an imported entry count again, with the lines of its record."""
     _insert_lines(db, entry_id, lines)

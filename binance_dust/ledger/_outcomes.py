@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from binance_dust.errors import ConfigurationError, GuardError
 from binance_dust.ledger import _entries
-from binance_dust.ledger._entry import OPEN, SettledBy
+from binance_dust.ledger._entry import SettledBy
 from binance_dust.ledger._owners import ensure
 from binance_dust.ledger._records import (
     PROCESSING,
@@ -66,24 +66,33 @@ def is_news(entry: LedgerEntry, new: Settlement) -> bool:
             new.reason,
             new.needs_resolve,
         )
-    if new.status in OPEN or entry.settled_by is SettledBy.ANSWER:
-        return False
-    if new.by is SettledBy.ANSWER:
-        return True
+    if SettledBy.ANSWER in (entry.settled_by, new.by):
+        return entry.settled_by is not SettledBy.ANSWER
     return entry.status == "rejected" and new.status == "confirmed"
 
 
 def settle(db: sqlite3.Connection, entry: LedgerEntry, new: Settlement) -> None:
     """Write a settlement that is news into an entry."""
     told = _record_of(entry, new)
-    if new.by is SettledBy.READING and new.lines and _is_taken(db, told, entry.id):
+    if new.by is SettledBy.READING and _is_taken(db, told, entry.id):
         # Since it was read, another call of ours turned out to have made that record.
         return
+    if new.by is SettledBy.ANSWER:
+        _take_back(db, entry, told)
     if entry.status == "confirmed":
         new = _instead_of(db, entry, new, told)
     _entries.settle(db, entry, new)
     if new.status == "confirmed":
         _fold_into(db, _entries.read_one(db, entry.id))
+
+
+def _take_back(db: sqlite3.Connection, entry: LedgerEntry, told: Observed) -> None:
+    """Open a call again that was settled by a record which the answer to another call names."""
+    for each in _entries.candidates(db, told):
+        if each.id != entry.id and not each.imported and entry_has(each, told):
+            _entries.open_again(
+                db, each.id, f"its record turned out to be that of entry {entry.id}"
+            )
 
 
 def _record_of(entry: LedgerEntry, new: Settlement) -> Observed:
@@ -93,7 +102,6 @@ def _record_of(entry: LedgerEntry, new: Settlement) -> Observed:
         transaction_id=new.transaction_id,
         target=new.target or entry.target,
         lines=new.lines,
-        at=min((line.at for line in new.lines), default=entry.at),
     )
 
 
@@ -103,17 +111,14 @@ def _instead_of(
     """Make room for the sender's answer in an entry that a record had settled."""
     read = as_observed(entry)
     _entries.drop_lines(db, entry.id)
-    if new.status == "confirmed" and (
-        same_ids(entry, answered) or same_lines(replace(entry, intended_at=entry.at), answered)
-    ):
+    if same_ids(entry, answered) or same_lines(replace(entry, intended_at=entry.at), answered):
         # The same conversion. The log's own id stays, and lines that only the log has.
         told = {line.asset for line in new.lines}
         kept = tuple(line for line in entry.lines if line.asset not in told)
-        number = entry.transaction_id or new.transaction_id
-        return replace(new, lines=(*new.lines, *kept), transaction_id=number)
+        return replace(new, lines=(*new.lines, *kept), transaction_id=entry.transaction_id)
     # The record was of another call: it is an entry of its own.
     for double in _entries.candidates(db, read):
-        if double.imported and (double.reason or "").startswith(_FOLDED) and same_ids(double, read):
+        if (double.reason or "").startswith(_FOLDED) and same_ids(double, read):
             _entries.unfold(db, double.id, read.lines)
             return new
     _entries.insert_record(db, read, entry.owner, new.now)
@@ -124,7 +129,7 @@ def _fold_into(db: sqlite3.Connection, entry: LedgerEntry) -> None:
     """Stop counting imported entries of the record that a call of ours has now."""
     seen = as_observed(entry)
     for each in _entries.candidates(db, seen):
-        if each.id != entry.id and each.imported and entry_has(each, seen):
+        if each.imported and entry_has(each, seen):
             _entries.add_missing_lines(db, entry, as_observed(each))
             _entries.fold(db, each.id, f"{_FOLDED}{entry.id}")
 
@@ -157,22 +162,21 @@ def resolve(
             retry_at=until,
             entry_ids=(entry.id,),
         )
-    if new.status == "confirmed":
-        new = _with_record(db, entry, new, shown)
-    settle(db, entry, new)
+    settle(db, entry, _with_record(db, entry, new, shown))
 
 
 def _with_record(
     db: sqlite3.Connection, entry: LedgerEntry, new: Settlement, shown: Sequence[Observed]
 ) -> Settlement:
-    """Take the lines of the record that a person named."""
+    """Take the lines of the record that a person named.
+
+    Exchanged debts have no number. Their record is an entry of its own, if it was imported.
+    """
     number = new.transaction_id
-    if number is not None:
-        found = [each for each in shown if number in each.ids]
-        found += [as_observed(each) for each in _entries.by_transaction(db, entry, number)]
-    else:
-        imported = [as_observed(each) for each in _entries.imported_within(db, entry)]
-        found = [each for each in (*shown, *imported) if can_have_done(entry, each)]
+    if number is None:
+        return new
+    found = [each for each in shown if number in each.ids]
+    found += [as_observed(each) for each in _entries.by_transaction(db, entry, number)]
     for each in found:
         if _is_taken(db, each, entry.id):
             raise ConfigurationError(
@@ -202,7 +206,7 @@ def record(db: sqlite3.Connection, seen: Sequence[Observed], now: datetime) -> R
         elif own is not None and not _rivals(db, own, each, page):
             settle(db, own, _entries.settlement_by(each, now))
             settled.append(own.id)
-        elif own is not None or not any(_may_come_from(entry, each, now) for entry in found):
+        elif not any(_may_come_from(entry, each, now) for entry in found):
             added.append(_entries.insert_record(db, shown, each.account, now))
     known = len(seen) - len(added) - len(settled)
     return Recorded(added=tuple(added), settled=tuple(settled), known=known)

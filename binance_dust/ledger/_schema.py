@@ -242,7 +242,9 @@ CREATE TRIGGER confirmed_is_final BEFORE UPDATE OF status ON entries
   WHEN OLD.status = 'confirmed' AND NEW.status <> 'confirmed'
     AND NOT (OLD.intended_at IS NULL
       AND coalesce(NEW.reason, '') LIKE 'the same record as entry %')
-    AND NOT (NEW.settled_by IS 'answer' AND OLD.settled_by IS NOT 'answer')
+    AND NOT (OLD.settled_by IS NOT 'answer'
+      AND (NEW.settled_by IS 'answer'
+        OR coalesce(NEW.reason, '') LIKE 'its record turned out to be %'))
 BEGIN
   SELECT RAISE(ABORT, 'a confirmed entry is final');
 END;

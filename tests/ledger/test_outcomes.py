@@ -23,7 +23,7 @@ def shown(number: int, *, at: timedelta = timedelta(0)) -> Observed:
     return seen(*rows, transaction_id=number, at=NOW + at)
 
 
-ONE, OTHER = shown(1), shown(2, at=timedelta(seconds=20))
+ONE, OTHER = shown(1), shown(2, at=timedelta(seconds=5))
 
 
 async def books(ledger: Ledger) -> list[LedgerEntry]:
@@ -212,9 +212,9 @@ async def test_a_confirmation_by_hand_takes_the_lines_of_the_imported_record(
     await ledger.record([ONE, OTHER], now=OVER)
     assert (await ledger.entry(entry.id)).open
 
-    done = await ledger.resolve(entry.id, "confirmed", "at 12:00:20", now=OVER, transaction_id=2)
+    done = await ledger.resolve(entry.id, "confirmed", "at 12:00:05", now=OVER, transaction_id=2)
 
-    assert (done.lines, done.settled_by, done.reason) == (OTHER.lines, "hand", "at 12:00:20")
+    assert (done.lines, done.settled_by, done.reason) == (OTHER.lines, "hand", "at 12:00:05")
     assert await counted(ledger) == [1, 2]
 
 
@@ -275,3 +275,143 @@ async def test_a_claim_under_any_name_is_a_claim_on_the_account(ledger: Ledger) 
     await ledger.release(Claim("desk", "convert", "one"))
 
     await ledger.claim(other, now=NOW, length=MINUTE)
+
+
+async def own(ledger: Ledger, owner: str = "alice") -> None:
+    """Say that all entries are of one account, as a number that is learnt later does."""
+    await ledger._thread.run(
+        lambda store: store._connection.execute("UPDATE entries SET owner = ?", (owner,))
+    )
+
+
+async def test_of_two_conclusions_the_first_one_stays(ledger: Ledger) -> None:
+    confirmed = await ledger.intend(intent(), length=MINUTE)
+    await ledger.confirm(confirmed.id, ONE.lines, transaction_id=1, **READ)
+    rejected = await ledger.intend(intent(account="bob"), length=MINUTE)
+    await ledger.reject(rejected.id, "read", **READ)
+
+    for entry in (confirmed, rejected):
+        before = await ledger.entry(entry.id)
+        assert await ledger.reject(entry.id, "again", **READ) == before
+        assert await ledger.leave_unknown(entry.id, "?", now=OVER) == before
+    before = await ledger.entry(confirmed.id)
+    assert await ledger.confirm(confirmed.id, OTHER.lines, transaction_id=2, **READ) == before
+
+
+async def test_only_records_that_fit_and_are_free_are_rivals(ledger: Ledger) -> None:
+    first = await ledger.intend(intent(), length=MINUTE)
+    await ledger.confirm(first.id, OTHER.lines, transaction_id=2, now=NOW)
+    second = await ledger.intend(intent(), length=MINUTE)
+    unrelated = seen(line("LTC", transaction_id=3), transaction_id=3)
+
+    recorded = await ledger.record([ONE, OTHER, unrelated], now=OVER)
+
+    assert (recorded.settled, len(recorded.added)) == ((second.id,), 1)
+    assert await counted(ledger) == [1, 2, 3]
+
+
+async def test_an_answer_takes_its_record_back_from_another_call(ledger: Ledger) -> None:
+    """Two names turned out to be one account, and each had left the same call open."""
+    first = await ledger.intend(intent(), length=MINUTE)
+    second = await ledger.intend(intent(account="desk"), length=MINUTE)
+    await own(ledger)
+    await ledger.confirm(first.id, ONE.lines, transaction_id=1, **READ)
+
+    done = await ledger.confirm(second.id, ONE.lines, transaction_id=1, now=OVER)
+
+    again = await ledger.entry(first.id)
+    assert (done.status, again.status, again.lines) == ("confirmed", "unknown", ())
+    assert again.reason == f"its record turned out to be that of entry {second.id}"
+    assert (again.settled_by, again.settled_at, again.at) == (None, None, NOW)
+    assert await counted(ledger) == [1]
+
+
+async def test_the_record_of_exchanged_debts_settles_one_call(ledger: Ledger) -> None:
+    debts: dict[str, Any] = {"kind": Kind.LIABILITIES, "account_type": "MARGIN"}
+    row = LedgerLine(asset="ETH", amount=Decimal(1), gross=Decimal(2), fee=Decimal(0), at=NOW)
+    entries = []
+    for name in ("alice", "desk"):
+        asked = intent(account=name, held={"ETH": Decimal(1)}, target="USDT", **debts)
+        entries.append(await ledger.intend(asked, length=MINUTE))
+    await own(ledger)
+    for entry in entries:
+        await ledger.confirm(entry.id, [row], transaction_id=None, target="FDUSD", **READ)
+
+    assert [each.status for each in await books(ledger)] == ["confirmed", "intended"]
+
+
+@pytest.mark.parametrize(
+    ("ids", "at"), [((7, 8), 1.0), ((17, 18), 0.0)], ids=["the same numbers", "the same lines"]
+)
+async def test_an_answer_knows_its_record_by_number_or_by_lines(
+    ledger: Ledger, ids: tuple[int, int], at: float
+) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+    logged = [line("ADA", transaction_id=7), line("XRP", transaction_id=8)]
+    await ledger.confirm(entry.id, logged, transaction_id=9, **READ)
+    then = NOW + timedelta(seconds=at)
+    answered = [
+        line(asset, transaction_id=number, at=then)
+        for asset, number in zip(("ADA", "XRP"), ids, strict=True)
+    ]
+
+    done = await ledger.confirm(entry.id, answered, transaction_id=ids[0], now=OVER)
+
+    assert (done.transaction_id, list(done.lines)) == (9, answered)
+    assert len(await books(ledger)) == 1
+
+
+async def test_the_right_one_of_two_folded_records_counts_again(ledger: Ledger) -> None:
+    first = await ledger.intend(intent(), length=MINUTE)
+    await ledger.reject(first.id, "read", **READ)
+    second = await ledger.intend(intent(), length=MINUTE)
+    await ledger.reject(second.id, "read", **READ)
+    third = shown(3, at=timedelta(seconds=8))
+    await ledger.record([replace(each, account="other") for each in (OTHER, ONE)], now=OVER)
+    await own(ledger)
+    await ledger.confirm(first.id, ONE.lines, transaction_id=1, **READ)
+    await ledger.confirm(second.id, OTHER.lines, transaction_id=2, **READ)
+    assert await counted(ledger) == [1, 2]
+
+    await ledger.confirm(first.id, third.lines, transaction_id=3, now=OVER)
+
+    assert await counted(ledger) == [1, 2, 3]
+    assert [entry.status for entry in await books(ledger)] == [
+        "confirmed",
+        "confirmed",
+        "rejected",
+        "confirmed",
+    ]
+
+
+async def test_a_folded_record_leaves_the_lines_that_only_it_had(ledger: Ledger) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+    await ledger.reject(entry.id, "read", **READ)
+    await ledger.record([replace(ONE, account="other")], now=OVER)
+    await own(ledger)
+
+    await ledger.confirm(entry.id, ONE.lines[:1], transaction_id=1, now=OVER)
+
+    ours, folded = await books(ledger)
+    assert [each.asset for each in ours.lines] == ["ADA", "XRP"]
+    assert folded.lines == ()
+
+
+async def test_names_that_turn_out_to_be_one_account_count_each_record_once(
+    ledger: Ledger,
+) -> None:
+    short, longer = seen(ONE.lines[0], transaction_id=1), ONE
+    apart = [replace(each, account="desk") for each in (longer, OTHER)]
+    await ledger.record([short, shown(3)], now=OVER)
+    await ledger.record(apart, now=OVER)
+
+    for name, key in (("alice", "k1"), ("desk", "k2")):
+        await ledger._thread.run(lambda store, n=name, k=key: store.bind(n, k, 77))  # type: ignore[misc]
+
+    assert await counted(ledger) == [1, 2, 3]
+    assert [(entry.owner, entry.status, len(entry.lines)) for entry in await books(ledger)] == [
+        ("alice", "confirmed", 2),
+        ("alice", "confirmed", 2),
+        ("alice", "rejected", 0),
+        ("alice", "confirmed", 2),
+    ]

@@ -247,6 +247,15 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     },
     "binance_dust/ledger/_outcomes.py": {
         "record: own.transaction_id != each.transaction_id is not None -> True": _FASTER,
+        "record: True -> False": "both have one length",
+        "settle: new.by is SettledBy.ANSWER -> True": _FASTER,
+        "settle: new.status == 'confirmed' -> True": _FASTER,
+        "_take_back: each.id != entry.id and (not each.imported) and entry_has(each, told)"
+        " -> not each.imported and entry_has(each, told)": "what it opens is settled at once",
+        "fold_doubles: break -> left out": "a record is once among the others",
+        "resolve: entry.expires_at is not None and (not is_over(entry, new.now))"
+        " -> not is_over(entry, new.now)": _TYPES,
+        "_with_record: number is None -> False": "no record has this number",
     },
     "binance_dust/conversion/_account.py": {
         "module: 90 -> 91": _NOBODY_CARES,
