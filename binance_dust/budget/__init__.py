@@ -24,13 +24,15 @@ on after a refusal. It says how much it has counted only in the headers of its a
     _news.py       what was learnt, as events
     _pools.py      all pools of one address, and their names
     _queue.py      the calls that wait for a pool, in two lanes
-    _admission.py  the right to send one call
-    _local.py      the budget of one process: waiting, timers, events
+    _dispatch.py   which calls of an address go next: all of the above, as one value
     _errors.py     the errors of calls that can't be admitted
+    _admission.py  the right to send one call
+    _local.py      the budget of one process: waiting and timers
     _redis/        the budget that processes and hosts share
 
-Weight is decided in `_pool.py`, from what `_count.py` counts. A pool is a value: waiting and timers
-begin with `_queue.py`. What an answer says about weight is read in `_answers/weight.py`.
+Weight is decided in `_pool.py`, from what `_count.py` counts. Waiting, timers and I/O begin with
+`_admission.py`; all before is values. What an answer says about weight is read in
+`_answers/weight.py`.
 
 Times are seconds on the event loop's clock, unless a name says otherwise. Sources and doubts are in
 docs/explanation/weights-and-windows.md, choices in docs/decisions/0005-pace-and-ledger.md.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from binance_dust.budget._count import AdmittedCall
+from binance_dust.budget._count import PoolCall
 
 if TYPE_CHECKING:
     from binance_dust._answers.weight import Feedback
@@ -18,32 +18,31 @@ class Owner(Protocol):
         """Read the monotonic clock."""
         ...
 
-    def settled(self, admission: LocalAdmission, answer: Feedback) -> None:
+    def settle(self, call: LocalAdmission, answer: Feedback, now: float) -> None:
         """Take the answer of the exchange."""
         ...
 
-    def lost(self, admission: LocalAdmission) -> None:
+    def lose(self, call: LocalAdmission, now: float) -> None:
         """Record that a call gets no answer."""
         ...
 
-    def released(self, admission: LocalAdmission) -> None:
+    def give_back(self, call: LocalAdmission, now: float) -> None:
         """Record that a call never left."""
         ...
 
 
-class LocalAdmission(AdmittedCall):
+class LocalAdmission(PoolCall):
     """An admission of `LocalBudget`."""
 
-    __slots__ = ("_budget", "_over", "pool")
+    __slots__ = ("_budget", "_over")
 
     def __init__(
         self, budget: Owner, pool: Pool, weight: int, documented: int | None = None
     ) -> None:
         """Start when the call is admitted: from now on it counts."""
-        super().__init__(weight, documented)
+        super().__init__(pool, weight, documented)
         self._budget = budget
         self._over = False
-        self.pool: Pool = pool
 
     def sent(self, extra: int = 0) -> None:
         """Record that the call leaves now, or that the transport sent `extra` copies of it."""
@@ -58,19 +57,19 @@ class LocalAdmission(AdmittedCall):
         """End with the answer of the exchange."""
         if not self._over:
             self._over = True
-            self._budget.settled(self, answer)
+            self._budget.settle(self, answer, self._budget.now())
 
     def unknown(self) -> None:
         """End without an answer to a call that was sent: it counts for a full window from now."""
         if not self._over:
             self._over = True
-            self._budget.lost(self)
+            self._budget.lose(self, self._budget.now())
 
     def release(self) -> None:
         """End a call that never left this machine: its weight goes back."""
         if not self._over:
             self._over = True
-            self._budget.released(self)
+            self._budget.give_back(self, self._budget.now())
 
     def __repr__(self) -> str:
         state = "over" if self._over else "open"

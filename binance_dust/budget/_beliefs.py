@@ -69,6 +69,10 @@ class Beliefs:
         self.news: list[News] = []
         """What has changed, and nobody was told yet."""
 
+    def set_whole(self, whole: int) -> None:
+        """Take another limit of the exchange."""
+        self._whole = whole
+
     def admit(self, call: AdmittedCall, count: Count, now: float) -> None:
         """Mark what the answer to a call can tell."""
         call.soon = now - count.last_answer < self._window * SOON

@@ -38,11 +38,11 @@ class ServerWindow(NamedTuple):
 class Boundary:
     """The cuts between the windows of one endpoint, and whether they were seen to hold."""
 
-    __slots__ = ("_clock", "fixed", "margin", "slides", "window")
+    __slots__ = ("clock", "fixed", "margin", "slides", "window")
 
     def __init__(self, window: float, clock: Clock) -> None:
         """Start without a proof."""
-        self._clock = clock
+        self.clock: Clock = clock
         self.window: float = window
         self.margin: float = window * MARGIN
         self.fixed: bool = False
@@ -52,11 +52,11 @@ class Boundary:
 
     def likely_close(self, now: float) -> float:
         """Return the next cut; by this machine's clock until the exchange's time is known."""
-        return now + self.window - self._clock.now() % self.window + self.margin
+        return now + self.window - self.clock.now() % self.window + self.margin
 
     def window_at(self, now: float) -> ServerWindow:
         """Return the window at this moment."""
-        server = self._clock.server_time()
+        server = self.clock.server_time()
         if server is None:
             return ServerWindow(-1, -math.inf, now + self.window * ASK_CLOCK)
         number, since = divmod(server - self.margin, self.window)

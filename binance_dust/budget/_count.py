@@ -30,6 +30,7 @@ from binance_dust.budget._own import OwnWeight
 
 if TYPE_CHECKING:
     from binance_dust.budget._boundary import ServerWindow
+    from binance_dust.budget._pool import Pool
 
 FEW: Final = 4
 """Calls that are no burst: so many may go before it is heard whether there is room for them."""
@@ -82,6 +83,17 @@ class AdmittedCall:
         """Whether this is the first call after a cut."""
         self.alone: bool = False
         """Whether, besides, nothing was in flight around the cut."""
+
+
+class PoolCall(AdmittedCall):
+    """A call that was admitted to a pool."""
+
+    __slots__ = ("pool",)
+
+    def __init__(self, pool: Pool, weight: int, documented: int | None = None) -> None:
+        """Start when the call is admitted."""
+        super().__init__(weight, documented)
+        self.pool: Pool = pool
 
 
 class Count:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import math
 from typing import Final
 
-from aiolimiter import AsyncLimiter
-
 BURST: Final = 0.1
 BATCH: Final = 0.02
 """Seconds: calls that wait for the pace are woken in batches, not by a timer each."""
@@ -93,35 +91,34 @@ class Pace:
     and `RAW_REQUESTS` of `/api/v3`). A leaking bucket is right here: since every call counts one,
     no large call can be starved by small ones.
 
-    `AsyncLimiter(rate, period)` lets a full bucket through at once and the leak besides, so up to
-    twice the rate in its first period. The bucket here holds a tenth and leaks nine tenths: never
-    more than the rate in any one second.
+    A bucket of a second's rate would let twice the rate through in its first second: all that it
+    holds, and what leaks besides. This one holds a tenth and leaks nine tenths: never more than the
+    rate in any one second.
     """
 
-    __slots__ = ("_bucket", "_burst", "_leak", "batch_in")
+    __slots__ = ("_burst", "_leak", "_leaked", "_level", "batch_in")
 
     def __init__(self, rate: float) -> None:
         """Allow `rate` requests in any one second."""
-        burst = self._burst = max(1.0, rate * BURST)
-        leak = self._leak = rate * (1 - BURST)
-        self._bucket = AsyncLimiter(burst, burst / leak)
-        self.batch_in = max(1 / leak, BATCH)
+        self._burst = max(1.0, rate * BURST)
+        self._leak = rate * (1 - BURST)
+        self._level = 0.0
+        """How full the bucket was when it `_leaked` last."""
+        self._leaked = 0.0
+        self.batch_in: float = max(1 / self._leak, BATCH)
         """Seconds after which it is worth asking again."""
 
     def least_wait(self, calls: int) -> float:
         """Return the seconds until the last of so many calls can go, if there are no others."""
         return max(0.0, calls - self._burst) / self._leak
 
-    def take(self) -> bool:
+    def take(self, now: float) -> bool:
         """Take one request, if the pace allows it."""
-        if not self._bucket.has_capacity():
+        level = max(0.0, self._level - (now - self._leaked) * self._leak) + 1
+        if level > self._burst:
             return False
-        # With free capacity `acquire` never suspends, so that a single step finishes it.
-        try:
-            self._bucket.acquire().send(None)
-        except StopIteration:
-            return True
-        raise AssertionError  # pragma: no cover - has_capacity() said otherwise
+        self._level, self._leaked = level, now
+        return True
 
     def __repr__(self) -> str:
-        return f"<Pace {self._bucket!r}>"
+        return f"<Pace of {self._leak:g} a second, {self._level:.1f} of {self._burst:g} at once>"

@@ -22,6 +22,7 @@ ten windows are forgotten.
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 CUSHION: Final = 2.0
@@ -151,12 +152,13 @@ class Others:
 
     def surprised(self, now: float, by: float) -> None:
         """Record by how much a header was above our estimate, if it was."""
-        self._surprise = min(max(self._faded(now), by), self._cap)
-        self._surprised_at = now
+        if by >= self._faded(now):
+            self._surprise, self._surprised_at = min(by, self._cap), now
 
     def _faded(self, now: float) -> float:
-        age = now - self._surprised_at
-        faded = float(self._surprise * 0.5 ** (age / (HALF_LIFE * self._window)))
+        # In straight lines, and not by a power: that would differ from one machine to another.
+        halves, part = divmod((now - self._surprised_at) / (HALF_LIFE * self._window), 1.0)
+        faded = math.ldexp(self._surprise * (1 - part / 2), -int(min(halves, 64.0)))
         return max(faded, self._cap / 2)
 
     def refused(self, now: float, beyond: int, since_cut: float) -> None:

@@ -25,7 +25,7 @@ STRAY: Final = 1 / 6
 """Part of a window for which a request may still be on its way after we gave it up."""
 
 
-class _Slot:
+class WeightSlot:
     """Weight answered within one grain of time."""
 
     __slots__ = ("earliest", "last", "newer", "opened", "weight")
@@ -36,23 +36,23 @@ class _Slot:
         self.opened = now
         self.last = now
         self.weight = 0
-        self.newer: _Slot | None = None
+        self.newer: WeightSlot | None = None
 
 
-class _Chain:
+class SlotChain:
     """Slots, the oldest first."""
 
     __slots__ = ("_newest", "oldest")
 
     def __init__(self) -> None:
-        self.oldest: _Slot | None = None
-        self._newest: _Slot | None = None
+        self.oldest: WeightSlot | None = None
+        self._newest: WeightSlot | None = None
 
     def add(self, weight: int, sent: float, now: float, grain: float) -> None:
         """Put weight into the newest slot, or into a new one."""
         slot = self._newest
         if slot is None or now - slot.opened >= grain:
-            fresh = _Slot(sent, now)
+            fresh = WeightSlot(sent, now)
             if slot is None:
                 self.oldest = fresh
             else:
@@ -78,7 +78,22 @@ class _Chain:
             self._newest = None
         return dropped
 
-    def __iter__(self) -> Iterator[_Slot]:
+    @staticmethod
+    def of(slots: list[WeightSlot]) -> SlotChain:
+        """Make a chain of slots."""
+        chain = SlotChain()
+        for slot in reversed(slots):
+            slot.newer, chain.oldest = chain.oldest, slot
+        chain._newest = slots[-1] if slots else None
+        return chain
+
+    def copy(self) -> SlotChain:
+        """Return a chain of the same slots, from which they can be dropped."""
+        copied = SlotChain()
+        copied.oldest, copied._newest = self.oldest, self._newest
+        return copied
+
+    def __iter__(self) -> Iterator[WeightSlot]:
         slot = self.oldest
         while slot is not None:
             yield slot
@@ -96,8 +111,8 @@ class OwnWeight:
         """Seconds for which weight counts after its answer."""
         self._certain = window * (1 - DRIFT)
         self._grain = window / GRAINS
-        self._slots = _Chain()
-        self._lost: _Chain | None = None
+        self._slots = SlotChain()
+        self._lost: SlotChain | None = None
         self.taken: int = 0
         """All weight that was ever admitted and not given back."""
         self.answered: int = 0
@@ -122,8 +137,32 @@ class OwnWeight:
     def lose(self, weight: int, sent: float, now: float) -> None:
         """Record that a call gets no answer. It may still arrive at the exchange."""
         if self._lost is None:
-            self._lost = _Chain()
+            self._lost = SlotChain()
         self._lost.add(weight, sent, now, self._grain)
+
+    def add(self, rows: list[tuple[float, float, int]], lost: int, now: float) -> None:
+        """Add what was spent elsewhere: times of sending and answer, with the weight; and the rest.
+
+        The rest may still be on its way.
+        """
+        old = [(slot.earliest, slot.last, slot.weight) for slot in self._slots]
+        weight = sum(row[2] for row in rows)
+        self.taken += weight + lost
+        self.answered += weight
+        self._slots = SlotChain()
+        for earliest, last, part in sorted([*old, *rows], key=lambda row: row[1]):
+            self._slots.add(part, earliest, last, 0.0)
+        if lost:
+            self.lose(lost, now, now)
+
+    def copy(self) -> OwnWeight:
+        """Return one that forgets as time goes by, and leaves this one alone."""
+        copied = object.__new__(OwnWeight)
+        for name in OwnWeight.__slots__:
+            setattr(copied, name, getattr(self, name))
+        copied._slots = self._slots.copy()
+        copied._lost = None if self._lost is None else self._lost.copy()
+        return copied
 
     def maybe_forgotten(self, now: float) -> int:
         """Return the weight that a sliding window may have forgotten: sent a window ago or earlier.
@@ -141,16 +180,16 @@ class OwnWeight:
                 return max(now, slot.last + self.keep)
         return now + self.keep
 
-    def answered_slots(self) -> Iterator[_Slot]:
+    def answered_slots(self) -> Iterator[WeightSlot]:
         """Return the answered slots that still count, the oldest first."""
         return iter(self._slots)
 
-    def __iter__(self) -> Iterator[_Slot]:
+    def __iter__(self) -> Iterator[WeightSlot]:
         yield from self._slots
         if self._lost is not None:
             yield from self._lost
 
-    def _give_up(self, lost: _Chain, now: float) -> None:
+    def _give_up(self, lost: SlotChain, now: float) -> None:
         """Forget lost calls that can't arrive any more."""
         gone = lost.drop(self.keep * (1 + STRAY), now)
         self.forgotten += gone

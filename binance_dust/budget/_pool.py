@@ -69,7 +69,6 @@ class Pool:
 
     __slots__ = (
         "_caution",
-        "_current",
         "_largest",
         "_window",
         "account",
@@ -77,6 +76,7 @@ class Pool:
         "beliefs",
         "boundary",
         "count",
+        "current",
         "documented",
         "door",
         "kept",
@@ -114,7 +114,7 @@ class Pool:
         self.kept: Kept = Kept(boundary.window)
         self.count: Count = Count(boundary.window, self.whole)
         self.valve: Valve = Valve(boundary.window * PATIENCE, half_open=True)
-        self._current = _UNKNOWN
+        self.current: ServerWindow = _UNKNOWN
         self.asked = -1
         """Number of the last window that had its witness."""
         self._largest = 0
@@ -131,8 +131,8 @@ class Pool:
         valve, count = self.valve, self.count
         if not valve.open and not valve.passes(now):
             return Go.NO
-        if now >= self._current.closes:
-            self._current = self.boundary.window_at(now)
+        if now >= self.current.closes:
+            self.current = self.boundary.window_at(now)
         free = self.free(now)
         if not valve.open or now - count.last_answer > self._window:
             return Go.ALONE if weight <= free or self.cut_passed() else Go.NO
@@ -153,12 +153,12 @@ class Pool:
 
     def window_at(self, now: float) -> ServerWindow:
         """Return the exchange's window at this moment."""
-        if now >= self._current.closes:
-            self._current = self.boundary.window_at(now)
-        return self._current
+        if now >= self.current.closes:
+            self.current = self.boundary.window_at(now)
+        return self.current
 
     def _next_cut(self) -> Cut:
-        current, boundary = self._current, self.boundary
+        current, boundary = self.current, self.boundary
         at = current.closes if current.number >= 0 else math.inf
         return Cut(at, boundary.fixed and at < math.inf, boundary.slides)
 
@@ -188,21 +188,21 @@ class Pool:
         if others is None:
             return own
         fixed = self.boundary.fixed
-        reserved = others.reserved(now, self._current.closes, self._largest, fixed=fixed)
+        reserved = others.reserved(now, self.current.closes, self._largest, fixed=fixed)
         return min(own, self.whole - count.total(now, fixed=fixed) - reserved)
 
     def reserve(self, weight: int) -> int:
         """Return the weight kept for a witness, where there can be one."""
         if self.count.others is not None and (
-            self.boundary.fixed or self.asked > self._current.number
+            self.boundary.fixed or self.asked > self.current.number
         ):
             return 0  # the witness goes anyway, or not at all
         largest = max(weight, self._largest)
-        return largest if self._current.number >= 0 and largest <= self.limit * MOST_RESERVE else 0
+        return largest if self.current.number >= 0 and largest <= self.limit * MOST_RESERVE else 0
 
     def witness_due(self) -> bool:
         """Whether a cut has passed, no witness was sent since, and nothing is in flight."""
-        return self._current.number > self.asked and self.count.in_flight == 0
+        return self.current.number > self.asked and self.count.in_flight == 0
 
     def cut_passed(self) -> bool:
         """Whether a new window has begun, as far as one can know before a witness."""
@@ -221,14 +221,14 @@ class Pool:
         if kept:
             chances.append(self.kept.until(weight, self.limit, now, own, self._next_cut()))
         chances.append(own.room_at(max(1, round(-room)), now))
-        if self._current.number >= 0:
-            chances.append(self._current.closes)
+        if self.current.number >= 0:
+            chances.append(self.current.closes)
         if count.others is not None:
             # The next probe of others, and the end of what is known of them.
             chances.append(count.others.heard + self._window)
             if self.boundary.fixed:
                 # Often before the cut: then what others have left over is ours.
-                left = self._current.closes - now
+                left = self.current.closes - now
                 chances.append(now + max(self._window / 240, min(self._window / 16, left / 4)))
         # A chance that is past was none, or this would not be asked.
         soonest = now + self._window * LEAST_WAIT
@@ -243,7 +243,7 @@ class Pool:
         if self.count.in_flight or self.may_go(weight, now, use_reserve=use_reserve) is not Go.NO:
             return shut
         again = self.recheck_at(weight, now)
-        if self._current.number < 0:  # the exchange's time may be learnt, and so its cuts
+        if self.current.number < 0:  # the exchange's time may be learnt, and so its cuts
             again = min(again, self.boundary.likely_close(now))
         return max(shut, again)
 
@@ -251,7 +251,7 @@ class Pool:
 
     def admit(self, call: AdmittedCall, now: float, go: Go) -> None:
         """Spend the weight of a call, and mark what is known as it leaves."""
-        weight, count, current = call.weight, self.count, self._current
+        weight, count, current = call.weight, self.count, self.current
         if not count.in_flight and now - count.last_answer > self._window:
             self.kept.begun = now
         if current.number > self.asked:
@@ -302,12 +302,12 @@ class Pool:
                 self.valve.open_half()  # full, as it seems: one call asks whether that is so
             used = None
         if used is not None:
-            if good and result and beliefs.weigh_header(call, used, count, self._current, now):
+            if good and result and beliefs.weigh_header(call, used, count, self.current, now):
                 beliefs.refute(call, boundary)
             if call.witness:
                 self._test_cut(call, count.proven_gone(call, used), now)
             fixed, trusted = boundary.fixed, beliefs.trust.earned
-            count.read_header(call, used, now, self._current, fixed=fixed, trusted=trusted)
+            count.read_header(call, used, now, self.current, fixed=fixed, trusted=trusted)
         elif good and result:
             count.heard_nothing()
         if good and result:
@@ -319,6 +319,12 @@ class Pool:
         else:
             # Whether the exchange has counted it, nobody knows: it proves nothing.
             self.lose(call, now)
+
+    def set_limits(self, ours: int, whole: int) -> None:
+        """Take other limits: our part, and the whole."""
+        self.ours, self.documented = ours, whole
+        self.beliefs.set_whole(whole)
+        self._believe_limit()
 
     def _believe_limit(self) -> None:
         """Let no more through than is believed to be let in."""
@@ -342,10 +348,10 @@ class Pool:
             if self.beliefs.refused(call, self.count, now):
                 self._believe_limit()
             else:
-                self.count.refused(now, self._current, fixed=self.boundary.fixed)
+                self.count.refused(now, self.current, fixed=self.boundary.fixed)
         # Retry-After is sometimes 0: shut until the window ends, as far as its end is known.
         if not wait:
-            end = self._current.closes if self.boundary.fixed else now + self.count.own.keep
+            end = self.current.closes if self.boundary.fixed else now + self.count.own.keep
             wait = max(end - now, self.boundary.margin)
         self.valve.shut(now + wait)
 

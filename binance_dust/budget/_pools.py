@@ -60,18 +60,19 @@ class Pools:
         self._boundaries: dict[str, Boundary] = {}
         self._doors: dict[str, Door] = {}
         self._pools: dict[Hashable, Pool] = {}
-        self._accounts: deque[tuple[Hashable, Pool]] = deque()
-        """Pools of accounts, the one first that was checked longest ago."""
+        self._accounts: deque[Hashable] = deque()
+        """Keys of the pools of accounts, the one first that was checked longest ago."""
 
     def of(self, charge: Charge) -> Pool:
         """Find the pool that pays for a call, or open it."""
-        key = _fast_key(charge)
+        key = fast_key(charge.kind, charge.pool, charge.account)
         pool = self._pools.get(key)
         return self._open(key, charge) if pool is None else pool
 
     def like(self, charge: Charge) -> Pool:
         """Find the pool, or make one that is not kept: for forecasts."""
-        return self._pools.get(_fast_key(charge)) or self._make(charge)
+        key = fast_key(charge.kind, charge.pool, charge.account)
+        return self._pools.get(key) or self._make(charge)
 
     def __len__(self) -> int:
         return len(self._pools)
@@ -83,7 +84,7 @@ class Pools:
         pool = self._pools[key] = self._make(charge)
         if charge.kind is LimitKind.UID:
             self._forget_idle()
-            self._accounts.append((key, pool))
+            self._line_up(key)
         return pool
 
     def _make(self, charge: Charge) -> Pool:
@@ -106,19 +107,26 @@ class Pools:
         """Forget accounts without a call for a window, a few at a time."""
         now = self._clock.monotonic()
         for _ in range(min(SWEEP, len(self._accounts))):
-            key, pool = self._accounts.popleft()
+            key = self._accounts.popleft()
+            pool = self._at(key)
             if pool.idle(now) and pool not in self._waited_for:
-                del self._pools[key]
+                self._forget(key, pool)
             else:
-                self._accounts.append((key, pool))
+                self._line_up(key)
+
+    def _at(self, key: Hashable) -> Pool:
+        return self._pools[key]
+
+    def _line_up(self, key: Hashable) -> None:
+        """Check an account again when all others were checked."""
+        self._accounts.append(key)
+
+    def _forget(self, key: Hashable, pool: Pool) -> None:  # noqa: ARG002 - for subclasses
+        del self._pools[key]
 
 
-def _fast_key(charge: Charge) -> Hashable:
+def fast_key(kind: LimitKind, name: str, account: str | None) -> Hashable:
     """Identify the pool as `key_of` does, without making a text for each call."""
-    match charge.kind:
-        case LimitKind.UID:
-            return (charge.pool, charge.account)
-        case LimitKind.IP:
-            return charge.pool
-        case kind:
-            return kind
+    if kind is LimitKind.IP:
+        return name
+    return (name, account) if kind is LimitKind.UID else kind

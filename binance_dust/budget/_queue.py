@@ -6,6 +6,9 @@ for it, so that many small calls can't starve a large one.
 While scans wait, calls may take four parts of the weight to the scans' one: the weight of each call
 that passes is added up, and at four times the weight of the first scan, that scan is next.
 
+A waiter has a place, which is the time at which it came. Processes that share a queue give places
+that are earlier or later than those that were given before.
+
 A cancelled waiter is only marked. It is skipped at the head, and removed when there are more marked
 waiters than others. So leaving costs O(1) too.
 """
@@ -14,19 +17,20 @@ from __future__ import annotations
 
 import heapq
 import math
+from bisect import insort
 from collections import deque
 from itertools import count
-from typing import TYPE_CHECKING, Final
+from operator import attrgetter
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from binance_dust.budget._protocol import Lane
 
 if TYPE_CHECKING:
-    import asyncio
-
-    from binance_dust.budget._admission import LocalAdmission
+    from collections.abc import Callable, Iterator
 
 CALLS_TO_SCANS: Final = 4
 _FEW: Final = 64
+_PLACE: Final = attrgetter("place")
 TURN: Final = 1.25
 """Windows: so long a call may have to wait for its turn, also where nothing was refused."""
 
@@ -34,65 +38,77 @@ TURN: Final = 1.25
 class Waiter:
     """A call in the queue."""
 
-    __slots__ = ("admission", "future", "gone", "lane", "since", "weight")
+    __slots__ = ("gone", "lane", "patience", "place", "since", "weight")
 
     def __init__(
-        self, weight: int, lane: Lane, future: asyncio.Future[LocalAdmission], since: float
+        self,
+        weight: int,
+        lane: Lane,
+        since: float,
+        patience: float = math.inf,
+        place: float | None = None,
     ) -> None:
         """Start outside of a queue."""
         self.weight: int = weight
         self.lane: Lane = lane
-        self.future: asyncio.Future[LocalAdmission] = future
         self.since: float = since
-        self.admission: LocalAdmission | None = None
+        """When the call was wanted."""
+        self.patience: float = patience
+        """Seconds that it may wait for the end of a ban."""
+        self.place: float = since if place is None else place
         self.gone: bool = False
         """Whether it left the queue: admitted, cancelled or refused."""
 
 
-class Queue:
-    """All calls that wait for one pool, and the timer that rechecks it."""
+W = TypeVar("W", bound=Waiter)
+
+
+class Queue(Generic[W]):
+    """All calls that wait for one pool."""
 
     __slots__ = (
-        "_ahead",
         "_deadlines",
         "_lanes",
         "_left",
         "_serial",
         "_weights",
-        "timer",
+        "ahead",
         "waiting",
     )
 
     def __init__(self) -> None:
         """Start empty."""
-        self._lanes: dict[Lane, deque[Waiter]] = {lane: deque() for lane in Lane}
+        self._lanes: dict[Lane, deque[W]] = {lane: deque() for lane in Lane}
         self._weights: dict[Lane, int] = dict.fromkeys(Lane, 0)
-        self._deadlines: list[tuple[float, int, Waiter]] = []
+        self._deadlines: list[tuple[float, int, W]] = []
         self._serial = count()
         self._left = 0
         """Waiters that left since the last sweep: at most so many are marked."""
-        self._ahead = 0
+        self.ahead: int = 0
         """Weight of the calls that passed while scans were waiting."""
         self.waiting: int = 0
-        self.timer: asyncio.TimerHandle | None = None
 
-    def join(self, waiter: Waiter, deadline: float | None) -> None:
-        """Add a waiter at the end of its lane."""
-        self._lanes[waiter.lane].append(waiter)
+    def join(self, waiter: W, deadline: float | None) -> None:
+        """Add a waiter to its lane: at its end, unless it has an earlier place."""
+        lane = self._lanes[waiter.lane]
+        if not lane or lane[-1].place <= waiter.place:
+            lane.append(waiter)
+        else:
+            insort(lane, waiter, key=_PLACE)
         self._weights[waiter.lane] += waiter.weight
         self.waiting += 1
         if deadline is not None:
             heapq.heappush(self._deadlines, (deadline, next(self._serial), waiter))
 
-    def head(self) -> Waiter | None:
+    def head(self) -> W | None:
         """Return the waiter that is next."""
         call = self._first(Lane.CALL)
         scan = self._first(Lane.SCAN)
         if call is None or scan is None:
             return call or scan
-        return scan if self._ahead >= CALLS_TO_SCANS * scan.weight else call
+        return scan if self.ahead >= CALLS_TO_SCANS * scan.weight else call
 
-    def leave(self, waiter: Waiter) -> None:
+    def leave(self, waiter: W) -> None:
         """Remove a waiter from any place."""
         if waiter.gone:
             return
@@ -103,16 +119,16 @@ class Queue:
         if self._left > self.waiting + _FEW:
             self._sweep()
 
-    def serve(self, waiter: Waiter) -> None:
+    def serve(self, waiter: W) -> None:
         """Remove the head, since it is admitted."""
         if waiter.lane is Lane.SCAN:
-            self._ahead = max(0, self._ahead - CALLS_TO_SCANS * waiter.weight)
+            self.ahead = max(0, self.ahead - CALLS_TO_SCANS * waiter.weight)
         elif self._weights[Lane.SCAN]:
-            self._ahead += waiter.weight
+            self.ahead += waiter.weight
         self._lanes[waiter.lane].popleft()
         self.leave(waiter)
 
-    def alone_for(self, head: Waiter, seconds: float) -> float:
+    def alone_for(self, head: W, seconds: float) -> float:
         """Return when the only call that waits has waited so long; never, if there are others."""
         return head.since + seconds if self.waiting == 1 else math.inf
 
@@ -133,9 +149,9 @@ class Queue:
         """
         calls, scans = self._weights[Lane.CALL], self._weights[Lane.SCAN]
         if lane is Lane.CALL:
-            turns = (self._ahead + calls) // (CALLS_TO_SCANS * weight)
+            turns = (self.ahead + calls) // (CALLS_TO_SCANS * weight)
             return calls + min(scans, turns * weight)
-        return scans + min(calls, max(0, (scans + weight) * CALLS_TO_SCANS - self._ahead))
+        return scans + min(calls, max(0, (scans + weight) * CALLS_TO_SCANS - self.ahead))
 
     def next_deadline(self) -> float | None:
         """Return the earliest deadline of all waiters."""
@@ -144,23 +160,34 @@ class Queue:
             heapq.heappop(deadlines)
         return deadlines[0][0] if deadlines else None
 
-    def remove_late(self, chance: float) -> list[Waiter]:
+    def remove_late(self, chance: float) -> list[W]:
         """Remove and return waiters with a deadline at or before the next possible admission."""
-        out: list[Waiter] = []
+        out: list[W] = []
         while (deadline := self.next_deadline()) is not None and deadline <= chance:
             out.append(heapq.heappop(self._deadlines)[2])
         for waiter in out:
             self.leave(waiter)
         return out
 
-    def remove_all(self) -> list[Waiter]:
+    def remove_impatient(self, seconds: float) -> list[W]:
+        """Remove and return those that may not wait for so long."""
+        return self._remove(lambda waiter: waiter.patience < seconds)
+
+    def remove_all(self) -> list[W]:
         """Remove and return all waiters."""
-        out = [waiter for lane in self._lanes.values() for waiter in lane if not waiter.gone]
+        return self._remove(lambda _: True)
+
+    def _remove(self, chosen: Callable[[W], bool]) -> list[W]:
+        out = [waiter for waiter in self if chosen(waiter)]
         for waiter in out:
             self.leave(waiter)
         return out
 
-    def _first(self, lane: Lane) -> Waiter | None:
+    def __iter__(self) -> Iterator[W]:
+        """Go through all waiters, lane by lane."""
+        return (waiter for lane in self._lanes.values() for waiter in lane if not waiter.gone)
+
+    def _first(self, lane: Lane) -> W | None:
         waiters = self._lanes[lane]
         while waiters:
             waiter = waiters[0]

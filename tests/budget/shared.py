@@ -1,4 +1,4 @@
-"""Budgets in a real Redis that live in virtual time: the script takes the time from us."""
+"""Budgets with a log in a real Redis that live in virtual time: the script takes it from us."""
 
 from __future__ import annotations
 
@@ -7,16 +7,17 @@ import contextlib
 import itertools
 import math
 import time
+from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
 
 import redis
 
 from binance_dust.budget import BudgetSnapshot, Charge, RateLimits, RedisBudget
-from binance_dust.budget._redis._messages import VIEW
 from binance_dust.budget._redis._script import digest, script
-from binance_dust.budget._redis._store import KEYS, AwayError
+from binance_dust.budget._redis._store import KEYS, Argument, AwayError
 from tests.budget.virtual import Caller, Exchange
+from tests.worlds.shared import MemoryLog
 
 _names = itertools.count()
 
@@ -24,8 +25,9 @@ _names = itertools.count()
 class VirtualStore:
     """A store that asks a real Redis, which takes no time but what the test says."""
 
-    def __init__(self, client: redis.Redis, name: str, exchange: Exchange) -> None:
+    def __init__(self, client: redis.Redis | None, name: str, exchange: Exchange) -> None:
         self._client = client
+        self._log = MemoryLog()
         self._keys = [f"{{{name}}}:{key}" for key in KEYS]
         self._exchange = exchange
         self._heard: Callable[[bytes], None] | None = None
@@ -34,7 +36,7 @@ class VirtualStore:
         """Seconds to Redis and back."""
         self.away = False
         self.clock_error = 0.0
-        self.calls = 0
+        self.calls: Counter[str] = Counter()
         self.others: list[VirtualStore] = [self]
         """All stores of the same Redis: messages are delivered after each call."""
 
@@ -45,31 +47,37 @@ class VirtualStore:
         if self.away:
             raise AwayError("away")
         self._heard, self._lost = hear, lost
+        if self._client is None:
+            self._log.channels[channel] = (asyncio.get_running_loop(), hear, self)
+            return
         self._pubsub = self._client.pubsub()  # type: ignore[no-untyped-call]
         self._pubsub.subscribe(channel)
         while self._pubsub.get_message(timeout=1) is None:
             pass
 
-    async def call(self, request: bytes) -> bytes:
+    async def call(self, function: str, *arguments: Argument) -> Any:
         if self.way:
             await asyncio.sleep(self.way / 2)
         if self.away:
             raise AwayError("away")
-        self.calls += 1
-        arguments: tuple[str | bytes, ...] = (
-            *self._keys,
-            repr(self._exchange.now() + self.clock_error),
-            request,
-        )
-        try:
-            result: Any = self._client.evalsha(digest(), len(KEYS), *arguments)
-        except redis.exceptions.NoScriptError:
-            result = self._client.eval(script(), len(KEYS), *arguments)
-        for store in self.others:
-            store.deliver()
+        self.calls[function] += 1
+        now = self._exchange.now() + self.clock_error
+        result = self._run(now, function, *arguments)
+        if function == "tell":
+            for store in self.others:
+                store.deliver()
         if self.way:
             await asyncio.sleep(self.way / 2)
-        return bytes(result)
+        return result
+
+    def _run(self, now: float, function: str, *arguments: Argument) -> Any:
+        if self._client is None:
+            return getattr(self._log, function)(now, *arguments)
+        given: tuple[Any, ...] = (*self._keys, repr(now), function, *arguments)
+        try:
+            return self._client.evalsha(digest(), len(KEYS), *given)
+        except redis.exceptions.NoScriptError:
+            return self._client.eval(script(), len(KEYS), *given)
 
     def deliver(self) -> None:
         if self._pubsub is None:
@@ -119,12 +127,10 @@ class VirtualBudget(RedisBudget):
 
     def catch_up(self) -> None:
         link = self._link
-        if self._away_since is None and link._pid is not None and not link._lost:
-            ops, link._ops = link._ops, []
-            views = [[VIEW, view.key] for view, _ in link.member.views]
+        if self._away_since is None and link._connected and link._batch is None:
             way, self._store.way = self._store.way, 0.0
             with contextlib.suppress(StopIteration):
-                link._exchange([*ops, *views]).send(None)
+                link._exchange().send(None)
             self._store.way = way
 
 
@@ -135,7 +141,7 @@ class SharedCaller(Caller):
         self,
         exchange: Exchange,
         *,
-        client: redis.Redis,
+        client: redis.Redis | None,
         name: str | None = None,
         clock_error: float | None = 0.0,
         lease: float = 5.0,

@@ -25,13 +25,13 @@ class Owner:
 
     now = monotonic
 
-    def settled(self, admission: LocalAdmission, answer: Feedback) -> None:
+    def settle(self, call: LocalAdmission, answer: Feedback, now: float) -> None:
         self.ends.append("settled")
 
-    def lost(self, admission: LocalAdmission) -> None:
+    def lose(self, call: LocalAdmission, now: float) -> None:
         self.ends.append("lost")
 
-    def released(self, admission: LocalAdmission) -> None:
+    def give_back(self, call: LocalAdmission, now: float) -> None:
         self.ends.append("released")
 
 

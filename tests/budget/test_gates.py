@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
-
 import pytest
 
 from binance_dust.budget._gates import Pace, Valve
-from tests.budget.virtual import run
 
 ONE, ANOTHER = object(), object()
 
@@ -101,13 +98,10 @@ def test_a_half_open_valve_lets_the_next_call_pass() -> None:
 
 @pytest.mark.parametrize("rate", [0.5, 1.0, 3.0])
 def test_a_slow_pace_lets_one_call_through_at_once(rate: float) -> None:
-    async def main() -> None:
-        pace = Pace(rate)
+    pace = Pace(rate)
 
-        assert pace.take()
-        assert not pace.take()
-
-    run(main())
+    assert pace.take(0.0)
+    assert not pace.take(0.0)
 
 
 @pytest.mark.parametrize(
@@ -115,13 +109,10 @@ def test_a_slow_pace_lets_one_call_through_at_once(rate: float) -> None:
     [(100, 1, 0.0), (100, 10, 0.0), (100, 11, 1 / 90), (100, 100, 1.0), (0.5, 1, 0), (0.5, 10, 20)],
 )
 def test_the_least_wait_for_the_pace_is_exact(rate: float, calls: int, seconds: float) -> None:
-    async def main() -> None:
-        pace = Pace(rate)
-        assert pace.least_wait(calls) == pytest.approx(seconds)
+    pace, now = Pace(rate), 1_000.0
+    assert pace.least_wait(calls) == pytest.approx(seconds)
 
-        for _ in range(calls):
-            while not pace.take():  # noqa: ASYNC110 - time is virtual
-                await asyncio.sleep(1 / 9_000)
-        assert seconds <= asyncio.get_running_loop().time() <= seconds + 0.001
-
-    run(main())
+    for _ in range(calls):
+        while not pace.take(now):
+            now += 1 / 9_000
+    assert seconds <= now - 1_000.0 <= seconds + 0.001

@@ -115,7 +115,7 @@ def test_a_surprise_is_half_forgotten_in_eight_windows_and_half_a_cushion_stays(
     found = others()
 
     assert found.cushion(0.0) == MOST
-    assert found.cushion(240.0) == pytest.approx(MOST * 0.5**0.5)
+    assert found.cushion(240.0) == pytest.approx(MOST * 0.75)
     assert found.cushion(480.0) == LEAST
     assert found.cushion(4_800.0) == LEAST
 
@@ -138,7 +138,7 @@ def test_a_lesser_surprise_does_not_take_away_a_greater_one() -> None:
 
     found.surprised(240.0, 0.0)
 
-    assert found.cushion(240.0) == pytest.approx(MOST * 0.5**0.5)
+    assert found.cushion(240.0) == pytest.approx(MOST * 0.75)
     assert found.cushion(480.0) == pytest.approx(MOST * 0.5)
 
 

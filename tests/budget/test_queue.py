@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
-
 import pytest
 
 from binance_dust.budget import Lane
 from binance_dust.budget._queue import Queue, Waiter
 
 CALL, SCAN = Lane.CALL, Lane.SCAN
-NOBODY: Any = None
 
 
 def waiter(weight: int, lane: Lane = CALL) -> Waiter:
-    future: asyncio.Future[Any] = NOBODY
-    return Waiter(weight, lane, future, 0.0)
+    return Waiter(weight, lane, 0.0)
 
 
-def queue_of(*waiters: Waiter, deadline: float | None = None) -> Queue:
-    queue = Queue()
+def queue_of(*waiters: Waiter, deadline: float | None = None) -> Queue[Waiter]:
+    queue: Queue[Waiter] = Queue()
     for one in waiters:
         queue.join(one, deadline)
     return queue
 
 
-def serve_all(queue: Queue) -> list[Waiter]:
+def serve_all(queue: Queue[Waiter]) -> list[Waiter]:
     served = []
     while (head := queue.head()) is not None:
         queue.serve(head)
@@ -166,7 +161,7 @@ def test_a_waiter_that_left_is_skipped_and_counts_no_more() -> None:
 
 
 def test_the_next_deadline_is_the_earliest_of_all_waiters() -> None:
-    queue = Queue()
+    queue: Queue[Waiter] = Queue()
     late, early, never = waiter(1), waiter(1), waiter(1)
     queue.join(late, 9.0)
     queue.join(never, None)
@@ -181,7 +176,7 @@ def test_the_next_deadline_is_the_earliest_of_all_waiters() -> None:
 
 
 def test_waiters_with_a_deadline_before_the_next_chance_are_removed() -> None:
-    queue = Queue()
+    queue: Queue[Waiter] = Queue()
     waiters = [waiter(1) for _ in range(4)]
     for one, deadline in zip(waiters, (4.0, 5.0, 5.1, None), strict=True):
         queue.join(one, deadline)
@@ -232,7 +227,7 @@ def test_waiters_that_left_are_swept_out_when_they_outnumber_the_others() -> Non
 
 
 def test_after_a_sweep_deadlines_are_still_in_order() -> None:
-    queue = Queue()
+    queue: Queue[Waiter] = Queue()
     waiters = [waiter(1) for _ in range(300)]
     for number, one in enumerate(waiters):
         queue.join(one, float(997 * number % 300))
@@ -249,5 +244,5 @@ def test_after_a_sweep_deadlines_are_still_in_order() -> None:
     assert told[:-1] == sorted(float(997 * number % 300) for number in range(20))
 
 
-def _deadline(queue: Queue, one: Waiter) -> float:
+def _deadline(queue: Queue[Waiter], one: Waiter) -> float:
     return next(at for at, _, waiter in queue._deadlines if waiter is one)

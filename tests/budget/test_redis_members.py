@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import redis
 
-from binance_dust import BannedError, BudgetExceededError, ConfigurationError
+from binance_dust import BannedError, BudgetExceededError, ConfigurationError, NotSentError
 from binance_dust.budget import Charge, Feedback, Lane, LimitKind, PoolSnapshot
 from binance_dust.events import Banned, BoundaryLearnt, Refused, SharedBudgetLost
 from tests.budget.shared import SharedCaller
@@ -296,14 +296,15 @@ def test_a_process_that_was_silent_too_long_gets_its_places_back(client: redis.R
     """Its machine slept, say: it was taken for dead, and it is not."""
 
     async def main() -> None:
-        (one,) = callers(client, 1, lease=240.0)  # heard of every 80 s
-        two = one.another(lease=1.0)  # and taken for dead after one
+        one, two = callers(client, 2, lease=1.0)
         await two.scan(119)
         silent = waiting(one, 3)
         await asyncio.sleep(2.0)
-        for pool in one.shared._member._waiters._pools.values():
-            assert pool.timer is not None
-            pool.timer.cancel()  # no timer runs while it sleeps, and it reads nothing
+        link = one.shared._link
+        for line in link.member._lines.values():
+            assert line.timer is not None
+            line.timer.cancel()  # no timer runs while it sleeps, and it reads nothing
+        link._stop_heartbeats()
         one.store.others.remove(one.store)
         batch = waiting(two, 5)
         await asyncio.sleep(49.0)  # past a cut: the turn of the silent one is gone
@@ -311,6 +312,7 @@ def test_a_process_that_was_silent_too_long_gets_its_places_back(client: redis.R
         assert two.budget.snapshot().pools[0].waiting == 4
         batch[0].result().settle(Feedback(200, used_ip=100))
         two.store.others.append(one.store)
+        link._keep_alive()
 
         await asyncio.sleep(60.0)
 
@@ -385,11 +387,11 @@ def test_a_call_that_finds_room_asks_once_and_ends_without_waiting(client: redis
         (one,) = callers(client, 1, way=1.0)
         await one.call(LIST)
         await asyncio.sleep(5.0)
-        began, calls = one.exchange.loop.time(), one.store.calls
+        began, calls = one.exchange.loop.time(), one.store.calls["append"]
 
         admission = await one.budget.admit(LIST)
         assert one.exchange.loop.time() == began + 1.0
-        assert one.store.calls == calls + 1
+        assert one.store.calls["append"] == calls + 1
         admission.settle(Feedback(200, used_ip=200))
         assert one.exchange.loop.time() == began + 1.0
         await one.budget.close()
@@ -402,11 +404,11 @@ def test_a_thousand_calls_of_one_moment_are_few_questions(client: redis.Redis) -
     async def main() -> None:
         (one,) = callers(client, 1, requests_per_second=1e6)
         await one.call(LOG)
-        calls = one.store.calls
+        calls = one.store.calls["append"]
 
         await asyncio.gather(*[one.call(LOG) for _ in range(1_000)])
 
-        assert one.store.calls - calls < 20
+        assert one.store.calls["append"] - calls < 20
 
     run(main())
 
@@ -504,5 +506,52 @@ def test_others_and_copies_are_seen_by_all(client: redis.Redis) -> None:
         assert pool.others == 3_000
         assert pool.used == 3_000 + 100 + 300 + 100
         assert "open: 300 of GET" in repr(admission)
+
+    run(main())
+
+
+def test_an_admission_of_a_process_that_was_not_heard_is_void(client: redis.Redis) -> None:
+    """It was stopped after the admission: the others may have given it up."""
+
+    async def main() -> None:
+        one, two = callers(client, 2, lease=1.0)
+        await one.call(LIST)
+        fresh, stale = [await one.budget.admit(LIST) for _ in range(2)]
+        fresh.sent()
+        one.shared._link._stop_heartbeats()
+        await asyncio.sleep(1.1)
+
+        with pytest.raises(NotSentError, match="is void"):
+            stale.sent()
+
+        stale.sent()  # it has ended, and says no more
+        (pool,) = (await two.shared.refresh()).pools
+        assert pool.in_flight == 0
+        await one.call(LIST)
+
+    run(main())
+
+
+def test_a_process_that_came_to_another_state_loads_it_anew(
+    client: redis.Redis, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def main() -> None:
+        one, two = callers(client, 2)
+        await one.scan(10)
+        await two.scan(10)
+        replica = two.shared._link.replica
+        assert replica is not None
+        for pool in replica._pools:
+            pool.count.own.taken += 11_000  # as a bug would
+        with caplog.at_level("ERROR"):
+            batch = waiting(two, 20) + waiting(one, 20)
+            await asyncio.sleep(4.0)  # it is noticed by the next heartbeat
+
+        assert done(batch) == 40
+        assert "loaded anew" in caplog.text
+        states = [caller.shared._link.replica for caller in (one, two)]
+        await one.shared.refresh()
+        await two.shared.refresh()
+        assert len({state.check for state in states if state is not None}) == 1
 
     run(main())

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
-import msgspec
 import pytest
 import redis
 
@@ -16,11 +16,9 @@ from tests.budget.virtual import LIST, Exchange, Latency, run
 
 def keep_otherwise(caller: SharedCaller, layout: int = 7) -> None:
     """Let what is in Redis be that of a version which keeps it otherwise."""
-    state = f"{{{caller.name}}}:state"
-    kept = caller.client.hget(state, "g")
-    assert isinstance(kept, bytes)
-    shared = msgspec.msgpack.decode(kept) | {"layout": layout}
-    caller.client.hset(state, "g", msgspec.msgpack.encode(shared))
+    assert caller.client is not None
+    kept: dict[Any, Any] = {"@layout": layout, "@epoch": "another"}
+    caller.client.hset(f"{{{caller.name}}}:pools", mapping=kept)
 
 
 def callers(client: redis.Redis) -> tuple[SharedCaller, SharedCaller]:
@@ -33,12 +31,12 @@ def test_another_version_at_work_is_told_and_left_alone(client: redis.Redis) -> 
         one, two = callers(client)
         await one.call(LIST)
         keep_otherwise(one)
-        before = client.hgetall(f"{{{one.name}}}:state")
+        before = client.hgetall(f"{{{one.name}}}:pools")
 
         with pytest.raises(ConfigurationError, match=r"another version .*layout 7.* upgrade all"):
             await two.call(LIST)
 
-        assert client.hgetall(f"{{{one.name}}}:state") == before
+        assert client.hgetall(f"{{{one.name}}}:pools") == before
 
     run(main())
 

@@ -300,7 +300,7 @@ async def test_every_exception_of_a_store_becomes_an_away_error(server: Server) 
     with pytest.raises(DustError, match="ZeroDivisionError"):
         await store.open("channel", print, print)
     with pytest.raises(DustError, match="not connected"):
-        await store.call(b"")
+        await store.call("load")
 
 
 async def test_funds_are_not_moved_while_redis_is_away(server: Server) -> None:

@@ -30,7 +30,7 @@ NEEDED: Final = frozenset(
         "noxfile.py",
         "tests/conftest.py",
         "binance_dust/py.typed",
-        "binance_dust/budget/_redis/main.lua",
+        "binance_dust/budget/_redis/log.lua",
         "binance_dust/reports/_page/page.css",
         "binance_dust/reports/_page/page.js",
     }

@@ -96,9 +96,10 @@ def otel() -> None:
 def redis() -> None:
     """Make a shared budget, with the script that it brings."""
     from binance_dust.budget import RedisBudget
-    from binance_dust.budget._redis._script import script
+    from binance_dust.budget._redis._script import layout, script
 
     must("redis.call" in script(), "the script is here")
+    must(bool(layout()), "the rules can be told from others")
     RedisBudget("redis://127.0.0.1")
 
 

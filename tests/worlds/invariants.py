@@ -20,6 +20,8 @@ _NO_REASON: Final = {"headers", "latency", "losses", "clocks", "stops", "deaths"
 _EPSILON: Final = 0.5
 _FEW: Final = 0.1
 """The part of a limit for which room can be kept."""
+LEASE: Final = 10.0
+"""Seconds until the others know that a process is dead, and that one which asked was it."""
 WALL: Final = 300.0
 """Seconds that a firewall which a lone call has met may be left alone."""
 
@@ -92,12 +94,14 @@ def _silent(play: Play) -> Iterator[tuple[str, str]]:
     world = play.world
     bound = max(world.max_wait, world.windows.length * 1.1, WINDOW * 1.1) + 5.0
     bound += 2 * world.net.round_trip + world.processes.stop_for
+    if play.shared and "deaths" in world.deviates:
+        bound += LEASE
     bound += max(world.net.timeout if "losses" in world.deviates else 0.0, 0.0)
     pools: dict[tuple[int, str, str], list[Wait]] = defaultdict(list)
     by_account = world.payers(world.main) == ("uid",)
     for wait in play.notes.waits:
         account = wait.account if by_account else ""
-        pools[wait.process, wait.title, account].append(wait)
+        pools[play.knows(wait.process), wait.title, account].append(wait)
     for waits in pools.values():
         moves = sorted({play.ended, *(wait.ended for wait in waits if wait.ended is not None)})
         before = 0.0

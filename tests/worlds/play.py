@@ -24,6 +24,12 @@ class Play:
     """When the last call was made, or when patience ended."""
     least: float
     allowed: float
+    shared: bool = False
+    """Whether all processes share one budget, and so what they have heard."""
+
+    def knows(self, process: int) -> int:
+        """Say whose knowledge a process acts upon."""
+        return 0 if self.shared else process
 
     @property
     def finished(self) -> bool:
@@ -63,7 +69,8 @@ def play(world: World, make: MakeBudget = local_budget) -> Play:
     for process in living:
         notes.crashes += [str(problem) for problem in process.loop.problems if "handle" in problem]
         process.end()
-    return Play(world, notes, exchange, jobs, ended, least, allowed)
+    shared = getattr(make, "shared", False)
+    return Play(world, notes, exchange, jobs, ended, least, allowed, shared)
 
 
 def _trouble(stage: Stage, living: list[Process]) -> None:

@@ -187,6 +187,8 @@ class Process:
                     job.late = True
                     return
                 continue
+            except NotSentError:
+                continue  # it was stopped since it was admitted
             if answer.end == GOOD:
                 job.done = self.engine.now
                 return

@@ -83,7 +83,7 @@ def sent_into(play: Play) -> Iterator[tuple[str, str]]:
         account = sent.account if by_account else ""
         for end, kind in kinds.items():
             place = (sent.title, account) if end == REFUSED else ("", "")
-            key = (end, sent.process, *place)
+            key = (end, play.knows(sent.process), *place)
             if not leaves and (sent.end == end or key in shut):
                 shut.setdefault(key, _Shut()).hear(sent, end)
             elif leaves and key in shut and (why := shut[key].send(sent)) is not None:
@@ -116,7 +116,7 @@ def bursts_refused(play: Play) -> int:
     by_account = play.world.payers(play.world.main) == ("uid",)
 
     def pool(sent: Sent) -> tuple[int, str, str]:
-        return sent.process, sent.title, sent.account if by_account else ""
+        return play.knows(sent.process), sent.title, sent.account if by_account else ""
 
     for key in {pool(sent) for sent in play.notes.sent if sent.end == REFUSED}:
         bursts, size, heard, flying = 0, 0, -1, 0
@@ -142,6 +142,8 @@ def bursts_refused(play: Play) -> int:
 def again_and_again(play: Play) -> Iterator[tuple[str, str]]:
     """Find worlds with steady rules in which burst after burst was refused."""
     world = play.world
-    steady = world.others.spend in {"nothing", "evenly"} and world.processes.copies == 1
+    steady = world.others.spend in {"nothing", "evenly"} and (
+        play.shared or world.processes.copies == 1
+    )
     if steady and (bursts := bursts_refused(play)) > _BURSTS:
         yield "refused again and again", f"{bursts} bursts, {play.exchange.refused} refusals"

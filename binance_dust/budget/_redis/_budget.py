@@ -11,8 +11,7 @@ from binance_dust._util.checks import instance, positive
 from binance_dust._util.lifetimes import Closing, OneLoop
 from binance_dust.budget import _errors
 from binance_dust.budget._limits import RateLimits
-from binance_dust.budget._pools import key_of
-from binance_dust.budget._protocol import Charge, Lane
+from binance_dust.budget._protocol import BudgetSnapshot, Charge, Lane
 from binance_dust.budget._redis._link import Link
 from binance_dust.budget._redis._settings import LoopClock, Settings
 from binance_dust.budget._redis._share import BackError, LocalShare
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
     from redis.asyncio import Redis
 
-    from binance_dust.budget._protocol import Admission, BudgetSnapshot, Clock
+    from binance_dust.budget._protocol import Admission, Clock
     from binance_dust.budget._redis._messages import Op
     from binance_dust.budget._redis._store import PoolStore
     from binance_dust.events import Event
@@ -101,7 +100,6 @@ class RedisBudget(Closing):
             on_lost=self._lost,
             on_unsent=self._unsent,
         )
-        self._member = self._link.member
         self._set_limits(limits or RateLimits())
         self._share: LocalShare | None = None
         """Made when first needed, and kept: what it has spent counts in the next outage too."""
@@ -138,9 +136,8 @@ class RedisBudget(Closing):
         lease = self._lease
         if lease is None:
             lease = min(_LONGEST_LEASE, max(_SHORTEST_LEASE, limits.window / 12))
-        self._settings.set_limits(limits, lease)
+        self._settings.limits, self._settings.lease = limits, lease
         self._settings.share(self._part)  # raises if the share leaves nothing
-        self._member.in_flight.start_records(limits.window)
 
     # --- admission -------------------------------------------------------------------------------
 
@@ -160,7 +157,7 @@ class RedisBudget(Closing):
                 raise _errors.closed()
             if self._away_since is None:
                 with contextlib.suppress(AwayError):
-                    return await self._member.admit(charge, deadline, lane, asked)
+                    return await self._link.member.admit(charge, deadline, lane, asked)
             elif charge.moves_funds or not self._own_share().fits(charge):
                 await self._wait_for_redis(charge, deadline)
             else:
@@ -206,15 +203,16 @@ class RedisBudget(Closing):
 
     def _restrain(self, share: LocalShare) -> None:
         """Keep shut what was shut, and the pools that all processes had nearly used up."""
-        now, views = self._settings.now(), self._member.views
-        if views.shut_until > now:
-            share.shut_address(views.shut_until - now)
-        snapshot = views.snapshot(self._settings.limits, now)
-        for pool, (view, _) in zip(snapshot.pools, views, strict=True):
+        replica = self._link.replica
+        if replica is None:
+            return
+        now = self._link.time()
+        share.shut_address(replica.shut_for() - (now - replica.clock.at))
+        for pool, room in replica.rooms(now):
             charge = Charge(pool.name, pool.kind, 0, pool.account)
             if pool.shut_for:
                 share.shut_pool(charge, pool.shut_for)
-            elif pool.used and view.room <= pool.limit * self._part * views.processes:
+            elif pool.used and room <= pool.limit * self._part * len(replica.members):
                 share.shut_pool(charge, pool.resets_in, guess=True)
 
     async def _reconnect(self) -> None:
@@ -251,13 +249,16 @@ class RedisBudget(Closing):
         """Return every pool as last seen in Redis; while it is away, the share of this process."""
         if self._away_since is not None:
             return self._own_share().snapshot()
-        return self._member.views.snapshot(self._settings.limits, self._settings.now())
+        replica = self._link.replica
+        if replica is None:
+            return BudgetSnapshot((), 0.0, self._settings.limits.requests_per_second)
+        return replica.snapshot(self._link.time())
 
     async def refresh(self) -> BudgetSnapshot:
         """Return every pool as it is in Redis now, after all that this process has to send."""
         self._loop.enter()
         if self._away_since is None:
-            await self._link.refresh_views()
+            await self._link.read()
         return self.snapshot()
 
     def forecast(self, charge: Charge, calls: int) -> float:
@@ -265,16 +266,14 @@ class RedisBudget(Closing):
 
         The forecast puts them behind the calls that waited when Redis was last asked.
         """
+        replica = self._link.replica
         if self._away_since is not None and self._own_share().fits(charge):
             return self._own_share().forecast(charge, calls)
-        limits = self._settings.limits
-        return self._member.views.forecast(
-            key_of(charge),
-            calls * charge.weight,
-            limits.of(charge.kind),
-            limits.window,
-            self._settings.now(),
-        )
+        if replica is None:
+            limits = self._settings.limits
+            weight = max(1, calls * charge.weight)
+            return (weight - 1) // limits.of(charge.kind) * limits.window
+        return replica.forecast(charge, calls, self._link.time())
 
     async def close(self) -> None:
         """Refuse all waiters, send what is left to send, and close the connections."""

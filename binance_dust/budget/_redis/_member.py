@@ -1,50 +1,183 @@
-"""A process that shares a budget: its waiters, and what Redis tells it. It does no I/O itself."""
+"""A process that shares a budget: its waiters, its calls, and what it hears. It does no I/O itself.
+
+A grant is used only while all others must believe that this process lives: they count the calls of
+a process that is silent for a lease as lost, and forget them a window later. If this process was
+stopped meanwhile, it asks again.
+"""
 
 from __future__ import annotations
 
 import asyncio
+import math
 from copy import copy
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
-from binance_dust.budget import _errors
+from binance_dust._answers.weight import TOO_MANY, ban_lasts
 from binance_dust.budget._pools import key_of, name_of
-from binance_dust.budget._protocol import Lane
 from binance_dust.budget._redis import _messages
-from binance_dust.budget._redis._in_flight import InFlight
-from binance_dust.budget._redis._views import Views
-from binance_dust.budget._redis._waiters import SharedWaiter, Waiters
-from binance_dust.events import Banned, BoundaryLearnt, BoundaryLost, Refused, Waited
+from binance_dust.budget._redis._pools import text_of
+from binance_dust.errors import DustError, NotSentError
+from binance_dust.events import Waited
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from binance_dust.budget._protocol import Charge
-    from binance_dust.budget._redis._in_flight import RedisAdmission
+    from binance_dust._answers.weight import Feedback
+    from binance_dust.budget._pool import Pool
+    from binance_dust.budget._protocol import Charge, Lane
     from binance_dust.budget._redis._messages import Op
     from binance_dust.budget._redis._settings import Settings
-    from binance_dust.errors import DustError
+    from binance_dust.budget._redis._shared import SharedCall
+    from binance_dust.budget._redis._stored import StoredReplica
 
-_LANES: Final = {Lane.CALL: 1, Lane.SCAN: 2}
+_MOMENT: Final = 0.005
+"""Calls that come within so many seconds belong to one batch: a few turns of the loop."""
+OTHERS_LATER: Final = 1 / 10
+"""Part of a lease by which other processes look later than the owner of the head of a queue: the
+owner may be dead."""
+
+
+class Says(Protocol):
+    """Sends operations to all."""
+
+    def say(self, *op: object) -> None:
+        """Send an operation soon."""
+        ...
+
+
+class Ticket:
+    """A call of this process that waits."""
+
+    __slots__ = ("asked", "behind", "charge", "deadline", "future", "key", "lane", "number")
+
+    def __init__(
+        self, number: int, charge: Charge, lane: Lane, deadline: float | None, asked: float
+    ) -> None:
+        """Start before the others know of it."""
+        self.number = number
+        self.charge = charge
+        self.key = key_of(charge)
+        self.lane = lane
+        self.deadline = deadline
+        self.asked = asked
+        self.behind = 0.0
+        """Seconds by which its place is later than `asked`, since it came in a batch."""
+        self.future: asyncio.Future[RedisAdmission] = asyncio.get_running_loop().create_future()
+
+    def told(self, now: float, patience: float) -> Op:
+        """Say what is wanted."""
+        charge, left = self.charge, None if self.deadline is None else self.deadline - now
+        fields = (*_messages.pool_fields(charge), charge.weight, self.lane.value)
+        return [_messages.ASK, self.number, *fields, now - self.asked, self.behind, left, patience]
+
+
+class RedisAdmission:
+    """An admission of `RedisBudget`. Its end is told to the others without waiting."""
+
+    __slots__ = ("_member", "charge", "number", "over", "weight")
+
+    def __init__(self, member: SharedMember, number: int, charge: Charge) -> None:
+        """Start when this process knows that the call is admitted."""
+        self._member = member
+        self.over = False
+        self.number = number
+        self.charge = charge
+        self.weight = charge.weight
+        """With the weight of copies."""
+
+    def sent(self, extra: int = 0) -> None:
+        """Record that the call leaves now, or that the transport sent `extra` copies of it.
+
+        Raises `NotSentError` if this process was stopped since the admission, for so long that the
+        others may have given it up. The moment itself is not told: the call counts from its
+        admission, which is earlier.
+        """
+        if self.over:
+            return
+        if extra > 0:
+            self.weight += self.charge.weight * extra
+            self._member.say(_messages.COPIES, self.number, extra)
+        elif not self._member.alive:
+            self.release()
+            text = "this process was not heard for too long, so its admission is void"
+            raise NotSentError(text, endpoint=self.charge.pool)
+
+    def settle(self, answer: Feedback) -> None:
+        """End with the answer of the exchange."""
+        if not self.over:
+            self.over = True
+            self._member.settled(self, answer)
+
+    def unknown(self) -> None:
+        """End without an answer to a call that was sent: it counts for a full window from now."""
+        if not self.over:
+            self.over = True
+            self._member.say(_messages.UNKNOWN, self.number)
+
+    def release(self) -> None:
+        """End a call that never left this machine: its weight goes back."""
+        if not self.over:
+            self.over = True
+            self._member.say(_messages.RELEASE, self.number)
+
+    def __repr__(self) -> str:
+        state = "over" if self.over else "open"
+        return f"<Admission {state}: {self.weight} of {self.charge.pool}, shared>"
+
+
+class _Line:
+    """The waiters of this process for one pool."""
+
+    __slots__ = ("_last", "timer", "waiting")
+
+    def __init__(self) -> None:
+        self.waiting = 0
+        self._last: dict[Lane, tuple[float, float, float]] = {}
+        """Of each lane's last waiter: when it asked, its place, and the spacing behind it."""
+        self.timer: asyncio.TimerHandle | None = None
+
+    def place(self, ticket: Ticket, spacing: float) -> None:
+        """Find a place behind the others of this process, and spaced within a batch."""
+        asked, place, spaced = self._last.get(ticket.lane, (-math.inf, -math.inf, 0.0))
+        if ticket.asked - asked <= _MOMENT:
+            place += spaced
+        place = max(place, ticket.asked)
+        ticket.behind = place - ticket.asked
+        self._last[ticket.lane] = ticket.asked, place, spacing
 
 
 class SharedMember:
     """One of the processes that share a budget."""
 
-    def __init__(self, settings: Settings, say: Callable[..., None]) -> None:
-        """Start with no waiters; `say` sends an operation to Redis."""
+    def __init__(self, settings: Settings, pid: str, say: Callable[..., None]) -> None:
+        """Start with no waiters; `say` sends an operation to all."""
         self._settings = settings
-        self._say = say
-        self._tickets = 0
-        self._waiters = Waiters(self._on_timer)
-        self._left: dict[int, SharedWaiter] = {}
-        """Waiters that left before Redis had told their place."""
-        self.in_flight = InFlight(settings, say)
-        self.views = Views()
+        self._pid = pid
+        self.say = say
+        self._number = 0
+        self._tickets: dict[int, Ticket] = {}
+        self._lines: dict[str, _Line] = {}
+        self._calls: dict[int, RedisAdmission] = {}
+        """Calls that have not ended, as far as the others know."""
+        self._granted: list[SharedCall] = []
+        """Calls that may be sent as soon as it is certain that the others take us for alive."""
+        self.replica: StoredReplica | None = None
+        self.alive_until = -math.inf
 
     @property
     def busy(self) -> bool:
         """Whether this process has waiters, or calls in flight."""
-        return bool(self._waiters or self.in_flight)
+        return bool(self._tickets or self._calls)
+
+    @property
+    def alive(self) -> bool:
+        """Whether all others must believe that this process lives."""
+        return self._settings.now() < self.alive_until
+
+    @property
+    def unsure(self) -> bool:
+        """Whether there are grants to confirm."""
+        return bool(self._granted)
 
     # --- asking ----------------------------------------------------------------------------------
 
@@ -52,178 +185,162 @@ class SharedMember:
         self, charge: Charge, deadline: float | None, lane: Lane, asked: float
     ) -> RedisAdmission:
         """Wait until a call may be sent; `AwayError` if Redis can't be reached meanwhile."""
-        self._tickets += 1
-        waiter = SharedWaiter(
-            self._tickets, charge, key_of(charge), lane, deadline=deadline, asked=asked
-        )
+        self._number += 1
+        ticket = Ticket(self._number, charge, lane, deadline, asked)
         limits = self._settings.limits
-        self._waiters.add(waiter, charge.weight * limits.window / limits.of(charge.kind))
-        self._ask(waiter)
+        self._tickets[ticket.number] = ticket
+        line = self._lines.setdefault(ticket.key, _Line())
+        line.waiting += 1
+        line.place(ticket, charge.weight * limits.window / limits.of(charge.kind))
+        self.say(ticket)
         try:
-            return await waiter.future
+            return await ticket.future
         except asyncio.CancelledError:
-            if waiter.future.done() and not waiter.future.cancelled():
-                if waiter.future.exception() is None:
-                    waiter.future.result().release()
-            else:
-                self._leave(waiter)
+            if ticket.future.done() and not ticket.future.cancelled():
+                if ticket.future.exception() is None:
+                    ticket.future.result().release()
+            elif self._pop(ticket.number) is not None:
+                self.say(_messages.LEAVE, ticket.number)
             raise
 
-    def _ask(self, waiter: SharedWaiter) -> None:
-        now, charge = self._settings.now(), waiter.charge
-        left = False if waiter.deadline is None else waiter.deadline - now
-        self._say(
-            _messages.ADMIT,
-            waiter.ticket,
-            *_messages.pool_fields(charge),
-            charge.weight,
-            _LANES[waiter.lane],
-            now - waiter.asked,
-            waiter.behind,
-            waiter.since,
-            left,
-        )
-
-    def _leave(self, waiter: SharedWaiter) -> None:
-        if self._waiters.pop(waiter.ticket) is not None:
-            self._give_up_place(waiter)
-
-    def _give_up_place(self, waiter: SharedWaiter) -> None:
-        if not waiter.since:
-            self._left[waiter.ticket] = waiter
-            return
-        weight, lane = waiter.charge.weight, _LANES[waiter.lane]
-        self._say(_messages.LEAVE, waiter.ticket, waiter.key, weight, lane, waiter.since)
-
-    def _on_timer(self, key: str) -> None:
-        """Recheck a pool: its head may go, or a deadline has come."""
-        now = self._settings.now()
-        self._refuse_late(key, now, 0.0)
-        if key in self._waiters:
-            self._say(_messages.VIEW, key)
-
-    def _refuse_late(self, key: str, now: float, chance: float) -> None:
-        for waiter in self._waiters.remove_late(key, now + chance):
-            charge = waiter.charge
-            _refuse(waiter, _errors.too_late(name_of(charge), charge.weight, chance))
-            self._give_up_place(waiter)
+    def _pop(self, number: int) -> Ticket | None:
+        ticket = self._tickets.pop(number, None)
+        if ticket is not None:
+            line = self._lines[ticket.key]
+            line.waiting -= 1
+            if not line.waiting:
+                if line.timer is not None:
+                    line.timer.cancel()
+                del self._lines[ticket.key]
+        return ticket
 
     def refuse_all(self, error: DustError) -> None:
         """Refuse all waiters."""
-        for waiter in self._waiters.remove_all():
-            _refuse(waiter, copy(error))
+        for number in list(self._tickets):
+            ticket = self._pop(number)
+            if ticket is not None:
+                _refuse(ticket, copy(error))
+        self._granted.clear()
 
-    def disconnected(self, error: DustError) -> None:
-        """Refuse all waiters, since Redis can't be reached."""
-        self._left.clear()
-        self.refuse_all(error)
+    # --- calls end -------------------------------------------------------------------------------
+
+    def settled(self, admission: RedisAdmission, answer: Feedback) -> None:
+        """Take the answer of the exchange."""
+        self.say(_messages.SETTLE, admission.number, *_messages.answer_fields(answer))
+        replica = self.replica
+        if replica is not None and (self._pid, admission.number) not in replica.calls:
+            # We were taken for dead: the call counts as lost, but what it has met is news.
+            if answer.bans:
+                server_time = self._settings.clock.server_time()
+                self.say(_messages.BAN, ban_lasts(answer, server_time))
+            elif answer.status == TOO_MANY:
+                fields = _messages.pool_fields(admission.charge)
+                wait = answer.retry_after or self._settings.limits.window
+                self.say(_messages.SPENT, *fields, [], 0, wait)
+
+    def acknowledged(self, batch: list[Op]) -> None:
+        """Forget calls: the others know now how they ended."""
+        for op in batch:
+            if op[0] in _messages.ENDINGS:
+                self._calls.pop(op[1], None)
+
+    def open_calls(self) -> list[list[object]]:
+        """Return the calls that may be in flight."""
+        return [
+            [number, *_messages.pool_fields(call.charge), call.weight]
+            for number, call in self._calls.items()
+        ]
+
+    def charge_of(self, number: int) -> Charge | None:
+        """Return what a call costs that has not ended."""
+        call = self._calls.get(number)
+        return None if call is None else call.charge
 
     # --- hearing ---------------------------------------------------------------------------------
 
-    def take_message(self, pid: str, message: _messages.Message) -> None:
-        """Take what Redis published to this process, which it knows as `pid`."""
-        for ticket in message.grants:
-            self._grant(pid, ticket)
-        for recheck in message.rechecks:
-            self._recheck(recheck)
-        if message.gate >= 0:
-            self._shut(message.gate)
+    def take(self, replica: StoredReplica, heard_at: float) -> None:
+        """Take what came of the last entries; `heard_at` is now."""
+        granted, replica.granted = replica.granted, []
+        self._granted += granted
+        refused, replica.refused = replica.refused, []
+        for number, error in refused:
+            ticket = self._pop(number)
+            if ticket is not None:
+                _refuse(ticket, error)
+        if self._granted and heard_at < self.alive_until:
+            granted, self._granted = self._granted, []
+            for call in granted:
+                if (self._pid, call.ticket) in replica.calls:
+                    self._grant(call, heard_at)
+        events, replica.events = replica.events, []
+        for event in events:
+            self._settings.observer(event)
+        if replica.died:
+            replica.died = False
+            self.reconcile(replica)
+        watched, replica.watched = replica.watched, {}
+        for pool in watched:
+            self._set_timer(replica, pool)
 
-    def take_reply(self, pid: str, ops: list[Op], reply: _messages.Reply) -> None:
-        """Take the answer of Redis to operations."""
-        now = self._settings.now()
-        self.in_flight.acknowledged(ops)
-        for ticket, since in reply.joined:
-            self._joined(ticket, since)
-        for ticket in reply.grants:
-            self._grant(pid, ticket)
-        for ticket, why, seconds in reply.refused:
-            self._refused(ticket, why, seconds)
-        for view in reply.views:
-            self.views.put(view, now)
-        self.views.processes = reply.processes
-        for kind, pool, seconds in reply.events:
-            self._report(kind, pool, seconds)
-        for recheck in reply.rechecks:
-            self._recheck(recheck)
-        self._shut(reply.gate)
-        if ops and not reply.known:
-            # Redis took this process for dead: ask for the old places again.
-            for waiter in self._waiters:
-                if waiter.since:
-                    self._ask(waiter)
-
-    def _joined(self, ticket: int, since: str) -> None:
-        waiter = self._waiters.get(ticket)
-        if waiter is not None:
-            waiter.since = since
-            # Recheck even if Redis does not ask for it: it may take this process for dead.
-            lease, now = self._settings.lease, self._settings.now()
-            self._waiters.recheck_at(waiter.key, now + lease, now)
+    def _grant(self, call: SharedCall, now: float) -> None:
+        number = call.ticket
+        if number in self._calls:
             return
-        waiter = self._left.pop(ticket, None)
-        if waiter is not None:
-            waiter.since = since
-            self._give_up_place(waiter)
-
-    def _grant(self, pid: str, ticket: int) -> None:
-        self._left.pop(ticket, None)
-        waiter, call_id = self._waiters.pop(ticket), f"{pid}:{ticket}"
-        if waiter is None:
-            self._say(_messages.RELEASE, call_id)
+        ticket = self._pop(number)
+        if ticket is None:
+            self.say(_messages.RELEASE, number)
             return
-        now, charge = self._settings.now(), waiter.charge
-        admission = self.in_flight.begin(call_id, charge, now)
-        if waiter.future.done():  # cancelled, and its task has not run yet
+        admission = self._calls[number] = RedisAdmission(self, number, ticket.charge)
+        if ticket.future.done():  # cancelled, and its task has not run yet
             admission.release()
             return
-        waiter.future.set_result(admission)
-        if waiter.since and now > waiter.asked:
-            self._settings.observer(Waited(name_of(charge), now - waiter.asked))
+        ticket.future.set_result(admission)
+        if call.waited > 0:
+            self._settings.observer(Waited(name_of(ticket.charge), now - ticket.asked))
 
-    def _refused(self, ticket: int, why: str, seconds: float) -> None:
-        self._left.pop(ticket, None)
-        waiter = self._waiters.pop(ticket)
-        if waiter is None:
+    def reconcile(self, replica: StoredReplica) -> None:
+        """Compare with what the others know of this process, after they took it for dead."""
+        waiting = {number for pid, number in replica.waiters if pid == self._pid}
+        admitted = {number for pid, number in replica.calls if pid == self._pid}
+        for number in waiting - self._tickets.keys():
+            self.say(_messages.LEAVE, number)
+        for number in admitted - self._calls.keys():
+            if number not in self._tickets:
+                self.say(_messages.RELEASE, number)
+        self._granted = [
+            call
+            for (pid, number), call in replica.calls.items()
+            if pid == self._pid and number in self._tickets
+        ]
+        for number, ticket in self._tickets.items():
+            if number not in waiting and number not in admitted:
+                self.say(ticket)
+
+    # --- timers ----------------------------------------------------------------------------------
+
+    def _set_timer(self, replica: StoredReplica, pool: Pool) -> None:
+        """Look at a queue in time; later if its head belongs to another process."""
+        line, head = self._lines.get(text_of(pool)), replica.head(pool)
+        if line is None or head is None:
             return
-        name, weight = name_of(waiter.charge), waiter.charge.weight
-        match why:
-            case "never":
-                _refuse(waiter, _errors.never_fits(name, weight, round(seconds)))
-            case "late":
-                _refuse(waiter, _errors.too_late(name, weight, seconds))
-            case _:
-                server = self._settings.clock.server_time()
-                _refuse(waiter, _errors.banned(name, seconds, server))
+        wait = replica.look_at[pool] - replica.clock.at
+        if head.pid != self._pid:
+            member = replica.members.get(head.pid)
+            wait += OTHERS_LATER * (self._settings.lease if member is None else member.lease)
+        if line.timer is not None:
+            line.timer.cancel()
+        loop = asyncio.get_running_loop()
+        # A little later: differences of large numbers are not exact, and too soon costs another.
+        wait = max(0.0, wait) + 1e-6
+        line.timer = loop.call_later(wait, self._on_timer, text_of(pool), pool)
 
-    def _recheck(self, recheck: _messages.Recheck) -> None:
-        now = self._settings.now()
-        self.views.shut(recheck.key, recheck.shut_for, now)
-        self._refuse_late(recheck.key, now, recheck.chance)
-        self._waiters.recheck_at(recheck.key, now + recheck.delay, now)
-
-    def _shut(self, seconds: float) -> None:
-        self.views.shut_until = self._settings.now() + seconds
-        if seconds <= self._settings.patience:
-            return
-        server = self._settings.clock.server_time()
-        for waiter in self._waiters:
-            _refuse(waiter, _errors.banned(name_of(waiter.charge), seconds, server))
-            self._leave(waiter)
-
-    def _report(self, kind: str, pool: str, seconds: float) -> None:
-        observer = self._settings.observer
-        match kind:
-            case "refused":
-                observer(Refused(pool, seconds))
-            case "banned":
-                observer(Banned(seconds))
-            case "learnt":
-                observer(BoundaryLearnt(pool))
-            case _:
-                observer(BoundaryLost(pool))
+    def _on_timer(self, key: str, pool: Pool) -> None:
+        line = self._lines.get(key)
+        if line is not None:
+            line.timer = None
+            self.say(_messages.LOOK, pool.kind.value, pool.name, pool.account)
 
 
-def _refuse(waiter: SharedWaiter, error: DustError) -> None:
-    if not waiter.future.done():
-        waiter.future.set_exception(error)
+def _refuse(ticket: Ticket, error: DustError) -> None:
+    if not ticket.future.done():
+        ticket.future.set_exception(error)

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
-
-from binance_dust.budget._gates import BATCH, BURST
-from binance_dust.endpoints import LimitKind
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -42,32 +39,11 @@ class Settings:
     patience: float
     limits: RateLimits = field(init=False)
     lease: float = field(init=False)
-    """Seconds without a sign of life after which a process is taken for dead."""
-    for_script: dict[str, Any] = field(init=False)
+    """Seconds without a sign of life after which a process is taken for dead, at the least."""
 
     def now(self) -> float:
         """Read the monotonic clock."""
         return self.clock.monotonic()
-
-    def set_limits(self, limits: RateLimits, lease: float) -> None:
-        """Set the limits, and compute what the script has to know of them."""
-        self.limits, self.lease = limits, lease
-        kinds = {kind.value: [limits.of(kind), limits.whole(kind)] for kind in LimitKind}
-        rate = limits.requests_per_second
-        leak = rate * (1 - BURST)
-        self.for_script = {
-            "window": limits.window,
-            "lease": lease,
-            "burst": max(1.0, rate * BURST),
-            "leak": leak,
-            "batch": max(1 / leak, BATCH),
-            "kinds": kinds,
-            "limits": [
-                f"{limits.window:g}s",
-                *[f"{kind}:{ours}/{whole}" for kind, (ours, whole) in kinds.items()],
-                f"{rate:g}/s",
-            ],
-        }
 
     def share(self, part: float) -> RateLimits:
         """Return the limits of a process that spends a part of them alone."""

@@ -51,7 +51,8 @@ class LocalShare(LocalBudget):
 
     def shut_address(self, seconds: float) -> None:
         """Keep the whole address shut for some time."""
-        self._gate.shut(self.now() + seconds)
+        if seconds > 0:
+            self._gate.shut(self.now() + seconds)
 
     def take_refusal(self, charge: Charge, status: str, wait: float) -> None:
         """Take the answer to a call that Redis had admitted."""
@@ -76,4 +77,4 @@ class LocalShare(LocalBudget):
             shut = 0.0 if guessed else max(0.0, pool.valve.until - now)
             if rows or rest or shut:
                 charge = Charge(pool.name, pool.kind, 0, pool.account)
-                yield [SPENT, False, *pool_fields(charge), rows, rest, shut]
+                yield [SPENT, *pool_fields(charge), rows, rest, shut]

@@ -15,15 +15,18 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
     from redis.asyncio.client import PubSub
 
-KEYS: Final = ("state", "line", "flight", "alive", "accounts")
+KEYS: Final = ("pools", "log")
 
 
 class AwayError(DustError):
     """Redis can't be reached. It never leaves the budget."""
 
 
+Argument = str | bytes | int | float
+
+
 class PoolStore(Protocol):
-    """The place where the shared pools are kept."""
+    """The place where the log and its snapshot are kept."""
 
     async def open(
         self, channel: str, hear: Callable[[bytes], None], lost: Callable[[str], None]
@@ -31,8 +34,8 @@ class PoolStore(Protocol):
         """Connect, and listen to a channel from now on; `lost` is called when that ends."""
         ...
 
-    async def call(self, request: bytes) -> bytes:
-        """Run the script once."""
+    async def call(self, function: str, *arguments: Argument) -> Any:
+        """Run a function of the script (`log.lua`)."""
         ...
 
     async def close(self) -> None:
@@ -52,7 +55,7 @@ def import_redis() -> Any:
 
 
 class RedisStore:
-    """Pools in Redis, or in a compatible server that runs its scripts."""
+    """A log in Redis, or in a compatible server that runs its scripts."""
 
     def __init__(self, connect: Callable[[], Redis], prefix: str, timeout: float) -> None:
         """Take a function that makes a client; nothing is opened."""
@@ -96,27 +99,26 @@ class RedisStore:
         except Exception as error:  # noqa: BLE001 - no waiter may hang on any error
             lost(_describe(error))
 
-    async def call(self, request: bytes) -> bytes:
-        """Run the script once. After an error it may have run or not."""
+    async def call(self, function: str, *arguments: Argument) -> Any:
+        """Run a function of the script. After an error it may have run or not."""
         client = self._client
         if client is None:
             raise AwayError("not connected")
         problem: str
         try:
             async with asyncio.timeout(self._timeout):
-                return await self._run(client, request)
+                return await self._run(client, function, *arguments)
         except Exception as error:  # noqa: BLE001 - no waiter may hang on any error
             problem = _describe(error)
         # Raised outside of `except`: a foreign error holds the URL, and so its password.
         raise AwayError(problem)
 
-    async def _run(self, client: Redis, request: bytes) -> bytes:
-        arguments: tuple[str | bytes, ...] = (*self._keys, "", request)
+    async def _run(self, client: Redis, *arguments: Argument) -> Any:
+        given: tuple[Any, ...] = (*self._keys, "", *arguments)
         try:
-            result: Any = await client.evalsha(digest(), len(KEYS), *arguments)
+            return await client.evalsha(digest(), len(KEYS), *given)
         except import_redis().exceptions.NoScriptError:
-            result = await client.eval(script(), len(KEYS), *arguments)
-        return bytes(result)
+            return await client.eval(script(), len(KEYS), *given)
 
     async def close(self) -> None:
         """Close all connections."""
@@ -143,7 +145,7 @@ def connector(url: str, timeout: float) -> Callable[[], Redis]:
         raise ConfigurationError("the URL of Redis must begin with redis://, rediss:// or unix://")
 
     def connect() -> Redis:
-        # No retries: a script that runs twice spends twice.
+        # No retries: a batch that is added twice is said twice.
         client: Redis = redis.asyncio.Redis.from_url(
             url,
             socket_connect_timeout=timeout,

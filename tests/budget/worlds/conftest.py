@@ -1,7 +1,7 @@
 """Worlds in virtual time: what a budget promises, whichever way its pools are kept.
 
-Each test runs twice, with the pools in this process and in Redis, unless it is marked `local_only`.
-`test_same_pool.py` compares the two.
+Each test runs twice: with the pools in this process, and with a log that is shared. The log is in a
+real Redis, or, where that makes `many_calls`, in memory.
 """
 
 from __future__ import annotations
@@ -16,12 +16,15 @@ from tests.budget.shared import SharedCaller
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "local_only(reason): not run with the pools in Redis")
+    config.addinivalue_line("markers", "local_only(reason): not run with a shared log")
+    config.addinivalue_line("markers", "many_calls: the shared log is in memory")
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
-    local_only = metafunc.definition.get_closest_marker("local_only")
-    kept = ["alone"] if local_only else ["alone", "shared"]
+    marked = metafunc.definition.get_closest_marker
+    kept = ["alone"]
+    if not marked("local_only"):
+        kept.append("memory" if marked("many_calls") else "shared")
     metafunc.parametrize("where", kept, indirect=True, scope="module")
 
 
@@ -29,10 +32,11 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 def where(request: Any) -> Iterator[None]:
     """Make the callers of the module share a budget in Redis, if the test is for that."""
     alone = request.module.Caller
-    if request.param == "shared":
+    if request.param != "alone":
+        in_redis = request.param == "shared"
         request.module.Caller = partial(
             SharedCaller,
-            client=request.getfixturevalue("client"),
+            client=request.getfixturevalue("client") if in_redis else None,
             lease=3_600.0,  # some of these tests take days: few heartbeats
         )
     yield

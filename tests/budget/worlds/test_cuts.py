@@ -15,7 +15,7 @@ LEARNT, LOST = BoundaryLearnt(LIST.pool), BoundaryLost(LIST.pool)
 
 
 @pytest.mark.long
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.many_calls
 @settings(max_examples=40)
 @given(start=st.floats(0, 60), seed=st.integers(0, 999))
 def test_sliding_windows_are_never_taken_for_fixed(start: float, seed: int) -> None:
@@ -49,7 +49,7 @@ def test_fixed_windows_are_learnt_at_the_first_cut() -> None:
     run(main())
 
 
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.many_calls
 def test_others_cannot_fake_the_proof() -> None:
     """In sliding windows they only add; that they stop, or expire, proves nothing."""
 
@@ -65,7 +65,7 @@ def test_others_cannot_fake_the_proof() -> None:
     run(main())
 
 
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.many_calls
 @pytest.mark.parametrize("start", [0.0, 20.0, 40.0])
 def test_an_exchange_that_turns_to_sliding_windows_refuses_nothing(start: float) -> None:
     async def main() -> None:
@@ -95,7 +95,7 @@ def turn_to_sliding(exchange: Exchange) -> None:
         meter.add(exchange.now() - exchange.loop.time() + exchange.arrived[-1], used)
 
 
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.many_calls
 @pytest.mark.parametrize("error", [1.0, 5.0, -5.0])
 def test_a_clock_that_is_wrong_costs_time_and_no_refusal(error: float) -> None:
     async def main() -> None:
@@ -110,7 +110,7 @@ def test_a_clock_that_is_wrong_costs_time_and_no_refusal(error: float) -> None:
     run(main())
 
 
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.many_calls
 @pytest.mark.parametrize("mode", ["fixed", "sliding"])
 @pytest.mark.parametrize("step", [0.5, 20.0, -0.5, -20.0])
 def test_a_clock_that_is_set_anew_costs_no_refusal(mode: Mode, step: float) -> None:

@@ -34,7 +34,7 @@ def least(calls: int, room: int, exchange: Exchange) -> float:
     return cut + (later - 1) * exchange.window + 2 * way
 
 
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.many_calls
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=60)
 @given(
@@ -57,7 +57,7 @@ def test_300_accounts_take_little_longer_than_they_must(
     run(main())
 
 
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.many_calls
 @pytest.mark.parametrize("mode", MODES)
 @settings(max_examples=30)
 @given(start=st.floats(0, 60), slow=st.floats(0.3, 5), seed=st.integers(0, 999))
@@ -80,7 +80,7 @@ def test_a_slow_way_costs_no_more_than_being_careful_about_it(
 
 
 @pytest.mark.long
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.many_calls
 @pytest.mark.parametrize("mode", MODES)
 def test_a_day_of_scanning_10_000_accounts_uses_98_parts_in_a_hundred(mode: Mode) -> None:
     """Whoever is done begins anew, in the lane of scans, a hundred at a time."""
@@ -109,7 +109,7 @@ def test_a_day_of_scanning_10_000_accounts_uses_98_parts_in_a_hundred(mode: Mode
 
 
 @pytest.mark.long
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.many_calls
 @pytest.mark.parametrize("mode", MODES)
 def test_an_hour_of_several_endpoints_uses_each_ones_limit(mode: Mode) -> None:
     async def main() -> None:
@@ -183,7 +183,7 @@ def test_one_call_goes_alone_and_then_the_rest_of_the_window_in_one_burst() -> N
     run(main())
 
 
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.many_calls
 def test_headroom_is_left_to_others() -> None:
     async def main() -> None:
         exchange = Exchange(start=0.0)
@@ -197,7 +197,7 @@ def test_headroom_is_left_to_others() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.many_calls
 def test_headroom_that_others_use_is_not_left_twice() -> None:
     async def main() -> None:
         exchange = Exchange(start=20.0, mode="fixed")
@@ -234,7 +234,7 @@ def test_the_spot_pool_is_one_for_all_its_endpoints() -> None:
     run(main())
 
 
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.local_only(reason="a hundred thousand calls")
 @pytest.mark.parametrize("mode", MODES)
 def test_headers_that_cease_leave_the_limit_to_us(mode: Mode) -> None:
     """The last header said "full", and none comes any more: one call asks, and not each one."""

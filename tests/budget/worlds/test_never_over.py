@@ -78,7 +78,7 @@ async def live(caller: Caller, waves: list[tuple[float, int, Charge, float]], st
     await asyncio.gather(*tasks, return_exceptions=True)
 
 
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.local_only(reason="tests/worlds has such worlds for both")
 @settings(max_examples=100)
 @given(world=worlds, clock=clocks, step=st.sampled_from([0.0, 0.0, 0.3, -1.0]), waves=waves)
 def test_a_process_alone_is_never_refused(

@@ -10,7 +10,7 @@ from binance_dust.endpoints import LimitKind
 from tests.budget.virtual import LOG, Caller, Exchange, run
 
 
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.many_calls
 @pytest.mark.parametrize("rate", [5, 50, 500])
 def test_no_second_has_more_requests_than_the_pace_allows(rate: float) -> None:
     async def main() -> None:

@@ -42,7 +42,7 @@ Others = Callable[[Exchange, Charge], Coroutine[Any, Any, None]]
 
 
 @pytest.mark.long
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.many_calls
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
     ("others", "charge", "seconds"),
@@ -69,7 +69,7 @@ def test_others_who_spend_half_cost_a_refusal_or_two_and_little_of_the_rest(
     run(main())
 
 
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.many_calls
 @pytest.mark.parametrize("mode", MODES)
 def test_others_whose_calls_are_large_and_rare_are_not_starved(mode: Mode) -> None:
     """They are as large as all that is kept for surprises; where windows slide they come later."""
@@ -90,7 +90,7 @@ def test_others_whose_calls_are_large_and_rare_are_not_starved(mode: Mode) -> No
     run(main())
 
 
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.many_calls
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("retry_after", ["true", "zero", "missing"])
 def test_others_who_come_all_at_once_and_go_again_ban_nobody(mode: Mode, retry_after: Any) -> None:
@@ -115,7 +115,7 @@ def test_others_who_come_all_at_once_and_go_again_ban_nobody(mode: Mode, retry_a
     run(main())
 
 
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.many_calls
 @pytest.mark.parametrize("mode", MODES)
 def test_two_processes_without_a_shared_budget_are_not_banned(mode: Mode) -> None:
     async def main() -> None:
@@ -174,7 +174,7 @@ def test_advice_expires() -> None:
     run(main())
 
 
-@pytest.mark.local_only(reason="too many calls for Redis")
+@pytest.mark.many_calls
 @pytest.mark.parametrize("mode", MODES)
 def test_others_who_left_are_forgotten(mode: Mode) -> None:
     async def main() -> None:

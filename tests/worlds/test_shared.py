@@ -1,0 +1,161 @@
+"""Processes that share a budget: stopped, killed, far from Redis, or with a Redis that forgets.
+
+They share a log in memory. `tests/budget` and `tests/integration` have a real Redis.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from binance_dust.budget._redis._stored import StoredReplica
+from binance_dust.events import SharedBudgetLost
+from tests.worlds.draw import draw
+from tests.worlds.invariants import violations
+from tests.worlds.kept import KEPT, OPEN
+from tests.worlds.play import Play, play
+from tests.worlds.shared import SharedBudgets
+from tests.worlds.world import Headers, Limits, Processes, Stream, Windows, World
+
+MODES = ["fixed", "sliding"]
+
+
+def jitter(least: float, most: float) -> Callable[[], float]:
+    dice = random.Random(1)  # noqa: S311 - to be repeated
+    return lambda: dice.uniform(least, most)
+
+
+def unharmed(played: Play) -> None:
+    assert violations(played) == []
+    assert played.exchange.refused == 0
+    assert played.exchange.bans == []
+
+
+def lost(played: Play) -> int:
+    return sum(isinstance(event, SharedBudgetLost) for _, event in played.notes.events)
+
+
+@pytest.mark.parametrize("first", range(0, 24, 8))
+def test_worlds_with_several_processes_keep_the_invariants(first: int) -> None:
+    """What copies of a program can't know of each other, processes that share a budget know."""
+    for seed in range(first, first + 8):
+        world = draw(seed, deviating=0)
+        crowd = World(
+            seed=seed,
+            windows=world.windows,
+            net=world.net,
+            work=world.work,
+            accounts=world.accounts,
+            processes=Processes(copies=2 + seed % 4),
+        )
+        usual = OPEN if world.windows.mode == "sliding" else frozenset()
+        played = play(crowd, SharedBudgets(jitter(0.0002, 0.002)))
+        assert [each for each in violations(played) if each.kind not in usual] == []
+
+
+@pytest.mark.parametrize("kept", KEPT, ids=lambda kept: kept.why)
+def test_a_world_that_once_failed(kept: Any) -> None:
+    found = {each.kind for each in violations(play(kept.world, SharedBudgets()))}
+    assert found <= kept.open
+
+
+@pytest.mark.parametrize("stop_at", [190.25, 191.05, 191.1, 191.15])
+def test_a_grant_is_checked_for_its_age_before_it_is_used(stop_at: float) -> None:
+    """A process stops as it is granted a part of a window, and goes on two windows later."""
+    world = World(
+        windows=Windows(phase=50.0),
+        processes=Processes(copies=4, stop_at=stop_at, stop_for=130.0),
+        work=(Stream(calls=960),),
+    )
+    unharmed(play(world, SharedBudgets(lambda: 0.15)))
+
+
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize("stop_for", [4.0, 7.0, 62.0])
+def test_a_process_that_is_stopped_costs_time_and_no_refusal(mode: Any, stop_for: float) -> None:
+    for stop_at in (9.9, 10.3):
+        world = World(
+            windows=Windows(mode=mode, phase=50.0),
+            processes=Processes(copies=4, stop_at=stop_at, stop_for=stop_for),
+            work=(Stream(calls=480),),
+        )
+        unharmed(play(world, SharedBudgets(lambda: 0.002)))
+
+
+@pytest.mark.parametrize("headers", [Headers(), Headers(say="missing")], ids=["told", "untold"])
+@pytest.mark.parametrize("mode", MODES)
+@pytest.mark.parametrize(
+    ("forgets", "down"),
+    [((1.2,), 0.0), ((10.6, 30.0), 0.2), ((2.0, 71.0, 72.0), 3.0), ((60.0,), 12.0)],
+)
+def test_a_redis_that_comes_back_empty_costs_time_and_no_refusal(
+    forgets: tuple[float, ...], down: float, mode: Any, headers: Headers
+) -> None:
+    world = World(
+        windows=Windows(mode=mode, phase=50.0),
+        headers=headers,
+        processes=Processes(copies=4),
+        work=(Stream(calls=480),),
+    )
+    played = play(world, SharedBudgets(jitter(0.0005, 0.08), forgets, down))
+
+    assert {each.kind for each in violations(played)} <= {"slow"}
+    assert played.exchange.refused == 0
+    assert played.seconds < played.allowed + 60.0 + 10 * len(forgets) + down
+    assert lost(played) <= 4 * len(forgets)
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_lease_follows_the_way_to_redis(mode: Any) -> None:
+    """100 ms with jitter would take all of a lease of 0.25 s: then it is longer, none is lost."""
+    world = World(
+        windows=Windows(mode=mode, phase=50.0),
+        processes=Processes(copies=4),
+        work=(Stream(calls=360), Stream(endpoint="log", calls=80, every=1.0, single=True)),
+    )
+    played = play(world, SharedBudgets(jitter(0.02, 0.18), lease=0.25))
+
+    unharmed(played)
+    assert lost(played) == 0
+
+
+def test_what_one_process_has_learnt_all_know() -> None:
+    """Half of the limit: one burst runs into it, not one for each process."""
+    world = World(limits=Limits(true=0.5), processes=Processes(copies=4), work=(Stream(calls=720),))
+    played = play(world, SharedBudgets())
+
+    assert violations(played) == []
+    assert len(played.exchange.bans) <= 1
+
+
+@pytest.mark.parametrize("seed", [2, 3, 5, 8, 11])
+def test_all_replicas_are_the_same_and_survive_being_written_and_loaded(seed: int) -> None:
+    """Each process loads its state anew before each batch, and comes to the same end."""
+    world = draw(seed)
+
+    class Reloading(SharedBudgets):
+        reloads = True
+
+    plain, reloading = SharedBudgets(), Reloading()
+    first, second = play(world, plain), play(world, reloading)
+
+    assert [(s.at, s.end) for s in first.notes.sent] == [(s.at, s.end) for s in second.notes.sent]
+    states: dict[int, bytes] = {}
+    for position, written in plain.states():
+        assert states.setdefault(position, written) == written
+
+
+def test_a_replica_that_reads_changes_nothing() -> None:
+    world = World(processes=Processes(copies=2), work=(Stream(calls=300),))
+    budgets = SharedBudgets()
+    play(world, budgets)
+
+    replica = budgets.made[0]._link.replica
+    assert isinstance(replica, StoredReplica)
+    before = replica.fields()
+    replica.snapshot(replica.clock.at + 1_000.0)
+    replica.rooms(replica.clock.at + 50.0)
+    assert replica.fields() == before
