@@ -42,7 +42,7 @@ __all__ = [
     "Stroke",
 ]
 
-Job = Literal["convert", "recover", "sync", "sweep", "debts", "resolve"]
+Job = Literal["convert", "recover", "sync", "sweep", "debts", "resolve", "count"]
 Fate = Literal[
     "",
     "lost request",

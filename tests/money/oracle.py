@@ -10,6 +10,7 @@ import sqlite3
 import traceback
 from collections import Counter
 from dataclasses import dataclass
+from decimal import Decimal
 from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
+    from binance_dust.ledger import Total
     from tests.money.line import Call
     from tests.money.play import Stage
     from tests.money.process import Process, Work
@@ -42,11 +44,12 @@ FOREVER: Final = "open though it can be known"
 WRONG: Final = "rejected though it was carried out"
 FOREIGN: Final = "confirmed by the record of another call"
 FORGOTTEN: Final = "a commit that was lost"
+SUMS: Final = "sums that differ from the exchange's"
 INVARIANTS: Final = (
     CRASHED, ENDLESS, UNRECORDED, BESIDE, EARLY, AFTER, UNHEARD, TWICE, INVENTED, MISSING, MIXED,
-    RECEIPT, DEAD, FOREVER, WRONG, FOREIGN, FORGOTTEN,
+    RECEIPT, DEAD, FOREVER, WRONG, FOREIGN, FORGOTTEN, SUMS,
 )  # fmt: skip
-BY_ENTRIES: Final = {RECEIPT, FOREVER, WRONG, FOREIGN, MISSING, UNHEARD}
+BY_ENTRIES: Final = {RECEIPT, FOREVER, WRONG, FOREIGN, MISSING, UNHEARD, SUMS}
 """What nobody can ask of books that somebody has replaced or cut."""
 
 
@@ -70,6 +73,7 @@ class Oracle:
         self._seen: dict[int, dict[int, Row]] = {}
         self._calls: dict[tuple[int, int], Call] = {}
         self._told: set[tuple[str, str]] = set()
+        self._sums: dict[int, dict[tuple[bool, str], Decimal]] = {}
         self._receipts: list[tuple[int, Any]] = []
         self.violations: list[Violation] = []
         self.checks: Counter[str] = Counter()
@@ -276,6 +280,26 @@ class Oracle:
         if told != written:
             self.violated(RECEIPT, f"{told} in the receipt, {written} in the books", str(told))
 
+    def counted(self, ledger: int, dust: Iterable[Total], debts: Iterable[Total]) -> None:
+        """Keep what a ledger says that all of it has brought."""
+        both = [(False, total) for total in dust] + [(True, total) for total in debts]
+        self._sums[ledger] = {(debt, total.target): total.net for debt, total in both}
+
+    def _add_up(self, ledger: int, accounts: Iterable[str]) -> None:
+        """Compare a ledger's sums with what the exchange has credited."""
+        sums: dict[tuple[bool, str], Decimal] = {}
+        for name in accounts:
+            account = self._stage.exchange.accounts[name]
+            for made in account.conversions:
+                sums[False, made.target] = sums.get((False, made.target), Decimal(0)) + made.net
+            for debt in account.debt_exchanges:
+                before = sums.get((True, debt.target), Decimal(0))
+                sums[True, debt.target] = before + debt.target_amount
+        told = self._sums.get(ledger, {})
+        self.checks["sums"] += len(sums)
+        if told != sums:
+            self.violated(SUMS, f"ledger {ledger}: {told}, at the exchange {sums}")
+
     def crashed(self, who: str, error: BaseException) -> None:
         """Note an error that is none of the package's own."""
         frame = traceback.extract_tb(error.__traceback__)[-1]
@@ -359,6 +383,7 @@ class Oracle:
         accounts = {KEYS[key].account for each, key in ways if each == ledger}
         held = Counter(record for row in rows.values() for record in row.records)
         accounts -= self._refused_by_name(ledger, ways, held)
+        self._add_up(ledger, accounts)
         for record, owner in self._known().items():
             if owner in accounts and held[record] != 1:
                 kind = TWICE if held[record] else MISSING

@@ -11,6 +11,7 @@ from unittest.mock import patch
 from binance_dust.conversion import _converter, _recover, _run
 from binance_dust.conversion._evidence import Done, NotDone, NotYet
 from binance_dust.ledger import Ledger, SettledBy, _entries, _outcomes, _owners, _store, _sync
+from binance_dust.ledger._totals import RunningTotals
 from tests.money import disk, oracle, play
 from tests.money.life import Deed, Life, Line, Program, Storage, Stroke
 
@@ -137,6 +138,16 @@ def _never_sync(stack: ExitStack) -> None:
     _put(stack, disk.Connection, "execute", carelessly)
 
 
+def _count_twice(stack: ExitStack) -> None:
+    add = RunningTotals.add
+
+    def twice(totals: Any, entry: Any) -> None:
+        add(totals, entry)
+        add(totals, entry)
+
+    _put(stack, RunningTotals, "add", twice)
+
+
 def _never_recover(stack: ExitStack) -> None:
     _put(stack, _converter, "recover", _nothing)
 
@@ -223,5 +234,6 @@ PLANTED: Final[tuple[Planted, ...]] = (
         ),
         _trust_names,
     ),
+    Planted(oracle.SUMS, "every entry is added up twice", Life(), _count_twice),
     Planted(oracle.FOREVER, "nobody recovers", LOST, _never_recover),
 )

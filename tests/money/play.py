@@ -283,10 +283,10 @@ class Stage:
         if self.harmed:
             self._anew(self.path(life.programs[0].ledger))  # nobody has it open any more
         ways = dict.fromkeys((program.ledger, program.key) for program in life.programs)
-        self._by_each(ways, ("recover", "sync"))
+        self._by_each(ways, ("recover", "sync", "count"))
         if self.oracle.morning(ways):
             self.note("noon")
-            self._by_each(ways, ("resolve", "sync"))
+            self._by_each(ways, ("resolve", "sync", "count"))
         self.oracle.noon(ways)
 
     def _by_each(self, ways: Iterable[tuple[int, str]], jobs: tuple[Job, ...]) -> None:

@@ -31,6 +31,7 @@ _ROLES: Final = {
     "recover": {"recover"},
     "sync": set[str](),
     "resolve": set[str](),
+    "count": set[str](),
 }
 
 
@@ -220,6 +221,10 @@ class Process:
                 await ledger.sync(client)
             case "resolve":
                 await self._resolve(client, ledger)
+            case "count":
+                dust = await ledger.totals("target")
+                debts = await ledger.totals("target", liabilities=True)
+                stage.oracle.counted(self.program.ledger, dust, debts)
             case "sweep":
                 await self._sweep(work, client, ledger)
 

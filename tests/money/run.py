@@ -82,6 +82,8 @@ def count_all(first: int, lives: int, jobs: int, tell: Callable[[str], None]) ->
     parts = [range(at, min(at + _PART, first + lives)) for at in range(first, first + lives, _PART)]
     for number, tally in enumerate(_tallies(parts, jobs), start=1):
         whole.add(tally)
+        for kind, seeds in tally.seeds.items():
+            tell(f"money: {kind}: seeds {seeds}")
         passed = time.perf_counter() - began
         if passed > told + _TELL or number == len(parts):
             rate, told = whole.lives / passed, passed
