@@ -9,14 +9,12 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-import stat
-import sys
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, overload
 
-from binance_dust._util.files import open_regular
+from binance_dust._util.files import read_private
 from binance_dust._util.hidden import NeverPickled
 from binance_dust._util.keys import looks_like_pem, read_private_key
 from binance_dust.errors import ConfigurationError
@@ -238,7 +236,7 @@ def _load(file: str | os.PathLike[str], environ: Mapping[str, str]) -> Accounts:
     import tomllib
 
     path = Path(file)
-    text = _read_private(path, f"accounts file {path}")
+    text = read_private(path, f"accounts file {path}")
     problem = None
     try:
         tables = tomllib.loads(text)
@@ -294,7 +292,7 @@ def _one_value(
             raise ConfigurationError(f"{subject}: set {value} in the environment")
         return environ[value].strip()
     if given[0].endswith("_file"):
-        return _read_private(path.parent / _expanded(value, subject), subject).strip()
+        return read_private(path.parent / _expanded(value, subject), subject).strip()
     return value
 
 
@@ -303,37 +301,6 @@ def _expanded(value: str, subject: str) -> Path:
     with contextlib.suppress(RuntimeError):
         return Path(value).expanduser()
     raise ConfigurationError(f"{subject}: {value} names an unknown home directory")
-
-
-def _read_private(path: Path, subject: str) -> str:
-    """Read a file that is the user's own: nobody else can read it, nor write it."""
-    problem = None
-    try:
-        # Some editors put a byte order mark at the beginning.
-        with os.fdopen(open_regular(path), encoding="utf-8-sig") as file:
-            problem = _why_not_private(os.fstat(file.fileno()), path)
-            if problem is None:
-                return file.read()
-    except UnicodeDecodeError:
-        problem = f"{path.name} is not a text file in UTF-8"
-    except OSError as error:
-        problem = f"can't read {path}: {error.strerror}"
-    except ValueError:  # a null character in the path
-        problem = f"can't read {str(path)!r}: that is not a path"
-    raise ConfigurationError(f"{subject}: {problem}")
-
-
-def _why_not_private(found: os.stat_result, path: Path) -> str | None:
-    """Say why a file of keys is refused, where users share a machine."""
-    if sys.platform == "win32":
-        return None
-    if found.st_mode & stat.S_IRWXO:
-        return f"everybody can read {path.name}; run: chmod 600 {path}"
-    if found.st_mode & stat.S_IWGRP:
-        return f"its group can write {path.name}; run: chmod 600 {path}"
-    if found.st_uid not in (os.geteuid(), 0):
-        return f"{path.name} belongs to another user, who can change it: make a copy of your own"
-    return None
 
 
 def _check_text(value: str | None, field: str, subject: str, *, optional: bool = False) -> str:

@@ -27,7 +27,7 @@ from binance_dust._answers.codes import (
 from binance_dust._answers.reading import has_too_much, read_result, spelt
 from binance_dust._answers.unreadable import EXCERPT, excerpt, why_unreadable
 from binance_dust._answers.weight import BANNED, FORBIDDEN, TOO_MANY, Feedback, wait_of, weight_of
-from binance_dust._util.hidden import HiddenStruct
+from binance_dust._util.structs import HiddenStruct
 from binance_dust._util.words import visible
 from binance_dust.errors import BannedError, DustError, RateLimitedError, UnreadableAnswerError
 

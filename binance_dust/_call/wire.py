@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import unquote
 
-from binance_dust._util.hidden import HiddenStruct
+from binance_dust._util.structs import HiddenStruct
 from binance_dust.endpoints import Endpoint
 
 if TYPE_CHECKING:

@@ -5,7 +5,8 @@ exact.py        exact amounts and aware times, as they are read and written
 plain.py        values as JSON has them, and back
 rows.py         answers of which a row can be set aside, or a field can be missing
 misfit.py       where a value does not fit its declared type
-hidden.py       what holds a secret: how it is printed, and that it is never pickled
+hidden.py       what holds a secret is never pickled
+structs.py      structs that hold a secret, and how they are printed
 keys.py         which private key a PEM holds
 lifetimes.py    objects that are closed, and belong to one event loop
 files.py        which files are opened, and that readers see them whole

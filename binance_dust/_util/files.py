@@ -12,7 +12,10 @@ import errno
 import os
 import secrets
 import stat
+import sys
 from typing import TYPE_CHECKING, Final
+
+from binance_dust.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -29,6 +32,37 @@ def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
         return handle
     os.close(handle)
     raise OSError(errno.EINVAL, "it is not a regular file")
+
+
+def read_private(path: Path, subject: str) -> str:
+    """Read a file that is the user's own: nobody else can read it, nor write it."""
+    problem = None
+    try:
+        # Some editors put a byte order mark at the beginning.
+        with os.fdopen(open_regular(path), encoding="utf-8-sig") as file:
+            problem = _why_not_private(os.fstat(file.fileno()), path)
+            if problem is None:
+                return file.read()
+    except UnicodeDecodeError:
+        problem = f"{path.name} is not a text file in UTF-8"
+    except OSError as error:
+        problem = f"can't read {path}: {error.strerror}"
+    except ValueError:  # a null character in the path
+        problem = f"can't read {str(path)!r}: that is not a path"
+    raise ConfigurationError(f"{subject}: {problem}")
+
+
+def _why_not_private(found: os.stat_result, path: Path) -> str | None:
+    """Say why a file of keys is refused, where users share a machine."""
+    if sys.platform == "win32":
+        return None
+    if found.st_mode & stat.S_IRWXO:
+        return f"everybody can read {path.name}; run: chmod 600 {path}"
+    if found.st_mode & stat.S_IWGRP:
+        return f"its group can write {path.name}; run: chmod 600 {path}"
+    if found.st_uid not in (os.geteuid(), 0):
+        return f"{path.name} belongs to another user, who can change it: make a copy of your own"
+    return None
 
 
 def mode_of(path: Path) -> int | None:

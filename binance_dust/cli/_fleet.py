@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from binance_dust._util.files import read_private
 from binance_dust.cli import _arguments
 from binance_dust.errors import ConfigurationError
 
@@ -13,9 +15,10 @@ if TYPE_CHECKING:
     import argparse
     from types import ModuleType
 
-__all__ = ["add_url", "fleet_url", "import_fleet"]
+__all__ = ["add_url", "fleet_key", "fleet_url", "import_fleet"]
 
 _VARIABLE: Final = "BINANCE_DUST_FLEET"
+_KEY_VARIABLE: Final = "BINANCE_DUST_FLEET_KEY"
 """A URL may hold a password, which does not belong on a command line."""
 
 
@@ -35,6 +38,19 @@ def add_url(parser: argparse.ArgumentParser, text: str) -> None:
         default="binance-dust",
         help="name of the fleet, if several fleets use one Redis (binance-dust)",
     )
+    parser.add_argument(
+        "--fleet-key",
+        metavar="FILE",
+        help="a file with the key that fleet and workers share, so that nobody else who can write"
+        f" to Redis is believed; else {_KEY_VARIABLE}",
+    )
+
+
+def fleet_key(options: argparse.Namespace) -> str | None:
+    """Give the key that fleet and workers share, from a file or the environment."""
+    if options.fleet_key:
+        return read_private(Path(options.fleet_key), "the fleet's key").strip()
+    return os.environ.get(_KEY_VARIABLE) or None
 
 
 def fleet_url(options: argparse.Namespace) -> str:

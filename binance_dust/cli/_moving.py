@@ -60,6 +60,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="spot (the default) or margin; give it twice for both",
     )
+    _add_limits(group)
+    parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
+    _context.add_arguments(parser)
+
+
+def add_own_rules(parser: argparse.ArgumentParser) -> None:
+    """Add the rules that a worker has of its own, whatever a fleet asks for."""
+    group = parser.add_argument_group(
+        "rules", "The worker's own, for conversions: of these and a fleet's the tighter ones count."
+    )
+    _add_limits(group)
+
+
+def _add_limits(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--keep",
         type=_arguments.asset,
@@ -89,14 +103,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="pause between two conversions of an account, until its history shows that less is"
         " enough (24h)",
     )
-    parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
-    _context.add_arguments(parser)
 
 
-def rules(options: argparse.Namespace) -> SweepRules:
-    """Give the converter's rules that the options ask for."""
+def own_rules(options: argparse.Namespace) -> SweepRules:
+    """Give the rules that the options of `add_own_rules` ask for."""
     asked: SweepRules = {
-        "target": options.target,
         "keep": options.keep,
         "max_fee_rate": options.max_fee_rate,
         "min_value": options.min_value,
@@ -104,6 +115,11 @@ def rules(options: argparse.Namespace) -> SweepRules:
     if options.cooldown is not None:
         asked["cooldown"] = options.cooldown
     return asked
+
+
+def rules(options: argparse.Namespace) -> SweepRules:
+    """Give the converter's rules that the options ask for."""
+    return {"target": options.target, **own_rules(options)}
 
 
 def wallets(options: argparse.Namespace) -> Any:

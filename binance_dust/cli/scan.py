@@ -144,7 +144,9 @@ def _open_fleet(options: argparse.Namespace) -> Fleet:
         if getattr(options, name):
             flag = f"--{name.replace('_', '-')}"
             raise ConfigurationError(f"with --fleet, {flag} is an option of the workers")
-    fleet: Fleet = _fleet.import_fleet().Fleet(_fleet.fleet_url(options), name=options.fleet_name)
+    fleet: Fleet = _fleet.import_fleet().Fleet(
+        _fleet.fleet_url(options), name=options.fleet_name, key=_fleet.fleet_key(options)
+    )
     return fleet
 
 

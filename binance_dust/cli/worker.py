@@ -8,7 +8,7 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING
 
 from binance_dust._util.words import count
-from binance_dust.cli import _arguments, _context, _fleet
+from binance_dust.cli import _arguments, _context, _fleet, _moving
 from binance_dust.cli._streams import print_stderr
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import Ledger
@@ -30,6 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="FILE",
         help="the books; without them the worker reads, and does not convert",
     )
+    _moving.add_own_rules(parser)
     parser.add_argument(
         "--concurrency",
         type=_arguments.positive,
@@ -66,6 +67,8 @@ async def run(options: argparse.Namespace) -> int:
             url,
             ledger=ledger,
             fleet=options.fleet_name,
+            key=_fleet.fleet_key(options),
+            rules=_moving.own_rules(options),
             name=options.name,
             concurrency=options.concurrency,
             grace=options.grace,

@@ -28,13 +28,13 @@ if TYPE_CHECKING:
     from binance_dust.endpoints import AccountType
     from binance_dust.ledger import Ledger, LedgerEntry, Observed
 
-__all__ = ["Converter"]
+__all__ = ["COOLDOWN", "MAX_FEE_RATE", "QUOTE_TTL", "Converter"]
 
-_COOLDOWN: Final = timedelta(hours=24)
+COOLDOWN: Final = timedelta(hours=24)
 """The longest that any source names (1 h in 2026, 6 h in 2021, 24 h in 2018). Too long costs only
 patience, and the ledger learns what is enough."""
-_QUOTE_TTL: Final = timedelta(seconds=60)
-_MAX_FEE_RATE: Final = Decimal("0.05")
+QUOTE_TTL: Final = timedelta(seconds=60)
+MAX_FEE_RATE: Final = Decimal("0.05")
 """Above the rates seen for ordinary assets (2 to 2.6 %), and below the 10 % of Alpha tokens."""
 
 
@@ -58,10 +58,10 @@ class Converter:
         target: str = "BNB",
         account_type: AccountType = "SPOT",
         keep: Iterable[str] = (),
-        max_fee_rate: Decimal | str = _MAX_FEE_RATE,
+        max_fee_rate: Decimal | str = MAX_FEE_RATE,
         min_value: Decimal | str | int = 0,
-        quote_ttl: timedelta | float = _QUOTE_TTL,
-        cooldown: timedelta | float = _COOLDOWN,
+        quote_ttl: timedelta | float = QUOTE_TTL,
+        cooldown: timedelta | float = COOLDOWN,
         together: bool = False,
     ) -> None:
         """Take the rules; nothing is sent.

@@ -195,6 +195,14 @@ class Assignments:
             self.done += 1
             yield number, account.name, reason
 
+    def is_of(self, number: int, account: str) -> bool:
+        """Whether an account of the job has this number."""
+        return number < len(self._accounts) and self._accounts[number].name == account
+
+    def take_back_doubtful(self, number: int) -> None:
+        """Take back an account that may have reached its worker: whoever is next finds out."""
+        self._give_back(number)
+
     def take_back_unsent(self, number: int) -> None:
         """Take back an account that did not reach its worker, as if it was not handed out."""
         account = self._accounts[number]

@@ -42,9 +42,18 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
 
     from binance_dust.client import DustClient
+    from binance_dust.fleet._options import ConvertOptions
     from binance_dust.ledger import Ledger
+    from binance_dust.sweeper import SweepRules
 
-__all__ = ["convert", "find_outcome", "ledger_identity", "report_from_plain", "report_to_plain"]
+__all__ = [
+    "convert",
+    "find_outcome",
+    "ledger_identity",
+    "report_from_plain",
+    "report_to_plain",
+    "stopped",
+]
 
 _LONGEST_WAIT: Final = 3 * CLAIM_LENGTH.total_seconds()
 """Seconds to wait for an account that others work on, one after the other."""
@@ -75,47 +84,66 @@ def ledger_identity(ledger: Ledger) -> str:
 async def convert(
     client: DustClient,
     ledger: Ledger,
-    options: dict[str, Any],
+    asked: ConvertOptions,
+    rules: SweepRules,
     *,
     check: Callable[[], None],
 ) -> SweepReport:
     """Settle, quote, guard and convert; `check` is called last, and raises if it is too late."""
-    options = dict(options)
-    wallet = options.pop("account_type")
 
     def choose(plan: Any) -> Any:
         check()
         return plan
 
-    reports = sweep([client], ledger=ledger, account_types=(wallet,), choose=choose, **options)
+    reports = sweep(
+        [client],
+        ledger=ledger,
+        account_types=(asked.account_type,),
+        dry_run=asked.dry_run,
+        choose=choose,
+        **rules,
+    )
     async with reports:
         return await anext(reports)
 
 
 async def find_outcome(
-    client: DustClient, ledger: Ledger, options: dict[str, Any], since: float
+    client: DustClient, ledger: Ledger, asked: ConvertOptions, since: float
 ) -> SweepReport:
     """Find out the outcome of a conversion that was handed to a lost worker; sends nothing."""
     settled: list[LedgerEntry] = []
     error: DustError | None
     try:
-        settled = await _settled(client, ledger, options, since)
+        settled = await _settled(client, ledger, asked, since)
         if not settled:
             # If that worker is alive after all, the claim keeps it from beginning.
             async with _claimed(client, ledger):
-                settled = await _settled(client, ledger, options, since)
+                settled = await _settled(client, ledger, asked, since)
         outcome, error = _outcome_of(settled)
     except DustError as problem:
         outcome, error = Outcome.UNKNOWN, problem
     return SweepReport(
         account=client.name,
         what="dust",
-        account_type=options["account_type"],
-        target=options.get("target", "BNB"),
+        account_type=asked.account_type,
+        target=asked.target,
         outcome=outcome,
         at=client.session.now(),
         settled=tuple(entry for entry in settled if not entry.open),
         unsettled=tuple(entry for entry in settled if entry.open),
+        error=error,
+    )
+
+
+def stopped(client: DustClient, asked: ConvertOptions, error: DustError) -> SweepReport:
+    """Report that nothing was done, because a rule of the worker forbids it."""
+    return SweepReport(
+        account=client.name,
+        what="dust",
+        account_type=asked.account_type,
+        target=asked.target,
+        outcome=Outcome.STOPPED,
+        at=client.session.now(),
         error=error,
     )
 
@@ -133,13 +161,13 @@ def _outcome_of(entries: list[LedgerEntry]) -> tuple[Outcome, DustError | None]:
 
 
 async def _settled(
-    client: DustClient, ledger: Ledger, options: dict[str, Any], since: float
+    client: DustClient, ledger: Ledger, asked: ConvertOptions, since: float
 ) -> list[LedgerEntry]:
     """Settle what is open, and give all entries since then."""
-    await Converter(client, ledger=ledger, account_type=options["account_type"]).recover()
+    await Converter(client, ledger=ledger, account_type=asked.account_type).recover()
     begin = datetime.fromtimestamp(since, tz=UTC) - _CLOCKS
     entries = ledger.entries(account=account_of(client), since=begin)
-    funds = funds_of(Kind.DUST, options["account_type"])
+    funds = funds_of(Kind.DUST, asked.account_type)
     return [entry async for entry in entries if entry.funds == funds]
 
 

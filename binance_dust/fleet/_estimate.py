@@ -7,11 +7,16 @@ import contextlib
 import secrets
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from binance_dust.errors import NotSentError
+from binance_dust.events import logger
 from binance_dust.fleet._messages import (
     END_JOB,
     ESTIMATE,
     REQUEST_STATUS,
+    Index,
+    Moment,
     StatusRequest,
     WorkItem,
 )
@@ -26,6 +31,13 @@ if TYPE_CHECKING:
     from binance_dust.fleet._queues import FleetQueues
 
 __all__ = ["EstimateJob", "share_out"]
+
+
+class _EstimateAnswer(msgspec.Struct, frozen=True):
+    """How long a worker's part would take, and each of its lanes."""
+
+    seconds: Moment
+    lanes: list[tuple[str, Index, Index, Moment]]
 
 
 class EstimateJob:
@@ -46,7 +58,8 @@ class EstimateJob:
         self._id = secrets.token_hex(8)
         self._reply_to = queues.queue(self._id)
         self._workers: dict[str, WorkerStatus] = {}
-        self._answers: dict[int, dict[str, Any]] = {}
+        self._asked: set[int] = set()
+        self._answers: dict[int, _EstimateAnswer] = {}
         self._wake = asyncio.Event()
 
     def on_status(self, status: WorkerStatus) -> None:
@@ -57,7 +70,12 @@ class EstimateJob:
 
     async def on_result(self, result: WorkResult) -> None:
         """Take note of how long a worker's part would take."""
-        self._answers[result.number] = result.value
+        if result.job != self._id or result.number not in self._asked:
+            return
+        try:
+            self._answers[result.number] = msgspec.convert(result.value, _EstimateAnswer)
+        except msgspec.ValidationError:
+            logger.warning("%s sent an estimate that can't be read", result.worker)
         self._wake.set()
 
     async def run(self) -> ScanEstimate:
@@ -85,6 +103,7 @@ class EstimateJob:
         shares = share_out(self._names, {each.worker: each.accounts or () for each in workers})
         asked = {number: worker for number, worker in enumerate(workers) if shares[worker.worker]}
         for number, worker in asked.items():
+            self._asked.add(number)
             await self._send(number, worker, shares[worker.worker])
         latest = time() + timing.patience
         while not self._answers.keys() >= asked.keys():
@@ -117,10 +136,10 @@ class EstimateJob:
         lanes = [
             LaneEstimate(number, Question(question), calls, weight, seconds)
             for number, answer in self._answers.items()
-            for question, calls, weight, seconds in answer["lanes"]
+            for question, calls, weight, seconds in answer.lanes
         ]
         lanes.sort(key=lambda lane: lane.seconds, reverse=True)
-        seconds = max((answer["seconds"] for answer in self._answers.values()), default=0.0)
+        seconds = max((answer.seconds for answer in self._answers.values()), default=0.0)
         return ScanEstimate(accounts, seconds, tuple(lanes))
 
 

@@ -49,10 +49,14 @@ class Fleet(Closing):
         url: str = "memory://",
         *,
         name: str = "binance-dust",
+        key: str | None = None,
         timing: Timing | None = None,
     ) -> None:
-        """Say where to meet the workers; nothing is opened. `name` keeps fleets at a URL apart."""
-        self._queues = FleetQueues(url, name)
+        """Say where to meet the workers; nothing is opened. `name` keeps fleets at a URL apart.
+
+        `key` is a text that fleet and workers share: with it, messages of anybody else are dropped.
+        """
+        self._queues = FleetQueues(url, name, key=key)
         self._timing = instance(Timing() if timing is None else timing, Timing, "timing")
 
     # --- life ------------------------------------------------------------------------------------
@@ -104,6 +108,7 @@ class Fleet(Closing):
                     "account_type": account_type,
                 },
                 read=AccountReport.from_plain,
+                account=lambda report: report.account,
                 give_up=give_up,
                 has_failed=lambda report: not report.ok,
             ),
@@ -145,6 +150,7 @@ class Fleet(Closing):
                 task=CONVERT,
                 options={name: _plain_rule(rule) for name, rule in options.items()},
                 read=report_from_plain,
+                account=lambda report: report.account,
                 give_up=give_up,
                 has_failed=lambda report: (
                     report.outcome in (Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNKNOWABLE)

@@ -65,6 +65,8 @@ class JobKind(Generic[R]):
     options: dict[str, Any]
     read: Callable[[dict[str, Any]], R]
     """Makes a result of what a worker sends."""
+    account: Callable[[R], str]
+    """Whose result it is."""
     give_up: Callable[[str, NotSentError], R]
     """Makes the result of an account that no worker can do."""
     has_failed: Callable[[R], bool]
@@ -106,7 +108,15 @@ class Job(Generic[R]):
         if result.job != self.id:
             return
         # Read before it counts: if it can't be read, the account is handed out again.
-        item = self._kind.read(result.value)
+        try:
+            item = self._kind.read(result.value)
+            account = self._kind.account(item)
+        except Exception as error:  # noqa: BLE001 - whatever is sent, the others go on
+            logger.warning("a result of %s can't be read: %s", result.worker, type(error).__name__)
+            return
+        if not self.assignments.is_of(result.number, account):
+            logger.warning("%s sent a result that nobody asked for", result.worker)
+            return
         if self.assignments.on_result(result.number, result.worker):
             await self._deliver(item)
             self._wake.set()
@@ -203,7 +213,11 @@ class Job(Generic[R]):
                 await self._send(handout)
             except NotSentError as problem:
                 logger.debug("%s", problem)
-                self.assignments.take_back_unsent(handout.number)
+                if self._kind.funds:
+                    # It may be in the queue all the same: only the reply was lost.
+                    self.assignments.take_back_doubtful(handout.number)
+                else:
+                    self.assignments.take_back_unsent(handout.number)
 
     async def _send(self, handout: Handout) -> None:
         item = WorkItem(

@@ -16,6 +16,7 @@ import msgspec
 from taskiq import TaskiqDepends, TaskiqState, async_shared_broker
 
 from binance_dust.events import logger
+from binance_dust.fleet._seal import NotBelievedError, Seal
 
 __all__ = [
     "CONVERT",
@@ -44,6 +45,14 @@ STATUS: Final = "binance_dust.here"
 RESULT: Final = "binance_dust.result"
 
 
+Index = Annotated[int, msgspec.Meta(ge=0, lt=2**31)]
+"""Of an account in a job."""
+Moment = Annotated[float, msgspec.Meta(ge=0, le=1e11)]
+"""Seconds: of any clock, within what a calendar has."""
+Patience = Annotated[float, msgspec.Meta(gt=0, le=3600)]
+"""A fleet that is silent for an hour is no fleet."""
+
+
 class StatusRequest(msgspec.Struct, frozen=True, kw_only=True, rename={"more": "rest"}):
     """A fleet's question to all workers about one job: who is there, and with what in hand."""
 
@@ -51,9 +60,9 @@ class StatusRequest(msgspec.Struct, frozen=True, kw_only=True, rename={"more": "
     reply_to: str
     known: tuple[str, ...] = ()
     """Workers that need not name their accounts again."""
-    more: int = 0
+    more: Annotated[int, msgspec.Meta(ge=0, lt=2**31)] = 0
     """Accounts that each worker will have to do besides those in its hand."""
-    patience: float
+    patience: Patience
     """Seconds without an answer after which a worker is lost."""
 
 
@@ -68,21 +77,21 @@ class WorkerStatus(
     worker: str
     """Its id: a worker that starts again has another one."""
     name: str
-    room: int
+    room: Index
     """Accounts that it may have in hand for this job at once."""
-    holding: tuple[int, ...] = ()
+    holding: tuple[Index, ...] = ()
     """Work items that it has in hand."""
-    begun: tuple[int, ...] = ()
+    begun: tuple[Index, ...] = ()
     """When leaving: work items that may have moved funds, finished ones included."""
     leaving: bool = False
     """It begins nothing more, and gives back what it does not hold."""
     ledger: str | None = None
     """The identity of its ledger; without one it moves no funds."""
-    exchange_time: float
+    exchange_time: Moment
     """The exchange's time, as far as the worker knows it."""
-    worker_time: float
+    worker_time: Moment
     """The worker's own clock; only the worker can use it."""
-    seconds_left: float = 0.0
+    seconds_left: Moment = 0.0
     """Until its budgets let it send the last call of its part of this job."""
     accounts: tuple[str, ...] | None = None
     """`None` if the fleet knows them."""
@@ -97,14 +106,14 @@ class WorkItem(
     """One account of one job, handed to one worker."""
 
     job: str
-    number: int
+    number: Index
     account: str
     reply_to: str
     options: dict[str, Any] = {}
     """The keyword arguments of `scan`, or of a `Converter`."""
-    worker_time: float
+    worker_time: Moment
     """The worker's own clock in its last status: an order to move funds soon gets too old."""
-    since: float | None = None
+    since: Moment | None = None
     """Only for a conversion that another worker may have begun: the exchange's time when the
     account was first handed out."""
 
@@ -113,7 +122,7 @@ class WorkResult(msgspec.Struct, frozen=True, kw_only=True):
     """The result of a work item."""
 
     job: str
-    number: int
+    number: Index
     worker: str
     value: dict[str, Any]
 
@@ -155,37 +164,51 @@ S = TypeVar("S", bound=msgspec.Struct)
 
 @async_shared_broker.task(REQUEST_STATUS)
 async def _request_status(message: dict[str, Any], state: State) -> None:
-    await _worker(state).on_status_request(_read(message, StatusRequest))
+    request = _read(message, StatusRequest, REQUEST_STATUS, state)
+    if request is not None:
+        await _worker(state).on_status_request(request)
 
 
 @async_shared_broker.task(END_JOB)
 async def _end_job(message: dict[str, Any], state: State) -> None:
-    await _worker(state).on_job_end(_read(message, StatusRequest).job)
+    request = _read(message, StatusRequest, END_JOB, state)
+    if request is not None:
+        await _worker(state).on_job_end(request.job)
 
 
 @async_shared_broker.task(READ)
 async def _read_account(message: dict[str, Any], state: State) -> None:
-    await _worker(state).on_read(_read(message, WorkItem))
+    item = _read(message, WorkItem, READ, state)
+    if item is not None:
+        await _worker(state).on_read(item)
 
 
 @async_shared_broker.task(ESTIMATE)
 async def _estimate(message: dict[str, Any], state: State) -> None:
-    await _worker(state).on_estimate(_read(message, WorkItem))
+    item = _read(message, WorkItem, ESTIMATE, state)
+    if item is not None:
+        await _worker(state).on_estimate(item)
 
 
 @async_shared_broker.task(CONVERT)
 async def _convert(message: dict[str, Any], state: State) -> None:
-    await _worker(state).on_convert(_read(message, WorkItem))
+    item = _read(message, WorkItem, CONVERT, state)
+    if item is not None:
+        await _worker(state).on_convert(item)
 
 
 @async_shared_broker.task(STATUS)
 async def _status(message: dict[str, Any], state: State) -> None:
-    _fleet(state).on_status(_read(message, WorkerStatus))
+    status = _read(message, WorkerStatus, STATUS, state)
+    if status is not None:
+        _fleet(state).on_status(status)
 
 
 @async_shared_broker.task(RESULT)
 async def _result(message: dict[str, Any], state: State) -> None:
-    await _fleet(state).on_result(_read(message, WorkResult))
+    result = _read(message, WorkResult, RESULT, state)
+    if result is not None:
+        await _fleet(state).on_result(result)
 
 
 def _worker(state: TaskiqState) -> WorkerHandler:
@@ -198,9 +221,13 @@ def _fleet(state: TaskiqState) -> FleetHandler:
     return handler
 
 
-def _read(message: dict[str, Any], kind: type[S]) -> S:
+def _read(message: dict[str, Any], kind: type[S], task: str, state: TaskiqState) -> S | None:
+    """Read a message; `None` if it is not believed or can't be read: it is dropped."""
+    seal: Seal = state.seal
     try:
-        return msgspec.convert(message, kind)
-    except msgspec.ValidationError:
+        return msgspec.convert(seal.open(message, task, state.queue_name), kind)
+    except NotBelievedError as error:
+        logger.warning("a message in the fleet is not believed and dropped: %s", error)
+    except msgspec.MsgspecError:
         logger.warning("a message in the fleet can't be read: another program or version sent it")
-        raise
+    return None

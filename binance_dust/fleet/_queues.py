@@ -12,7 +12,6 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from weakref import WeakKeyDictionary
 
-import msgspec
 from redis.asyncio import Redis
 from redis.asyncio.connection import parse_url
 from redis.asyncio.retry import Retry
@@ -26,9 +25,12 @@ from taskiq_redis import ListQueueBroker, PubSubBroker
 from binance_dust._util.checks import instance
 from binance_dust.errors import ConfigurationError, NotSentError
 from binance_dust.events import logger
+from binance_dust.fleet._seal import Seal
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
+
+    import msgspec
 
     from binance_dust.fleet._messages import FleetHandler
 
@@ -54,10 +56,11 @@ _CONNECTION: Final[dict[str, Any]] = {
 class FleetQueues:
     """The queues and the broadcast channel of one fleet."""
 
-    __slots__ = ("_broadcaster", "_name", "_sender", "_url")
+    __slots__ = ("_broadcaster", "_name", "_seal", "_sender", "_url")
 
-    def __init__(self, url: str, name: str) -> None:
-        """Check where messages go; nothing is opened."""
+    def __init__(self, url: str, name: str, *, key: str | None = None) -> None:
+        """Check where messages go, and the key that seals them; nothing is opened."""
+        self._seal = Seal(key)
         self._url = instance(url, str, "url")
         self._name = instance(name, str, "name")
         if not name.strip():
@@ -98,10 +101,14 @@ class FleetQueues:
 
     def reader(self, queue_name: str) -> AsyncBroker:
         """Make the broker that reads a queue, or the broadcast channel."""
+        broker: AsyncBroker
         if self._url.startswith(_MEMORY):
-            return MemoryBroker(_memory_queues(self._url), queue_name)
-        kind = RedisBroadcastBroker if queue_name == self.broadcast else RedisQueueBroker
-        return kind(self._url, queue_name=queue_name, **_CONNECTION)
+            broker = MemoryBroker(_memory_queues(self._url), queue_name)
+        else:
+            kind = RedisBroadcastBroker if queue_name == self.broadcast else RedisQueueBroker
+            broker = kind(self._url, queue_name=queue_name, **_CONNECTION)
+        broker.state.seal, broker.state.queue_name = self._seal, queue_name
+        return broker
 
     async def send(self, queue_name: str, task: str, message: msgspec.Struct) -> None:
         """Send a message to a queue; raise `NotSentError` if it can't be sent."""
@@ -110,7 +117,7 @@ class FleetQueues:
             raise ConfigurationError("this fleet is closed")
         kicker: AsyncKicker[Any, Any] = AsyncKicker(task, broker, {"queue_name": queue_name})
         try:
-            await kicker.kiq(msgspec.to_builtins(message))
+            await kicker.kiq(self._seal.close(message, task, queue_name))
         except TaskiqError as error:
             reason = type(error.__cause__ or error).__name__
         else:

@@ -6,18 +6,20 @@ import asyncio
 import platform
 import secrets
 from collections import OrderedDict
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from binance_dust._util.checks import instance
 from binance_dust._util.lifetimes import Closing
 from binance_dust.client import DustClient
-from binance_dust.errors import ConfigurationError, NotSentError
+from binance_dust.errors import ConfigurationError, GuardError, NotSentError
 from binance_dust.events import logger
 from binance_dust.fleet._conversions import (
     convert,
     find_outcome,
     ledger_identity,
     report_to_plain,
+    stopped,
 )
 from binance_dust.fleet._messages import (
     RESULT,
@@ -27,13 +29,23 @@ from binance_dust.fleet._messages import (
     WorkItem,
     WorkResult,
 )
+from binance_dust.fleet._options import (
+    ConvertOptions,
+    EstimateOptions,
+    OwnRules,
+    ReadOptions,
+    read_options,
+)
 from binance_dust.fleet._queues import FleetQueues, listen, wait
 from binance_dust.fleet._worker_job import WorkerJob
 from binance_dust.ledger import Ledger
+from binance_dust.reports import AccountReport
 from binance_dust.scanner import estimate_scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+    from binance_dust.sweeper import SweepRules
 
 __all__ = ["Worker"]
 
@@ -44,6 +56,8 @@ _TASKS: Final = 1 << 16
 """Tasks that taskiq runs at once: never the limit, for that is `room`."""
 _GONE: Final = 6
 """A fleet is gone if it is silent for so many times its own patience."""
+_MOST_JOBS: Final = 256
+"""Jobs at once: more is no fleet, but somebody who wants memory."""
 _REMEMBERED: Final = 1024
 """Ended jobs that are remembered, so that their late messages are ignored."""
 
@@ -66,6 +80,8 @@ class Worker(Closing):
         *,
         ledger: Ledger | None = None,
         fleet: str = "binance-dust",
+        key: str | None = None,
+        rules: SweepRules | None = None,
         name: str | None = None,
         concurrency: int = 64,
         room: int = _ROOM,
@@ -74,9 +90,12 @@ class Worker(Closing):
         """Take the accounts; nothing is opened.
 
         With an open `ledger` it also converts, if a fleet asks for that. Fleets and workers with
-        the same `fleet` name meet at a URL. `concurrency` is as for `scan`; `room` limits how many
-        accounts it has in hand at once. When it is closed, accounts in hand have `grace` seconds to
-        finish, and the rest is given back. It waits for conversions that have begun.
+        the same `fleet` name and `key` meet at a URL; messages of anybody without the key are
+        dropped. `rules` are the worker's own for conversions, as for `Converter`: of two rules the
+        tighter one counts. So what a fleet may not loosen, like the cooldown, is loosened here.
+        `concurrency` is as for `scan`; `room` limits how many accounts it has in hand at once. When
+        it is closed, accounts in hand have `grace` seconds to finish, and the rest is given back.
+        It waits for conversions that have begun.
         """
         self._clients = _by_name(clients)
         self._ledger = ledger if ledger is None else instance(ledger, Ledger, "ledger")
@@ -84,7 +103,8 @@ class Worker(Closing):
         for option, value in (("concurrency", concurrency), ("room", room)):
             if instance(value, int, option) < 1:
                 raise ConfigurationError(f"{option} must be at least 1, not {value}")
-        self._queues = FleetQueues(url, fleet)
+        self._queues = FleetQueues(url, fleet, key=key)
+        self._rules = OwnRules({} if rules is None else rules)
         self._name = name or platform.node() or "worker"
         # Another one for each start: messages to an earlier start don't reach this one.
         self._id = f"{self._name}-{secrets.token_hex(4)}"
@@ -158,7 +178,7 @@ class Worker(Closing):
             return
         job = self._jobs.get(request.job)
         if job is None:
-            if self._leaving:
+            if self._leaving or len(self._jobs) >= _MOST_JOBS:
                 return
             job = self._jobs[request.job] = WorkerJob(request, concurrency=self._concurrency)
             self._has_job.set()
@@ -182,7 +202,12 @@ class Worker(Closing):
         if job is None:
             return
         try:
-            report = await job.read(self._clients[item.account], item)
+            try:
+                options = read_options(item.options, ReadOptions)
+            except ConfigurationError as error:
+                report = _not_read(item.account, error)
+            else:
+                report = await job.read(self._clients[item.account], options)
             await self._send(item, report.to_plain())
         except asyncio.CancelledError:
             # The job has ended. Without this, taskiq would log an error.
@@ -202,14 +227,21 @@ class Worker(Closing):
         if self._take(item) is None:
             return
         client = self._clients[item.account]
+        asked = ConvertOptions()
         try:
-            if item.since is None:
-                job.begun.add(item.number)
-                report = await convert(
-                    client, ledger, item.options, check=lambda: job.check_fleet_is_heard(item)
-                )
+            try:
+                asked = read_options(item.options, ConvertOptions)
+                rules = self._rules.with_those_of(asked)
+            except (ConfigurationError, GuardError) as error:
+                report = stopped(client, asked, error)
             else:
-                report = await find_outcome(client, ledger, item.options, item.since)
+                if item.since is None:
+                    job.begun.add(item.number)
+                    report = await convert(
+                        client, ledger, asked, rules, check=lambda: job.check_fleet_is_heard(item)
+                    )
+                else:
+                    report = await find_outcome(client, ledger, asked, item.since)
             await self._send(item, report_to_plain(report))
         finally:
             job.in_hand.discard(item.number)
@@ -217,9 +249,19 @@ class Worker(Closing):
 
     async def on_estimate(self, item: WorkItem) -> None:
         """Say how long the limits would make reading some accounts last."""
-        options = dict(item.options)
-        clients = [self._clients[name] for name in options.pop("accounts")]
-        found = estimate_scan(clients, **options)
+        if item.job not in self._jobs:
+            return
+        try:
+            asked = read_options(item.options, EstimateOptions)
+        except ConfigurationError as error:
+            logger.warning("%s: %s", self._name, error)
+            return
+        found = estimate_scan(
+            [self._clients[name] for name in asked.accounts if name in self._clients],
+            liabilities=asked.liabilities,
+            margin_share=asked.margin_share,
+            debt_share=asked.debt_share,
+        )
         lanes = [[lane.question, lane.calls, lane.weight, lane.seconds] for lane in found.lanes]
         await self._send(item, {"seconds": found.seconds, "lanes": lanes})
 
@@ -307,6 +349,11 @@ class Worker(Closing):
 
     def __reduce_ex__(self, protocol: object) -> Any:
         raise TypeError("a Worker holds clients, which hold keys, and is never pickled")
+
+
+def _not_read(account: str, error: ConfigurationError) -> AccountReport:
+    errors = dict.fromkeys(("assets", "quote", "liabilities"), error)
+    return AccountReport(account=account, at=datetime.now(UTC), errors=errors)
 
 
 def _by_name(clients: Iterable[DustClient]) -> dict[str, DustClient]:

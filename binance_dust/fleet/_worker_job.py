@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
+import msgspec
+
 from binance_dust._call.forecasts import PaceForecast
 from binance_dust.errors import GuardError
 from binance_dust.scanner import Question, scan
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
 
     from binance_dust.client import DustClient
     from binance_dust.fleet._messages import StatusRequest, WorkItem
+    from binance_dust.fleet._options import ReadOptions
     from binance_dust.reports import AccountReport
 
 __all__ = ["WorkerJob"]
@@ -49,10 +52,11 @@ class WorkerJob:
         """Foretell when the last call of this job can be sent."""
         return self._scan.seconds_left(self.request.more) if self._scan else 0.0
 
-    async def read(self, client: DustClient, item: WorkItem) -> AccountReport:
+    async def read(self, client: DustClient, options: ReadOptions) -> AccountReport:
         """Read an account; `CancelledError` if the job ends before that."""
         if self._scan is None:
-            self._scan = OpenScan(concurrency=self._concurrency, **item.options)
+            asked = msgspec.structs.asdict(options)
+            self._scan = OpenScan(concurrency=self._concurrency, **asked)
         return await self._scan.read(client)
 
     def is_too_late(self, item: WorkItem) -> bool:

@@ -15,6 +15,7 @@ from binance_dust.fleet._conversions import (
     report_from_plain,
     report_to_plain,
 )
+from binance_dust.fleet._options import ConvertOptions
 from binance_dust.ledger import Claim, Ledger, account_of
 from binance_dust.sandbox import Sandbox
 from binance_dust.sweeper import Outcome, SweepReport, sweep
@@ -35,7 +36,7 @@ async def test_finding_an_outcome_waits_for_a_worker_that_may_be_about_to_send(
     other = Claim(account_of(client), "convert", "another process")
     await ledger.claim(other, now=client.session.machine_time(), length=timedelta(seconds=0.4))
 
-    options = {"account_type": "SPOT"}
+    options = ConvertOptions()
     report = await find_outcome(client, ledger, options, began.timestamp())
 
     assert report.outcome is Outcome.STOPPED
@@ -58,7 +59,7 @@ async def test_all_claims_are_counted_by_the_machine_s_clock(wrong: float, tmp_p
         await frozen.ledger.claim(claim, now=now, length=timedelta(seconds=90))
         began = client.session.now()
 
-        options = {"account_type": "SPOT"}
+        options = ConvertOptions()
         report = await find_outcome(client, worker.ledger, options, began.timestamp())
 
         assert report.outcome is Outcome.STOPPED
@@ -78,7 +79,7 @@ async def test_finding_an_outcome_goes_on_when_the_other_worker_dies(tmp_path: P
         began = client.session.now()
         asyncio.get_running_loop().call_later(5, asyncio.ensure_future, other.ledger.close())
 
-        await find_outcome(client, worker.ledger, {"account_type": "SPOT"}, began.timestamp())
+        await find_outcome(client, worker.ledger, ConvertOptions(), began.timestamp())
 
         assert 5 <= (client.session.now() - began).total_seconds() < 7
 
