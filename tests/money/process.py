@@ -242,6 +242,7 @@ class Process:
     async def _resolve(self, client: DustClient, ledger: Ledger) -> None:
         """Settle by hand what is open still: a person looks at the exchange, and knows."""
         stage, number = self.stage, self.program.ledger
+        await client.session.learn_time()
         owner = (await ledger.identify(client)).owner
         for entry in [each async for each in ledger.entries(status=OPEN) if each.owner == owner]:
             made = stage.oracle.made_by(number, entry.id)

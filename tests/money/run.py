@@ -13,8 +13,10 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 from tests.money.draw import draw
+from tests.money.each import BASES, each
 from tests.money.kept import KEPT, OPEN
 from tests.money.life import Life
 from tests.money.play import play
@@ -24,6 +26,9 @@ _PART = 50
 _TELL = 20.0
 """Seconds between two lines that tell how far it got."""
 _SEEDS = 20
+_SLICES = 16
+"""Into so many parts the steps of a base life are cut."""
+Part = TypeVar("Part")
 
 
 @dataclass
@@ -42,6 +47,8 @@ class Tally:
     checks: Counter[str] = field(default_factory=Counter)
     """What the oracle had occasion to judge."""
     seeds: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    found: list[str] = field(default_factory=list)
+    """Lives without a seed that violate something."""
 
     def add(self, other: Tally) -> None:
         """Add what another part of the lives has shown."""
@@ -49,6 +56,7 @@ class Tally:
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for name in ("kinds", "drawn", "hits", "checks"):
             getattr(self, name).update(getattr(other, name))
+        self.found = (self.found + other.found)[:_SEEDS]
         for kind, seeds in other.seeds.items():
             self.seeds[kind] = (self.seeds[kind] + seeds)[:_SEEDS]
 
@@ -58,9 +66,21 @@ def count(seeds: Iterable[int]) -> Tally:
     logging.disable()
     gc.freeze()
     gc.disable()  # once for some lives is enough
+    tally = _tally((seed, draw(seed)) for seed in seeds)
+    gc.collect()
+    return tally
+
+
+def count_each(part: tuple[str, int]) -> Tally:
+    """Live a base life with each stroke at some of its steps, and count what is violated."""
+    base, first = part
+    logging.disable()
+    return _tally((0, life) for life in each(base, every=_SLICES, first=first))
+
+
+def _tally(lives: Iterable[tuple[int, Life]]) -> Tally:
     tally = Tally()
-    for seed in seeds:
-        life = draw(seed)
+    for seed, life in lives:
         lived = play(life)
         tally.lives += 1
         tally.steps += lived.steps
@@ -72,31 +92,42 @@ def count(seeds: Iterable[int]) -> Tally:
         for kind in {violation.kind for violation in lived.violations}:
             tally.kinds[kind] += 1
             tally.seeds[kind].append(seed)
-    gc.collect()
+            if not seed:
+                tally.found.append(f"{kind}: {life}")
     return tally
 
 
 def count_all(first: int, lives: int, jobs: int, tell: Callable[[str], None]) -> Tally:
     """Live many lives, in several processes."""
-    whole, began, told = Tally(), time.perf_counter(), 0.0
     parts = [range(at, min(at + _PART, first + lives)) for at in range(first, first + lives, _PART)]
-    for number, tally in enumerate(_tallies(parts, jobs), start=1):
+    return _add_up(_in_processes(count, parts, jobs), tell)
+
+
+def count_all_each(jobs: int, tell: Callable[[str], None]) -> Tally:
+    """Live all base lives with each stroke at each of their steps."""
+    parts = [(base, first) for base in BASES for first in range(1, _SLICES + 1)]
+    return _add_up(_in_processes(count_each, parts, jobs), tell)
+
+
+def _add_up(tallies: Iterator[Tally], tell: Callable[[str], None]) -> Tally:
+    whole, began, told = Tally(), time.perf_counter(), 0.0
+    for tally in tallies:
         whole.add(tally)
         for kind, seeds in tally.seeds.items():
-            tell(f"money: {kind}: seeds {seeds}")
+            tell(f"money: {kind}: seeds {seeds} {tally.found[:1]}")
         passed = time.perf_counter() - began
-        if passed > told + _TELL or number == len(parts):
+        if passed > told + _TELL:
             rate, told = whole.lives / passed, passed
             tell(f"money: {whole.lives:,} lives, {whole.failed:,} violate something, {rate:.0f}/s")
     return whole
 
 
-def _tallies(parts: list[range], jobs: int) -> Iterator[Tally]:
+def _in_processes(work: Callable[[Part], Tally], parts: list[Part], jobs: int) -> Iterator[Tally]:
     if jobs == 1:
-        yield from map(count, parts)
+        yield from map(work, parts)
         return
     with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(count, parts)
+        yield from pool.map(work, parts)
 
 
 def report(tally: Tally) -> str:
@@ -149,12 +180,17 @@ def main() -> None:
     parser.add_argument("--jobs", type=int, default=2)
     parser.add_argument("--show", type=int, nargs="*", help="seeds to live, tell and shrink")
     parser.add_argument("--only", help="shrink only this kind of violation")
+    parser.add_argument("--each", action="store_true", help="each stroke at each step instead")
     parser.add_argument("--examples", action="store_true", help="shrink a life of each kind")
     options = parser.parse_args()
     logging.disable()
     if options.show:
         for seed in options.show:
             print(show(draw(seed), options.only))
+        return
+    if options.each:
+        tally = count_all_each(options.jobs, _tell)
+        print(report(tally), *tally.found, sep="\n")
         return
     tally = count_all(options.seed, options.count, options.jobs, _tell)
     print(report(tally))

@@ -125,8 +125,12 @@ def run_worlds(options: argparse.Namespace) -> None:
 
 
 def run_money(options: argparse.Namespace) -> None:
-    """Live drawn lives, and count what violates an invariant."""
-    tally = money.count_all(options.seed, options.lives, os.cpu_count() or 1, tell)
+    """Strike ordinary lives at each step, live drawn ones, and count what violates an invariant."""
+    jobs = os.cpu_count() or 1
+    each = money.count_all_each(jobs, tell)
+    tell(money.report(each))
+    assert each.found == []
+    tally = money.count_all(options.seed, options.lives, jobs, tell)
     tell(money.report(tally))
     for kind, seeds in tally.seeds.items():
         tell(money.show(money_draw.draw(seeds[0]), kind))
