@@ -153,7 +153,8 @@ def resolve(
     """Settle an open entry by hand; `shown` are the exchange's records of that time."""
     if not entry.open:
         raise ConfigurationError(f"entry {entry.id} is {entry.status}: there is nothing to resolve")
-    if entry.expires_at is not None and not is_over(entry, new.now):
+    # If reading could not tell, it was over by the exchange's clock. Ours may be wrong.
+    if entry.expires_at is not None and not entry.needs_resolve and not is_over(entry, new.now):
         until = entry.expires_at + PROCESSING
         raise GuardError(
             f"entry {entry.id}: its call can still be carried out until {until:%F %T} UTC: "

@@ -185,6 +185,15 @@ async def test_an_entry_is_resolved_by_hand_only_when_its_call_is_over(ledger: L
         await ledger.resolve(entry.id, "rejected", "again", now=OVER)
 
 
+async def test_what_reading_could_not_tell_is_resolved_by_any_clock(ledger: Ledger) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+    await ledger.leave_unknown(entry.id, "less", now=OVER, needs_resolve=True)
+
+    done = await ledger.resolve(entry.id, "rejected", "sold", now=NOW - timedelta(hours=1))
+
+    assert (done.status, done.needs_resolve) == ("rejected", False)
+
+
 @pytest.mark.parametrize(
     ("status", "given", "words"),
     [

@@ -263,8 +263,6 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "_take_back: each.id != entry.id and (not each.imported) and entry_has(each, told)"
         " -> not each.imported and entry_has(each, told)": "what it opens is settled at once",
         "fold_doubles: break -> left out": "a record is once among the others",
-        "resolve: entry.expires_at is not None and (not is_over(entry, new.now))"
-        " -> not is_over(entry, new.now)": _TYPES,
         "_with_record: number is None -> False": "no record has this number",
     },
     "binance_dust/conversion/_account.py": {
