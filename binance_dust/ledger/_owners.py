@@ -168,7 +168,7 @@ def bind(  # noqa: PLR0913 - a name, a key, and what is known of them
     """
     named, known = _owner_of(db, name), known_key(db, key_id)
     holder = None if known is None else known.owner
-    if holder is not None and uid is not None and _uid_of(db, holder) not in (None, uid):
+    if uid is not None and _uid_of(db, holder) not in (None, uid):
         # An older version had it under a name that two accounts have.
         holder = None
     if named is not None:
@@ -189,16 +189,13 @@ def bind(  # noqa: PLR0913 - a name, a key, and what is known of them
                 )
             # Nothing is written there yet, so nothing can be mixed up: the name changes hands.
             db.execute("UPDATE keys SET owner = NULL WHERE owner = ?", (named,))
-    numbered = None if uid is None else _owner_by_uid(db, uid)
-    found = [each for each in dict.fromkeys((numbered, named, holder)) if each is not None]
+    places = (_owner_by_uid(db, uid), named, holder)
+    found = [each for each in dict.fromkeys(places) if each is not None]
     owner, *others = found or [name]
-    if not found:
-        _name(db, name, owner)
     for other in others:
         _merge(db, other, owner)
     _name(db, name, owner)
-    if uid is not None:
-        db.execute("UPDATE accounts SET uid = ? WHERE owner = ? AND uid IS NULL", (uid, owner))
+    db.execute("UPDATE accounts SET uid = ? WHERE owner = ? AND uid IS NULL", (uid, owner))
     db.execute(
         "INSERT INTO keys VALUES (?, ?, ?, NULL) ON CONFLICT (key_id) DO UPDATE SET owner = ?",
         (key_id, owner, uid, owner),
@@ -215,12 +212,12 @@ def _owner_of(db: sqlite3.Connection, name: str) -> str | None:
     return None if row is None else row[0]
 
 
-def _owner_by_uid(db: sqlite3.Connection, uid: int) -> str | None:
+def _owner_by_uid(db: sqlite3.Connection, uid: int | None) -> str | None:
     row = db.execute("SELECT owner FROM accounts WHERE uid = ?", (uid,)).fetchone()
     return None if row is None else row[0]
 
 
-def _uid_of(db: sqlite3.Connection, owner: str) -> int | None:
+def _uid_of(db: sqlite3.Connection, owner: str | None) -> int | None:
     row = db.execute("SELECT uid FROM accounts WHERE owner = ?", (owner,)).fetchone()
     return None if row is None else row[0]
 

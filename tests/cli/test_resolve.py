@@ -161,7 +161,7 @@ def alice_of(exchange: Sandbox) -> Any:
 
 
 def test_what_can_still_be_carried_out_is_not_resolved(run: Run, ledger: Path) -> None:
-    number = leave_open(ledger, at=datetime.now(UTC))
+    number = leave_open(ledger, stuck=False, at=datetime.now(UTC))
 
     done = run("resolve", str(number), "--rejected", "--reason", "?", "--ledger", str(ledger))
 

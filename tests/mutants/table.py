@@ -80,6 +80,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         "tests/conversion/test_one_account.py",
     ),
     "binance_dust/ledger/_owners.py": (
+        "tests/ledger/test_owners.py",
         "tests/ledger/test_migration.py",
         "tests/conversion/test_one_account.py",
     ),
@@ -254,6 +255,13 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "module: 5 -> 6": _NOBODY_CARES,
         "candidates: min(times) -> max(times)": "rows of one record are moments apart, and ten"
         " seconds are given besides",
+    },
+    "binance_dust/ledger/_owners.py": {
+        "bind: named is not None -> True": _TYPES,
+        "ensure: key_id is None -> False": _TYPES,
+        "_merge: db.execute('DELETE FROM claims WHERE account = ?', (other,)) -> left out": (
+            "nobody asks for a claim under a name that owns nothing"
+        ),
     },
     "binance_dust/ledger/_outcomes.py": {
         "record: own.transaction_id != each.transaction_id is not None -> True": _FASTER,
