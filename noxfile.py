@@ -340,6 +340,13 @@ def changelog(session: nox.Session) -> None:
 
 
 @nox.session(default=False)
+def audit(session: nox.Session) -> None:
+    """Ask the advisories about every package of the lock; one that can't be asked about fails."""
+    tools(session, "audit")
+    session.run("pip-audit", "--strict", "--no-deps", "--disable-pip", "--requirement", LOCK)
+
+
+@nox.session(default=False)
 def release(session: nox.Session) -> None:
     """Make what is published, into `dist/`, and say what to do with it. Nothing is uploaded."""
     install(session, "release", "testing", "peers")
