@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 TOO_MANY: Final = 429
 BANNED: Final = 418
 FORBIDDEN: Final = 403
-_FIRST_ERROR: Final = 400
+FIRST_ERROR: Final = 400
 _LONGEST: Final = 3 * 24 * 3600.0
 """Seconds: the longest documented ban. A longer wait is not believed."""
 
@@ -34,6 +34,7 @@ _LEAST_BAN: Final = 120.0
 _BAN_MARGIN: Final = 1.0
 """Seconds to stay away longer: a request a moment too early makes a ban longer."""
 
+_IP, _UID = LimitKind.IP, LimitKind.UID
 _WEIGHT: Final = re.compile(r"[0-9]{1,9}")
 _SECONDS: Final = re.compile(r"[0-9]{1,9}(?:\.[0-9]{1,9})?")
 
@@ -57,18 +58,14 @@ class Feedback(msgspec.Struct, frozen=True, gc=False):
 
     def used(self, kind: LimitKind) -> int | None:
         """Give the weight that the exchange has counted for a kind of payer."""
-        match kind:
-            case LimitKind.IP:
-                return self.used_ip
-            case LimitKind.UID:
-                return self.used_uid
-            case LimitKind.REQUEST:
-                return self.used_request
+        if kind is _IP:
+            return self.used_ip
+        return self.used_uid if kind is _UID else self.used_request
 
     @property
     def succeeded(self) -> bool:
         """Whether it was no error of any kind."""
-        return self.status < _FIRST_ERROR
+        return self.status < FIRST_ERROR
 
     @property
     def bans(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
-from binance_dust.budget._count import PoolCall
+from binance_dust.budget._count import AdmittedCall, PoolCall
 
 if TYPE_CHECKING:
     from binance_dust._answers.weight import Feedback
@@ -40,7 +40,8 @@ class LocalAdmission(PoolCall):
         self, budget: Owner, pool: Pool, weight: int, documented: int | None = None
     ) -> None:
         """Start when the call is admitted: from now on it counts."""
-        super().__init__(pool, weight, documented)
+        AdmittedCall.__init__(self, weight, documented)
+        self.pool = pool
         self._budget = budget
         self._over = False
 

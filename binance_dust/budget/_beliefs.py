@@ -46,6 +46,7 @@ class Beliefs:
         "_cut_number",
         "_highest",
         "_highest_at",
+        "_soon",
         "_whole",
         "_window",
         "ceiling",
@@ -57,6 +58,7 @@ class Beliefs:
     def __init__(self, window: float, whole: int) -> None:
         """Start as documented: `whole` is the exchange's limit."""
         self._window = window
+        self._soon = window * SOON
         self._whole = whole
         self._cut_number = -1
         """Number of the window in which `Count.cut` was told of its beginning."""
@@ -75,7 +77,7 @@ class Beliefs:
 
     def admit(self, call: AdmittedCall, count: Count, now: float) -> None:
         """Mark what the answer to a call can tell."""
-        call.soon = now - count.last_answer < self._window * SOON
+        call.soon = now - count.last_answer < self._soon
         call.number = self.prices.admit(alone=count.in_flight == 0)
 
     def cut(self, number: int) -> None:
@@ -85,7 +87,8 @@ class Beliefs:
     def is_possible(self, used: int) -> bool:
         """Whether a header can be: no call is let in above the limit."""
         if used <= self._whole:
-            self.trust.possible()
+            if self.trust.odd:
+                self.trust.possible()
             return True
         if self.trust.impossible():
             self.news.append(News.HEADERS)

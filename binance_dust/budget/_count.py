@@ -90,10 +90,7 @@ class PoolCall(AdmittedCall):
 
     __slots__ = ("pool",)
 
-    def __init__(self, pool: Pool, weight: int, documented: int | None = None) -> None:
-        """Start when the call is admitted."""
-        super().__init__(weight, documented)
-        self.pool: Pool = pool
+    pool: Pool
 
 
 class Count:
@@ -136,8 +133,9 @@ class Count:
 
     def ours(self, now: float) -> int:
         """Return the most of our own weight that the exchange may be counting."""
-        spent = self.own.spent(now)
-        return min(self.held, spent)
+        own = self.own
+        spent, held = own.spent(now), own.taken - self.gone
+        return min(spent, held)
 
     @property
     def held(self) -> int:
@@ -159,10 +157,10 @@ class Count:
 
     def mark(self, call: AdmittedCall, now: float) -> None:
         """Record what is known when a call leaves."""
-        own = self.own
+        own, gone = self.own, self.gone
         call.sent_at = now
         call.answered_before = own.answered
-        call.cleared_before = max(own.forgotten, self.gone)
+        call.cleared_before = max(gone, own.forgotten)
         call.cut_before = self.cut_at
         call.since_cut = self.since_cut
 
@@ -208,10 +206,11 @@ class Count:
         trusted: bool,
     ) -> None:
         """Take what the header of an answer proves; if it is not `trusted`, only what is more."""
-        gone = self.proven_gone(call, used) if trusted else self.gone
         taken, others = self.own.taken, self.others
+        shown = call.weight + call.answered_before - used
         self.heard_at = now
-        self.heard_gone = max(self.heard_gone, call.weight + call.answered_before - used)
+        self.heard_gone = max(self.heard_gone, shown)
+        gone = min(shown, self.cut_at) if trusted else self.gone
         seen = used > taken - call.cleared_before
         if others is None:
             self.gone = max(self.gone, gone)

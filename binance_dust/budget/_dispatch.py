@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import math
 from collections import deque
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from binance_dust._answers.weight import TOO_MANY, ban_lasts
+from binance_dust._answers.weight import BANNED, FIRST_ERROR, TOO_MANY, ban_lasts
 from binance_dust.budget import _errors
 from binance_dust.budget._address import WALL, AddressGate
 from binance_dust.budget._count import PoolCall
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from binance_dust.errors import DustError
     from binance_dust.events import Event
 
+_NO: Final = Go.NO
+_YES: Final = Go.YES
 W = TypeVar("W", bound=Waiter)
 C = TypeVar("C", bound=PoolCall)
 
@@ -117,9 +119,11 @@ class Dispatcher(Generic[W, C]):
         documented, weight = weight, pool.beliefs.prices.weight(weight)
         if weight > pool.limit and documented <= pool.ours:
             weight = pool.limit  # what is believed makes no call wait for ever
-        kept = pool.kept_weight(weight, now) if keep else 0
-        go = pool.may_go(weight, now, use_reserve=use_reserve, kept=kept)
-        if go is Go.NO:
+        most = pool.kept.most(weight, pool.limit) if keep else 0
+        go = pool.may_go(weight, now, use_reserve=use_reserve, kept=most)
+        if most and go is not _YES and (kept := pool.kept_weight(weight, now)) < most:
+            go = pool.may_go(weight, now, use_reserve=use_reserve, kept=kept)
+        if go is _NO:
             return None
         if not self._pace.take(now):
             self._paced[pool] = None
@@ -265,10 +269,11 @@ class Dispatcher(Generic[W, C]):
     def settle(self, call: C, answer: Feedback, now: float) -> None:
         """Take the answer of the exchange."""
         pool = call.pool
-        banned = answer.bans
-        refused = answer.status == TOO_MANY
+        status = answer.status
+        banned = status == BANNED or answer.banned_until is not None
+        refused = status == TOO_MANY
         good = not (banned or refused or answer.walled)
-        result = good and answer.succeeded
+        result = good and status < FIRST_ERROR
         pool.answer(call, answer.used(pool.kind), now, good=good, result=result)
         if banned:
             self._shut(now, ban_lasts(answer, self._clock.server_time()))

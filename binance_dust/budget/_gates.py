@@ -55,7 +55,7 @@ class Valve:
 
     def ended(self, call: object, *, good: bool) -> bool:
         """Record how a call ended. Return whether others may go now, or ask again."""
-        if call not in self._asking:
+        if not self._asking or call not in self._asking:
             return False
         self._asking.remove(call)
         next_may_ask = self._first == call

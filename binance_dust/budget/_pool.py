@@ -64,6 +64,9 @@ class Go(enum.IntEnum):
     ALONE = 2
 
 
+_NO, _YES, _ALONE = Go  # for each call: a name of an enumeration is slow to look up
+
+
 class Pool:
     """The weight that one payer may spend on one endpoint."""
 
@@ -130,20 +133,22 @@ class Pool:
         """
         valve, count = self.valve, self.count
         if not valve.open and not valve.passes(now):
-            return Go.NO
+            return _NO
         if now >= self.current.closes:
             self.current = self.boundary.window_at(now)
-        free = self.free(now)
-        if not valve.open or now - count.last_answer > self._window:
-            return Go.ALONE if weight <= free or self.cut_passed() else Go.NO
         others = count.others
+        free = self.limit - count.ours(now) if others is None else self.free(now)
+        if not valve.open or now - count.last_answer > self._window:
+            return _ALONE if weight <= free or self.cut_passed() else _NO
         # A witness is of no use if no other call waits for what it finds out.
         if weight + kept + (0 if use_reserve else self.reserve(weight)) <= free:
-            if self.beliefs.prices.in_doubt(weight):
-                return Go.NO if count.in_flight else Go.ALONE
-            heard = others is None or others.fresh(now)
-            return Go.YES if heard and not count.full_when_heard(weight, free, now) else Go.ALONE
-        return Go.ALONE if self._may_probe(weight, others, now) else Go.NO
+            prices = self.beliefs.prices
+            if prices.doubtful and prices.in_doubt(weight):
+                return _NO if count.in_flight else _ALONE
+            if others is not None and not others.fresh(now):
+                return _ALONE
+            return _ALONE if count.full_when_heard(weight, free, now) else _YES
+        return _ALONE if self._may_probe(weight, others, now) else _NO
 
     def kept_weight(self, weight: int, now: float) -> int:
         """Return what scans leave to single calls, as long as others leave something to us."""
@@ -268,8 +273,9 @@ class Pool:
             call.test = weight > self.free(now)
         count.mark(call, now)
         self._largest = max(self._largest, weight)
-        count.take(weight)
-        if go is Go.ALONE:
+        count.own.taken += weight
+        count.in_flight += 1
+        if go is _ALONE:
             self.valve.let_first(call, now)
 
     def give_back(self, call: AdmittedCall) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from binance_dust.budget._limits import RateLimits
     from binance_dust.budget._protocol import Charge, Clock
 
+_IP, _UID = LimitKind.IP, LimitKind.UID
 SWEEP: Final = 2
 """Account pools to check whenever a new one is opened: idle ones go faster than new ones come."""
 
@@ -127,6 +128,6 @@ class Pools:
 
 def fast_key(kind: LimitKind, name: str, account: str | None) -> Hashable:
     """Identify the pool as `key_of` does, without making a text for each call."""
-    if kind is LimitKind.IP:
+    if kind is _IP:
         return name
-    return (name, account) if kind is LimitKind.UID else kind
+    return (name, account) if kind is _UID else kind

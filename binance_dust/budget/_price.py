@@ -44,6 +44,10 @@ class Price:
         """Record that a lone call was answered, whatever it told."""
         self._asks = max(0, self._asks - 1)
 
+    def again(self, weight: int) -> bool:
+        """Whether a lone call added what is believed, and nothing is asked any more."""
+        return self._asks == 0 and weight == self._seen == self.weight
+
     def added(self, weight: int) -> bool:
         """Record what a lone call added; return whether another weight is believed now."""
         self._times = self._times + 1 if weight == self._seen else 1
@@ -61,7 +65,7 @@ class Price:
 class Prices:
     """What calls cost in one pool, by their documented weights."""
 
-    __slots__ = ("_admitted", "_doubtful", "_last", "_prices", "newest")
+    __slots__ = ("_admitted", "_last", "_prices", "doubtful", "newest")
 
     newest: Price
     """The one that was learnt last."""
@@ -71,7 +75,7 @@ class Prices:
         self._prices: dict[int, Price] = {}
         self._admitted = 0
         """Calls that were admitted."""
-        self._doubtful = False
+        self.doubtful: bool = False
         """Whether any weight is in doubt: asked before every call."""
         self._last = 0
         """The header of the last call, if it went alone; else -1."""
@@ -90,8 +94,6 @@ class Prices:
 
     def in_doubt(self, weight: int) -> bool:
         """Whether calls of a weight that is believed have to go alone, so that they tell it."""
-        if not self._doubtful:
-            return False
         return any(price.weight == weight and price.in_doubt for price in self._prices.values())
 
     def admit(self, *, alone: bool) -> int:
@@ -116,7 +118,9 @@ class Prices:
         if number != self._admitted:
             return False  # it was not alone
         last, self._last = self._last, used
-        price = self.of(documented)
+        price = self._prices.get(documented) or self.of(documented)
+        if last < used and price.again(used - last):
+            return False
         price.asked()
         learnt = False
         # Else others went in between, or a new window began.
@@ -128,7 +132,7 @@ class Prices:
         return learnt
 
     def _look_for_doubt(self) -> None:
-        self._doubtful = any(price.in_doubt for price in self._prices.values())
+        self.doubtful = any(price.in_doubt for price in self._prices.values())
 
     def doubt(self) -> None:
         """Look at all weights again: a refusal came unexpected."""

@@ -28,13 +28,14 @@ ODD: Final = 3
 class HeaderTrust:
     """What the headers of one pool are worth."""
 
-    __slots__ = ("_impossible", "_needed", "_right")
+    __slots__ = ("_needed", "_right", "odd")
 
     def __init__(self) -> None:
         """Start without evidence."""
         self._right = 0
         self._needed = ENOUGH
-        self._impossible = 0
+        self.odd: int = 0
+        """Impossible headers in a row."""
 
     @property
     def earned(self) -> bool:
@@ -44,7 +45,7 @@ class HeaderTrust:
     @property
     def numb(self) -> bool:
         """Whether impossible headers are the rule here, so that they say nothing."""
-        return self._impossible >= ODD
+        return self.odd >= ODD
 
     def right(self) -> None:
         """Record a header that could have been wrong, and was not."""
@@ -62,12 +63,12 @@ class HeaderTrust:
 
     def impossible(self) -> bool:
         """Record a header above the limit; return whether it is the first of them."""
-        self._impossible = min(self._impossible + 1, ODD)
-        return self._impossible == 1
+        self.odd = min(self.odd + 1, ODD)
+        return self.odd == 1
 
     def possible(self) -> None:
         """Record a header that can be."""
-        self._impossible = 0
+        self.odd = 0
 
     def __repr__(self) -> str:
         return f"<HeaderTrust {self._right} right of {self._needed} needed>"

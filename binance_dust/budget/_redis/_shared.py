@@ -104,7 +104,8 @@ class SharedCall(PoolCall):
         self, pool: Pool, weight: int, documented: int, waiter: SharedWaiter, position: int
     ) -> None:
         """Start when it is admitted, at this `position` in the log."""
-        super().__init__(pool, weight, documented)
+        super().__init__(weight, documented)
+        self.pool = pool
         self.pid = waiter.pid
         self.ticket = waiter.ticket
         self.position = position
