@@ -6,7 +6,6 @@ gigabyte. So it is told not to. We ask for gzip, and take nothing else.
 
 from __future__ import annotations
 
-import asyncio
 import zlib
 from typing import TYPE_CHECKING, Final
 
@@ -26,40 +25,32 @@ _MOST_OF_A_REFUSAL: Final = 64 * 1024
 """A refusal is heard by its status and its first words, however long it is."""
 _FIRST_REFUSAL: Final = 400
 _PART: Final = 64 * 1024
-_WITHOUT_A_BREAK: Final = 1024 * 1024
-"""Bytes after which others get their turn: decompressing them takes a few milliseconds."""
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 
 async def read_body(response: aiohttp.ClientResponse) -> bytes | str:
-    """Read a body, or say why it can't be read. What is not read is given up with the connection.
+    """Read a body, or say why it can't be read.
 
-    Errors of aiohttp are raised as they are.
+    aiohttp closes a connection of which the answer was not read to its end. Its errors are raised
+    as they are.
     """
     encoding = response.headers.get("Content-Encoding", "").strip().lower()
     if encoding not in ("", "identity", "gzip", "x-gzip"):
-        response.close()
         return "the body is compressed in a way that was not asked for"
     inflate = _Inflate() if encoding.endswith("gzip") else None
     refused = response.status >= _FIRST_REFUSAL
     most = _MOST_OF_A_REFUSAL if refused else MOST
-    body, received, since = bytearray(), 0, 0
+    body, received = bytearray(), 0
     async for chunk in response.content.iter_any():
         received += len(chunk)
         try:
             for part in (chunk,) if inflate is None else inflate.parts(chunk):
                 body += part
-                since += len(part)
                 if len(body) > most or received > most:
-                    response.close()
-                    return (
-                        bytes(body[:most]) if refused else f"the body is longer than {most:,} bytes"
-                    )
-                if since > _WITHOUT_A_BREAK:
-                    since = 0
-                    await asyncio.sleep(0)
+                    if refused:
+                        return bytes(body[:most])
+                    return f"the body is longer than {most:,} bytes"
         except zlib.error:
-            response.close()
             # As aiohttp would say it.
             raise aiohttp.ClientPayloadError from None
     if inflate is not None and received and not inflate.done:
@@ -80,11 +71,9 @@ class _Inflate:
 
     def parts(self, chunk: bytes) -> Iterator[bytes]:
         """Give what a chunk holds, in parts of a bounded size."""
-        if self._stream.eof and chunk:
-            raise zlib.error("something comes after the end")
         rest = chunk
         while rest:
-            yield self._stream.decompress(rest, _PART)
-            rest = self._stream.unconsumed_tail
-            if self._stream.unused_data:
+            if self._stream.eof:
                 raise zlib.error("something comes after the end")
+            yield self._stream.decompress(rest, _PART)
+            rest = self._stream.unconsumed_tail or self._stream.unused_data

@@ -28,11 +28,7 @@ _IDS: Final = ("transId", "tranId")
 _TIMES: Final = ("operateTime", "timestamp")
 _DETAILS: Final = "userAssetDribbletDetails"
 _ID: Final = re.compile(r"[0-9]{1,40}")
-_LARGEST_ID: Final = 10**40
 _LONGEST_REASON: Final = 200
-_LOOKED_INTO: Final = 64 * 1024
-"""Bytes of rows that are looked into for what is wrong with them: that takes far longer than
-reading them."""
 _TOO_MANY: Final = "too many rows for a page"
 _MOST_ROWS: Final = 1000
 """Ten times what a page has."""
@@ -77,7 +73,7 @@ class RowsAnswer(AnswerStruct, frozen=True):
         read = msgspec.json.Decoder(kind, strict=False, float_hook=str).decode
         if len(listed) > _MOST_ROWS:
             raise msgspec.ValidationError(_TOO_MANY)
-        rows, unread, left = [], [], _LOOKED_INTO
+        rows, unread = [], []
         for n, each in enumerate(listed):
             place = f"$.{wire_name}[{n}]"
             try:
@@ -86,11 +82,8 @@ class RowsAnswer(AnswerStruct, frozen=True):
             except UnreadableAnswerError as error:
                 unread.append(_unread(_load(bytes(each)), place, str(error)))
             except msgspec.ValidationError:
-                found = None
-                left -= len(bytes(each))
-                value = _load(bytes(each)) if left > 0 else None
-                if value is not None:
-                    found = misfit.find(value, kind, place)
+                value = _load(bytes(each))
+                found = misfit.find(value, kind, place)
                 unread.append(_unread(value, place, str(found or "it can't be read")))
             else:
                 rows.append(row)
@@ -147,7 +140,7 @@ def without_unreadable(answer: R) -> tuple[R, list[UnreadRow]]:
         return cast("R", good), bad
     if isinstance(answer, AnswerStruct):
         for name in _texts_and_lists(type(answer))[1]:
-            good, found = readable_rows(getattr(answer, name), f"$.{name}")
+            good, found = readable_rows(getattr(answer, name) or [], f"$.{name}")
             if found:
                 answer = cast("R", msgspec.structs.replace(cast("Any", answer), **{name: good}))
             bad += found
@@ -159,6 +152,8 @@ def show(value: object) -> None:
     """Make the texts of an answer visible: they are printed in many places."""
     rows: list[Any] = value if isinstance(value, list) else [value]
     for kind in {type(row) for row in rows}:
+        if kind is str:
+            rows[:] = map(visible, rows)
         if not issubclass(kind, AnswerStruct):
             continue
         texts, lists = _texts_and_lists(kind)
@@ -176,7 +171,12 @@ def _texts_and_lists(kind: type[AnswerStruct]) -> tuple[list[str], list[str]]:
     """Name the fields of a type that hold texts, and those that hold rows."""
     types = {each.name: each.type for each in msgspec.structs.fields(kind)}
     texts = [name for name, hint in types.items() if hint in (str, str | None)]
-    return texts, [name for name, hint in types.items() if get_origin(hint) is list]
+    lists = [
+        name
+        for name, hint in types.items()
+        if any(get_origin(each) is list for each in (hint, *get_args(hint)))
+    ]
+    return texts, lists
 
 
 def _load(row: bytes) -> object:
@@ -202,8 +202,7 @@ def _unread(value: object, place: str, why: str) -> UnreadRow:
 
 
 def _is_id(value: object) -> bool:
-    digits = str(value) if isinstance(value, int) and abs(value) < _LARGEST_ID else value
-    return isinstance(digits, str) and _ID.fullmatch(digits) is not None
+    return _ID.fullmatch(str(value)) is not None
 
 
 def _time(value: object) -> datetime | None:

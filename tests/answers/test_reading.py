@@ -15,7 +15,7 @@ import pytest
 from binance_dust import endpoints, models
 from binance_dust._answers.judge import Answer, judge
 from binance_dust._util.exact import AnswerStruct, ensure_readable
-from binance_dust._util.rows import RowsAnswer, UnreadRow
+from binance_dust._util.rows import RowsAnswer, UnreadRow, without_unreadable
 from binance_dust.endpoints import Call
 from binance_dust.errors import UnreadableAnswerError
 
@@ -325,6 +325,56 @@ def test_what_the_wire_calls_unread_is_not_believed() -> None:
     assert len(read("dust_log", body).unread) == 1
 
 
+def test_rows_beside_a_bad_one_are_read_as_they_always_are() -> None:
+    body = log_of("1", "2")
+    body["userAssetDribblets"][0]["transId"] = "100"
+    body["userAssetDribblets"][1] = 5
+
+    assert [entry.trans_id for entry in read("dust_log", body).user_asset_dribblets] == [100]
+
+
+def test_a_wire_that_names_its_own_unread_rows_in_another_form_changes_nothing() -> None:
+    body = log_of("1", None) | {"unread": 5}
+
+    assert [row.id for row in read("dust_log", body).unread] == ["101"]
+
+
+def test_a_record_is_named_by_the_time_of_its_first_detail_if_it_has_none() -> None:
+    body = log_of("1", None)
+    del body["userAssetDribblets"][1]["operateTime"]
+    del body["userAssetDribblets"][1]["transId"]
+
+    (row,) = read("dust_log", body).unread
+
+    assert str(row).startswith("$.userAssetDribblets[1] of 2023-11-14 22:13:20 UTC can't be read")
+    body["userAssetDribblets"][1]["userAssetDribbletDetails"] = []
+    (row,) = read("dust_log", body).unread
+    assert row.at is None
+
+
+@pytest.mark.parametrize("number", [10**40, "1" * 41, "x", -1, 1.5, True, None, []])
+def test_what_is_no_id_names_nothing(number: Any) -> None:
+    body = log_of(None)
+    body["userAssetDribblets"][0]["transId"] = number
+
+    (row,) = read("dust_log", body).unread
+
+    assert row.id is None
+
+
+def test_rows_are_left_out_only_where_all_else_can_be_read() -> None:
+    quote = copy.deepcopy(SAMPLE["convertible_assets"])
+    quote["details"][0]["amountFree"] = None
+    rest, unread = without_unreadable(judged("convertible_assets", quote).unwrap())
+    assert len(rest.details) == len(quote["details"]) - 1
+    assert [row.place for row in unread] == ["$.details[0]"]
+    assert without_unreadable(None) == (None, [])
+
+    quote["dribbletPercentage"] = "much"
+    with pytest.raises(UnreadableAnswerError):
+        without_unreadable(judged("convertible_assets", quote).unwrap())
+
+
 def test_no_page_has_thousands_of_rows() -> None:
     body: Any = {"userAssetDribblets": [{"userAssetDribbletDetails": []}] * 1001}
 
@@ -355,6 +405,9 @@ def test_the_texts_of_an_answer_are_made_visible(ascii_only: bool) -> None:
     log = log_of("1")
     log["userAssetDribblets"][0]["userAssetDribbletDetails"][0]["fromAsset"] = NASTY
 
+    account = SAMPLE["spot_account"] | {"permissions": ["SPOT", NASTY]}
+
+    assert read("spot_account", account).permissions == ["SPOT", SEEN]
     assert read("user_assets", body)[0].asset == SEEN
     assert read("system_status", status).msg == SEEN
     (entry,) = read("dust_log", log).user_asset_dribblets

@@ -19,7 +19,7 @@ from binance_dust._call.body import MOST
 from binance_dust.credentials import Credentials
 from binance_dust.endpoints import Call
 from binance_dust.errors import NoAnswerError, UnreadableAnswerError
-from tests.call.test_transport import READ, saying, serving, transport
+from tests.call.test_transport import OK, READ, saying, serving, transport
 
 ALLOWED = 100 * 1024 * 1024
 """Bytes that a hostile answer may cost."""
@@ -168,15 +168,55 @@ async def test_compressed_parts_that_hold_nothing_come_to_an_end() -> None:
         await line.close()
 
 
-async def test_a_refusal_is_heard_however_long_it_is() -> None:
+@pytest.mark.parametrize("status", [400, 429, 503])
+async def test_a_refusal_is_heard_however_long_it_is(status: int) -> None:
     body = b'{"code":-1003,"msg":"' + b"x" * (MOST * 2) + b'"}'
 
-    answer = await ask(http(body, status=429))
+    answer = await ask(http(body, status=status))
 
     assert len(answer.body) < MOST / 10
     error = judge(endpoints.USER_ASSETS(), answer).error
     assert isinstance(error, RateLimitedError)
     assert error.code == -1003
+
+
+async def test_an_empty_body_may_say_that_it_is_compressed() -> None:
+    assert (await ask(http(b"", "Content-Encoding: gzip"))).body == b""
+
+
+async def test_what_comes_after_the_end_of_what_is_compressed_has_broken_off() -> None:
+    async def late(server: Any, reader: Any, writer: Any) -> None:
+        await server.head(reader)
+        writer.write(b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\n\r\n" + gzip.compress(b"{}"))
+        await writer.drain()
+        await asyncio.sleep(0.05)
+        writer.write(b"more")
+
+    async with serving(late) as server:
+        line = transport(server.url)
+        with pytest.raises(NoAnswerError, match="broke off"):
+            await line.send(READ)
+        await line.close()
+
+
+async def test_a_connection_whose_answer_was_given_up_is_not_used_again() -> None:
+    async def longer_each_time(server: Any, reader: Any, writer: Any) -> None:
+        await server.head(reader)
+        if len(server.peers) == 1:
+            writer.write(http(b" " * MOST * 3)[: MOST * 2])
+            await writer.drain()
+            # What comes now belongs to the answer that was given up.
+            await server.head(reader)
+        writer.write(OK)
+
+    async with serving(longer_each_time) as server:
+        line = transport(server.url)
+        with pytest.raises(UnreadableAnswerError):
+            await line.send(READ)
+        assert (await line.send(READ)).body == b"{}"
+        await line.close()
+
+        assert len(server.peers) == 2
 
 
 async def test_funds_that_moved_behind_such_an_answer_have_an_unknown_outcome() -> None:
@@ -231,6 +271,8 @@ def hostile() -> Iterator[tuple[str, Call[Any], bytes]]:
         empty = b'{"userAssetDribbletDetails":[]},'
         yield f"{name}empty records", LOG, full(empty, size, inside, b"]}")
         one = inside + b'{"operateTime":1,"userAssetDribbletDetails":['
+        bad = b'{"operateTime":1,"userAssetDribbletDetails":[' + DETAIL * 12 + b"{}]},"
+        yield f"{name}bad records", LOG, full(bad, size, inside, b"]}")
         yield f"{name}details", LOG, full(DETAIL, size, one, b"]}]}")
 
 
