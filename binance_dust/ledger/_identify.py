@@ -7,6 +7,7 @@ tell, is asked again after a day. If the answer did not come, the next call asks
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -14,8 +15,6 @@ from binance_dust.errors import CredentialsError, DustError, RejectedError, Unre
 from binance_dust.ledger._access import account_of, key_id_of
 
 if TYPE_CHECKING:
-    import asyncio
-
     from binance_dust.client import DustClient
     from binance_dust.ledger._owners import Identity
     from binance_dust.ledger._store import StoreThread
@@ -27,7 +26,11 @@ _ASK_AGAIN: Final = timedelta(days=1)
 
 
 async def identify(
-    thread: StoreThread, client: DustClient, asking: asyncio.Lock, *, adopt_as: str | None = None
+    thread: StoreThread,
+    client: DustClient,
+    asking: dict[str, asyncio.Lock],
+    *,
+    adopt_as: str | None = None,
 ) -> Identity:
     """Bind a client's name and key to an account; with `adopt_as` to the account of that name."""
     name, key_id = account_of(client), key_id_of(client)
@@ -35,9 +38,10 @@ async def identify(
     bound = None if adopt else await thread.run(lambda store: store.bound(name, key_id))
     if bound is not None and bound.uid is not None:
         return bound
-    # One question at a time: two tasks of one key would both pay for it.
-    async with asking:
+    # One question for each key at a time: two tasks of one key would both pay for it.
+    async with asking.setdefault(key_id, asyncio.Lock()):
         uid, unread = await _number_of(thread, client, key_id)
+    asking.pop(key_id, None)
     if bound is not None and uid is None:
         return bound
     bound = await thread.run(

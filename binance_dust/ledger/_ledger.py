@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from typing import TYPE_CHECKING
 
 from binance_dust.ledger._entries import Settlement
@@ -11,6 +10,7 @@ from binance_dust.ledger._identify import identify
 from binance_dust.ledger._reader import LedgerReader
 
 if TYPE_CHECKING:
+    import asyncio
     import os
     from collections.abc import Iterable
     from datetime import datetime, timedelta
@@ -45,7 +45,7 @@ class Ledger(LedgerReader):
         `busy_timeout` is how many seconds to wait while another process writes.
         """
         super().__init__(path, busy_timeout=busy_timeout)
-        self._asking = asyncio.Lock()
+        self._asking: dict[str, asyncio.Lock] = {}
 
     # --- whose books -----------------------------------------------------------------------------
 

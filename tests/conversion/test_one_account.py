@@ -281,3 +281,21 @@ async def test_the_cooldown_is_the_account_s(folder: Path) -> None:
         resting = Converter(other.client, ledger=other.ledger, cooldown=3600)
 
         assert (await resting.next_eligible_at()) > other.session.now()
+
+
+@in_virtual_time
+async def test_many_accounts_are_asked_for_their_numbers_at_once(folder: Path) -> None:
+    scene = Scene()
+    accounts = scene.world.exchange.accounts
+    keys = [accounts.open(f"account-{n}", {"ADA": "3"}) for n in range(20)]
+    scene.faults.delay(2.0, endpoint=ACCOUNT, times=None)
+    async with process_of(scene, scene.credentials, folder / "dust.db") as process:
+        began = scene.world.loop.time()
+
+        found = await asyncio.gather(
+            *(process.ledger.identify(process.session.client(key)) for key in keys)
+        )
+
+        # The first one goes alone: its answer tells what others have spent.
+        assert scene.world.loop.time() - began < 6
+        assert [each.uid for each in found] == [accounts[key.name or ""].uid for key in keys]
