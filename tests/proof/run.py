@@ -1,4 +1,4 @@
-"""The long forms: `python -m tests.proof.run fuzz soak sockets wire worlds money`, or some of them.
+"""The long forms: `python -m tests.proof.run fuzz soak sockets wire worlds money hostile`, or some.
 
 Each prints how far it got, and fails at the first finding. Fuzzing is bounded by time: what was
 reached by then is what is printed.
@@ -25,6 +25,7 @@ from tests.money import run as money
 from tests.proof.admission import knock, without_a_door
 from tests.proof.decoders import readers
 from tests.proof.fuzz import fuzz
+from tests.proof.hostile import answer_all
 from tests.proof.mutations import Mutator
 from tests.proof.proxy import Leg, Trouble, What
 from tests.proof.soak import Weight, soak
@@ -137,6 +138,17 @@ def run_money(options: argparse.Namespace) -> None:
     assert money.news(tally) == []
 
 
+def run_hostile(options: argparse.Namespace) -> None:
+    """Ask an exchange in hostile hands, and weigh what each answer costs."""
+    logging.disable(logging.NOTSET)  # what is logged is looked at
+    for part in range(max(1, options.answers // 1_000)):
+        toll = asyncio.run(answer_all(options.seed + part, min(1_000, options.answers)))
+        tell(f"hostile: seed {options.seed + part}: {toll}")
+        assert toll.wrong == []
+        assert toll.mebibytes < 100
+        assert toll.slowest[0] < 0.1
+
+
 _ANSWERS_ONLY: Final = ("twice", "echo", "change")
 _ALL: Final[dict[str, Callable[[argparse.Namespace], None]]] = {
     "fuzz": run_fuzz,
@@ -145,6 +157,7 @@ _ALL: Final[dict[str, Callable[[argparse.Namespace], None]]] = {
     "wire": run_wire,
     "worlds": run_worlds,
     "money": run_money,
+    "hostile": run_hostile,
 }
 
 
@@ -171,6 +184,7 @@ def main() -> None:
     parser.add_argument("--sessions", type=int, default=60)
     parser.add_argument("--worlds", type=int, default=100_000)
     parser.add_argument("--lives", type=int, default=100_000)
+    parser.add_argument("--answers", type=int, default=10_000)
     options = parser.parse_args()
     logging.disable()
     tell(f"seed {options.seed}, process {os.getpid()}")
