@@ -329,3 +329,47 @@ async def test_a_budget_without_limits_takes_those_of_its_session(server: Server
 
         with pytest.raises(ConfigurationError, match="must have the same limits"):
             Session(limits=RateLimits(headroom=0.5), budget=budget)
+
+
+STOPPED = """
+import asyncio, sys
+from binance_dust import Credentials, RateLimits, Session
+from binance_dust.budget import RedisBudget
+
+async def main():
+    limits = RateLimits(window=0.5)
+    async with (
+        RedisBudget(sys.argv[1], limits=limits, lease=0.5, timeout=0.5) as budget,
+        Session(base_url=sys.argv[2], budget=budget) as session,
+    ):
+        clients = [session.client(Credentials(*each.split(":"))) for each in sys.argv[3:]]
+        await clients[0].account_status()
+        print("ready", flush=True)
+        lists = await asyncio.gather(*[client.small_liabilities() for client in clients])
+        print(len(lists), flush=True)
+
+asyncio.run(main())
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal stops a process there")
+async def test_a_process_that_is_stopped_and_goes_on_costs_no_refusal(server: Server) -> None:
+    """It is stopped for three windows, in the middle of its scan: the others take it for dead."""
+    async with a_fleet(server.url, 2) as fleet, asyncio.timeout(60):
+        keys = [f"{each.api_key}:{each.secret.reveal()}" for each in accounts_of(fleet, 150)]
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-c", STOPPED, server.url, fleet.exchange.url, *keys),
+            stdout=asyncio.subprocess.PIPE,
+        )
+        assert process.stdout is not None
+        assert await process.stdout.readline() == b"ready\n"
+        scan = asyncio.gather(*fleet.ask(accounts_of(fleet, 300)))
+        await asyncio.sleep(WINDOW * 0.7)
+        process.send_signal(signal.SIGSTOP)
+        await asyncio.sleep(WINDOW * 3)
+        process.send_signal(signal.SIGCONT)
+
+        assert len(await scan) == 300
+        assert await process.stdout.readline() == b"150\n"
+        await process.wait()
+        assert fleet.exchange.refusals == 0

@@ -123,6 +123,9 @@ def run_worlds(options: argparse.Namespace) -> None:
     for kind, seeds in tally.seeds.items():
         tell(show(seeds[0], only=kind))
     assert news(tally) == []
+    shared = count_all(options.seed, options.worlds // 10, jobs, None, tell, shared=True)
+    tell(f"with a shared budget: {report(shared)}")
+    assert "crashed" not in shared.kinds
 
 
 def run_money(options: argparse.Namespace) -> None:

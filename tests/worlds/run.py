@@ -12,11 +12,13 @@ from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 
 from tests.worlds.draw import draw
 from tests.worlds.invariants import violations
 from tests.worlds.kept import KEPT, OPEN
 from tests.worlds.play import play
+from tests.worlds.shared import drawn
 from tests.worlds.shrink import kinds, shrink
 
 _PART = 50
@@ -52,12 +54,13 @@ class Tally:
             self.seeds[kind] = (self.seeds[kind] + seeds)[:_SEEDS]
 
 
-def count(seeds: Iterable[int], deviating: int | None = None) -> Tally:
+def count(seeds: Iterable[int], deviating: int | None = None, *, shared: bool = False) -> Tally:
     """Play worlds, and count what they violate."""
     tally = Tally()
     for seed in seeds:
         world = draw(seed, deviating=deviating)
-        found = {violation.kind for violation in violations(play(world))}
+        played = play(world, drawn(seed)) if shared else play(world)
+        found = {violation.kind for violation in violations(played)}
         deviates = world.deviates or {"(documented)"}
         tally.worlds += 1
         tally.documented += not world.deviates
@@ -73,14 +76,20 @@ def count(seeds: Iterable[int], deviating: int | None = None) -> Tally:
 
 
 def count_all(
-    first: int, worlds: int, jobs: int, deviating: int | None, tell: Callable[[str], None]
+    first: int,
+    worlds: int,
+    jobs: int,
+    deviating: int | None,
+    tell: Callable[[str], None],
+    *,
+    shared: bool = False,
 ) -> Tally:
     """Play many worlds, in several processes."""
     whole, began, told = Tally(), time.perf_counter(), 0.0
     parts = [
         range(at, min(at + _PART, first + worlds)) for at in range(first, first + worlds, _PART)
     ]
-    for number, tally in enumerate(_tallies(parts, jobs, deviating), start=1):
+    for number, tally in enumerate(_tallies(parts, jobs, deviating, shared=shared), start=1):
         whole.add(tally)
         passed = time.perf_counter() - began
         if passed > told + _TELL or number == len(parts):
@@ -89,12 +98,15 @@ def count_all(
     return whole
 
 
-def _tallies(parts: list[range], jobs: int, deviating: int | None) -> Iterator[Tally]:
+def _tallies(
+    parts: list[range], jobs: int, deviating: int | None, *, shared: bool
+) -> Iterator[Tally]:
+    judge = partial(count, deviating=deviating, shared=shared)
     if jobs == 1:
-        yield from (count(part, deviating) for part in parts)
+        yield from map(judge, parts)
         return
     with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(count, parts, [deviating] * len(parts))
+        yield from pool.map(judge, parts)
 
 
 def report(tally: Tally) -> str:
@@ -165,6 +177,7 @@ def main() -> None:
     parser.add_argument("--only", help="shrink only this kind of violation")
     parser.add_argument("--examples", action="store_true", help="shrink a world of each kind")
     parser.add_argument("--kept", action="store_true", help="the worlds of kept.py")
+    parser.add_argument("--shared", action="store_true", help="processes share a budget")
     options = parser.parse_args()
     if options.kept:
         print(show_kept())
@@ -172,7 +185,14 @@ def main() -> None:
         for seed in options.show:
             print(show(seed, options.deviating, options.only))
     else:
-        tally = count_all(options.seed, options.count, options.jobs, options.deviating, _tell)
+        tally = count_all(
+            options.seed,
+            options.count,
+            options.jobs,
+            options.deviating,
+            _tell,
+            shared=options.shared,
+        )
         print(report(tally))
         for kind in tally.kinds if options.examples else ():
             print(f"\n{show(tally.seeds[kind][0], options.deviating, kind)}")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import math
+import random
 from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any
@@ -46,7 +47,8 @@ class MemoryLog:
         self.state, self.log = {}, []
         listening, self.channels = self.channels, {}
         for loop, _, store in listening.values():
-            loop.call_soon(store.broken, "gone")
+            if not loop.is_closed():
+                loop.call_soon(store.broken, "gone")
 
     def append(self, now: float, epoch: str, since: int, last: str, *rest: Any) -> bytes | None:
         *_, batch = rest
@@ -104,11 +106,11 @@ class MemoryLog:
     def tell(self, _: float, *pairs: Any) -> list[bytes]:
         deaf = []
         for channel, what in zip(pairs[::2], pairs[1::2], strict=True):
-            if channel in self.channels:
-                loop, hear, _store = self.channels[channel]
-                loop.call_soon(hear, str(what).encode())
-            else:
+            loop, hear, _store = self.channels.get(channel, (None, None, None))
+            if loop is None or loop.is_closed():
                 deaf.append(channel.encode())
+            else:
+                loop.call_soon(hear, str(what).encode())
         return deaf
 
 
@@ -216,6 +218,15 @@ class SharedBudgets:
             if replica is not None:
                 fields, _ = replica.fields()
                 yield replica.position, msgspec.msgpack.encode(sorted(fields.items()))
+
+
+def drawn(seed: int) -> SharedBudgets:
+    """Draw a way to Redis, near or far, and now and then one that forgets."""
+    dice = random.Random(seed)  # noqa: S311 - to be repeated
+    least, most = dice.choice([(0.0, 0.0), (0.0002, 0.002), (0.001, 0.03), (0.02, 0.18)])
+    forgets = tuple(sorted(dice.uniform(0.0, 200.0) for _ in range(dice.choice([0, 0, 0, 1, 2]))))
+    down = dice.choice([0.0, 0.2, 3.0, 20.0])
+    return SharedBudgets(lambda: dice.uniform(least, most), forgets, down)
 
 
 def _reload(budget: RedisBudget) -> None:
