@@ -186,6 +186,7 @@ def _storage(life: Life, dice: Dice) -> dict[str, Any]:
         fails=fails,
         at_write=dice.randint(1, dice.choice([40, 100, 250])),
         lasts=dice.choice([0.5, 20.0, 100.0]) if fails == "full" else 0.0,
+        new=dice.random() < 0.3,
     )
     back = dice.choice([0.0, 0.1, 5.0, 40.0])
     programs = tuple(replace(program, back_after=back) for program in life.programs)

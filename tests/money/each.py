@@ -33,6 +33,7 @@ BASES: Final[dict[str, Life]] = {
     ),
     "sweep": Life(programs=(Program(jobs=("sweep", "sweep")),), rules=_DEBTS),
     "debts": Life(programs=(Program(jobs=("debts", "recover")),), line=_LOST, rules=_DEBTS),
+    "a new ledger": Life(programs=(Program(), _SECOND), storage=Storage(new=True)),
     "sync": Life(
         programs=(Program(jobs=("sync", "convert")),), owner=(Deed(what="deposit"), Deed())
     ),
@@ -61,7 +62,8 @@ def each(base: str, every: int = 1, first: int = 1) -> Iterator[Life]:
     for step in range(first, lived.longest + 1, every):
         for stroke in STROKES:
             yield replace(life, programs=back, strokes=(replace(stroke, step=step),))
-    probe = play(replace(life, storage=Storage(fails="once", at_write=10**9)))
+    probe = play(replace(life, storage=replace(life.storage, fails="once", at_write=10**9)))
     for write in range(first, probe.writes + 1, every):
         for disk in DISKS:
-            yield replace(life, programs=back, storage=replace(disk, at_write=write))
+            storage = replace(disk, at_write=write, new=life.storage.new)
+            yield replace(life, programs=back, storage=storage)

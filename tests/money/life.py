@@ -141,6 +141,8 @@ class Storage(_Part):
     at_write: int = 1
     lasts: float = 0.0
     """For so many seconds the disk is full."""
+    new: bool = False
+    """Whether there is no ledger yet."""
     files: Literal["", "no log", "no side files", "restored", "cut"] = ""
     """What somebody does to the files of the first program's ledger while it is open."""
     files_at: float = 0.0
@@ -209,5 +211,6 @@ class Life(_Part):
         names |= {f"owner: {deed.what}" for deed in self.owner}
         names |= {stroke.what for stroke in self.strokes}
         names |= {f"disk: {self.storage.fails}"} if self.storage.fails else set()
+        names |= {"a new ledger"} if self.storage.new else set()
         names |= {f"files: {self.storage.files}"} if self.storage.files else set()
         return frozenset(names | {f"call {fate}" for fate in self.line.writes if fate})
