@@ -124,6 +124,11 @@ def banned(until_ms: int, retry_after: int) -> Refusal:
     return Refusal(-1003, text, status=418, retry_after=retry_after)
 
 
+def another_host() -> Refusal:
+    """Refuse a request that names another host than this machine."""
+    return Refusal(-1100, "This sandbox is for this machine only.", status=421)
+
+
 def malformed(status: int = 400) -> Refusal:
     """Refuse bytes that are no HTTP request; the sandbox chose the code."""
     return Refusal(-1100, "Illegal characters found in the request.", status=status)

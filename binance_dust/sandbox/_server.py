@@ -63,7 +63,7 @@ class HttpServer:
         exchange = self._exchange
         if not (self._exposed or is_loopback(_host_of(request))):
             # A page in a browser can give its own name the address of this machine.
-            return web.Response(status=421, text="this sandbox is for this machine only")
+            return _response(refusal_reply(_refusals.another_host()))
         try:
             handling = exchange.receive(await _read(request))
         except web.HTTPRequestEntityTooLarge:

@@ -51,11 +51,16 @@ def test_the_next_program_knows_what_the_first_has_spent(
 
 
 def test_without_redis_reads_go_on_and_say_so_and_no_password_shows(
-    run: Run, asked: tuple[str, ...], closed_port: int, secrets: list[str]
+    run: Run,
+    asked: tuple[str, ...],
+    closed_port: int,
+    secrets: list[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     secrets.append("hunter2")
+    monkeypatch.setenv("BINANCE_DUST_REDIS", f"redis://:hunter2@127.0.0.1:{closed_port}/0")
 
-    done = run("bnb-burn", *asked, "--redis", f"redis://:hunter2@127.0.0.1:{closed_port}/0")
+    done = run("bnb-burn", *asked)
 
     assert done.code == 0
     assert "Redis can't be asked" in done.err

@@ -161,7 +161,7 @@ class Knocker:
         query = f"asset=ADA&timestamp={int(self._exchange.now() * 1000)}"
         signature = _signature(query, key.secret.reveal())
         text = (
-            f"{endpoint}?{query}&signature={signature} HTTP/1.1\r\nHost: x\r\n"
+            f"{endpoint}?{query}&signature={signature} HTTP/1.1\r\nHost: localhost\r\n"
             f"X-MBX-APIKEY: {key.api_key}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
         ).encode()
         return self._mutator.change(text), query.encode()

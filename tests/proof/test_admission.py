@@ -51,7 +51,7 @@ async def test_whoever_hangs_up_in_the_middle_is_no_mistake_of_ours(
         host, port = exchange.url.removeprefix("http://").split(":")
         reader, writer = await asyncio.open_connection(host, int(port))
         writer.write(
-            b"POST /sapi/v1/asset/dust HTTP/1.1\r\nHost: x\r\n"
+            b"POST /sapi/v1/asset/dust HTTP/1.1\r\nHost: localhost\r\n"
             b"Content-Type: application/x-www-form-urlencoded\r\nContent-Length: 9\r\n\r\nasset"
         )
         await settled(exchange)

@@ -29,7 +29,7 @@ WRITE: Final = "POST /sapi/v1/asset/dust"
 _QUICK: Final = RetryPolicy(max_wait=0.01)
 _NOTHING_DONE: Final = {Delivery.UNSENT, Delivery.REFUSED, Delivery.FINAL}
 _BALANCES: Final = {"alice": Decimal("6.21"), "bob": Decimal("3.5")}
-_PING: Final = b"GET /api/v3/ping HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+_PING: Final = b"GET /api/v3/ping HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
 CALLS: Final = (
     *(("alice", False), ("alice", True), ("bob", False), ("bob", True)),
     *(("alice", False), ("bob", False)),
