@@ -22,7 +22,7 @@ from binance_dust.events import logger
 from binance_dust.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Iterable
+    from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
     from decimal import Decimal
 
     from binance_dust import models
@@ -303,15 +303,22 @@ class DustClient(Closing):
 
     # --- how calls are sent ----------------------------------------------------------------------
 
-    async def send(self, call: Call[R], *, between: tuple[datetime, datetime] | None = None) -> R:
+    async def send(
+        self,
+        call: Call[R],
+        *,
+        between: tuple[datetime, datetime] | None = None,
+        ready: Callable[[], Awaitable[object]] | None = None,
+    ) -> R:
         """Send a call of `endpoints` for this account.
 
         With `between`, its timestamp lies from the first to the second time of the exchange's
         clock, or it is not sent at all (`GuardError`). A `Converter` writes these times down first.
+        `ready` is awaited before it is sent after a wait, or again: if it raises, it is not sent.
         """
         account = self._account if call.endpoint.security.signed else None
         return await self._session.send(
-            call, account, self._lane, between=between, deadline=self._deadline
+            call, account, self._lane, between=between, deadline=self._deadline, ready=ready
         )
 
     def _name(self, unread: Iterable[models.UnreadRow]) -> None:

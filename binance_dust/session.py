@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
@@ -187,7 +187,7 @@ class Session(Closing):
         self._enter()
         await self._pipeline.learn_clock()
 
-    async def send(
+    async def send(  # noqa: PLR0913 - what a call may be told, mostly by keyword
         self,
         call: Call[R],
         account: AccountKey | None = None,
@@ -195,15 +195,17 @@ class Session(Closing):
         *,
         between: tuple[datetime, datetime] | None = None,
         deadline: float | None = None,
+        ready: Callable[[], Awaitable[object]] | None = None,
     ) -> R:
         """Send a call for an account; all methods of `DustClient` use this.
 
         `between` holds the earliest and the latest timestamp, both included, in the exchange's
         time; outside of them the call is not sent (`GuardError`). `deadline` limits the call in
-        seconds, instead of the session's.
+        seconds, instead of the session's. `ready` is awaited before the call is sent after a wait,
+        or again; if it raises, the call is not sent.
         """
         self._enter()
-        return await self._pipeline.call(call, account, lane, between, deadline)
+        return await self._pipeline.call(call, account, lane, between, deadline, ready)
 
     def _enter(self) -> None:
         """Raise if the session is closed, or used in another event loop."""

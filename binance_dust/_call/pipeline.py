@@ -12,7 +12,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
 
 from binance_dust import endpoints
 from binance_dust._answers.judge import judge
@@ -42,6 +42,8 @@ from binance_dust.errors import (
 from binance_dust.events import Answered, PayerLearnt, Retried, Sent, logger
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from binance_dust._answers.judge import Answer
     from binance_dust._call.signing import Signer
     from binance_dust._call.transport import Transport
@@ -49,9 +51,13 @@ if TYPE_CHECKING:
     from binance_dust.endpoints import Call, ListStyle
     from binance_dust.events import Reporter
 
+    Ready: TypeAlias = Callable[[], Awaitable[object]]
+
 R = TypeVar("R")
 
 _SHORTEST_TIMEOUT: Final = 0.001
+_AT_ONCE: Final = 0.1
+"""Seconds that a call may take from its beginning until it is sent without having waited."""
 _MOST_AHEAD: Final = timedelta(seconds=1)
 CLOSED: Final = "this Session is closed: make another one"
 _OPENED: Final = 1_500_000_000
@@ -96,21 +102,23 @@ class Pipeline:
     pausing: set[asyncio.Future[None]] = field(default_factory=set)
     """Calls between two attempts."""
 
-    async def call(
+    async def call(  # noqa: PLR0913, PLR0917 - what a call may be told
         self,
         call: Call[R],
         account: AccountKey | None,
         lane: Lane,
         between: tuple[datetime, datetime] | None = None,
         deadline: float | None = None,
+        ready: Ready | None = None,
     ) -> R:
         """Send a call, again where that is safe; return its result or raise its error.
 
         `between` holds the earliest and the latest timestamp, in the exchange's time. Outside of
         them the call is not sent (`GuardError`), so a later reader of the ledger knows until when
-        it can have been accepted. `deadline` replaces the policy's, in seconds.
+        it can have been accepted. `deadline` replaces the policy's, in seconds. `ready` is awaited
+        before each attempt that had to wait; if it raises, that one is not made.
         """
-        attempts = _Attempts(self, call, account, lane, between, deadline)
+        attempts = _Attempts(self, call, account, lane, between, deadline, ready)
         self.allowance.earn()
         try:
             try:
@@ -183,6 +191,7 @@ class _Attempts(Generic[R]):
 
     __slots__ = (
         "_account",
+        "_begun",
         "_between",
         "_call",
         "_charge",
@@ -193,6 +202,7 @@ class _Attempts(Generic[R]):
         "_number",
         "_pipeline",
         "_query",
+        "_ready",
         "_timestamp",
     )
 
@@ -204,8 +214,11 @@ class _Attempts(Generic[R]):
         lane: Lane,
         between: tuple[datetime, datetime] | None = None,
         deadline: float | None = None,
+        ready: Ready | None = None,
     ) -> None:
         self._pipeline = pipeline
+        self._ready = ready
+        self._begun = 0.0 if ready is None else pipeline.clock.monotonic()
         self._between = between
         self._call = call
         self._account = account
@@ -238,6 +251,10 @@ class _Attempts(Generic[R]):
     def left(self) -> float | None:
         """Seconds left for this call; `None` without a deadline."""
         return None if self._deadline is None else self._deadline - self._pipeline.clock.monotonic()
+
+    @property
+    def _has_waited(self) -> bool:
+        return self._pipeline.clock.monotonic() - self._begun > _AT_ONCE
 
     async def once(self) -> R:
         """Make one attempt."""
@@ -320,6 +337,8 @@ class _Attempts(Generic[R]):
         return self._account.label if self._account else ""
 
     async def _sign(self) -> wire.Request:
+        if self._ready is not None and (self._number > 1 or self._has_waited):
+            await self._ready()
         account = self._account
         if account is None:
             return wire.unsigned_request(self._call, self._query)

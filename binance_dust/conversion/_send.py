@@ -100,7 +100,9 @@ async def send(
     on_entry(entry.id)
     between = (intent.intended_at - _BACKWARDS, intent.intended_at + _SEND_WITHIN)
     try:
-        answer = await context.client.send(funds_call.call, between=between)
+        answer = await context.client.send(
+            funds_call.call, between=between, ready=lambda: context.ledger.find_written(entry.id)
+        )
     except OutcomeUnknownError as error:
         await _leave_unknown(context, entry, error, error)
         raise

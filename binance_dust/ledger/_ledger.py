@@ -112,6 +112,13 @@ class Ledger(LedgerReader):
             lambda store: store.intend(intent, claim, begin, length, books)
         )
 
+    async def find_written(self, entry_id: int) -> None:
+        """Raise `LedgerError` if an entry would not be found in the file any more.
+
+        A call that had to wait between its intent and its sending asks this before it goes.
+        """
+        await self._thread.run(lambda store: store.find_written(entry_id))
+
     async def confirm(  # noqa: PLR0913 - what is known of the outcome, all by keyword
         self,
         entry_id: int,

@@ -142,6 +142,12 @@ class LedgerStore:
             self._identity.check_written(db, entry.id)
         return entry
 
+    def find_written(self, entry_id: int) -> None:
+        """Raise if an entry would not be found in the file any more."""
+        self._identity.check()
+        with self._reading() as db:
+            self._identity.check_written(db, entry_id)
+
     def settle(self, entry_id: int, settlement: Settlement) -> LedgerEntry:
         """Write down how a call ended. A known outcome stays and is returned unchanged."""
         with self._writing() as db:

@@ -18,6 +18,7 @@ from typing import Any, Self
 import pytest
 
 from binance_dust import Converter, DustError, GuardError, Ledger, LedgerError, Session
+from binance_dust._call import pipeline
 from binance_dust.ledger import Claim, _file
 from binance_dust.ledger._store import LedgerStore
 from binance_dust.sandbox import Sandbox
@@ -423,3 +424,35 @@ async def test_only_claims_are_not_flushed(path: Path) -> None:
         with pytest.raises(GuardError):
             await ledger.extend(claim, now=NOW, length=MINUTE)
         assert await ledger._thread.run(level) == 2
+
+
+@pytest.mark.parametrize("waits", ["for the clock", "for weight"])
+async def test_files_that_are_cut_while_a_call_waits_stop_it(path: Path, waits: str) -> None:
+    """Between its intent and its sending, or between two attempts."""
+    async with (
+        Sandbox(seed=7, cooldown=0) as exchange,
+        Session(base_url=exchange.url) as session,
+        Ledger(path, busy_timeout=1) as ledger,
+    ):
+        client = session.client(exchange.open_account("alice", ADA="6.21"))
+        converter = Converter(client, ledger=ledger, cooldown=0)
+        quote = await converter.quote()
+        cut = asyncio.Event()
+        check = Ledger.find_written
+
+        async def cut_first(self: Ledger, entry_id: int) -> None:
+            await asyncio.to_thread(both_removed, path, path)
+            cut.set()
+            await check(self, entry_id)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Ledger, "find_written", cut_first)
+            if waits == "for the clock":
+                exchange.faults.refuse(400, code=-1021, retry_after=None, endpoint=DUST)
+            else:
+                patch.setattr(pipeline, "_AT_ONCE", -1.0)
+            with pytest.raises(LedgerError, match=SIDES):
+                await converter.convert(quote)
+
+        assert cut.is_set()
+        assert exchange.conversions == ()
