@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from tests.money.life import Deed, Life, Line, Program, Rules, Stroke
+from tests.money.life import Deed, Life, Line, Program, Rules, Storage, Stroke
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,22 @@ KEPT: Final[tuple[Kept, ...]] = (
         Life(
             programs=(Program(begin=0.01), Program(key="namesake"), Program(begin=70.0)),
             rules=Rules(uid="lost"),
+        ),
+    ),
+    Kept(
+        "a claim can't be released, because the disk is full",
+        Life(
+            programs=(Program(jobs=("convert", "convert")),),
+            storage=Storage(fails="full", at_write=45, lasts=0.5),
+            rules=Rules(balances=("ADA",)),
+        ),
+    ),
+    Kept(
+        "a call is carried out twice, and has two records",
+        Life(
+            seed=1103238,
+            owner=(Deed(what="deposit", at=0.223),),
+            line=Line(way=0.015, jitter=0.01, writes=("twice",), late=0.5),
         ),
     ),
     Kept(

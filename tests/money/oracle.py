@@ -352,7 +352,8 @@ class Oracle:
             self.violated(FOREVER, f"{row}: not even a person could settle it: {row.reason}")
         if call is None or not made or row.open:
             return
-        if row.status == "confirmed" and row.records != made:
+        whole = row.records <= made if call.fate == "twice" else row.records == made
+        if row.status == "confirmed" and not whole:
             self.violated(FOREIGN, f"{row} has {row.records}, {call} has made {made}")
         if row.status == "rejected" and call.fate != "twice":
             self.violated(WRONG, f"{row}, {call} has made {made}")

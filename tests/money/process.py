@@ -85,7 +85,8 @@ class Process:
         self.abandoned: set[Any] = set()
         """Files that it has lost."""
         self.loop = StepLoop(stage.engine, self._before_step)
-        self.loop.slow = stage.life.machine.slow_disk
+        # Nothing can be noticed that happens to a file between the last look and the call.
+        self.loop.slow = 0.0 if stage.life.storage.files else stage.life.machine.slow_disk
         self.loop.before_work = lambda: stage.works(self)
         self.loop.after_work = self._after_work
         stage.engine.loops.append(self.loop)
