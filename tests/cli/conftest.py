@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,6 +56,27 @@ def no_colours_by_force(monkeypatch: pytest.MonkeyPatch) -> None:
 def exchange() -> Iterator[Sandbox]:
     with Sandbox(seed=7, window=WINDOW) as exchange:
         yield exchange
+
+
+@pytest.fixture
+def time_passes(exchange: Sandbox) -> Iterator[None]:
+    """At the exchange a minute passes as soon as the first conversion is carried out.
+
+    Until a lost call is over, nothing is concluded from what the exchange shows.
+    """
+    ended = threading.Event()
+
+    def wait() -> None:
+        while not ended.wait(0.01):
+            if exchange.conversions:
+                exchange.faults.jump_clock(60)
+                return
+
+    waiting = threading.Thread(target=wait, daemon=True)
+    waiting.start()
+    yield
+    ended.set()
+    waiting.join()
 
 
 @pytest.fixture

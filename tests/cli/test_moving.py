@@ -121,6 +121,7 @@ def test_another_target_uses_the_other_endpoint(
     assert exchange.requests_of(DUST) == ()
 
 
+@pytest.mark.usefixtures("time_passes")
 def test_a_lost_answer_is_settled_by_reading(
     run: Run, two_accounts: tuple[str, ...], exchange: Sandbox
 ) -> None:
@@ -133,6 +134,7 @@ def test_a_lost_answer_is_settled_by_reading(
     assert len(exchange.requests_of(DUST)) == len(exchange.conversions) == 1
 
 
+@pytest.mark.usefixtures("time_passes")
 def test_an_unknown_outcome_exits_with_3_and_recover_settles_it_later(
     run: Run, two_accounts: tuple[str, ...], exchange: Sandbox, ledger: Path
 ) -> None:
@@ -156,6 +158,7 @@ def test_an_unknown_outcome_exits_with_3_and_recover_settles_it_later(
     assert len(exchange.conversions) == 1
 
 
+@pytest.mark.usefixtures("time_passes")
 def test_recover_says_what_it_could_not_settle(
     run: Run, two_accounts: tuple[str, ...], exchange: Sandbox
 ) -> None:
