@@ -80,7 +80,8 @@ class UnderWay:
         """Begin nothing new, and wait until none is under way."""
         self._ending = True
         while self._tasks:
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            # Not `gather`: it does not suspend if all are done (3.12), and none would be discarded.
+            await asyncio.wait(self._tasks)
 
 
 class AccountTurn:

@@ -19,6 +19,7 @@ from binance_dust import (
 from binance_dust.cli._moving import outcome_line
 from binance_dust.ledger import Claim
 from binance_dust.sweeper import Outcome, SweepReport
+from binance_dust.sweeper._turn import UnderWay
 from tests.conversion.scene import in_virtual_time
 from tests.simulation.world import World
 from tests.sweeper.accounts import (
@@ -224,3 +225,28 @@ def test_a_report_reads_as_a_line() -> None:
     )
 
     assert str(report) == "alice (SPOT dust): cooling down; next 2026-11-22 00:00:00 UTC"
+
+
+class Impatient(set[Any]):
+    """Tasks that nobody may ask about again and again without letting the event loop turn."""
+
+    asked = 0
+
+    def __len__(self) -> int:
+        self.asked += 1
+        assert self.asked < 100
+        return super().__len__()
+
+
+async def test_a_stop_at_the_moment_at_which_a_conversion_ends_does_not_spin() -> None:
+    """From Python 3.12 on, `gather` of what is done does not suspend."""
+    under_way = UnderWay()
+    under_way._tasks = Impatient()
+    ended: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    ended.set_result(None)
+    under_way._tasks.add(ended)
+    ended.add_done_callback(under_way._tasks.discard)
+
+    await under_way.finish()
+
+    assert not under_way._tasks
