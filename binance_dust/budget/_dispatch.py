@@ -13,6 +13,7 @@ pool, and the pace.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
@@ -46,7 +47,7 @@ W = TypeVar("W", bound=Waiter)
 C = TypeVar("C", bound=PoolCall)
 
 
-class Dispatcher(Generic[W, C]):
+class Dispatcher(ABC, Generic[W, C]):
     """Admits calls in their order, as gate, pools and pace allow."""
 
     def __init__(self, limits: RateLimits, clock: Clock) -> None:
@@ -66,29 +67,29 @@ class Dispatcher(Generic[W, C]):
 
     # --- what follows: defined by a subclass -----------------------------------------------------
 
+    @abstractmethod
     def _make(self, pool: Pool, weight: int, documented: int, waiter: W | None, /) -> C:
         """Make the admission of a call; `waiter` if it has waited."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _grant(self, waiter: W, call: C, now: float) -> None:
         """Tell a waiter that it is admitted."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _refuse(self, waiter: W, error: DustError) -> None:
         """Tell a waiter that it is not admitted."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _tell(self, event: Event) -> None:
         """Tell what has happened."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _watch(self, pool: Pool, queue: Queue[W], at: float, now: float, /) -> None:
         """Call `look` at a moment, or earlier; infinite if the queue is empty."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _watch_pace(self, now: float, /) -> None:
         """Call `look_at_pace` soon: as soon as it is worth it."""
-        raise NotImplementedError
 
     def _waits(self, waiter: W) -> bool:  # noqa: ARG002 - for subclasses
         """Whether a waiter still waits: its task may be cancelled, and not have said so yet."""

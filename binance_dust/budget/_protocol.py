@@ -69,7 +69,11 @@ class Admission(Protocol):
     """The right to send one call."""
 
     def sent(self, extra: int = 0) -> None:
-        """Record that the call leaves now, or that the transport sent `extra` copies of it."""
+        """Record that the call leaves now, or that the transport sent `extra` copies of it.
+
+        Raises `NotSentError`, and ends, if the admission has lapsed: it was shared, and this
+        process was stopped for so long that the others took it for dead.
+        """
         ...
 
     def settle(self, answer: Feedback) -> None:

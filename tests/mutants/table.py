@@ -13,8 +13,8 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         *(
             f"tests/budget/test_{name}.py"
             for name in (
-                *("admission", "beliefs", "boundary", "cost", "count", "gates", "limits", "local"),
-                *("others", "own", "pool", "pools", "queue"),
+                *("admission", "beliefs", "boundary", "cost", "count", "dispatch", "gates"),
+                *("kept", "limits", "local", "others", "own", "pool", "pools", "queue"),
             )
         ),
         "tests/budget/worlds",
@@ -176,6 +176,15 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " -> banned or answer.walled": "a refusal has shut the valve, and nothing opens that",
         "Dispatcher.settle: pool.beliefs.news -> True": _FASTER,
         "Dispatcher._ended: self._queues -> True": _FASTER,
+        "Dispatcher._try: (kept := pool.kept_weight(weight, now)) < most"
+        " -> (kept := pool.kept_weight(weight, now)) <= most": _FASTER,
+        "Dispatcher._try: most and go is not _YES and ((kept := pool.kept_weight(weight, now))"
+        " < most) -> go is not _YES and (kept := pool.kept_weight(weight, now)) < most": _FASTER,
+        "Dispatcher._try: weight > pool.limit -> weight >= pool.limit": "the same if it is equal",
+        "Dispatcher._keeps: queue.weight > pool.free(now)"
+        " -> queue.weight >= pool.free(now)": _NOBODY_CARES,
+        "Dispatcher._tell_waiters: wait > self._turn -> wait >= self._turn": _NOBODY_CARES,
+        "Dispatcher._look_at_all: door is None or pool.door is door -> True": _FASTER,
     },
     "binance_dust/budget/_queue.py": {
         "Queue._sweep: 0 -> 1": _NOBODY_CARES,

@@ -74,7 +74,8 @@ def pack(  # noqa: PLR0911 - one for each kind of value
     found = _NUMBERS.get(kind)
     if found is not None:
         number, names = found
-        return [number, *[pack(getattr(value, name, None)) for name in names]]
+        values = [getattr(value, name, None) for name in names]
+        return [number, *[each if type(each) in _PLAIN else pack(each) for each in values]]
     if kind is list:
         return [_LIST, *map(pack, value)]
     if kind is dict:

@@ -1,0 +1,267 @@
+"""The dispatcher by itself, without a loop: which calls go next, and what a subclass is told."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from binance_dust.budget import Charge, Feedback, Lane, LimitKind, RateLimits
+from binance_dust.budget._count import PoolCall
+from binance_dust.budget._dispatch import Dispatcher
+from binance_dust.budget._pool import Pool
+from binance_dust.budget._queue import Queue, Waiter
+from binance_dust.errors import BudgetExceededError, DustError
+
+LIST = Charge("GET /list", LimitKind.IP, 100)
+
+
+class StoppedClock:
+    def __init__(self) -> None:
+        self.at = 1_000.0
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def server_time(self) -> float | None:
+        return None
+
+    def now(self) -> float:
+        return self.at
+
+
+class Plain(Dispatcher[Waiter, PoolCall]):
+    """Keeps what follows."""
+
+    def __init__(self, **limits: Any) -> None:
+        self.clock = StoppedClock()
+        super().__init__(RateLimits(**{"requests_per_second": 1e6, **limits}), self.clock)
+        self.calls: list[PoolCall] = []
+        self.errors: list[DustError] = []
+        self.watched: dict[Pool, float] = {}
+
+    def _make(self, pool: Pool, weight: int, documented: int, _waiter: Any, /) -> PoolCall:
+        call = PoolCall(weight, documented)
+        call.pool = pool
+        return call
+
+    def _grant(self, waiter: Waiter, call: PoolCall, now: float) -> None:
+        self.calls.append(call)
+
+    def _refuse(self, waiter: Waiter, error: DustError) -> None:
+        self.errors.append(error)
+
+    def _tell(self, event: Any) -> None: ...
+
+    def _watch(self, pool: Pool, _queue: Queue[Waiter], at: float, now: float, /) -> None:
+        self.watched[pool] = at
+
+    def _watch_pace(self, now: float, /) -> None: ...
+
+    def ask(
+        self, charge: Charge, lane: Lane = Lane.CALL, deadline: float | None = None
+    ) -> PoolCall | None:
+        """Ask for a call, or let it wait; give the one that was admitted at once."""
+        pool, now, before = self._pools.of(charge), self.clock.at, len(self.calls)
+        self._join(pool, Waiter(charge.weight, lane, now), deadline, now)
+        self.look(pool, now)
+        return self.calls[before] if len(self.calls) > before else None
+
+    def good(self, call: PoolCall, used: int | None = None, status: int = 200) -> None:
+        self.settle(call, Feedback(status, used_ip=used), self.clock.at)
+
+    def pool(self, charge: Charge = LIST) -> Pool:
+        return self._pools.of(charge)
+
+
+def opened(**limits: Any) -> Plain:
+    """A dispatcher whose pool of lists has had an answer."""
+    plain = Plain(**limits)
+    first = plain.ask(LIST)
+    assert first is not None
+    plain.good(first)
+    plain.calls.clear()
+    return plain
+
+
+def of_account(name: str) -> Charge:
+    return Charge("POST /exchange", LimitKind.UID, 3_000, name)
+
+
+def answer_uid(plain: Plain, call: PoolCall) -> None:
+    plain.settle(call, Feedback(200, used_uid=3_000), plain.clock.at)
+
+
+@pytest.mark.parametrize("end", ["answered", "lost", "released", "elsewhere", "refused"])
+def test_the_first_call_of_all_accounts_goes_alone(end: str) -> None:
+    plain = Plain()
+    first = plain.ask(of_account("a"))
+    assert first is not None
+    for name in "bcd":
+        assert plain.ask(of_account(name)) is None
+
+    now = plain.clock.at
+    match end:
+        case "answered":
+            answer_uid(plain, first)
+        case "lost":
+            plain.lose(first, now)
+        case "released":
+            plain.give_back(first, now)
+        case "elsewhere":
+            plain.settle(first, Feedback(200, used_ip=3_000), now)
+        case _:
+            plain.settle(first, Feedback(429, retry_after=30.0), now)
+
+    others = len(plain.calls) - 1
+    assert others == {"answered": 3, "refused": 0}.get(end, 1)
+
+
+def test_a_door_that_was_opened_lets_accounts_of_one_endpoint_go_and_no_other() -> None:
+    plain = Plain()
+    first = plain.ask(of_account("a"))
+    other = plain.ask(Charge("POST /other", LimitKind.UID, 10, "a"))
+    assert first is not None
+    assert other is not None
+    assert plain.ask(Charge("POST /other", LimitKind.UID, 10, "b")) is None
+    assert plain.ask(of_account("b")) is None
+
+    answer_uid(plain, first)
+
+    assert [call.pool.name for call in plain.calls] == [
+        "POST /exchange",
+        "POST /other",
+        "POST /exchange",
+    ]
+
+
+def test_scans_leave_a_part_to_single_calls_unless_all_that_waits_fits_in() -> None:
+    plain = opened()
+    for _ in range(119):
+        plain.ask(LIST, Lane.SCAN)
+    assert len(plain.calls) == 109  # ten of 120 are kept, and one was the first
+
+    plain.clock.at += 1.0
+    assert plain.ask(LIST) is not None
+
+
+def test_a_few_scans_that_have_waited_take_what_is_kept() -> None:
+    plain = opened()
+    for _ in range(118):
+        plain.ask(LIST, Lane.SCAN)
+    assert len(plain.calls) == 109
+    assert plain.watched[plain.pool()] == plain.clock.at + 0.5
+    plain.clock.at += 0.5
+
+    plain.look(plain.pool(), plain.clock.at)
+
+    assert len(plain.calls) == 118
+
+
+def test_what_is_kept_is_given_to_scans_in_time() -> None:
+    plain = opened()
+    for _ in range(300):
+        plain.ask(LIST, Lane.SCAN)
+    for call in list(plain.calls):
+        plain.good(call)
+    assert len(plain.calls) == 109
+    began, moments = plain.clock.at, []
+    while len(plain.calls) == 109:
+        plain.clock.at = plain.watched[plain.pool()]
+        plain.look(plain.pool(), plain.clock.at)
+        moments.append(plain.clock.at - began)
+
+    assert moments[-1] == pytest.approx(15.0, abs=0.1)
+    assert len(moments) < 20
+    assert 109 < len(plain.calls) < 119
+
+
+def test_a_gate_that_opens_is_for_all_queues() -> None:
+    plain = opened()
+    first = plain.ask(of_account("a"))
+    assert first is not None
+    answer_uid(plain, first)
+    plain._gate.open_half()
+    asking = plain.ask(LIST)
+    assert asking is not None
+    assert plain.ask(of_account("b")) is None
+    assert plain.ask(LIST) is None
+
+    plain.good(asking)
+
+    assert len(plain.calls) == 4
+
+
+@pytest.mark.parametrize(
+    ("weight", "believed", "counts"),
+    [(100, 200, 200), (100, 50_000, 12_000), (12_000, 24_000, 12_000)],
+)
+def test_a_call_weighs_what_is_believed_and_no_more_than_a_window(
+    weight: int, believed: int, counts: int
+) -> None:
+    plain = opened()
+    plain.clock.at += 70.0  # nothing of the window is spent
+    plain.pool().beliefs.prices.of(weight).weight = believed
+
+    call = plain.ask(Charge(LIST.pool, LIST.kind, weight))
+
+    assert call is not None
+    assert (call.weight, call.documented) == (counts, weight)
+
+
+@pytest.mark.parametrize(("status", "let_in"), [(200, 100), (399, 100), (400, 0), (503, 0)])
+def test_only_a_result_tells_what_is_let_in(status: int, let_in: int) -> None:
+    plain = opened()
+    call = plain.ask(LIST)
+    assert call is not None
+    before = plain.pool().count.since_cut
+
+    plain.good(call, 200, status)
+
+    assert plain.pool().count.since_cut - before == let_in
+
+
+def test_a_refusal_for_longer_than_a_turn_is_told_to_all_and_to_those_who_come() -> None:
+    plain = opened()
+    call = plain.ask(LIST)
+    assert call is not None
+    plain.pool().valve.shut(plain.clock.at + 1.0)
+    waiter = Waiter(100, Lane.CALL, plain.clock.at, patience=60.0)
+    plain._join(plain.pool(), waiter, None, plain.clock.at)
+
+    plain.settle(call, Feedback(429, retry_after=300.0), plain.clock.at)
+
+    (error,) = plain.errors
+    assert isinstance(error, BudgetExceededError)
+    assert error.retry_after == 300.0
+    with pytest.raises(BudgetExceededError) as caught:
+        plain._join(plain.pool(), waiter, None, plain.clock.at)
+    assert caught.value.retry_after == 300.0
+    plain._join(plain.pool(), Waiter(100, Lane.CALL, plain.clock.at), None, plain.clock.at)
+
+
+def test_a_refusal_for_no_longer_than_a_turn_is_waited_for() -> None:
+    plain = opened()
+    call = plain.ask(LIST)
+    assert call is not None
+    waiter = Waiter(100, Lane.CALL, plain.clock.at, patience=60.0)
+    plain._join(plain.pool(), waiter, None, plain.clock.at)
+
+    plain.settle(call, Feedback(429, retry_after=70.0), plain.clock.at)
+
+    assert plain.errors == []
+
+
+def test_a_queue_is_watched_until_it_is_empty() -> None:
+    plain = opened()
+    while plain.ask(LIST) is not None:
+        pass
+    at = plain.watched[plain.pool()]
+    assert plain.clock.at < at < plain.clock.at + 61.0
+
+    plain.clock.at += 61.0
+    plain.look(plain.pool(), plain.clock.at)
+    for call in plain.calls:
+        plain.good(call)
+    assert plain.watched[plain.pool()] == math.inf
