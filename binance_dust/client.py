@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, TypeGuard, TypeVar
 
 from binance_dust import endpoints
-from binance_dust._call.pipeline import AccountKey
+from binance_dust._call.signing import AccountKey
 from binance_dust._util.checks import instance, positive
 from binance_dust._util.lifetimes import Closing
 from binance_dust.budget import Lane

@@ -1,4 +1,4 @@
-"""One account's key, from arguments, the environment or an accounts file.
+"""One account's key, from arguments, the environment or an accounts file; or who signs instead.
 
 No repr, error or pickle shows a secret; `credentials.secret.reveal()` is the only way to its text.
 Give another process the account's *name* to look up, never its key.
@@ -6,15 +6,13 @@ Give another process the account's *name* to look up, never its key.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar, overload
+from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar, overload
 
-from binance_dust._util.files import read_private
 from binance_dust._util.hidden import NeverPickled
 from binance_dust._util.keys import looks_like_pem, read_private_key
 from binance_dust.errors import ConfigurationError
@@ -23,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from binance_dust._util.keys import PrivateKey
+    from binance_dust.signers import Signer
 
 __all__ = ["Accounts", "Credentials", "Secret"]
 
@@ -30,11 +29,6 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _SHOWN_LETTERS: Final = 4
-_ENTRIES: Final = frozenset(
-    f"{field}{source}"
-    for field in ("api_key", "secret", "password")
-    for source in ("", "_env", "_file")
-)
 
 
 class Secret(NeverPickled):
@@ -54,28 +48,48 @@ class Secret(NeverPickled):
         return "Secret(***)"
 
 
+class _NoSecret(Secret):
+    """Stands for a key that this process does not hold."""
+
+    __slots__ = ()
+
+    def reveal(self) -> str:
+        """Say that there is nothing to give."""
+        raise ConfigurationError("this account's key is not in this process: its signer has it")
+
+
 class Credentials(NeverPickled):
     """One account's API key and secret: an HMAC secret, or a PEM private key.
+
+    With a `signer` the key stays where it is: in an agent, in a vault, in hardware.
 
     The PEM is read here: its kind (Ed25519 or RSA, encrypted or not) is detected, and a damaged key
     or a wrong password is an error before anything is sent. Reading an encrypted key is slow: load
     many of them in a thread, or before the event loop runs.
     """
 
-    __slots__ = ("_private_key", "api_key", "name", "secret")
+    __slots__ = ("_plain_file", "_private_key", "_signer", "api_key", "name", "secret")
 
     def __init__(
-        self, api_key: str, secret: str, *, name: str | None = None, password: str | None = None
+        self,
+        api_key: str,
+        secret: str | None = None,
+        *,
+        signer: Signer | None = None,
+        name: str | None = None,
+        password: str | None = None,
     ) -> None:
         """Check the key and keep it; `password` is for an encrypted PEM."""
-        checked = _quietly(_checked, api_key, secret, name, password)
+        checked = _quietly(_checked, api_key, secret, signer, name, password)
         if isinstance(checked, Exception):
-            del api_key, secret, password
+            del api_key, secret, signer, password
             raise checked
         self.api_key: Final = api_key
-        self.secret: Final = Secret(checked[0])
+        self.secret: Final = _NoSecret("") if checked[0] is None else Secret(checked[0])
         self.name: Final = name
         self._private_key: PrivateKey | None = checked[1]
+        self._signer: Final = signer
+        self._plain_file: Path | None = None
 
     @property
     def label(self) -> str:
@@ -98,6 +112,16 @@ class Credentials(NeverPickled):
     def private_key(self) -> PrivateKey | None:
         """The private key for signing, if the secret is a PEM."""
         return self._private_key
+
+    @property
+    def signer(self) -> Signer | None:
+        """Who signs, if the key is not in this process."""
+        return self._signer
+
+    @property
+    def plain_file(self) -> Path | None:
+        """The file in which `load` found the secret unencrypted, if it did."""
+        return self._plain_file
 
     @classmethod
     def from_env(
@@ -128,7 +152,20 @@ class Credentials(NeverPickled):
             secret_file = "bob.pem"         # a file, relative to this one
             password_env = "BOB_PASSWORD"
 
-        A file, or a key file, that every user of the machine can read is refused.
+            [carol]
+            api_key = "..."
+            secret_command = ["pass", "show", "binance/carol"]  # a program that prints it
+
+            [dave]
+            api_key = "..."
+            ssh_agent = "dave.pub"          # an ssh-agent signs, with this key
+
+            [erin]
+            api_key = "..."
+            sign_command = ["sign", "erin"] # a program signs what it reads from its input
+
+        A file, or a key file, that every user of the machine can read is refused. Programs that
+        print secrets run now, many at once, for ten seconds each at most; no shell runs them.
         """
         found = _quietly(_load, path, os.environ if environ is None else environ)
         if isinstance(found, Exception):
@@ -140,7 +177,12 @@ class Credentials(NeverPickled):
         if not hasattr(self, "secret"):  # a traceback may show an object that was refused
             return "Credentials(refused)"
         name = "" if self.name is None else f"{self.name!r}, "
-        return f"Credentials({name}api_key={self.masked_api_key!r}, secret=***)"
+        signed = "secret=***"
+        if self.signer is not None:
+            from binance_dust.signers._signer import name_of
+
+            signed = f"signer=<{name_of(self.signer)}>"
+        return f"Credentials({name}api_key={self.masked_api_key!r}, {signed})"
 
 
 class Accounts(Sequence[Credentials]):
@@ -196,13 +238,23 @@ def _quietly(read: Callable[P, R], *args: P.args, **kwargs: P.kwargs) -> R | Exc
 
 
 def _checked(
-    api_key: str, secret: str, name: str | None, password: str | None
-) -> tuple[str, PrivateKey | None]:
+    api_key: str, secret: str | None, signer: Signer | None, name: str | None, password: str | None
+) -> tuple[str | None, PrivateKey | None]:
     """Check the parts of credentials; give the secret, and the private key if it is a PEM."""
     subject = f"credentials of {name!r}" if isinstance(name, str) else "credentials"
     _check_text(name, "name", subject, optional=True)
     _check_text(password, "password", subject, optional=True)
     _check_header_safe(_check_text(api_key, "api_key", subject), subject)
+    if signer is not None:
+        if secret is not None or password is not None:
+            raise ConfigurationError(f"{subject}: give a secret or a signer, not both")
+        if not callable(getattr(signer, "sign", None)):
+            raise TypeError(
+                f"{subject}: a signer has `async def sign(self, payload: bytes) -> str`"
+            )
+        return None, None
+    if secret is None:
+        raise TypeError(f"{subject}: give a secret or a signer")
     text = _check_text(secret, "secret", subject)
     if looks_like_pem(text):
         # In environment variables a PEM often has one line, with `\n` for its line ends.
@@ -233,74 +285,13 @@ def _from_env(cls: type[Credentials], name: str | None, environ: Mapping[str, st
 
 
 def _load(file: str | os.PathLike[str], environ: Mapping[str, str]) -> Accounts:
-    import tomllib
+    from binance_dust._accounts_file import read_accounts_file
 
-    path = Path(file)
-    text = read_private(path, f"accounts file {path}")
-    problem = None
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        # The error's text holds line and column only; its `doc` would hold the secrets.
-        problem = f"accounts file {path}: not TOML: {error}"
-    except (ValueError, RecursionError):
-        problem = f"accounts file {path}: not TOML that can be read: too long or nested too deep"
-    if problem is not None:
-        raise ConfigurationError(problem)
-    if not tables:
-        raise ConfigurationError(
-            f"accounts file {path}: no account in it; write a table for each account: [alice]"
-        )
-    return Accounts(
-        {name: _one_account(path, name, table, environ) for name, table in tables.items()}
-    )
-
-
-def _one_account(path: Path, name: str, table: object, environ: Mapping[str, str]) -> Credentials:
-    subject = f"accounts file {path}, [{name}]"
-    if not isinstance(table, dict):
-        raise ConfigurationError(f"accounts file {path}: {name} is not in an account's table")
-    unknown = sorted(set(table) - _ENTRIES)
-    if unknown:
-        message = (
-            f"{subject}: unknown entry {', '.join(unknown)}; known: {', '.join(sorted(_ENTRIES))}"
-        )
-        raise ConfigurationError(message)
-    values = {
-        field: _one_value(path, subject, field, table, environ)
-        for field in ("api_key", "secret", "password")
-    }
-    for field in ("api_key", "secret"):
-        if values[field] is None:
-            raise ConfigurationError(f"{subject}: needs {field}, {field}_env or {field}_file")
-    return Credentials(**values, name=name)  # type: ignore[arg-type]  # None was refused above
-
-
-def _one_value(
-    path: Path, subject: str, field: str, table: Mapping[str, Any], environ: Mapping[str, str]
-) -> str | None:
-    given = [entry for entry in (field, f"{field}_env", f"{field}_file") if entry in table]
-    if not given:
-        return None
-    if len(given) > 1:
-        raise ConfigurationError(f"{subject}: give one of {' and '.join(given)}")
-    value = table[given[0]]
-    if not isinstance(value, str) or not value:
-        raise ConfigurationError(f"{subject}: {given[0]} must be a text that is not empty")
-    if given[0].endswith("_env"):
-        if not environ.get(value, "").strip():
-            raise ConfigurationError(f"{subject}: set {value} in the environment")
-        return environ[value].strip()
-    if given[0].endswith("_file"):
-        return read_private(path.parent / _expanded(value, subject), subject).strip()
-    return value
-
-
-def _expanded(value: str, subject: str) -> Path:
-    """Replace `~` with the home directory."""
-    with contextlib.suppress(RuntimeError):
-        return Path(value).expanduser()
-    raise ConfigurationError(f"{subject}: {value} names an unknown home directory")
+    found = {}
+    for name, (parts, plain_file) in read_accounts_file(Path(file), environ).items():
+        found[name] = Credentials(**parts, name=name)
+        found[name]._plain_file = plain_file  # noqa: SLF001 - of this module
+    return Accounts(found)
 
 
 def _check_text(value: str | None, field: str, subject: str, *, optional: bool = False) -> str:

@@ -188,6 +188,7 @@ class ExchangeError(DustError):
 
     `code` is the exchange's own code, an integer if possible; `None` if the answer had no code (a
     page of HTML, for example). `message` is the exchange's text, or the beginning of the body.
+    `status` is 0 if it was not the exchange, but the account's signer: then nothing was sent.
     """
 
     usual_delivery: ClassVar[Delivery] = Delivery.FINAL
@@ -204,8 +205,8 @@ class ExchangeError(DustError):
         hint: str = "",
     ) -> None:
         """Take the exchange's answer; `delivery` decides whether the call is sent again."""
-        label = f"HTTP {status}" if code is None else f"{code}"
-        text = f"{label} {message}".rstrip()
+        label = f"{code}" if code is not None else f"HTTP {status}" if status else ""
+        text = f"{label} {message}".strip()
         super().__init__(_sentence(endpoint, account, f"{text}{'; ' if hint else ''}{hint}"))
         self.code = code
         self.message = message
@@ -220,7 +221,11 @@ class RejectedError(ExchangeError):
 
 
 class CredentialsError(ExchangeError):
-    """The exchange does not accept the key, its signature, its address or its permissions."""
+    """The exchange does not accept the key, its signature, its address or its permissions.
+
+    Also: the account's signer (`Credentials(api_key, signer=...)`) gave no signature that could be
+    sent. Then `status` is 0.
+    """
 
 
 class ClockError(ExchangeError):

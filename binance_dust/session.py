@@ -10,7 +10,7 @@ from binance_dust import endpoints
 from binance_dust._call.addresses import AddressUser
 from binance_dust._call.clock import ServerClock, TimeSource
 from binance_dust._call.forecasts import Forecasts
-from binance_dust._call.pipeline import CLOSED, AccountKey, Pipeline
+from binance_dust._call.pipeline import CLOSED, Pipeline
 from binance_dust._call.retry import RetryAllowance, RetryPolicy
 from binance_dust._call.transport import Transport, is_local
 from binance_dust._util.checks import instance, positive
@@ -24,6 +24,7 @@ from binance_dust.events import ClockLearnt, Observer, Reporter
 if TYPE_CHECKING:
     import aiohttp
 
+    from binance_dust._call.signing import AccountKey
     from binance_dust.client import DustClient
     from binance_dust.credentials import Credentials
     from binance_dust.endpoints import Call, Endpoint, ListStyle

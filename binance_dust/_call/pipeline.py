@@ -19,18 +19,18 @@ from binance_dust._answers.judge import judge
 from binance_dust._call import wire
 from binance_dust._call.clock import ClockReading, ServerClock
 from binance_dust._call.retry import Act, RetryAllowance, RetryPolicy, act, send_again
-from binance_dust._call.signing import sign, signer_for
-from binance_dust._util.checks import instance
+from binance_dust._call.signing import AccountKey, OutsideSigner, SigningLimits, on_loan, sign
 from binance_dust._util.exact import from_moment
-from binance_dust._util.hidden import NeverPickled
 from binance_dust.budget import Budget, Charge, Lane
+from binance_dust.budget._errors import past_latest
 from binance_dust.budget._payers import Payers
-from binance_dust.credentials import Credentials
+from binance_dust.credentials import Secret
 from binance_dust.endpoints import Replay
 from binance_dust.errors import (
     BudgetExceededError,
     ClockError,
     ConfigurationError,
+    CredentialsError,
     DeliveryError,
     DustError,
     ExchangeError,
@@ -44,10 +44,9 @@ from binance_dust.events import Answered, PayerLearnt, Retried, Sent, logger
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from binance_dust._answers.judge import Answer
-    from binance_dust._call.signing import Signer
+    from binance_dust._answers.judge import Answer, Judgement
     from binance_dust._call.transport import Transport
-    from binance_dust.budget import Feedback
+    from binance_dust.budget import Admission, Feedback
     from binance_dust.endpoints import Call, ListStyle
     from binance_dust.events import Reporter
 
@@ -57,31 +56,12 @@ R = TypeVar("R")
 
 _SHORTEST_TIMEOUT: Final = 0.001
 _AT_ONCE: Final = 0.1
-"""Seconds that a call may take from its beginning until it is sent without having waited."""
+"""Seconds from its beginning in which a call that has not waited is sent."""
 _MOST_AHEAD: Final = timedelta(seconds=1)
 CLOSED: Final = "this Session is closed: make another one"
 _OPENED: Final = 1_500_000_000
 _FAR_OFF: Final = 4_102_444_800
-"""From 2017, when the exchange opened, to 2100. A time outside is a mistake, and near the ends of
-the calendar, adding a wait would overflow `datetime`."""
-
-
-class AccountKey(NeverPickled):
-    """One account as the pipeline needs it: its name, its key, and how its calls are signed."""
-
-    __slots__ = ("api_key", "identity", "label", "signer")
-
-    def __init__(self, credentials: Credentials) -> None:
-        """Make the signer once, for all calls of the account."""
-        instance(credentials, Credentials, "credentials")
-        self.api_key: str = credentials.api_key
-        self.identity: str = credentials.identity
-        self.label: str = credentials.label
-        self.signer: Signer = signer_for(credentials)
-
-    def __repr__(self) -> str:
-        # A traceback may show an account whose credentials were rejected.
-        return f"<AccountKey {getattr(self, 'label', 'refused')}>"
+"""From 2017 to 2100. Near the ends of the calendar, adding a wait would overflow `datetime`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, repr=False)
@@ -252,10 +232,6 @@ class _Attempts(Generic[R]):
         """Seconds left for this call; `None` without a deadline."""
         return None if self._deadline is None else self._deadline - self._pipeline.clock.monotonic()
 
-    @property
-    def _has_waited(self) -> bool:
-        return self._pipeline.clock.monotonic() - self._begun > _AT_ONCE
-
     async def once(self) -> R:
         """Make one attempt."""
         _, result = await self.exchange()
@@ -267,19 +243,7 @@ class _Attempts(Generic[R]):
         self._number += 1
         if self._account is not None and pipeline.clock.due:
             await pipeline.learn_clock()
-        try:
-            admission = await pipeline.budget.admit(
-                self._charge, deadline=self._deadline, lane=self._lane
-            )
-        except BudgetExceededError as error:
-            if self._latest is None:
-                raise
-            raise _past(self._latest, error) from error
-        try:
-            request = await self._sign()
-        except BaseException:
-            admission.release()
-            raise
+        admission, request = await self._prepared()
         admission.sent()
         details = pipeline.report.wants_details
         if details:
@@ -307,13 +271,44 @@ class _Attempts(Generic[R]):
         if details:
             seconds = answer.received - answer.sent
             pipeline.report(Answered(self._charge.pool, request.account, answer.status, seconds))
-        return answer, judgement.unwrap()
+        return answer, self._result(judgement)
+
+    async def _prepared(self) -> tuple[Admission, wire.Request]:
+        """Wait for weight, then sign with the time as it is then."""
+        if self._account is not None and isinstance(self._account.signer, OutsideSigner):
+            return await on_loan(self._admit, self._sign, self._still_good)
+        admission = await self._admit()
+        try:
+            return admission, await self._sign()
+        except BaseException:
+            admission.release()
+            raise
+
+    async def _still_good(self) -> bool:
+        await self._look_again()
+        return self._pipeline.clock.timestamp() - self._timestamp < self._pipeline.recv_window / 2
+
+    async def _look_again(self) -> None:
+        waited = self._pipeline.clock.monotonic() - self._begun
+        if self._ready is not None and (self._number > 1 or waited > _AT_ONCE):
+            await self._ready()
+
+    async def _admit(self) -> Admission:
+        try:
+            return await self._pipeline.budget.admit(
+                self._charge, deadline=self._deadline, lane=self._lane
+            )
+        except BudgetExceededError as error:
+            if self._latest is None:
+                raise
+            raise past_latest(self._latest, error) from error
 
     async def prepare(self, error: DustError, attempt: int, pause: float) -> None:
         """Prepare the next attempt: after a refused timestamp, learn the clock again."""
-        label = self._account.label if self._account else None
         reason = f"{type(error).__name__}: {error}"
-        self._pipeline.report(Retried(self._charge.pool, label, attempt, reason, pause))
+        self._pipeline.report(
+            Retried(self._charge.pool, self._label or None, attempt, reason, pause)
+        )
         if isinstance(error, ClockError):
             await self._pipeline.learn_clock(past=self._generation)
 
@@ -337,22 +332,42 @@ class _Attempts(Generic[R]):
         return self._account.label if self._account else ""
 
     async def _sign(self) -> wire.Request:
-        if self._ready is not None and (self._number > 1 or self._has_waited):
-            await self._ready()
         account = self._account
         if account is None:
             return wire.unsigned_request(self._call, self._query)
-        pipeline = self._pipeline
-        if pipeline.clock.due:
-            # The wait for weight was long enough for a suspend, or for another call's refusal.
-            await pipeline.learn_clock()
-        self._generation = pipeline.clock.generation
-        self._timestamp = self._stamp()
-        payload = wire.payload(self._query, pipeline.recv_window, self._timestamp)
-        signature = await sign(account.signer, payload)
+        signer = account.signer
+        if isinstance(signer, OutsideSigner):
+            payload, signature = await self._sign_outside(signer)
+            await self._look_again()
+        else:
+            await self._look_again()
+            if self._pipeline.clock.due:
+                # The wait for weight was long enough for a suspend, or for another call's refusal.
+                await self._pipeline.learn_clock()
+            payload = self._payload()
+            signature = await sign(signer, payload)
         return wire.signed_request(
             self._call, payload, signature, api_key=account.api_key, account=account.label
         )
+
+    async def _sign_outside(self, signer: OutsideSigner) -> tuple[str, str]:
+        pipeline = self._pipeline
+
+        async def stamped() -> Secret:
+            if pipeline.clock.due:
+                await pipeline.learn_clock()
+            return Secret(self._payload())
+
+        limits = SigningLimits(self.left(), pipeline.recv_window / 1000, pipeline.clock.monotonic)
+        signed = await signer.sign(stamped, self._charge.pool, limits)
+        if isinstance(signed, DustError):
+            raise signed
+        return signed
+
+    def _payload(self) -> str:
+        self._generation = self._pipeline.clock.generation
+        self._timestamp = self._stamp()
+        return wire.payload(self._query, self._pipeline.recv_window, self._timestamp)
 
     def _stamp(self) -> int:
         timestamp = self._pipeline.clock.timestamp()
@@ -367,25 +382,19 @@ class _Attempts(Generic[R]):
                 )
         return timestamp
 
+    def _result(self, judgement: Judgement[R]) -> R:
+        if isinstance(judgement.error, CredentialsError) and self._account is not None:
+            raise self._account.explain(judgement.error)
+        return judgement.unwrap()
+
     def _learn_payer(self, feedback: Feedback) -> None:
         payer = self._pipeline.payers.read(self._charge, feedback)
         if payer is not None:
             self._pipeline.report(PayerLearnt(self._charge.pool, payer.value))
 
     def _within(self) -> float | None:
-        # A deadline ends waiting, but never a write that is under way: its outcome would become
-        # unknown.
+        # A deadline never ends a write that is under way: its outcome would become unknown.
         left = self.left()
         if left is None or self._call.endpoint.replay is Replay.NEVER:
             return None
         return max(left, _SHORTEST_TIMEOUT)
-
-
-def _past(latest: datetime, error: BudgetExceededError) -> BudgetExceededError:
-    """Name the time that would pass: the caller did not set it."""
-    by = latest.astimezone(UTC)
-    return BudgetExceededError(
-        f"{error}: what moves funds is sent by {by:%H:%M:%S} UTC, as the ledger says, or never",
-        pool=error.pool,
-        retry_after=error.retry_after,
-    )

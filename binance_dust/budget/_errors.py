@@ -65,3 +65,13 @@ def walled(pool: str, seconds: float) -> BannedError:
         endpoint=pool,
         retry_after=seconds,
     )
+
+
+def past_latest(latest: datetime, error: BudgetExceededError) -> BudgetExceededError:
+    """Name the time that would pass: the caller did not set it."""
+    by = latest.astimezone(UTC)
+    return BudgetExceededError(
+        f"{error}: what moves funds is sent by {by:%H:%M:%S} UTC, as the ledger says, or never",
+        pool=error.pool,
+        retry_after=error.retry_after,
+    )

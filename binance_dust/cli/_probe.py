@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from binance_dust._call.pipeline import AccountKey
+from binance_dust._call.signing import AccountKey
 from binance_dust.budget import Lane, LocalBudget
 from binance_dust.errors import ExchangeError
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from binance_dust._call.signing import Signer
+    from binance_dust._call.signing import KeySigner, OutsideSigner
     from binance_dust.budget import (
         Admission,
         BudgetSnapshot,
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from binance_dust.events import Event
     from binance_dust.session import Session
 
+    AnySigner: TypeAlias = KeySigner | OutsideSigner
     Run: TypeAlias = Callable[["Prober"], Awaitable["ProbeResult"]]
 
 R = TypeVar("R")
@@ -86,7 +87,9 @@ class Prober:
         """The account's session."""
         return self.client.session
 
-    async def ask(self, call: Call[R], *, sign_as: Callable[[Signer], Signer] | None = None) -> R:
+    async def ask(
+        self, call: Call[R], *, sign_as: Callable[[AnySigner], AnySigner] | None = None
+    ) -> R:
         """Send a call; `sign_as` replaces the account's signer."""
         account = AccountKey(self.client.credentials)
         if sign_as is not None:
@@ -94,7 +97,7 @@ class Prober:
         return await self.session.send(call, account, Lane.CALL)
 
     async def refusal(
-        self, call: Call[Any], *, sign_as: Callable[[Signer], Signer] | None = None
+        self, call: Call[Any], *, sign_as: Callable[[AnySigner], AnySigner] | None = None
     ) -> ExchangeError | None:
         """Send a call, and give the exchange's refusal; `None` if the call was accepted."""
         try:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import unquote_to_bytes
 
 from binance_dust import endpoints
+from binance_dust._call.signing import OutsideSigner
 from binance_dust._util.plain import plain
 from binance_dust.cli._probe import (
     NOTHING,
@@ -20,12 +21,15 @@ from binance_dust.cli._probe import (
     in_words,
 )
 from binance_dust.errors import ExchangeError
+from binance_dust.signers._signer import name_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from binance_dust._call.signing import Signer
+    from binance_dust._call.signing import KeySigner
+    from binance_dust.cli._probe import AnySigner
     from binance_dust.models import ConvertibleAsset, ConvertibleAssets, DustLog
+    from binance_dust.signers import Signer
 
 _LOG: Final = endpoints.DUST_LOG
 _LOG_DAYS: Final = (90, 91, 180, 366)
@@ -255,7 +259,7 @@ class _UnencodedSigner:
 
     __slots__ = ("_inner", "in_thread")
 
-    def __init__(self, inner: Signer) -> None:
+    def __init__(self, inner: KeySigner) -> None:
         self._inner = inner
         self.in_thread = inner.in_thread
 
@@ -263,10 +267,27 @@ class _UnencodedSigner:
         return self._inner.sign(unquote_to_bytes(payload))
 
 
+class _UnencodedOutside:
+    """Lets a signer outside of this process sign the text as it was before encoding."""
+
+    def __init__(self, inner: Signer) -> None:
+        self._inner = inner
+        self.name = name_of(inner)
+
+    async def sign(self, payload: bytes) -> str:
+        return await self._inner.sign(unquote_to_bytes(payload))
+
+
+def _unencoded(signer: AnySigner) -> AnySigner:
+    if isinstance(signer, OutsideSigner):
+        return OutsideSigner(_UnencodedOutside(signer.signer), signer.account)
+    return _UnencodedSigner(signer)
+
+
 async def _encoding(prober: Prober) -> ProbeResult:
     call = _ASSETS(asset=_NOT_ASCII)
     return judge_encoding(
-        await prober.refusal(call), await prober.refusal(call, sign_as=_UnencodedSigner)
+        await prober.refusal(call), await prober.refusal(call, sign_as=_unencoded)
     )
 
 

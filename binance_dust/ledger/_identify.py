@@ -74,4 +74,6 @@ async def _number_of(
 
 def _is_final(error: DustError) -> bool:
     """Whether the exchange answered, and another try would be answered alike."""
-    return isinstance(error, CredentialsError | RejectedError | UnreadableAnswerError)
+    if isinstance(error, CredentialsError):
+        return bool(error.status)  # not, if the account's signer failed
+    return isinstance(error, RejectedError | UnreadableAnswerError)

@@ -26,7 +26,7 @@ from binance_dust import (
 )
 from binance_dust._answers.judge import Answer
 from binance_dust._call import retry, wire
-from binance_dust._call.pipeline import AccountKey
+from binance_dust._call.signing import AccountKey
 from binance_dust.budget import Charge, Lane, LimitKind
 from binance_dust.budget._payers import TO_ACCOUNT
 from binance_dust.endpoints import DUST_TRANSFER

@@ -29,6 +29,7 @@ PUBLIC = [
     "binance_dust.sandbox",
     "binance_dust.scanner",
     "binance_dust.session",
+    "binance_dust.signers",
     "binance_dust.sweeper",
     "binance_dust.telemetry",
 ]

@@ -11,10 +11,14 @@ import logging
 import pickle
 import pprint
 import reprlib
+import sys
+import tempfile
 import traceback
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import aiohttp
 import pytest
@@ -24,11 +28,14 @@ from rich.console import Console
 from rich.pretty import pretty_repr
 from rich.traceback import Traceback
 
-from binance_dust import Credentials, DustClient, RetryPolicy, Session
+from binance_dust import Credentials, DustClient, NotSentError, RetryPolicy, Session
 from binance_dust._call import signing
 from binance_dust._util.hidden import NeverPickled
 from binance_dust._util.plain import plain
 from binance_dust.sandbox import Sandbox
+from binance_dust.signers import Command, SshAgent
+from tests.ssh_agent import an_agent
+from tests.systems import posix
 
 pytestmark = pytest.mark.filterwarnings("ignore::DeprecationWarning")
 
@@ -231,7 +238,9 @@ class Canaries(NeverPickled):
     """Everything secret of one client, and the signatures that it makes."""
 
     def __init__(self, credentials: Credentials, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.texts = {credentials.api_key, credentials.secret.reveal()}
+        secret = credentials.secret.reveal()
+        self.texts = {credentials.api_key, secret, *secret.splitlines()[1:-1]}
+        self._watch_outside(monkeypatch)
         sign = signing._HmacSigner.sign
 
         def recorded(signer: Any, payload: bytes) -> str:
@@ -241,18 +250,59 @@ class Canaries(NeverPickled):
 
         monkeypatch.setattr(signing._HmacSigner, "sign", recorded)
 
+    def _watch_outside(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        for kind in (SshAgent, Command):
+
+            async def recorded(signer: Any, payload: bytes, make: Any = kind.make) -> Any:
+                self.texts |= {payload.decode(), f"{payload.decode()}&signature="}
+                signature = await make(signer, payload)
+                self.texts |= {signature, quote(signature, safe="")}
+                return signature
+
+            monkeypatch.setattr(kind, "make", recorded)
+
     def shown_in(self, printed: object) -> list[str]:
-        return [text for text in self.texts if text in str(printed)]
+        shown = str(printed)
+        return [text for text in self.texts if text in shown]
+
+
+def in_the_process(alice: Credentials, stack: AsyncExitStack) -> Credentials:
+    return alice
+
+
+def in_an_agent(alice: Credentials, stack: AsyncExitStack) -> Credentials:
+    return stack.enter_context(an_agent()).hold(alice)
+
+
+def by_a_command(alice: Credentials, stack: AsyncExitStack) -> Credentials:
+    """Sign with a program that is told the secret, and that says on standard error all it knows."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+    (folder / "secret").write_text(alice.secret.reveal(), encoding="utf-8")
+    argv = [sys.executable, "-c", SIGN, str(folder / "secret")]
+    return Credentials(alice.api_key, signer=Command(argv, timeout=60.0), name="alice")
+
+
+SIGN = """
+import hmac, sys
+secret, payload = open(sys.argv[1]).read(), sys.stdin.read()
+print(secret, payload, file=sys.stderr)
+print(hmac.digest(secret.encode(), payload.encode(), "sha256").hex())
+"""
 
 
 @asynccontextmanager
 async def met(
-    failure: Callable[[Sandbox, DustClient], Any], monkeypatch: pytest.MonkeyPatch, **options: Any
+    failure: Callable[[Sandbox, DustClient], Any],
+    monkeypatch: pytest.MonkeyPatch,
+    hold: Callable[[Credentials, AsyncExitStack], Credentials] = in_the_process,
+    **options: Any,
 ) -> AsyncIterator[tuple[BaseException, Canaries]]:
     async with AsyncExitStack() as stack:
         exchange = await stack.enter_async_context(Sandbox(seed=7))
-        alice = exchange.open_account("alice", ADA="6.21")
+        kind: Any = "ed25519" if hold is in_an_agent else "hmac"
+        alice = exchange.open_account("alice", key=kind, ADA="6.21")
         canaries = Canaries(alice, monkeypatch)
+        alice = hold(alice, stack)
         retry = RetryPolicy(attempts=1, max_wait=0.1)
         session = Session(base_url=exchange.url, retry=retry, **options)
         client = (await stack.enter_async_context(session)).client(alice)
@@ -279,6 +329,76 @@ async def test_no_failure_shows_a_secret_in_any_way_of_printing(
         assert len(canaries.texts) >= 4 or failure is banned, "something was signed"
 
 
+@posix
+@pytest.mark.parametrize("hold", [in_an_agent, by_a_command], ids=lambda each: each.__name__)
+@pytest.mark.parametrize("failure", FAILURES, ids=lambda each: each.__name__)
+async def test_no_failure_shows_what_an_outside_signer_signs(
+    failure: Any, hold: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with met(failure, monkeypatch, hold) as (error, canaries):
+        shown = {name for name, show in PRINTERS.items() if canaries.shown_in(show(error))}
+
+        assert shown == set()
+        assert canaries.shown_in(caplog.text) == []
+        assert len(canaries.texts) >= 4 or failure is banned, "something was signed"
+
+
+class SpyingSigner:
+    """Ends in any way that a signer can end in, with the payload in its frame."""
+
+    name = "spy"
+    timeout = 0.2
+
+    def __init__(self, canaries: Canaries, end: str) -> None:
+        self._canaries, self._end = canaries, end
+
+    async def sign(self, payload: bytes) -> str:
+        text = payload.decode()
+        self._canaries.texts |= {text}
+        if self._end in ("sleeps", "is cancelled"):
+            await asyncio.sleep(60)
+        if self._end == "raises":
+            try:
+                _ = dict[str, str]()[text]
+            except KeyError as error:
+                raise ValueError(text) from error
+        if self._end == "raises ours":
+            raise NotSentError("not now") from ValueError(text)
+        return text if self._end == "lies" else "ab" * 32
+
+
+@pytest.mark.parametrize(
+    "end", ["sleeps", "is cancelled", "raises", "raises ours", "lies", "signs wrongly"]
+)
+async def test_no_end_of_a_signer_shows_what_it_was_to_sign(
+    end: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.DEBUG)
+    async with Sandbox(seed=7) as exchange, Session(base_url=exchange.url) as session:
+        alice = exchange.open_account("alice", ADA="6.21")
+        canaries = Canaries(alice, monkeypatch)
+        spy = SpyingSigner(canaries, end)
+        client = session.client(Credentials(alice.api_key, signer=spy, name="alice"))
+        await client.server_time()
+        found: BaseException | None = None
+        try:
+            task = asyncio.ensure_future(client.user_assets())
+            if end == "is cancelled":
+                await asyncio.wait([task], timeout=0.1)
+                task.cancel()
+            await task
+        except BaseException as error:  # noqa: BLE001 - a cancellation is one of them
+            found = error
+
+        assert found is not None
+        assert "spy" in str(found) or end == "is cancelled"
+        shown = {name for name, show in PRINTERS.items() if canaries.shown_in(show(found))}
+        assert shown == set()
+        assert canaries.shown_in(caplog.text) == []
+        assert len(canaries.texts) >= 3
+
+
 @pytest.mark.parametrize("write", [False, True])
 async def test_what_a_callers_session_was_given_raises_and_shows_nothing(
     write: bool, monkeypatch: pytest.MonkeyPatch
@@ -302,10 +422,20 @@ async def test_what_a_callers_session_was_given_raises_and_shows_nothing(
         assert shown == set()
 
 
-async def test_no_object_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None:
-    async with Sandbox(seed=7) as exchange, Session(base_url=exchange.url) as session:
-        alice = exchange.open_account("alice", ADA="6.21")
+@posix
+@pytest.mark.parametrize(
+    "hold", [in_the_process, in_an_agent, by_a_command], ids=lambda each: each.__name__
+)
+async def test_no_object_shows_a_secret(hold: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with (
+        AsyncExitStack() as stack,
+        Sandbox(seed=7) as exchange,
+        Session(base_url=exchange.url) as session,
+    ):
+        kind: Any = "ed25519" if hold is in_an_agent else "hmac"
+        alice = exchange.open_account("alice", key=kind, ADA="6.21")
         canaries = Canaries(alice, monkeypatch)
+        alice = hold(alice, stack)
         client = session.client(alice)
         things = {
             "credentials": alice,
@@ -314,6 +444,7 @@ async def test_no_object_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None
             "signer": client._account.signer,
             "session": session,
             "pipeline": session._pipeline,
+            "who signs": alice.signer or alice.secret,
             "transport": session._pipeline.transport,
         }
         ways: dict[str, Callable[[Any], Any]] = {
@@ -331,6 +462,6 @@ async def test_no_object_shows_a_secret(monkeypatch: pytest.MonkeyPatch) -> None
             if canaries.shown_in(show(thing))
         ]
         assert shown == []
-        for what in ("credentials", "client", "account", "signer"):
+        for what in ("credentials", "client", "account", "signer", "who signs"):
             with pytest.raises(TypeError, match="pickled"):
                 pickle.dumps(things[what])

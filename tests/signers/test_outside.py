@@ -1,0 +1,294 @@
+"""Signers that users write: the turn, the timestamp, the time limit, and what errors show."""
+
+from __future__ import annotations
+
+import asyncio
+import pickle
+from typing import Any, Literal
+from urllib.parse import quote
+
+import pytest
+
+from binance_dust import (
+    ConfigurationError,
+    Credentials,
+    CredentialsError,
+    NotSentError,
+    RetryPolicy,
+    Session,
+    scan,
+)
+from binance_dust._call import signing
+from binance_dust._call.signing import sign, signer_for
+from binance_dust.sandbox import Sandbox
+from binance_dust.signers import Command, Signer, SshAgent
+from binance_dust.signers._line import _LINES
+from tests.signers.test_agent import TEXT
+
+CANARY = "canary-secret-9f2c"
+
+
+class Vault:
+    """Signs with a key that is elsewhere."""
+
+    name = "vault key desk"
+
+    def __init__(self, credentials: Credentials, *, takes: float = 0.0) -> None:
+        self._inner: Any = signer_for(credentials)
+        self.takes = takes
+        self.payloads: list[bytes] = []
+        self.at_once = self.most = 0
+
+    async def sign(self, payload: bytes) -> str:
+        self.payloads.append(payload)
+        self.at_once += 1
+        self.most = max(self.most, self.at_once)
+        try:
+            await asyncio.sleep(self.takes)
+            return await sign(self._inner, payload.decode())
+        finally:
+            self.at_once -= 1
+
+
+def held(credentials: Credentials, **options: Any) -> Credentials:
+    return Credentials(
+        credentials.api_key, signer=Vault(credentials, **options), name=credentials.name
+    )
+
+
+@pytest.mark.parametrize("kind", ["hmac", "ed25519", "rsa"])
+async def test_a_signer_of_ones_own_makes_every_signature(
+    kind: Literal["hmac", "ed25519", "rsa"], exchange: Sandbox, session: Session
+) -> None:
+    alice = held(exchange.open_account("alice", key=kind, ADA="6.21"))
+    client = session.client(alice)
+
+    assert [row.asset for row in await client.user_assets()] == ["ADA"]
+    await client.dust_transfer(["ADA"])
+
+    assert isinstance(alice.signer, Vault)
+    assert [b"timestamp=" in each for each in alice.signer.payloads] == [True, True]
+    assert not _LINES
+
+
+async def raising(error: Exception | None) -> Any:
+    if error is not None:
+        raise error
+    return 5
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (RuntimeError(CANARY), CredentialsError, r"vault key desk: failed \(RuntimeError\)"),
+        (TimeoutError(CANARY), CredentialsError, r"failed \(TimeoutError\)"),
+        (ExceptionGroup(CANARY, [ValueError()]), CredentialsError, "ExceptionGroup"),
+        (CredentialsError("the token expired", status=0), CredentialsError, "desk: the token exp"),
+        (CredentialsError("no right"), CredentialsError, "vault key desk: no right"),
+        (NotSentError("vault is sealed"), NotSentError, "vault key desk: vault is sealed"),
+        (ConfigurationError(CANARY), CredentialsError, r"failed \(ConfigurationError\)"),
+        (None, CredentialsError, "gave no signature: it is to be base64"),
+    ],
+)
+async def test_what_a_signer_raises_shows_by_its_type_or_by_our_own_words(
+    error: Exception | None, kind: type[Exception], says: str, exchange: Sandbox, session: Session
+) -> None:
+    alice = held(exchange.open_account("alice", ADA="1"))
+    alice.signer.sign = lambda payload: raising(error)  # type: ignore[union-attr, method-assign]
+
+    with pytest.raises(kind, match=says) as caught:
+        await session.client(alice).user_assets()
+
+    assert "POST /sapi/v3/asset/getUserAsset (alice): vault key desk" in str(caught.value)
+    assert CANARY not in str(caught.value)
+    assert exchange.requests_of("/sapi/v3/asset/getUserAsset") == ()
+    used = {pool.name: pool.used for pool in session.budget.snapshot().pools}
+    assert not used.get("POST /sapi/v3/asset/getUserAsset"), "the weight was given back"
+
+
+@pytest.mark.parametrize(
+    "made",
+    ["", "rubbish", CANARY, "ab" * 31, "QUJD", "ä" * 64, "x" * 64, b"short", None, 5, "=" * 88],
+)
+async def test_what_is_no_signature_is_not_sent(
+    made: Any, exchange: Sandbox, session: Session
+) -> None:
+    alice = held(exchange.open_account("alice", ADA="1"))
+
+    async def lie(payload: bytes) -> Any:
+        return made
+
+    alice.signer.sign = lie  # type: ignore[union-attr, method-assign]
+    with pytest.raises(CredentialsError, match="gave no signature"):
+        await session.client(alice).user_assets()
+    assert exchange.requests_of("/sapi/v3/asset/getUserAsset") == ()
+
+
+async def test_a_signature_that_is_encoded_already_is_taken(
+    exchange: Sandbox, session: Session
+) -> None:
+    alice = exchange.open_account("alice", key="ed25519", ADA="1")
+    inner: Any = signer_for(alice)
+
+    class Encoded:
+        async def sign(self, payload: bytes) -> str:
+            return quote(await sign(inner, payload.decode()), safe="%") + "\n"
+
+    client = session.client(Credentials(alice.api_key, signer=Encoded()))
+    for _ in range(10):  # some have a plus, a slash
+        assert await client.user_assets()
+
+
+async def test_a_wrong_signature_names_who_made_it(exchange: Sandbox, session: Session) -> None:
+    alice, bob = (exchange.open_account(name, key="ed25519") for name in ("alice", "bob"))
+    wrong = Credentials(alice.api_key, signer=Vault(bob), name="alice")
+
+    with pytest.raises(CredentialsError, match=r"-1022 .*signed by vault key desk") as caught:
+        await session.client(wrong).user_assets()
+    assert caught.value.code == -1022
+    assert caught.value.status == 400
+    with pytest.raises(CredentialsError) as plain:
+        await session.client(Credentials(alice.api_key, "x", name="alice")).user_assets()
+    assert "signed by" not in str(plain.value)
+
+
+async def test_a_slow_signer_holds_up_no_other_account(
+    exchange: Sandbox, session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first call of a pool goes alone; its weight is lent to others while it waits."""
+    monkeypatch.setattr("binance_dust._call.signing._LENT", 0.05)
+    slow = session.client(held(exchange.open_account("slow", ADA="1"), takes=1.0))
+    quick = session.client(exchange.open_account("quick", ADA="1"))
+    await quick.server_time()
+
+    first = asyncio.create_task(slow.user_assets())
+    await asyncio.sleep(0.01)
+    await asyncio.wait_for(quick.user_assets(), 0.8)
+    assert not first.done()
+    assert await first
+
+
+async def test_a_signer_that_never_answers_is_given_up(exchange: Sandbox, session: Session) -> None:
+    alice = held(exchange.open_account("alice", ADA="1"), takes=60.0)
+    alice.signer.timeout = 0.1  # type: ignore[union-attr]
+
+    with pytest.raises(CredentialsError, match=r"no signature within 0\.1 s"):
+        await session.client(alice).user_assets()
+    with pytest.raises(
+        CredentialsError, match=r"too slow a moment ago, and is asked again in 0\.\d s"
+    ):
+        await session.client(alice).user_assets()
+    alice.signer.takes = 0.0  # type: ignore[union-attr]
+    await asyncio.sleep(0.1)
+    assert await session.client(alice).user_assets()
+
+
+async def test_a_deadline_ends_the_wait_for_a_signature(exchange: Sandbox) -> None:
+    retry = RetryPolicy(deadline=0.2)
+    async with Session(base_url=exchange.url, retry=retry) as session:
+        client = session.client(held(exchange.open_account("alice"), takes=60.0))
+        with pytest.raises(CredentialsError, match="before the call's deadline"):
+            await client.user_assets()
+
+
+async def test_many_accounts_on_one_signer_wait_before_their_timestamps(
+    exchange: Sandbox,
+) -> None:
+    """100 signatures, 16 at once, take longer than a timestamp lives; none is refused."""
+    accounts = [exchange.open_account(f"a{n}", ADA="1") for n in range(100)]
+    vaults = [Vault(each, takes=0.1) for each in accounts]
+    async with Session(base_url=exchange.url, recv_window=400) as session:
+        clients = [
+            session.client(Credentials(each.api_key, signer=Shared(vault), name=each.name))
+            for each, vault in zip(accounts, vaults, strict=True)
+        ]
+        reports = [report async for report in scan(clients, liabilities=False)]
+
+    assert [report.errors for report in reports] == [{}] * 100
+    assert Shared.most <= 8
+
+
+class Shared(Command):
+    """Many accounts' keys at one place, which signs slowly."""
+
+    running = most = 0
+    at_once = 8
+
+    def __init__(self, vault: Vault) -> None:
+        super().__init__(["shared"])
+        self._vault = vault
+
+    async def make(self, payload: bytes) -> str:
+        Shared.running += 1
+        Shared.most = max(Shared.most, Shared.running)
+        try:
+            return await self._vault.sign(payload)
+        finally:
+            Shared.running -= 1
+
+
+async def test_a_signature_that_took_long_is_made_again_with_a_fresh_timestamp(
+    exchange: Sandbox,
+) -> None:
+    alice = held(exchange.open_account("alice", ADA="1"), takes=0.3)
+    vault = alice.signer
+    assert isinstance(vault, Vault)
+
+    async def quicker(payload: bytes, make: Any = vault.sign) -> Any:
+        made = await make(payload)
+        vault.takes = 0.0
+        return made
+
+    vault.sign = quicker  # type: ignore[method-assign]
+    async with Session(base_url=exchange.url, recv_window=500) as session:
+        client = session.client(alice)
+        assert await client.user_assets()
+        assert len(vault.payloads) == 2
+
+        vault.takes = 0.7
+        vault.sign = Vault.sign.__get__(vault)  # type: ignore[method-assign]
+        client = session.client(alice)
+        with pytest.raises(CredentialsError, match=r"took 0\.7 s to sign.*raise recv_window"):
+            await client.user_assets()
+
+
+# --- credentials ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error", "says"),
+    [
+        ({"secret": "x", "signer": Command(["a"])}, ConfigurationError, "or a signer, not both"),
+        ({"password": "x", "signer": Command(["a"])}, ConfigurationError, "not both"),
+        ({}, TypeError, "give a secret or a signer"),
+        ({"signer": "ssh"}, TypeError, "a signer has `async def sign"),
+    ],
+)
+def test_credentials_have_a_secret_or_a_signer(
+    arguments: Any, error: type[Exception], says: str
+) -> None:
+    with pytest.raises(error, match=says):
+        Credentials("key", name="alice", **arguments)
+
+
+@pytest.mark.parametrize("signer", [Command(["sign", CANARY]), SshAgent(TEXT, socket="/s")])
+def test_a_signer_and_its_credentials_are_never_pickled(signer: Signer) -> None:
+    credentials = Credentials("key-1234567890", signer=signer, name="alice")
+
+    assert CANARY not in repr(credentials)
+    assert repr(credentials).startswith("Credentials('alice', api_key='key…', signer=<")
+    for thing in (signer, credentials, credentials.secret):
+        with pytest.raises(TypeError, match="pickled"):
+            pickle.dumps(thing)
+    assert credentials.private_key is None
+
+
+async def test_keys_in_the_process_pay_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither a line, nor a time limit, nor a step of the event loop."""
+    for name in ("OutsideSigner", "on_loan", "SigningLine"):
+        monkeypatch.setattr(signing, name, None)
+    ours: Any = signer_for(Credentials("key", "secret"))
+    made = sign(ours, "a=b")
+    with pytest.raises(StopIteration) as done:
+        made.send(None)
+    assert len(done.value.value) == 64
