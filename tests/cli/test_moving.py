@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import io
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
+from rich.console import Console
 
+from binance_dust.cli.sweep import _SweepTotals
+from binance_dust.ledger import Kind
 from binance_dust.sandbox import Sandbox
+from binance_dust.sweeper import Outcome, SweepReport
 from tests.cli.conftest import Keep, Run
+from tests.ledger.conftest import NOW, entry_maker
 
 DUST = "POST /sapi/v1/asset/dust"
 LOG = "GET /sapi/v1/asset/dribblet"
@@ -229,3 +236,36 @@ def test_wrong_use_exits_with_2(arguments: tuple[str, ...], text: str, run: Run)
 
     assert done.code == 2
     assert text in done.err
+
+
+def test_what_a_sweep_brought_counts_no_exchange_of_debts(make_entry: Any) -> None:
+    """Both may be settled by reading in one turn."""
+    lines = ("ADA", "6", "0.01", "0.0002")
+    settled = (
+        make_entry(NOW, lines),
+        make_entry(NOW, ("ETH", "1", "3", "0"), kind=Kind.LIABILITIES, target="USDT"),
+    )
+    totals = _SweepTotals()
+    totals.add(
+        SweepReport(
+            account="alice",
+            what="dust",
+            account_type="SPOT",
+            target="BNB",
+            outcome=Outcome.CONVERTED,
+            at=NOW,
+            settled=settled,
+        )
+    )
+    console = Console(file=io.StringIO(), width=200)
+
+    totals.show(console, really=True)
+
+    assert isinstance(console.file, io.StringIO)
+    assert "It brought 0.0098 BNB" in console.file.getvalue()
+    assert "USDT" not in console.file.getvalue()
+
+
+@pytest.fixture
+def make_entry() -> Any:
+    return entry_maker()

@@ -260,6 +260,26 @@ async def test_small_debts_are_gathered_as_well_and_accounts_without_margin_have
         )
 
 
+@pytest.mark.parametrize(("cooldown", "times"), [(0, 2), (DAY, 1)])
+@in_virtual_time
+async def test_the_rules_of_a_sweep_hold_for_debts_too(cooldown: Any, times: int) -> None:
+    world = World(liability_cooldown=0.0)
+    async with world.session() as session, Ledger(":memory:") as ledger:
+        account = world.exchange.accounts.open("alice", {}, debts={"ETH": "0.001", "XRP": "1"})
+        options: Any = {"account_types": (), "liabilities": True, "cooldown": cooldown}
+        for _ in range(2):
+            sweeping = sweep(
+                [session.client(account)], ledger=ledger, dry_run=False, quote_ttl=7, **options
+            )
+            (report,) = [report async for report in sweeping]
+            assert report.quote is not None
+            assert report.quote.expires_at - report.quote.at == timedelta(seconds=7)
+            world.exchange.accounts["alice"].owe("ETH", "0.001")
+            await asyncio.sleep(60)
+
+        assert len([entry async for entry in ledger.entries(status="confirmed")]) == times
+
+
 @pytest.mark.parametrize(
     ("options", "error", "text"),
     [
