@@ -182,20 +182,19 @@ async def test_a_history_that_may_have_dropped_records_proves_nothing_by_absence
 
 @in_virtual_time
 async def test_a_history_is_not_asked_beyond_its_ninety_days() -> None:
-    """The exchange refuses that, and then nothing could be read any more."""
+    """The exchange may refuse that, and then nothing could be read any more."""
     scene = DebtScene()
     async with scene as exchanger:
-        await scene.lose_answer(executed=True)
-        for days in (85, 10):
-            await asyncio.sleep(days * 86_400)
-            scene.world.exchange.requests.forget()
+        await scene.lose_answer(executed=False)
+        await asyncio.sleep(95 * 86_400)
+        scene.world.exchange.requests.forget()
 
-            await exchanger.recover()
+        await exchanger.recover()
 
-            now = scene.world.exchange.clock.now().ms
-            asked = scene.world.exchange.requests.of(HISTORY)
-            assert [seen.status for seen in asked] == [200] * len(asked)
-            assert all(now - int(seen.parameters["startTime"]) <= 90 * DAY_MS for seen in asked)
+        now = scene.world.exchange.clock.now().ms
+        asked = scene.world.exchange.requests.of(HISTORY)
+        assert asked
+        assert all(now - int(seen.parameters["startTime"]) <= 90 * DAY_MS for seen in asked)
 
 
 @in_virtual_time
