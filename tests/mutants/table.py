@@ -7,6 +7,7 @@ from typing import Final
 JUDGES: Final[dict[str, tuple[str, ...]]] = {
     "binance_dust/budget/_redis/": (
         *(f"tests/budget/test_redis_{name}.py" for name in ("away", "members", "versions")),
+        "tests/budget/test_replica.py",
         "tests/worlds/test_shared.py",
     ),
     "binance_dust/budget/_": (
