@@ -134,6 +134,14 @@ KEPT: Final[tuple[Kept, ...]] = (
         ),
     ),
     Kept(
+        "a call is refused for its time, and sent again after the file was cut",
+        Life(
+            seed=1109921,
+            storage=Storage(files="cut", files_at=0.801),
+            line=Line(writes=("late execution",), late=5.2),
+        ),
+    ),
+    Kept(
         "a process is killed that recovers",
         Life(
             programs=(Program(), Program(jobs=("recover",), begin=12.0, back_after=0.1)),
