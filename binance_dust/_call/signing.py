@@ -13,11 +13,12 @@ from __future__ import annotations
 import asyncio
 import base64
 import hmac
+import time
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 from binance_dust._util.checks import instance
 from binance_dust._util.hidden import NeverPickled
-from binance_dust.credentials import Credentials
+from binance_dust.credentials import Credentials, Secret
 from binance_dust.endpoints._spec import percent_encode
 from binance_dust.errors import CredentialsError, DustError, NotSentError
 from binance_dust.signers._line import SigningLine
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 
     from binance_dust.budget import Admission
-    from binance_dust.credentials import Secret
     from binance_dust.signers import Signer
 
 R = TypeVar("R")
@@ -38,6 +38,7 @@ R = TypeVar("R")
 _PATIENCE: Final = 10.0
 """Seconds for one signature, if a signer says nothing else."""
 _INVALID_SIGNATURE: Final = -1022
+_USELESS: Final = "recvWindow=1&timestamp=1"
 _FOR_GOOD: Final = 86_400.0
 _LENT: Final = 1.0
 """Seconds for which a call holds weight while it waits for its signature."""
@@ -159,7 +160,7 @@ class OutsideSigner(NeverPickled):
                 line.gave_up(began, self._timeout)
                 return self._error(pool, too_slow(self._timeout))
             if isinstance(error, NotSentError | CredentialsError):
-                return named(error, self.name, pool, self.account)
+                return self._named(error, pool)
             return self._error(pool, f"failed ({type(error).__name__})")
         except BaseException as error:  # noqa: BLE001 - it is raised again
             # Cancelled. The frames below hold the payload, also those behind what led to this.
@@ -185,7 +186,10 @@ class OutsideSigner(NeverPickled):
         )
 
     def _error(self, pool: str, text: str) -> DustError:
-        return named(CredentialsError(text, status=0), self.name, pool, self.account)
+        return self._named(CredentialsError(text, status=0), pool)
+
+    def _named(self, error: DustError, pool: str) -> DustError:
+        return named(error, self.name, pool or None, self.account if pool else None)
 
     def __repr__(self) -> str:
         return f"<OutsideSigner {getattr(self, 'name', 'refused')}>"
@@ -279,3 +283,24 @@ async def sign(signer: KeySigner, payload: str) -> str:
 def _in_url(signature: bytes) -> str:
     # Base64 has `+`, `/` and `=`: a `+` that is not encoded arrives as a space.
     return percent_encode(base64.b64encode(signature).decode())
+
+
+async def try_signature(credentials: Credentials) -> tuple[str, float | DustError]:
+    """Say who or what signs for an account, and how many seconds a signature takes.
+
+    What is signed is a call of 1970, which is of no use to anybody.
+    """
+    signer = AccountKey(credentials).signer
+    began = time.perf_counter()
+    if isinstance(signer, OutsideSigner):
+        limits = SigningLimits(None, _FOR_GOOD, time.monotonic)
+        made = await signer.sign(_useless, "", limits)
+        seconds = time.perf_counter() - began
+        return signer.name, made if isinstance(made, DustError) else seconds
+    await sign(signer, _USELESS)
+    kind = {_HmacSigner: "HMAC", _Ed25519Signer: "Ed25519", _RsaSigner: "RSA"}.get(type(signer), "")
+    return kind, time.perf_counter() - began
+
+
+async def _useless() -> Secret:
+    return Secret(_USELESS)

@@ -28,6 +28,8 @@ _MAX_AHEAD: Final = 1.0
 """Seconds: the exchange refuses a timestamp that is further ahead of its clock (-1021)."""
 _SLOW: Final = 2.5
 """Seconds: half of the default `recv_window`, for which a signed call is valid."""
+_SLOW_TO_SIGN: Final = 1.0
+"""Seconds for one signature: of an account's calls, few get through then."""
 NORMAL: Final = "Normal"
 
 
@@ -95,6 +97,12 @@ class AccountAnswers:
     info: AccountInfo | DustError
     burn: BnbBurn | DustError
     log: DustLog | DustError
+    signs: str = ""
+    """Who or what signs."""
+    signature: float | DustError = 0.0
+    """Seconds that a signature takes."""
+    plain_secret: bool = False
+    """Whether its secret lies in a file that is not encrypted."""
 
     @property
     def margin(self) -> bool | None:
@@ -105,7 +113,12 @@ class AccountAnswers:
 def judge_account(answers: AccountAnswers, now: datetime) -> Iterator[Finding]:
     """Check one account: key, status, margin, fees."""
     name = answers.account
+    if isinstance(answers.signature, DustError):
+        # Nothing was asked: each question would have failed for the same reason.
+        yield Finding(Level.PROBLEM, "signature", str(answers.signature), name)
+        return
     found = [
+        *_judge_signing(answers),
         *_judge_permissions(answers.permissions, margin=answers.margin, now=now),
         *_judge_status(answers.status),
         *_judge_margin(answers.info),
@@ -113,6 +126,19 @@ def judge_account(answers: AccountAnswers, now: datetime) -> Iterator[Finding]:
         *_judge_log(answers.log),
     ]
     yield from (Finding(each.level, each.about, each.text, name) for each in found)
+
+
+def _judge_signing(answers: AccountAnswers) -> Iterator[Finding]:
+    if isinstance(answers.signature, float) and answers.signature >= _SLOW_TO_SIGN:
+        text = f"{answers.signature:.1f} s by {answers.signs}: calls wait for one another"
+        yield Finding(Level.WARNING, "signature", text)
+    if answers.plain_secret:
+        yield Finding(
+            Level.WARNING,
+            "secret",
+            "lies unencrypted in a file: let an agent or a program sign (ssh_agent, sign_command),"
+            " or a password store print it (secret_command)",
+        )
 
 
 def _judge_permissions(

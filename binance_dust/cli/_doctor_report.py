@@ -113,7 +113,15 @@ class _TablePrinter:
     def __init__(self) -> None:
         self._out = make_console()
         self._accounts = make_table(
-            "account", "reads", "converts", "withdraws", "addresses", "margin", "status", "BNB fees"
+            "account",
+            "reads",
+            "converts",
+            "withdraws",
+            "addresses",
+            "margin",
+            "status",
+            "BNB fees",
+            "signs",
         )
         self._findings: dict[tuple[Level, str, str], list[str]] = {}
         self._any_probe = False
@@ -134,7 +142,10 @@ class _TablePrinter:
         cells = (
             _STATE_WORDS[name].get(state[name], _unknown(state[name])) for name in _STATE_WORDS
         )
-        self._accounts.add_row(f"[cyan]{escape(answers.account)}[/]", *cells)
+        signs = escape(answers.signs)
+        if isinstance(answers.signature, float):
+            signs += f", {_short(answers.signature)}"
+        self._accounts.add_row(f"[cyan]{escape(answers.account)}[/]", *cells, signs)
 
     def accounts_end(self) -> None:
         self._out.print()
@@ -212,6 +223,8 @@ def _state(answers: AccountAnswers) -> dict[str, Any]:
         "margin": answers.margin,
         "status": None if isinstance(status, DustError) else status.data,
         "bnb_fees": None if isinstance(burn, DustError) else burn.spot_bnb_burn,
+        "signs": answers.signs,
+        "signature": answers.signature if isinstance(answers.signature, float) else None,
     }
 
 
@@ -224,6 +237,11 @@ _STATE_WORDS: Final[dict[str, dict[Any, str]]] = {
     "status": {NORMAL: "normal"},
     "bnb_fees": {True: "on", False: "[cyan]off[/]"},
 }
+
+
+def _short(seconds: float) -> str:
+    milliseconds = seconds * 1000
+    return f"{milliseconds * 1000:.0f} µs" if milliseconds < 1 else f"{milliseconds:.0f} ms"
 
 
 def _unknown(value: object) -> str:

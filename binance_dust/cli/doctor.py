@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from binance_dust._call.retry import RetryPolicy
+from binance_dust._call.signing import try_signature
 from binance_dust.cli import _context, _doctor_report, _probe_dust, _probe_weight
 from binance_dust.cli._doctor_checks import (
     AccountAnswers,
@@ -23,7 +24,7 @@ from binance_dust.errors import ConfigurationError, DeliveryError, DustError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Awaitable, Iterable, Iterator, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
 
     from binance_dust.budget import PoolSnapshot
     from binance_dust.cli._context import CommandContext
@@ -119,14 +120,25 @@ async def _read_clock(client: DustClient) -> tuple[float, float]:
 
 
 async def _ask_account(client: DustClient) -> AccountAnswers:
-    """Ask one account everything that is checked; together a weight of five."""
+    """Ask one account everything that is checked; together a weight of five.
+
+    If nothing can be signed, nothing is asked.
+    """
+    signs, signature = await try_signature(client.credentials)
+
+    async def ask(question: Callable[[], Awaitable[R]]) -> R | DustError:
+        return signature if isinstance(signature, DustError) else await _or_error(question())
+
     return AccountAnswers(
         account=client.name,
-        permissions=await _or_error(client.key_permissions()),
-        status=await _or_error(client.account_status()),
-        info=await _or_error(client.account_info()),
-        burn=await _or_error(client.bnb_burn()),
-        log=await _or_error(client.dust_log()),
+        permissions=await ask(client.key_permissions),
+        status=await ask(client.account_status),
+        info=await ask(client.account_info),
+        burn=await ask(client.bnb_burn),
+        log=await ask(client.dust_log),
+        signs=signs,
+        signature=signature,
+        plain_secret=client.credentials.plain_file is not None,
     )
 
 

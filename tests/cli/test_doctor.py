@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from binance_dust import CredentialsError, DustError, models
+from binance_dust import Credentials, CredentialsError, DustError, models
 from binance_dust.cli._doctor_checks import (
     AccountAnswers,
     Finding,
@@ -18,6 +20,7 @@ from binance_dust.cli._doctor_checks import (
 )
 from binance_dust.sandbox import Permissions, Sandbox
 from tests.cli.conftest import Keep, Run
+from tests.systems import posix
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 REFUSED = CredentialsError("Invalid API-key, IP, or permissions for action.", code=-2015)
@@ -191,13 +194,82 @@ def test_programs_get_the_same_as_lines_of_json(run: Run, keep: Keep) -> None:
     assert rows[-1] == {"about": "end", "level": "warning"}
 
 
+def an_account(exchange: Sandbox, folder: Path, how: str) -> tuple[Credentials, str]:
+    """Open an account with nothing to find, and write an accounts file that says how it signs."""
+    restricted = Permissions(addresses=frozenset({"127.0.0.1"}))
+    alice = exchange.open_account("alice", permissions=restricted)
+    path = folder / "accounts.toml"
+    path.write_text(f'[alice]\napi_key = "{alice.api_key}"\n{how}\n')
+    path.chmod(0o600)
+    return alice, str(path)
+
+
 def test_without_findings_everything_is_as_it_should_be(
-    run: Run, file: str, at: tuple[str, ...]
+    run: Run,
+    exchange: Sandbox,
+    at: tuple[str, ...],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    done = run("doctor", "--accounts", file, "--account", "alice", *at)
+    alice, file = an_account(exchange, tmp_path, 'secret_env = "ALICE"')
+    monkeypatch.setenv("ALICE", alice.secret.reveal())
+
+    done = run("doctor", "--accounts", file, *at)
 
     assert done.code == 0
     assert "Everything is as it should be." in done.out
+
+
+def test_a_secret_in_a_plain_file_is_a_warning_with_better_ways(
+    run: Run, file: str, at: tuple[str, ...]
+) -> None:
+    done = run("doctor", "--accounts", file, *at)
+
+    assert "warning  secret     alice, bob: lies unencrypted in a file" in done.out
+    assert "ssh_agent" in done.out
+
+
+@posix
+def test_it_says_who_signs_and_how_long_that_takes(
+    run: Run, exchange: Sandbox, at: tuple[str, ...], tmp_path: Path
+) -> None:
+    script = tmp_path / "sign"
+    alice, file = an_account(exchange, tmp_path, f'sign_command = ["sh", "{script}"]')
+    script.write_text(
+        f"sleep 0.05; openssl dgst -sha256 -hmac {alice.secret.reveal()} | sed 's/.*= //'"
+    )
+
+    rows = run("doctor", "--json", "--accounts", file, *at).rows
+    done = run("doctor", "--accounts", file, *at)
+
+    (account,) = [row for row in rows if row["about"] == "account"]
+    assert account["signs"] == "command sh"
+    assert account["signature"] > 0.05
+    assert re.search(r"command sh, \d+ ms", done.out)
+    assert "Everything is as it should be." in done.out
+
+
+@posix
+def test_a_signer_that_fails_is_one_problem_and_nothing_is_asked(
+    run: Run, exchange: Sandbox, at: tuple[str, ...], tmp_path: Path
+) -> None:
+    _, file = an_account(exchange, tmp_path, 'sign_command = ["sh", "-c", "exit 3"]')
+
+    done = run("doctor", "--accounts", file, *at)
+
+    assert done.code == 1
+    assert done.out.count("problem") == 1
+    assert "signature  alice: command sh: it ended with status 3" in done.out
+    assert not [seen for seen in exchange.requests if seen.account]
+
+
+def test_a_slow_signer_is_a_warning() -> None:
+    slow = answers(signs="vault", signature=1.5)
+
+    (finding,) = judge_account(slow, NOW)
+
+    assert (finding.level, finding.about) == (Level.WARNING, "signature")
+    assert finding.text == "1.5 s by vault: calls wait for one another"
 
 
 def test_weight_that_others_spend_behind_the_address_is_shown(run: Run, keep: Keep) -> None:
