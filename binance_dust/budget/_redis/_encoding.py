@@ -38,8 +38,11 @@ KINDS: Final[tuple[type, ...]] = (
     *(Pace, Pool, Price, Prices, SharedCall, SharedWaiter, Valve, WeightCeiling, WeightSlot),
 )
 _ENUMS: Final[tuple[type[Enum], ...]] = (Lane, LimitKind, News)
-_LEFT_OUT: Final = frozenset({"clock", "boundary", "door", "pool", "newer"})
-"""Slots that are found again by name, or follow from the order."""
+_LEFT_OUT: Final = frozenset(
+    {"clock", "boundary", "door", "pool", "newer"}
+    | {"_event_loop", "_next_count", "_waiters", "_waker_handle"}
+)
+"""Slots that are found again by name, or follow from the order; and what waits in a pace: never."""
 _LIST, _DICT, _WINDOW, _CHAIN, _CALL, _ENUM = -1, -2, -3, -4, -5, -6
 _PLAIN: Final = frozenset({int, float, str, bool, type(None)})
 

@@ -33,8 +33,8 @@ def layout() -> str:
     """
     found = hashlib.sha1(usedforsecurity=False)
     package = files("binance_dust")
-    for name in _RULES:
-        place = package.joinpath(name)
+    # The pace is aiolimiter's bucket, and part of the rules.
+    for place in (*map(package.joinpath, _RULES), files("aiolimiter").joinpath("leakybucket.py")):
         sources = sorted(place.iterdir(), key=lambda each: each.name) if place.is_dir() else [place]
         for source in sources:
             if source.name.endswith(".py"):
