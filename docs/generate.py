@@ -233,11 +233,11 @@ PAYERS: Final = {
 
 
 def readme() -> str:
-    """Write the table of limits into README: signed calls, the most expensive first."""
+    """Write the table of limits into README: calls with a key, the most expensive first."""
     limits = RateLimits()
     calls: dict[tuple[int, str, int], list[str]] = {}
     for name, row in ALL.items():
-        if row.security.signed:
+        if row.security.needs_key:
             kind, cost = row.weight.kind, row.weight.cost
             let_through = limits.of(kind) // cost
             calls.setdefault((let_through, PAYERS[kind], cost), []).append(f"`{name}`")

@@ -88,7 +88,9 @@ BY_CODE: Final[dict[int, Verdict]] = dict(
         (_BUSY, (-3007, -3044)),
         (_REJECTED, (-3001, -3002, -3003, -3004, -3006, -3008, -3010, -3014, -3015, -3016)),
         (_REJECTED, (-3022, -3023, -3024, -3026, -3027, -3036, -3037, -3041, -3042, -3045)),
-        (_REJECTED, (-3999,)),
+        (_REJECTED, (-3020, -3999)),
+        # Sales by quote: the quote has expired (documented for Binance Pay, which sells likewise).
+        (_REJECTED, (345_231,)),
         # Other products' way of saying "too frequent".
         (_RATE, (-6009, -12014)),
     )

@@ -234,14 +234,13 @@ class _Attempts(Generic[R]):
 
     async def once(self) -> R:
         """Make one attempt."""
-        _, result = await self.exchange()
-        return result
+        return (await self.exchange())[1]
 
     async def exchange(self) -> tuple[Answer, R]:
         """Make one attempt; return the answer and the result."""
         pipeline = self._pipeline
         self._number += 1
-        if self._account is not None and pipeline.clock.due:
+        if self._call.endpoint.security.signed and pipeline.clock.due:
             await pipeline.learn_clock()
         admission, request = await self._prepared()
         admission.sent()
@@ -275,7 +274,8 @@ class _Attempts(Generic[R]):
 
     async def _prepared(self) -> tuple[Admission, wire.Request]:
         """Wait for weight, then sign with the time as it is then."""
-        if self._account is not None and isinstance(self._account.signer, OutsideSigner):
+        signer = self._account.signer if self._account else None
+        if self._call.endpoint.security.signed and isinstance(signer, OutsideSigner):
             return await on_loan(self._admit, self._sign, self._still_good)
         admission = await self._admit()
         try:
@@ -333,8 +333,8 @@ class _Attempts(Generic[R]):
 
     async def _sign(self) -> wire.Request:
         account = self._account
-        if account is None:
-            return wire.unsigned_request(self._call, self._query)
+        if account is None or not self._call.endpoint.security.signed:
+            return wire.unsigned_request(self._call, self._query, account)
         signer = account.signer
         if isinstance(signer, OutsideSigner):
             payload, signature = await self._sign_outside(signer)

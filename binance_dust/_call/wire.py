@@ -14,6 +14,7 @@ from binance_dust._util.structs import HiddenStruct
 from binance_dust.endpoints import Endpoint
 
 if TYPE_CHECKING:
+    from binance_dust._call.signing import AccountKey
     from binance_dust.endpoints import Call
 
 R = TypeVar("R")
@@ -54,10 +55,13 @@ def _without_beginning(text: str, secret: str) -> str:
     return f"{text[:-cut]}***" if cut else text
 
 
-def unsigned_request(call: Call[Any], query: str = "") -> Request:
-    """Write a request that needs no key."""
-    path = call.endpoint.path
-    return Request(call.endpoint, None, f"{path}?{query}" if query else path, None, None)
+def unsigned_request(
+    call: Call[Any], query: str = "", account: AccountKey | None = None
+) -> Request:
+    """Write a request that needs no signature, with the key of an account or without one."""
+    path = f"{call.endpoint.path}?{query}" if query else call.endpoint.path
+    label, api_key = (account.label, account.api_key) if account else (None, None)
+    return Request(call.endpoint, label, path, api_key, None)
 
 
 def payload(query: str, recv_window: float, timestamp: int) -> str:

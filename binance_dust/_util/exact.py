@@ -1,4 +1,4 @@
-"""Exact amounts and times: kept as the wire sent them, and converted when they are first read.
+"""Exact amounts, times and ids: kept as the wire sent them, and converted when they are first read.
 
 A caller reads one or two of the seven fields of a row, and the answers of a desk have hundreds of
 rows. Measured on 1,000 assets: decoding into texts takes 0.20 ms, `json.loads` 0.65 ms, and
@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import decimal
 import functools
+import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, get_type_hints
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MILLISECOND: Final = timedelta(milliseconds=1)
+_REFERENCE: Final = re.compile(r"[A-Za-z0-9_.:-]{1,100}")
 
 # Nothing is ever rounded. The exponent is bounded, because 1e999999999 is finite and would fill the
 # memory when it is printed. Unlike `Decimal(...)`, a context rejects white space and underscores.
@@ -81,6 +83,14 @@ def to_moment(value: object) -> datetime:
     raise ValueError(value)
 
 
+def to_reference(value: object) -> str:
+    """Convert an id that may be a number or a word into a text, or raise `ValueError`."""
+    text = str(value) if type(value) is int else value
+    if isinstance(text, str) and _REFERENCE.fullmatch(text):
+        return text
+    raise ValueError(value)
+
+
 def from_moment(moment: datetime) -> int:
     """Give the whole milliseconds since the epoch of an aware time."""
     return (moment - _EPOCH) // _MILLISECOND
@@ -115,9 +125,11 @@ class _Converted:
 if TYPE_CHECKING:
     Amount: TypeAlias = Decimal
     Moment: TypeAlias = datetime
+    Reference: TypeAlias = str
 else:
     Amount = Annotated[Any, _Converted(to_amount, "a finite number")]
     Moment = Annotated[Any, _Converted(to_moment, "a time")]
+    Reference = Annotated[Any, _Converted(to_reference, "an id")]
 
 Id: TypeAlias = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 """The ledger keeps ids in 64 bits. A larger one makes its row unreadable."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, Final
 
@@ -21,6 +22,10 @@ _CHEAP: Final = endpoints.ACCOUNT_STATUS
 _MANDATORY: Final[Mapping[str, Mapping[str, Any]]] = {
     "convertible_assets": {"target_asset": "BNB"},
     "small_liability_history": {"current": 1, "size": 1},
+    "transfers": {"kind": "FUNDING_MAIN"},
+    # A quote that nobody accepts sells nothing.
+    "convert_quote": {"from_asset": "USDT", "to_asset": "BNB", "from_amount": Decimal(10)},
+    "convert_status": {"order_id": 1},
 }
 _IN_A_ROW: Final = 3
 """Calls of each endpoint: two steps, so that others who spend show in one of them at most."""

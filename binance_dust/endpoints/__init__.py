@@ -1,25 +1,55 @@
 """The endpoints: the exchange's contract. Each is declared once, here.
 
-No other module has a path, a weight or a security level. A new endpoint is one declaration here,
+No other package has a path, a weight or a security level. A new endpoint is one declaration here,
 one method on `DustClient` and one sample under `tests/samples/`. All three share a name, so a test
 fails if one is missing.
 
-    _spec.py    what an endpoint is; checks and encodes the parameters of a call
+    _spec.py       what an endpoint is; checks and encodes the parameters of a call
+    _dust.py       dust, small debts, settings; what is read of an account around them
+    _elsewhere.py  other wallets, delistings, transfers, repayments, sales by quote
 
-Weights and limit kinds are as documented, read between January and November 2026. Each SAPI
+Weights and limit kinds are as documented, read between January and December 2026. Each SAPI
 endpoint has its own pool; the endpoints of /api/v3 share one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from datetime import datetime
-from decimal import Decimal
 from typing import Any, Final
 
-from msgspec import field
-
-from binance_dust import models
+from binance_dust.endpoints import _dust, _elsewhere
+from binance_dust.endpoints._dust import (
+    ACCOUNT_INFO,
+    ACCOUNT_STATUS,
+    BNB_BURN,
+    CONVERTIBLE_ASSETS,
+    DUST_ASSETS,
+    DUST_CONVERT,
+    DUST_LOG,
+    DUST_TRANSFER,
+    EXCHANGE_SMALL_LIABILITIES,
+    KEY_PERMISSIONS,
+    MARGIN_ACCOUNT,
+    SERVER_TIME,
+    SET_BNB_BURN,
+    SMALL_LIABILITIES,
+    SMALL_LIABILITY_HISTORY,
+    SPOT_ACCOUNT,
+    SYSTEM_STATUS,
+    USER_ASSETS,
+)
+from binance_dust.endpoints._elsewhere import (
+    CAPITAL_FLOW,
+    CONVERT_ACCEPT,
+    CONVERT_QUOTE,
+    CONVERT_STATUS,
+    DELIST_SCHEDULE,
+    FUNDING_ASSETS,
+    MARGIN_DELIST_SCHEDULE,
+    REPAY,
+    TRANSFER,
+    TRANSFERS,
+    WALLET_BALANCES,
+)
 from binance_dust.endpoints._spec import (
     EARLIEST,
     AccountType,
@@ -27,10 +57,11 @@ from binance_dust.endpoints._spec import (
     Endpoint,
     LimitKind,
     ListStyle,
-    Params,
     Replay,
     Security,
     Weight,
+    ip,
+    uid,
 )
 
 __all__ = [
@@ -38,22 +69,33 @@ __all__ = [
     "ACCOUNT_STATUS",
     "ALL",
     "BNB_BURN",
+    "CAPITAL_FLOW",
     "CONVERTIBLE_ASSETS",
+    "CONVERT_ACCEPT",
+    "CONVERT_QUOTE",
+    "CONVERT_STATUS",
+    "DELIST_SCHEDULE",
     "DUST_ASSETS",
     "DUST_CONVERT",
     "DUST_LOG",
     "DUST_TRANSFER",
     "EARLIEST",
     "EXCHANGE_SMALL_LIABILITIES",
+    "FUNDING_ASSETS",
     "KEY_PERMISSIONS",
     "MARGIN_ACCOUNT",
+    "MARGIN_DELIST_SCHEDULE",
+    "REPAY",
     "SERVER_TIME",
     "SET_BNB_BURN",
     "SMALL_LIABILITIES",
     "SMALL_LIABILITY_HISTORY",
     "SPOT_ACCOUNT",
     "SYSTEM_STATUS",
+    "TRANSFER",
+    "TRANSFERS",
     "USER_ASSETS",
+    "WALLET_BALANCES",
     "AccountType",
     "Call",
     "Endpoint",
@@ -66,301 +108,10 @@ __all__ = [
     "uid",
 ]
 
-
-def ip(cost: int) -> Weight:
-    """Return a weight that the address's pool of this endpoint pays."""
-    return Weight(LimitKind.IP, cost)
-
-
-def uid(cost: int) -> Weight:
-    """Return a weight that the account's pool of this endpoint pays."""
-    return Weight(LimitKind.UID, cost)
-
-
-class NoParams(Params, frozen=True):
-    """No parameters."""
-
-
-# --- the spot wallet ---------------------------------------------------------------------------
-
-
-class UserAssetsParams(Params, frozen=True, kw_only=True):
-    """Without `asset`: all positive balances."""
-
-    asset: str | None = None
-    need_btc_valuation: bool | None = None
-
-
-USER_ASSETS: Final = Endpoint(
-    method="POST",
-    path="/sapi/v3/asset/getUserAsset",
-    security=Security.USER_DATA,
-    weight=ip(5),
-    replay=Replay.SAFE,
-    params=UserAssetsParams,
-    result=list[models.UserAsset],
-)
-
-# --- dust into any target ----------------------------------------------------------------------
-
-
-class ConvertibleAssetsParams(Params, frozen=True, kw_only=True):
-    """`price` is the caller's price of the quota asset in the target; it is undocumented."""
-
-    target_asset: str
-    account_type: AccountType | None = None
-    price: Decimal | None = field(name="dustQuotaAssetToTargetAssetPrice", default=None)
-
-
-CONVERTIBLE_ASSETS: Final = Endpoint(
-    method="POST",
-    path="/sapi/v1/asset/dust-convert/query-convertible-assets",
-    security=Security.USER_DATA,
-    weight=ip(1),
-    replay=Replay.SAFE,
-    params=ConvertibleAssetsParams,
-    result=models.ConvertibleAssets,
-)
-
-
-class DustConvertParams(Params, frozen=True, kw_only=True):
-    """`client_id` is a correlation id; it is not promised to make the call idempotent."""
-
-    assets: Iterable[str] = field(name="asset")
-    target_asset: str | None = None
-    account_type: AccountType | None = None
-    client_id: str | None = None
-
-
-DUST_CONVERT: Final = Endpoint(
-    method="POST",
-    path="/sapi/v1/asset/dust-convert/convert",
-    security=Security.USER_DATA,
-    weight=uid(10),
-    replay=Replay.NEVER,
-    params=DustConvertParams,
-    result=models.DustConversion,
-)
-
-# --- dust into BNB -----------------------------------------------------------------------------
-
-
-class DustAssetsParams(Params, frozen=True, kw_only=True):
-    """Without `account_type`: the spot wallet."""
-
-    account_type: AccountType | None = None
-
-
-DUST_ASSETS: Final = Endpoint(
-    method="POST",
-    path="/sapi/v1/asset/dust-btc",
-    security=Security.USER_DATA,
-    weight=ip(1),
-    replay=Replay.SAFE,
-    params=DustAssetsParams,
-    result=models.DustAssets,
-)
-
-
-class DustTransferParams(Params, frozen=True, kw_only=True):
-    """All assets of one batch."""
-
-    assets: Iterable[str] = field(name="asset")
-    account_type: AccountType | None = None
-
-
-DUST_TRANSFER: Final = Endpoint(
-    method="POST",
-    path="/sapi/v1/asset/dust",
-    security=Security.USER_DATA,
-    weight=uid(10),
-    replay=Replay.NEVER,
-    params=DustTransferParams,
-    result=models.DustConversion,
-)
-
-
-class DustLogParams(Params, frozen=True, kw_only=True):
-    """Both bounds or none: with one alone the server answers -1102 (seen 2026-09-07)."""
-
-    account_type: AccountType | None = None
-    start_time: datetime | None = None
-    end_time: datetime | None = None
-
-
-DUST_LOG: Final = Endpoint(
-    method="GET",
-    path="/sapi/v1/asset/dribblet",
-    security=Security.USER_DATA,
-    weight=ip(1),
-    replay=Replay.SAFE,
-    params=DustLogParams,
-    result=models.DustLog,
-)
-
-# --- small margin debts ------------------------------------------------------------------------
-
-# Sources differ on which budget pays (ip in the newest ones, uid in the specification
-# of 2024). The stricter reading costs only time; the headers tell which is right.
-SMALL_LIABILITIES: Final = Endpoint(
-    method="GET",
-    path="/sapi/v1/margin/exchange-small-liability",
-    security=Security.USER_DATA,
-    weight=ip(100),
-    replay=Replay.SAFE,
-    params=NoParams,
-    result=list[models.SmallLiability],
-)
-
-
-class ExchangeSmallLiabilitiesParams(Params, frozen=True, kw_only=True):
-    """At most ten assets, each with a debt below 10 USDT, once in six hours."""
-
-    assets: Iterable[str] = field(name="assetNames")
-
-
-# No answer is documented, so any JSON, or an empty body, is read as nothing.
-EXCHANGE_SMALL_LIABILITIES: Final = Endpoint(
-    method="POST",
-    path="/sapi/v1/margin/exchange-small-liability",
-    security=Security.MARGIN,
-    weight=uid(3000),
-    replay=Replay.NEVER,
-    params=ExchangeSmallLiabilitiesParams,
-    result=type(None),
-    most_names=10,
-)
-
-
-class SmallLiabilityHistoryParams(Params, frozen=True, kw_only=True):
-    """Page and size are documented as mandatory, although with defaults: both are always sent."""
-
-    current: int
-    size: int
-    start_time: datetime | None = None
-    end_time: datetime | None = None
-
-
-SMALL_LIABILITY_HISTORY: Final = Endpoint(
-    method="GET",
-    path="/sapi/v1/margin/exchange-small-liability-history",
-    security=Security.USER_DATA,
-    weight=uid(100),
-    replay=Replay.SAFE,
-    params=SmallLiabilityHistoryParams,
-    result=models.SmallLiabilityHistory,
-)
-
-# --- fees in BNB, which avoid dust -------------------------------------------------------------
-
-BNB_BURN: Final = Endpoint(
-    method="GET",
-    path="/sapi/v1/bnbBurn",
-    security=Security.USER_DATA,
-    weight=ip(1),
-    replay=Replay.SAFE,
-    params=NoParams,
-    result=models.BnbBurn,
-)
-
-
-class SetBnbBurnParams(Params, frozen=True, kw_only=True):
-    """At least one of the two."""
-
-    spot: bool | None = field(name="spotBNBBurn", default=None)
-    interest: bool | None = field(name="interestBNBBurn", default=None)
-
-
-SET_BNB_BURN: Final = Endpoint(
-    method="POST",
-    path="/sapi/v1/bnbBurn",
-    security=Security.USER_DATA,
-    weight=ip(1),
-    replay=Replay.SAFE,
-    params=SetBnbBurnParams,
-    result=models.BnbBurn,
-)
-
-# --- the account and the exchange --------------------------------------------------------------
-
-
-class SpotAccountParams(Params, frozen=True, kw_only=True):
-    """Without `omit_zero_balances`: hundreds of assets that the account does not have."""
-
-    omit_zero_balances: bool | None = None
-
-
-SPOT_ACCOUNT: Final = Endpoint(
-    method="GET",
-    path="/api/v3/account",
-    security=Security.USER_DATA,
-    weight=Weight(LimitKind.REQUEST, 20),
-    replay=Replay.SAFE,
-    params=SpotAccountParams,
-    result=models.SpotAccount,
-)
-
-KEY_PERMISSIONS: Final = Endpoint(
-    method="GET",
-    path="/sapi/v1/account/apiRestrictions",
-    security=Security.USER_DATA,
-    weight=ip(1),
-    replay=Replay.SAFE,
-    params=NoParams,
-    result=models.KeyPermissions,
-)
-
-ACCOUNT_STATUS: Final = Endpoint(
-    method="GET",
-    path="/sapi/v1/account/status",
-    security=Security.USER_DATA,
-    weight=ip(1),
-    replay=Replay.SAFE,
-    params=NoParams,
-    result=models.AccountStatus,
-)
-
-ACCOUNT_INFO: Final = Endpoint(
-    method="GET",
-    path="/sapi/v1/account/info",
-    security=Security.USER_DATA,
-    weight=ip(1),
-    replay=Replay.SAFE,
-    params=NoParams,
-    result=models.AccountInfo,
-)
-
-MARGIN_ACCOUNT: Final = Endpoint(
-    method="GET",
-    path="/sapi/v1/margin/account",
-    security=Security.USER_DATA,
-    weight=ip(10),
-    replay=Replay.SAFE,
-    params=NoParams,
-    result=models.MarginAccount,
-)
-
-SYSTEM_STATUS: Final = Endpoint(
-    method="GET",
-    path="/sapi/v1/system/status",
-    security=Security.NONE,
-    weight=ip(1),
-    replay=Replay.SAFE,
-    params=NoParams,
-    result=models.SystemStatus,
-)
-
-SERVER_TIME: Final = Endpoint(
-    method="GET",
-    path="/api/v3/time",
-    security=Security.NONE,
-    weight=Weight(LimitKind.REQUEST, 1),
-    replay=Replay.SAFE,
-    params=NoParams,
-    result=models.ServerTime,
-)
-
 ALL: Final[dict[str, Endpoint[Any, Any]]] = {
-    name.lower(): row for name, row in list(globals().items()) if isinstance(row, Endpoint)
+    name.lower(): row
+    for rows in (_dust, _elsewhere)
+    for name, row in vars(rows).items()
+    if isinstance(row, Endpoint)
 }
 """Every row, by the name of its method on `DustClient`."""

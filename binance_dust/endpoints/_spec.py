@@ -51,14 +51,21 @@ class Security(enum.Enum):
     """What a call must prove: decides the key header and the signature."""
 
     NONE = "NONE"
+    MARKET_DATA = "MARKET_DATA"
+    """The key alone: the same answer for every account, so one key serves a whole desk."""
     USER_DATA = "USER_DATA"
     MARGIN = "MARGIN"
     """Signed like USER_DATA; the key needs the margin permission."""
 
     @property
-    def signed(self) -> bool:
-        """Whether the key and a signature are sent."""
+    def needs_key(self) -> bool:
+        """Whether the key is sent."""
         return self is not Security.NONE
+
+    @property
+    def signed(self) -> bool:
+        """Whether a signature is sent, and so a timestamp."""
+        return self not in (Security.NONE, Security.MARKET_DATA)
 
 
 class LimitKind(enum.Enum):
@@ -83,6 +90,16 @@ class Weight:
         return f"{self.kind.value} {self.cost}"
 
 
+def ip(cost: int) -> Weight:
+    """Return a weight that the address's pool of this endpoint pays."""
+    return Weight(LimitKind.IP, cost)
+
+
+def uid(cost: int) -> Weight:
+    """Return a weight that the account's pool of this endpoint pays."""
+    return Weight(LimitKind.UID, cost)
+
+
 class Replay(enum.Enum):
     """Whether a call with an unknown outcome may be sent again."""
 
@@ -94,6 +111,10 @@ class Replay(enum.Enum):
 
 class Params(msgspec.Struct, frozen=True, kw_only=True, rename="camel"):
     """Base of an endpoint's parameters; `None` is left out of the request."""
+
+
+class NoParams(Params, frozen=True):
+    """No parameters."""
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,9 @@ from binance_dust.sandbox._account import (
     DebtExchange,
     Holding,
     Permissions,
+    Repayment,
+    Sale,
+    Transfer,
 )
 from binance_dust.sandbox._faults import Fault, Faults
 from binance_dust.sandbox._requests import Seen
@@ -61,9 +64,12 @@ __all__ = [
     "Faults",
     "Holding",
     "Permissions",
+    "Repayment",
     "Rules",
+    "Sale",
     "Sandbox",
     "Seen",
+    "Transfer",
     "serve_forever",
     "write_accounts",
 ]

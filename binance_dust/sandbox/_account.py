@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from binance_dust.sandbox._amounts import Amount
     from binance_dust.sandbox._keys import SignatureCheck
 
-WalletName = Literal["SPOT", "MARGIN"]
+WalletName = Literal["SPOT", "MARGIN", "FUNDING"]
 
 
 @dataclass(frozen=True, slots=True, init=False)
@@ -119,6 +119,8 @@ class Permissions:
     spot_and_margin_trading: bool = True
     margin: bool = True
     withdrawals: bool = False
+    universal_transfer: bool = False
+    """Transfers between wallets; off until the owner of the key allows it, as on the website."""
     addresses: frozenset[str] = frozenset()
     """Where the key may be used from; empty means anywhere."""
 
@@ -135,6 +137,8 @@ class Permissions:
                 return self.spot_and_margin_trading
             case "enableMargin":
                 return self.margin
+            case "permitsUniversalTransfer":
+                return self.universal_transfer
             case _:
                 return False
 
@@ -199,6 +203,49 @@ class DebtExchange:
     at_ms: int
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transfer:
+    """One transfer between two wallets."""
+
+    kind: str
+    """From where to where, as in `FUNDING_MAIN`."""
+    asset: str
+    amount: Decimal
+    transaction_id: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Repayment:
+    """One repayment of a margin debt."""
+
+    asset: str
+    amount: Decimal
+    transaction_id: int
+    at_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sale:
+    """A quote, and the order that it became when it was accepted."""
+
+    quote_id: str
+    wallet: WalletName
+    asset: str
+    amount: Decimal
+    target: str
+    brings: Decimal
+    until_ms: int
+    """Until when it can be accepted."""
+    order_id: int | None = None
+    """Missing while it was not accepted."""
+    status: str = ""
+    """`PROCESS`, `SUCCESS` or `FAIL`."""
+    at_ms: int = 0
+    accepted_at: float = 0.0
+    """In true time."""
+
+
 @dataclass(slots=True)
 class Margin:
     """A cross-margin account: a wallet of its own, and debts."""
@@ -241,6 +288,12 @@ class Account:
     conversions: list[Conversion] = field(default_factory=list, repr=False)
     """Executed conversions, oldest first."""
     debt_exchanges: list[DebtExchange] = field(default_factory=list, repr=False)
+    transfers: list[Transfer] = field(default_factory=list, repr=False)
+    """Transfers between wallets, oldest first."""
+    repayments: list[Repayment] = field(default_factory=list, repr=False)
+    """Repaid debts, oldest first."""
+    sales: dict[str, Sale] = field(default_factory=dict, repr=False)
+    """Quotes by their id, with what became of them."""
     shown_prices: dict[str, tuple[float, Decimal]] = field(default_factory=dict, repr=False)
     """For each asset: when its price was last shown, in true time, and the price."""
     debts_exchanged_at: float | None = field(default=None, repr=False)
@@ -249,6 +302,10 @@ class Account:
     def api_key(self) -> str:
         """The key that it was opened with, or the oldest that is left."""
         return next(iter(self.keys), "")
+
+    def next_movement(self) -> int:
+        """Give the number of the next transfer or repayment; conversions have numbers below."""
+        return self.first_transaction + 5_000 + len(self.transfers) + len(self.repayments)
 
     def free(self, asset: str, wallet: WalletName = "SPOT") -> Decimal:
         """Give the free balance of one asset."""
@@ -283,6 +340,8 @@ class Account:
         """Give a wallet; raises `LookupError` for the margin wallet of an account without one."""
         if name == "SPOT":
             return self.spot
+        if name == "FUNDING":
+            return self.funding
         if self.margin is None:
             message = f"account {self.name!r} has no margin"
             raise LookupError(message)

@@ -7,7 +7,8 @@ that the two agree. There are three kinds of pools:
 - `uid`: its own 180,000 weight a minute for each account;
 - `spot`: one pool of 6,000 a minute for each address, shared by all of `/api`.
 
-Read 2026-08 from the official connectors and the documents of wallet and margin trading.
+Read 2026-08, and what is beside dust 2026-12, from the official connectors and the documents of
+wallet, margin trading and convert.
 """
 
 from __future__ import annotations
@@ -17,7 +18,9 @@ from typing import Final, Literal
 
 PoolKind = Literal["ip", "uid", "spot"]
 SecurityLevel = Literal["none", "key", "signed"]
-Right = Literal["enableReading", "enableSpotAndMarginTrading", "enableMargin"]
+Right = Literal[
+    "enableReading", "enableSpotAndMarginTrading", "enableMargin", "permitsUniversalTransfer"
+]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +44,7 @@ class ServedEndpoint:
 _TRADE: Final = "enableSpotAndMarginTrading"
 _DUST: Final = "/sapi/v1/asset/dust"
 _CONVERT: Final = "/sapi/v1/asset/dust-convert"
+_SALE: Final = "/sapi/v1/convert"
 _LIABILITY: Final = "/sapi/v1/margin/exchange-small-liability"
 
 SERVED: Final = (
@@ -96,6 +100,71 @@ SERVED: Final = (
         mandatory=("current", "size"),
     ),
     ServedEndpoint(name="margin_account", method="GET", path="/sapi/v1/margin/account", weight=10),
+    ServedEndpoint(
+        name="capital_flow", method="GET", path="/sapi/v1/margin/capital-flow", weight=100
+    ),
+    ServedEndpoint(
+        name="repay",
+        method="POST",
+        path="/sapi/v1/margin/borrow-repay",
+        pool="uid",
+        weight=1500,
+        right="enableMargin",
+        mandatory=("asset", "isIsolated", "amount", "type"),
+    ),
+    # Other wallets
+    ServedEndpoint(name="funding_assets", method="POST", path="/sapi/v1/asset/get-funding-asset"),
+    ServedEndpoint(
+        name="wallet_balances", method="GET", path="/sapi/v1/asset/wallet/balance", weight=60
+    ),
+    ServedEndpoint(
+        name="transfer",
+        method="POST",
+        path="/sapi/v1/asset/transfer",
+        pool="uid",
+        weight=300,
+        right="permitsUniversalTransfer",
+        mandatory=("type", "asset", "amount"),
+    ),
+    ServedEndpoint(
+        name="transfers", method="GET", path="/sapi/v1/asset/transfer", mandatory=("type",)
+    ),
+    # Sales by quote
+    ServedEndpoint(
+        name="convert_quote",
+        method="POST",
+        path=f"{_SALE}/getQuote",
+        pool="uid",
+        weight=200,
+        mandatory=("fromAsset", "toAsset"),
+    ),
+    ServedEndpoint(
+        name="convert_accept",
+        method="POST",
+        path=f"{_SALE}/acceptQuote",
+        pool="uid",
+        weight=500,
+        right=_TRADE,
+        mandatory=("quoteId",),
+    ),
+    ServedEndpoint(
+        name="convert_status", method="GET", path=f"{_SALE}/orderStatus", pool="uid", weight=100
+    ),
+    # Delistings
+    ServedEndpoint(
+        name="delist_schedule",
+        method="GET",
+        path="/sapi/v1/spot/delist-schedule",
+        weight=100,
+        security="key",
+    ),
+    ServedEndpoint(
+        name="margin_delist_schedule",
+        method="GET",
+        path="/sapi/v1/margin/delist-schedule",
+        weight=100,
+        security="key",
+    ),
     # Account and system
     ServedEndpoint(name="bnb_burn", method="GET", path="/sapi/v1/bnbBurn"),
     ServedEndpoint(name="set_bnb_burn", method="POST", path="/sapi/v1/bnbBurn"),
@@ -107,19 +176,8 @@ SERVED: Final = (
         name="system_status", method="GET", path="/sapi/v1/system/status", security="none"
     ),
     # Not about dust, but general clients ask for it
-    ServedEndpoint(name="funding_assets", method="POST", path="/sapi/v1/asset/get-funding-asset"),
     ServedEndpoint(name="asset_detail", method="GET", path="/sapi/v1/asset/assetDetail"),
-    ServedEndpoint(
-        name="wallet_balance", method="GET", path="/sapi/v1/asset/wallet/balance", weight=60
-    ),
     ServedEndpoint(name="coins", method="GET", path="/sapi/v1/capital/config/getall", weight=10),
-    ServedEndpoint(
-        name="delist_schedule",
-        method="GET",
-        path="/sapi/v1/spot/delist-schedule",
-        weight=100,
-        security="key",
-    ),
     ServedEndpoint(
         name="margin_pairs",
         method="GET",

@@ -97,6 +97,8 @@ class Market:
         self._rules = rules
         self._opened = opened
         self._assets = {asset.symbol: asset for asset in CATALOGUE}
+        self.delistings: dict[str, int] = {}
+        """When an asset is delisted, in milliseconds of the exchange's clock."""
 
     def __iter__(self) -> Iterator[Asset]:
         return iter(list(self._assets.values()))

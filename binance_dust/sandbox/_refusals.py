@@ -101,6 +101,11 @@ def maintenance() -> Refusal:
     return Refusal(-1016, "This service is no longer available.", status=503)
 
 
+def short_of_funds() -> Refusal:
+    """Refuse a transfer of more than the wallet has free; this text was seen."""
+    return Refusal(-5013, "Asset transfer failed: insufficient balance")
+
+
 def no_margin_account() -> Refusal:
     """Refuse a margin request from an account without margin."""
     return Refusal(-3003, "Margin account does not exist.")

@@ -43,6 +43,20 @@ _NEVER_BELOW_ZERO: Final = (
     "minimum",
     "volatility",
     "liability_ceiling",
+    "quote_seconds",
+    "quote_spread",
+    "quote_minimum",
+    "sale_seconds",
+)
+
+
+_AMOUNTS: Final = (
+    "ceiling",
+    "minimum",
+    "volatility",
+    "liability_ceiling",
+    "quote_spread",
+    "quote_minimum",
 )
 
 
@@ -136,6 +150,14 @@ class Rules:
     """Body of a successful exchange of small liabilities; no document shows one.
 
     The official SDKs parse every success as JSON, so it can't be empty."""
+    quote_seconds: float = 10.0
+    """How long a quote of a sale can be accepted, in the exchange's time."""
+    quote_spread: Decimal = Decimal("0.002")
+    """What a sale by quote brings less than the market's price, as a part of it."""
+    quote_minimum: Decimal = Decimal("0.01")
+    """A sale by quote worth less, in USDT, is refused; the real minimum differs by pair."""
+    sale_seconds: float = 0.0
+    """How long an accepted sale is in `PROCESS` before it is done."""
     spelling: Spelling = "documented"
     """`mended`: `transferredAmount` instead of the exchange's `transferedAmount`, and so on."""
     remember: int = 100_000
@@ -143,7 +165,7 @@ class Rules:
 
     def __post_init__(self) -> None:
         """Refuse numbers that make no sense."""
-        for name in ("ceiling", "minimum", "volatility", "liability_ceiling"):
+        for name in _AMOUNTS:
             try:
                 object.__setattr__(self, name, exact(str(getattr(self, name))))
             except ValueError as error:
@@ -240,5 +262,9 @@ class RuleChanges(TypedDict, total=False):
     liability_cooldown_code: int
     liability_ceiling: Decimal | str | int
     liability_body: LiabilityBody
+    quote_seconds: float
+    quote_spread: Decimal | str | int
+    quote_minimum: Decimal | str | int
+    sale_seconds: float
     spelling: Spelling
     remember: int

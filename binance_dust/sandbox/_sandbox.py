@@ -184,6 +184,12 @@ class Sandbox:
             account.record(conversion)
         return made
 
+    def delist(self, asset: str, at: datetime) -> None:
+        """Announce that an asset will be delisted: it shows in both schedules until then."""
+        if asset not in self.market:
+            self.market.list_asset(asset)
+        self.market.delistings[asset] = (at - _EPOCH) // timedelta(milliseconds=1)
+
     @property
     def accounts(self) -> OpenAccounts:
         """The open accounts; a test may read and change `exchange.accounts["alice"]`."""

@@ -13,7 +13,10 @@ def test_the_endpoints_are_listed_as_a_table_and_as_json(run: Run) -> None:
     assert [row["name"] for row in rows] == list(endpoints.ALL)
     assert all(row["path"] in table for row in rows)
     assert {row["name"] for row in rows if not row["sent_again"]} == {
+        "convert_accept",
         "dust_convert",
         "dust_transfer",
         "exchange_small_liabilities",
+        "repay",
+        "transfer",
     }

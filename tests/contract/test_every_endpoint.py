@@ -11,14 +11,17 @@ from typing import Any
 import msgspec
 import pytest
 
-from binance_dust import DustClient, endpoints
+from binance_dust import DustClient, endpoints, models
 from binance_dust._answers import judge
 from binance_dust._util.exact import AnswerStruct
+from binance_dust._util.rows import RowsAnswer
 from binance_dust.endpoints import Call, Endpoint, Replay, Security
 from binance_dust.errors import UnreadableAnswerError
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 ROWS = sorted(endpoints.ALL.items())
+OPERANDS = {"transfer": 2, "repay": 2, "convert_quote": 2}
+"""What moves is an asset and an amount; a price has two assets."""
 
 
 def read_sample(name: str) -> Any:
@@ -32,13 +35,15 @@ def test_each_row_has_a_typed_method_of_its_name(name: str, row: Endpoint[..., A
     returned = method.__annotations__["return"]
 
     if inspect.isasyncgenfunction(method):
-        assert returned == "AsyncIterator[models.SmallLiabilityExchange]"
+        assert returned == f"AsyncIterator[models.{row_of(row.result).__name__}]"
+    elif row.result is models.TransactionId:
+        assert returned == "int"
     else:
         assert inspect.iscoroutinefunction(method)
         assert returned == spelled(row.result)
     operands = list(inspect.signature(method).parameters.values())[1:]
     positional = [each for each in operands if each.kind is not inspect.Parameter.KEYWORD_ONLY]
-    assert len(positional) <= 1, "keyword-only but for the obvious operand"
+    assert len(positional) <= OPERANDS.get(name, 1), "keyword-only but for the obvious operands"
 
 
 @pytest.mark.parametrize(("name", "row"), ROWS)
@@ -70,6 +75,15 @@ def texts_of(value: Any) -> set[str]:
     if isinstance(value, AnswerStruct):
         return set().union(*(texts_of(getattr(value, name)) for name in value.__struct_fields__))
     return {f"{value:f}" if isinstance(value, Decimal) else str(value)}
+
+
+def row_of(result: Any) -> Any:
+    """Give the type of the rows of an answer."""
+    if issubclass(result, RowsAnswer) if isinstance(result, type) else False:
+        _, row = result._rows()
+        return row
+    (row,) = result.__args__
+    return row
 
 
 def spelled(result: Any) -> str:
@@ -114,34 +128,58 @@ def test_the_weights_are_those_of_the_design() -> None:
         "account_info": "ip 1",
         "account_status": "ip 1",
         "bnb_burn": "ip 1",
+        "capital_flow": "ip 100",
+        "convert_accept": "uid 500",
+        "convert_quote": "uid 200",
+        "convert_status": "uid 100",
         "convertible_assets": "ip 1",
+        "delist_schedule": "ip 100",
         "dust_assets": "ip 1",
         "dust_convert": "uid 10",
         "dust_log": "ip 1",
         "dust_transfer": "uid 10",
         "exchange_small_liabilities": "uid 3000",
+        "funding_assets": "ip 1",
         "key_permissions": "ip 1",
         "margin_account": "ip 10",
+        "margin_delist_schedule": "ip 100",
+        "repay": "uid 1500",
         "server_time": "request 1",
         "set_bnb_burn": "ip 1",
         "small_liabilities": "ip 100",
         "small_liability_history": "uid 100",
         "spot_account": "request 20",
         "system_status": "ip 1",
+        "transfer": "uid 300",
+        "transfers": "ip 1",
         "user_assets": "ip 5",
+        "wallet_balances": "ip 60",
     }
 
 
 def test_only_what_moves_funds_is_never_sent_again() -> None:
     never = {name for name, row in ROWS if row.replay is Replay.NEVER}
 
-    assert never == {"dust_convert", "dust_transfer", "exchange_small_liabilities"}
+    assert never == {
+        "convert_accept",
+        "dust_convert",
+        "dust_transfer",
+        "exchange_small_liabilities",
+        "repay",
+        "transfer",
+    }
 
 
 def test_only_the_status_and_the_clock_need_no_key() -> None:
     open_to_all = {name for name, row in ROWS if row.security is Security.NONE}
 
     assert open_to_all == {"server_time", "system_status"}
+
+
+def test_only_what_is_the_same_for_all_accounts_needs_the_key_alone() -> None:
+    keyed = {name for name, row in ROWS if row.security.needs_key and not row.security.signed}
+
+    assert keyed == {"delist_schedule", "margin_delist_schedule"}
 
 
 def test_the_seeds_numbers_print_as_they_were() -> None:

@@ -43,7 +43,7 @@ def test_no_file_is_longer_than_a_reader_can_hold(folder: str) -> None:
 @pytest.mark.parametrize("room", ROOMS, ids=lambda room: str(room.relative_to(PACKAGE)))
 def test_a_room_begins_with_a_line_for_each_file(room: Path) -> None:
     index = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8"))) or ""
-    columns = re.findall(r"^[ -]*((?:`?[\w.]+/?`?(?:, )?)+)(?=:|  )", index, re.MULTILINE)
+    columns = re.findall(r"^[ -]*((?:`?[\w.]++/?`?(?:, )?)+)(?=:|  )", index, re.MULTILINE)
     named = {
         name.strip("`/").removesuffix(".py") for column in columns for name in column.split(", ")
     }

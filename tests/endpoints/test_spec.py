@@ -201,7 +201,12 @@ def test_parameters_are_shown_as_they_were_asked() -> None:
 def test_all_calls_are_signed_but_those_that_ask_nothing_of_an_account() -> None:
     unsigned = {name for name, row in endpoints.ALL.items() if not row.security.signed}
 
-    assert unsigned == {"server_time", "system_status"}
+    assert unsigned == {
+        "delist_schedule",
+        "margin_delist_schedule",
+        "server_time",
+        "system_status",
+    }
 
 
 def test_whole_numbers_may_come_as_text() -> None:

@@ -14,7 +14,7 @@ import msgspec
 import pytest
 
 from binance_dust import endpoints, sandbox
-from binance_dust.sandbox import Debt
+from binance_dust.sandbox import Debt, Permissions
 from binance_dust.sandbox._endpoints import BY_NAME, BY_PATH, SERVED
 from binance_dust.sandbox._replies import REPLIES
 
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.sandbox.conftest import Bench
+
+from tests.sandbox.conftest import NOON
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 KINDS = {"ip": "ip", "uid": "uid", "request": "spot"}
@@ -43,6 +45,7 @@ def test_the_client_and_the_exchange_agree(name: str, endpoint: Any) -> None:
     assert served.weight == endpoint.weight.cost
     assert served.pool == KINDS[endpoint.weight.kind.value]
     assert (served.security == "signed") is endpoint.security.signed
+    assert (served.security == "none") is not endpoint.security.needs_key
     assert (served.right == "enableMargin") is (endpoint.security.name == "MARGIN")
 
 
@@ -60,10 +63,21 @@ def test_answers_have_the_shape_of_the_documented_samples(
     new_bench: Callable[..., Bench], name: str, endpoint: Any
 ) -> None:
     """Every field of a sample is in the sandbox's answer, and is of the same kind."""
-    bench = new_bench(liability_cooldown=0.0)
+    bench = new_bench(liability_cooldown=0.0, quote_seconds=7_200.0)
     account = bench.open(
-        ADA="6.21", margin={"USDT": "1"}, debts={"ETH": Debt("0.001", interest="0.0001")}
+        ADA="6.21",
+        funding={"TRX": "5"},
+        margin={"USDT": "1", "ETH": "0.001"},
+        debts={"ETH": Debt("0.001", interest="0.0001")},
+        permissions=Permissions(universal_transfer=True),
     )
+    bench.exchange.market.delistings["ADA"] = int((NOON + 86_400) * 1000)
+    move = {"type": "FUNDING_MAIN", "asset": "TRX", "amount": "1"}
+    bench.ask("POST /sapi/v1/asset/transfer", **move)
+    offer = {"fromAsset": "TRX", "toAsset": "USDT", "fromAmount": "1"}
+    accepted, fresh = (bench.ask("POST /sapi/v1/convert/getQuote", **offer).json for _ in range(2))
+    bench.ask("POST /sapi/v1/convert/acceptQuote", quoteId=accepted["quoteId"])
+    account.deposit("TRX", "9")
     bench.ask("POST /sapi/v1/asset/dust", asset="ADA")
     bench.ask("POST /sapi/v1/margin/exchange-small-liability", assetNames="ETH")
     account.deposit("ADA", "6.21")
@@ -75,8 +89,15 @@ def test_answers_have_the_shape_of_the_documented_samples(
         "exchange_small_liabilities": {"assetNames": "ETH"},
         "small_liability_history": {"current": 1, "size": 10},
         "set_bnb_burn": {"spotBNBBurn": "true"},
+        "wallet_balances": {"needBalanceDetail": "true"},
+        "transfer": move,
+        "transfers": {"type": "FUNDING_MAIN"},
+        "repay": {"asset": "ETH", "isIsolated": "FALSE", "amount": "0.0001", "type": "REPAY"},
+        "convert_quote": offer,
+        "convert_accept": {"quoteId": fresh["quoteId"]},
+        "convert_status": {"quoteId": accepted["quoteId"]},
     }
-    bench.time.pass_by(3600)
+    bench.time.pass_by(3_600)
     sample = json.loads((SAMPLES / name / "200.json").read_text() or "null")
 
     reply = bench.ask(f"{endpoint.method} {endpoint.path}", **parameters.get(name, {}))

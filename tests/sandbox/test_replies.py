@@ -59,13 +59,11 @@ def test_assets_that_cannot_be_converted_cannot_be_withdrawn_either(bench: Bench
     detail = bench.ask("GET /sapi/v1/asset/assetDetail").json
     one = bench.ask("GET /sapi/v1/asset/assetDetail", asset="ADA").json
     coins = {row["coin"]: row for row in bench.ask("GET /sapi/v1/capital/config/getall").json}
-    schedule = bench.ask("GET /sapi/v1/spot/delist-schedule").json
 
     assert detail["BZRX"]["withdrawStatus"] is False
     assert list(one) == ["ADA"]
     assert coins["ADA"]["free"] == "6.21"
     assert coins["BZRX"]["trading"] is False
-    assert "BZRXUSDT" in schedule[0]["symbols"]
 
 
 def test_exchange_info_lists_pairs_and_the_limits_of_api_alone(bench: Bench) -> None:

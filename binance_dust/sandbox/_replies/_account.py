@@ -1,55 +1,17 @@
-"""Replies about an account: its wallets, its status, its BNB switch, and its key."""
+"""Replies about an account: its number, its status, its BNB switch, and its key."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust.sandbox import _refusals
-from binance_dust.sandbox._amounts import ZERO, rounded, text
+from binance_dust.sandbox._amounts import text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from binance_dust.sandbox._account import Holding, Wallet
+    from binance_dust.sandbox._account import Holding
     from binance_dust.sandbox._admission import AdmittedRequest, ReplyFunction
-
-
-def user_assets(request: AdmittedRequest) -> list[dict[str, str]]:
-    """List the spot wallet, or one asset of it."""
-    return _holdings(request, request.account.spot)
-
-
-def funding_assets(request: AdmittedRequest) -> list[dict[str, str]]:
-    """List the funding wallet; its rows have no `ipoable`."""
-    rows = _holdings(request, request.account.funding)
-    for row in rows:
-        del row["ipoable"]
-    return rows
-
-
-def wallet_balance(request: AdmittedRequest) -> list[dict[str, Any]]:
-    """Show what each wallet is worth, in bitcoin by default."""
-    quote = request.parameters.text("quoteAsset") or "BTC"
-    market, now = request.market, request.now
-    if quote not in market:
-        raise _refusals.invalid("quoteAsset")
-    price = market.price(quote, now)
-
-    def worth(wallet: Wallet) -> str:
-        value = sum((market.value(asset, held.total, now) for asset, held in wallet), ZERO)
-        return text(rounded(value / price))
-
-    account = request.account
-    margin = "0" if account.margin is None else worth(account.margin.wallet)
-    return [
-        {"activate": True, "balance": worth(account.spot), "walletName": "Spot"},
-        {"activate": True, "balance": worth(account.funding), "walletName": "Funding"},
-        {
-            "activate": account.margin is not None,
-            "balance": margin,
-            "walletName": "Cross Margin",
-        },
-    ]
 
 
 def spot_account(request: AdmittedRequest) -> dict[str, Any]:
@@ -119,7 +81,7 @@ def key_permissions(request: AdmittedRequest) -> dict[str, Any]:
         "enableInternalTransfer": False,
         "enableMargin": rights.margin,
         "enableFutures": False,
-        "permitsUniversalTransfer": False,
+        "permitsUniversalTransfer": rights.universal_transfer,
         "enableVanillaOptions": False,
         "enableFixApiTrade": False,
         "enableFixReadOnly": False,
@@ -169,36 +131,7 @@ def _balances(request: AdmittedRequest) -> Iterator[tuple[str, Holding]]:
         )
 
 
-def _holdings(request: AdmittedRequest, wallet: Wallet) -> list[dict[str, str]]:
-    """List a wallet, or the one asset in the parameter `asset`."""
-    market, now = request.market, request.now
-    only = request.parameters.text("asset")
-    valued = request.parameters.flag("needBtcValuation")
-    bitcoin = market.price("BTC", now)
-    rows = []
-    for asset, held in wallet:
-        if only not in (None, asset):
-            continue
-        value = market.value(asset, held.total, now) / bitcoin if valued else ZERO
-        rows.append(
-            {
-                "asset": asset,
-                "free": text(held.free),
-                "locked": text(held.locked),
-                "freeze": text(held.freeze),
-                "withdrawing": text(held.withdrawing),
-                "ipoable": text(held.ipoable),
-                # "0" also means that no valuation was asked for.
-                "btcValuation": text(rounded(value)),
-            }
-        )
-    return rows
-
-
 REPLIES: Final[Mapping[str, ReplyFunction]] = {
-    "user_assets": user_assets,
-    "funding_assets": funding_assets,
-    "wallet_balance": wallet_balance,
     "spot_account": spot_account,
     "bnb_burn": bnb_burn,
     "set_bnb_burn": set_bnb_burn,

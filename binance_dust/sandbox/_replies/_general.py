@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from binance_dust.sandbox._amounts import text
-from binance_dust.sandbox._clock import DAY_MS
 from binance_dust.sandbox._market import QUOTA
 
 if TYPE_CHECKING:
@@ -97,9 +96,41 @@ def coins(request: AdmittedRequest) -> list[dict[str, Any]]:
 
 
 def delist_schedule(request: AdmittedRequest) -> list[dict[str, Any]]:
-    """List what will be delisted tomorrow: the assets that can't be converted."""
-    symbols = [f"{asset.symbol}{QUOTA}" for asset in request.market if not asset.convertible]
-    return [{"delistTime": request.now.ms + DAY_MS, "symbols": symbols}]
+    """List the pairs that stop trading, by time."""
+    return [
+        {
+            "delistTime": at_ms,
+            "symbols": [
+                f"{symbol}{quote}"
+                for symbol in symbols
+                for quote in (QUOTA, "BNB", "BTC")
+                if symbol != quote and _trades(symbol, quote)
+            ],
+        }
+        for at_ms, symbols in _schedule(request)
+    ]
+
+
+def margin_delist_schedule(request: AdmittedRequest) -> list[dict[str, Any]]:
+    """List what leaves margin, by time."""
+    return [
+        {
+            "delistTime": at_ms,
+            "crossMarginAssets": symbols,
+            "isolatedMarginSymbols": [f"{symbol}{QUOTA}" for symbol in symbols],
+        }
+        for at_ms, listed in _schedule(request)
+        if (symbols := [symbol for symbol in listed if request.market[symbol].marginable])
+    ]
+
+
+def _schedule(request: AdmittedRequest) -> list[tuple[int, list[str]]]:
+    """Give what is still to be delisted, by time."""
+    by_time: dict[int, list[str]] = {}
+    for symbol, at_ms in sorted(request.market.delistings.items()):
+        if at_ms > request.now.ms:
+            by_time.setdefault(at_ms, []).append(symbol)
+    return sorted(by_time.items())
 
 
 def _limit(kind: str, interval: str, number: int, limit: int) -> dict[str, Any]:
@@ -171,4 +202,5 @@ REPLIES: Final[Mapping[str, ReplyFunction]] = {
     "asset_detail": asset_detail,
     "coins": coins,
     "delist_schedule": delist_schedule,
+    "margin_delist_schedule": margin_delist_schedule,
 }

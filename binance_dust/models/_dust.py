@@ -1,62 +1,17 @@
-"""The exchange's answers: a frozen struct for each.
-
-Required is what the books and what moves funds can't do without: which asset, how much of it, what
-it brings, what it costs. Any other field can be `None`: the exchange adds and removes fields.
-
-Names are those of the wire in snake_case, with misspellings corrected (`transfered` on the wire).
-Only this module knows the spelling of the wire. Amounts and times are exact, and converted when
-first read: see `_util.exact`. Sources: Binance's documentation pages and SDKs, read between January
-and November 2026.
-"""
+"""Answers about dust, small debts and settings, and what is read of an account around them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 from msgspec import field
 
 from binance_dust._util.exact import Amount, AnswerStruct, Id, Moment, difference, total
-from binance_dust._util.rows import RowsAnswer, SwitchesAnswer, UnreadRow
+from binance_dust._util.rows import RowsAnswer, SwitchesAnswer
 from binance_dust.errors import UnreadableAnswerError
 
 if TYPE_CHECKING:
     from decimal import Decimal
-
-__all__ = [
-    "AccountInfo",
-    "AccountStatus",
-    "BnbBurn",
-    "CommissionRates",
-    "ConvertedAsset",
-    "ConvertibleAsset",
-    "ConvertibleAssets",
-    "DustAsset",
-    "DustAssets",
-    "DustConversion",
-    "DustLog",
-    "DustLogDetail",
-    "DustLogEntry",
-    "KeyPermissions",
-    "MarginAccount",
-    "MarginAsset",
-    "ServerTime",
-    "SmallLiability",
-    "SmallLiabilityExchange",
-    "SmallLiabilityHistory",
-    "SpotAccount",
-    "SpotBalance",
-    "SystemStatus",
-    "UnreadRow",
-    "UserAsset",
-]
-
-SPELLINGS: Final[dict[bytes, bytes]] = {
-    b"transferredAmount": b"transferedAmount",
-    b"totalTransferred": b"totalTransfered",
-    b"totalTransferredAmount": b"totalTransferedAmount",
-}
-"""Fields that the exchange misspells, by the name they would have if it mended that. It does so at
-times (once in June 2026), so both are read."""
 
 # Rows hold only texts and numbers, so the garbage collector can skip them (`gc=False`).
 

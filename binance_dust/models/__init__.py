@@ -1,0 +1,105 @@
+"""The exchange's answers: a frozen struct for each.
+
+Required is what the books and what moves funds can't do without: which asset, how much of it, what
+it brings, what it costs. Any other field can be `None`: the exchange adds and removes fields.
+
+Names are those of the wire in snake_case, with misspellings corrected (`transfered` on the wire).
+Only this package knows the spelling of the wire. Amounts and times are exact, and converted when
+first read: see `_util.exact`. Sources: Binance's documentation pages and SDKs, read between January
+and December 2026.
+
+    _dust.py       dust, small debts, settings; what is read of an account around them
+    _elsewhere.py  other wallets, delistings, transfers, repayments, sales by quote
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from binance_dust._util.rows import UnreadRow
+from binance_dust.models._dust import (
+    AccountInfo,
+    AccountStatus,
+    BnbBurn,
+    CommissionRates,
+    ConvertedAsset,
+    ConvertibleAsset,
+    ConvertibleAssets,
+    DustAsset,
+    DustAssets,
+    DustConversion,
+    DustLog,
+    DustLogDetail,
+    DustLogEntry,
+    KeyPermissions,
+    MarginAccount,
+    MarginAsset,
+    ServerTime,
+    SmallLiability,
+    SmallLiabilityExchange,
+    SmallLiabilityHistory,
+    SpotAccount,
+    SpotBalance,
+    SystemStatus,
+    UserAsset,
+)
+from binance_dust.models._elsewhere import (
+    CapitalFlow,
+    ConvertOrder,
+    ConvertQuote,
+    Delisting,
+    FundingAsset,
+    MarginDelisting,
+    TransactionId,
+    TransferHistory,
+    TransferRecord,
+    WalletAsset,
+    WalletBalance,
+)
+
+__all__ = [
+    "AccountInfo",
+    "AccountStatus",
+    "BnbBurn",
+    "CapitalFlow",
+    "CommissionRates",
+    "ConvertOrder",
+    "ConvertQuote",
+    "ConvertedAsset",
+    "ConvertibleAsset",
+    "ConvertibleAssets",
+    "Delisting",
+    "DustAsset",
+    "DustAssets",
+    "DustConversion",
+    "DustLog",
+    "DustLogDetail",
+    "DustLogEntry",
+    "FundingAsset",
+    "KeyPermissions",
+    "MarginAccount",
+    "MarginAsset",
+    "MarginDelisting",
+    "ServerTime",
+    "SmallLiability",
+    "SmallLiabilityExchange",
+    "SmallLiabilityHistory",
+    "SpotAccount",
+    "SpotBalance",
+    "SystemStatus",
+    "TransactionId",
+    "TransferHistory",
+    "TransferRecord",
+    "UnreadRow",
+    "UserAsset",
+    "WalletAsset",
+    "WalletBalance",
+]
+
+SPELLINGS: Final[dict[bytes, bytes]] = {
+    b"transferredAmount": b"transferedAmount",
+    b"totalTransferred": b"totalTransfered",
+    b"totalTransferredAmount": b"totalTransferedAmount",
+}
+"""Fields that the exchange misspells, by the name they would have if it mended that. It does so at
+times (once in June 2026), so both are read."""
