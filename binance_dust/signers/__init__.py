@@ -10,10 +10,12 @@
     _public_key    public keys: of OpenSSH or PEM, from a file or a text
     _agent         `SshAgent`: the key is in an ssh-agent
     _command       `Command`: a program makes the signature; also programs that print a secret
+    _vault         `VaultTransit`: the key is in Vault's transit engine
 """
 
 from binance_dust.signers._agent import SshAgent
 from binance_dust.signers._command import Command
 from binance_dust.signers._signer import Signer
+from binance_dust.signers._vault import VaultTransit
 
-__all__ = ["Command", "Signer", "SshAgent"]
+__all__ = ["Command", "Signer", "SshAgent", "VaultTransit"]

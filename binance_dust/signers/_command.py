@@ -121,8 +121,8 @@ async def run_program(argv: Sequence[str], given: bytes = b"") -> bytes | str:
     """Run a program; return its output, or say why there is none."""
     loop = asyncio.get_running_loop()
     problem = None
-    with _as_input(given) as file:
-        try:
+    try:
+        with _as_input(given) as file:
             transport, process = await loop.subprocess_exec(
                 _Process,
                 *argv,
@@ -131,10 +131,10 @@ async def run_program(argv: Sequence[str], given: bytes = b"") -> bytes | str:
                 stderr=subprocess.DEVNULL,
                 start_new_session=True,
             )
-        except OSError as error:
-            problem = error.strerror or type(error).__name__
-        except (ValueError, NotImplementedError) as error:
-            problem = type(error).__name__
+    except OSError as error:
+        problem = error.strerror or type(error).__name__
+    except (ValueError, NotImplementedError) as error:
+        problem = type(error).__name__
     if problem is not None:
         return f"it can't be started ({problem}): install it, or give its full path"
     try:

@@ -23,11 +23,12 @@ class _Closable(Protocol):
 class SigningLine:
     """The turns at one agent, in one event loop: `async with SigningLine.at(agent, 8) as line`."""
 
-    __slots__ = ("_key", "_turns", "_users", "_worked", "kept")
+    __slots__ = ("_key", "_turns", "_users", "_worked", "kept", "loop")
 
     def __init__(self, key: tuple[int, Hashable], at_once: int) -> None:
         """Use `SigningLine.at`, which gives everybody the same line."""
         self._key = key
+        self.loop = asyncio.get_running_loop()
         self._turns = asyncio.Semaphore(at_once)
         self._users = 0
         self._worked = -math.inf
@@ -37,8 +38,12 @@ class SigningLine:
     @classmethod
     def at(cls, agent: Hashable, at_once: int) -> SigningLine:
         """Give the line at an agent; enter it before anything else happens."""
-        key = id(asyncio.get_running_loop()), agent
-        return _LINES.setdefault(key, cls(key, at_once))
+        loop = asyncio.get_running_loop()
+        key = id(loop), agent
+        line = _LINES.get(key)
+        if line is None or line.loop is not loop:  # one that ended in the middle of things
+            line = _LINES[key] = cls(key, at_once)
+        return line
 
     @staticmethod
     def in_use(agent: Hashable) -> SigningLine | None:

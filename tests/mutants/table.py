@@ -28,6 +28,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     "binance_dust/_call/signing.py": (
         "tests/test_credentials.py",
         "tests/contract/test_published_vectors.py",
+        "tests/signers/test_outside.py",
     ),
     "binance_dust/_util/keys.py": (
         "tests/test_credentials.py",
