@@ -13,9 +13,33 @@
     _vault         `VaultTransit`: the key is in Vault's transit engine
 """
 
-from binance_dust.signers._agent import SshAgent
-from binance_dust.signers._command import Command
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
 from binance_dust.signers._signer import Signer
-from binance_dust.signers._vault import VaultTransit
+
+if TYPE_CHECKING:
+    from binance_dust.signers._agent import SshAgent
+    from binance_dust.signers._command import Command
+    from binance_dust.signers._vault import VaultTransit
 
 __all__ = ["Command", "Signer", "SshAgent", "VaultTransit"]
+
+_HOMES = {"Command": "_command", "SshAgent": "_agent", "VaultTransit": "_vault"}
+"""Imported when first asked for: most accounts sign in this process."""
+
+
+if not TYPE_CHECKING:  # or a misspelt name would pass every type checker
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value: object = getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -45,7 +45,7 @@ def test_all_names_what_can_be_imported_and_nothing_more() -> None:
     assert public <= set(scope)
     assert list(binance_dust.__all__) == sorted(binance_dust.__all__) == dir(binance_dust)
     with pytest.raises(AttributeError, match="no attribute 'Nothing'"):
-        _ = binance_dust.Nothing
+        _ = binance_dust.Nothing  # type: ignore[attr-defined]
 
 
 def test_every_error_is_exported_and_has_the_one_root() -> None:
