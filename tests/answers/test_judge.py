@@ -171,7 +171,8 @@ def test_an_html_refusal_shows_how_it_begins() -> None:
         ('[{"asset":"ADA","fre', None, r"cut \(at character 16\)"),
         ("NaN", None, "not JSON"),
         (b'[{"asset":"\xff"}]', None, "not UTF-8"),
-        ('[{"new":' + "[" * 100_000, None, "too deep"),
+        # How deep is too deep is the interpreter's matter: some come to where it is cut.
+        ('[{"new":' + "[" * 100_000, None, "too deep|or was cut"),
         (f'[{ROW[:-1]},"locked":{"9" * 5_000}}}]', "$[0].locked", "too many digits"),
         (f"[{ROW.replace('ADA', chr(92) + 'ud800')}]", "$[0].asset", "half a character"),
         ("{}", "$", "expected a list, found an object"),

@@ -19,7 +19,12 @@ from tests.systems import posix
 
 SHORT, LONG, STRIDE = 30, 1_000, 97
 
-pytestmark = posix
+pytestmark = [
+    posix,
+    # A killed process closes nothing.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.filterwarnings("ignore:unclosed database:ResourceWarning"),
+]
 
 
 @pytest.fixture(autouse=True)

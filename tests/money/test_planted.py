@@ -13,7 +13,11 @@ from tests.money.planted import PLANTED, Planted
 from tests.money.shrink import kinds, shrink
 from tests.systems import posix
 
-pytestmark = posix
+pytestmark = [
+    posix,
+    # A killed process closes nothing.
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import base64
+import contextlib
 import os
 import shutil
 import subprocess
@@ -128,9 +129,12 @@ async def test_a_program_that_does_it_wrongly_is_an_error_that_shows_nothing_it_
 
 def running() -> set[int]:
     """The sleeping programs of this test run."""
-    found = subprocess.run(["ps", "-eo", "pid,ppid,args"], capture_output=True, check=True)  # noqa: S607
-    lines = [line.split(None, 2) for line in found.stdout.decode().splitlines()]
-    return {int(pid) for pid, _, what in lines if what == f"sleep {MINE}"}
+    found = set()
+    for place in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if place.read_bytes().split(b"\0")[:2] == [b"sleep", MINE.encode()]:
+                found.add(int(place.parent.name))
+    return found
 
 
 async def test_a_program_that_is_not_there_says_so() -> None:
