@@ -135,9 +135,10 @@ class SshAgent(LinedSigner):
             problem = "this system has no such sockets, or that is not a path"
         if problem is None and connection is not None:
             return connection
-        raise NotSentError(
+        raise CredentialsError(
             f"no agent at {visible(self._socket)} ({problem}): start ssh-agent, or set"
-            f" SSH_AUTH_SOCK, and run ssh-add {self._key.private}"
+            f" SSH_AUTH_SOCK, and run ssh-add {self._key.private}",
+            status=0,
         )
 
 

@@ -141,7 +141,7 @@ async def test_each_state_of_an_agent_says_what_to_do(agent: Agent, exchange: Sa
     with pytest.raises(CredentialsError, match=r"alice\.pub.*has no keys"):
         await signer.sign(PAYLOAD)
     agent.kill()
-    with pytest.raises(NotSentError, match=r"no agent at .*: start ssh-agent.*ssh-add"):
+    with pytest.raises(CredentialsError, match=r"no agent at .*: start ssh-agent.*ssh-add"):
         await signer.sign(PAYLOAD)
 
 
@@ -163,7 +163,7 @@ async def test_an_agent_that_dies_in_the_middle_of_a_scan_fails_its_accounts_onl
     assert good >= {f"b{n}" for n in range(12)}
     failed = [e for report in reports.values() for e in report.errors.values()]
     assert failed
-    assert all(isinstance(error, NotSentError) for error in failed)
+    assert all(isinstance(error, CredentialsError) for error in failed)
     assert all("ssh-agent (a" in str(error) for error in failed)
     assert not _LINES
 

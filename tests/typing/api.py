@@ -36,6 +36,7 @@ from binance_dust.ledger import Cooldowns, Exported, Missing, SyncReport, Total,
 from binance_dust.reports import Settled
 from binance_dust.sandbox import Sandbox
 from binance_dust.scanner import ScanEstimate
+from binance_dust.signers import Command, Signer, SshAgent, VaultTransit
 from binance_dust.sweeper import SweepReport
 
 
@@ -47,6 +48,11 @@ async def everything_has_its_type() -> None:
         Session(budget=budget)
     client = session.client(Credentials("key", "secret", name="alice"))
     assert_type(client, DustClient)
+    elsewhere = Credentials("key", signer=SshAgent("desk.pub"), name="desk")
+    assert_type(elsewhere.signer, Signer | None)
+    vault: Signer = VaultTransit("https://vault.internal:8200", "desk")
+    Credentials("key", signer=vault)
+    Credentials("key", signer=Command(["sign"], timeout=2))
     assert_type(Credentials.load("accounts.toml"), Accounts)
     assert_type(Credentials.load("accounts.toml")["alice"], Credentials)
 
