@@ -9,12 +9,14 @@ from __future__ import annotations
 import asyncio
 import warnings
 from contextlib import closing
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from pydantic import BaseModel
 
-from binance_dust.sandbox import Debt, Holding, Sandbox
+from binance_dust.sandbox import Debt, Holding, Permissions, Sandbox
 
 with warnings.catch_warnings():
     # Deprecations inside these libraries are not ours.
@@ -25,9 +27,14 @@ with warnings.catch_warnings():
     from binance_common.configuration import ConfigurationRestAPI
     from binance_common.errors import BadRequestError, TooManyRequestsError
     from binance_sdk_margin_trading.margin_trading import MarginTrading
+    from binance_sdk_margin_trading.rest_api.models import (
+        MarginAccountBorrowRepayIsIsolatedEnum,
+        MarginAccountBorrowRepayTypeEnum,
+    )
     from binance_sdk_wallet.rest_api.models import (
         DustTransferAccountTypeEnum,
         GetAssetsThatCanBeConvertedIntoBnbAccountTypeEnum,
+        UserUniversalTransferTypeEnum,
     )
     from binance_sdk_wallet.wallet import Wallet
 
@@ -169,6 +176,93 @@ def use_the_official_margin(configuration: ConfigurationRestAPI) -> None:
             margin.get_small_liability_exchange_coin_list()
     finally:
         margin._session.close()
+
+
+# What lies beside dust, each answer field by field: a field that their model does not know is one
+# that we invented, and one that it leaves empty is one that we forgot.
+
+
+@pytest.fixture
+def beside_dust(exchange: Sandbox) -> Credentials:
+    exchange.delist("ADA", datetime.fromtimestamp(exchange.now() + 86_400, UTC))
+    return exchange.open_account(
+        "alice",
+        permissions=Permissions(universal_transfer=True),
+        funding={"TRX": "5"},
+        margin={"USDT": "100", "ETH": "0.002", "ADA": "6.21"},
+        debts={"ETH": "0.001"},
+        ADA="6.21",
+    )
+
+
+def assert_known(model: Any) -> None:
+    """Each field of ours is theirs, and each of theirs was filled, in all of an answer."""
+    if isinstance(model, list):
+        assert model
+        for part in model:
+            assert_known(part)
+    elif isinstance(model, BaseModel):
+        inside = vars(model).get("actual_instance")
+        if inside is not None:
+            assert_known(inside)
+            return
+        assert not getattr(model, "additional_properties", {}), type(model)
+        for name in type(model).model_fields:
+            if name != "additional_properties":
+                value = getattr(model, name)
+                assert value is not None, f"{type(model).__name__}.{name}"
+                assert_known(value) if value != [] else None
+
+
+async def test_the_official_wallet_sdk_knows_what_lies_beside_dust(
+    exchange: Sandbox, beside_dust: Credentials
+) -> None:
+    def use() -> tuple[Any, ...]:
+        wallet: Any = Wallet(config_rest_api=official(exchange, beside_dust)).rest_api
+        with closing(wallet._session):
+            kind = UserUniversalTransferTypeEnum["FUNDING_MAIN"]
+            moved = wallet.user_universal_transfer(type=kind, asset="TRX", amount=2).data()
+            answers = (
+                wallet.query_user_universal_transfer_history(type="FUNDING_MAIN").data(),
+                wallet.funding_wallet(need_btc_valuation=True).data(),
+                wallet.query_user_wallet_balance(need_balance_detail=True).data(),
+                wallet.get_symbols_delist_schedule_for_spot().data(),
+            )
+        return moved, *answers
+
+    moved, history, funding, balances, schedule = await asyncio.to_thread(use)
+
+    for answer in (moved, history, funding, balances, schedule):
+        assert_known(answer)
+    assert history.rows[0].tran_id == moved.tran_id
+    assert exchange.account("alice").free("TRX", "FUNDING") == 3
+    assert schedule[0].symbols[0] == "ADAUSDT"
+
+
+async def test_the_official_margin_sdk_knows_what_lies_beside_dust(
+    exchange: Sandbox, beside_dust: Credentials
+) -> None:
+    def use() -> tuple[Any, ...]:
+        margin: Any = MarginTrading(config_rest_api=official(exchange, beside_dust)).rest_api
+        with closing(margin._session):
+            paid = margin.margin_account_borrow_repay(
+                asset="ETH",
+                is_isolated=MarginAccountBorrowRepayIsIsolatedEnum["FALSE"],
+                amount="0.0005",
+                type=MarginAccountBorrowRepayTypeEnum["REPAY"],
+            ).data()
+            margin.small_liability_exchange(asset_names="ETH")
+            flow = margin.query_cross_isolated_margin_capital_flow().data()
+            schedule = margin.get_delist_schedule().data()
+        return paid, flow, schedule
+
+    paid, flow, schedule = await asyncio.to_thread(use)
+
+    for answer in (paid, flow, schedule):
+        assert_known(answer)
+    assert [row.type for row in flow] == ["SMALL_CONVERT", "SMALL_CONVERT", "REPAY"]
+    assert flow[-1].tran_id == paid.tran_id
+    assert schedule[0].cross_margin_assets == ["ADA"]
 
 
 # python-binance, of both kinds.

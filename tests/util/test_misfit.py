@@ -161,7 +161,10 @@ def _at(document: Any, place: Place) -> Any:
 
 
 def _field(kind: Any, name: str) -> Any:
-    return next(f.type for f in msgspec.structs.fields(kind) if f.encode_name == name)
+    found = next(f.type for f in msgspec.structs.fields(kind) if f.encode_name == name)
+    # `list[Row] | None` is looked at like `list[Row]`.
+    optional = get_origin(found) in (Union, UnionType)
+    return get_args(found)[0] if optional else found
 
 
 @given(st.data())
