@@ -10,7 +10,7 @@ import enum
 from datetime import UTC, datetime
 from decimal import Decimal
 from functools import cache
-from typing import Any, Final, TypeVar, get_args, get_type_hints
+from typing import TYPE_CHECKING, Any, Final, TypeVar, get_args, get_type_hints
 
 import msgspec
 
@@ -18,6 +18,9 @@ from binance_dust import errors
 from binance_dust._util.exact import AnswerStruct, to_moment
 from binance_dust._util.misfit import find
 from binance_dust.errors import DustError, UnreadableAnswerError, revive
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["FORMAT", "answer_from_plain", "error_from_plain", "newer", "plain"]
 
@@ -114,7 +117,7 @@ def _fields(kind: type[AnswerStruct]) -> dict[str, tuple[str, type[AnswerStruct]
     return {
         field.name: (
             field.encode_name,
-            next((part for part in get_args(hints[field.name]) if _is_answer(part)), None),
+            next(filter(_is_answer, _parts(hints[field.name])), None),
         )
         for field in msgspec.structs.fields(kind)
     }
@@ -124,6 +127,13 @@ def _rows_as_wire(row: type[AnswerStruct] | None, item: Any) -> Any:
     if row is None or not isinstance(item, list):
         return item
     return [_as_wire(row, each) for each in item]
+
+
+def _parts(hint: Any) -> Iterator[Any]:
+    """Give what a type is made of: `list[X] | None` has an X."""
+    for part in get_args(hint):
+        yield part
+        yield from _parts(part)
 
 
 def _is_answer(part: Any) -> bool:

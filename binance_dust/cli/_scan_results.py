@@ -160,6 +160,8 @@ class ScanTotals:
         """What each asset would bring."""
         self.holders: Counter[str] = Counter()
         """Accounts that hold each asset as dust."""
+        self.elsewhere: Counter[str] = Counter()
+        """Balances in each other wallet."""
         self.settled: Counter[Settled] = Counter()
         self.failures: Counter[tuple[str, str]] = Counter()
         """By part and reason."""
@@ -179,6 +181,8 @@ class ScanTotals:
             self.holders[row.asset] += 1
         if report.settled_by is not None:
             self.settled[report.settled_by] += 1
+        for wallet in report.elsewhere or ():
+            self.elsewhere[wallet.wallet_name] += len(wallet.asset_balances or ())
         for part, error in report.errors.items():
             self.failures[part, reason_of(error, report.account)] += 1
         entry = (report.net, -self.accounts, report)
@@ -214,6 +218,12 @@ def print_totals(totals: ScanTotals) -> None:
         for settled, accounts in totals.settled.most_common()
     )
     worth = f", worth {totals.owed}" if totals.owed else ""
+    if totals.elsewhere:
+        ranked = ", ".join(
+            f"{count(n, 'balance')} in {escape(wallet)}"
+            for wallet, n in totals.elsewhere.most_common()
+        )
+        out.print(f"In other wallets: {ranked}.", soft_wrap=True)
     debts = f"{count(totals.debts, 'small debt')}{worth}"
     out.print(f"{debts}{f' ({settled_by})' if settled_by else ''}.", soft_wrap=True)
     _print_failures(totals)

@@ -52,6 +52,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         " always, or never",
     )
     parser.add_argument(
+        "--elsewhere",
+        action="store_true",
+        help="also say what lies in other wallets (weight 60 an account)",
+    )
+    parser.add_argument(
         "--concurrency",
         type=_arguments.positive,
         default=64,
@@ -104,6 +109,7 @@ async def _scan_here(options: argparse.Namespace, output: ScanOutput) -> None:
             todo,
             target=options.target,
             liabilities=_LIABILITIES[options.liabilities],
+            elsewhere=options.elsewhere,
             concurrency=options.concurrency,
         )
         try:
@@ -140,6 +146,8 @@ async def _scan_by_fleet(options: argparse.Namespace, output: ScanOutput) -> Non
 
 
 def _open_fleet(options: argparse.Namespace) -> Fleet:
+    if options.elsewhere:
+        raise ConfigurationError("--elsewhere is for a scan by this process, not with --fleet yet")
     for name in _OF_WORKERS:
         if getattr(options, name):
             flag = f"--{name.replace('_', '-')}"
@@ -214,10 +222,11 @@ async def _estimate(options: argparse.Namespace) -> int:
 
 def _estimate_here(options: argparse.Namespace, todo: Sequence[DustClient]) -> EstimateRange:
     liabilities = _LIABILITIES[options.liabilities]
-    return EstimateRange(
-        estimate_scan(todo, liabilities=liabilities),
-        estimate_scan(todo, liabilities=liabilities, margin_share=0, debt_share=0),
+    elsewhere = options.elsewhere
+    least = estimate_scan(
+        todo, liabilities=liabilities, elsewhere=elsewhere, margin_share=0, debt_share=0
     )
+    return EstimateRange(estimate_scan(todo, liabilities=liabilities, elsewhere=elsewhere), least)
 
 
 async def _estimate_by_fleet(options: argparse.Namespace) -> EstimateRange:

@@ -11,7 +11,7 @@ from binance_dust._util.exact import difference, to_moment, total
 from binance_dust._util.html import escaped, moment, table
 from binance_dust._util.plain import FORMAT, answer_from_plain, error_from_plain, newer, plain
 from binance_dust.errors import ConfigurationError, DustError
-from binance_dust.models import ConvertibleAssets, SmallLiability, UserAsset
+from binance_dust.models import ConvertibleAssets, SmallLiability, UserAsset, WalletBalance
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ class AccountReport:
     """One account, as a scan found it.
 
     A part that failed is empty, or lacks the rows that can't be read. `errors` says why, by the
-    name of the part: `assets`, `quote` or `liabilities`.
+    name of the part: `assets`, `quote`, `elsewhere` or `liabilities`.
     """
 
     account: str
@@ -49,6 +49,9 @@ class AccountReport:
     assets: list[UserAsset] = field(default_factory=list)
     quote: ConvertibleAssets | None = None
     """What can be converted into `target` now, with the exchange's estimates."""
+    elsewhere: list[WalletBalance] | None = None
+    """Other wallets than spot that hold something; `None` if they were not asked for or asking
+    failed. Only spot and margin can be converted: what lies elsewhere has to be moved first."""
     liabilities: list[SmallLiability] = field(default_factory=list)
     settled_by: Settled | None = None
     """How `liabilities` is known; `None` if asking failed."""
@@ -89,7 +92,10 @@ class AccountReport:
 
     def _repr_html_(self) -> str:
         """Show the report as tables in a notebook."""
-        parts = [_shown(self, part) for part in (_dust_table, _debt_table, _error_table)]
+        parts = [
+            _shown(self, part)
+            for part in (_dust_table, _elsewhere_table, _debt_table, _error_table)
+        ]
         heading = f"{escaped(self.account)}</strong>, {escaped(moment(self.at))}"
         return f"<div><p><strong>{heading}</p>{''.join(parts)}</div>"
 
@@ -101,6 +107,7 @@ class AccountReport:
             "at": plain(self.at),
             "assets": plain(self.assets),
             "quote": plain(self.quote),
+            "elsewhere": plain(self.elsewhere),
             "liabilities": plain(self.liabilities),
             "settled_by": plain(self.settled_by),
             "errors": {part: plain(error) for part, error in self.errors.items()},
@@ -126,12 +133,16 @@ class AccountReport:
 
 def _read(value: Mapping[str, Any]) -> AccountReport:
     quote, settled_by = value["quote"], value["settled_by"]
+    wallets = value.get("elsewhere")  # older reports have none
     return AccountReport(
         account=instance(value["account"], str, "account"),
         target=instance(value["target"], str, "target"),
         at=to_moment(value["at"]),
         assets=[answer_from_plain(UserAsset, row) for row in value["assets"]],
         quote=None if quote is None else answer_from_plain(ConvertibleAssets, quote),
+        elsewhere=None
+        if wallets is None
+        else [answer_from_plain(WalletBalance, each) for each in wallets],
         liabilities=[answer_from_plain(SmallLiability, row) for row in value["liabilities"]],
         settled_by=None if settled_by is None else Settled(settled_by),
         errors={part: error_from_plain(error) for part, error in value["errors"].items()},
@@ -166,6 +177,17 @@ def _dust_table(report: AccountReport) -> str:
         rows,
         footer=("all", None, report.gross, report.fee, report.net),
     )
+
+
+def _elsewhere_table(report: AccountReport) -> str:
+    if not report.elsewhere:
+        return ""
+    rows = [
+        (wallet.wallet_name, row.asset, row.free, row.total, row.btc_valuation)
+        for wallet in report.elsewhere
+        for row in wallet.asset_balances or ()
+    ]
+    return table("In other wallets", ("wallet", "asset", "free", "total", "worth in BTC"), rows)
 
 
 def _debt_table(report: AccountReport) -> str:

@@ -13,7 +13,7 @@ the same time.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 
 from binance_dust._answers.codes import has_no_margin
 from binance_dust._util.exact import ensure_readable
@@ -35,18 +35,30 @@ if TYPE_CHECKING:
 
 R = TypeVar("R")
 
+_SPOT: Final = "Spot"
+
 
 class _Read(NamedTuple):
     """The parts that every scan reads."""
 
     assets: list[models.UserAsset]
     quote: models.ConvertibleAssets | None
+    elsewhere: list[models.WalletBalance] | None
 
 
 class AccountScan:
     """One account, from its first question to its report."""
 
-    __slots__ = ("_account_type", "_client", "_debt", "_errors", "_margin", "_part", "_target")
+    __slots__ = (
+        "_account_type",
+        "_client",
+        "_debt",
+        "_elsewhere",
+        "_errors",
+        "_margin",
+        "_part",
+        "_target",
+    )
 
     def __init__(  # noqa: PLR0913 - the choices of a scan, all by keyword
         self,
@@ -54,6 +66,7 @@ class AccountScan:
         *,
         part: SessionPart,
         target: str,
+        elsewhere: bool,
         account_type: AccountType | None,
         margin: SeenShare,
         debt: SeenShare,
@@ -62,6 +75,7 @@ class AccountScan:
         self._client = client._for_scans()  # noqa: SLF001 - only scans have this lane
         self._part = part
         self._target = target
+        self._elsewhere = elsewhere
         self._account_type = account_type
         self._margin = margin
         self._debt = debt
@@ -75,7 +89,7 @@ class AccountScan:
         """
         part, client = self._part, self._client
         async with part.places:
-            assets, quote, known = await asyncio.gather(
+            assets, quote, wallets, known = await asyncio.gather(
                 self._try("assets", Question.ASSETS, client.user_assets),
                 self._try(
                     "quote",
@@ -84,9 +98,10 @@ class AccountScan:
                         self._target, account_type=self._account_type
                     ),
                 ),
+                self._look_elsewhere(),
                 self._check_debts(liabilities),
             )
-            read = _Read(assets or [], quote)
+            read = _Read(assets or [], quote, wallets)
             settled: Settled | None = known
             if settled is Settled.LIST and self._key_is_refused():
                 # The list would be refused as well, for a weight of 100.
@@ -116,10 +131,23 @@ class AccountScan:
             at=self._client.session.now(),
             assets=read.assets,
             quote=read.quote,
+            elsewhere=read.elsewhere,
             liabilities=listed or [],
             settled_by=settled,
             errors=self._errors,
         )
+
+    async def _look_elsewhere(self) -> list[models.WalletBalance] | None:
+        """Read what lies in other wallets than spot, if the scan is to say so."""
+        if not self._elsewhere:
+            return None
+        found = await self._try(
+            "elsewhere", Question.WALLETS, lambda: self._client.wallet_balances(details=True)
+        )
+        if found is None:
+            return None
+        # The spot wallet is in the assets, with more of each.
+        return [each for each in found if each.wallet_name != _SPOT and _holds(each)]
 
     async def _check_debts(self, liabilities: Liabilities) -> Settled:
         """Find out whether the list has to be asked for."""
@@ -211,6 +239,10 @@ class AccountScan:
             if room:
                 lane.took.append(time() - began)
         return found
+
+
+def _holds(wallet: models.WalletBalance) -> bool:
+    return bool(wallet.asset_balances) or wallet.balance > 0
 
 
 def _bare(error: DustError) -> DustError:

@@ -61,6 +61,8 @@ class Question(enum.StrEnum):
     """Whether anything is owed there."""
     LIST = "small_liabilities"
     """Which small debts can be exchanged."""
+    WALLETS = "wallet_balances"
+    """What lies in other wallets."""
 
 
 ENDPOINTS: Final[Mapping[Question, Endpoint[Any, Any]]] = {
@@ -69,14 +71,18 @@ ENDPOINTS: Final[Mapping[Question, Endpoint[Any, Any]]] = {
     Question.MARGIN_ENABLED: endpoints.ACCOUNT_INFO,
     Question.MARGIN_DEBT: endpoints.MARGIN_ACCOUNT,
     Question.LIST: endpoints.SMALL_LIABILITIES,
+    Question.WALLETS: endpoints.WALLET_BALANCES,
 }
 
 
-def questions(liabilities: Liabilities) -> tuple[Question, ...]:
+def questions(liabilities: Liabilities, *, elsewhere: bool = False) -> tuple[Question, ...]:
     """Give the questions that a scan may ask, the cheap ones first; refuse other choices."""
+    instance(elsewhere, bool, "elsewhere")
     if liabilities != "auto" and not isinstance(liabilities, bool):
         raise ConfigurationError(f"liabilities must be True, False or 'auto', not {liabilities!r}")
-    always = (Question.ASSETS, Question.QUOTE)
+    always: tuple[Question, ...] = (Question.ASSETS, Question.QUOTE)
+    if elsewhere:
+        always = (*always, Question.WALLETS)
     match liabilities:
         case "auto":
             return (*always, Question.MARGIN_ENABLED, Question.MARGIN_DEBT, Question.LIST)
@@ -279,7 +285,7 @@ def _usual_account(part: SessionPart, margin: SeenShare) -> float:
     """Seconds that an account takes where no lane is short: its parts run side by side."""
     usual = {question: lane.usual for question, lane in part.lanes.items()}
     debts = usual[Question.MARGIN_ENABLED] + margin.value * usual[Question.MARGIN_DEBT]
-    return max(usual[Question.ASSETS], usual[Question.QUOTE], debts)
+    return max(usual[Question.ASSETS], usual[Question.QUOTE], usual[Question.WALLETS], debts)
 
 
 # --- estimated before a scan ---------------------------------------------------------------------
@@ -321,6 +327,7 @@ def estimate_scan(
     clients: Iterable[DustClient],
     *,
     liabilities: Liabilities = "auto",
+    elsewhere: bool = False,
     margin_share: float = 1.0,
     debt_share: float = 1.0,
 ) -> ScanEstimate:
@@ -341,14 +348,16 @@ def estimate_scan(
             raise TypeError(f"{name} must be a number, not {type(share).__name__}")
         if not 0 <= share <= 1:
             raise ConfigurationError(f"{name} must be between 0 and 1, not {share}")
-    questions(liabilities)
+    asked = questions(liabilities, elsewhere=elsewhere)
     counts: Counter[Session] = Counter(
         instance(client, DustClient, "each client").session for client in clients
     )
     lanes = [
         lane
         for number, (session, accounts) in enumerate(counts.items())
-        for lane in _estimate(number, session, accounts, liabilities, (margin_share, debt_share))
+        for lane in _estimate(
+            number, session, accounts, asked, _shares(liabilities, margin_share, debt_share)
+        )
     ]
     paces = [
         PaceForecast(session.budget.snapshot().requests_per_second).seconds(
@@ -361,20 +370,21 @@ def estimate_scan(
     return ScanEstimate(counts.total(), seconds, tuple(lanes))
 
 
+def _shares(liabilities: Liabilities, margin: float, debt: float) -> Mapping[Question, float]:
+    """Give the share of accounts that are asked, for questions that not all are asked."""
+    auto = liabilities == "auto"
+    return {Question.MARGIN_DEBT: margin, Question.LIST: min(margin, debt) if auto else 1.0}
+
+
 def _estimate(
     number: int,
     session: Session,
     accounts: int,
-    liabilities: Liabilities,
-    shares: tuple[float, float],
+    asked: tuple[Question, ...],
+    shares: Mapping[Question, float],
 ) -> Iterable[LaneEstimate]:
-    for question in questions(liabilities):
-        share = 1.0
-        if question is Question.MARGIN_DEBT:
-            share = shares[0]
-        elif liabilities == "auto" and question is Question.LIST:
-            share = min(shares)
-        endpoint, calls = ENDPOINTS[question], math.ceil(accounts * share)
+    for question in asked:
+        endpoint, calls = ENDPOINTS[question], math.ceil(accounts * shares.get(question, 1.0))
         yield LaneEstimate(
             number,
             question,

@@ -46,6 +46,7 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
     *,
     target: str = "BNB",
     liabilities: Liabilities = "auto",
+    elsewhere: bool = False,
     concurrency: int = 64,
     account_type: AccountType | None = None,
     skip: Collection[str] = (),
@@ -56,7 +57,8 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
             print(report.account, report.net, report.errors)
 
     `liabilities` says whether small debts are asked for: `True` always (weight 100 an account),
-    `False` never, `"auto"` only where cheaper questions have found a debt. `concurrency` is how
+    `False` never, `"auto"` only where cheaper questions have found a debt. `elsewhere=True` also
+    asks what lies in other wallets (weight 60 an account: 200 a minute). `concurrency` is how
     many accounts of a session are asked at once. `skip` names accounts to leave out, for example
     those that an earlier scan has done.
     """
@@ -75,6 +77,7 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
             clients,
             target=target,
             liabilities=liabilities,
+            elsewhere=elsewhere,
             concurrency=concurrency,
             account_type=account_type,
             skip=frozenset(skip),
@@ -115,6 +118,7 @@ class _ScanRun:
         *,
         target: str,
         liabilities: Liabilities,
+        elsewhere: bool,
         concurrency: int,
         account_type: AccountType | None,
         skip: frozenset[str],
@@ -122,7 +126,8 @@ class _ScanRun:
         self._clients = clients
         self._target = target
         self._liabilities = liabilities
-        self._asked = questions(liabilities)
+        self._elsewhere = elsewhere
+        self._asked = questions(liabilities, elsewhere=elsewhere)
         self._concurrency = concurrency
         self._account_type = account_type
         self._skip = skip
@@ -192,6 +197,7 @@ class _ScanRun:
             client,
             part=part,
             target=self._target,
+            elsewhere=self._elsewhere,
             account_type=self._account_type,
             margin=self._margin,
             debt=self._debt,

@@ -69,6 +69,32 @@ def test_another_target_and_no_debts_may_be_asked_for(
     assert (never, len(exchange.requests_of(LIST))) == (0, 10)
 
 
+def test_what_lies_elsewhere_is_shown_written_and_on_the_page(
+    run: Run, exchange: Sandbox, keep: Keep, at: tuple[str, ...], tmp_path: Path
+) -> None:
+    accounts = keep(exchange.open_account("zoe", ADA="1", funding={"TRX": "5"}))
+    asked = ("scan", "--elsewhere", "--accounts", str(accounts), *at)
+    table, page = tmp_path / "reports.csv", tmp_path / "page.html"
+
+    done = run(*asked, "--out", str(table), "--html", str(page))
+    (row,) = run(*asked, "--json").rows
+
+    assert "In other wallets: 1 balance in Funding." in done.out
+    assert [wallet["wallet_name"] for wallet in row["elsewhere"]] == ["Funding"]
+    rows = list(csv.DictReader(table.read_text("utf-8-sig").splitlines()))
+    (trx,) = [each for each in rows if each["part"] == "elsewhere: Funding"]
+    assert (trx["asset"], trx["amount"], trx["unavailable"], trx["unit"]) == (
+        "TRX",
+        "5",
+        "0",
+        "BTC",
+    )
+    assert "What lies in other wallets" in page.read_text("utf-8")
+    estimate = run(*asked, "--estimate", "--json").rows[0]
+    lanes = {lane["question"]: lane["weight_at_most"] for lane in estimate["lanes"]}
+    assert lanes["wallet_balances"] == 60
+
+
 def test_an_estimate_sends_nothing(
     run: Run, exchange: Sandbox, file: str, at: tuple[str, ...], tmp_path: Path
 ) -> None:

@@ -15,7 +15,7 @@ from binance_dust.scanner import Question
 from binance_dust.scanner._account import AccountScan
 from binance_dust.scanner._lanes import SeenShare, SessionPart
 
-ASSETS, QUOTE, ENABLED, DEBT, LIST = Question
+ASSETS, QUOTE, ENABLED, DEBT, LIST, WALLETS = Question
 
 
 class Account:
@@ -60,7 +60,13 @@ async def read(
         reports.append(report)
 
     scan = AccountScan(
-        account, part=part, target="BNB", account_type=None, margin=margin, debt=debt
+        account,
+        part=part,
+        target="BNB",
+        elsewhere=False,
+        account_type=None,
+        margin=margin,
+        debt=debt,
     )
     await scan.run(liabilities, deliver)
     (report,) = reports
@@ -68,7 +74,8 @@ async def read(
 
 
 def counts(part: SessionPart) -> list[tuple[int, int, int]]:
-    return [(lane.asked, lane.answered, lane.needed) for lane in part.lanes.values()]
+    lanes = [lane for question, lane in part.lanes.items() if question is not WALLETS]
+    return [(lane.asked, lane.answered, lane.needed) for lane in lanes]
 
 
 NO_MARGIN = ExchangeError("no", code=-3003)
@@ -170,7 +177,13 @@ async def test_a_refused_key_says_nothing_about_debts() -> None:
         pass
 
     scan = AccountScan(
-        account, part=part, target="BNB", account_type=None, margin=margin, debt=debt
+        account,
+        part=part,
+        target="BNB",
+        elsewhere=False,
+        account_type=None,
+        margin=margin,
+        debt=debt,
     )
     await scan.run("auto", deliver)
 
@@ -189,7 +202,7 @@ async def test_a_refused_key_is_no_error_of_a_list_that_was_not_to_be_asked() ->
 async def test_a_call_that_had_to_wait_for_weight_is_not_timed(room: float, timed: int) -> None:
     _, part, _ = await read(Account(room))
 
-    for lane in part.lanes.values():
+    for lane in (part.lanes[question] for question in Question if question is not WALLETS):
         assert len(lane.took) == timed
         assert all(0 < seconds < 5 for seconds in lane.took)
 
@@ -198,4 +211,4 @@ async def test_a_call_that_had_to_wait_for_the_pace_is_not_timed() -> None:
     _, part, _ = await read(Account(pace=20.0))
 
     # Two go in a burst, and the others within a twentieth of a second each.
-    assert [len(lane.took) for lane in part.lanes.values()] == [1, 1, 0, 0, 0]
+    assert [len(lane.took) for lane in part.lanes.values()] == [1, 1, 0, 0, 0, 0]

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from binance_dust import ConfigurationError, DustClient
+from binance_dust import ConfigurationError, Credentials, DustClient, Session
 from binance_dust.scanner import LaneProgress, Question, ScanEstimate, estimate_scan
 from binance_dust.scanner._lanes import (
     ENDPOINTS,
@@ -21,7 +21,7 @@ from binance_dust.scanner._lanes import (
     seconds_left,
 )
 
-ASSETS, QUOTE, ENABLED, DEBT, LIST = Question
+ASSETS, QUOTE, ENABLED, DEBT, LIST, WALLETS = Question
 
 
 class FakeSession:
@@ -61,6 +61,22 @@ def part_of(session: Any = None) -> SessionPart:
 )
 def test_the_cheap_questions_come_first(liabilities: Any, asked: tuple[Question, ...]) -> None:
     assert questions(liabilities) == asked
+
+
+def test_what_lies_elsewhere_is_asked_of_every_account_and_estimated() -> None:
+    assert questions("auto", elsewhere=True) == (ASSETS, QUOTE, WALLETS, ENABLED, DEBT, LIST)
+    assert questions(False, elsewhere=True) == (ASSETS, QUOTE, WALLETS)
+    with pytest.raises(TypeError, match="elsewhere"):
+        questions(False, elsewhere="yes")  # type: ignore[arg-type]
+
+    session = Session()
+    desk = [session.client(Credentials(f"key-{n}", "secret")) for n in range(1_000)]
+    found = estimate_scan(desk, liabilities=False, elsewhere=True)
+    (lane,) = [lane for lane in found.lanes if lane.question is WALLETS]
+    assert (lane.calls, lane.weight) == (1_000, 60_000)
+    assert 4 * 60 <= found.seconds <= 5 * 60 + 1
+    assert found.seconds == lane.seconds
+    assert estimate_scan(desk, liabilities=False).seconds < 60
 
 
 @pytest.mark.parametrize("choice", ["always", None, 1])

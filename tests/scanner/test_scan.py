@@ -20,13 +20,14 @@ from binance_dust import (
     estimate_scan,
     scan,
 )
-from binance_dust.reports import Settled
+from binance_dust.reports import AccountReport, Settled
 from binance_dust.sandbox import Permissions, Sandbox
 from tests.systems import needs_address
 
 INFO = "GET /sapi/v1/account/info"
 MARGIN = "GET /sapi/v1/margin/account"
 LIST = "GET /sapi/v1/margin/exchange-small-liability"
+WALLETS = "GET /sapi/v1/asset/wallet/balance"
 ASSETS = "POST /sapi/v3/asset/getUserAsset"
 QUOTE = "POST /sapi/v1/asset/dust-convert/query-convertible-assets"
 
@@ -390,6 +391,42 @@ async def test_rights_that_are_missing_are_told_once(exchange: Sandbox, session:
 
     assert isinstance(report.errors["assets"], CredentialsError)
     assert len(exchange.requests_of(ASSETS)) == 1
+
+
+async def test_what_lies_in_other_wallets_is_read_if_asked_for(
+    exchange: Sandbox, session: Session
+) -> None:
+    alice = exchange.open_account("alice", ADA="1", funding={"TRX": "5", "ADA": "0.5"})
+    bob = exchange.open_account("bob", ADA="1", margin={"USDT": "3"})
+    clients = [session.client(each) for each in (alice, bob)]
+
+    plain = [report async for report in scan(clients)]
+    assert [report.elsewhere for report in plain] == [None, None]
+    assert exchange.requests_of(WALLETS) == ()
+    found = {report.account: report async for report in scan(clients, elsewhere=True)}
+
+    elsewhere = found["alice"].elsewhere
+    assert elsewhere is not None
+    (funding,) = elsewhere
+    assert funding.wallet_name == "Funding"
+    held = {row.asset: str(row.free) for row in funding.asset_balances or ()}
+    assert held == {"ADA": "0.5", "TRX": "5"}
+    assert [wallet.wallet_name for wallet in found["bob"].elsewhere or ()] == ["Cross Margin"]
+    assert [request.parameters["needBalanceDetail"] for request in exchange.requests_of(WALLETS)]
+    assert AccountReport.from_plain(found["alice"].to_plain()).elsewhere == elsewhere
+    assert ">Funding<" in found["alice"]._repr_html_()
+
+
+async def test_other_wallets_that_can_not_be_read_are_an_error_of_their_own(
+    exchange: Sandbox, session: Session
+) -> None:
+    client = session.client(exchange.open_account("alice", ADA="1", funding={"TRX": "5"}))
+    exchange.faults.fail(400, code=-1130, endpoint=WALLETS)
+
+    (report,) = [report async for report in scan([client], elsewhere=True)]
+
+    assert list(report.errors) == ["elsewhere"]
+    assert (report.elsewhere, len(report.assets)) == (None, 1)
 
 
 async def test_no_account_at_all_is_no_harm() -> None:

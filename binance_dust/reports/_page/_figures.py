@@ -57,6 +57,18 @@ class DebtRow(NamedTuple):
     counted_in: str
 
 
+class ElsewhereRow(NamedTuple):
+    """One asset of one account in another wallet than spot."""
+
+    account: str
+    wallet: str
+    asset: str
+    free: Decimal
+    total: Decimal
+    worth: Decimal | None
+    """In BTC."""
+
+
 class FailureRow(NamedTuple):
     """One part of one account that could not be read."""
 
@@ -108,6 +120,7 @@ class ReportFigures:
     accounts: list[AccountRow] = field(default_factory=list)
     dust: list[DustRow] = field(default_factory=list)
     debts: list[DebtRow] = field(default_factory=list)
+    elsewhere: list[ElsewhereRow] = field(default_factory=list)
     failures: list[FailureRow] = field(default_factory=list)
 
     @cached_property
@@ -158,6 +171,7 @@ def report_figures(reports: Iterable[AccountReport]) -> ReportFigures:
         failed = {part: FailureRow(report.account, part, e) for part, e in report.errors.items()}
         dust = _dust(report, failed, made.dust)
         debts = _debts(report, failed, made.debts)
+        _elsewhere(report, failed, made.elsewhere)
         made.failures += failed.values()
         made.accounts.append(
             AccountRow(
@@ -206,6 +220,26 @@ def _dust(
         return None
     rows += read
     return sums
+
+
+def _elsewhere(
+    report: AccountReport, failed: dict[str, FailureRow], rows: list[ElsewhereRow]
+) -> None:
+    try:
+        rows += [
+            ElsewhereRow(
+                report.account,
+                wallet.wallet_name,
+                row.asset,
+                row.free,
+                row.total,
+                row.btc_valuation,
+            )
+            for wallet in report.elsewhere or ()
+            for row in wallet.asset_balances or ()
+        ]
+    except DustError as error:
+        failed["elsewhere"] = FailureRow(report.account, "elsewhere", error)
 
 
 def _debts(report: AccountReport, failed: dict[str, FailureRow], rows: list[DebtRow]) -> int:

@@ -64,6 +64,7 @@ def sections(reports: ReportFigures, ledger: LedgerFigures) -> list[Section]:
         (reports.dust, lambda: _assets(reports)),
         (reports.accounts, lambda: _accounts(reports)),
         (reports.debts, lambda: _liabilities(reports)),
+        (reports.elsewhere, lambda: _elsewhere(reports)),
         (ledger.entries, lambda: _history(ledger)),
         (reports.failures, lambda: _failures(reports)),
         (reports.dust, lambda: _balances(reports)),
@@ -183,6 +184,27 @@ def _liabilities(reports: ReportFigures) -> Section:
         else (count(len(ordered), "debt"), "", "", "", reports.owed[one], one),
     )
     return Section("liabilities", "Small liabilities", "", (table,))
+
+
+def _elsewhere(reports: ReportFigures) -> Section:
+    """Show what lies in other wallets than spot."""
+    figures = (Column(name, figures=True) for name in ("free", "total", "worth in BTC"))
+    table = Table(
+        key="elsewhere",
+        caption="What lies in other wallets",
+        columns=(Column("account"), Column("wallet"), Column("asset"), *figures),
+        rows=[
+            tuple(row)
+            for row in sorted(
+                reports.elsewhere,
+                key=lambda row: Decimal(-1) if row.worth is None else row.worth,
+                reverse=True,
+            )
+        ],
+        sorted_by="worth in BTC",
+    )
+    lead = "Only what lies in spot and margin can be converted: the rest has to be moved first."
+    return Section("elsewhere", "In other wallets", lead, (table,))
 
 
 def _failures(reports: ReportFigures) -> Section:
