@@ -88,7 +88,8 @@ class SigningLine:
     def _leave(self) -> None:
         self._users -= 1
         if not self._users:
-            _LINES.pop(self._key, None)
+            if _LINES.get(self._key) is self:
+                del _LINES[self._key]
             while self.kept:
                 self.kept.pop().close()
 
