@@ -33,10 +33,11 @@ def pieces(
     start: datetime, end: datetime, longest: timedelta
 ) -> Iterator[tuple[datetime, datetime]]:
     """Cut a range into pieces that the exchange takes, the newest first. No two overlap."""
-    while end >= start:
-        begin = start if end - start <= longest else end - longest
-        yield begin, end
-        end = begin - _STEP
+    while end - start > longest:
+        yield end - longest, end
+        end -= longest + _STEP
+    if end >= start:
+        yield start, end
 
 
 def halves(

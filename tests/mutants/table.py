@@ -39,6 +39,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     "binance_dust/_util/misfit.py": ("tests/util/test_misfit.py", "tests/answers"),
     "binance_dust/_call/wire.py": ("tests/call/test_wire.py", "tests/contract"),
     "binance_dust/endpoints/_spec.py": ("tests/endpoints/test_spec.py", "tests/contract"),
+    "binance_dust/client/_ranges.py": ("tests/client/test_ranges.py",),
     "binance_dust/_call/clock.py": ("tests/call/test_clock.py",),
     "binance_dust/_call/forecasts.py": ("tests/call/test_forecasts.py",),
     "binance_dust/_call/addresses.py": ("tests/call/test_addresses.py",),
@@ -251,6 +252,14 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     },
     "binance_dust/scanner/_lanes.py": {
         "module: 512 -> 513": _NOBODY_CARES,
+    },
+    "binance_dust/client/_ranges.py": {
+        "module: 1 -> 2": _NOBODY_CARES,
+        "pieces: end - start > longest -> end - start >= longest": "a last piece that is as long as"
+        " may be is the same piece",
+        "halves: 2 -> 3": "any cut comes to an end; halves come to it soonest",
+        "repeated: min(len(known), len(shown)) -> max(len(known), len(shown))": "parts of unequal"
+        " length are never equal",
     },
     "binance_dust/endpoints/_spec.py": {
         "module: True -> False": "said to type checkers only",

@@ -417,6 +417,25 @@ async def test_what_lies_in_other_wallets_is_read_if_asked_for(
     assert ">Funding<" in found["alice"]._repr_html_()
 
 
+async def test_a_wallet_is_told_for_what_is_in_it_or_for_its_worth(
+    exchange: Sandbox, session: Session
+) -> None:
+    alice = exchange.open_account("alice", funding={"PEPE": "0.001"}, margin=True)
+    client = session.client(alice)
+
+    (report,) = [report async for report in scan([client], elsewhere=True)]
+    (worthless,) = report.elsewhere or []
+    exchange.account("alice").deposit("TRX", "5", "FUNDING")
+    exchange.faults.leave_out("assetBalances", endpoint=WALLETS)
+    (report,) = [report async for report in scan([client], elsewhere=True)]
+    (untold,) = report.elsewhere or []
+
+    assert worthless.balance == 0
+    assert len(worthless.asset_balances or []) == 1
+    assert untold.asset_balances is None
+    assert 0 < untold.balance < 1
+
+
 async def test_other_wallets_that_can_not_be_read_are_an_error_of_their_own(
     exchange: Sandbox, session: Session
 ) -> None:

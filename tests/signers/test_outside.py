@@ -71,6 +71,19 @@ async def test_a_signer_of_ones_own_makes_every_signature(
     assert not _LINES
 
 
+async def test_a_call_with_the_key_alone_asks_no_signer(
+    exchange: Sandbox, session: Session
+) -> None:
+    alice = held(exchange.open_account("alice"))
+
+    assert await session.client(alice).delist_schedule() == []
+
+    assert isinstance(alice.signer, Vault)
+    assert alice.signer.payloads == []
+    (seen,) = exchange.requests_of("/sapi/v1/spot/delist-schedule")
+    assert (seen.account, seen.parameters) == ("alice", {})
+
+
 async def raising(error: Exception | None) -> Any:
     if error is not None:
         raise error

@@ -86,6 +86,26 @@ def test_the_estimate_beforehand_is_not_too_short_nor_too_long_by_more_than_a_wi
     run(main())
 
 
+def test_a_desk_of_a_thousand_is_told_what_other_wallets_cost_and_it_takes_that_long() -> None:
+    async def main() -> None:
+        world = World(start=20.0)
+        async with world.session() as session:
+            clients = [session.client(account) for account in open_accounts(world, 1_000)]
+            options: Any = {"liabilities": False, "elsewhere": True}
+            estimate = estimate_scan(clients, **options)
+            assert world.sent == []
+
+            reports = [report async for report in scan(clients, **options)]
+
+            took = world.loop.time()
+            assert all(report.ok and report.elsewhere is not None for report in reports)
+            assert took * 0.97 <= estimate.seconds <= took + 60.0
+            assert estimate.lanes[0].question == "wallet_balances"
+            assert estimate.lanes[0].weight == 60_000
+
+    run(main())
+
+
 @pytest.mark.long
 def test_shares_that_are_known_make_the_estimate_of_a_frugal_scan_true() -> None:
     async def main() -> None:
