@@ -69,7 +69,7 @@ def test_each_public_thing_says_what_it_is(module: types.ModuleType) -> None:
 
 @pytest.mark.parametrize("kind", [Session, DustClient])
 def test_signatures_speak_of_no_library_below(kind: type) -> None:
-    for name, member in vars(kind).items():
+    for name, member in (each for base in kind.__mro__[:-1] for each in vars(base).items()):
         if name.startswith("_") and name != "__init__":
             continue
         target: Any = member.fget if isinstance(member, property) else member
@@ -83,6 +83,7 @@ def test_signatures_speak_of_no_library_below(kind: type) -> None:
                 ), f"{kind.__name__}.{name}"
 
 
+WALKED = {"small_liability_history", "transfers", "capital_flow"}
 METHODS = """
     user_assets(*, asset=None, btc_valuation=False)
     convertible_assets(target, *, price=None, account_type=None)
@@ -102,6 +103,17 @@ METHODS = """
     system_status()
     server_time()
     spot_account(*, omit_zero=True)
+    funding_assets(*, asset=None, btc_valuation=False)
+    wallet_balances(*, quote_asset='BTC', details=False)
+    delist_schedule()
+    margin_delist_schedule()
+    capital_flow(*, kind=None, start=None, end=None)
+    transfer(asset, amount, *, kind='FUNDING_MAIN')
+    transfers(*, kind, start=None, end=None, unread=None)
+    repay(asset, amount)
+    convert_quote(from_asset, to_asset, *, amount, wallet='SPOT')
+    convert_accept(quote_id)
+    convert_status(*, quote_id=None, order_id=None)
 """
 
 
@@ -112,7 +124,7 @@ def test_methods_are_called_as_promised(promised: str) -> None:
     bare = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in parameters]
 
     assert f"{method.__name__}{inspect.Signature(bare)}" == promised.strip()
-    assert inspect.isasyncgenfunction(method) == (method.__name__ == "small_liability_history")
+    assert inspect.isasyncgenfunction(method) == (method.__name__ in WALKED)
     assert inspect.iscoroutinefunction(method) != inspect.isasyncgenfunction(method)
 
 

@@ -76,6 +76,19 @@ async def everything_has_its_type() -> None:
     assert_type(await client.margin_account(), models.MarginAccount)
     assert_type((await client.server_time()).server_time, datetime)
 
+    (wallet,) = await client.wallet_balances(details=True)
+    assert_type(wallet.asset_balances, list[models.WalletAsset] | None)
+    assert_type((await client.funding_assets())[0].total, Decimal)
+    assert_type(await client.transfer("ADA", Decimal("6.21")), int)
+    transfers = client.transfers(kind="FUNDING_MAIN")
+    assert_type(transfers, AsyncIterator[models.TransferRecord])
+    assert_type(client.capital_flow(), AsyncIterator[models.CapitalFlow])
+    assert_type(await client.repay("ETH", Decimal(1)), int)
+    quote = await client.convert_quote("ADA", "BNB", amount=Decimal(80))
+    assert_type(quote.quote_id, str | None)
+    assert_type(await client.convert_accept("1"), models.ConvertOrder)
+    await client.transfer("ADA", 0.1)  # type: ignore[arg-type]
+
     await client.convertible_assets("BNB", account_type="FUNDING")  # type: ignore[arg-type]
     await client.convertible_assets("BNB", price=0.1)  # type: ignore[arg-type]
     await client.user_assets("ADA")  # type: ignore[call-arg]
