@@ -156,9 +156,10 @@ class OutsideSigner(NeverPickled):
             async with asyncio.timeout(self._timeout) as limit:
                 made = read_signature(await self._make(payload.reveal().encode()))
         except Exception as error:  # noqa: BLE001 - a user's signer may raise anything
-            if isinstance(error, TimeoutError) and limit.expired():
+            if limit.expired():
                 line.gave_up(began, self._timeout)
                 return self._error(pool, too_slow(self._timeout))
+            line.answered()
             if isinstance(error, NotSentError | CredentialsError):
                 return self._named(error, pool)
             return self._error(pool, f"failed ({type(error).__name__})")
@@ -166,7 +167,7 @@ class OutsideSigner(NeverPickled):
             # Cancelled. The frames below hold the payload, also those behind what led to this.
             error.__cause__ = error.__context__ = None
             raise error.with_traceback(None)  # noqa: B904 - it is the same error
-        line.worked()
+        line.answered()
         return made or self._error(
             pool, "gave no signature: it is to be base64 (Ed25519, RSA) or hexadecimal (HMAC)"
         )
@@ -186,7 +187,7 @@ class OutsideSigner(NeverPickled):
         )
 
     def _error(self, pool: str, text: str) -> DustError:
-        return self._named(CredentialsError(text, status=0), pool)
+        return self._named(CredentialsError(text), pool)
 
     def _named(self, error: DustError, pool: str) -> DustError:
         return named(error, self.name, pool or None, self.account if pool else None)

@@ -23,7 +23,7 @@ class _Closable(Protocol):
 class SigningLine:
     """The turns at one agent, in one event loop: `async with SigningLine.at(agent, 8) as line`."""
 
-    __slots__ = ("_key", "_turns", "_users", "_worked", "kept", "loop")
+    __slots__ = ("_answered", "_key", "_turns", "_users", "kept", "loop")
 
     def __init__(self, key: tuple[int, Hashable], at_once: int) -> None:
         """Use `SigningLine.at`, which gives everybody the same line."""
@@ -31,7 +31,7 @@ class SigningLine:
         self.loop = asyncio.get_running_loop()
         self._turns = asyncio.Semaphore(at_once)
         self._users = 0
-        self._worked = -math.inf
+        self._answered = -math.inf
         self.kept: list[_Closable] = []
         """Idle connections to the agent."""
 
@@ -50,18 +50,18 @@ class SigningLine:
         """Give the line at an agent, if somebody is in it."""
         return _LINES.get((id(asyncio.get_running_loop()), agent))
 
-    def worked(self) -> None:
-        """Note that a signature came."""
-        self._worked = asyncio.get_running_loop().time()
+    def answered(self) -> None:
+        """Note that the agent answered, be it with a refusal."""
+        self._answered = asyncio.get_running_loop().time()
         _SILENT.pop(self._key, None)
 
     def gave_up(self, began: float, seconds: float) -> None:
         """Note that a signature did not come in time.
 
-        If no other one came meanwhile, the agent is not asked again for so many seconds: one after
+        If nothing else came meanwhile, the agent is not asked again for so many seconds: one after
         another, many accounts would wait for hours.
         """
-        if self._worked < began:
+        if self._answered < began:
             _SILENT[self._key] = asyncio.get_running_loop().time() + seconds
 
     def silent_for(self) -> float:

@@ -142,6 +142,20 @@ async def test_a_program_that_is_not_there_says_so() -> None:
         await Command(["/nowhere/nope", CANARY]).sign(PAYLOAD)
 
 
+async def test_a_program_that_hung_keeps_no_other_from_running(
+    exchange: Sandbox, session: Session
+) -> None:
+    hung, other = (
+        session.client(Credentials(name, signer=shell(script, timeout=0.3), name=name))
+        for name, script in (("a", "sleep 60"), ("b", "exit 3"))
+    )
+
+    with pytest.raises(CredentialsError, match="no signature within"):
+        await hung.user_assets()
+    with pytest.raises(CredentialsError, match="status 3"):
+        await other.user_assets()
+
+
 async def test_a_cancelled_program_is_ended(tmp_path: Path) -> None:
     task = asyncio.create_task(shell(f"echo $$ > {tmp_path}/pid; sleep 60").sign(PAYLOAD))
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():  # noqa: ASYNC110

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import pickle
+import time
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -19,7 +20,14 @@ from binance_dust import (
     scan,
 )
 from binance_dust._call import signing
-from binance_dust._call.signing import sign, signer_for
+from binance_dust._call.signing import (
+    OutsideSigner,
+    SigningLimits,
+    sign,
+    signer_for,
+    try_signature,
+)
+from binance_dust.credentials import Secret
 from binance_dust.sandbox import Sandbox
 from binance_dust.signers import Command, Signer, SshAgent
 from binance_dust.signers._line import _LINES
@@ -179,6 +187,20 @@ async def test_a_slow_signer_holds_up_no_other_account(
     await asyncio.wait_for(quick.user_assets(), 0.8)
     assert not first.done()
     assert await first
+    assert isinstance(slow.credentials.signer, Vault)
+    assert len(slow.credentials.signer.payloads) == 1, "it is still good when there is weight again"
+
+
+async def test_a_signature_that_is_too_old_when_there_is_weight_again_is_made_anew(
+    exchange: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("binance_dust._call.signing._LENT", 0.05)
+    alice = held(exchange.open_account("alice", ADA="1"), takes=0.5)
+    async with Session(base_url=exchange.url, recv_window=900) as session:
+        assert await session.client(alice).user_assets()
+
+    assert isinstance(alice.signer, Vault)
+    assert len(alice.signer.payloads) == 4, "twice, because it takes long, and that twice"
 
 
 async def test_a_signer_that_never_answers_is_given_up(exchange: Sandbox, session: Session) -> None:
@@ -194,6 +216,53 @@ async def test_a_signer_that_never_answers_is_given_up(exchange: Sandbox, sessio
     alice.signer.takes = 0.0  # type: ignore[union-attr]
     await asyncio.sleep(0.1)
     assert await session.client(alice).user_assets()
+
+
+@pytest.mark.parametrize("other", ["signs", "refuses", "is silent, too"])
+async def test_an_agent_that_answers_others_is_not_silent(other: str) -> None:
+    class Agent:
+        timeout = 0.2
+
+        async def sign(self, payload: bytes) -> str:
+            if payload == b"hung" or other == "is silent, too":
+                await asyncio.sleep(60)
+            if other == "refuses":
+                raise CredentialsError("no", status=0)
+            return "ab" * 32
+
+    outside = OutsideSigner(Agent(), "alice")
+    limits = SigningLimits(None, 5.0, time.monotonic)
+
+    async def made(text: str, after: float) -> str:
+        async def stamped() -> Secret:
+            return Secret(text)
+
+        await asyncio.sleep(after)
+        return str(await outside.sign(stamped, "", limits))
+
+    hung, _ = await asyncio.gather(made("hung", 0), made("b", 0.1))
+    later = await made("c", 0)
+
+    assert "no signature within" in hung
+    silent = "too slow a moment ago" in later
+    assert silent is (other == "is silent, too")
+
+
+async def test_the_doctors_question_is_of_no_use_to_anybody(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    signed: list[str] = []
+
+    async def recorded(signer: Any, payload: str) -> str:
+        signed.append(payload)
+        return "x"
+
+    monkeypatch.setattr(signing, "sign", recorded)
+    kind, seconds = await try_signature(Credentials("key", "secret"))
+
+    assert (kind, signed) == ("HMAC", ["recvWindow=1&timestamp=1"])
+    assert isinstance(seconds, float)
+    assert 0 <= seconds < 5
 
 
 async def test_a_deadline_ends_the_wait_for_a_signature(exchange: Sandbox) -> None:
@@ -258,9 +327,13 @@ async def test_a_signature_that_took_long_is_made_again_with_a_fresh_timestamp(
         assert await client.user_assets()
         assert len(vault.payloads) == 2
 
-        vault.takes = 0.7
+        vault.takes = 0.3
         vault.sign = Vault.sign.__get__(vault)  # type: ignore[method-assign]
         client = session.client(alice)
+        assert await client.user_assets()
+        assert len(vault.payloads) == 4, "quick at no time, and quick enough"
+
+        vault.takes = 0.7
         with pytest.raises(CredentialsError, match=r"took 0\.7 s to sign.*raise recv_window"):
             await client.user_assets()
 
