@@ -32,6 +32,12 @@ _VALUES: Final = {
     "assetNames": "ETH",
     "current": "1",
     "size": "10",
+    "type": "FUNDING_MAIN",
+    "amount": "1",
+    "isIsolated": "FALSE",
+    "fromAsset": "ADA",
+    "toAsset": "BNB",
+    "quoteId": "1",
 }
 _OPTIONAL: Final = (
     "startTime=1790000000000",

@@ -41,6 +41,12 @@ _ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
     "dust_transfer": {"assets": ["ADA", "XRP"]},
     "exchange_small_liabilities": {"assets": ["ETH"]},
     "small_liability_history": {"current": 1, "size": 10},
+    "transfer": {"kind": "FUNDING_MAIN", "asset": "ADA", "amount": Decimal(1)},
+    "transfers": {"kind": "FUNDING_MAIN"},
+    "repay": {"asset": "ETH", "is_isolated": "FALSE", "amount": Decimal(1), "type": "REPAY"},
+    "convert_quote": {"from_asset": "ADA", "to_asset": "BNB", "from_amount": Decimal(80)},
+    "convert_accept": {"quote_id": "1"},
+    "convert_status": {"quote_id": "1"},
 }
 CALLS: Final[dict[str, Call[Any]]] = {
     name: row(**_ARGUMENTS.get(name, {})) for name, row in endpoints.ALL.items()
