@@ -59,11 +59,13 @@ def exchange() -> Iterator[Sandbox]:
 
 
 @pytest.fixture
-def time_passes(exchange: Sandbox) -> Iterator[None]:
+def time_passes(exchange: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """At the exchange a minute passes as soon as the first conversion is carried out.
 
-    Until a lost call is over, nothing is concluded from what the exchange shows.
+    Until a lost call is over, nothing is concluded from what the exchange shows. And what has to
+    be read again is read again soon.
     """
+    monkeypatch.setattr("binance_dust.conversion._recover._BETWEEN_READINGS", 0.1)
     ended = threading.Event()
 
     def wait() -> None:

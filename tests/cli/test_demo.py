@@ -46,6 +46,7 @@ def test_the_same_seed_makes_the_same_accounts(demo: Run) -> None:
     assert amounts("3") == amounts("3") != amounts("4")
 
 
+@pytest.mark.long
 def test_an_account_that_failed_is_not_counted_as_one_with_nothing_to_convert(
     demo: Run, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -84,6 +84,7 @@ async def test_finding_an_outcome_goes_on_when_the_other_worker_dies(tmp_path: P
         assert 5 <= (client.session.now() - began).total_seconds() < 7
 
 
+@pytest.mark.long
 async def test_a_report_is_the_same_after_it_has_travelled(
     exchange: Sandbox, start_worker: StartWorker, ledger: Ledger
 ) -> None:

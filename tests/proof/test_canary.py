@@ -330,6 +330,7 @@ async def test_no_failure_shows_a_secret_in_any_way_of_printing(
 
 
 @posix
+@pytest.mark.long
 @pytest.mark.parametrize("hold", [in_an_agent, by_a_command], ids=lambda each: each.__name__)
 @pytest.mark.parametrize("failure", FAILURES, ids=lambda each: each.__name__)
 async def test_no_failure_shows_what_an_outside_signer_signs(

@@ -234,6 +234,7 @@ def test_the_spot_pool_is_one_for_all_its_endpoints() -> None:
     run(main())
 
 
+@pytest.mark.long
 @pytest.mark.local_only(reason="a hundred thousand calls")
 @pytest.mark.parametrize("mode", MODES)
 def test_headers_that_cease_leave_the_limit_to_us(mode: Mode) -> None:
