@@ -96,7 +96,7 @@ class Holder:
         self._file = path.open("xb", buffering=0)
         _LOCKED.add(self._file)
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        path.chmod(0o600)
+        path.chmod(0o600)  # fails if another process has cleared the file away before its lock
         if os.geteuid() == 0:
             # Like SQLite's own files: the ledger's owner has to get on without the superuser.
             found = ledger.stat()

@@ -16,9 +16,7 @@ _FAILED: Final = "FAIL"
 # Rows hold only texts and numbers, so the garbage collector can skip them (`gc=False`).
 
 
-class FundingAsset(AnswerStruct, frozen=True, gc=False):
-    """One asset of the funding wallet."""
-
+class _Held(AnswerStruct, frozen=True, gc=False):
     asset: str
     free: Amount
     locked: Amount | None = None
@@ -35,23 +33,14 @@ class FundingAsset(AnswerStruct, frozen=True, gc=False):
         return total(part for part in parts if part is not None)
 
 
-class WalletAsset(AnswerStruct, frozen=True, kw_only=True, gc=False):
+class FundingAsset(_Held, frozen=True, gc=False):
+    """One asset of the funding wallet."""
+
+
+class WalletAsset(_Held, frozen=True, gc=False):
     """One asset of any wallet."""
 
-    asset: str
     asset_name: str | None = None
-    free: Amount
-    locked: Amount | None = None
-    freeze: Amount | None = None
-    """Frozen by the platform."""
-    withdrawing: Amount | None = None
-    btc_valuation: Amount | None = None
-
-    @property
-    def total(self) -> Decimal:
-        """The whole balance, spendable or not, as far as its parts were sent."""
-        parts = (self.free, self.locked, self.freeze, self.withdrawing)
-        return total(part for part in parts if part is not None)
 
 
 class WalletBalance(AnswerStruct, frozen=True):

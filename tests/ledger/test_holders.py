@@ -225,6 +225,31 @@ async def test_a_holder_whose_file_was_removed_gets_another(path: Path) -> None:
             await other.claim(THEIRS, now=NOW, length=MINUTE)
 
 
+@posix
+async def test_whose_file_is_cleared_away_before_its_lock_is_not_taken_for_dead(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    lock: Callable[[Any, int], None] = fcntl.flock
+    cleared: list[Path] = []
+
+    def late(file: Any, operation: int) -> None:
+        if operation & fcntl.LOCK_EX and not cleared:
+            cleared.extend(holders(path))
+            cleared[-1].unlink()
+        lock(file, operation)
+
+    monkeypatch.setattr("fcntl.flock", late)
+    monkeypatch.setattr(os, "geteuid", lambda: 1000)
+    async with Ledger(path) as ledger, Ledger(path) as other:
+        await ledger.claim(MINE, now=NOW, length=MINUTE)
+
+        with pytest.raises(GuardError) as caught:
+            await other.claim(THEIRS, now=NOW, length=MINUTE)
+    assert caught.value.busy
+    assert holders(path) == []
+
+
 async def test_no_file_outside_of_the_folder_is_touched(ledger: Ledger, path: Path) -> None:
     await ledger.claim(MINE, now=NOW, length=MINUTE)
     with sqlite3.connect(path) as hand:

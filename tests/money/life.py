@@ -27,7 +27,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
-from tests.worlds.world import _Part
+from tests.worlds.world import Part
 
 __all__ = [
     "KEYS",
@@ -81,7 +81,7 @@ KEYS: Final = {
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Program(_Part):
+class Program(Part):
     """What one process of ours does, one job after another."""
 
     jobs: tuple[Job, ...] = ("convert",)
@@ -94,7 +94,7 @@ class Program(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Deed(_Part):
+class Deed(Part):
     """What the owner, or a bot of his, does at the exchange."""
 
     what: Literal["convert", "deposit", "withdraw", "exchange"] = "convert"
@@ -104,7 +104,7 @@ class Deed(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Stroke(_Part):
+class Stroke(Part):
     """What befalls a process just before one of its steps, or some time later."""
 
     what: Literal["crash", "freeze", "cancel"] = "crash"
@@ -117,7 +117,7 @@ class Stroke(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Machine(_Part):
+class Machine(Part):
     """The machine that all processes run on."""
 
     suspend_at: float = 0.0
@@ -133,7 +133,7 @@ class Machine(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Storage(_Part):
+class Storage(Part):
     """The disk, and what becomes of the ledgers' files."""
 
     fails: Literal["", "kill", "power", "full", "once"] = ""
@@ -149,7 +149,7 @@ class Storage(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Line(_Part):
+class Line(Part):
     """The way to the exchange and back."""
 
     way: float = 0.03
@@ -164,7 +164,7 @@ class Line(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Rules(_Part):
+class Rules(Part):
     """How the exchange is."""
 
     log_lag: float = 0.0
@@ -176,7 +176,7 @@ class Rules(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Life(_Part):
+class Life(Part):
     """A whole life. What chance decides in it follows from `seed`."""
 
     seed: int = 0

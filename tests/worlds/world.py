@@ -74,7 +74,7 @@ ENDPOINTS: Final = {
 }
 
 
-class _Part:
+class Part:
     """Names in its `repr` only what is not as documented."""
 
     def __repr__(self) -> str:
@@ -94,7 +94,7 @@ def _round(value: float) -> float:
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Windows(_Part):
+class Windows(Part):
     """How the exchange cuts time. Fixed and sliding are both as documented: it does not say."""
 
     mode: Literal["fixed", "sliding"] = "fixed"
@@ -106,7 +106,7 @@ class Windows(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Limits(_Part):
+class Limits(Part):
     """How much weight the documents promise, and which part of it there is."""
 
     documented: int = 12_000
@@ -114,7 +114,7 @@ class Limits(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Charging(_Part):
+class Charging(Part):
     """What calls of the first stream's endpoint cost, and who pays."""
 
     times: int = 1
@@ -122,7 +122,7 @@ class Charging(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Headers(_Part):
+class Headers(Part):
     """What the headers say of the weight used."""
 
     say: Literal["true", "late", "missing", "one", "backwards", "huge", "minus", "other"] = "true"
@@ -137,7 +137,7 @@ class Headers(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Net(_Part):
+class Net(Part):
     """The way to the exchange and back."""
 
     way: float = 0.05
@@ -154,7 +154,7 @@ class Net(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Clocks(_Part):
+class Clocks(Part):
     """The exchange's clock, and ours, against true time."""
 
     step_at: float = 0.0
@@ -169,7 +169,7 @@ class Clocks(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Storm(_Part):
+class Storm(Part):
     """A firewall that refuses (403), or nodes that fail (5xx)."""
 
     kind: Literal["none", "wall", "broken"] = "none"
@@ -183,7 +183,7 @@ class Storm(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Refusals(_Part):
+class Refusals(Part):
     """How a refusal for weight is said."""
 
     retry_after: Literal["true", "zero", "absent", "300"] = "true"
@@ -191,7 +191,7 @@ class Refusals(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Bans(_Part):
+class Bans(Part):
     """When the address is banned: after so many refusals in a row. A good answer ends the row."""
 
     after: int = 20
@@ -200,7 +200,7 @@ class Bans(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Others(_Part):
+class Others(Part):
     """Who else spends behind the address, on the endpoint of the first stream."""
 
     spend: Literal["nothing", "evenly", "bursts", "minutely"] = "nothing"
@@ -210,7 +210,7 @@ class Others(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Processes(_Part):
+class Processes(Part):
     """Our own programs at the address; copies don't know of each other."""
 
     copies: int = 1
@@ -223,7 +223,7 @@ class Processes(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Stream(_Part):
+class Stream(Part):
     """Calls of one endpoint: all at once, or one after another."""
 
     endpoint: str = "list"
@@ -243,7 +243,7 @@ class Stream(_Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class World(_Part):
+class World(Part):
     """A whole world. What chance decides in it follows from `seed`."""
 
     seed: int = 0
