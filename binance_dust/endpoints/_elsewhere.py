@@ -168,7 +168,7 @@ class ConvertQuoteParams(Params, frozen=True, kw_only=True):
 CONVERT_QUOTE: Final = Endpoint(
     method="POST",
     path="/sapi/v1/convert/getQuote",
-    security=Security.USER_DATA,
+    security=Security.TRADE,
     weight=uid(200),
     replay=Replay.SAFE,
     params=ConvertQuoteParams,
@@ -185,7 +185,7 @@ class ConvertAcceptParams(Params, frozen=True, kw_only=True):
 CONVERT_ACCEPT: Final = Endpoint(
     method="POST",
     path="/sapi/v1/convert/acceptQuote",
-    security=Security.USER_DATA,
+    security=Security.TRADE,
     weight=uid(500),
     replay=Replay.NEVER,
     params=ConvertAcceptParams,

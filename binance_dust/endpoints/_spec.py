@@ -56,6 +56,8 @@ class Security(enum.Enum):
     USER_DATA = "USER_DATA"
     MARGIN = "MARGIN"
     """Signed like USER_DATA; the key needs the margin permission."""
+    TRADE = "TRADE"
+    """Signed like USER_DATA; the key needs the permission to trade."""
 
     @property
     def needs_key(self) -> bool:

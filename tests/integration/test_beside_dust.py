@@ -40,6 +40,57 @@ def client(exchange: Sandbox, session: Session) -> DustClient:
     return session.client(credentials)
 
 
+async def test_each_call_is_on_the_wire_as_documented(
+    exchange: Sandbox, client: DustClient
+) -> None:
+    """Method, path and parameters, as the official SDKs send them."""
+    await client.funding_assets(asset="TRX", btc_valuation=True)
+    await client.wallet_balances(quote_asset="USDT", details=True)
+    await client.delist_schedule()
+    await client.margin_delist_schedule()
+    await client.transfer("TRX", Decimal("0.50"))
+    _ = [row async for row in client.transfers(kind="FUNDING_MAIN")]
+    _ = [row async for row in client.capital_flow(kind="REPAY")]
+    await client.repay("ETH", Decimal("0.0001"))
+    quote = await client.convert_quote("ADA", "USDT", amount=Decimal(80), wallet="SPOT")
+    number = quote.quote_id or ""
+    order = (await client.convert_accept(number)).order_id
+    await client.convert_status(quote_id=number)
+    await client.convert_status(order_id=order)
+
+    sent = [
+        (
+            seen.method,
+            seen.path.removeprefix("/sapi/v1/"),
+            {
+                name: "(ms)" if name in {"startTime", "endTime"} else value
+                for name, value in seen.parameters.items()
+                if name not in {"timestamp", "recvWindow"}
+            },
+        )
+        for seen in exchange.requests_of()
+        if seen.path.startswith("/sapi/")
+    ]
+    times = {"startTime": "(ms)", "endTime": "(ms)"}
+    page = {"current": "1", "size": "100"}
+    repaid = {"asset": "ETH", "isIsolated": "FALSE", "amount": "0.0001", "type": "REPAY"}
+    wanted = {"fromAsset": "ADA", "toAsset": "USDT", "fromAmount": "80", "walletType": "SPOT"}
+    assert sent == [
+        ("POST", "asset/get-funding-asset", {"asset": "TRX", "needBtcValuation": "true"}),
+        ("GET", "asset/wallet/balance", {"quoteAsset": "USDT", "needBalanceDetail": "true"}),
+        ("GET", "spot/delist-schedule", {}),
+        ("GET", "margin/delist-schedule", {}),
+        ("POST", "asset/transfer", {"type": "FUNDING_MAIN", "asset": "TRX", "amount": "0.50"}),
+        ("GET", "asset/transfer", {"type": "FUNDING_MAIN", **page, **times}),
+        ("GET", "margin/capital-flow", {"type": "REPAY", **times, "limit": "1000"}),
+        ("POST", "margin/borrow-repay", repaid),
+        ("POST", "convert/getQuote", wanted),
+        ("POST", "convert/acceptQuote", {"quoteId": number}),
+        ("GET", "convert/orderStatus", {"quoteId": number}),
+        ("GET", "convert/orderStatus", {"orderId": str(order)}),
+    ]
+
+
 async def test_the_funding_wallet_is_read_whole_or_by_asset(client: DustClient) -> None:
     rows = await client.funding_assets(btc_valuation=True)
     (trx,) = await client.funding_assets(asset="TRX")

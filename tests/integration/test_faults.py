@@ -114,6 +114,31 @@ async def test_funds_are_sent_once_and_the_outcome_is_called_unknown(
     assert isinstance(error.__cause__, DustError)
 
 
+PARAMETERS = "The size of assets should not larger than 20"
+
+
+@pytest.mark.parametrize("after_executing", [True, False])
+async def test_a_500_about_parameters_is_a_no_to_a_read_and_unknown_of_funds(
+    exchange: Sandbox, client: DustClient, after_executing: bool
+) -> None:
+    """As seen on 2026-07-07: the same five times of five, charged, with the weight header."""
+    said: dict[str, Any] = {"code": 2, "msg": PARAMETERS, "times": None}
+    for endpoint in (READ, WRITE):
+        exchange.faults.fail(500, endpoint=endpoint, after_executing=after_executing, **said)
+
+    with pytest.raises(RejectedError) as refused:
+        await client.dust_log()
+    with pytest.raises(OutcomeUnknownError) as unknown:
+        await client.dust_transfer(["ADA"])
+
+    assert str(refused.value) == f"{READ} (alice): 2 {PARAMETERS}"
+    assert (unknown.value.status, unknown.value.code) == (500, 2)
+    assert str(unknown.value).endswith(f"2 {PARAMETERS}")
+    assert len(exchange.requests_of(READ)) == len(exchange.requests_of(WRITE)) == 1
+    used = {pool.name: pool.used for pool in client.session.budget.snapshot().pools}
+    assert (used[READ], used[WRITE]) == (1, 10)
+
+
 @pytest.mark.parametrize(("code", "status"), [(-1008, 503), (-1004, 400), (-1003, 429)])
 async def test_what_was_refused_is_sent_again_funds_or_not(
     exchange: Sandbox, client: DustClient, code: int, status: int

@@ -11,6 +11,7 @@ import warnings
 from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -26,6 +27,7 @@ with warnings.catch_warnings():
     from binance.exceptions import BinanceAPIException
     from binance_common.configuration import ConfigurationRestAPI
     from binance_common.errors import BadRequestError, TooManyRequestsError
+    from binance_sdk_convert.convert import Convert
     from binance_sdk_margin_trading.margin_trading import MarginTrading
     from binance_sdk_margin_trading.rest_api.models import (
         MarginAccountBorrowRepayIsIsolatedEnum,
@@ -263,6 +265,48 @@ async def test_the_official_margin_sdk_knows_what_lies_beside_dust(
     assert [row.type for row in flow] == ["SMALL_CONVERT", "SMALL_CONVERT", "REPAY"]
     assert flow[-1].tran_id == paid.tran_id
     assert schedule[0].cross_margin_assets == ["ADA"]
+
+
+async def test_the_official_convert_sdk_knows_sales_by_quote(
+    exchange: Sandbox, beside_dust: Credentials
+) -> None:
+    def use() -> tuple[Any, ...]:
+        convert: Any = Convert(config_rest_api=official(exchange, beside_dust)).rest_api
+        with closing(convert._session):
+            quote = convert.send_quote_request(
+                from_asset="ADA", to_asset="USDT", from_amount=6.21
+            ).data()
+            accepted = convert.accept_quote(quote_id=quote.quote_id).data()
+            by_order = convert.order_status(order_id=accepted.order_id).data()
+            by_quote = convert.order_status(quote_id=quote.quote_id).data()
+        return quote, accepted, by_order, by_quote
+
+    answers = await asyncio.to_thread(use)
+
+    for answer in answers:
+        assert_known(answer)
+    quote, accepted, by_order, by_quote = answers
+    assert by_order == by_quote
+    assert (accepted.order_status, by_quote.order_status) == ("PROCESS", "SUCCESS")
+    assert exchange.account("alice").free("USDT") == Decimal(quote.to_amount)
+
+
+async def test_the_official_spot_sdk_knows_the_account(
+    exchange: Sandbox, beside_dust: Credentials
+) -> None:
+    spot_sdk = import_module("binance_sdk_spot.spot")  # only here: it takes most of a second
+
+    def use() -> tuple[Any, Any]:
+        spot: Any = spot_sdk.Spot(config_rest_api=official(exchange, beside_dust)).rest_api
+        with closing(spot._session):
+            return spot.get_account(omit_zero_balances=True).data(), spot.time().data()
+
+    account, time = await asyncio.to_thread(use)
+
+    assert_known(account)
+    assert_known(time)
+    assert [row.asset for row in account.balances] == ["ADA"]
+    assert account.uid
 
 
 # python-binance, of both kinds.
