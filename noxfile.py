@@ -127,8 +127,9 @@ def lint(session: nox.Session) -> None:
 @check
 def types(session: nox.Session) -> None:
     """Check types: the package, this file, and the public face as its users see it."""
-    install(session, "types")
+    install(session, "types", "checkers")
     session.run("mypy", "binance_dust", "tests", "noxfile.py", "hatch_build.py", "docs")
+    session.run("python", "-m", "tests.typing.check")
 
 
 @check

@@ -15,7 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from binance_dust._version import __version__
-from binance_dust.credentials import Credentials
+from binance_dust.credentials import Accounts, Credentials
 from binance_dust.errors import (
     BannedError,
     BudgetExceededError,
@@ -23,6 +23,7 @@ from binance_dust.errors import (
     ConfigurationError,
     CooldownError,
     CredentialsError,
+    Delivery,
     DeliveryError,
     DustError,
     DustRejectedError,
@@ -43,47 +44,133 @@ from binance_dust.errors import (
 
 if TYPE_CHECKING:
     from binance_dust._call.retry import RetryPolicy
-    from binance_dust.budget import RateLimits
+    from binance_dust.budget import (
+        Admission,
+        Budget,
+        BudgetSnapshot,
+        LimitKind,
+        PoolSnapshot,
+        RateLimits,
+    )
     from binance_dust.client import DustClient
-    from binance_dust.conversion import Converter, Quote, Receipt
-    from binance_dust.ledger import Ledger, LedgerEntry
-    from binance_dust.reports import AccountReport
-    from binance_dust.scanner import estimate_scan, scan
+    from binance_dust.conversion import (
+        Converter,
+        LiabilityExchanger,
+        LiabilityLine,
+        LiabilityQuote,
+        Quote,
+        QuoteLine,
+        Reason,
+        Receipt,
+        Skipped,
+    )
+    from binance_dust.endpoints import AccountType
+    from binance_dust.ledger import (
+        Books,
+        Cooldowns,
+        Exported,
+        Identity,
+        Kind,
+        KnownAccount,
+        Ledger,
+        LedgerEntry,
+        LedgerLine,
+        Lesson,
+        Missing,
+        Observed,
+        Recorded,
+        SettledBy,
+        Status,
+        SyncReport,
+        Total,
+    )
+    from binance_dust.reports import AccountReport, Settled
+    from binance_dust.scanner import (
+        LaneEstimate,
+        LaneProgress,
+        Question,
+        Scan,
+        ScanEstimate,
+        ScanProgress,
+        estimate_scan,
+        scan,
+    )
     from binance_dust.session import Session
-    from binance_dust.sweeper import sweep
+    from binance_dust.signers import Signer
+    from binance_dust.sweeper import Outcome, Sweep, SweepReport, sweep
 
 __all__ = [
     "AccountReport",
+    "AccountType",
+    "Accounts",
+    "Admission",
     "BannedError",
+    "Books",
+    "Budget",
     "BudgetExceededError",
+    "BudgetSnapshot",
     "ClockError",
     "ConfigurationError",
     "Converter",
     "CooldownError",
+    "Cooldowns",
     "Credentials",
     "CredentialsError",
+    "Delivery",
     "DeliveryError",
     "DustClient",
     "DustError",
     "DustRejectedError",
     "ExchangeError",
+    "Exported",
     "GuardError",
+    "Identity",
+    "Kind",
+    "KnownAccount",
+    "LaneEstimate",
+    "LaneProgress",
     "Ledger",
     "LedgerEntry",
     "LedgerError",
+    "LedgerLine",
+    "Lesson",
+    "LiabilityExchanger",
+    "LiabilityLine",
+    "LiabilityQuote",
+    "LimitKind",
     "MaintenanceError",
+    "Missing",
     "NoAnswerError",
     "NotConvertibleError",
     "NotSentError",
+    "Observed",
+    "Outcome",
     "OutcomeUnknownError",
+    "PoolSnapshot",
     "PriceMovedError",
+    "Question",
     "Quote",
+    "QuoteLine",
     "RateLimitedError",
     "RateLimits",
+    "Reason",
     "Receipt",
+    "Recorded",
     "RejectedError",
     "RetryPolicy",
+    "Scan",
+    "ScanEstimate",
+    "ScanProgress",
     "Session",
+    "Settled",
+    "SettledBy",
+    "Signer",
+    "Skipped",
+    "Status",
+    "Sweep",
+    "SweepReport",
+    "SyncReport",
+    "Total",
     "UnavailableError",
     "UnreadableAnswerError",
     "__version__",
@@ -95,19 +182,30 @@ __all__ = [
 # These bring aiohttp along, so they are imported when first asked for: the pytest plugin is
 # loaded into every test run of everybody who has this package installed.
 _HOMES = {
-    "AccountReport": "reports",
-    "Converter": "conversion",
-    "DustClient": "client",
-    "Ledger": "ledger",
-    "LedgerEntry": "ledger",
-    "Quote": "conversion",
-    "RateLimits": "budget",
-    "Receipt": "conversion",
-    "RetryPolicy": "_call.retry",
-    "Session": "session",
-    "estimate_scan": "scanner",
-    "scan": "scanner",
-    "sweep": "sweeper",
+    name: home
+    for home, names in {
+        "_call.retry": "RetryPolicy",
+        "budget": "Admission Budget BudgetSnapshot LimitKind PoolSnapshot RateLimits",
+        "client": "DustClient",
+        "conversion": (
+            "Converter LiabilityExchanger LiabilityLine LiabilityQuote Quote "
+            "QuoteLine Reason Receipt Skipped"
+        ),
+        "endpoints": "AccountType",
+        "ledger": (
+            "Books Cooldowns Exported Identity Kind KnownAccount Ledger LedgerEntry "
+            "LedgerLine Lesson Missing Observed Recorded SettledBy Status "
+            "SyncReport Total"
+        ),
+        "reports": "AccountReport Settled",
+        "scanner": (
+            "LaneEstimate LaneProgress Question Scan ScanEstimate ScanProgress estimate_scan scan"
+        ),
+        "session": "Session",
+        "signers": "Signer",
+        "sweeper": "Outcome Sweep SweepReport sweep",
+    }.items()
+    for name in names.split()
 }
 
 

@@ -79,13 +79,15 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> object:
-    # Every session imports this package, but few share their budget.
-    if name != "RedisBudget":
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from binance_dust.budget._redis._budget import RedisBudget
+if not TYPE_CHECKING:  # or a misspelt name would pass every type checker
 
-    return RedisBudget
+    def __getattr__(name: str) -> object:
+        # Every session imports this package, but few share their budget.
+        if name != "RedisBudget":
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from binance_dust.budget._redis._budget import RedisBudget
+
+        return RedisBudget
 
 
 def __dir__() -> list[str]:

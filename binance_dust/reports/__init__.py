@@ -23,10 +23,12 @@ __all__ = ["AccountReport", "ReportFile", "Settled", "page", "read_reports", "wr
 _HOMES = {"ReportFile": "_file", "page": "_page", "read_reports": "_file", "write_page": "_page"}
 
 
-def __getattr__(name: str) -> object:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+if not TYPE_CHECKING:  # or a misspelt name would pass every type checker
+
+    def __getattr__(name: str) -> object:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
 
 
 def __dir__() -> list[str]:

@@ -19,9 +19,11 @@ if TYPE_CHECKING:
 __all__ = ["Outcome", "Sweep", "SweepReport", "SweepRules", "sweep"]
 
 
-def __getattr__(name: str) -> Any:
-    if name == "Rules":
-        text = "binance_dust.sweeper.Rules is SweepRules now, and goes with 0.3"
-        warnings.warn(text, DeprecationWarning, stacklevel=2)
-        return SweepRules
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+if not TYPE_CHECKING:  # or a misspelt name would pass every type checker
+
+    def __getattr__(name: str) -> Any:
+        if name == "Rules":
+            text = "binance_dust.sweeper.Rules is SweepRules now, and goes with 0.3"
+            warnings.warn(text, DeprecationWarning, stacklevel=2)
+            return SweepRules
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

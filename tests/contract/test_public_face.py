@@ -203,4 +203,4 @@ def test_the_old_name_of_a_sweep_s_rules_still_works_and_says_the_new_one() -> N
     with pytest.deprecated_call(match="sweeper.Rules is SweepRules now"):
         assert sweeper.Rules is sweeper.SweepRules
     with pytest.raises(AttributeError, match="no attribute 'Sweeps'"):
-        sweeper.Sweeps  # noqa: B018 - the look-up is what is tested
+        sweeper.Sweeps  # type: ignore[attr-defined]  # noqa: B018 - the look-up is what is tested

@@ -175,9 +175,3 @@ async def books(client: DustClient, ledger: Ledger) -> None:
     ledger.entries(status="done")  # type: ignore[arg-type]
     Converter(client, ledger=ledger, max_fee_rate=0.03)  # type: ignore[arg-type]
     await converter.convert(debts)  # type: ignore[arg-type]
-
-
-def typos_are_errors() -> None:
-    """`nox -s types` fails if one of these is no error any more: then it need not be ignored."""
-    from binance_dust import Receipts  # type: ignore[attr-defined]  # noqa: F401
-    from binance_dust.signers import SshAgnt  # type: ignore[attr-defined]  # noqa: F401
