@@ -162,6 +162,8 @@ class ScanTotals:
         """Accounts that hold each asset as dust."""
         self.elsewhere: Counter[str] = Counter()
         """Balances in each other wallet."""
+        self.worth_elsewhere = Amounts()
+        """What each other wallet holds, in BTC."""
         self.settled: Counter[Settled] = Counter()
         self.failures: Counter[tuple[str, str]] = Counter()
         """By part and reason."""
@@ -182,7 +184,8 @@ class ScanTotals:
         if report.settled_by is not None:
             self.settled[report.settled_by] += 1
         for wallet in report.elsewhere or ():
-            self.elsewhere[wallet.wallet_name] += len(wallet.asset_balances or ())
+            self.elsewhere[wallet.wallet_name] += max(1, len(wallet.asset_balances or ()))
+            self.worth_elsewhere.add(wallet.wallet_name, wallet.balance)
         for part, error in report.errors.items():
             self.failures[part, reason_of(error, report.account)] += 1
         entry = (report.net, -self.accounts, report)
@@ -219,9 +222,9 @@ def print_totals(totals: ScanTotals) -> None:
     )
     worth = f", worth {totals.owed}" if totals.owed else ""
     if totals.elsewhere:
-        ranked = ", ".join(
-            f"{count(n, 'balance')} in {escape(wallet)}"
-            for wallet, n in totals.elsewhere.most_common()
+        ranked = "; ".join(
+            f"{count(n, 'balance')} in {escape(name)}, worth {totals.worth_elsewhere[name]:f} BTC"
+            for name, n in totals.elsewhere.most_common()
         )
         out.print(f"In other wallets: {ranked}.", soft_wrap=True)
     debts = f"{count(totals.debts, 'small debt')}{worth}"

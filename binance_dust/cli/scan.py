@@ -108,8 +108,7 @@ async def _scan_here(options: argparse.Namespace, output: ScanOutput) -> None:
         reports = scan(
             todo,
             target=options.target,
-            liabilities=_LIABILITIES[options.liabilities],
-            elsewhere=options.elsewhere,
+            **_asked(options),
             concurrency=options.concurrency,
         )
         try:
@@ -132,7 +131,7 @@ async def _scan_by_fleet(options: argparse.Namespace, output: ScanOutput) -> Non
         reports = fleet.scan(
             options.account or "all",
             target=options.target,
-            liabilities=_LIABILITIES[options.liabilities],
+            **_asked(options),
             skip=output.done,
         )
         try:
@@ -146,8 +145,6 @@ async def _scan_by_fleet(options: argparse.Namespace, output: ScanOutput) -> Non
 
 
 def _open_fleet(options: argparse.Namespace) -> Fleet:
-    if options.elsewhere:
-        raise ConfigurationError("--elsewhere is for a scan by this process, not with --fleet yet")
     for name in _OF_WORKERS:
         if getattr(options, name):
             flag = f"--{name.replace('_', '-')}"
@@ -156,6 +153,14 @@ def _open_fleet(options: argparse.Namespace) -> Fleet:
         _fleet.fleet_url(options), name=options.fleet_name, key=_fleet.fleet_key(options)
     )
     return fleet
+
+
+def _asked(options: argparse.Namespace) -> dict[str, Any]:
+    """Give what every account is asked for: the same in a scan and in its estimate."""
+    return {
+        "liabilities": _LIABILITIES[options.liabilities],
+        "elsewhere": options.elsewhere,
+    }
 
 
 # --- estimates -----------------------------------------------------------------------------------
@@ -221,19 +226,16 @@ async def _estimate(options: argparse.Namespace) -> int:
 
 
 def _estimate_here(options: argparse.Namespace, todo: Sequence[DustClient]) -> EstimateRange:
-    liabilities = _LIABILITIES[options.liabilities]
-    elsewhere = options.elsewhere
-    least = estimate_scan(
-        todo, liabilities=liabilities, elsewhere=elsewhere, margin_share=0, debt_share=0
-    )
-    return EstimateRange(estimate_scan(todo, liabilities=liabilities, elsewhere=elsewhere), least)
+    asked = _asked(options)
+    least = estimate_scan(todo, margin_share=0, debt_share=0, **asked)
+    return EstimateRange(estimate_scan(todo, **asked), least)
 
 
 async def _estimate_by_fleet(options: argparse.Namespace) -> EstimateRange:
-    liabilities = _LIABILITIES[options.liabilities]
     names = options.account or "all"
+    asked = _asked(options)
     async with _open_fleet(options) as fleet:
         return EstimateRange(
-            await fleet.estimate(names, liabilities=liabilities),
-            await fleet.estimate(names, liabilities=liabilities, margin_share=0, debt_share=0),
+            await fleet.estimate(names, **asked),
+            await fleet.estimate(names, margin_share=0, debt_share=0, **asked),
         )

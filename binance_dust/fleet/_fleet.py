@@ -75,12 +75,13 @@ class Fleet(Closing):
 
     # --- work ------------------------------------------------------------------------------------
 
-    def scan(
+    def scan(  # noqa: PLR0913 - the public face, all by keyword
         self,
         accounts: Iterable[str] | Literal["all"] = "all",
         *,
         target: str = "BNB",
         liabilities: Liabilities = "auto",
+        elsewhere: bool = False,
         account_type: AccountType | None = None,
         skip: Iterable[str] = (),
     ) -> FleetStream[AccountReport]:
@@ -89,12 +90,14 @@ class Fleet(Closing):
         Like `binance_dust.scan`, but with names: "all" are all accounts that the workers have keys
         of. An account that no worker can read is reported with an error.
         """
-        questions(liabilities)
+        questions(liabilities, elsewhere=elsewhere)
         if not instance(target, str, "target").strip():
             raise ConfigurationError("target is empty; name an asset, BNB say")
 
+        more = ("elsewhere",) if elsewhere else ()
+
         def give_up(account: str, error: NotSentError) -> AccountReport:
-            errors = dict.fromkeys(("assets", "quote", "liabilities"), error)
+            errors = dict.fromkeys(("assets", "quote", *more, "liabilities"), error)
             now = datetime.now(UTC)
             return AccountReport(account=account, target=target, at=now, errors=errors)
 
@@ -106,6 +109,8 @@ class Fleet(Closing):
                     "target": target,
                     "liabilities": liabilities,
                     "account_type": account_type,
+                    # Only if it is asked for: workers of older versions do not know it.
+                    **dict.fromkeys(more, True),
                 },
                 read=AccountReport.from_plain,
                 account=lambda report: report.account,
@@ -164,6 +169,7 @@ class Fleet(Closing):
         accounts: Iterable[str] | Literal["all"] = "all",
         *,
         liabilities: Liabilities = "auto",
+        elsewhere: bool = False,
         margin_share: float = 1.0,
         debt_share: float = 1.0,
     ) -> ScanEstimate:
@@ -172,9 +178,10 @@ class Fleet(Closing):
         Each worker estimates its part, so what its budgets have spent already counts. `session` of
         a lane is the number of its worker, in the order of their names.
         """
-        questions(liabilities)
+        questions(liabilities, elsewhere=elsewhere)
         options = {
             "liabilities": liabilities,
+            **({"elsewhere": True} if elsewhere else {}),
             "margin_share": margin_share,
             "debt_share": debt_share,
         }

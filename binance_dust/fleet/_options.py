@@ -37,6 +37,7 @@ class ReadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
 
     target: Name = "BNB"
     liabilities: bool | Literal["auto"] = "auto"
+    elsewhere: bool = False
     account_type: AccountType | None = None
 
 
@@ -45,6 +46,7 @@ class EstimateOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_
 
     accounts: Names
     liabilities: bool | Literal["auto"] = "auto"
+    elsewhere: bool = False
     margin_share: Share = 1.0
     debt_share: Share = 1.0
 

@@ -259,6 +259,7 @@ class Worker(Closing):
         found = estimate_scan(
             [self._clients[name] for name in asked.accounts if name in self._clients],
             liabilities=asked.liabilities,
+            elsewhere=asked.elsewhere,
             margin_share=asked.margin_share,
             debt_share=asked.debt_share,
         )

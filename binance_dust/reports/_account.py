@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from binance_dust._util.checks import instance
 from binance_dust._util.exact import difference, to_moment, total
@@ -14,7 +14,7 @@ from binance_dust.errors import ConfigurationError, DustError
 from binance_dust.models import ConvertibleAssets, SmallLiability, UserAsset, WalletBalance
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
     from decimal import Decimal
 
@@ -179,15 +179,40 @@ def _dust_table(report: AccountReport) -> str:
     )
 
 
+class WalletRow(NamedTuple):
+    """One balance in another wallet."""
+
+    wallet: str
+    asset: str
+    """Empty if the exchange gave the worth of a wallet, and not what is in it."""
+    free: Decimal | None
+    total: Decimal | None
+    worth: Decimal | None
+    """In BTC."""
+
+    @property
+    def unavailable(self) -> Decimal | None:
+        """What is locked, frozen or being withdrawn."""
+        if self.free is None or self.total is None:
+            return None
+        return difference(self.total, self.free)
+
+
+def wallet_rows(report: AccountReport) -> Iterator[WalletRow]:
+    """Give what lies in other wallets, balance by balance."""
+    for wallet in report.elsewhere or ():
+        name = wallet.wallet_name
+        for row in wallet.asset_balances or ():
+            yield WalletRow(name, row.asset, row.free, row.total, row.btc_valuation)
+        if not wallet.asset_balances:
+            yield WalletRow(name, "", None, None, wallet.balance)
+
+
 def _elsewhere_table(report: AccountReport) -> str:
     if not report.elsewhere:
         return ""
-    rows = [
-        (wallet.wallet_name, row.asset, row.free, row.total, row.btc_valuation)
-        for wallet in report.elsewhere
-        for row in wallet.asset_balances or ()
-    ]
-    return table("In other wallets", ("wallet", "asset", "free", "total", "worth in BTC"), rows)
+    head = ("wallet", "asset", "free", "total", "worth in BTC")
+    return table("In other wallets", head, list(wallet_rows(report)))
 
 
 def _debt_table(report: AccountReport) -> str:

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 import msgspec
 
-from binance_dust._util.exact import difference, total
+from binance_dust._util.exact import total
 from binance_dust._util.plain import FORMAT, newer, plain
 from binance_dust.errors import ConfigurationError
+from binance_dust.reports._account import wallet_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -182,16 +183,15 @@ def _rows(report: AccountReport) -> Iterator[dict[str, Any]]:
             "net": plain(line.to_target_asset_off_exchange),
             "unit": _cell(report.target),
         }
-    for wallet in report.elsewhere or ():
-        for row in wallet.asset_balances or ():
-            yield {
-                "part": _cell(f"elsewhere: {wallet.wallet_name}"),
-                "asset": _cell(row.asset),
-                "amount": plain(row.free),
-                "unavailable": plain(difference(row.total, row.free)),
-                "gross": plain(row.btc_valuation),
-                "unit": "BTC",
-            }
+    for lies in wallet_rows(report):
+        yield {
+            "part": _cell(f"elsewhere: {lies.wallet}"),
+            "asset": _cell(lies.asset),
+            "amount": plain(lies.free),
+            "unavailable": plain(lies.unavailable),
+            "gross": plain(lies.worth),
+            "unit": "BTC",
+        }
     for debt in report.liabilities:
         yield {
             "part": "liabilities",

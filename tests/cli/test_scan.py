@@ -79,7 +79,7 @@ def test_what_lies_elsewhere_is_shown_written_and_on_the_page(
     done = run(*asked, "--out", str(table), "--html", str(page))
     (row,) = run(*asked, "--json").rows
 
-    assert "In other wallets: 1 balance in Funding." in done.out
+    assert "In other wallets: 1 balance in Funding, worth 0.00001448 BTC." in done.out
     assert [wallet["wallet_name"] for wallet in row["elsewhere"]] == ["Funding"]
     rows = list(csv.DictReader(table.read_text("utf-8-sig").splitlines()))
     (trx,) = [each for each in rows if each["part"] == "elsewhere: Funding"]

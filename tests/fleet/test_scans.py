@@ -45,6 +45,28 @@ async def test_a_fleet_reports_what_a_scan_does(
     assert sum(each.done for each in progress.workers) == 30
 
 
+async def test_a_fleet_says_what_lies_elsewhere_and_beforehand_what_that_costs(
+    exchange: Sandbox, start_worker: StartWorker, fleet: Fleet
+) -> None:
+    accounts = [exchange.open_account(name, ADA="1", funding={"TRX": "5"}) for name in "ab"]
+    await start_worker(accounts)
+
+    estimate = await fleet.estimate(liabilities=False, elsewhere=True)
+    asked = exchange.requests
+    found = [each async for each in fleet.scan(["a", "b", "nobody"], elsewhere=True)]
+    plain = [each async for each in fleet.scan(["a"], liabilities=False)]
+
+    weights = {lane.question.value: lane.weight for lane in estimate.lanes}
+    assert (weights["wallet_balances"], asked) == (120, ())
+    by_name = {report.account: report for report in found}
+    for name in "ab":
+        (funding,) = by_name[name].elsewhere or []
+        assert funding.wallet_name == "Funding"
+    assert "elsewhere" in by_name["nobody"].errors
+    assert [report.elsewhere for report in plain] == [None]
+    assert len(exchange.requests_of("GET /sapi/v1/asset/wallet/balance")) == 2
+
+
 async def test_each_account_is_asked_by_an_address_that_has_its_key(
     exchange: Sandbox, start_worker: StartWorker, fleet: Fleet
 ) -> None:

@@ -20,7 +20,8 @@ from binance_dust import (
     estimate_scan,
     scan,
 )
-from binance_dust.reports import AccountReport, Settled
+from binance_dust.reports import AccountReport, Settled, page
+from binance_dust.reports._lines import CsvRows
 from binance_dust.sandbox import Permissions, Sandbox
 from tests.systems import needs_address
 
@@ -434,6 +435,21 @@ async def test_a_wallet_is_told_for_what_is_in_it_or_for_its_worth(
     assert len(worthless.asset_balances or []) == 1
     assert untold.asset_balances is None
     assert 0 < untold.balance < 1
+    # Its worth is all that there is to show, and it is shown wherever the report is.
+    assert f">{untold.balance:f}</td></tr></tbody></table>" in report._repr_html_()
+    (row,) = [line for line in CsvRows().encode(report).decode().splitlines() if "Funding" in line]
+    assert row.split(",")[2:] == [
+        "elsewhere: Funding",
+        "",
+        "",
+        "",
+        f"{untold.balance:f}",
+        "",
+        "",
+        "BTC",
+        "",
+    ]
+    assert "all of it" in page([report])
 
 
 async def test_other_wallets_that_can_not_be_read_are_an_error_of_their_own(

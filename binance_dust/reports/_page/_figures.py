@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from binance_dust.errors import DustError
 from binance_dust.ledger import Kind
+from binance_dust.reports._account import wallet_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -63,8 +64,8 @@ class ElsewhereRow(NamedTuple):
     account: str
     wallet: str
     asset: str
-    free: Decimal
-    total: Decimal
+    free: Decimal | None
+    total: Decimal | None
     worth: Decimal | None
     """In BTC."""
 
@@ -226,18 +227,7 @@ def _elsewhere(
     report: AccountReport, failed: dict[str, FailureRow], rows: list[ElsewhereRow]
 ) -> None:
     try:
-        rows += [
-            ElsewhereRow(
-                report.account,
-                wallet.wallet_name,
-                row.asset,
-                row.free,
-                row.total,
-                row.btc_valuation,
-            )
-            for wallet in report.elsewhere or ()
-            for row in wallet.asset_balances or ()
-        ]
+        rows += [ElsewhereRow(report.account, *row) for row in wallet_rows(report)]
     except DustError as error:
         failed["elsewhere"] = FailureRow(report.account, "elsewhere", error)
 

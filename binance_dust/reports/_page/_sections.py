@@ -194,7 +194,7 @@ def _elsewhere(reports: ReportFigures) -> Section:
         caption="What lies in other wallets",
         columns=(Column("account"), Column("wallet"), Column("asset"), *figures),
         rows=[
-            tuple(row)
+            (row.account, row.wallet, row.asset or "all of it", *row[3:])
             for row in sorted(
                 reports.elsewhere,
                 key=lambda row: Decimal(-1) if row.worth is None else row.worth,
