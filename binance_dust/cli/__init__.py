@@ -1,5 +1,6 @@
 """The command line. Each command is a module of its name, with `add_arguments` and `run`.
 
+`_parser`           help and errors of wrong use
 `_arguments`        types of arguments
 `_context`          accounts and sessions of a command; one question to every account
 `_ledger`           the ledger's file, its entries as a table
@@ -12,7 +13,8 @@
 `_probe`            what a probe is, and a budget that records headers
 `_probe_dust`       probes of the dust log, the convertible assets, signatures
 `_probe_weight`     probes of payers and windows
-`_output`           tables, JSON, events in words
+`_output`           text, JSON, events in words
+`_tables`           tables and prose that fit a terminal
 `_streams`          stdout and stderr that accept any text
 
 Exit codes: 0 done. 1 something failed. 2 wrong use. 3 an outcome is unknown. 130 ended by Ctrl-C.
@@ -23,7 +25,6 @@ Only the module of the given command is imported, so that `--help` and every com
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import importlib
 import signal
@@ -31,10 +32,12 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._version import __version__
+from binance_dust.cli._parser import Parser, TopParser
 from binance_dust.cli._streams import make_streams_safe, print_stderr
 from binance_dust.errors import ConfigurationError, DustError, OutcomeUnknownError
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Mapping, Sequence
     from types import ModuleType
 
@@ -49,26 +52,42 @@ INTERRUPTED: Final = 130
 TERMINATED: Final = 143
 """128 and the number of SIGTERM."""
 
-_COMMANDS: Final = {
-    "demo": "a local sandbox, from a scan to the books: no key, no network",
-    "scan": "read the dust and the small debts of many accounts at once",
-    "quote": "show what could be converted, what it would bring, and why the rest stays",
-    "convert": "turn dust into BNB or another target; a dry run unless --yes",
-    "sweep": "clean up many accounts, once or regularly; a dry run unless --yes",
-    "recover": "find out by reading how calls ended if their answer was lost",
-    "resolve": "say how a call ended that can't be known by reading",
-    "adopt": "say that a new key is of an account that the books know",
-    "sync": "copy the exchange's records into the books before it forgets them",
-    "books": "sum up the books by month, asset, account or target",
-    "export": "write the books for a spreadsheet or a tax tool",
-    "worker": "read and convert accounts for a fleet, from this machine's address",
-    "doctor": "check clock, keys, accounts and budgets; settle doubts by reading",
-    "liabilities": "list the small margin debts of accounts, or exchange them",
-    "history": "list conversions and exchanged debts, as the exchange remembers them",
-    "bnb-burn": "show or set whether fees are paid in BNB, which makes less dust",
-    "sandbox": "run a local exchange for other programs",
-    "endpoints": "list the endpoints, their weights and who pays",
+GROUPS: Final = {
+    "Try it, without any key": {
+        "demo": "a local sandbox, from a scan to the books: no key, no network",
+        "sandbox": "run a local exchange for other programs",
+    },
+    "See what there is": {
+        "scan": "read the dust and the small debts of many accounts at once",
+        "quote": "show what could be converted, what it would bring, and why the rest stays",
+        "liabilities": "list the small margin debts of accounts, or exchange them",
+        "history": "list conversions and exchanged debts, as the exchange remembers them",
+    },
+    "Move funds": {
+        "convert": "turn dust into BNB or another target; a dry run unless --yes",
+        "sweep": "clean up many accounts, once or regularly; a dry run unless --yes",
+        "bnb-burn": "show or set whether fees are paid in BNB, which makes less dust",
+    },
+    "Find out how a call ended": {
+        "recover": "find out by reading how calls ended if their answer was lost",
+        "resolve": "say how a call ended that can't be known by reading",
+    },
+    "Keep the books": {
+        "sync": "copy the exchange's records into the books before it forgets them",
+        "books": "sum up the books by month, asset, account or target",
+        "export": "write the books for a spreadsheet or a tax tool",
+        "adopt": "say that a new key is of an account that the books know",
+    },
+    "Check": {
+        "doctor": "check clock, keys, accounts and budgets; settle doubts by reading",
+        "endpoints": "list the endpoints, their weights and who pays",
+    },
+    "Work for a fleet": {
+        "worker": "read and convert accounts for a fleet, from this machine's address",
+    },
 }
+"""The commands by what one wants."""
+COMMANDS: Final = {name: text for group in GROUPS.values() for name, text in group.items()}
 """Each is a module here, with `add_arguments(parser)` and `async run(options) -> int`."""
 
 
@@ -91,7 +110,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(arguments: Sequence[str]) -> int:
     name = _command_name(arguments)
-    module = load(name) if name in _COMMANDS else None
+    module = load(name) if name in COMMANDS else None
     options = make_parser({} if module is None else {name: module}).parse_args(arguments)
     # Without a command the parser exits.
     assert module is not None  # noqa: S101
@@ -142,16 +161,19 @@ async def _run_until_terminated(command: ModuleType, options: argparse.Namespace
         return TERMINATED
 
 
-def make_parser(modules: Mapping[str, ModuleType]) -> argparse.ArgumentParser:
+def make_parser(modules: Mapping[str, ModuleType]) -> TopParser:
     """Make the parser for all commands; only the commands in `modules` get their options."""
-    parser = argparse.ArgumentParser(
+    parser = TopParser(
+        GROUPS,
         prog="binance-dust",
         description="Dust balances and small margin debts on Binance, for many accounts at once.",
-        epilog="Try first: binance-dust demo",
+        epilog="Try first: binance-dust demo. Options: binance-dust COMMAND --help.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for name, text in _COMMANDS.items():
+    commands = parser.add_subparsers(
+        dest="command", required=True, metavar="COMMAND", parser_class=Parser
+    )
+    for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=f"{text}.")
         if name in modules:
             modules[name].add_arguments(command)
@@ -160,7 +182,7 @@ def make_parser(modules: Mapping[str, ModuleType]) -> argparse.ArgumentParser:
 
 def load_all() -> dict[str, ModuleType]:
     """Import the module of every command, for the generated reference."""
-    return {name: load(name) for name in _COMMANDS}
+    return {name: load(name) for name in COMMANDS}
 
 
 def _command_name(arguments: Sequence[str]) -> str:

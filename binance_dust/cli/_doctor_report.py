@@ -10,10 +10,10 @@ from binance_dust.cli._output import (
     as_json,
     escape,
     make_console,
-    make_table,
     print_json,
     reason_of,
 )
+from binance_dust.cli._tables import TerminalTable, figure, figures, prose, text
 from binance_dust.errors import DustError
 
 if TYPE_CHECKING:
@@ -112,23 +112,20 @@ class _JsonPrinter:
 class _TablePrinter:
     def __init__(self) -> None:
         self._out = make_console()
-        self._accounts = make_table(
-            "account",
-            "reads",
-            "converts",
-            "withdraws",
-            "addresses",
-            "margin",
-            "status",
-            "BNB fees",
-            "signs",
+        self._accounts = TerminalTable(
+            text("account", 0),
+            *(text(title) for title in ("reads", "converts", "withdraws", "addresses")),
+            text("margin", 3),
+            text("status", 2),
+            text("BNB fees", 4),
+            text("signs", 5),
         )
         self._findings: dict[tuple[Level, str, str], list[str]] = {}
         self._any_probe = False
 
     def exchange(self, context: CommandContext) -> None:
         where = f"[bold]{escape(context.base_url)}[/]"
-        self._out.print(f"{where}, {count(len(context.clients), 'account')}\n", soft_wrap=True)
+        self._out.print(f"{where}, {count(len(context.clients), 'account')}\n")
 
     def finding(self, finding: Finding) -> None:
         if finding.account is None:
@@ -152,12 +149,14 @@ class _TablePrinter:
         self._out.print(self._accounts)
         self._out.print()
         worst_first = sorted(self._findings, key=lambda key: severity(key[0]), reverse=True)
-        for level, about, text in worst_first:
-            accounts = self._findings[level, about, text]
-            self._line(level, about, f"[cyan]{_names(accounts)}[/]: {escape(text)}")
+        for level, about, words in worst_first:
+            accounts = self._findings[level, about, words]
+            self._line(level, about, f"[cyan]{_names(accounts)}[/]: {escape(words)}")
 
     def probes(self, probes: Iterable[Probe]) -> None:
-        table = make_table("probe", "what is in doubt", "what it asks at most")
+        table = TerminalTable(
+            text("probe", 0), prose("what is in doubt"), prose("what it asks at most", 2)
+        )
         for probe in probes:
             table.add_row(f"[cyan]{probe.name}[/]", escape(probe.doubt), escape(probe.cost))
         self._out.print(table)
@@ -168,24 +167,29 @@ class _TablePrinter:
             out.print("\n[bold]probes[/]")
             self._any_probe = True
         whose = f" [dim]({escape(account)})[/]" if account else ""
-        out.print(f"[cyan]{probe.name}[/]{whose}: {escape(probe.doubt)}", soft_wrap=True)
-        out.print(f"  asked      {escape(probe.cost)}", soft_wrap=True)
+        out.print(f"[cyan]{probe.name}[/]{whose}: {escape(probe.doubt)}")
+        out.print(f"  asked      {escape(probe.cost)}")
         word = "[green]settled[/]  " if result.settled else "[yellow]unsettled[/]"
         word = "[yellow]no answer[/]" if result.failed else word
-        out.print(f"  {word}  {escape(result.answer)}", soft_wrap=True)
+        out.print(f"  {word}  {escape(result.answer)}")
         if result.configure is not None:
-            out.print(f"  configure  {escape(result.configure)}", soft_wrap=True)
+            out.print(f"  configure  {escape(result.configure)}")
 
     def budgets(self, pools: list[tuple[str | None, PoolSnapshot]]) -> None:
         if not pools:
             return
-        numbers = ("limit", "used", "by others")
-        table = make_table("address", "budget", "", *numbers, right=numbers)
+        table = TerminalTable(
+            text("budget", 0),
+            text("of"),
+            text("address", 3),
+            figure("limit", 2),
+            *figures("used", "by others"),
+        )
         for address, pool in pools:
             table.add_row(
-                escape(address or "any"),
                 escape(pool.name),
                 escape(pool.account or pool.kind.value),
+                escape(address or "any"),
                 f"{pool.limit:,}",
                 f"{pool.used:,}",
                 f"{pool.others:,}" if pool.others else "[dim]none seen[/]",
@@ -194,15 +198,17 @@ class _TablePrinter:
         self._out.print(table)
 
     def end(self, worst: Level) -> None:
-        text = {
+        verdict = {
             Level.PROBLEM: "Something does not work: see above.",
             Level.WARNING: "It works. Look at the warnings above.",
         }.get(worst, "Everything is as it should be.")
-        self._out.print(f"\n[{_COLOURS[worst]}]{text}[/]")
+        self._out.print(f"\n[{_COLOURS[worst]}]{verdict}[/]")
 
-    def _line(self, level: Level, about: str, text: str) -> None:
+    def _line(self, level: Level, about: str, words: str) -> None:
         colour = _COLOURS[level]
-        self._out.print(f"[{colour}]{level.value:<8}[/] {about:<10} {text}", soft_wrap=True)
+        table = TerminalTable(text("", 0), text("", 0), prose("", 0))
+        table.add_row(f"[{colour}]{level.value:<7}[/]", f"{about:<9}", words)
+        self._out.print(table)
 
 
 def _state(answers: AccountAnswers) -> dict[str, Any]:

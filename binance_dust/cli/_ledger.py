@@ -8,16 +8,15 @@ from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._util.words import count
 from binance_dust.cli import _arguments
-from binance_dust.cli._output import escape, make_table
+from binance_dust.cli._output import escape
 from binance_dust.cli._streams import print_stderr
+from binance_dust.cli._tables import TerminalTable, figure, prose, text
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import OPEN, Ledger
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import AsyncIterator, Iterable
-
-    from rich.table import Table
 
     from binance_dust.cli._context import CommandContext
     from binance_dust.ledger import LedgerEntry
@@ -92,10 +91,18 @@ def existing_ledger(options: argparse.Namespace) -> Ledger:
     return ledger
 
 
-def entry_table(entries: Iterable[LedgerEntry]) -> Table:
+def entry_table(entries: Iterable[LedgerEntry]) -> TerminalTable:
     """Make a table of entries."""
-    titles = ("entry", "when (UTC)", "account", "kind", "assets", "net", "status", "")
-    table = make_table(*titles, right=("entry", "net"))
+    table = TerminalTable(
+        figure("entry", 0),
+        text("when (UTC)", 2),
+        text("account", 0),
+        text("kind", 5),
+        prose("assets", 4),
+        figure("net"),
+        text("status", 0),
+        prose("", 3),
+    )
     for entry in entries:
         table.add_row(
             str(entry.id),

@@ -10,11 +10,11 @@ from binance_dust.cli._output import (
     as_json,
     escape,
     make_console,
-    make_table,
     print_json,
     reason_of,
 )
 from binance_dust.cli._streams import outlive_readers, print_stderr
+from binance_dust.cli._tables import TerminalColumn, TerminalTable, figure, figures, prose, text
 from binance_dust.conversion import LiabilityQuote
 from binance_dust.sweeper import Outcome, sweep
 
@@ -23,12 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from rich.console import Console
-    from rich.table import Table
 
     from binance_dust.conversion import Quote, Receipt, Skipped
     from binance_dust.sweeper import SweepReport, SweepRules
 
-_AMOUNTS: Final = ("amount", "gross", "fee", "net")
 _STYLES: Final = {
     Outcome.CONVERTED: "green",
     Outcome.PLANNED: "cyan",
@@ -182,7 +180,7 @@ async def move(
 
 
 def _show(out: Console, report: SweepReport) -> None:
-    out.print(outcome_line(report), soft_wrap=True)
+    out.print(outcome_line(report))
     skipped: tuple[Skipped, ...] = ()
     if report.receipt is not None:
         out.print(_receipt_table(report.receipt))
@@ -196,9 +194,11 @@ def _show(out: Console, report: SweepReport) -> None:
     if skipped:
         out.print(skipped_table(skipped))
     if report.settled:
-        out.print("settled by reading:", _ledger.entry_table(report.settled))
+        out.print("settled by reading:")
+        out.print(_ledger.entry_table(report.settled))
     if report.unsettled:
-        out.print("still open:", _ledger.entry_table(report.unsettled))
+        out.print("still open:")
+        out.print(_ledger.entry_table(report.unsettled))
     if report.next_at is not None:
         out.print(f"It may convert again at {report.next_at:%Y-%m-%d %H:%M:%S} UTC.")
     out.print()
@@ -219,34 +219,36 @@ def outcome_line(report: SweepReport) -> str:
     return f"[cyan]{escape(report.account)}[/] {what} [{style}]{report.outcome}[/]{reason}"
 
 
-def quote_table(quote: Quote | LiabilityQuote) -> Table:
+def quote_table(quote: Quote | LiabilityQuote) -> TerminalTable:
     """Make a table of a plan."""
     if isinstance(quote, LiabilityQuote):
         return _liability_table(quote)
-    table = make_table("asset", *_AMOUNTS, right=_AMOUNTS)
+    table = _amounts_table(figure("%", 4))
     for line in quote.lines:
         table.add_row(
             escape(line.asset),
             f"{line.amount:f}",
             f"{line.gross:f}",
-            f"{line.fee:f} ({line.fee_rate * 100:.2f} %)",
+            f"{line.fee:f}",
+            f"{line.fee_rate * 100:.2f}",
             f"{line.net:f}",
         )
-    _add_total(table, len(quote.lines), *_sums(quote))
+    gross, fee, net = _sums(quote)
+    _add_total(table, len(quote.lines), gross, fee, "", net)
     return table
 
 
-def _liability_table(quote: LiabilityQuote) -> Table:
-    table = make_table("asset", "owed", "becomes", right=("owed", "becomes"))
+def _liability_table(quote: LiabilityQuote) -> TerminalTable:
+    table = TerminalTable(text("asset", 0), *figures("owed", "becomes"))
     for debt in quote.lines:
         table.add_row(escape(debt.asset), f"{debt.amount:f}", f"{debt.worth:f}")
     _add_total(table, len(quote.lines), f"{quote.worth:f} {quote.target}")
     return table
 
 
-def skipped_table(skipped: Iterable[Skipped]) -> Table:
+def skipped_table(skipped: Iterable[Skipped]) -> TerminalTable:
     """Make a table of the assets that stay, with the reasons."""
-    table = make_table("stays", "amount", "because", right=("amount",))
+    table = TerminalTable(text("stays", 0), figure("amount"), prose("because", 2))
     for each in skipped:
         until = "" if each.until is None else f" until {each.until:%Y-%m-%d %H:%M} UTC"
         detail = f" ({escape(each.detail)})" if each.detail else ""
@@ -254,8 +256,8 @@ def skipped_table(skipped: Iterable[Skipped]) -> Table:
     return table
 
 
-def _receipt_table(receipt: Receipt) -> Table:
-    table = make_table("asset", *_AMOUNTS, right=_AMOUNTS)
+def _receipt_table(receipt: Receipt) -> TerminalTable:
+    table = _amounts_table()
     for line in receipt.lines:
         amounts = (line.amount, line.gross, line.fee, line.net)
         table.add_row(escape(line.asset), *(f"{amount:f}" for amount in amounts))
@@ -263,11 +265,20 @@ def _receipt_table(receipt: Receipt) -> Table:
     return table
 
 
+def _amounts_table(*more: TerminalColumn) -> TerminalTable:
+    return TerminalTable(
+        text("asset", 0),
+        figure("amount", 2),
+        *figures("gross", "fee", rank=3),
+        *more,
+        figure("net", 0),
+    )
+
+
 def _sums(plan: Quote | Receipt) -> tuple[str, str, str]:
     return f"{plan.gross:f}", f"{plan.fee:f}", f"{plan.net:f} {plan.target}"
 
 
-def _add_total(table: Table, count: int, *cells: str) -> None:
+def _add_total(table: TerminalTable, count: int, *cells: str) -> None:
     if count:
-        table.add_section()
         table.add_row(f"{count} in all", "", *cells, style="bold")

@@ -1,8 +1,9 @@
-"""What commands print: tables and text for people, lines of JSON for programs, events in words."""
+"""What commands print: text for people, lines of JSON for programs, events in words."""
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import sys
 from decimal import Decimal
@@ -14,6 +15,7 @@ from binance_dust._util.exact import total
 from binance_dust._util.plain import plain
 from binance_dust._util.words import duration, visible
 from binance_dust.cli._streams import print_stderr
+from binance_dust.cli._tables import wrapped
 from binance_dust.events import (
     Banned,
     Event,
@@ -24,41 +26,47 @@ from binance_dust.events import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from rich.console import Console
-    from rich.table import Table
 
 _PIPE_WIDTH: Final = 160
-"""Wide enough that a row stays one line for `grep`."""
+"""For charts; a row of a table and a sentence stay one line there, for `grep`."""
 
 
 # --- for people; rich is imported when something is printed --------------------------------------
 
 
 def make_console(*, stderr: bool = False) -> Console:
-    """Make a console: as wide as the terminal, or `_PIPE_WIDTH` in a pipe."""
+    """Make a console: as wide as the terminal, or `_PIPE_WIDTH` in a pipe.
+
+    What it prints is wrapped at spaces on a terminal, and not at all in a pipe.
+    """
+    made = console_class()(stderr=stderr, highlight=False)
+    if not made.is_terminal:
+        made.width = _PIPE_WIDTH
+    return made
+
+
+@functools.cache
+def console_class() -> type[Console]:
+    """Give the class of consoles, when something is printed for the first time."""
     from rich.console import Console
+    from rich.text import Text
 
     class PlainConsole(Console):
         def on_broken_pipe(self) -> NoReturn:
             """Let `main` handle a closed pipe; rich would exit with 1 here."""
             raise BrokenPipeError
 
-    made = PlainConsole(stderr=stderr, highlight=False)
-    if not made.is_terminal:
-        made.width = _PIPE_WIDTH
-    return made
+        def print(self, *objects: Any, markup: bool | None = None, **options: Any) -> None:
+            """Print; text is wrapped at words, and nothing is cropped."""
+            read = Text if markup is False else Text.from_markup
+            shown = [read(each) if isinstance(each, str) else each for each in objects]
+            if self.is_terminal:
+                width = self.width
+                shown = [wrapped(each, width) if isinstance(each, Text) else each for each in shown]
+            super().print(*shown, soft_wrap=True, **options)
 
-
-def make_table(*titles: str, right: Sequence[str] = ()) -> Table:
-    """Make a table; the columns named in `right` hold numbers."""
-    from rich.table import Table
-
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in titles:
-        table.add_column(title, justify="right" if title in right else "left", overflow="fold")
-    return table
+    return PlainConsole
 
 
 def escape(text: str) -> str:

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from rich.console import Group
 from rich.live import Live
-from rich.progress_bar import ProgressBar
-from rich.table import Table
 
 from binance_dust._util.words import count, duration
-from binance_dust.cli._output import describe, escape, make_console, make_table
+from binance_dust.cli._output import describe, escape, make_console
 from binance_dust.cli._streams import print_stderr
+from binance_dust.cli._tables import TerminalTable, figure, figures, text
 from binance_dust.events import (
     Banned,
     Event,
@@ -163,13 +162,8 @@ def show_scan(
 
 def draw_scan(progress: ScanProgress, events: EventCounter, sessions: Sessions) -> Group:
     """Draw a scan as it is now."""
-    top = Table.grid(padding=(0, 2))
-    top.add_row(
-        ProgressBar(total=progress.total or 1, completed=progress.done, width=_BAR_WIDTH),
-        progress_line(progress),
-    )
     parts: list[RenderableType] = [
-        top,
+        f"{_bar(progress)}  {progress_line(progress)}",
         _lane_table(progress.lanes, sessions),
         f"[dim]{events}[/]",
     ]
@@ -181,13 +175,22 @@ def draw_scan(progress: ScanProgress, events: EventCounter, sessions: Sessions) 
     return Group(*parts)
 
 
-def _lane_table(lanes: Sequence[LaneProgress], sessions: Sessions) -> Table:
+def _bar(progress: ScanProgress | FleetProgress) -> str:
+    done = _BAR_WIDTH * progress.done // max(progress.total or 1, progress.done, 1)
+    return f"[magenta]{'━' * done}[/][dim]{'━' * (_BAR_WIDTH - done)}[/]"
+
+
+def _lane_table(lanes: Sequence[LaneProgress], sessions: Sessions) -> TerminalTable:
     several = len(sessions) > 1
-    table = Table(box=None, pad_edge=False, header_style="dim")
-    titles = ("asked for", "answered", "expected", "budget used", "waiting", "last in", "")
-    for title in (("address",) if several else ()) + titles:
-        right = title not in ("address", "asked for", "")
-        table.add_column(title, justify="right" if right else "left", no_wrap=True)
+    table = TerminalTable(
+        *((text("address", 0),) if several else ()),
+        text("asked for", 0),
+        *figures("answered", "expected"),
+        text("budget used", 2),
+        figure("waiting", 3),
+        text("last in"),
+        text("", 0),
+    )
     by_session = [(address or "any", _pools(session)) for session, address in sessions.items()]
     for lane in lanes:
         if lane.expected:
@@ -231,10 +234,8 @@ def show_fleet_scan(scan: FleetStream[AccountReport]) -> AbstractAsyncContextMan
     return show_progress(lambda: _draw_fleet(scan.progress), lambda: _fleet_line(scan.progress))
 
 
-def _draw_fleet(progress: FleetProgress) -> Table:
-    numbers = ("done", "in hand", "last in")
-    table = make_table("worker", *numbers, "", right=numbers)
-    table.title, table.title_justify = _fleet_line(progress), "left"
+def _draw_fleet(progress: FleetProgress) -> Group:
+    table = TerminalTable(text("worker", 0), *figures("done", "in hand"), text("last in"), text(""))
     for worker in progress.workers:
         table.add_row(
             escape(worker.name),
@@ -243,7 +244,7 @@ def _draw_fleet(progress: FleetProgress) -> Table:
             duration(worker.seconds_left) if worker.seconds_left else "",
             "" if worker.here else "[yellow]gone[/]",
         )
-    return table
+    return Group(_fleet_line(progress), table)
 
 
 def _fleet_line(progress: FleetProgress) -> str:

@@ -16,10 +16,10 @@ from binance_dust.cli._output import (
     Amounts,
     escape,
     make_console,
-    make_table,
     print_json,
     reason_of,
 )
+from binance_dust.cli._tables import TerminalTable, figure, figures, prose, text
 from binance_dust.errors import ConfigurationError
 from binance_dust.reports import ReportFile, Settled, read_reports
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from contextlib import ExitStack
     from pathlib import Path
-
-    from rich.table import Table
 
     from binance_dust.reports import AccountReport
 
@@ -108,9 +106,9 @@ class ScanOutput:
             unread = len(self.file.done) - (self.totals.accounts - self.totals.failed)
             before = f", with those of {count(unread, 'account')} from before"
             more = before if unread > 0 else ""
-            out.print(f"The reports are in {self.file.path}{more}.", soft_wrap=True, markup=False)
+            out.print(f"The reports are in {self.file.path}{more}.", markup=False)
         if self._page is not None:
-            out.print(f"The page is {self._page}.", soft_wrap=True, markup=False)
+            out.print(f"The page is {self._page}.", markup=False)
 
     @property
     def _readable_file(self) -> Path | None:
@@ -210,11 +208,10 @@ def print_totals(totals: ScanTotals) -> None:
         out.print(_account_table(totals))
         out.print()
     if totals.assets:
-        out.print(f"Most of it: {_largest_assets(totals)}.", soft_wrap=True)
+        out.print(f"Most of it: {_largest_assets(totals)}.")
     out.print(
         f"{count(totals.accounts, 'account')}. All dust would bring [bold green]{totals.net:f}"
         f" {escape(totals.target)}[/], after {totals.fee:f} in fees.",
-        soft_wrap=True,
     )
     settled_by = ", ".join(
         f"{count(accounts, 'account')} {_SETTLED[settled]}"
@@ -226,9 +223,9 @@ def print_totals(totals: ScanTotals) -> None:
             f"{count(n, 'balance')} in {escape(name)}, worth {totals.worth_elsewhere[name]:f} BTC"
             for name, n in totals.elsewhere.most_common()
         )
-        out.print(f"In other wallets: {ranked}.", soft_wrap=True)
+        out.print(f"In other wallets: {ranked}.")
     debts = f"{count(totals.debts, 'small debt')}{worth}"
-    out.print(f"{debts}{f' ({settled_by})' if settled_by else ''}.", soft_wrap=True)
+    out.print(f"{debts}{f' ({settled_by})' if settled_by else ''}.")
     _print_failures(totals)
 
 
@@ -237,18 +234,24 @@ def _print_failures(totals: ScanTotals) -> None:
         return
     out = make_console()
     failed = count(totals.failed, "account")
-    out.print(f"[bold red]{failed} with parts that failed:[/]", soft_wrap=True)
+    out.print(f"[bold red]{failed} with parts that failed:[/]")
     most_common = totals.failures.most_common(_REASONS_SHOWN)
     for (part, reason), times in most_common:
-        out.print(f"  {times:>5,} x {part}: {escape(reason)}", soft_wrap=True)
+        out.print(f"  {times:>5,} x {part}: {escape(reason)}")
     rest = len(totals.failures) - len(most_common)
     if rest:
         out.print(f"  and {rest:,} other reasons")
 
 
-def _account_table(totals: ScanTotals) -> Table:
-    numbers = ("assets", "dust", "would bring", "fees", "small debts")
-    table = make_table("account", *numbers, "", right=numbers)
+def _account_table(totals: ScanTotals) -> TerminalTable:
+    table = TerminalTable(
+        text("account", 0),
+        *figures("assets", "dust", rank=3),
+        figure("would bring", 0),
+        figure("fees", 2),
+        prose("small debts"),
+        prose(""),
+    )
     for report in totals.best:
         dust = "" if report.quote is None else f"{len(report.quote.details):,}"
         debts = f"{len(report.liabilities)} ({Amounts(report.owed)})" if report.owed else ""

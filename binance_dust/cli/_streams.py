@@ -5,7 +5,9 @@ from __future__ import annotations
 import contextlib
 import io
 import os
+import shutil
 import sys
+import textwrap
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from binance_dust._util.words import visible
@@ -69,5 +71,11 @@ class _UnbrokenStream:
 
 
 def print_stderr(text: str) -> None:
-    """Print a message to stderr: an error, a warning or progress."""
-    sys.stderr.write(f"binance-dust: {visible(text)}\n")
+    """Print a message to stderr: an error, a warning or progress. A terminal gets whole words."""
+    line = f"binance-dust: {visible(text)}"
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns
+        line = textwrap.fill(
+            line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False
+        )
+    sys.stderr.write(f"{line}\n")

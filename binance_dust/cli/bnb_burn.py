@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from binance_dust._util.plain import plain
 from binance_dust._util.words import count
 from binance_dust.cli import _arguments, _context
-from binance_dust.cli._output import escape, make_console, make_table, print_json, reason_of
+from binance_dust.cli._output import escape, make_console, print_json, reason_of
+from binance_dust.cli._tables import TerminalTable, prose, text
 from binance_dust.errors import DustError
 
 if TYPE_CHECKING:
@@ -56,7 +57,9 @@ async def run(options: argparse.Namespace) -> int:
         if value is not None
     }
     failed = changes = 0
-    table = make_table("account", "fees in BNB", "interest in BNB", "")
+    table = TerminalTable(
+        text("account", 0), text("fees in BNB"), text("interest in BNB", 2), prose("")
+    )
     ask = partial(_read_and_set, wanted=wanted, really=options.yes)
     async with (
         _context.open_context(options) as context,

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, get_args
 
 from binance_dust._util.plain import plain
 from binance_dust.cli import _ledger
-from binance_dust.cli._output import escape, make_console, make_table, print_json
+from binance_dust.cli._output import escape, make_console, print_json
+from binance_dust.cli._tables import TerminalTable, figure, figures, text
 from binance_dust.ledger import OPEN, chart
 from binance_dust.ledger._totals import By
 
@@ -54,7 +55,7 @@ async def run(options: argparse.Namespace) -> int:
         await _show_missing(out, ledger, options.account)
         await _show_open_entries(out, ledger, options.account)
         if options.html is not None:
-            out.print(f"The page is {options.html}.", soft_wrap=True, markup=False)
+            out.print(f"The page is {options.html}.", markup=False)
     return 0
 
 
@@ -62,11 +63,14 @@ def _show(out: Console, by: str, totals: list[Total]) -> None:
     if not totals:
         out.print("The books are empty, or hold nothing of what was asked for.")
         return
-    numbers = ("conversions", "gross", "fee", "net")
-    table = make_table(by, *numbers, "", right=numbers)
+    table = TerminalTable(
+        text(by, 0), figure("conversions", 3), *figures("gross", "fee", rank=2), figure("net", 0)
+    )
     for total in totals:
-        amounts = (f"{amount:f}" for amount in (total.gross, total.fee, total.net))
-        table.add_row(escape(total.key), f"{total.count:,}", *amounts, escape(total.target))
+        net = f"{total.net:f} {escape(total.target)}"
+        table.add_row(
+            escape(total.key), f"{total.count:,}", f"{total.gross:f}", f"{total.fee:f}", net
+        )
     out.print(table)
 
 
@@ -74,7 +78,7 @@ async def _show_missing(out: Console, ledger: Ledger, account: str | None) -> No
     if gaps := await ledger.missing(account):
         out.print("\n[bold yellow]Not in these books[/]: the exchange has more on record")
         for gap in gaps:
-            out.print(f"  {gap}", soft_wrap=True, markup=False)
+            out.print(f"  {gap}", markup=False)
 
 
 async def _show_open_entries(out: Console, ledger: Ledger, account: str | None) -> None:

@@ -16,9 +16,10 @@ from binance_dust._util.words import count, duration
 from binance_dust.budget import RateLimits
 from binance_dust.cli import _arguments
 from binance_dust.cli._moving import quote_table, skipped_table
-from binance_dust.cli._output import escape, make_console, make_table
+from binance_dust.cli._output import escape, make_console
 from binance_dust.cli._progress import EventCounter, can_draw, show_scan
 from binance_dust.cli._scan_results import ScanTotals, check_page, print_totals
+from binance_dust.cli._tables import TerminalTable, figure, figures, text
 from binance_dust.conversion import Converter
 from binance_dust.ledger import Ledger
 from binance_dust.reports import write_page
@@ -91,7 +92,7 @@ async def run(options: argparse.Namespace) -> int:
         correct = await _show_books(out, exchange, ledger) and correct
         entries = [entry async for entry in ledger.entries()]
         write_page(page, reports, entries=entries, title="A rehearsal")
-    out.print(f"\nThe page to look at: {page}", soft_wrap=True, markup=False)
+    out.print(f"\nThe page to look at: {page}", markup=False)
     _print_next(out)
     return 0 if correct and all(report.ok for report in reports) else 1
 
@@ -179,8 +180,7 @@ async def _show_books(out: Console, exchange: Sandbox, ledger: Ledger) -> bool:
     """Compare the ledger with the exchange's own records, to the last digit."""
     _head(out, "4", "The books, and what the exchange itself says")
     entries = [entry async for entry in ledger.entries(status="confirmed")]
-    numbers = ("conversions", "gross", "fee", "net")
-    table = make_table("", *numbers, right=numbers)
+    table = TerminalTable(text("", 0), *figures("conversions", "gross", "fee"), figure("net", 0))
     ours = _figures([(entry.gross, entry.fee) for entry in entries])
     theirs = _figures([(each.gross, each.fee) for each in exchange.conversions])
     table.add_row("the ledger", *ours)

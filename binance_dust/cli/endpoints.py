@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from rich.table import Table
-
 from binance_dust.cli._output import make_console, print_json
+from binance_dust.cli._tables import TerminalTable, text
 from binance_dust.endpoints import ALL, Replay
 
 if TYPE_CHECKING:
@@ -36,15 +35,12 @@ async def run(options: argparse.Namespace) -> int:
         for row in rows:
             print_json(row)
         return 0
-    table = Table(box=None, pad_edge=False, header_style="bold")
-    for title in ("weight", "again", "method"):
-        table.add_column(title, no_wrap=True)
-    table.add_column("endpoint", overflow="fold")
+    table = TerminalTable(text("method", 0), text("weight"), text("again"), text("endpoint", 2))
     for row in rows:
         table.add_row(
+            f"[cyan]{row['name']}[/]",
             f"{row['limit']} {row['weight']}",
             "yes" if row["sent_again"] else "[bold]never[/]",
-            f"[cyan]{row['name']}[/]",
             f"{row['method']} {row['path']}",
         )
     make_console().print(table)

@@ -18,19 +18,17 @@ from binance_dust.cli._output import (
     Amounts,
     escape,
     make_console,
-    make_table,
     print_json,
     reason_of,
 )
 from binance_dust.cli._streams import print_stderr
+from binance_dust.cli._tables import TerminalTable, figure, figures, text
 from binance_dust.errors import ConfigurationError, DustError, UnreadableAnswerError
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterator, Mapping
     from decimal import Decimal
-
-    from rich.table import Table
 
     from binance_dust.client import DustClient
     from binance_dust.endpoints import AccountType
@@ -43,7 +41,6 @@ OLDEST: Final = datetime(2020, 12, 1, tzinfo=UTC)
 _FULL: Final = 100
 """Conversions in an answer, at most."""
 _MILLISECOND: Final = timedelta(milliseconds=1)
-_AMOUNTS: Final = ("amount", "gross", "fee", "net")
 
 HistoryKind = Literal["dust", "margin dust", "liability"]
 
@@ -116,8 +113,13 @@ async def run(options: argparse.Namespace) -> int:
     )
     failed = False
     received = Amounts()
-    table = make_table(
-        "when (UTC)", "account", "kind", "asset", *_AMOUNTS, "", "transaction", right=_AMOUNTS
+    table = TerminalTable(
+        *(text(title, 0) for title in ("when (UTC)", "account", "asset")),
+        figure("amount"),
+        *figures("gross", "fee", rank=3),
+        figure("net", 0),
+        text("kind", 4),
+        text("transaction", 5),
     )
     async with (
         _context.open_context(options, with_history=True) as context,
@@ -307,18 +309,17 @@ def _cells(row: HistoryRow) -> tuple[str, ...]:
     return (
         f"{row.at:%Y-%m-%d %H:%M:%S}",
         f"[cyan]{escape(row.account)}[/]",
-        row.kind,
         escape(row.asset),
         f"{row.amount:f}",
         f"{row.gross:f}",
         "" if row.fee is None else f"{row.fee:f}",
-        f"{row.net:f}",
-        escape(row.target),
+        f"{row.net:f} {escape(row.target)}",
+        row.kind,
         "" if row.transaction_id is None else str(row.transaction_id),
     )
 
 
-def _print(table: Table, received: Amounts) -> None:
+def _print(table: TerminalTable, received: Amounts) -> None:
     out = make_console()
     if not table.row_count:
         out.print("Nothing was converted or exchanged in that time.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from binance_dust._answers.codes import has_no_margin
 from binance_dust._util.plain import plain
@@ -14,22 +14,18 @@ from binance_dust.cli._output import (
     Amounts,
     escape,
     make_console,
-    make_table,
     print_json,
     reason_of,
 )
+from binance_dust.cli._tables import TerminalTable, figure, figures, prose, text
 from binance_dust.errors import DustError
 from binance_dust.reports import Settled
 
 if TYPE_CHECKING:
     import argparse
 
-    from rich.table import Table
-
     from binance_dust.client import DustClient
     from binance_dust.models import SmallLiability
-
-_COLUMNS: Final = ("account", "asset", "principal", "interest", "worth", "")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -63,7 +59,13 @@ async def run(options: argparse.Namespace) -> int:
     if options.exchange:
         return await _exchange(options)
     ask = _ask_the_list if options.always else _ask_cheaply
-    table = make_table(*_COLUMNS, right=("principal", "interest", "worth"))
+    table = TerminalTable(
+        text("account", 0),
+        text("asset", 0),
+        *figures("principal", "interest", rank=2),
+        figure("worth"),
+        prose(""),
+    )
     totals: Counter[str] = Counter()
     owed = Amounts()
     async with (
@@ -76,7 +78,8 @@ async def run(options: argparse.Namespace) -> int:
                 row = {"liabilities": [], "settled_by": None, "error": plain(answer)}
                 totals["failed"] += 1
                 reason = reason_of(answer, client.name)
-                table.add_row(escape(client.name), f"[red]failed:[/] {escape(reason)}")
+                failed = f"[red]failed:[/] {escape(reason)}"
+                table.add_row(f"[cyan]{escape(client.name)}[/]", "", "", "", "", failed)
             else:
                 debts, settled = answer
                 row = {"liabilities": plain(debts), "settled_by": settled.value, "error": None}
@@ -130,12 +133,11 @@ def _cells(client: DustClient, debt: SmallLiability) -> tuple[str, ...]:
         escape(debt.asset),
         f"{debt.principal:f}",
         f"{debt.interest:f}",
-        f"{debt.liability_qty:f}",
-        escape(debt.liability_asset),
+        f"{debt.liability_qty:f} {escape(debt.liability_asset)}",
     )
 
 
-def _print(table: Table, totals: Counter[str], owed: Amounts) -> None:
+def _print(table: TerminalTable, totals: Counter[str], owed: Amounts) -> None:
     out = make_console()
     if table.row_count:
         out.print(table)
@@ -143,8 +145,8 @@ def _print(table: Table, totals: Counter[str], owed: Amounts) -> None:
     worth = f", worth {owed}" if owed else ""
     out.print(f"{count(totals['debts'], 'small debt')}{worth}.")
     parts = [
-        f"{totals[settled]} {text}"
-        for settled, text in (
+        f"{totals[settled]} {what}"
+        for settled, what in (
             (Settled.NO_MARGIN, "without margin"),
             (Settled.NO_DEBT, "with margin and no debt"),
             (Settled.LIST, "asked for their list"),

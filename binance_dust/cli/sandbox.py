@@ -80,7 +80,6 @@ async def run(options: argparse.Namespace) -> int:
 
 def _print(exchange: Sandbox, accounts: Sequence[Credentials], written: Path | None) -> None:
     out = make_console()
-    out.soft_wrap = True
     out.print(f"A sandbox is open at [bold cyan]{exchange.url}[/]. Ctrl-C closes it.")
     if written is not None:
         out.print(f"The keys of {count(len(accounts), 'account')} are in {written}.")

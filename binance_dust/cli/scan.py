@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from binance_dust._util.words import count, duration
 from binance_dust.cli import _arguments, _context, _fleet
-from binance_dust.cli._output import make_console, make_table, print_json
+from binance_dust.cli._output import make_console, print_json
 from binance_dust.cli._progress import EventCounter, can_draw, show_fleet_scan, show_scan
 from binance_dust.cli._scan_results import ScanOutput
 from binance_dust.cli._streams import print_stderr
+from binance_dust.cli._tables import TerminalTable, figures, text
 from binance_dust.errors import ConfigurationError
 from binance_dust.scanner import ScanEstimate, estimate_scan, scan
 
@@ -202,9 +203,13 @@ class EstimateRange(NamedTuple):
         """Print a table."""
         out = make_console()
         out.print(f"{count(self.longest.accounts, 'account')}: {self}.\n")
-        numbers = ("calls at most", "weight", "until the last")
         several = len({lane.session for lane in self.longest.lanes}) > 1
-        table = make_table(*(("session",) if several else ()), "question", *numbers, right=numbers)
+        table = TerminalTable(
+            *((text("session", 0),) if several else ()),
+            text("question", 0),
+            *figures("calls at most", "weight"),
+            text("until the last"),
+        )
         for lane in self.longest.lanes:
             session = (str(lane.session),) if several else ()
             amounts = f"{lane.calls:,}", f"{lane.weight:,}", duration(lane.seconds)

@@ -73,7 +73,7 @@ async def run(options: argparse.Namespace) -> int:
             if options.json:
                 print_json(as_json(report))
             else:
-                out.print(_line(report), soft_wrap=True)
+                out.print(_line(report))
     if not options.json:
         totals.show(out, really=options.yes)
     if totals.outcomes[Outcome.UNKNOWN]:

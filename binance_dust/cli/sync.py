@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Final
 
 from binance_dust._util.plain import plain
 from binance_dust.cli import _arguments, _context, _ledger
-from binance_dust.cli._output import escape, make_console, make_table, print_json, reason_of
+from binance_dust.cli._output import escape, make_console, print_json, reason_of
 from binance_dust.cli._streams import print_stderr
+from binance_dust.cli._tables import TerminalTable, figures, prose, text
 from binance_dust.errors import ConfigurationError, DustError
 
 if TYPE_CHECKING:
@@ -40,8 +41,8 @@ async def run(options: argparse.Namespace) -> int:
     """Bring the books of every account up to date."""
     if options.since is not None and options.since > datetime.now(UTC):
         raise ConfigurationError("--since is in the future")
-    numbers = ("new", "known", "settled", "calls")
-    table = make_table("account", *numbers, "", right=numbers)
+    numbers = figures("new", "known", "settled", "calls")
+    table = TerminalTable(text("account", 0), *numbers, prose(""))
     incomplete = 0
     async with (
         _context.open_context(options, with_history=True) as context,
@@ -64,8 +65,8 @@ async def run(options: argparse.Namespace) -> int:
                     str(each).removeprefix(f"{each.account} ") for each in answer.missing
                 )
                 note = f"[yellow]can't be recovered:[/] {escape(missing)}" if missing else ""
-                for text in answer.unread:
-                    print_stderr(f"{client.name}: {text}")
+                for unread in answer.unread:
+                    print_stderr(f"{client.name}: {unread}")
                 counts = (answer.added, answer.known, len(answer.settled), answer.calls)
                 table.add_row(name, *(f"{count:,}" for count in counts), note)
             if options.json:
