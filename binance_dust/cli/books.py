@@ -1,4 +1,4 @@
-"""`binance-dust books`: sum up the books by month, asset, account or target."""
+"""`binance-dust books`: sum up the books by month, asset, account, target or kind."""
 
 from __future__ import annotations
 

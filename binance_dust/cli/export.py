@@ -42,6 +42,11 @@ async def run(options: argparse.Namespace) -> int:
     print_stderr(f"{count(written.rows, 'row')} written")
     if left_out := written.liabilities_left_out:
         print_stderr(f"{count(left_out, 'exchange')} of small debts left out: they are not trades")
+    if left_out := written.moves_left_out:
+        print_stderr(
+            f"{count(left_out, 'transfer or repayment', 'transfers or repayments')} left out: they"
+            " are not trades"
+        )
     if written.unsettled:
         print_stderr(f"{written.unsettled:,} entries are open: recover first, then export again")
     return 1 if written.unsettled else 0

@@ -10,7 +10,6 @@ from binance_dust.cli import _arguments, _context, _ledger, _moving
 from binance_dust.cli._output import Amounts, as_json, escape, make_console, print_json
 from binance_dust.cli._streams import outlive_readers, print_stderr
 from binance_dust.errors import ConfigurationError
-from binance_dust.ledger import Kind
 from binance_dust.sweeper import Outcome, sweep
 
 if TYPE_CHECKING:
@@ -103,7 +102,7 @@ class _SweepTotals:
             done = [
                 entry
                 for entry in report.settled
-                if entry.status == "confirmed" and entry.kind is not Kind.LIABILITIES
+                if entry.status == "confirmed" and entry.kind.converts
             ]
         for each in done:
             self._net.add(each.target, each.net)

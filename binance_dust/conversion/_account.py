@@ -35,6 +35,7 @@ __all__ = [
     "debts_of",
     "read_debts",
     "read_holdings",
+    "read_left",
     "read_listed",
 ]
 
@@ -150,6 +151,18 @@ async def read_holdings(
 async def read_debts(client: DustClient) -> dict[str, Decimal]:
     """Read what is owed, by asset."""
     return debts_of(await client.margin_account())
+
+
+async def read_left(
+    client: DustClient, kind: Kind, account_type: AccountType
+) -> dict[str, Decimal]:
+    """Read what is left of what a kind of call takes from: balances or debts, by asset."""
+    if kind in (Kind.LIABILITIES, Kind.REPAYMENT):
+        return await read_debts(client)
+    if kind is Kind.TRANSFER:
+        return {row.asset: row.free for row in await client.funding_assets()}
+    holdings = await read_holdings(client, account_type)
+    return {asset: holding.free for asset, holding in holdings.items()}
 
 
 def spot_holdings(rows: Iterable[UserAsset], *, valued: bool = False) -> dict[str, HeldAsset]:

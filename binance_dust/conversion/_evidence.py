@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from binance_dust.ledger import Kind, can_have_done
+from binance_dust.ledger import can_have_done
 from binance_dust.ledger._records import PROCESSING
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from binance_dust.ledger import LedgerEntry, Observed
+    from binance_dust.ledger._witness import Shown
     from binance_dust.models import UnreadRow
 
 __all__ = [
@@ -47,16 +48,12 @@ GIVE_UP_AFTER: Final = timedelta(seconds=80)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What the exchange showed, read in this order: its clock, its log, then the balances."""
+    """What the exchange showed, read in this order: its clock, its records, then the balances."""
 
     clock: datetime
     """The exchange's clock. It is read first, so all else is at least as new."""
-    records: Sequence[Observed]
-    """What the log shows of that time, without the records of other entries."""
-    complete: bool = True
-    """Whether the log showed all that it has: a full page may hide some."""
-    unread: Sequence[UnreadRow] = ()
-    """Records of that time, or of an unknown one, that can't be read: it may be one of them."""
+    shown: Shown
+    """What its records show of that time, without those of other entries."""
     held: Mapping[str, Decimal]
     """What is free (or owed) now."""
 
@@ -100,22 +97,33 @@ def conclude(entry: LedgerEntry, evidence: Evidence) -> Conclusion:
         return Unknowable("the ledger does not say until when the exchange can have accepted it")
     if evidence.clock <= expires_at + PROCESSING:
         return NotYet("the exchange can still carry it out")
-    fitting = [record for record in evidence.records if can_have_done(entry, record)]
-    parts = [each for each in evidence.records if can_have_done(entry, each, in_part=True)]
+    shown = evidence.shown
+    if shown.refused is not None:
+        return NotDone(shown.refused)
+    if shown.pending is not None:
+        return NotYet(shown.pending)
+    return _conclude_from_records(entry, evidence, silent_for=evidence.clock - expires_at)
+
+
+def _conclude_from_records(
+    entry: LedgerEntry, evidence: Evidence, *, silent_for: timedelta
+) -> Conclusion:
+    """Say what records prove after nothing more can come of the call."""
+    shown = evidence.shown
+    fitting = [record for record in shown.records if can_have_done(entry, record)]
+    parts = [each for each in shown.records if can_have_done(entry, each, in_part=True)]
     if len(fitting) > 1 or (not fitting and _overlap(parts)):
         return Unknowable(
             f"several records fit it{_named(fitting or parts)}, and the log does not say which of "
             "them is its own"
         )
-    if fitting and (others := _of_the_call(entry, evidence.unread)):
+    if fitting and (others := _of_the_call(entry, shown.unread)):
         return Unknowable(
             f"a record fits it{_named(fitting)}, and so may one that can't be read: {others[0]}"
         )
     if fitting:
         return Done(fitting[0])
-    return _conclude_without(
-        entry, evidence, _combine(parts), silent_for=evidence.clock - expires_at
-    )
+    return _conclude_without(entry, evidence, _combine(parts), silent_for=silent_for)
 
 
 def _conclude_without(
@@ -137,12 +145,12 @@ def _conclude_without(
             f"the log does not show it {silent_for.total_seconds():.0f} s after the exchange could "
             "accept it for the last time, and no balance is less"
         )
-    why = _why_unknown(entry, less, evidence)
+    why = _why_unknown(less, evidence)
     return NotYet(why) if silent_for < GIVE_UP_AFTER else Unknowable(why)
 
 
 def _shows_all(evidence: Evidence) -> bool:
-    return evidence.complete and not evidence.unread
+    return evidence.shown.hidden is None and not evidence.shown.unread
 
 
 def _of_the_call(entry: LedgerEntry, unread: Sequence[UnreadRow]) -> list[UnreadRow]:
@@ -183,11 +191,9 @@ def _named(records: Sequence[Observed]) -> str:
     return f" ({', '.join(numbers)})" if numbers else ""
 
 
-def _why_unknown(entry: LedgerEntry, less: list[str], evidence: Evidence) -> str:
-    if evidence.unread:
-        return f"its record may be one that can't be read: {evidence.unread[0]}"
-    if not evidence.complete and entry.kind is Kind.LIABILITIES:
-        return "the history of debts goes back ninety days only, and its record may be older"
-    if not evidence.complete:
-        return "the log shows its newest hundred records only, and its record may be older"
+def _why_unknown(less: list[str], evidence: Evidence) -> str:
+    if evidence.shown.unread:
+        return f"its record may be one that can't be read: {evidence.shown.unread[0]}"
+    if evidence.shown.hidden is not None:
+        return evidence.shown.hidden
     return f"there is less {', '.join(less)} than before, and the log does not say why"

@@ -13,11 +13,12 @@ from binance_dust._util.exact import to_amount
 from binance_dust.endpoints import AccountType
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import Kind
+from binance_dust.ledger._witness import wallet_to_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["Policy", "asset_names", "to_decimal", "to_timedelta", "wallet_to_name"]
+__all__ = ["Policy", "asset_names", "to_decimal", "to_timedelta"]
 
 _NOT_IN_NAMES: Final = re.compile(r"[a-z\s]")
 """From the exchange's own pattern for asset names, quoted in its -1100: small Latin letters are
@@ -65,11 +66,6 @@ class Policy:
             raise ConfigurationError(f"quote_ttl must be above zero, not {self.quote_ttl}")
         if self.cooldown < timedelta(0):
             raise ConfigurationError(f"cooldown can't be below zero: {self.cooldown}")
-
-
-def wallet_to_name(account_type: AccountType) -> AccountType | None:
-    """Say which wallet to name in a call. SPOT is not named: older pages know no other wallet."""
-    return None if account_type == "SPOT" else account_type
 
 
 def to_decimal(value: Decimal | str | int, name: str) -> Decimal:

@@ -7,10 +7,11 @@ begins again. A claim keeps recoveries apart; it expires if its holder dies.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from binance_dust.conversion._account import read_debts, read_holdings
+from binance_dust.conversion._account import read_left
 from binance_dust.conversion._evidence import (
     Done,
     Evidence,
@@ -19,28 +20,18 @@ from binance_dust.conversion._evidence import (
     Unknowable,
     conclude,
 )
-from binance_dust.conversion._policy import wallet_to_name
 from binance_dust.errors import DeliveryError, RateLimitedError, UnavailableError
 from binance_dust.events import logger
-from binance_dust.ledger import (
-    OPEN,
-    Kind,
-    SettledBy,
-    can_have_done,
-    from_dust_log,
-    from_liabilities,
-)
+from binance_dust.ledger import OPEN, SettledBy
 from binance_dust.ledger._records import PROCESSING
+from binance_dust.ledger._witness import read_records
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from datetime import datetime
-    from decimal import Decimal
 
     from binance_dust.conversion._account import AccountContext
     from binance_dust.conversion._evidence import Conclusion
-    from binance_dust.ledger import Claim, LedgerEntry, Observed
-    from binance_dust.models import DustLog, UnreadRow
+    from binance_dust.ledger import Claim, LedgerEntry
 
 __all__ = ["pause_before_next", "recover"]
 
@@ -52,10 +43,6 @@ _JUST_AFTER: Final = 0.5
 """Seconds after which a moment is certainly over."""
 _AFTERWARDS: Final = timedelta(minutes=2)
 """How long after the entry expires its records are looked for."""
-_FULL_PAGE: Final = 100
-"""Records that the dust log shows at most."""
-_REMEMBERED: Final = timedelta(days=89)
-"""How far back the history of debts is certainly complete: ninety days, by an older page."""
 _LONGEST: Final = 300.0
 """Seconds to work on one entry at most: far more than is needed if the exchange can be read."""
 
@@ -115,79 +102,10 @@ async def _examine(context: AccountContext, entry: LedgerEntry) -> Conclusion:
 async def _read(
     context: AccountContext, entry: LedgerEntry, clock: datetime, start: datetime, end: datetime
 ) -> Evidence:
-    held: dict[str, Decimal]
-    unread: list[UnreadRow] = []
-    if entry.kind is Kind.LIABILITIES:
-        # Older rows are refused, and would make all of it unreadable.
-        shown = max(start, clock - _REMEMBERED)
-        records = await _read_history(context, entry, shown, max(end, shown), unread)
-        complete = start > clock - _REMEMBERED
-        held = await read_debts(context.client)
-    else:
-        records, full = await _read_log(context, entry, start, end, unread)
-        complete = not full
-        found = any(can_have_done(entry, record) for record in records)
-        if complete and not found and end < clock:
-            complete = await _log_reaches_back(context, entry, start, records)
-        holdings = await read_holdings(context.client, entry.account_type)
-        held = {asset: holding.free for asset, holding in holdings.items()}
-    unclaimed = await context.ledger.unclaimed(records, besides=entry.id)
-    # The exchange may show records from outside the range.
-    unread = [row for row in unread if row.at is None or start <= row.at <= end]
-    return Evidence(clock=clock, records=unclaimed, complete=complete, unread=unread, held=held)
-
-
-async def _read_history(
-    context: AccountContext,
-    entry: LedgerEntry,
-    start: datetime,
-    end: datetime,
-    unread: list[UnreadRow],
-) -> list[Observed]:
-    """Read the history of debts between two times."""
-    rows = context.client.small_liability_history(start=start, end=end, unread=unread)
-    return list(from_liabilities([row async for row in rows], entry.account))
-
-
-async def _read_log(
-    context: AccountContext,
-    entry: LedgerEntry,
-    start: datetime,
-    end: datetime,
-    unread: list[UnreadRow],
-) -> tuple[list[Observed], bool]:
-    """Read the dust log between two times, and tell whether the page is full."""
-    # Both bounds: with the first alone the exchange answers -1102.
-    log = await context.client.dust_log(
-        start=start, end=end, account_type=wallet_to_name(entry.account_type)
-    )
-    unread += log.unread
-    return _records(log, entry), _is_full(log)
-
-
-async def _log_reaches_back(
-    context: AccountContext, entry: LedgerEntry, start: datetime, shown: Sequence[Observed]
-) -> bool:
-    """Tell whether the log would still show a conversion of that time.
-
-    It holds a hundred records. No document says whether they are of the requested time or of all
-    times.
-    """
-    newest = await context.client.dust_log(account_type=wallet_to_name(entry.account_type))
-    if not _is_full(newest):
-        return True
-    times = [record.at for record in _records(newest, entry)]
-    if not times:
-        return False
-    return min(times) <= start or any(record.at < min(times) for record in shown)
-
-
-def _is_full(log: DustLog) -> bool:
-    return len(log.user_asset_dribblets) + len(log.unread) >= _FULL_PAGE
-
-
-def _records(log: DustLog, entry: LedgerEntry) -> list[Observed]:
-    return list(from_dust_log(log, entry.account, entry.account_type))
+    shown = await read_records(context.client, entry, clock=clock, start=start, end=end)
+    held = await read_left(context.client, entry.kind, entry.account_type)
+    unclaimed = await context.ledger.unclaimed(shown.records, besides=entry.id)
+    return Evidence(clock=clock, shown=replace(shown, records=unclaimed), held=held)
 
 
 async def _write(

@@ -15,6 +15,7 @@ _entries.py   entries in the tables: read, inserted, settled
 _outcomes.py  which outcome is believed; the exchange's records among the entries
 _owners.py    which names and keys are one account
 _identify.py  asks the exchange for the number of a key's account
+_witness.py   what the exchange's records show of a call, for each kind of call
 _resolve.py   settles by hand what can't be known
 _query.py     the search for entries
 _store.py     one transaction for each piece of work, in a thread of its own

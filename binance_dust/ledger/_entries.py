@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import timedelta
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._util.exact import to_amount
@@ -32,7 +33,7 @@ from binance_dust.ledger._schema import (
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from decimal import Decimal
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 
 _NEAR: Final = timedelta(minutes=5)
 """How far an entry's time may be from its record's: longer than any call takes."""
+_NONE: Final[Mapping[str, Decimal]] = MappingProxyType({})
 _CHUNK: Final = 500
 """Entries read at once; every SQLite takes at least 999 values in a statement."""
 
@@ -105,15 +107,14 @@ def read(db: sqlite3.Connection, ids: Sequence[int]) -> Iterator[LedgerEntry]:
 
 def read_one(db: sqlite3.Connection, entry_id: int) -> LedgerEntry:
     """Read one entry."""
-    for entry in read(db, [entry_id]):
-        return entry
+    if found := list(read(db, [entry_id])):
+        return found[0]
     raise ConfigurationError(f"the ledger has no entry {entry_id}")
 
 
 def candidates(db: sqlite3.Connection, seen: Observed) -> list[LedgerEntry]:
     """Find the entries that a record can belong to: near in time, open, or with one of its ids."""
     owner = owner_of(db, seen.account)
-    place = (owner, seen.account_type)
     times = [seen.at, *(line.at for line in seen.lines)]
     around = {
         "owner": owner,
@@ -126,7 +127,8 @@ def candidates(db: sqlite3.Connection, seen: Observed) -> list[LedgerEntry]:
     }
     found = {row[0] for row in db.execute(_NEAR_BY, around)}
     for number in seen.ids:
-        found.update(row[0] for row in db.execute(_BY_TRANSACTION, (*place, number, number)))
+        place = (owner, seen.account_type, number, number)
+        found.update(row[0] for row in db.execute(_BY_TRANSACTION, place))
     return list(read(db, sorted(found)))
 
 
@@ -162,9 +164,7 @@ def insert_intent(db: sqlite3.Connection, intent: Intent, owner: str) -> int:
         ),
     )
     entry_id = _new_id(cursor)
-    held = enumerate(intent.held.items())
-    rows = [(entry_id, n, asset, f"{amount:f}") for n, (asset, amount) in held]
-    db.executemany("INSERT INTO asked VALUES (?, ?, ?, ?)", rows)
+    _insert_asked(db, entry_id, intent.held, held=intent.held, amounts=intent.amounts)
     return entry_id
 
 
@@ -186,9 +186,7 @@ def insert_record(db: sqlite3.Connection, seen: Observed, owner: str, now: datet
         ),
     )
     entry_id = _new_id(cursor)
-    names = dict.fromkeys(line.asset for line in seen.lines)
-    rows = [(entry_id, n, asset, None) for n, asset in enumerate(names)]
-    db.executemany("INSERT INTO asked VALUES (?, ?, ?, ?)", rows)
+    _insert_asked(db, entry_id, dict.fromkeys(line.asset for line in seen.lines))
     _insert_lines(db, entry_id, seen.lines)
     return entry_id
 
@@ -243,8 +241,7 @@ def add_missing_lines(db: sqlite3.Connection, entry: LedgerEntry, seen: Observed
         return False
     _insert_lines(db, entry.id, lines, begin=len(entry.lines))
     unasked = dict.fromkeys(line.asset for line in lines if line.asset not in entry.assets)
-    rows = [(entry.id, n, name, None) for n, name in enumerate(unasked, len(entry.assets))]
-    db.executemany("INSERT INTO asked VALUES (?, ?, ?, ?)", rows)
+    _insert_asked(db, entry.id, unasked, begin=len(entry.assets))
     return True
 
 
@@ -309,6 +306,23 @@ def _grouped(
     return groups
 
 
+def _insert_asked(  # noqa: PLR0913 - the columns, mostly by keyword
+    db: sqlite3.Connection,
+    entry_id: int,
+    assets: Iterable[str],
+    *,
+    held: Mapping[str, Decimal] = _NONE,
+    amounts: Mapping[str, Decimal] = _NONE,
+    begin: int = 0,
+) -> None:
+    columns = (held, amounts)
+    rows = [
+        (entry_id, n, asset, *(f"{each[asset]:f}" if asset in each else None for each in columns))
+        for n, asset in enumerate(assets, begin)
+    ]
+    db.executemany("INSERT INTO asked VALUES (?, ?, ?, ?, ?)", rows)
+
+
 def _insert_lines(
     db: sqlite3.Connection, entry_id: int, lines: Iterable[LedgerLine], *, begin: int = 0
 ) -> None:
@@ -353,9 +367,10 @@ def _entry_of(
 ) -> LedgerEntry:
     """Make an entry from its rows."""
     asked = list(asked)
-    held: dict[str, Decimal] = {
-        each["asset"]: to_amount(each["held"]) for each in asked if each["held"] is not None
-    }
+
+    def column(name: str) -> dict[str, Decimal]:
+        return {each["asset"]: to_amount(each[name]) for each in asked if each[name] is not None}
+
     settled_by = row["settled_by"]
     return LedgerEntry(
         id=row["id"],
@@ -365,7 +380,8 @@ def _entry_of(
         account_type=row["account_type"],
         target=row["target"],
         assets=tuple(each["asset"] for each in asked),
-        held=held,
+        held=column("held"),
+        amounts=column("amount"),
         status=row["status"],
         at=moment(row["at"]),
         client_id=row["client_id"],

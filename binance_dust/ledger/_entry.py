@@ -45,11 +45,31 @@ class Kind(enum.StrEnum):
     """`dust_convert`: dust into any target."""
     LIABILITIES = "liabilities"
     """`exchange_small_liabilities`: small debts in many assets into one debt in the target."""
+    TRANSFER = "transfer"
+    """`transfer`: dust of the funding wallet into the spot wallet. Nothing is sold or received."""
+    SALE = "sale"
+    """`convert_accept`: an asset that is too much for dust, sold for the target by quote."""
+    REPAYMENT = "repayment"
+    """`repay`: a debt of the cross-margin account, paid from what is held there."""
 
     @classmethod
     def of_record(cls, target: str) -> Kind:
         """Guess the kind of a dust log record from its target; the log does not name the call."""
         return cls.DUST if target == "BNB" else cls.DUST_CONVERT
+
+    @property
+    def converts(self) -> bool:
+        """Whether the target is received for something: sums of what came in count only these."""
+        return self in (Kind.DUST, Kind.DUST_CONVERT, Kind.SALE)
+
+    @property
+    def shares_records_with(self) -> frozenset[Kind]:
+        """The kinds that the exchange's records don't tell from this one, itself included."""
+        return _OF_THE_DUST_LOG if self in _OF_THE_DUST_LOG else frozenset({self})
+
+
+_OF_THE_DUST_LOG: Final = frozenset({Kind.DUST, Kind.DUST_CONVERT})
+_DEBTS: Final = frozenset({Kind.LIABILITIES, Kind.REPAYMENT})
 
 
 class SettledBy(enum.StrEnum):
@@ -71,9 +91,10 @@ class LedgerLine:
 
     asset: str
     amount: Decimal
-    """In `asset`: the amount sold; for liabilities, the debt that ended."""
+    """In `asset`: what was sold, moved or paid; for liabilities, the debt that ended."""
     gross: Decimal
-    """In the entry's target, before the fee; for liabilities, the debt that replaced it."""
+    """In the entry's target, before the fee; for liabilities, the debt that replaced it; for a
+    transfer or a repayment, the amount again."""
     fee: Decimal
     """In the entry's target."""
     at: datetime
@@ -99,7 +120,10 @@ class Intent:
     target: str
     held: Mapping[str, Decimal]
     """The assets to convert, each with its free balance (or its debt) just before."""
+    amounts: Mapping[str, Decimal] = field(default_factory=dict)
+    """How much of each asset, if the call says it; else the exchange takes all of it."""
     client_id: str | None = None
+    """The id that is sent along; for a sale, the id of its quote."""
     intended_at: datetime
     sent_after: datetime
     """The exchange can't accept the call before this time of its own clock."""
@@ -108,12 +132,15 @@ class Intent:
 
 
 def funds_of(kind: Kind, account_type: AccountType) -> str:
-    """Name what a call moves: the dust of one wallet, or debts.
+    """Name what a call moves: the dust of one wallet, its debts, or what comes from elsewhere.
 
     Two calls that move different funds don't meet, so an open one does not block the other: each
-    has its own balances or debts, its own log, and its own cooldown.
+    has its own balances or debts, and its own records. A sale takes from the balances that dust is
+    in, and a repayment from the debts that can be exchanged.
     """
-    return f"{account_type} {'debts' if kind is Kind.LIABILITIES else 'dust'}"
+    if kind is Kind.TRANSFER:
+        return f"{account_type} transfers"
+    return f"{account_type} {'debts' if kind in _DEBTS else 'dust'}"
 
 
 def why_blocked(entry: LedgerEntry, account: str) -> str:
@@ -184,11 +211,13 @@ class LedgerEntry(LineTotals):
     at: datetime
     """When it happened; without a known conversion, when it was intended."""
     client_id: str | None = None
-    """The correlation id that was sent, where the endpoint takes one."""
+    """The id that was sent along, where the endpoint takes one; for a sale, its quote's."""
     key_id: str | None = None
     """Identifies the API key without revealing it."""
     held: Mapping[str, Decimal] = field(default_factory=dict)
     """Each asset's free balance (or debt) just before; empty for imported entries."""
+    amounts: Mapping[str, Decimal] = field(default_factory=dict)
+    """How much of each asset was asked for, if the call said it."""
     intended_at: datetime | None = None
     """When the intent was written; `None` for imported entries."""
     sent_after: datetime | None = None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from binance_dust.errors import ConfigurationError, GuardError
 from binance_dust.ledger import _entries
-from binance_dust.ledger._entry import SettledBy
+from binance_dust.ledger._entry import Kind, SettledBy
 from binance_dust.ledger._owners import ensure
 from binance_dust.ledger._records import (
     PROCESSING,
@@ -24,6 +24,7 @@ from binance_dust.ledger._records import (
     entry_has,
     is_over,
     may_be_ours,
+    moved,
     own_entry,
     same_ids,
     same_lines,
@@ -184,6 +185,13 @@ def _with_record(
                 f"entry {entry.id}: record {number} is on record as another call of this account"
             )
         return replace(new, lines=each.lines, target=each.target)
+    if entry.kind in (Kind.TRANSFER, Kind.REPAYMENT):
+        # The call itself said how much.
+        lines = tuple(
+            moved(entry.kind, entry.owner, asset, amount, entry.at, number).lines[0]
+            for asset, amount in entry.amounts.items()
+        )
+        return replace(new, lines=lines)
     return new
 
 

@@ -186,9 +186,10 @@ class LedgerReader(Closing):
         until: datetime | None = None,
         liabilities: bool = False,
     ) -> list[Total]:
-        """Add up confirmed entries by `"month"`, `"asset"`, `"account"` or `"target"`.
+        """Add up confirmed entries by `"month"`, `"asset"`, `"account"`, `"target"` or `"kind"`.
 
-        Every total is of one target: of converted dust, or with `liabilities` of exchanged debts.
+        Every total is of one target: of converted dust and sales, or with `liabilities` of
+        exchanged debts. Transfers and repayments are in neither.
         All names of one account add up under the first of them.
         """
         totals = RunningTotals(by, liabilities=liabilities)

@@ -22,7 +22,15 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from binance_dust.endpoints import AccountType
-    from binance_dust.models import ConvertedAsset, DustLog, DustLogEntry, SmallLiabilityExchange
+    from binance_dust.models import (
+        CapitalFlow,
+        ConvertedAsset,
+        ConvertOrder,
+        DustLog,
+        DustLogEntry,
+        SmallLiabilityExchange,
+        TransferRecord,
+    )
 
 __all__ = [
     "PROCESSING",
@@ -31,10 +39,14 @@ __all__ = [
     "can_have_done",
     "converted_lines",
     "entry_has",
+    "from_capital_flow",
     "from_dust_log",
     "from_liabilities",
+    "from_order",
+    "from_transfers",
     "is_over",
     "may_be_ours",
+    "moved",
     "own_entry",
     "same_ids",
     "same_lines",
@@ -43,6 +55,8 @@ __all__ = [
 PROCESSING: Final = timedelta(seconds=10)
 """How long after accepting a call the exchange may date the conversion. Its back end gives up after
 ten seconds (-1007); rows of one conversion are tens of milliseconds apart."""
+_CARRIED_OUT: Final = "CONFIRMED"
+_REPAID: Final = "REPAY"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,6 +133,69 @@ def _from_group(group: DustLogEntry, account: str, account_type: AccountType) ->
         )
 
 
+def from_transfers(rows: Iterable[TransferRecord], account: str) -> Iterator[Observed]:
+    """Read transfers from the funding to the spot wallet that were carried out."""
+    for row in rows:
+        if row.status == _CARRIED_OUT:
+            yield moved(Kind.TRANSFER, account, row.asset, row.amount, row.timestamp, row.tran_id)
+
+
+def from_capital_flow(rows: Iterable[CapitalFlow], account: str) -> Iterator[Observed]:
+    """Read repayments from the flow of the cross-margin account."""
+    for row in rows:
+        if row.type == _REPAID:
+            # No document says which sign it has.
+            amount = row.amount.copy_abs()
+            yield moved(Kind.REPAYMENT, account, row.asset, amount, row.timestamp, row.tran_id)
+
+
+def moved(  # noqa: PLR0913, PLR0917 - the parts of such a record
+    kind: Kind, account: str, asset: str, amount: Decimal, at: datetime, number: int | None
+) -> Observed:
+    """Return the record of an amount that was moved as it is: transferred, or paid."""
+    line = LedgerLine(
+        asset=asset, amount=amount, gross=amount, fee=Decimal(0), at=at, transaction_id=number
+    )
+    return Observed(
+        account=account,
+        kind=kind,
+        account_type="MARGIN" if kind is Kind.REPAYMENT else "SPOT",
+        target=asset,
+        transaction_id=number,
+        at=at,
+        lines=(line,),
+    )
+
+
+def from_order(order: ConvertOrder, entry: LedgerEntry) -> Observed | None:
+    """Read a sale by quote that was carried out; `None` if the order is not, or not yet."""
+    if not order.is_done:
+        return None
+    sold, brought, at = order.from_amount, order.to_amount, order.create_time
+    if order.from_asset is None or order.to_asset is None or sold is None or brought is None:
+        raise UnreadableAnswerError("an order without its amounts", path="ConvertOrder")
+    if order.order_id is None or at is None:
+        raise UnreadableAnswerError("an order without a number or a time", path="ConvertOrder")
+    line = LedgerLine(
+        asset=order.from_asset,
+        amount=sold,
+        gross=brought,
+        # What it costs is in the price.
+        fee=Decimal(0),
+        at=at,
+        transaction_id=order.order_id,
+    )
+    return Observed(
+        account=entry.account,
+        kind=Kind.SALE,
+        account_type=entry.account_type,
+        target=order.to_asset,
+        transaction_id=order.order_id,
+        at=at,
+        lines=(line,),
+    )
+
+
 def from_liabilities(rows: Iterable[SmallLiabilityExchange], account: str) -> Iterator[Observed]:
     """Read exchanged debts. They have no id, so rows of one time and target are one record."""
     groups: dict[tuple[str, object], list[LedgerLine]] = {}
@@ -181,6 +258,7 @@ def can_have_done(entry: LedgerEntry, seen: Observed, *, in_part: bool = False) 
         and (entry.target == seen.target or entry.kind is Kind.LIABILITIES)
         and bool(seen.assets)
         and (seen.assets <= asked if in_part else seen.assets == asked)
+        and all(entry.amounts.get(line.asset, line.amount) == line.amount for line in seen.lines)
         and entry.sent_after is not None
         and entry.expires_at is not None
         and entry.sent_after <= seen.at <= entry.expires_at + PROCESSING
@@ -250,6 +328,7 @@ def same_ids(entry: LedgerEntry, seen: Observed) -> bool:
     ids = {line.transaction_id for line in entry.lines} | {entry.transaction_id}
     return (
         _same_account(entry, seen)
+        and _same_family(entry.kind, seen.kind)
         and entry.account_type == seen.account_type
         and entry.target == seen.target
         and bool(ids & seen.ids)
@@ -286,5 +365,5 @@ def _same_account(entry: LedgerEntry, seen: Observed) -> bool:
 
 
 def _same_family(ours: Kind, theirs: Kind) -> bool:
-    """Whether both are dust or both are debts; the dust log does not tell its two calls apart."""
-    return (ours is Kind.LIABILITIES) == (theirs is Kind.LIABILITIES)
+    """Whether both are of one kind, or of the two that the dust log does not tell apart."""
+    return theirs in ours.shares_records_with

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
@@ -9,7 +10,7 @@ from binance_dust.errors import ConfigurationError, DustError
 from binance_dust.events import logger
 from binance_dust.ledger._entries import Settlement
 from binance_dust.ledger._entry import Kind, SettledBy
-from binance_dust.ledger._records import from_dust_log, from_liabilities
+from binance_dust.ledger._witness import read_records
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -56,23 +57,20 @@ async def resolve(  # noqa: PLR0913 - what a person knows of the outcome
                 raise ConfigurationError(
                     f"entry {entry_id} is of account {entry.owner}, and this client of {owner}"
                 )
-            shown = await _read_around(entry, client)
+            shown = await _read_around(entry, client, now)
     settlement = Settlement(
         status=status, now=now, by=SettledBy.HAND, reason=reason, transaction_id=transaction_id
     )
     return settlement, shown
 
 
-async def _read_around(entry: LedgerEntry, client: DustClient) -> list[Observed]:
+async def _read_around(entry: LedgerEntry, client: DustClient, now: datetime) -> list[Observed]:
     """Read the exchange's records of that time; none if they can't be read."""
     start = (entry.sent_after or entry.at) - _AROUND
     end = (entry.expires_at or entry.at) + _AROUND
     try:
-        if entry.kind is Kind.LIABILITIES:
-            rows = [row async for row in client.small_liability_history(start=start, end=end)]
-            return list(from_liabilities(rows, entry.owner))
-        log = await client.dust_log(start=start, end=end, account_type=entry.account_type)
-        return list(from_dust_log(log, entry.owner, entry.account_type))
+        shown = await read_records(client, entry, clock=now, start=start, end=end)
+        return [replace(each, account=entry.owner) for each in shown.records]
     except DustError as error:
         logger.warning("entry %d is resolved without the exchange's log: %s", entry.id, error)
         return []

@@ -250,7 +250,87 @@ BEGIN
 END;
 """
 
-MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH)
+_SIXTH: Final = """
+-- Three more kinds of calls: transfers, sales, repayments. The condition of a column can't be
+-- changed, so the table is made anew; what refers to it is checked at the end of the transaction.
+PRAGMA defer_foreign_keys = ON;
+CREATE TEMP TABLE old_entries AS SELECT * FROM entries;
+DROP VIEW conversions;
+DROP TABLE entries;
+CREATE TABLE entries (
+  id             INTEGER PRIMARY KEY AUTOINCREMENT,
+  account        TEXT NOT NULL,
+  key_id         TEXT,
+  kind           TEXT NOT NULL CHECK (kind IN
+                 ('dust', 'dust_convert', 'liabilities', 'transfer', 'sale', 'repayment')),
+  account_type   TEXT NOT NULL CHECK (account_type IN ('SPOT', 'MARGIN')),
+  target         TEXT NOT NULL,
+  status         TEXT NOT NULL CHECK (status IN ('intended', 'confirmed', 'rejected', 'unknown')),
+  at             TEXT NOT NULL,
+  client_id      TEXT,
+  intended_at    TEXT,
+  sent_after     TEXT,
+  expires_at     TEXT,
+  settled_at     TEXT,
+  settled_by     TEXT CHECK (settled_by IN ('answer', 'reading', 'import', 'hand')),
+  transaction_id INTEGER,
+  code,
+  reason         TEXT,
+  owner          TEXT NOT NULL DEFAULT '',
+  needs_resolve  INTEGER NOT NULL DEFAULT 0
+);
+INSERT INTO entries SELECT * FROM old_entries;
+DROP TABLE old_entries;
+
+-- How much was asked for, where a call says it.
+ALTER TABLE asked ADD COLUMN amount TEXT;
+
+CREATE INDEX entries_by_time ON entries (at);
+CREATE INDEX entries_by_transaction ON entries (transaction_id);
+CREATE INDEX entries_by_kind ON entries (kind, account_type, at);
+CREATE INDEX entries_by_owner ON entries (owner, at);
+CREATE INDEX entries_by_owner_and_kind ON entries (owner, kind, account_type, at);
+CREATE INDEX open_by_owner ON entries (owner) WHERE status IN ('intended', 'unknown');
+CREATE INDEX open_by_key ON entries (key_id)
+  WHERE status IN ('intended', 'unknown') AND key_id IS NOT NULL;
+
+CREATE TRIGGER one_open_call BEFORE INSERT ON entries
+  WHEN NEW.status IN ('intended', 'unknown') AND EXISTS (
+    SELECT 1 FROM entries
+    WHERE status IN ('intended', 'unknown') AND (owner = NEW.owner OR key_id = NEW.key_id)
+      AND account_type = NEW.account_type
+      AND (kind = 'transfer') = (NEW.kind = 'transfer')
+      AND (kind IN ('liabilities', 'repayment')) = (NEW.kind IN ('liabilities', 'repayment'))
+  )
+BEGIN
+  SELECT RAISE(ABORT, 'another call of this account is open');
+END;
+CREATE TRIGGER confirmed_is_final BEFORE UPDATE OF status ON entries
+  WHEN OLD.status = 'confirmed' AND NEW.status <> 'confirmed'
+    AND NOT (OLD.intended_at IS NULL
+      AND coalesce(NEW.reason, '') LIKE 'the same record as entry %')
+    AND NOT (OLD.settled_by IS NOT 'answer'
+      AND (NEW.settled_by IS 'answer'
+        OR coalesce(NEW.reason, '') LIKE 'its record turned out to be %'))
+BEGIN
+  SELECT RAISE(ABORT, 'a confirmed entry is final');
+END;
+CREATE TRIGGER nothing_is_forgotten BEFORE DELETE ON entries
+BEGIN
+  SELECT RAISE(ABORT, 'entries are never deleted');
+END;
+
+CREATE VIEW conversions AS
+  SELECT lines.at, entries.account, entries.account_type, lines.asset, lines.amount,
+         entries.target, lines.gross, lines.fee, lines.net,
+         coalesce(entries.transaction_id, lines.transaction_id) AS transaction_id,
+         entries.kind, entries.id AS entry_id
+  FROM lines JOIN entries ON entries.id = lines.entry_id
+  WHERE entries.status = 'confirmed' AND entries.kind NOT IN ('transfer', 'repayment')
+  ORDER BY lines.at, entries.id, lines.position;
+"""
+
+MIGRATIONS: Final[tuple[str, ...]] = (_FIRST, _SECOND, _THIRD, _FOURTH, _FIFTH, _SIXTH)
 """Script number N migrates a ledger from version N to N+1. Append; never change one."""
 
 VERSION: Final = len(MIGRATIONS)

@@ -1,7 +1,9 @@
-"""What was received and what it cost: by month, by asset, by account or by target.
+"""What was received and what it cost: by month, asset, account, target or kind of call.
 
-Amounts of different targets are never added up. Exchanged debts are never added to converted dust,
-because nothing was received for them. Only confirmed entries count.
+Amounts of different targets are never added up. Exchanged debts are never added to what was
+converted, because nothing was received for them. Sales count as conversions. Transfers between
+wallets of an account and repayments of debts are neither income nor cost, and never count. Only
+confirmed entries count.
 
 `chart` draws months as bars for a terminal:
 
@@ -32,13 +34,14 @@ if TYPE_CHECKING:
 
 __all__ = ["By", "RunningTotals", "Series", "Total", "chart", "series", "totals"]
 
-By = Literal["month", "asset", "account", "target"]
+By = Literal["month", "asset", "account", "target", "kind"]
 
 _KEYS: Final[dict[str, Callable[[LedgerEntry, LedgerLine], str]]] = {
     "month": lambda entry, _: entry.at.astimezone(UTC).strftime("%Y-%m"),
     "asset": lambda _, line: line.asset,
     "account": lambda entry, _: entry.owner,
     "target": lambda entry, _: entry.target,
+    "kind": lambda entry, _: entry.kind.value,
 }
 
 _NARROWEST: Final = 40
@@ -51,7 +54,7 @@ class Total:
     """One sum, in one target."""
 
     key: str
-    """The month (`2026-11`, in UTC), the asset, the account or the target."""
+    """The month (`2026-11`, in UTC), the asset, the account, the target or the kind of call."""
     target: str
     """The asset of the amounts."""
     count: int
@@ -72,7 +75,7 @@ class RunningTotals:
     """Adds up entries one by one, in constant memory for each key."""
 
     def __init__(self, by: By = "month", *, liabilities: bool = False) -> None:
-        """Choose the key; with `liabilities` count exchanged debts, else converted dust."""
+        """Choose the key; with `liabilities` count exchanged debts, else what was converted."""
         if by not in get_args(By):
             raise ConfigurationError(f"by must be one of {', '.join(get_args(By))}, not {by!r}")
         self._by = by
@@ -82,7 +85,8 @@ class RunningTotals:
 
     def add(self, entry: LedgerEntry) -> None:
         """Add an entry, if it counts."""
-        if entry.status != "confirmed" or (entry.kind is Kind.LIABILITIES) != self._liabilities:
+        wanted = entry.kind is Kind.LIABILITIES if self._liabilities else entry.kind.converts
+        if entry.status != "confirmed" or not wanted:
             return
         counted: set[tuple[str, str]] = set()
         for line in entry.lines:

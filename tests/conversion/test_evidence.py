@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from binance_dust.conversion._evidence import Done, Evidence, NotDone, NotYet, Unknowable, conclude
 from binance_dust.ledger import Kind, LedgerEntry, LedgerLine, Observed
+from binance_dust.ledger._witness import Shown
 from tests.conversion.values import NOW, seconds
 
 D = Decimal
@@ -53,6 +54,15 @@ def record(*assets: str, at: datetime = NOW, number: int = 7, target: str = "BNB
         at=at,
         lines=lines,
     )
+
+
+def read(
+    *, complete: bool = True, unread: Any = (), hidden: str = "what the witness says", **given: Any
+) -> Evidence:
+    """Say what was read; `complete` says whether the records showed all that there are."""
+    records = given.pop("records")
+    shown = Shown(records=records, unread=unread, hidden=None if complete else hidden)
+    return Evidence(shown=shown, **given)
 
 
 BEFORE = {"ADA": D(6), "XRP": D(1)}
@@ -119,9 +129,7 @@ WHOLE = record("ADA", "XRP")
 def test_what_a_reading_proves(
     late: float, records: list[Observed], held: dict[str, D], complete: bool, conclusion: type
 ) -> None:
-    evidence = Evidence(
-        clock=EXPIRES + seconds(late), records=records, held=held, complete=complete
-    )
+    evidence = read(clock=EXPIRES + seconds(late), records=records, held=held, complete=complete)
 
     assert type(conclude(entry(), evidence)) is conclusion
 
@@ -130,9 +138,9 @@ def test_a_conclusion_says_what_was_done() -> None:
     both = [record("XRP", number=8), record("ADA")]
     held = {"ADA": D(0), "XRP": D(0)}
 
-    whole = conclude(entry(), Evidence(clock=EXPIRES + seconds(11), records=both, held=held))
+    whole = conclude(entry(), read(clock=EXPIRES + seconds(11), records=both, held=held))
     part = conclude(
-        entry(), Evidence(clock=EXPIRES + seconds(60), records=both[:1], held={"ADA": D(6)})
+        entry(), read(clock=EXPIRES + seconds(60), records=both[:1], held={"ADA": D(6)})
     )
 
     assert isinstance(whole, Done)
@@ -146,7 +154,7 @@ def test_records_that_fit_alike_are_named() -> None:
     later, earlier = record("ADA", "XRP", at=NOW + seconds(9), number=9), WHOLE
 
     conclusion = conclude(
-        entry(), Evidence(clock=EXPIRES + seconds(11), records=[later, earlier], held={})
+        entry(), read(clock=EXPIRES + seconds(11), records=[later, earlier], held={})
     )
 
     assert isinstance(conclusion, Unknowable)
@@ -156,7 +164,7 @@ def test_records_that_fit_alike_are_named() -> None:
 def test_combined_records_have_the_id_of_the_earliest() -> None:
     parts = [record("XRP", at=NOW + seconds(1), number=9), record("ADA", number=8)]
 
-    conclusion = conclude(entry(), Evidence(clock=EXPIRES + seconds(11), records=parts, held={}))
+    conclusion = conclude(entry(), read(clock=EXPIRES + seconds(11), records=parts, held={}))
 
     assert isinstance(conclusion, Done)
     assert conclusion.record.transaction_id == 8
@@ -169,7 +177,7 @@ def test_records_with_two_targets_are_not_combined() -> None:
         for asset, target in (("ADA", "USDT"), ("XRP", "USDC"))
     ]
 
-    conclusion = conclude(debts, Evidence(clock=EXPIRES + seconds(99), records=parts, held=GONE))
+    conclusion = conclude(debts, read(clock=EXPIRES + seconds(99), records=parts, held=GONE))
 
     assert isinstance(conclusion, Unknowable)
 
@@ -182,11 +190,11 @@ def test_records_with_two_targets_are_not_combined() -> None:
         (60, BEFORE, True, "60 s after the exchange could accept it for the last time"),
         (80, {"ADA": D(6)}, True, "less XRP than before"),
         (80, {}, True, "less ADA, XRP than before"),
-        (80, BEFORE, False, "its newest hundred records only"),
+        (80, BEFORE, False, "what the witness says"),
     ],
 )
 def test_a_conclusion_says_why(late: float, held: dict[str, D], complete: bool, words: str) -> None:
-    evidence = Evidence(clock=EXPIRES + seconds(late), records=[], held=held, complete=complete)
+    evidence = read(clock=EXPIRES + seconds(late), records=[], held=held, complete=complete)
 
     conclusion = conclude(entry(), evidence)
 
@@ -194,24 +202,20 @@ def test_a_conclusion_says_why(late: float, held: dict[str, D], complete: bool, 
     assert words in conclusion.reason
 
 
-def test_for_debts_the_reason_names_the_history() -> None:
-    debts = entry(kind=Kind.LIABILITIES, account_type="MARGIN", target="USDT")
+def test_what_is_under_way_or_has_failed_says_so_itself() -> None:
+    """An order, or a transfer, has a status of its own."""
 
-    conclusions = [
-        conclude(
-            debts, Evidence(clock=EXPIRES + seconds(80), records=[], held={}, complete=complete)
-        )
-        for complete in (True, False)
-    ]
+    def say(late: float, **shown: Any) -> Any:
+        evidence = Evidence(clock=EXPIRES + seconds(late), shown=Shown(**shown), held={})
+        return conclude(entry(), evidence)
 
-    assert [getattr(conclusion, "reason", "").split(",")[0] for conclusion in conclusions] == [
-        "there is less ADA",
-        "the history of debts goes back ninety days only",
-    ]
+    assert say(500, pending="order 7 is PROCESS") == NotYet("order 7 is PROCESS")
+    assert say(11, refused="order 7 has failed") == NotDone("order 7 has failed")
+    assert isinstance(say(9, refused="order 7 has failed"), NotYet)
 
 
 def test_an_entry_without_an_expiry_proves_nothing_by_absence() -> None:
-    evidence = Evidence(clock=NOW + timedelta(days=9), records=[], held=BEFORE)
+    evidence = read(clock=NOW + timedelta(days=9), records=[], held=BEFORE)
     assert isinstance(conclude(entry(expires_at=None), evidence), Unknowable)
 
 
@@ -224,7 +228,7 @@ def test_absence_is_proof_only_late_and_with_full_balances(
     late: float, held: dict[str, D], complete: bool
 ) -> None:
     conclusion = conclude(
-        entry(), Evidence(clock=EXPIRES + seconds(late), records=[], held=held, complete=complete)
+        entry(), read(clock=EXPIRES + seconds(late), records=[], held=held, complete=complete)
     )
 
     assert not isinstance(conclusion, Done)

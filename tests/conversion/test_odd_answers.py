@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from binance_dust import CooldownError, OutcomeUnknownError, UnreadableAnswerError
-from binance_dust.conversion._evidence import Done, Evidence, NotYet, Unknowable, conclude
+from binance_dust.conversion._evidence import Done, NotYet, Unknowable, conclude
 from binance_dust.models import UnreadRow
 from tests.conversion import test_evidence as evidence
 from tests.conversion.far import ASSETS, DUST, LIST, LOG, check_books, entries_of
@@ -174,7 +174,7 @@ def test_a_fitting_record_is_its_own_unless_an_unreadable_one_may_fit_too(
 ) -> None:
     found = conclude(
         evidence.entry(),
-        Evidence(
+        evidence.read(
             clock=evidence.EXPIRES + seconds(20),
             records=[evidence.WHOLE],
             unread=[UnreadRow(place="$.userAssetDribblets[0]", why="so", at=at)],
@@ -194,7 +194,7 @@ def test_an_unreadable_record_of_the_time_proves_nothing(late: float, kind: type
     for records in ([], [evidence.record("ADA")]):
         found = conclude(
             entry,
-            Evidence(
+            evidence.read(
                 clock=entry.expires_at + seconds(late),
                 records=records,
                 unread=[unread],

@@ -82,6 +82,8 @@ async def test_the_plain_style() -> None:
         "debt_begun_asset": "",
         "debt_begun_amount": "",
         "entry": "1",
+        "moved_asset": "",
+        "moved_amount": "",
     }
     assert (second["date"], second["sold_amount"]) == ("2026-11-21T12:00:00.037Z", "0.000000001")
     # One debt replaced another: nothing was sold or received.

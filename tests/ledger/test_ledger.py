@@ -170,7 +170,7 @@ async def test_a_wrong_search_is_refused(ledger: Ledger) -> None:
     with pytest.raises(ConfigurationError, match="status must be one of"):
         await all_of(ledger, status="done")
     with pytest.raises(ConfigurationError, match="kind must be one of"):
-        await all_of(ledger, kind="transfer")
+        await all_of(ledger, kind="withdrawal")
     with pytest.raises(ConfigurationError, match="time zone"):
         await all_of(ledger, since=NOW.replace(tzinfo=None))
     with pytest.raises(ConfigurationError, match="out of range in UTC"):

@@ -39,7 +39,7 @@ def write_old(path: Path, version: int, *entries: tuple[str, str | None, str]) -
         old.commit()
 
 
-@pytest.mark.parametrize("version", range(2, _schema.VERSION))
+@pytest.mark.parametrize("version", range(2, 5))  # 5 is the first that knows owners
 async def test_names_that_share_a_key_are_one_account(path: Path, version: int) -> None:
     write_old(
         path,

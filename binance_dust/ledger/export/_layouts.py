@@ -5,8 +5,9 @@ balances: whether the received amount is before or after the fee. Each layout sa
 that is documented. All times are UTC.
 
 Exchanged debts are not trades: nothing was sold or received; one debt replaced another. A tax tool
-would book the sale of an asset that was never held. So its layout leaves them out, and the export
-counts them. The plain layout shows them in columns of their own.
+would book the sale of an asset that was never held. Neither are transfers between wallets of one
+account, nor repayments. So a tool's layout leaves them out, and the export counts them. The plain
+layout shows them in columns of their own.
 """
 
 from __future__ import annotations
@@ -28,6 +29,8 @@ __all__ = ["LAYOUTS", "CsvLayout", "Style"]
 
 _BEGINS_A_FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - the wide ones are meant
 """Characters that make a cell a formula, also in full width (OWASP, "CSV Injection", 2026-11)."""
+
+_SMALL: Final = "small balance converted"
 
 Style = Literal["plain", "koinly", "cointracking", "blockpit"]
 
@@ -57,19 +60,26 @@ def _plain_open_row(entry: LedgerEntry, asset: str) -> tuple[str, ...]:
 def _plain_cells(
     entry: LedgerEntry, at: datetime, trade: tuple[str, ...], fee: str, number: str
 ) -> tuple[str, ...]:
-    nothing = ("", "", "", "")
-    debt = entry.kind is Kind.LIABILITIES
+    nothing: tuple[str, ...] = ("", "", "", "")
+    sold, debts, moved = trade, nothing, nothing[:2]
+    if not entry.kind.converts:
+        sold, debts = nothing, trade
+    if entry.kind is Kind.REPAYMENT:
+        debts = (*trade[:2], "", "")  # no other debt takes its place
+    if entry.kind is Kind.TRANSFER:
+        debts, moved = nothing, trade[:2]
     return (
         _iso(at),
         _text(entry.account),
         entry.account_type,
         entry.kind.value,
-        *(nothing if debt else trade),
+        *sold,
         fee,
         number,
         entry.status,
-        *(trade if debt else nothing),
+        *debts,
         str(entry.id),
+        *moved,
     )
 
 
@@ -91,6 +101,8 @@ _PLAIN: Final = CsvLayout(
         "debt_begun_asset",
         "debt_begun_amount",
         "entry",
+        "moved_asset",
+        "moved_amount",
     ),
     row=_plain_row,
     trades_only=False,
@@ -232,7 +244,7 @@ def _fee(entry: LedgerEntry, line: LedgerLine) -> tuple[str, str]:
 
 
 def _comment(entry: LedgerEntry) -> str:
-    return f"{entry.account}: small balance converted"
+    return f"{entry.account}: {'sold by quote' if entry.kind is Kind.SALE else _SMALL}"
 
 
 def _number(entry: LedgerEntry, line: LedgerLine) -> str:

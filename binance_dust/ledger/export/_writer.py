@@ -8,6 +8,7 @@ import io
 import json
 import os
 import threading
+from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +45,8 @@ class Exported:
     """Rows below the header."""
     liabilities_left_out: int = 0
     """Exchanges of debts that the style leaves out, because they are not trades."""
+    moves_left_out: int = 0
+    """Transfers and repayments that the style leaves out: neither is a trade."""
     unsettled: int = 0
     """Entries whose outcome is not known yet: `recover()` first, then export again."""
 
@@ -63,7 +66,12 @@ async def write_csv(
             yield _csv_text(list(counter.rows_of(entry, layout)))
 
     await _write(chunks(), where)
-    return Exported(counter.rows, counter.left_out, counter.unsettled)
+    return Exported(
+        counter.rows,
+        liabilities_left_out=counter.left_out[Kind.LIABILITIES],
+        moves_left_out=counter.left_out[Kind.TRANSFER] + counter.left_out[Kind.REPAYMENT],
+        unsettled=counter.unsettled,
+    )
 
 
 async def write_json_lines(
@@ -95,14 +103,14 @@ class _RowCounter:
 
     def __init__(self) -> None:
         self.rows = 0
-        self.left_out = 0
+        self.left_out: Counter[Kind] = Counter()
         self.unsettled = 0
 
     def rows_of(self, entry: LedgerEntry, layout: CsvLayout) -> Iterator[tuple[str, ...]]:
         """Yield the rows of an entry."""
         self.unsettled += entry.open
-        if layout.trades_only and entry.kind is Kind.LIABILITIES:
-            self.left_out += entry.status == "confirmed"
+        if layout.trades_only and not entry.kind.converts:
+            self.left_out[entry.kind] += entry.status == "confirmed"
             return
         for row in _rows(entry, layout):
             self.rows += 1

@@ -15,7 +15,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from binance_dust.errors import DustError
-from binance_dust.ledger import Kind
 from binance_dust.reports._account import wallet_rows
 
 if TYPE_CHECKING:
@@ -194,7 +193,7 @@ def ledger_figures(entries: Iterable[LedgerEntry]) -> LedgerFigures:
     by_target: defaultdict[str, Money] = defaultdict(Money)
     ordered = sorted(entries, key=_when, reverse=True)
     for entry in ordered:
-        if entry.kind is Kind.LIABILITIES:
+        if not entry.kind.converts:
             continue
         for line in entry.lines:
             month = f"{line.at.astimezone(UTC):%Y-%m}".rjust(7, "0")

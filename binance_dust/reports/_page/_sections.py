@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Section", "advice", "sections"]
 
+_OTHER_KINDS: Final[Mapping[Kind, str]] = {
+    Kind.LIABILITIES: "small liabilities",
+    Kind.TRANSFER: "transfer to spot",
+    Kind.SALE: "sale by quote",
+    Kind.REPAYMENT: "repayment",
+}
 _SUMS: Final = tuple(Column(name, figures=True) for name in ("gross", "fee", "net"))
 
 _ADVICE: Final[Mapping[type[DustError], str]] = {
@@ -280,7 +286,7 @@ def _history(ledger: LedgerFigures) -> Section:
 
 
 def _call(entry: LedgerEntry) -> tuple[Cell, ...]:
-    done = bool(entry.lines)
+    done = bool(entry.lines) and entry.kind not in (Kind.TRANSFER, Kind.REPAYMENT)
     return (
         entry.at,
         entry.account,
@@ -294,8 +300,8 @@ def _call(entry: LedgerEntry) -> tuple[Cell, ...]:
 
 
 def _what(entry: LedgerEntry) -> str:
-    if entry.kind is Kind.LIABILITIES:
-        return "small liabilities"
+    if (other := _OTHER_KINDS.get(entry.kind)) is not None:
+        return other
     return "dust" if entry.account_type == "SPOT" else f"dust, {entry.account_type.lower()}"
 
 
