@@ -122,6 +122,14 @@ def amount(text: str) -> Decimal:
     return read
 
 
+def least(text: str) -> tuple[str, Decimal]:
+    """Read an asset and an amount of it: `BNB=0.05`."""
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise argparse.ArgumentTypeError(f"{text!r} names no amount: write BNB=0.05")
+    return asset(name), amount(value)
+
+
 def _whole(text: str) -> int:
     try:
         return int(text)

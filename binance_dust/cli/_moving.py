@@ -95,6 +95,15 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
         help="skip an asset if it would bring less, in the target asset (0)",
     )
     group.add_argument(
+        "--when-below",
+        type=_arguments.least,
+        metavar="ASSET=AMOUNT",
+        action="append",
+        default=[],
+        help="convert only accounts with less of this asset free in the wallet (BNB=0.05); may be"
+        " repeated: then all of them have to be low",
+    )
+    group.add_argument(
         "--cooldown",
         type=_arguments.length_of_time,
         metavar="TIME",
@@ -110,6 +119,8 @@ def own_rules(options: argparse.Namespace) -> SweepRules:
         "max_fee_rate": options.max_fee_rate,
         "min_value": options.min_value,
     }
+    if options.when_below:
+        asked["when_below"] = dict(options.when_below)
     if options.cooldown is not None:
         asked["cooldown"] = options.cooldown
     return asked

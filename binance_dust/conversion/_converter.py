@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
@@ -18,7 +19,7 @@ from binance_dust.ledger import Scope, from_dust_log
 from binance_dust.ledger._entry import funds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from binance_dust.client import DustClient
@@ -57,30 +58,36 @@ class Converter:
         ledger: Ledger,
         target: str = "BNB",
         account_type: AccountType = "SPOT",
-        keep: Iterable[str] = (),
+        keep: _policy.Keep = (),
         max_fee_rate: Decimal | str = MAX_FEE_RATE,
         min_value: Decimal | str | int = 0,
         quote_ttl: timedelta | float = QUOTE_TTL,
         cooldown: timedelta | float = COOLDOWN,
+        when_below: Mapping[str, Decimal | str | int] | None = None,
         together: bool = False,
     ) -> None:
         """Take the rules; nothing is sent.
 
-        `keep` are assets to leave alone. Assets that cost a larger part than `max_fee_rate`, or
-        bring less than `min_value` of the target, are skipped. A quote is good for `quote_ttl`. The
-        account waits for `cooldown` between conversions until its history shows what is enough; 0
-        leaves that to the exchange. `together` sends several assets in one `dust_convert` (targets
-        other than BNB). This is not proven to work: by default each asset has a call of its own.
+        `keep` are assets to leave alone, or a function that returns them: it is given the client
+        before each quote and each conversion, and may be async. Assets that cost a larger part than
+        `max_fee_rate`, or bring less than `min_value` of the target, are skipped. A quote is good
+        for `quote_ttl`. The account waits for `cooldown` between conversions until its history
+        shows what is enough; 0 leaves that to the exchange. `when_below={"BNB": "0.05"}` converts
+        only while less than that is free in the wallet, of each asset that it names. `together`
+        sends several assets in one `dust_convert` (targets other than BNB). This is not proven to
+        work: by default each asset has a call of its own.
         """
         self._context = AccountContext(client, ledger)
+        self._keep = _policy.KeepRule(keep)
         self._policy = _policy.Policy(
             target=target,
             account_type=account_type,
-            keep=_policy.asset_names(keep, "keep"),
+            keep=self._keep.names,
             max_fee_rate=_policy.to_decimal(max_fee_rate, "max_fee_rate"),
             min_value=_policy.to_decimal(min_value, "min_value"),
             quote_ttl=_policy.to_timedelta(quote_ttl, "quote_ttl"),
             cooldown=_policy.to_timedelta(cooldown, "cooldown"),
+            when_below=_policy.to_when_below({} if when_below is None else when_below),
         )
         self._together = instance(together, bool, "together")
 
@@ -108,8 +115,9 @@ class Converter:
 
     async def quote(self) -> Quote:
         """Read what can be converted now, what it would bring, and what stays and why."""
-        context, policy = self._context, self._policy
+        context = self._context
         await context.check_ledger()
+        policy = await self._policy_now()
         held = await read_holdings(context.client, policy.account_type, valued=True)
         listed = await read_listed(context.client, policy)
         eligibility = await self._read_eligibility()
@@ -118,7 +126,7 @@ class Converter:
             listed,
             held,
             policy,
-            ceiling=await self._read_ceiling(held, listed),
+            ceiling=await self._read_ceiling(held, listed, policy.keep),
             cooling=eligibility.cooling([line.asset for line in listed], at),
         )
         waits = [each.until for each in skipped if each.until is not None]
@@ -156,7 +164,7 @@ class Converter:
         why. If the exchange refused all of it, its error is raised.
         """
         instance(quote, Quote, "quote")
-        context, policy = self._context, self._policy
+        context, policy = self._context, await self._policy_now()
         await context.prepare(funds_of(policy.kind, policy.account_type))
         _guards.check_conversion(
             quote, policy, account=context.account, key_id=context.key_id, now=context.now()
@@ -166,6 +174,7 @@ class Converter:
             until = (await self._learn()).next_at(context.now(), quote.assets)
             _guards.refuse_cooling(until, account=context.account, now=context.now())
             held = await read_holdings(context.client, policy.account_type)
+            _guards.refuse_needless(held, policy, account=context.account)
             run = Run(context, claim, policy, quote, together=self._together)
             try:
                 return await run.convert(held)
@@ -184,9 +193,15 @@ class Converter:
 
     # --- parts -----------------------------------------------------------------------------------
 
-    async def _read_ceiling(self, held: dict[str, HeldAsset], listed: list[QuoteLine]) -> Ceiling:
+    async def _policy_now(self) -> _policy.Policy:
+        """Give the rules, with what is to be kept now."""
+        return replace(self._policy, keep=await self._keep(self._context.client))
+
+    async def _read_ceiling(
+        self, held: dict[str, HeldAsset], listed: list[QuoteLine], keep: frozenset[str]
+    ) -> Ceiling:
         """Read the ceiling, but only if something that is held needs it as an explanation."""
-        known = {line.asset for line in listed} | {self._policy.target} | self._policy.keep
+        known = {line.asset for line in listed} | {self._policy.target} | keep
         if not any(each.free_in_bitcoin for each in held.values() if each.asset not in known):
             return Ceiling()
         answer = await self._context.client.convertible_assets(

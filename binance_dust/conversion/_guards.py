@@ -31,8 +31,10 @@ __all__ = [
     "check_conversion",
     "check_quote",
     "deviations",
+    "not_needed",
     "read_eligibility",
     "refuse_cooling",
+    "refuse_needless",
     "refuse_old",
     "rule_against",
 ]
@@ -89,6 +91,21 @@ def refuse_old(quote: BaseQuote, *, now: datetime, ttl: timedelta) -> None:
             f"{quote.account}: this quote is {age:.0f} s old: ask for a new one",
             account=quote.account,
         )
+
+
+def not_needed(held: Mapping[str, HeldAsset], policy: Policy) -> str | None:
+    """Say of what there is enough, so that nothing needs to be converted."""
+    for asset, amount in policy.when_below.items():
+        free = held[asset].free if asset in held else Decimal(0)
+        if free >= amount:
+            return f"{free:f} {asset} is not below {amount:f}"
+    return None
+
+
+def refuse_needless(held: Mapping[str, HeldAsset], policy: Policy, *, account: str) -> None:
+    """Stop a conversion that is not needed any more."""
+    if (enough := not_needed(held, policy)) is not None:
+        raise GuardError(f"{account}: not needed any more: {enough}", account=account)
 
 
 # --- one asset -----------------------------------------------------------------------------------

@@ -56,13 +56,13 @@ class LiabilityExchanger:
         client: DustClient,
         *,
         ledger: Ledger,
-        keep: Iterable[str] = (),
+        keep: _policy.Keep = (),
         quote_ttl: timedelta | float = _QUOTE_TTL,
         cooldown: timedelta | float = _COOLDOWN,
     ) -> None:
         """Take the rules; nothing is sent."""
         self._context = AccountContext(client, ledger)
-        self._keep = _policy.asset_names(keep, "keep")
+        self._keep = _policy.KeepRule(keep)
         self._quote_ttl = _policy.to_timedelta(quote_ttl, "quote_ttl")
         self._cooldown = _policy.to_timedelta(cooldown, "cooldown")
 
@@ -86,7 +86,8 @@ class LiabilityExchanger:
         at = context.now()
         eligible_at = eligibility.wait_until(at)
         target = target_of_debts(listed)
-        lines, skipped = plan_debts(listed, owed, target=target, keep=self._keep, until=eligible_at)
+        keep = await self._keep(context.client)
+        lines, skipped = plan_debts(listed, owed, target=target, keep=keep, until=eligible_at)
         return LiabilityQuote(
             account=context.account,
             key_id=context.key_id,

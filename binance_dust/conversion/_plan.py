@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from binance_dust import endpoints
 from binance_dust._util.exact import product, ratio
-from binance_dust.conversion._guards import rule_against
+from binance_dust.conversion._guards import not_needed, rule_against
 from binance_dust.conversion._quote import LiabilityLine, Reason, Skipped
 
 if TYPE_CHECKING:
@@ -95,6 +95,12 @@ def plan_dust(
             lines.append(line)
         else:
             skipped.append(why)
+    if lines and (enough := not_needed(held, policy)) is not None:
+        skipped.extend(
+            Skipped(asset=line.asset, amount=line.amount, reason=Reason.NOT_NEEDED, detail=enough)
+            for line in lines
+        )
+        lines.clear()
     for holding in sorted(held.values(), key=lambda each: each.asset):
         skipped.extend(_skip_held(holding, policy, ceiling, listed=holding.asset in names))
     return tuple(lines), tuple(skipped)

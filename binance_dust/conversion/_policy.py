@@ -2,23 +2,36 @@
 
 from __future__ import annotations
 
+import inspect
 import re
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, get_args
+from typing import TYPE_CHECKING, Final, TypeAlias, cast, get_args
 
 from binance_dust._util.checks import instance
 from binance_dust._util.exact import to_amount
 from binance_dust.endpoints import AccountType
-from binance_dust.errors import ConfigurationError
+from binance_dust.errors import ConfigurationError, DustError, GuardError
 from binance_dust.ledger import Kind
 from binance_dust.ledger._witness import wallet_to_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from binance_dust.client import DustClient
 
-__all__ = ["Policy", "asset_names", "to_decimal", "to_timedelta"]
+Keep: TypeAlias = "Iterable[str] | Callable[[DustClient], Iterable[str] | Awaitable[Iterable[str]]]"
+"""Names of assets to leave alone, or a function that is given the account and returns them."""
+
+__all__ = [
+    "Keep",
+    "KeepRule",
+    "Policy",
+    "asset_names",
+    "to_decimal",
+    "to_timedelta",
+    "to_when_below",
+]
 
 _NOT_IN_NAMES: Final = re.compile(r"[a-z\s]")
 """From the exchange's own pattern for asset names, quoted in its -1100: small Latin letters are
@@ -38,6 +51,8 @@ class Policy:
     min_value: Decimal
     quote_ttl: timedelta
     cooldown: timedelta
+    when_below: Mapping[str, Decimal] = field(default_factory=dict)
+    """Convert only while less than this is free, of each of these assets."""
 
     @property
     def kind(self) -> Kind:
@@ -93,6 +108,61 @@ def to_timedelta(value: timedelta | float, name: str) -> timedelta:
         return to_timedelta(timedelta(seconds=value), name)
     except (OverflowError, ValueError):
         raise ConfigurationError(f"{name} can't be {value} seconds") from None
+
+
+def to_when_below(values: Mapping[str, Decimal | str | int]) -> dict[str, Decimal]:
+    """Read below which amounts an account is converted."""
+    if not isinstance(values, Mapping):
+        raise TypeError(f"when_below must be a mapping, not {type(values).__name__}")
+    found = {}
+    for name, value in values.items():
+        amount = to_decimal(value, "when_below")
+        if amount <= 0:
+            raise ConfigurationError(f"when_below: nothing is below {amount:f} {name}")
+        found[_asset_name(name, "when_below")] = amount
+    return found
+
+
+class KeepRule:
+    """What an account keeps: names that are known, and functions that are asked each time."""
+
+    __slots__ = ("functions", "names")
+
+    def __init__(self, keep: Keep) -> None:
+        """Read names at once; a function is called when an account is looked at."""
+        self.names: frozenset[str] = frozenset()
+        self.functions: tuple[Callable[[DustClient], object], ...] = ()
+        if isinstance(keep, KeepRule):
+            self.names, self.functions = keep.names, keep.functions
+        elif callable(keep):
+            self.functions = (keep,)
+        else:
+            self.names = asset_names(keep, "keep")
+
+    def __or__(self, names: Iterable[str]) -> KeepRule:
+        """Keep these as well."""
+        both = KeepRule(self)
+        both.names |= asset_names(names, "keep")
+        return both
+
+    async def __call__(self, client: DustClient) -> frozenset[str]:
+        """Say what an account keeps now. If a function fails, `GuardError`: nothing may be sent."""
+        found = self.names
+        for ask in self.functions:
+            try:
+                answer = ask(client)
+                if inspect.isawaitable(answer):
+                    answer = await answer
+                found |= asset_names(cast("Iterable[str]", answer), "keep")
+            except DustError:
+                raise
+            except Exception as error:
+                # Its text may hold what its program hides: it is in the cause.
+                raise GuardError(
+                    f"{client.name}: what to keep is not known: {type(error).__name__}",
+                    account=client.name,
+                ) from error
+        return found
 
 
 def asset_names(values: Iterable[str], name: str) -> frozenset[str]:

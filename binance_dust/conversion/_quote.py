@@ -61,6 +61,8 @@ class Reason(enum.StrEnum):
     """The fee is above `max_fee_rate`."""
     BELOW_MIN_VALUE = "worth less than min_value"
     """It would bring less of the target."""
+    NOT_NEEDED = "not needed now"
+    """There is enough of what `when_below` names; `detail` says how much."""
     LEFT_OUT = "left out of this quote"
     """`only` or `without` left it out."""
     # What turned out when it was tried.

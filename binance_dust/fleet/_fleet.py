@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, Unpack
@@ -230,4 +230,8 @@ def _plain_rule(rule: Any) -> Any:
         return str(rule)
     if isinstance(rule, str | int | float | None):
         return rule
+    if isinstance(rule, Mapping):
+        return {name: _plain_rule(amount) for name, amount in rule.items()}
+    if callable(rule):
+        raise ConfigurationError("a function stays where it is: give it to workers, as their rules")
     return sorted(rule)

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 import msgspec
 
 from binance_dust.conversion._converter import COOLDOWN, MAX_FEE_RATE, QUOTE_TTL
-from binance_dust.conversion._policy import asset_names, to_decimal, to_timedelta
+from binance_dust.conversion._policy import (
+    KeepRule,
+    asset_names,
+    to_decimal,
+    to_timedelta,
+    to_when_below,
+)
 from binance_dust.endpoints import AccountType
 from binance_dust.errors import ConfigurationError, GuardError
 
@@ -62,6 +68,7 @@ class ConvertOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     min_value: Number | None = None
     quote_ttl: Seconds | None = None
     cooldown: Seconds | None = None
+    when_below: Annotated[dict[Name, Number], msgspec.Meta(max_length=_MOST_NAMES)] = {}
     together: bool = False
 
 
@@ -81,7 +88,15 @@ def read_options(options: dict[str, Any], kind: type[O]) -> O:
 class OwnRules:
     """A worker's own rules for conversions: what a fleet asks for can only be tighter."""
 
-    __slots__ = ("_cooldown", "_keep", "_max_fee_rate", "_min_value", "_quote_ttl", "_target")
+    __slots__ = (
+        "_cooldown",
+        "_keep",
+        "_max_fee_rate",
+        "_min_value",
+        "_quote_ttl",
+        "_target",
+        "_when_below",
+    )
 
     def __init__(self, rules: SweepRules) -> None:
         """Read the rules; what they leave out is as in `Converter`."""
@@ -90,7 +105,8 @@ class OwnRules:
         if target is not None:
             asset_names([target], "target")
         self._target: str | None = target
-        self._keep = asset_names(known.pop("keep", ()), "keep")
+        self._keep = KeepRule(known.pop("keep", ()))
+        self._when_below = to_when_below(known.pop("when_below", {}))
         self._max_fee_rate = to_decimal(known.pop("max_fee_rate", MAX_FEE_RATE), "max_fee_rate")
         self._min_value = to_decimal(known.pop("min_value", 0), "min_value")
         self._quote_ttl = to_timedelta(known.pop("quote_ttl", QUOTE_TTL), "quote_ttl")
@@ -109,13 +125,17 @@ class OwnRules:
             lives.append(to_timedelta(asked.quote_ttl, "quote_ttl"))
         if asked.cooldown is not None:
             cooldowns.append(to_timedelta(asked.cooldown, "cooldown"))
+        when_below = dict(self._when_below)
+        for asset, amount in to_when_below(asked.when_below).items():
+            when_below[asset] = min(amount, when_below.get(asset, amount))
         return {
             "target": asked.target,
-            "keep": self._keep | asset_names(asked.keep, "keep"),
+            "keep": self._keep | asked.keep,
             "max_fee_rate": min(rates),
             "min_value": max(values),
             "quote_ttl": min(lives),
             "cooldown": max(cooldowns),
+            "when_below": when_below,
             "together": asked.together,
         }
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from binance_dust._util.words import count
-from binance_dust.conversion import LiabilityQuote
+from binance_dust.conversion import LiabilityQuote, Reason
 from binance_dust.errors import OutcomeUnknownError
 from binance_dust.ledger._entry import why_stuck
 
@@ -31,6 +31,8 @@ class Outcome(enum.StrEnum):
     """The call was carried out: `receipt` says what it did, or else `settled`."""
     NOTHING = "nothing to convert"
     """The exchange's rules and yours leave nothing to convert."""
+    NOT_NEEDED = "not needed"
+    """There is enough of what `when_below` names. `quote.skipped` has what was left."""
     RESTING = "cooling down"
     """The account may not convert yet; `next_at` says when."""
     STOPPED = "stopped by a rule"
@@ -89,6 +91,14 @@ class SweepReport:
         if self.outcome is Outcome.UNKNOWN:
             left = (f"entry {entry.id}: {entry.reason}" for entry in self.unsettled)
             return "; ".join(left) or None
+        return self._why_left
+
+    @property
+    def _why_left(self) -> str | None:
+        """What the plan or the receipt says about all that was left."""
+        if self.outcome is Outcome.NOT_NEEDED and self.quote is not None:
+            reasons = (each for each in self.quote.skipped if each.reason is Reason.NOT_NEEDED)
+            return next((each.detail for each in reasons), None)
         if self.outcome is Outcome.FAILED and self.receipt is not None:
             return "; ".join(map(str, self.receipt.dropped))
         return None

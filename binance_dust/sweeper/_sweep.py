@@ -7,7 +7,7 @@ to go on after a restart as if there had been none.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterable, Iterable
+from collections.abc import AsyncIterable, Iterable, Mapping
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -17,7 +17,7 @@ from binance_dust._util.checks import instance
 from binance_dust._util.results import Results, Stream
 from binance_dust.client import DustClient
 from binance_dust.conversion import Converter, LiabilityExchanger
-from binance_dust.conversion._policy import asset_names, to_timedelta
+from binance_dust.conversion._policy import Keep, KeepRule, to_timedelta
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import Ledger, account_of
 from binance_dust.sweeper._report import Outcome, SweepReport
@@ -50,11 +50,12 @@ class SweepRules(TypedDict, total=False):
     """The rules of `Converter`, the same for every account."""
 
     target: str
-    keep: Iterable[str]
+    keep: Keep
     max_fee_rate: Decimal | str
     min_value: Decimal | str | int
     quote_ttl: timedelta | float
     cooldown: timedelta | float
+    when_below: Mapping[str, Decimal | str | int]
     together: bool
 
 
@@ -77,8 +78,8 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
                 print(report)
 
     By default it is a dry run: it reads, and reports what would be converted. `rules` are those of
-    `Converter`: `target`, `keep`, `max_fee_rate`, `min_value`, `cooldown` and so on. With
-    `liabilities` small margin debts are gathered into one as well.
+    `Converter`: `target`, `keep`, `max_fee_rate`, `min_value`, `cooldown`, `when_below` and so on.
+    With `liabilities` small margin debts are gathered into one as well.
 
     `choose` gets each plan before it is carried out, and returns the part that should be:
     `lambda quote: quote.only("ADA")`. If it raises a `DustError`, only that account stops.
@@ -107,7 +108,7 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
         raise ConfigurationError("no account_types and no liabilities: there is nothing to sweep")
 
     # Read once for all accounts: an iterator would be empty for all but the first.
-    rules["keep"] = asset_names(rules.get("keep", ()), "keep")
+    rules["keep"] = KeepRule(rules.get("keep", ()))
 
     of_debts: Any = {name: rule for name, rule in rules.items() if name in _RULES_OF_DEBTS}
 

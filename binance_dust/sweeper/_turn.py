@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from binance_dust._answers.codes import has_no_margin
+from binance_dust.conversion import Reason
 from binance_dust.errors import (
     CooldownError,
     DustError,
@@ -139,6 +140,8 @@ class AccountTurn:
             plan = self._plan = self._choose(plan)
         if not plan:
             # An account that is cooling down with nothing to convert keeps its usual schedule.
+            if any(skipped.reason is Reason.NOT_NEEDED for skipped in plan.skipped):
+                return self._report(Outcome.NOT_NEEDED)
             waits = any(skipped.until is not None for skipped in plan.skipped)
             outcome = Outcome.RESTING if waits and plan.eligible_at else Outcome.NOTHING
             return self._report(outcome, next_at=plan.eligible_at)

@@ -43,6 +43,22 @@ def test_without_yes_it_is_a_dry_run(
     assert exchange.requests_of(DUST) == ()
 
 
+def test_only_accounts_with_little_of_an_asset_are_swept(
+    run: Run, two_accounts: tuple[str, ...], exchange: Sandbox
+) -> None:
+    """alice has 0.5 BNB, and bob none."""
+    done = run("sweep", *two_accounts, "--when-below", "bnb=0.05", "--yes", "--json")
+    told = run("sweep", *two_accounts, "--when-below", "BNB=0.05")
+
+    assert done.code == told.code == 0
+    outcomes = {row["account"]: row["outcome"] for row in done.rows}
+    assert outcomes == {"alice": "not needed", "bob": "converted"}
+    assert "alice spot dust not needed: 0.5 BNB is not below 0.05" in told.out
+    assert {each.account for each in exchange.conversions} == {"bob"}
+    for wrong in ("BNB", "=1", "BNB=", "BNB=-1", "BNB=NaN"):
+        assert run("sweep", "--when-below", wrong).code == 2
+
+
 @pytest.mark.parametrize("command", ["convert", "sweep"])
 def test_with_yes_every_account_is_converted_once_and_booked(
     command: str, run: Run, two_accounts: tuple[str, ...], exchange: Sandbox, ledger: Path

@@ -304,3 +304,35 @@ def test_the_target_of_debts_is_the_one_the_exchange_lists() -> None:
         ("USDC", Reason.TARGET, ""),
         ("USDT", Reason.UNSUPPORTED, "too large, or of an asset that is not exchanged"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("free", "limits", "needed"),
+    [
+        ("0.04999999", {"BNB": "0.05"}, True),
+        ("0.05", {"BNB": "0.05"}, False),
+        ("0", {"BNB": "0.05"}, True),
+        ("0", {"BNB": "0.05", "ETH": "1"}, True),
+        ("0.06", {"BNB": "0.05", "ETH": "1"}, False),
+        ("5", {}, True),
+    ],
+)
+def test_dust_is_left_where_there_is_enough_of_what_pays_the_fees(
+    free: str, limits: dict[str, str], needed: bool
+) -> None:
+    """What is locked pays no fee, and of several assets each has to be low."""
+    held = spot_holdings([user_asset("BNB", free=free, locked="9")])
+    rules = policy(
+        keep=frozenset({"XRP"}), when_below={name: D(value) for name, value in limits.items()}
+    )
+    lines = [line("ADA", amount=D(7)), line("XRP")]
+
+    planned, skipped = plan_dust(lines, held, rules, ceiling=Ceiling(), cooling={})
+
+    assert [each.asset for each in planned] == (["ADA"] if needed else [])
+    reasons = {each.asset: each for each in skipped}
+    assert reasons["XRP"].reason is Reason.KEPT
+    if not needed:
+        left = reasons["ADA"]
+        assert (left.reason, left.amount) == (Reason.NOT_NEEDED, D(7))
+        assert left.detail == f"{free} BNB is not below {limits['BNB']}"

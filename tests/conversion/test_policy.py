@@ -8,8 +8,14 @@ from typing import Any
 
 import pytest
 
-from binance_dust import ConfigurationError
-from binance_dust.conversion._policy import asset_names, to_decimal, to_timedelta
+from binance_dust import ConfigurationError, Credentials, DustError, GuardError, Session
+from binance_dust.conversion._policy import (
+    KeepRule,
+    asset_names,
+    to_decimal,
+    to_timedelta,
+    to_when_below,
+)
 from tests.conversion.values import policy, seconds
 
 D = Decimal
@@ -73,6 +79,70 @@ def test_a_name_to_keep_that_matches_no_asset_is_rejected(name: str) -> None:
         ConfigurationError, match=r"keep: '.*' is not an asset's name: .* in capitals"
     ):
         asset_names(["XRP", name], "keep")
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"BNB": 0.05}, TypeError),
+        ([("BNB", "0.05")], TypeError),
+        ({"bnb": "0.05"}, ConfigurationError),
+        ({"BNB": "0"}, ConfigurationError),
+        ({"BNB": -1}, ConfigurationError),
+        ({"BNB": "NaN"}, ConfigurationError),
+    ],
+)
+def test_amounts_below_which_nothing_can_be_are_rejected(
+    given: Any, error: type[Exception]
+) -> None:
+    with pytest.raises(error, match="when_below"):
+        to_when_below(given)
+
+
+class ShutError(Exception):
+    """What a program raises whose errors are not ours."""
+
+
+@pytest.mark.parametrize(
+    "answer", [ShutError("token=s3cret"), "ADA", None, 5, [1], ("ADA", ShutError("in the middle"))]
+)
+@pytest.mark.parametrize("is_async", [False, True])
+async def test_what_to_keep_and_is_not_known_stops_an_account(answer: Any, is_async: bool) -> None:
+    """Nothing may be sent on half of an answer, and no text of another program is shown."""
+
+    def ask(client: Any) -> Any:
+        if isinstance(answer, ShutError):
+            raise answer
+        if isinstance(answer, tuple):
+            return (_raised(each) for each in answer)
+        return answer
+
+    async def ask_later(client: Any) -> Any:
+        return ask(client)
+
+    client = Session().client(Credentials("key", "secret", name="alice"))
+    keep: Any = ask_later if is_async else ask
+    with pytest.raises(GuardError, match=r"^alice: what to keep is not known: ") as caught:
+        await KeepRule(keep)(client)
+
+    assert caught.value.account == "alice"
+    assert "s3cret" not in str(caught.value)
+    assert caught.value.__cause__ is not None
+
+
+def _raised(each: Any) -> Any:
+    if isinstance(each, Exception):
+        raise each
+    return each
+
+
+async def test_an_error_of_ours_and_a_wrong_name_are_told_as_they_are() -> None:
+    def refuse(client: Any) -> list[str]:
+        raise GuardError("not today")
+
+    for keep, words in ((refuse, "not today"), (lambda client: ["ada"], "is not an asset's name")):
+        with pytest.raises(DustError, match=words):
+            await KeepRule(keep)(Session().client(Credentials("key", "secret")))
 
 
 def test_names_may_have_digits_and_other_letters_than_latin_ones() -> None:

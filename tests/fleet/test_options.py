@@ -40,6 +40,8 @@ HOURS_24 = timedelta(hours=24)
         (ConvertOptions, {"target": ""}),
         (ConvertOptions, {"target": "A" * 201}),
         (ConvertOptions, {"keep": ["A"] * 100_001}),
+        (ConvertOptions, {"when_below": ["BNB"]}),
+        (ConvertOptions, {"when_below": {"BNB": 0.1}}),
         (ReadOptions, {"concurrency": 1}),
         (ReadOptions, {"liabilities": "all"}),
         (EstimateOptions, {}),
@@ -59,32 +61,66 @@ def test_of_two_rules_the_tighter_one_counts() -> None:
             "min_value": "0.001",
             "quote_ttl": 30,
             "cooldown": 3600,
+            "when_below": {"BNB": "0.05"},
         }
     )
-    loose = ConvertOptions(keep=(), max_fee_rate="1", min_value=0, quote_ttl=1e6, cooldown=0)
+    loose = ConvertOptions(
+        keep=(),
+        max_fee_rate="1",
+        min_value=0,
+        quote_ttl=1e6,
+        cooldown=0,
+        when_below={"BNB": "0.5", "ETH": 1},
+    )
     tight = ConvertOptions(
-        keep=("ETH",), max_fee_rate="0.01", min_value="0.1", quote_ttl=5, cooldown=7200
+        keep=("ETH",),
+        max_fee_rate="0.01",
+        min_value="0.1",
+        quote_ttl=5,
+        cooldown=7200,
+        when_below={"BNB": "0.02"},
     )
 
-    assert own.with_those_of(loose) == own.with_those_of(ConvertOptions())
-    assert own.with_those_of(loose) == {
+    assert rules_of(own, ConvertOptions()) == {
+        **rules_of(own, loose),
+        "when_below": {"BNB": Decimal("0.05")},
+    }
+    assert rules_of(own, loose) == {
         "target": "BNB",
         "keep": {"BTC"},
         "max_fee_rate": Decimal("0.03"),
         "min_value": Decimal("0.001"),
         "quote_ttl": timedelta(seconds=30),
         "cooldown": timedelta(hours=1),
+        "when_below": {"BNB": Decimal("0.05"), "ETH": Decimal(1)},
         "together": False,
     }
-    assert own.with_those_of(tight) == {
+    assert rules_of(own, tight) == {
         "target": "BNB",
         "keep": {"BTC", "ETH"},
         "max_fee_rate": Decimal("0.01"),
         "min_value": Decimal("0.1"),
         "quote_ttl": timedelta(seconds=5),
         "cooldown": timedelta(hours=2),
+        "when_below": {"BNB": Decimal("0.02")},
         "together": False,
     }
+
+
+def rules_of(own: OwnRules, asked: ConvertOptions) -> dict[str, Any]:
+    """Give the rules that a worker would convert by, with the names to keep in place of a rule."""
+    rules: dict[str, Any] = dict(own.with_those_of(asked))
+    return rules | {"keep": rules["keep"].names}
+
+
+async def test_a_workers_own_function_is_asked_besides_the_names_of_a_fleet() -> None:
+    """A bot that runs beside a worker keeps its trades, whatever a fleet asks for."""
+    own = OwnRules({"keep": lambda client: ["SOL"]})
+
+    keep: Any = own.with_those_of(ConvertOptions(keep=("ETH",)))["keep"]
+
+    assert await keep(None) == {"SOL", "ETH"}
+    assert own.with_those_of(ConvertOptions())["keep"].names == set()  # type: ignore[union-attr]
 
 
 @given(
