@@ -8,14 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._util.files import read_private
+from binance_dust._util.words import count
 from binance_dust.cli import _arguments
+from binance_dust.cli._streams import print_stderr
 from binance_dust.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import argparse
     from types import ModuleType
 
-__all__ = ["add_url", "fleet_key", "fleet_url", "import_fleet"]
+    from binance_dust.fleet import FleetProgress
+
+__all__ = ["add_url", "fleet_key", "fleet_url", "import_fleet", "print_sick"]
 
 _VARIABLE: Final = "BINANCE_DUST_FLEET"
 _KEY_VARIABLE: Final = "BINANCE_DUST_FLEET_KEY"
@@ -69,3 +73,13 @@ def import_fleet() -> ModuleType:
         return importlib.import_module("binance_dust.fleet")
     except ImportError as error:
         raise ConfigurationError(str(error)) from None
+
+
+def print_sick(progress: FleetProgress) -> None:
+    """Name the workers at which accounts failed that others could do, and why."""
+    for worker in progress.workers:
+        if not (worker.failed or worker.aside):
+            continue
+        failed = f"{count(worker.failed, 'account')} failed there and not elsewhere"
+        aside = "; it was put aside" if worker.aside else ""
+        print_stderr(f"worker {worker.name}: {failed}{aside}: {worker.why}")

@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from binance_dust.budget import PoolSnapshot
-    from binance_dust.fleet import FleetProgress, FleetStream
+    from binance_dust.fleet import FleetProgress, FleetStream, WorkerProgress
     from binance_dust.reports import AccountReport
     from binance_dust.scanner import LaneProgress, Scan, ScanProgress
     from binance_dust.session import Session
@@ -242,7 +242,7 @@ def _draw_fleet(progress: FleetProgress) -> Group:
             f"{worker.done:,}",
             f"{worker.in_hand:,}",
             duration(worker.seconds_left) if worker.seconds_left else "",
-            "" if worker.here else "[yellow]gone[/]",
+            _worker_state(worker),
         )
     return Group(_fleet_line(progress), table)
 
@@ -250,3 +250,9 @@ def _draw_fleet(progress: FleetProgress) -> Group:
 def _fleet_line(progress: FleetProgress) -> str:
     here = sum(worker.here for worker in progress.workers)
     return progress_line(progress, count(here, "worker"))
+
+
+def _worker_state(worker: WorkerProgress) -> str:
+    if not worker.here:
+        return "[yellow]gone[/]"
+    return f"[bold red]put aside: {escape(worker.why or '')}[/]" if worker.aside else ""

@@ -143,6 +143,8 @@ async def _scan_by_fleet(options: argparse.Namespace, output: ScanOutput) -> Non
             done = count(reports.progress.done, "account")
             print_stderr(f"stopped after {done}{output.how_to_resume}")
             raise
+        finally:
+            _fleet.print_sick(reports.progress)
 
 
 def _open_fleet(options: argparse.Namespace) -> Fleet:

@@ -3,8 +3,10 @@
 _fleet.py         the public face: scan, sweep and estimate by workers
 _job.py           one job of a fleet: accounts go out, results come back; its stream and progress
 _assignments.py   which worker gets which account: the rules, without I/O
+_states.py        workers and accounts as the fleet knows them, and which worker is sick
 _estimate.py      how long a scan would take: each worker estimates its part
 _worker.py        the worker: accounts, their keys, and an address
+_accounts.py      the accounts of a worker, and whether their keys work
 _worker_job.py    what a worker has in hand for one job, and its part of a scan
 _conversions.py   a worker's part of a sweep: conversions at most once, and their reports
 _options.py       what a fleet may ask for, and the worker's own rules

@@ -3,7 +3,8 @@
 A worker is handed accounts that it has the key of, and as many at once as it has room for. A worker
 that does not answer for a while is lost, and its accounts are handed to others. So are accounts
 that a worker should have in hand and does not name in its status: this is how lost messages are
-noticed. The first result of an account counts, and later ones are dropped.
+noticed. The first result of an account counts, and later ones are dropped. But a failure that may
+be the worker's is tried on another worker first.
 
 Time is passed in.
 """
@@ -11,15 +12,18 @@ Time is passed in.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
+
+from binance_dust.fleet._states import AccountState, WorkerState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from binance_dust.errors import DustError
     from binance_dust.fleet._messages import WorkerStatus
 
-__all__ = ["Assignments", "Handout", "WorkerState"]
+__all__ = ["Assignments", "Handout"]
 
 _TRIES: Final = 5
 """An account is handed out at most so often: if it kills its workers, it does not kill all."""
@@ -35,35 +39,6 @@ class Handout(NamedTuple):
     worker: str
     since: float | None
     worker_time: float
-
-
-@dataclass(slots=True)
-class WorkerState:
-    """A worker as the fleet knows it."""
-
-    status: WorkerStatus
-    accounts: frozenset[str]
-    heard_at: float
-    in_hand: set[int] = field(default_factory=set)
-    done: int = 0
-
-
-@dataclass(slots=True)
-class _AccountState:
-    name: str
-    worker: str | None = None
-    """The worker that has it in hand."""
-    handed_at: float = 0.0
-    missing: int = 0
-    """Answers in a row that did not name it."""
-    tries: int = 0
-    ended: bool = False
-    no_worker_since: float | None = None
-    """Since when no worker is there that could do it."""
-    since: float | None = None
-    """When it was handed out first, by the exchange's time."""
-    ledger: str | None = None
-    """The ledger of the worker that it was handed out to first."""
 
 
 class Assignments:
@@ -91,7 +66,7 @@ class Assignments:
         self._funds = funds
         self._all = names is None
         self._known = set(skip)
-        self._accounts: list[_AccountState] = []
+        self._accounts: list[AccountState] = []
         self._add(names or ())
         self._free: dict[frozenset[str], deque[int]] = {}
         """Accounts that no worker has in hand, by the workers that could do them."""
@@ -100,6 +75,7 @@ class Assignments:
         self.past_workers: dict[str, WorkerState] = {}
         """Workers that have left or are lost."""
         self.done: int = 0
+        self._doubted: frozenset[str] = frozenset()
         self._group()
 
     @property
@@ -141,17 +117,46 @@ class Assignments:
         if status.leaving and not worker.in_hand and not status.holding:
             self._remove_worker(status.worker)
 
-    def on_result(self, number: int, worker: str) -> str | None:
-        """Take note of a result; give the account's name, or `None` if it has a result already."""
-        account = self._accounts[number]
+    def on_failure(self, number: int, worker: str, error: DustError, now: float) -> bool:
+        """Take note of a failure that may be the worker's; say whether another one tries again.
+
+        If not, the failure is the account's result.
+        """
+        account, state = self._accounts[number], self.worker(worker)
+        if account.ended or state is None:
+            return False
+        if worker in account.failed_at:
+            return True  # the message came twice
+        judged = bool(account.failed_at) and state.health.well
+        account.failed_at.append(worker)
+        state.health.fails(error, now)
+        if account.worker != worker:
+            # It was taken for lost there: another worker tries already, or is looked for.
+            return True
+        if judged or not self._workers_for(account):
+            self._judge(account, guilty=False)
+            return False
+        # Nothing was sent, or it was refused: for the next worker it is a new order.
+        account.since = None
+        self._give_back(number)
+        self._group_if_changed()
+        return True
+
+    def on_result(self, number: int, worker: str, *, failed: bool = False) -> str | None:
+        """Take note of a result; give the account's name, or `None` if it has a result already.
+
+        `failed` says that `on_failure` was told of it.
+        """
+        account, state = self._accounts[number], self.worker(worker)
         if account.ended:
             return None
         account.ended = True
         self.done += 1
         self._take(account, number)
-        for group in (self.workers, self.past_workers):
-            if worker in group:
-                group[worker].done += 1
+        if state is not None:
+            state.done += 1
+            if not failed:
+                self._judge(account, guilty=True, well=state)
         return account.name
 
     def excuse_silence(self, now: float) -> None:
@@ -166,7 +171,7 @@ class Assignments:
         for name, worker in list(self.workers.items()):
             if now - worker.heard_at > self._patience:
                 self._remove_worker(name)
-        found: list[Handout] = []
+        found = self._hand_to_sick(now)
         for able in sorted(self._free, key=len):
             while able and len(found) < most and self._free[able]:
                 name = max(sorted(able), key=self._room_of)
@@ -183,7 +188,9 @@ class Assignments:
             account = self._accounts[number]
             if not self._is_free(number):
                 continue
-            if account.tries >= _TRIES:
+            if account.failed_at:
+                reason = "no other worker is there to try again"
+            elif account.tries >= _TRIES:
                 reason = f"lost {account.tries} times, each time with its worker or on the way"
             else:
                 if account.no_worker_since is None:
@@ -193,6 +200,7 @@ class Assignments:
                 reason = self._why_no_worker(account)
             account.ended = True
             self.done += 1
+            self._judge(account, guilty=False)
             yield number, account.name, reason
 
     def is_of(self, number: int, account: str) -> bool:
@@ -211,7 +219,41 @@ class Assignments:
             account.since = account.ledger = None
         self._give_back(number)
 
+    def worker(self, name: str) -> WorkerState | None:
+        """Give a worker, also one that has left."""
+        return self.workers.get(name) or self.past_workers.get(name)
+
     # --- parts -----------------------------------------------------------------------------------
+
+    def _judge(
+        self, account: AccountState, *, guilty: bool, well: WorkerState | None = None
+    ) -> None:
+        """Find the workers guilty at which it failed, or not; `well` is the one that did it."""
+        failed_at = [each for name in account.failed_at if (each := self.worker(name)) is not None]
+        for each in failed_at:
+            each.health.is_judged(guilty=guilty)
+        if well is not None:
+            well.health.succeeds()
+        self._group_if_changed()
+
+    def _group_if_changed(self) -> None:
+        sick = frozenset(name for name, each in self.workers.items() if each.health.doubted)
+        if sick != self._doubted:
+            self._doubted = sick
+            self._group()
+
+    def _hand_to_sick(self, now: float) -> list[Handout]:
+        """Give one account to each worker that may show that it is well again."""
+        found: list[Handout] = []
+        for name, worker in self.workers.items():
+            if worker.health.may_show(now) and not worker.in_hand:
+                free = (number for group in self._free.values() for number in group)
+                numbers = (number for number in free if self._could_do(name, number))
+                found += [self._hand_to(number, name, now) for number in islice(numbers, 1)]
+        return found
+
+    def _could_do(self, name: str, number: int) -> bool:
+        return self._is_free(number) and name in self._able(self._accounts[number])
 
     def _add_worker(self, status: WorkerStatus, now: float) -> WorkerState:
         names = frozenset(status.accounts or ())
@@ -226,7 +268,7 @@ class Assignments:
 
     def _add(self, names: Iterable[str]) -> None:
         new = [name for name in dict.fromkeys(names) if name not in self._known]
-        self._accounts += [_AccountState(name) for name in new]
+        self._accounts += [AccountState(name) for name in new]
         self._known.update(new)
 
     def _remove_worker(self, name: str) -> None:
@@ -270,7 +312,7 @@ class Assignments:
         self._take(account, number)
         self._free.setdefault(self._workers_for(account), deque()).append(number)
 
-    def _take(self, account: _AccountState, number: int) -> None:
+    def _take(self, account: AccountState, number: int) -> None:
         if account.worker in self.workers:
             self.workers[account.worker].in_hand.discard(number)
         account.worker = None
@@ -295,13 +337,24 @@ class Assignments:
                 if able:
                     account.no_worker_since = None
 
-    def _workers_for(self, account: _AccountState) -> frozenset[str]:
+    def _workers_for(self, account: AccountState) -> frozenset[str]:
+        """Find the workers that could do an account; sick ones only if there is no other."""
+        able = self._able(account)
+        health = {name: self.workers[name].health for name in able}
+        # What ends a doubt does not wait for other doubts to end.
+        again = bool(account.failed_at)
+        sick = {name for name in able if health[name].aside or (health[name].doubted and not again)}
+        return able - sick or able
+
+    def _able(self, account: AccountState) -> frozenset[str]:
         if account.tries >= _TRIES:
             return frozenset()
         able = frozenset(
             name
             for name, worker in self.workers.items()
-            if account.name in worker.accounts and not worker.status.leaving
+            if account.name in worker.accounts
+            and not worker.status.leaving
+            and name not in account.failed_at
         )
         if not self._funds:
             return able
@@ -322,7 +375,7 @@ class Assignments:
                     found[name] = ledger if found.get(name, ledger) == ledger else None
         return found
 
-    def _why_no_worker(self, account: _AccountState) -> str:
+    def _why_no_worker(self, account: AccountState) -> str:
         if account.since is not None:
             return "its worker was lost, and no other has its key" + (
                 " and its ledger" if self._funds else ""

@@ -22,6 +22,7 @@ from binance_dust.sweeper import Outcome, SweepReport
 
 if TYPE_CHECKING:
     from binance_dust.endpoints import AccountType
+    from binance_dust.errors import DustError
     from binance_dust.scanner import ScanEstimate
     from binance_dust.scanner._lanes import Liabilities
     from binance_dust.sweeper import SweepRules
@@ -116,6 +117,7 @@ class Fleet(Closing):
                 account=lambda report: report.account,
                 give_up=give_up,
                 has_failed=lambda report: not report.ok,
+                errors=lambda report: report.errors.values(),
             ),
         )
 
@@ -160,6 +162,7 @@ class Fleet(Closing):
                 has_failed=lambda report: (
                     report.outcome in (Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNKNOWABLE)
                 ),
+                errors=_sure_errors,
                 funds=not dry_run,
             ),
         )
@@ -220,6 +223,13 @@ def _names(accounts: Iterable[str] | str) -> tuple[str, ...] | None:
     if isinstance(accounts, str) or not isinstance(accounts, Iterable):
         raise TypeError('accounts must be "all" or a collection of names')
     return tuple(instance(name, str, "each name") for name in accounts)
+
+
+def _sure_errors(report: SweepReport) -> tuple[DustError, ...]:
+    """Give the error of a turn that surely converted nothing; else nothing: it is not repeated."""
+    moved = report.receipt is not None or report.settled or report.unsettled
+    failed = report.outcome is Outcome.FAILED and not moved
+    return (report.error,) if failed and report.error is not None else ()
 
 
 def _plain_rule(rule: Any) -> Any:

@@ -17,10 +17,12 @@ from binance_dust.errors import ConfigurationError, NotSentError
 from binance_dust.events import logger
 from binance_dust.fleet._messages import END_JOB, REQUEST_STATUS, StatusRequest, WorkItem
 from binance_dust.fleet._queues import replies, wait
+from binance_dust.fleet._states import first_of_worker
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Iterable
 
+    from binance_dust.errors import DustError
     from binance_dust.fleet._assignments import Assignments, Handout
     from binance_dust.fleet._messages import WorkerStatus, WorkResult
     from binance_dust.fleet._queues import FleetQueues
@@ -70,6 +72,8 @@ class JobKind(Generic[R]):
     give_up: Callable[[str, NotSentError], R]
     """Makes the result of an account that no worker can do."""
     has_failed: Callable[[R], bool]
+    errors: Callable[[R], Iterable[DustError]]
+    """Why it failed, if the account can be done anew."""
     funds: bool = False
     """Whether it may move funds."""
 
@@ -95,6 +99,10 @@ class Job(Generic[R]):
         self._reply_to = queues.queue(self.id)
         self._wake = asyncio.Event()
         self._unreachable_since: float | None = None
+        self._held: dict[int, R] = {}
+        """Results that failed, while another worker tries the account."""
+        self._put_aside: set[str] = set()
+        """Workers of which that was said."""
 
     # --- what workers say ------------------------------------------------------------------------
 
@@ -117,9 +125,22 @@ class Job(Generic[R]):
         if not self.assignments.is_of(result.number, account):
             logger.warning("%s sent a result that nobody asked for", result.worker)
             return
-        if self.assignments.on_result(result.number, result.worker):
+        failure = first_of_worker(self._kind.errors(item))
+        number, worker = result.number, result.worker
+        if failure and self.assignments.on_failure(number, worker, failure, _now()):
+            self._held[number] = item
+        elif self.assignments.on_result(number, worker, failed=failure is not None):
+            self._held.pop(number, None)
             await self._deliver(item)
-            self._wake.set()
+        self._wake.set()
+        self._log_put_aside()
+
+    def _log_put_aside(self) -> None:
+        for key, worker in self.assignments.workers.items():
+            if worker.health.aside and key not in self._put_aside:
+                self._put_aside.add(key)
+                name, why = worker.status.name, worker.health.why
+                logger.warning("worker %s is put aside, it fails what others can do: %s", name, why)
 
     async def _deliver(self, item: R) -> None:
         self.failed += self._kind.has_failed(item)
@@ -203,8 +224,9 @@ class Job(Generic[R]):
         await self._queues.send(self._queues.broadcast, task, request)
 
     async def _hand_out(self) -> None:
-        for _, account, reason in self.assignments.give_up(_now()):
-            await self._deliver(self._kind.give_up(account, NotSentError(reason, account=account)))
+        for number, account, reason in self.assignments.give_up(_now()):
+            given_up = self._kind.give_up(account, NotSentError(reason, account=account))
+            await self._deliver(self._held.pop(number, given_up))
         if self._unreachable_since is not None:
             return
         room = _UNREAD - self.unread
@@ -260,10 +282,13 @@ class FleetStream(Stream[R], Generic[R]):
                 len(worker.in_hand),
                 worker.status.seconds_left if here else 0.0,
                 here,
+                worker.health.failed,
+                worker.health.aside,
+                worker.health.why if worker.health.failed or worker.health.aside else None,
             )
             for group, here in ((assignments.workers, True), (assignments.past_workers, False))
             for worker in group.values()
-            if here or worker.done
+            if here or worker.done or worker.health.failed
         ]
         left = max((each.seconds_left for each in workers if each.here), default=None)
         if assignments.ended and assignments.total:
@@ -298,6 +323,13 @@ class WorkerProgress:
     """As its budgets foretell, with its share of the accounts that no worker has in hand."""
     here: bool
     """Whether it is still there."""
+    failed: int = 0
+    """Accounts that failed here and not on another worker."""
+    aside: bool = False
+    """Whether it gets no more accounts while others can do them, because it failed again and again.
+    """
+    why: str | None = None
+    """The error that it failed with last."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,18 @@ import asyncio
 import platform
 import secrets
 from collections import OrderedDict
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from binance_dust._util.checks import instance
 from binance_dust._util.lifetimes import Closing
-from binance_dust.client import DustClient
-from binance_dust.errors import ConfigurationError, GuardError, NotSentError
+from binance_dust.errors import (
+    ConfigurationError,
+    DustError,
+    GuardError,
+    NotSentError,
+)
 from binance_dust.events import logger
+from binance_dust.fleet._accounts import by_name, not_read, try_out
 from binance_dust.fleet._conversions import (
     convert,
     find_outcome,
@@ -39,12 +43,12 @@ from binance_dust.fleet._options import (
 from binance_dust.fleet._queues import FleetQueues, listen, wait
 from binance_dust.fleet._worker_job import WorkerJob
 from binance_dust.ledger import Ledger
-from binance_dust.reports import AccountReport
 from binance_dust.scanner import estimate_scan
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from binance_dust.client import DustClient
     from binance_dust.sweeper import SweepRules
 
 __all__ = ["Worker"]
@@ -97,7 +101,7 @@ class Worker(Closing):
         it is closed, accounts in hand have `grace` seconds to finish, and the rest is given back.
         It waits for conversions that have begun.
         """
-        self._clients = _by_name(clients)
+        self._clients = by_name(clients)
         self._ledger = ledger if ledger is None else instance(ledger, Ledger, "ledger")
         self._ledger_id = None if ledger is None else ledger_identity(ledger)
         for option, value in (("concurrency", concurrency), ("room", room)):
@@ -134,9 +138,16 @@ class Worker(Closing):
     # --- life ------------------------------------------------------------------------------------
 
     async def open(self) -> None:
-        """Begin to listen."""
+        """Try the address, the clock and some keys, and begin to listen.
+
+        If they don't work, raise `ConfigurationError`: this worker would only fail accounts.
+        """
         if self._running:
             raise ConfigurationError("this worker is open already")
+        try:
+            await try_out(self._clients.values())
+        except DustError as error:
+            raise ConfigurationError(f"{self._name} takes no work: {error}") from error
         if self._ledger is not None:
             for session in {client.session for client in self._clients.values()}:
                 await self._ledger.refuse_other(session)
@@ -205,7 +216,7 @@ class Worker(Closing):
             try:
                 options = read_options(item.options, ReadOptions)
             except ConfigurationError as error:
-                report = _not_read(item.account, error)
+                report = not_read(item.account, error)
             else:
                 report = await job.read(self._clients[item.account], options)
             await self._send(item, report.to_plain())
@@ -350,19 +361,3 @@ class Worker(Closing):
 
     def __reduce_ex__(self, protocol: object) -> Any:
         raise TypeError("a Worker holds clients, which hold keys, and is never pickled")
-
-
-def _not_read(account: str, error: ConfigurationError) -> AccountReport:
-    errors = dict.fromkeys(("assets", "quote", "liabilities"), error)
-    return AccountReport(account=account, at=datetime.now(UTC), errors=errors)
-
-
-def _by_name(clients: Iterable[DustClient]) -> dict[str, DustClient]:
-    found: dict[str, DustClient] = {}
-    for client in clients:
-        name = instance(client, DustClient, "each client").name
-        if found.setdefault(name, client) is not client:
-            raise ConfigurationError(f"two accounts are called {name!r}")
-    if not found:
-        raise ConfigurationError("a worker needs accounts")
-    return found

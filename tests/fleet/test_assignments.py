@@ -9,10 +9,12 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from binance_dust import NotSentError
 from binance_dust.fleet._assignments import Assignments, Handout
 from binance_dust.fleet._messages import WorkerStatus
 
 PATIENCE, WAIT = 5.0, 30.0
+SICK = NotSentError("can't bind")
 
 
 def rules_for(names: list[str] | None, **options: Any) -> Assignments:
@@ -290,6 +292,7 @@ steps = st.lists(
         st.tuples(st.just("die"), st.sampled_from(sorted(WORKERS))),
         st.tuples(st.just("report"), st.integers(0, 5)),
         st.tuples(st.just("lose"), st.integers(0, 5)),
+        st.tuples(st.just("fail"), st.integers(0, 5)),
     ),
     max_size=60,
 )
@@ -320,9 +323,11 @@ class Play:
                 self.lives[about] += 1
             case "die":
                 self.lives[about] += 1
-            case "report" | "lose":
+            case "report" | "lose" | "fail":
                 for life, hand in self.hands.items():
-                    if about in hand:
+                    if about in hand and happening == "fail":
+                        self.fail(life, about)
+                    elif about in hand:
                         self.finish(life, about, lost=happening == "lose")
         self.hand_out()
 
@@ -337,6 +342,19 @@ class Play:
     def finish(self, life: str, number: int, *, lost: bool = False) -> None:
         self.hands[life].discard(number)
         if not lost and (name := self.rules.on_result(number, life)):
+            self.ended[name] += 1
+
+    def fail(self, life: str, number: int) -> None:
+        """Report that it failed, perhaps for the worker's sake; who only finds out can't say so."""
+        if number not in self.begun.get(life, ()):
+            self.finish(life, number)
+            return
+        self.hands[life].discard(number)
+        if self.rules.on_failure(number, life, SICK, self.now):
+            account = self.rules._accounts[number]
+            # It was surely not done: the next worker begins anew.
+            self.fresh[account.name] -= account.since is None
+        elif name := self.rules.on_result(number, life, failed=True):
             self.ended[name] += 1
 
     def hand_out(self) -> None:
@@ -379,3 +397,81 @@ def test_every_account_ends_once_whatever_happens_to_workers_and_messages(
     assert play.ended == Counter("abcdef")
     if funds:
         assert all(count <= 1 for count in play.fresh.values()), play.fresh
+
+
+# --- sick workers --------------------------------------------------------------------------------
+
+
+def give(rules: Assignments, now: float, most: int = 99) -> dict[str, str]:
+    return handed(rules.hand_out(now, most))
+
+
+def put_aside(rules: Assignments, accounts: str) -> None:
+    """Let worker one fail three accounts that worker two can do, at 0 s."""
+    rules.on_status(here("one", accounts, room=3), 0.0)
+    assert set(give(rules, 0.0, 3).values()) == {"one"}
+    rules.on_status(here("two", accounts, room=100), 0.0)
+    for number in range(3):
+        assert rules.on_failure(number, "one", SICK, 0.0)
+    assert set(give(rules, 0.0, 3).values()) == {"two"}
+    for number in range(3):
+        rules.on_result(number, "two")
+
+
+def test_a_worker_that_is_put_aside_shows_after_a_while_that_it_is_well() -> None:
+    rules = rules_for(list("abcdefgh"), patience=1e6)
+    put_aside(rules, "abcdefgh")
+    sick = rules.workers["one"].health
+    assert (sick.aside, sick.failed) == (True, 3)
+    assert give(rules, 59.0, 1) == {"d": "two"}
+
+    # It may do one, and fails: the next one comes after twice the time.
+    assert give(rules, 60.0, 0) == {"e": "one"}
+    assert rules.on_failure(4, "one", SICK, 60.0)
+    assert give(rules, 179.0, 1) == {"e": "two"}
+    assert give(rules, 180.0, 0) == {"f": "one"}
+    rules.on_result(5, "one")
+    assert not sick.aside
+    assert give(rules, 180.0) == {"g": "two", "h": "two"}
+
+
+def test_a_worker_in_doubt_gets_nothing_new_until_others_have_tried() -> None:
+    rules = rules_for(list("abcdefgh"))
+    rules.on_status(here("one", "abcdefgh", room=3), 0.0)
+    give(rules, 0.0)
+    rules.on_status(here("two", "abcdefgh", room=4), 0.0)
+    for number in range(3):
+        assert rules.on_failure(number, "one", SICK, 0.0)
+
+    assert set(give(rules, 0.0).values()) == {"two"}
+    assert not rules.workers["one"].health.aside
+
+
+def test_a_failure_that_comes_twice_or_late_is_no_result() -> None:
+    rules = rules_for(["a"], funds=True)
+    rules.on_status(here("one", "a", ledger="L"), 0.0)
+    rules.hand_out(0.0, 99)
+    rules.on_status(here("two", "a", ledger="L"), 5.9)
+    (handout,) = rules.hand_out(6.0, 99)
+    assert (handout.worker, handout.since) == ("two", 100.0)
+
+    assert rules.on_failure(0, "one", SICK, 6.0)  # the other worker looks how it ended
+    assert rules.on_failure(0, "one", SICK, 6.0)
+    assert rules.on_result(0, "two") == "a"
+    assert not rules.on_failure(0, "one", SICK, 7.0)
+
+
+def test_an_order_that_surely_failed_is_a_new_order_for_the_next_worker_of_its_ledger() -> None:
+    rules = rules_for(["a"], funds=True)
+    rules.on_status(here("one", "a", ledger="L"), 0.0)
+    rules.hand_out(0.0, 99)
+    rules.on_status(here("two", "a", ledger="M"), 0.0)
+    assert not rules.on_failure(0, "one", SICK, 0.0)
+
+    rules = rules_for(["a"], funds=True)
+    rules.on_status(here("one", "a", ledger="L"), 0.0)
+    rules.hand_out(0.0, 99)
+    rules.on_status(here("two", "a", ledger="L"), 0.0)
+    assert rules.on_failure(0, "one", SICK, 0.0)
+    (handout,) = rules.hand_out(0.0, 99)
+    assert (handout.worker, handout.since) == ("two", None)

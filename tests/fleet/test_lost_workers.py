@@ -73,7 +73,7 @@ async def test_a_worker_that_dies_loses_no_account(
     victim = await start_worker(accounts, name="victim", room=10)
     # All that the victim asks, or it reports some on a machine so busy that it is lost meanwhile.
     stuck = exchange.faults.delay(30, endpoint=ASSETS, times=None)
-    async with Fleet(url, timing=Timing(pulse=0.05, patience=0.3, wait=5)) as fleet:
+    async with Fleet(url, timing=Timing(pulse=0.05, patience=0.3, wait=60)) as fleet:
         reports = fleet.scan(liabilities=False)
         waiting = asyncio.ensure_future(anext(reports))
         await until(lambda: stuck.hits >= 10)

@@ -232,6 +232,34 @@ def test_wrong_use_is_an_error(
     assert says in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("address", "secret", "says"),
+    [("192.0.2.77", None, "no connection"), (None, "w" * 64, "-1022 Signature")],
+    ids=("address", "secret"),
+)
+async def test_a_worker_that_can_not_work_ends_with_two_and_says_why(  # noqa: PLR0917
+    exchange: Sandbox,
+    url: str,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    address: str | None,
+    secret: str | None,
+    says: str,
+) -> None:
+    alice = exchange.open_account("alice", ADA="6.21")
+    given = alice if secret is None else Credentials(alice.api_key, secret, name="alice")
+    keys = write_accounts(tmp_path / "accounts.toml", [given])
+    where = ("--fleet", url, "--base-url", exchange.url, "--accounts", str(keys), "--attempts", "1")
+    bind = ("--local-addr", address) if address else ()
+
+    code = await asyncio.to_thread(main, ("worker", *where, *bind, "--name", "one"))
+
+    assert code == 2
+    said = capfd.readouterr().err
+    assert f"one takes no work: GET /sapi/v1/account/apiRestrictions (alice): {says}" in said
+    assert "w" * 64 not in said
+
+
 async def test_an_unreachable_redis_is_an_error(tmp_path: Path) -> None:
     timing = Timing(pulse=0.05, patience=0.2, wait=0.2)
     async with Fleet(f"unix://{tmp_path}/nothing.sock", timing=timing) as fleet:
