@@ -17,6 +17,7 @@ from binance_dust.conversion._run import Run
 from binance_dust.errors import CooldownError
 from binance_dust.ledger import Scope, from_dust_log
 from binance_dust.ledger._entry import funds_of
+from binance_dust.models import Delistings
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -64,6 +65,7 @@ class Converter:
         quote_ttl: timedelta | float = QUOTE_TTL,
         cooldown: timedelta | float = COOLDOWN,
         when_below: Mapping[str, Decimal | str | int] | None = None,
+        delistings: Delistings | None = None,
         together: bool = False,
     ) -> None:
         """Take the rules; nothing is sent.
@@ -73,7 +75,8 @@ class Converter:
         `max_fee_rate`, or bring less than `min_value` of the target, are skipped. A quote is good
         for `quote_ttl`. The account waits for `cooldown` between conversions until its history
         shows what is enough; 0 leaves that to the exchange. `when_below={"BNB": "0.05"}` converts
-        only while less than that is free in the wallet, of each asset that it names. `together`
+        only while less than that is free in the wallet, of each asset that it names. `delistings`,
+        from `client.delistings()`, let quotes say what can be converted until when. `together`
         sends several assets in one `dust_convert` (targets other than BNB). This is not proven to
         work: by default each asset has a call of its own.
         """
@@ -90,6 +93,9 @@ class Converter:
             when_below=_policy.to_when_below({} if when_below is None else when_below),
         )
         self._together = instance(together, bool, "together")
+        self._delistings = instance(
+            Delistings() if delistings is None else delistings, Delistings, "delistings"
+        )
 
     @property
     def client(self) -> DustClient:
@@ -137,6 +143,9 @@ class Converter:
             target=policy.target,
             lines=lines,
             skipped=skipped,
+            last_chances=self._delistings.among(
+                [each.asset for each in held.values() if each.total], policy.account_type
+            ),
             at=at,
             expires_at=at + policy.quote_ttl,
             # If nothing can be converted, the time is worth knowing. Without dust too, if the

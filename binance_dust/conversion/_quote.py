@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from binance_dust.endpoints import AccountType
+    from binance_dust.models import LastChance
 
 __all__ = [
     "BaseQuote",
@@ -197,6 +198,8 @@ class Quote(BaseQuote, LineTotals):
 
     account_type: AccountType
     lines: tuple[QuoteLine, ...]
+    last_chances: tuple[LastChance, ...] = ()
+    """What is held and will be delisted, the soonest first: if the converter was told of it."""
 
     @property
     def fee_rate(self) -> Decimal:
@@ -214,6 +217,7 @@ class Quote(BaseQuote, LineTotals):
             [(line.asset, line.amount, line.gross, _fee(line), line.net) for line in self.lines],
             total,
             self.skipped,
+            notes=[f"soon: {each}" for each in self.last_chances],
         )
 
     def _repr_html_(self) -> str:
@@ -224,7 +228,7 @@ class Quote(BaseQuote, LineTotals):
                 for line in self.lines
             ],
             ("all", None, self.gross, self.fee, self.net),
-            self.skipped,
+            (*self.skipped, *map(str, self.last_chances)),
         )
 
 

@@ -29,13 +29,14 @@ from typing import (
     get_type_hints,
 )
 
-from binance_dust._util.plain import error_from_plain, plain
+from binance_dust._util.plain import answer_from_plain, error_from_plain, plain
 from binance_dust.conversion import Converter, LiabilityQuote, Quote, Receipt, Skipped
 from binance_dust.conversion._account import CLAIM_LENGTH, AccountContext
 from binance_dust.endpoints import AccountType
 from binance_dust.errors import DustError, GuardError
 from binance_dust.ledger import Kind, LedgerEntry, LedgerLine, account_of
 from binance_dust.ledger._entry import funds_of
+from binance_dust.models import LastChance
 from binance_dust.sweeper import Outcome, SweepReport, sweep
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ _NAMES: Final[dict[str, Any]] = {
     kind.__name__: kind
     for kind in (
         datetime, Decimal, DustError, LedgerEntry, LedgerLine, LiabilityQuote, Mapping, Quote,
-        Receipt, Skipped,
+        Receipt, Skipped, LastChance,
     )
 } | {"AccountType": AccountType}  # fmt: skip
 
@@ -235,6 +236,8 @@ def _read(hint: Any, value: Any) -> Any:  # noqa: PLR0911 - a line for each kind
         return {key: _read(inner[1], item) for key, item in value.items()}
     if hint is DustError:
         return error_from_plain(value)
+    if hint is LastChance:
+        return answer_from_plain(LastChance, value)
     if hint is datetime:
         return datetime.fromisoformat(value)
     if dataclasses.is_dataclass(hint):

@@ -16,6 +16,7 @@ from binance_dust.fleet._estimate import EstimateJob
 from binance_dust.fleet._job import FleetStream, Job, JobKind, Timing
 from binance_dust.fleet._messages import CONVERT, READ
 from binance_dust.fleet._queues import FleetQueues
+from binance_dust.models import Delistings
 from binance_dust.reports import AccountReport
 from binance_dust.scanner._lanes import questions
 from binance_dust.sweeper import Outcome, SweepReport
@@ -244,4 +245,6 @@ def _plain_rule(rule: Any) -> Any:
         return {name: _plain_rule(amount) for name, amount in rule.items()}
     if callable(rule):
         raise ConfigurationError("a function stays where it is: give it to workers, as their rules")
+    if isinstance(rule, Delistings):
+        raise ConfigurationError("a fleet's sweep takes no delistings")
     return sorted(rule)

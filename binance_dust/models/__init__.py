@@ -8,8 +8,9 @@ Only this package knows the spelling of the wire. Amounts and times are exact, a
 first read: see `_util.exact`. Sources: Binance's documentation pages and SDKs, read between January
 and December 2026.
 
-    _dust.py       dust, small debts, settings; what is read of an account around them
-    _elsewhere.py  other wallets, delistings, transfers, repayments, sales by quote
+    _dust.py        dust, small debts, settings; what is read of an account around them
+    _elsewhere.py   other wallets, delistings, transfers, repayments, sales by quote
+    _delistings.py  until when assets can be converted, as the schedules tell
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from __future__ import annotations
 from typing import Final
 
 from binance_dust._util.rows import UnreadRow
+from binance_dust.models._delistings import Delistings, LastChance
 from binance_dust.models._dust import (
     AccountInfo,
     AccountStatus,
@@ -69,6 +71,7 @@ __all__ = [
     "ConvertibleAsset",
     "ConvertibleAssets",
     "Delisting",
+    "Delistings",
     "DustAsset",
     "DustAssets",
     "DustConversion",
@@ -77,6 +80,7 @@ __all__ = [
     "DustLogEntry",
     "FundingAsset",
     "KeyPermissions",
+    "LastChance",
     "MarginAccount",
     "MarginAsset",
     "MarginDelisting",

@@ -2,6 +2,7 @@
 
 _sweep.py   many accounts, once or for ever; when an account's next turn is
 _turn.py    one account's turn: settle, quote, convert
+_order.py   which accounts have their turn first
 _report.py  how a turn ended
 """
 

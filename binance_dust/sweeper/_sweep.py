@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterable, Iterable, Mapping
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
@@ -20,6 +21,8 @@ from binance_dust.conversion import Converter, LiabilityExchanger
 from binance_dust.conversion._policy import Keep, KeepRule, to_timedelta
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import Ledger, account_of
+from binance_dust.models import Delistings
+from binance_dust.sweeper._order import in_order, read_first
 from binance_dust.sweeper._report import Outcome, SweepReport
 from binance_dust.sweeper._turn import AccountTurn, CleanUp, UnderWay
 
@@ -29,6 +32,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from binance_dust.endpoints import AccountType
+    from binance_dust.sweeper._order import First
     from binance_dust.sweeper._turn import Choose
 
 __all__ = ["Sweep", "SweepRules", "sweep"]
@@ -56,6 +60,7 @@ class SweepRules(TypedDict, total=False):
     quote_ttl: timedelta | float
     cooldown: timedelta | float
     when_below: Mapping[str, Decimal | str | int]
+    delistings: Delistings | None
     together: bool
 
 
@@ -66,6 +71,7 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
     dry_run: bool = True,
     every: timedelta | None = None,
     choose: Choose | None = None,
+    first: First | None = None,
     account_types: Iterable[AccountType] = ("SPOT",),
     liabilities: bool = False,
     concurrency: int = 16,
@@ -83,6 +89,11 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
 
     `choose` gets each plan before it is carried out, and returns the part that should be:
     `lambda quote: quote.only("ADA")`. If it raises a `DustError`, only that account stops.
+
+    `first` are names of accounts that have their turn first, in this order. Or it is
+    `await client.delistings()`: then those come first that hold what will be delisted, the soonest
+    first, and each quote says until when it can be converted. That reads the balances of all
+    accounts beforehand.
 
     With `every` it never ends: each account's turn comes again after that time, or, if it is still
     cooling down, when it may convert. The ledger knows what was converted before, so a restart
@@ -107,6 +118,9 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
     if not wallets and not liabilities:
         raise ConfigurationError("no account_types and no liabilities: there is nothing to sweep")
 
+    first = read_first(first)
+    rules.setdefault("delistings", first if isinstance(first, Delistings) else None)
+
     # Read once for all accounts: an iterator would be empty for all but the first.
     rules["keep"] = KeepRule(rules.get("keep", ()))
 
@@ -124,6 +138,8 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
             ledger=ledger,
             clean_ups=clean_ups,
             choose=choose,
+            first=first,
+            account_types=wallets,
             dry_run=dry_run,
             every=every,
             concurrency=concurrency,
@@ -158,6 +174,8 @@ class _SweepRun:
         ledger: Ledger,
         clean_ups: Callable[[DustClient], Iterable[CleanUp]],
         choose: Choose | None,
+        first: First | None,
+        account_types: tuple[AccountType, ...],
         dry_run: bool,
         every: timedelta | None,
         concurrency: int,
@@ -166,6 +184,8 @@ class _SweepRun:
         self._ledger = ledger
         self._clean_ups = clean_ups
         self._choose = choose
+        self._first = first
+        self._account_types = account_types
         self._dry_run = dry_run
         self._every = every
         self._slots = asyncio.Semaphore(concurrency)
@@ -177,7 +197,7 @@ class _SweepRun:
     async def run(self) -> None:
         """Give every account its turn, or its turns."""
         async with asyncio.TaskGroup() as group:
-            async for client in self._each_client():
+            async for client in self._in_order():
                 if self._every is not None:
                     group.create_task(self._again_and_again(client, self._every))
                     continue
@@ -220,6 +240,16 @@ class _SweepRun:
             account=account_of(client), status="confirmed", newest_first=True, limit=1
         )
         return next(iter([entry.at async for entry in newest]), None)
+
+    async def _in_order(self) -> AsyncGenerator[DustClient, None]:
+        async with aclosing(self._each_client()) as clients:
+            if self._first is None:
+                async for client in clients:
+                    yield client
+                return
+            ordered = await in_order(clients, self._first, self._account_types)
+        for client in ordered:
+            yield client
 
     async def _each_client(self) -> AsyncGenerator[DustClient, None]:
         if isinstance(self._clients, AsyncIterable):

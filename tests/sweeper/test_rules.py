@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
-from binance_dust import Converter, DustClient, GuardError, Ledger, sweep
+from binance_dust import ConfigurationError, Converter, DustClient, GuardError, Ledger, Quote, sweep
 from binance_dust.cli._moving import outcome_line
 from binance_dust.conversion import Reason
+from binance_dust.fleet import Fleet
 from binance_dust.fleet._conversions import report_from_plain, report_to_plain
+from binance_dust.models import Delisting, Delistings, MarginDelisting
 from binance_dust.sweeper import Outcome
 from tests.conversion.scene import in_virtual_time
 from tests.simulation.world import World
@@ -119,3 +122,97 @@ async def test_a_bot_that_does_not_answer_stops_its_account_and_no_other() -> No
         assert stopped.outcome is Outcome.STOPPED
         assert "ConnectionRefusedError" in str(stopped)
         assert "s3cret" not in str(stopped)
+
+
+# --- who comes first -----------------------------------------------------------------------------
+
+SOON = datetime(2026, 12, 5, 3, tzinfo=UTC)
+SCHEDULES = Delistings(
+    [
+        Delisting(delist_time=SOON, symbols=["XRPUSDT", "XRPBTC", "ADAFDUSD"]),
+        Delisting(delist_time=SOON - timedelta(days=1), symbols=["DOGEUSDT"]),
+    ],
+    [MarginDelisting(delist_time=SOON - timedelta(days=2), cross_margin_assets=["ADA"])],
+)
+
+
+@in_virtual_time
+async def test_accounts_with_what_will_be_delisted_come_first() -> None:
+    world = World()
+    async with world.session() as session, Ledger(":memory:") as ledger:
+        held = [{"ADA": "6"}, {"ADA": "6", "XRP": "1.5"}, {"DOGE": "9"}, {"XRP": "2"}]
+        accounts = world.exchange.accounts
+        clients = [
+            session.client(accounts.open(f"account-{n}", each)) for n, each in enumerate(held)
+        ]
+        world.exchange.faults.fail(
+            400, code=-1130, endpoint="POST /sapi/v3/asset/getUserAsset", account="account-3"
+        )
+
+        reports = await all_of(
+            sweep(clients, ledger=ledger, dry_run=False, first=SCHEDULES, concurrency=1)
+        )
+
+        # DOGE goes a day sooner than XRP; only one pair of ADA goes. What could not be looked at
+        # beforehand keeps its place among the others.
+        assert conversions(world) == ["account-2", "account-1", "account-0", "account-3"]
+        quotes = {name: report.quote for name, report in reports.items()}
+        told = {
+            name: quote.last_chances for name, quote in quotes.items() if isinstance(quote, Quote)
+        }
+        assert {name: [each.asset for each in those] for name, those in told.items()} == {
+            "account-0": ["ADA"],
+            "account-1": ["XRP", "ADA"],
+            "account-2": ["DOGE"],
+            "account-3": ["XRP"],
+        }
+        assert "soon: XRP: convert it before 2026-12-05 03:00 UTC (XRPBTC, XRPUSDT)" in str(
+            quotes["account-1"]
+        )
+        assert report_from_plain(report_to_plain(reports["account-1"])) == reports["account-1"]
+
+
+@in_virtual_time
+async def test_what_leaves_margin_puts_its_account_first_if_margin_is_swept() -> None:
+    world = World()
+    async with world.session() as session, Ledger(":memory:") as ledger:
+        accounts = world.exchange.accounts
+        held = [
+            accounts.open("first", {"XRP": "1"}),
+            accounts.open("second", {}, margin={"ADA": "6"}),
+        ]
+        clients = [session.client(each) for each in held]
+        wallets: Any = ("SPOT", "MARGIN")
+
+        reports = [
+            report.account
+            async for report in sweep(
+                clients, ledger=ledger, account_types=wallets, first=SCHEDULES, concurrency=1
+            )
+        ]
+
+        assert reports == ["second", "second", "first", "first"]
+
+
+@in_virtual_time
+async def test_accounts_may_be_named_that_come_first() -> None:
+    """As an earlier scan has found them."""
+    world = World()
+    async with world.session() as session, Ledger(":memory:") as ledger:
+        clients = open_accounts(world, session, 4)
+
+        names = iter(["account-3", "nobody", "account-1"])
+        swept = sweep(clients, ledger=ledger, first=names, concurrency=1)
+        reports = [report.account async for report in swept]
+
+        assert reports == ["account-3", "account-1", "account-0", "account-2"]
+        for wrong in ("account-3", [1], 5):
+            with pytest.raises(TypeError):
+                sweep(clients, ledger=ledger, first=wrong)  # type: ignore[arg-type]
+
+
+def test_schedules_do_not_travel_with_a_fleet() -> None:
+    with pytest.raises(ConfigurationError, match="takes no delistings"):
+        Fleet().sweep(delistings=SCHEDULES)
+    with pytest.raises(ConfigurationError, match="a function stays where it is"):
+        Fleet().sweep(keep=lambda client: [])
