@@ -63,11 +63,12 @@ it says which ones to read again in a few minutes, and which only `resolve` ends
 an account may convert again; with `--json` this is `next_at`.
 
 Results go to stdout; progress, warnings and errors go to stderr. With `--json`, stdout holds only
-lines of JSON. A pipe gets no colours and no terminal control codes.
+lines of JSON. A pipe gets no colours and no terminal control codes. `NO_COLOR` takes the colours
+from a terminal, too.
 """
 
-SHARED: Final = ("accounts", "connection", "rehearsal")
-"""Groups of options that all commands about accounts have."""
+SHARED: Final = ("accounts", "connection", "rehearsal", "messages")
+"""Groups of options that all commands have, or all about accounts."""
 
 
 def endpoints() -> str:
@@ -92,7 +93,10 @@ def commands() -> str:
     shared: dict[str, argparse._ArgumentGroup] = {}
     for name, command in chosen.choices.items():
         parts += _command(name, command, shared)
-    parts.append("## Accounts and connection\n\nFor every command about accounts.\n")
+    parts.append(
+        "## Accounts and connection\n\n"
+        "For every command about accounts; the messages are for every command.\n"
+    )
     for title, group in shared.items():
         text = f"{group.description}\n\n" if group.description else ""
         parts.append(f"### {title.capitalize()}\n\n{text}{_table(group)}\n")
@@ -107,7 +111,7 @@ def _command(
     for group in command._action_groups:  # noqa: SLF001 - argparse shows them nowhere else
         if group.title in SHARED:
             shared.setdefault(group.title, group)
-            asks = True
+            asks = asks or group.title != "messages"
         elif table := _table(group):
             yield f"{_heading(group)}{table}\n"
     if command.epilog:
@@ -126,7 +130,7 @@ def _heading(group: argparse._ArgumentGroup) -> str:
 
 def _table(group: argparse._ArgumentGroup) -> str:
     rows = [
-        f"| {_call(action)} | {_cell(action.help or '')} |"
+        f"| {_call(action)} | {_cell((action.help or '').replace('%%', '%'))} |"
         for action in group._group_actions  # noqa: SLF001 - argparse shows them nowhere else
         if action.help is not argparse.SUPPRESS and action.dest != "help"
     ]

@@ -32,8 +32,8 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._version import __version__
-from binance_dust.cli._parser import Parser, TopParser
-from binance_dust.cli._streams import make_streams_safe, print_stderr
+from binance_dust.cli._parser import TopParser, add_messages, suggestion
+from binance_dust.cli._streams import MessageLevel, make_streams_safe, print_stderr, set_messages
 from binance_dust.errors import ConfigurationError, DustError, OutcomeUnknownError
 
 if TYPE_CHECKING:
@@ -51,6 +51,8 @@ INTERRUPTED: Final = 130
 """128 and the number of SIGINT, as in shells."""
 TERMINATED: Final = 143
 """128 and the number of SIGTERM."""
+_EXTRA: Final = frozenset({"rich", "platformdirs", "shtab"})
+"""What the extra `cli` brings."""
 
 GROUPS: Final = {
     "Try it, without any key": {
@@ -81,6 +83,7 @@ GROUPS: Final = {
     "Check": {
         "doctor": "check clock, keys, accounts and budgets; settle doubts by reading",
         "endpoints": "list the endpoints, their weights and who pays",
+        "completion": "print a script that completes commands and options in a shell",
     },
     "Work for a fleet": {
         "worker": "read and convert accounts for a fleet, from this machine's address",
@@ -102,7 +105,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return INTERRUPTED
     except ImportError as error:
         # Some commands import rich only when they print, which is before anything is sent.
-        if (error.name or "").partition(".")[0] != "rich":
+        if (error.name or "").partition(".")[0] not in _EXTRA:
             raise
         print_stderr("the command line needs the extra 'cli': pip install 'binance-dust[cli]'")
         return FAILED
@@ -111,9 +114,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _run(arguments: Sequence[str]) -> int:
     name = _command_name(arguments)
     module = load(name) if name in COMMANDS else None
-    options = make_parser({} if module is None else {name: module}).parse_args(arguments)
+    parser = make_parser({} if module is None else {name: module})
+    if name and module is None:
+        parser.error(f"there is no command {name!r}{suggestion(name, COMMANDS)}")
+    if not arguments:
+        parser.print_help()
+        return WRONG_USE
+    options = parser.parse_command(arguments)
     # Without a command the parser exits.
     assert module is not None  # noqa: S101
+    least = (
+        MessageLevel.DEBUG
+        if options.verbose
+        else MessageLevel.WARNING
+        if options.quiet
+        else MessageLevel.INFO
+    )
+    set_messages(least=least, as_json=options.log_format == "json")
     return _run_with_exit_code(module, options)
 
 
@@ -128,13 +145,13 @@ def _run_with_exit_code(command: ModuleType, options: argparse.Namespace) -> int
         sys.stdout = None
         return DONE
     except OutcomeUnknownError as error:
-        print_stderr(str(error))
+        print_stderr(str(error), MessageLevel.ERROR)
         return OUTCOME_UNKNOWN
     except ConfigurationError as error:
-        print_stderr(str(error))
+        print_stderr(str(error), MessageLevel.ERROR)
         return WRONG_USE
     except (DustError, OSError) as error:
-        print_stderr(str(error))
+        print_stderr(str(error), MessageLevel.ERROR)
         return FAILED
 
 
@@ -170,13 +187,13 @@ def make_parser(modules: Mapping[str, ModuleType]) -> TopParser:
         epilog="Try first: binance-dust demo. Options: binance-dust COMMAND --help.",
     )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
-    commands = parser.add_subparsers(
-        dest="command", required=True, metavar="COMMAND", parser_class=Parser
-    )
+    commands = parser.add_commands(dest="command", required=True, metavar="COMMAND")
     for name, text in COMMANDS.items():
         command = commands.add_parser(name, help=text, description=f"{text}.")
         if name in modules:
             modules[name].add_arguments(command)
+            add_messages(command)
+            command.examples = modules[name].EXAMPLES
     return parser
 
 

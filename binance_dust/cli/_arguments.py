@@ -62,11 +62,22 @@ def open_url(text: str) -> str:
 
 
 def part(text: str) -> float:
-    """Read a part of a whole: 0.1 is a tenth."""
-    number = _real(text)
-    if not 0 <= number < 1:
+    """Read a part of a whole: 0.1 or 10% is a tenth."""
+    number = rate(text)
+    if not number < 1:
         raise argparse.ArgumentTypeError("must be from 0 to less than 1")
-    return number
+    return float(number)
+
+
+def rate(text: str) -> Decimal:
+    """Read an exact part of a whole, up to all of it: 0.05 or 5%."""
+    percent = text.rstrip().endswith("%")
+    read = amount(text.rstrip().removesuffix("%").rstrip())
+    part = read.scaleb(-2) if percent else read
+    if part > 1:
+        whole = "" if percent else f": {read:f} % is written {read:f}%, or {read.scaleb(-2):f}"
+        raise argparse.ArgumentTypeError(f"{text} is more than the whole{whole}")
+    return part
 
 
 def switch(text: str) -> bool:

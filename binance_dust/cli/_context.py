@@ -14,6 +14,7 @@ from binance_dust._call.retry import RetryPolicy
 from binance_dust.budget import RateLimits
 from binance_dust.cli import _arguments
 from binance_dust.cli._output import print_problem
+from binance_dust.cli._parser import suggestion
 from binance_dust.credentials import Credentials
 from binance_dust.errors import ConfigurationError, DustError
 from binance_dust.session import Session
@@ -166,7 +167,7 @@ def _choose(accounts: Sequence[Credentials], names: Sequence[str]) -> Sequence[C
         rest = len(known) - _NAMED
         more = f" and {rest} more" if rest > 0 else ""
         raise ConfigurationError(
-            f"no account {', '.join(map(repr, unknown))};"
+            f"no account {', '.join(map(repr, unknown))}{suggestion(unknown[0], known)};"
             f" there are {', '.join(known[:_NAMED])}{more}"
         )
     return [by_name[name] for name in _once(names)]

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._util.words import count
 from binance_dust.cli import _arguments
 from binance_dust.cli._output import escape
+from binance_dust.cli._parser import suggestion
 from binance_dust.cli._streams import print_stderr
 from binance_dust.cli._tables import TerminalTable, figure, prose, text
 from binance_dust.errors import ConfigurationError
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 RECOVER_HINT: Final = "funds may have moved: binance-dust recover finds out, by reading only"
 _VARIABLE: Final = "BINANCE_DUST_LEDGER"
-_DEFAULT: Final = "binance-dust.db"
+_FILE: Final = "binance-dust.db"
 
 
 def add_ledger(parser: argparse.ArgumentParser) -> None:
@@ -31,7 +33,8 @@ def add_ledger(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--ledger",
         metavar="FILE",
-        help=f"the books; else the file that {_VARIABLE} names, else {_DEFAULT} in this folder",
+        help=f"the books; else the file that {_VARIABLE} names, else {_FILE} in the folder for your"
+        " data",
     )
 
 
@@ -51,11 +54,42 @@ def entry_filter(options: argparse.Namespace) -> dict[str, Any]:
     return {"account": options.account, "since": options.since, "until": options.until}
 
 
+async def refuse_unknown_account(ledger: Ledger, options: argparse.Namespace) -> None:
+    """Say that the books know no such account: an empty table would be a wrong answer."""
+    if options.account is None:
+        return
+    known = [name for account in await ledger.accounts() for name in account.names]
+    if options.account not in known:
+        near = suggestion(options.account, known)
+        raise ConfigurationError(
+            f"the books of {ledger.path} know no account {options.account!r}{near}"
+        )
+
+
 def _ledger_of(options: argparse.Namespace) -> Ledger:
     # The command's own sandbox is gone at the end, and its books go with it.
     throw_away = getattr(options, "sandbox", False) and not options.ledger
     path = ":memory:" if throw_away else options.ledger or os.environ.get(_VARIABLE)
-    return Ledger(path or _DEFAULT)
+    return Ledger(path or _home())
+
+
+def _home() -> Path:
+    """Find the file of the books that no option names: the same one from every folder."""
+    from platformdirs import user_data_path
+
+    home = user_data_path("binance-dust", appauthor=False) / _FILE
+    here = Path(_FILE)
+    if not here.exists() or here.resolve() == home.resolve():
+        home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return home
+    if home.exists():
+        print_stderr(f"the books are {home}; {here.resolve()} of an earlier version is not read")
+        return home
+    # Empty books would know of no open call and of no cooldown.
+    raise ConfigurationError(
+        f"{here.resolve()} holds the books of an earlier version, which kept them in the folder"
+        f" it was started in: move it to {home}, or name it with --ledger or {_VARIABLE}"
+    )
 
 
 @asynccontextmanager

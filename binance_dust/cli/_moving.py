@@ -82,10 +82,10 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument(
         "--max-fee-rate",
-        type=_arguments.amount,
+        type=_arguments.rate,
         default=Decimal("0.05"),
         metavar="PART",
-        help="skip an asset if its fee is a larger part of its worth (0.05)",
+        help="skip an asset if its fee is a larger part of its worth: 0.05 or 5%% (5%%)",
     )
     group.add_argument(
         "--min-value",
@@ -136,6 +136,34 @@ def wallets(options: argparse.Namespace) -> Any:
     return tuple(dict.fromkeys(wallet.upper() for wallet in options.wallet)) or ("SPOT",)
 
 
+class SeenAssets:
+    """The assets that plans had, to find names that no account has: misspelt ones, for example."""
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._seen: set[str] = set()
+        self._blind = False
+
+    def note(self, report: SweepReport) -> None:
+        """Note what a plan takes, and what stays for a rule: it is there all the same."""
+        plan = report.quote
+        if plan is None:
+            # What the account has could not be read.
+            self._blind = self._blind or report.outcome is not Outcome.NOTHING
+        else:
+            self._seen |= {*plan.assets, *(skipped.asset for skipped in plan.skipped)}
+
+    def unseen(self, names: Iterable[str]) -> list[str]:
+        """Give those names that no plan had."""
+        return sorted({*names} - self._seen)
+
+    def say_unseen(self, names: Iterable[str], verb: str) -> None:
+        """Say which names had no effect."""
+        unseen = self.unseen(names)
+        if unseen and not self._blind:
+            print_stderr(f"no account has {', '.join(unseen)}, so there was nothing to {verb}")
+
+
 def exit_code(outcomes: Iterable[Outcome]) -> int:
     """Give the exit code for the worst outcome."""
     seen = set(outcomes)
@@ -172,7 +200,7 @@ async def move(
     """
     if really:
         outlive_readers()
-    out, outcomes = make_console(), []
+    out, outcomes, seen = make_console(), [], SeenAssets()
     async with (
         _context.open_context(options) as context,
         _ledger.open_ledger_to_move(options, context) as ledger,
@@ -181,10 +209,12 @@ async def move(
         async for report in reports:
             outcomes.append(report.outcome)
             note(report)
+            seen.note(report)
             if options.json:
                 print_json(as_json(report))
             else:
                 _show(out, report)
+    seen.say_unseen(options.keep, "keep")
     if Outcome.UNKNOWN in outcomes:
         print_stderr(_ledger.RECOVER_HINT)
     return exit_code(outcomes)

@@ -14,7 +14,7 @@ import msgspec
 from binance_dust._util.exact import total
 from binance_dust._util.plain import plain
 from binance_dust._util.words import duration, visible
-from binance_dust.cli._streams import print_stderr
+from binance_dust.cli._streams import MessageLevel, print_stderr, shown
 from binance_dust.cli._tables import wrapped
 from binance_dust.events import (
     Banned,
@@ -145,3 +145,12 @@ def print_problem(event: Event, /) -> None:
     text = describe(event)
     if text is not None:
         print_stderr(text)
+    elif shown(MessageLevel.DEBUG):
+        print_stderr(details(event), MessageLevel.DEBUG)
+
+
+def details(event: Event) -> str:
+    """Write an event with all that it says."""
+    values = ((each.name, getattr(event, each.name)) for each in dataclasses.fields(event))
+    told = (f"{name} {value}" for name, value in values if value not in (None, ""))
+    return f"{type(event).__name__}: {', '.join(told)}"

@@ -8,12 +8,12 @@ import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
-from binance_dust.cli._streams import print_stderr
+from binance_dust.cli._streams import MessageLevel, print_stderr
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-__all__ = ["Parser", "TopParser", "suggestion"]
+__all__ = ["Parser", "TopParser", "add_messages", "suggestion"]
 
 _WRONG_USE: Final = 2
 
@@ -22,6 +22,24 @@ def suggestion(word: str, known: Iterable[str]) -> str:
     """Name the known word that was probably meant, as the end of a message; else nothing."""
     close = difflib.get_close_matches(word, [*known], n=1)
     return f": did you mean {close[0]}?" if close else ""
+
+
+def add_messages(parser: argparse.ArgumentParser) -> None:
+    """Add the options of every command: which messages it prints to stderr, and how."""
+    group = parser.add_argument_group("messages")
+    level = group.add_mutually_exclusive_group()
+    level.add_argument(
+        "-v", "--verbose", action="store_true", help="also say what is sent, answered and learnt"
+    )
+    level.add_argument(
+        "-q", "--quiet", action="store_true", help="no progress, only warnings and errors"
+    )
+    group.add_argument(
+        "--log-format",
+        choices=("text", "json"),
+        default="text",
+        help="messages as text, or as lines of JSON with time and level (text)",
+    )
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
@@ -52,6 +70,8 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, **options: Any) -> None:
         """Take the options of `ArgumentParser`."""
         super().__init__(formatter_class=_Formatter, **options)
+        self.examples: Sequence[tuple[str, str]] = ()
+        """Arguments, and what they do."""
 
     def format_help(self) -> str:
         """Say how it is used in one line: the options are listed below it."""
@@ -61,12 +81,25 @@ class Parser(argparse.ArgumentParser):
             if not action.option_strings and action.nargs != argparse.PARSER
         ]
         self.usage = " ".join([self.prog, "[OPTIONS]", *operands])
-        return super().format_help()
+        lines = [super().format_help()]
+        if self.examples:
+            lines.append("examples:")
+        width = shutil.get_terminal_size().columns - 2
+        for command, what in self.examples:
+            lines += _wrapped(f"{self.prog} {command}".rstrip(), width, "  ", " " * 6)
+            lines += _wrapped(what, width, " " * 4)
+        return "\n".join(lines).rstrip() + "\n"
 
     def error(self, message: str) -> NoReturn:
         """Say what is wrong; a usage of many lines would hide it."""
-        print_stderr(f"{message}; {self.prog} --help says more")
+        print_stderr(f"{message}; {self.prog} --help says more", MessageLevel.ERROR)
         self.exit(_WRONG_USE)
+
+    def refuse(self, word: str) -> NoReturn:
+        """Refuse a word that no option takes."""
+        known = [each for each in self._option_string_actions if each.startswith("--")]
+        near = suggestion(word.partition("=")[0], known) if word.startswith("-") else ""
+        self.error(f"{word!r} is not understood{near}")
 
 
 class TopParser(Parser):
@@ -76,6 +109,20 @@ class TopParser(Parser):
         """Take the commands, in groups, and the options of `ArgumentParser`."""
         super().__init__(**options)
         self._groups = groups
+        self._commands: Mapping[str, Parser] = {}
+
+    def add_commands(self, **options: Any) -> argparse._SubParsersAction[Parser]:
+        """Give what commands are added to."""
+        made = self.add_subparsers(parser_class=Parser, **options)
+        self._commands = made.choices
+        return made
+
+    def parse_command(self, arguments: Sequence[str]) -> argparse.Namespace:
+        """Parse; the command itself refuses what it does not know."""
+        options, unknown = self.parse_known_args(arguments)
+        if unknown:
+            self._commands[options.command].refuse(unknown[0])
+        return options
 
     def format_help(self) -> str:
         """List the commands in their groups."""

@@ -15,8 +15,8 @@ from rich.console import Group
 from rich.live import Live
 
 from binance_dust._util.words import count, duration
-from binance_dust.cli._output import describe, escape, make_console
-from binance_dust.cli._streams import print_stderr
+from binance_dust.cli._output import describe, details, escape, make_console
+from binance_dust.cli._streams import MessageLevel, print_stderr, shown
 from binance_dust.cli._tables import TerminalTable, figure, figures, text
 from binance_dust.events import (
     Banned,
@@ -82,6 +82,8 @@ class EventCounter:
             self.longest_wait = max(self.longest_wait, event.seconds)
         text = describe(event)
         if text is None:
+            if shown(MessageLevel.DEBUG):
+                print_stderr(details(event), MessageLevel.DEBUG)
             return
         self.counts[_COUNTED[type(event)]] += 1
         self.last_problem = text
@@ -99,8 +101,8 @@ class EventCounter:
 
 
 def can_draw() -> bool:
-    """Whether stderr is a terminal."""
-    return sys.stderr.isatty()
+    """Whether stderr is a terminal, and shows nothing else."""
+    return sys.stderr.isatty() and shown(MessageLevel.INFO) and not shown(MessageLevel.DEBUG)
 
 
 @asynccontextmanager
@@ -133,7 +135,7 @@ async def _draw_again_and_again(draw: Callable[[], RenderableType]) -> None:
 async def _print_lines(line: Callable[[], str]) -> None:
     while True:
         await asyncio.sleep(_LINE_SECONDS)
-        print_stderr(line())
+        print_stderr(line(), MessageLevel.INFO)
 
 
 def progress_line(progress: ScanProgress | FleetProgress, *more: str) -> str:

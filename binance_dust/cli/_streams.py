@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import enum
 import io
+import json
+import logging
 import os
 import shutil
 import sys
 import textwrap
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from binance_dust._util.words import visible
@@ -15,7 +19,14 @@ from binance_dust._util.words import visible
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["make_streams_safe", "outlive_readers", "print_stderr"]
+__all__ = [
+    "MessageLevel",
+    "make_streams_safe",
+    "outlive_readers",
+    "print_stderr",
+    "set_messages",
+    "shown",
+]
 
 
 def make_streams_safe() -> None:
@@ -70,8 +81,51 @@ class _UnbrokenStream:
         return getattr(self._stream, name)
 
 
-def print_stderr(text: str) -> None:
-    """Print a message to stderr: an error, a warning or progress. A terminal gets whole words."""
+class MessageLevel(enum.IntEnum):
+    """How much a message matters."""
+
+    DEBUG = 0
+    """Only with `-v`."""
+    INFO = 1
+    """What goes on; not with `-q`."""
+    WARNING = 2
+    ERROR = 3
+
+
+_messages: dict[str, Any] = {"least": MessageLevel.INFO, "as_json": False}
+
+
+def set_messages(*, least: MessageLevel, as_json: bool) -> None:
+    """Choose which messages are printed, and how; the package's log is among them."""
+    _messages.update(least=least, as_json=as_json)
+    log = logging.getLogger("binance_dust")
+    log.setLevel(logging.DEBUG if least is MessageLevel.DEBUG else logging.NOTSET)
+    if not any(isinstance(handler, _LogPrinter) for handler in log.handlers):
+        log.addHandler(_LogPrinter())
+
+
+def shown(level: MessageLevel) -> bool:
+    """Whether messages of a level are printed."""
+    return bool(level >= _messages["least"])
+
+
+class _LogPrinter(logging.Handler):
+    """Prints what the package logs like every other message."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print a line of the log."""
+        levels = {logging.WARNING: MessageLevel.WARNING, logging.ERROR: MessageLevel.ERROR}
+        print_stderr(record.getMessage(), levels.get(record.levelno, MessageLevel.DEBUG))
+
+
+def print_stderr(text: str, level: MessageLevel = MessageLevel.WARNING) -> None:
+    """Print a message to stderr. A terminal gets whole words, a log reader a line of JSON."""
+    if not shown(level):
+        return
+    if _messages["as_json"]:
+        row = {"at": f"{datetime.now(UTC):%FT%T.%fZ}", "level": level.name.lower(), "text": text}
+        sys.stderr.write(f"{json.dumps(row)}\n")
+        return
     line = f"binance-dust: {visible(text)}"
     if sys.stderr.isatty():
         width = shutil.get_terminal_size().columns

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from binance_dust.cli import _context, _ledger
 from binance_dust.cli._output import make_console
+from binance_dust.cli._parser import suggestion
 from binance_dust.errors import ConfigurationError
 
 if TYPE_CHECKING:
     import argparse
+
+
+EXAMPLES: Final = (("alice --accounts desk.toml", "alice has a new key"),)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -37,7 +41,10 @@ async def run(options: argparse.Namespace) -> int:
         await ledger.refuse_other(client.session)
         known = {name for account in await ledger.accounts() for name in account.names}
         if options.name not in known:
-            raise ConfigurationError(f"the books of {ledger.path} know no account {options.name}")
+            near = suggestion(options.name, known)
+            raise ConfigurationError(
+                f"the books of {ledger.path} know no account {options.name}{near}"
+            )
         owner, uid = await ledger.adopt(options.name, client)
     number = "its number is not known" if uid is None else f"number {uid}"
     make_console().print(

@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 _UNKNOWN: Final[dict[str, Any]] = {"spot": None, "interest": None, "changes": {}, "set": False}
 
 
+EXAMPLES: Final = (
+    ("--accounts desk.toml", "show it"),
+    ("--accounts desk.toml --spot on --yes", "pay fees in BNB from now on"),
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument(

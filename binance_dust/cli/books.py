@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, get_args
+from typing import TYPE_CHECKING, Final, get_args
 
 from binance_dust._util.plain import plain
 from binance_dust.cli import _ledger
@@ -22,6 +22,13 @@ if TYPE_CHECKING:
 _MAX_WIDTH = 100
 
 
+EXAMPLES: Final = (
+    ("", "by month"),
+    ("--by account --since 90d", "the last ninety days, by account"),
+    ("--html books.html", "a page with charts"),
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument(
@@ -37,6 +44,7 @@ async def run(options: argparse.Namespace) -> int:
     """Show totals and a chart, and the entries that are open."""
     wanted = _ledger.entry_filter(options)
     async with _ledger.existing_ledger(options) as ledger:
+        await _ledger.refuse_unknown_account(ledger, options)
         totals = await ledger.totals(options.by, **wanted)
         if options.html is not None:
             from binance_dust.reports import write_page

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from binance_dust.cli import _arguments, _moving
 from binance_dust.cli._output import make_console
@@ -13,7 +13,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from binance_dust.conversion import Quote
-    from binance_dust.sweeper import SweepReport
+
+
+EXAMPLES: Final = (
+    ("--accounts desk.toml", "a dry run"),
+    ("--accounts desk.toml --account alice --yes", "convert all dust of alice into BNB"),
+    ("--accounts desk.toml --only ADA --only XRP --target USDT --yes", "two assets, into USDT"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -45,8 +51,7 @@ async def run(options: argparse.Namespace) -> int:
     choose = _AssetChoice(options.only, options.without)
     code = await _moving.convert(options, really=options.yes, choose=choose, note=choose.note)
     # Only if no account at all has the asset: accounts hold different assets.
-    if unseen := choose.unseen(options.without):
-        print_stderr(f"no account has {', '.join(unseen)}, so there was nothing to leave out")
+    choose.say_unseen(options.without, "leave out")
     if unseen := choose.unseen(options.only):
         print_stderr(f"no account has {', '.join(unseen)} in its quote")
         code = code or 1
@@ -55,25 +60,16 @@ async def run(options: argparse.Namespace) -> int:
     return code
 
 
-class _AssetChoice:
-    """Narrows quotes to the assets that were asked for, and remembers names that no quote had."""
+class _AssetChoice(_moving.SeenAssets):
+    """Narrows quotes to the assets that were asked for, and remembers which they had."""
 
     def __init__(self, only: Iterable[str], without: Iterable[str]) -> None:
+        super().__init__()
         self._only = frozenset(only)
         self._without = frozenset(without)
-        self._seen: set[str] = set()
 
     def __call__(self, quote: Quote) -> Quote:
         assets = set(quote.assets)
         self._seen |= assets
         wanted = (assets & self._only if self._only else assets) - self._without
         return quote.only(*wanted)
-
-    def note(self, report: SweepReport) -> None:
-        """Note what stays, for a cooldown or another rule: it is there all the same."""
-        if report.quote is not None:
-            self._seen |= {skipped.asset for skipped in report.quote.skipped}
-
-    def unseen(self, names: Iterable[str]) -> list[str]:
-        """Give those names that no quote had: misspelt ones, for example."""
-        return sorted({*names} - self._seen)

@@ -47,6 +47,12 @@ _NOTHING_MORE_COMES: Final = 20.0
 _LOOK_AGAIN: Final = 0.005
 
 
+EXAMPLES: Final = (
+    ("", "six steps, from a scan to the books"),
+    ("--accounts 100 --html page.html", "a larger desk, and its page"),
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument(

@@ -42,6 +42,12 @@ _RETRY: Final = RetryPolicy(attempts=3, max_wait=10.0)
 _REFUSED: Final = frozenset({418, 429})
 
 
+EXAMPLES: Final = (
+    ("--accounts desk.toml", "check all accounts"),
+    ("--probe list", "which doubts can be settled"),
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from binance_dust.cli._output import make_console, print_json
 from binance_dust.cli._tables import TerminalTable, text
@@ -10,6 +10,12 @@ from binance_dust.endpoints import ALL, Replay
 
 if TYPE_CHECKING:
     import argparse
+
+
+EXAMPLES: Final = (
+    ("", "a table"),
+    ("--json", "lines of JSON"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from binance_dust._util.words import count
 from binance_dust.cli import _ledger
-from binance_dust.cli._streams import print_stderr
+from binance_dust.cli._streams import MessageLevel, print_stderr
+from binance_dust.errors import ConfigurationError
 from binance_dust.ledger.export import Style
 
 if TYPE_CHECKING:
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
 _JSON_LINES: Final = "jsonl"
 
 
+EXAMPLES: Final = (
+    ("trades.csv --since 2026-01-01", "a table for a spreadsheet"),
+    ("trades.csv --style koinly", "for a tax tool"),
+    ("- --style jsonl", "lines of JSON, to the standard output"),
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument("out", metavar="FILE", help="the file to write; - for the standard output")
@@ -31,15 +39,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default="plain",
         help="format: our own, a tax tool's, or lines of JSON with every field (plain)",
     )
+    parser.add_argument(
+        "--force", action="store_true", help="write over a file that is there already"
+    )
     _ledger.add_filter(parser)
     _ledger.add_ledger(parser)
 
 
 async def run(options: argparse.Namespace) -> int:
     """Write the file, and say what it leaves out."""
+    out = Path(options.out)
+    if options.out != "-" and out.exists() and not options.force:  # noqa: ASYNC240 - before any work
+        raise ConfigurationError(f"{out} is there already: name another file, or add --force")
     async with _ledger.existing_ledger(options) as ledger:
+        await _ledger.refuse_unknown_account(ledger, options)
         written = await _write(ledger, options)
-    print_stderr(f"{count(written.rows, 'row')} written")
+    print_stderr(f"{count(written.rows, 'row')} written", MessageLevel.INFO)
     if left_out := written.liabilities_left_out:
         print_stderr(f"{count(left_out, 'exchange')} of small debts left out: they are not trades")
     if left_out := written.moves_left_out:

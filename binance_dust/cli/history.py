@@ -75,6 +75,12 @@ class AccountHistory:
     errors: dict[HistoryKind, DustError] = field(default_factory=dict)
 
 
+EXAMPLES: Final = (
+    ("--accounts desk.toml --since 30d", "the last thirty days"),
+    ("--accounts desk.toml --only dust --json", "lines of JSON"),
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import aclosing
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._answers.codes import has_no_margin
 from binance_dust._util.plain import plain
@@ -26,6 +26,12 @@ if TYPE_CHECKING:
 
     from binance_dust.client import DustClient
     from binance_dust.models import SmallLiability
+
+
+EXAMPLES: Final = (
+    ("--accounts desk.toml", "list them"),
+    ("--accounts desk.toml --exchange --yes", "turn them into one debt"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from binance_dust.cli import _moving
 
 if TYPE_CHECKING:
     import argparse
+
+
+EXAMPLES: Final = (
+    ("--sandbox", "try it without a key"),
+    ("--accounts desk.toml --account alice --keep ETH --max-fee-rate 3%", "the plan by your rules"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from binance_dust._util.words import count
 from binance_dust.cli import _context, _ledger
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 
     from binance_dust.client import DustClient
     from binance_dust.ledger import Ledger, LedgerEntry
+
+
+EXAMPLES: Final = (("--accounts desk.toml", "after an outcome that is unknown: nothing is sent"),)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

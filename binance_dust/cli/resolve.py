@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from binance_dust.cli import _arguments, _context, _ledger
 from binance_dust.cli._output import as_json, make_console, print_json
@@ -16,6 +16,12 @@ if TYPE_CHECKING:
 
     from binance_dust.client import DustClient
     from binance_dust.ledger import Ledger, LedgerEntry
+
+
+EXAMPLES: Final = (
+    ("12 --rejected --reason 'not in the history on the website'", "it was not carried out"),
+    ("12 --confirmed 4517837291 --reason 'see the website'", "it was, as this transaction"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from binance_dust._util.words import count
 from binance_dust.cli import _arguments
@@ -19,6 +19,12 @@ if TYPE_CHECKING:
     from binance_dust.credentials import Credentials
     from binance_dust.sandbox import Sandbox
     from binance_dust.sandbox._rules import RuleChanges
+
+
+EXAMPLES: Final = (
+    ("--accounts 10 --write keys.toml", "an exchange with ten accounts, their keys in a file"),
+    ("--world half-limit", "one that is not as documented"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

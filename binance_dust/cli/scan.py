@@ -15,7 +15,7 @@ from binance_dust.cli import _arguments, _context, _fleet
 from binance_dust.cli._output import make_console, print_json
 from binance_dust.cli._progress import EventCounter, can_draw, show_fleet_scan, show_scan
 from binance_dust.cli._scan_results import ScanOutput
-from binance_dust.cli._streams import print_stderr
+from binance_dust.cli._streams import MessageLevel, print_stderr
 from binance_dust.cli._tables import TerminalTable, figures, text
 from binance_dust.errors import ConfigurationError
 from binance_dust.scanner import ScanEstimate, estimate_scan, scan
@@ -35,6 +35,14 @@ _LIABILITIES: Final[dict[str, Literal["auto"] | bool]] = {
 }
 _OF_WORKERS: Final = ("accounts", "base_url", "local_addr", "proxy", "sandbox")
 """Options that a fleet's workers have, and its scan has not."""
+
+
+EXAMPLES: Final = (
+    ("--sandbox", "try it without a key"),
+    ("--accounts desk.toml --estimate", "how long it would take, and nothing is sent"),
+    ("--accounts desk.toml --out dust.jsonl --html dust.html", "reports and a page"),
+    ("--accounts desk.toml --out dust.jsonl --resume", "go on after it was stopped"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -104,7 +112,7 @@ async def _scan_here(options: argparse.Namespace, output: ScanOutput) -> None:
         todo = [client for client in context.clients if client.name not in done]
         before = f", {len(done):,} were done before" if done else ""
         lasts = _estimate_here(options, todo)
-        print_stderr(f"{count(len(todo), 'account')} to scan{before}; {lasts}")
+        print_stderr(f"{count(len(todo), 'account')} to scan{before}; {lasts}", MessageLevel.INFO)
         output.add_earlier()
         reports = scan(
             todo,

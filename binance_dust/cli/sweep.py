@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._util.words import count
 from binance_dust.cli import _arguments, _context, _ledger, _moving
@@ -19,6 +19,13 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from binance_dust.sweeper import SweepReport
+
+
+EXAMPLES: Final = (
+    ("--accounts desk.toml", "a dry run"),
+    ("--accounts desk.toml --yes --liabilities", "dust and small debts of all accounts"),
+    ("--accounts desk.toml --yes --every 7d", "run for ever: each account once a week"),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -51,7 +58,7 @@ async def run(options: argparse.Namespace) -> int:
         raise ConfigurationError("--every must be longer than 0")
     if options.yes:
         outlive_readers()
-    totals = _SweepTotals()
+    totals, seen = _SweepTotals(), _moving.SeenAssets()
     out = make_console()
     async with (
         _context.open_context(options) as context,
@@ -69,12 +76,14 @@ async def run(options: argparse.Namespace) -> int:
     ):
         async for report in reports:
             totals.add(report)
+            seen.note(report)
             if options.json:
                 print_json(as_json(report))
             else:
                 out.print(_line(report))
     if not options.json:
         totals.show(out, really=options.yes)
+    seen.say_unseen(options.keep, "keep")
     if totals.outcomes[Outcome.UNKNOWN]:
         print_stderr(_ledger.RECOVER_HINT)
     return _moving.exit_code(totals.outcomes)

@@ -24,6 +24,12 @@ _UNREAD: Final = dict.fromkeys(
 )
 
 
+EXAMPLES: Final = (
+    ("--accounts desk.toml", "what is new"),
+    ("--accounts desk.toml --since 2026-01-01", "the first time: go back until then"),
+)
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument(

@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 import signal
 from contextlib import nullcontext, suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from binance_dust._util.words import count
 from binance_dust.cli import _arguments, _context, _fleet, _moving
-from binance_dust.cli._streams import print_stderr
+from binance_dust.cli._streams import MessageLevel, print_stderr
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import Ledger
 
@@ -17,6 +17,15 @@ if TYPE_CHECKING:
     import argparse
 
     from binance_dust.fleet import Worker
+
+
+EXAMPLES: Final = (
+    ("--accounts desk.toml --fleet redis://queue.internal", "read for a fleet"),
+    (
+        "--accounts desk.toml --fleet --ledger books.db",
+        "convert, too; the URL is in the environment",
+    ),
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -76,7 +85,9 @@ async def run(options: argparse.Namespace) -> int:
         async with worker:
             converts = "reads and converts" if ledger else "reads"
             accounts = count(len(context.clients), "account")
-            print_stderr(f"{worker.name} {converts} {accounts}; SIGTERM ends it")
+            print_stderr(f"{worker.name} {converts} {accounts}; SIGTERM ends it", MessageLevel.INFO)
             await stop.wait()
-            print_stderr(f"{worker.name} ends: {count(worker.in_hand, 'account')} in hand")
+            print_stderr(
+                f"{worker.name} ends: {count(worker.in_hand, 'account')} in hand", MessageLevel.INFO
+            )
     return 0

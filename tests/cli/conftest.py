@@ -46,6 +46,13 @@ def no_accounts_of_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(autouse=True)
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """The folder for the user's data, in place of the real one."""
+    monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "data")
+    return tmp_path / "data"
+
+
+@pytest.fixture(autouse=True)
 def no_colours_by_force(monkeypatch: pytest.MonkeyPatch) -> None:
     """rich, and argparse since Python 3.14, colour what goes to a pipe if they are told to."""
     for name in ("FORCE_COLOR", "PYTHON_COLORS"):

@@ -11,7 +11,7 @@ from tests.cli.program import complaints, execute
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        ((), "COMMAND"),
+        (("--json",), "COMMAND"),
         (("fly",), "fly"),
         (("sandbox", "--port", "99999"), "from 0 to 65535"),
         (("sandbox", "--port", "x"), "not a whole number"),

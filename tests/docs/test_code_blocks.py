@@ -110,7 +110,7 @@ def test_the_commands_of_a_page_succeed(page: Path, tmp_path: Path) -> None:
             done = subprocess.run(  # noqa: S603 - our own interpreter
                 [sys.executable, "-m", "binance_dust", *arguments],
                 cwd=tmp_path,
-                env=os.environ | {"PYTHONPATH": str(ROOT)},
+                env=os.environ | {"PYTHONPATH": str(ROOT), "XDG_DATA_HOME": str(tmp_path)},
                 capture_output=True,
                 text=True,
                 check=False,
