@@ -56,6 +56,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         + ", ".join(sorted(WORLDS)),
     )
     parser.add_argument(
+        "--lose-answers",
+        type=_arguments.count,
+        default=0,
+        metavar="N",
+        help="carry out the first N calls that move funds, and lose their answers (0)",
+    )
+    parser.add_argument(
         "--write", type=Path, metavar="FILE", help="write the keys to this accounts file"
     )
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
@@ -65,6 +72,8 @@ async def run(options: argparse.Namespace) -> int:
     """Serve until interrupted."""
 
     def opened(exchange: Sandbox, accounts: Sequence[Credentials]) -> None:
+        if options.lose_answers:
+            exchange.faults.lose_funds_answer(times=options.lose_answers)
         if options.write is not None:
             write_accounts(options.write, accounts)
         (_print_json if options.json else _print)(exchange, accounts, options.write)
@@ -87,6 +96,7 @@ async def run(options: argparse.Namespace) -> int:
 def _print(exchange: Sandbox, accounts: Sequence[Credentials], written: Path | None) -> None:
     out = make_console()
     out.print(f"A sandbox is open at [bold cyan]{exchange.url}[/]. Ctrl-C closes it.")
+    out.print(f"Faults are taken at {exchange.url}/sandbox/faults.")
     if written is not None:
         out.print(f"The keys of {count(len(accounts), 'account')} are in {written}.")
         return

@@ -10,6 +10,7 @@ What users open and hold:
 - `_rules`: the settings of a sandbox, each with its default and the reason
 - `_worlds`: settings by name, of an exchange that is not as documented
 - `_faults`: what goes wrong, when a test says so
+- `_control`: the same over HTTP, for rehearsals from a shell
 
 What the exchange has:
 

@@ -34,6 +34,12 @@ _CONVERSIONS: Final = frozenset(
     str(endpoint) for endpoint in SERVED if endpoint.name in ("dust_transfer", "dust_convert")
 )
 
+_MOVING_FUNDS: Final = _CONVERSIONS | {
+    str(endpoint)
+    for endpoint in SERVED
+    if endpoint.name in ("exchange_small_liabilities", "transfer", "repay", "convert_accept")
+}
+
 
 class FaultFilter(TypedDict, total=False):
     """Which requests a fault strikes, and how often."""
@@ -195,6 +201,10 @@ class Faults:
     def lose_answer(self, *, after_executing: bool = True, **where: Unpack[FaultFilter]) -> Fault:
         """Close the connection without an answer, after executing the request or before."""
         return self._arm(DropConnection(after_executing), where)
+
+    def lose_funds_answer(self, **where: Unpack[FaultFilter]) -> Fault:
+        """Execute a call that moves funds, whichever comes next, and lose its answer."""
+        return self._arm(DropConnection(after_executing=True), where, only=_MOVING_FUNDS)
 
     def fail(
         self,

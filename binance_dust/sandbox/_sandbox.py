@@ -47,16 +47,18 @@ class Sandbox:
     true time in seconds since the epoch. Every other argument is a field of `Rules`.
 
     It is for this machine: another `host` than a loopback address is refused, unless `exposed=True`
-    says that the whole network may use it.
+    says that the whole network may use it. `control=True` takes faults over HTTP, at
+    `/sandbox/faults`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - the public face, all by keyword
         self,
         *,
         seed: int = 0,
         port: int = 0,
         host: str = "127.0.0.1",
         exposed: bool = False,
+        control: bool = False,
         clock: Callable[[], float] = time.time,
         **rules: Unpack[RuleChanges],
     ) -> None:
@@ -69,6 +71,7 @@ class Sandbox:
             raise ValueError(message)
         self._host = host
         self._exposed = exposed
+        self._control = control
         self._asked_port = port
         self._port: int | None = None
         self._server: HttpServer | None = None
@@ -90,7 +93,10 @@ class Sandbox:
         if self._port is not None:
             message = "the sandbox is open already"
             raise RuntimeError(message)
-        self._server = HttpServer(self._core, exposed=self._exposed)
+        from binance_dust.sandbox._control import FaultControl
+
+        control = FaultControl(self._core.faults) if self._control else None
+        self._server = HttpServer(self._core, exposed=self._exposed, control=control)
         self._port = await self._server.open(self._host, self._asked_port)
         return self
 

@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
 from binance_dust.sandbox import _refusals
+from binance_dust.sandbox._control import PATH, FaultControl
 from binance_dust.sandbox._exchange import refusal_reply
 from binance_dust.sandbox._requests import HttpRequest, is_loopback
 
@@ -32,9 +33,12 @@ _CLOSING_TIMEOUT: Final = 0.05
 class HttpServer:
     """A listening socket and its connections."""
 
-    def __init__(self, exchange: Exchange, *, exposed: bool = False) -> None:
+    def __init__(
+        self, exchange: Exchange, *, exposed: bool = False, control: FaultControl | None = None
+    ) -> None:
         """Prepare to serve an exchange; nothing is opened yet."""
         self._exchange = exchange
+        self._control = control
         self._exposed = exposed
         self._server: asyncio.Server | None = None
         self._handlers: _WebServer | None = None
@@ -65,6 +69,9 @@ class HttpServer:
             # A page in a browser can give its own name the address of this machine.
             return _response(refusal_reply(_refusals.another_host()))
         try:
+            if self._control is not None and request.path == PATH:
+                body = await request.read()
+                return _response(self._control.reply(request.method, request.content_type, body))
             handling = exchange.receive(await _read(request))
         except web.HTTPRequestEntityTooLarge:
             return _response(refusal_reply(_refusals.malformed(status=413)))

@@ -27,12 +27,14 @@ async def serve_forever(  # noqa: PLR0913 - what `Sandbox` takes, by keyword
     opened: Callable[[Sandbox, Sequence[Credentials]], object] | None = None,
     **rules: Unpack[RuleChanges],
 ) -> NoReturn:
-    """Serve a sandbox with random accounts until cancelled.
+    """Serve a sandbox with random accounts until cancelled. It takes faults over HTTP.
 
     `opened` is called once it listens, with the sandbox and the keys of the accounts. Print the
     keys there, or pass them to `write_accounts`.
     """
-    async with Sandbox(seed=seed, port=port, host=host, exposed=exposed, **rules) as exchange:
+    async with Sandbox(
+        seed=seed, port=port, host=host, exposed=exposed, control=True, **rules
+    ) as exchange:
         keys = exchange.open_accounts(accounts)
         if opened is not None:
             opened(exchange, keys)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import errno
 import json
 import os
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from binance_dust import Credentials
+from binance_dust import Credentials, DustClient, OutcomeUnknownError
 from tests.cli.conftest import Run
 from tests.cli.program import complaints, start
 from tests.systems import posix
@@ -75,3 +76,24 @@ def test_a_port_in_use_is_an_error(run: Run) -> None:
 
     assert done.code == 1
     assert port in done.err
+
+
+@posix
+def test_answers_to_calls_that_move_funds_get_lost(tmp_path: Path) -> None:
+    file = tmp_path / "accounts.toml"
+    process = start("sandbox", "--json", "--lose-answers", "1", "--write", str(file))
+    assert process.stdout is not None
+    url = json.loads(process.stdout.readline())["url"]
+
+    with pytest.raises(OutcomeUnknownError):
+        asyncio.run(convert(Credentials.load(file)[0], url))
+    with urllib.request.urlopen(f"{url}/sandbox/faults") as answer:  # noqa: S310 - loopback
+        assert json.load(answer) == []  # armed from there: none
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=30)
+
+
+async def convert(account: Credentials, url: str) -> None:
+    async with DustClient(account, base_url=url) as client:
+        dust = await client.dust_assets()
+        await client.dust_transfer([row.asset for row in dust.details[:1]])
