@@ -43,7 +43,7 @@ LOCKED = LOCKED_BUILDS | dict.fromkeys(("PIP_CONSTRAINT", "UV_CONSTRAINT"), LOCK
 # Costs a quarter of the time. Without its checks of memory, which are for extensions in C.
 DEV_MODE = {"PYTHONDEVMODE": "1", "PYTHONMALLOC": "pymalloc"}
 SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
-EXTRAS = ("cli", "keys", "otel", "redis", "fleet")
+EXTRAS = ("cli", "keys", "metrics", "otel", "redis", "fleet")
 SMOKE = (
     "tests/call/test_wire.py",
     "tests/contract",
@@ -58,6 +58,7 @@ FLEETS = (
     "tests/fleet",
     "tests/ledger/test_access.py",
     "tests/simulation/test_fleets.py",
+    "tests/simulation/test_sick_workers.py",
 )
 FLEETS_PAGE = (
     "tests/docs/test_code_blocks.py::test_the_python_of_a_page_runs_from_top_to_bottom"
@@ -173,7 +174,7 @@ def latest(session: nox.Session) -> None:
 
 
 @nox.session(python=PYTHONS[0], default=False)
-@nox.parametrize("extras", ["cli,keys,otel,redis", "cli,fleet"])
+@nox.parametrize("extras", ["cli,keys,metrics,otel,redis", "cli,metrics,fleet"])
 def lowest(session: nox.Session, extras: str) -> None:
     """Run the tests with the lowest versions that the package says it works with.
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, Literal, Protocol
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -28,6 +28,7 @@ __all__ = [
     "BoundaryLost",
     "ClockLearnt",
     "Event",
+    "FundsCallEnded",
     "HeadersDoubted",
     "LimitLearnt",
     "Observer",
@@ -187,6 +188,19 @@ class SharedBudgetBack(Event):
 
     seconds: float
     """How long it could not be reached."""
+
+
+@dataclass(frozen=True, slots=True)
+class FundsCallEnded(Event):
+    """A call that moves funds ended as the ledger has it, and only reading can say more."""
+
+    account: str
+    kind: str
+    """Of `binance_dust.ledger.Kind`: `dust`, `liabilities` and so on."""
+    outcome: Literal["confirmed", "rejected", "unknown"]
+    """`unknown`: funds may have moved."""
+    entry_id: int
+    """Of the ledger's entry."""
 
 
 class Observer(Protocol):

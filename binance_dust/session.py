@@ -19,7 +19,7 @@ from binance_dust.budget import Attachable, Budget, Charge, Lane, LocalBudget, R
 from binance_dust.budget._payers import Payers
 from binance_dust.endpoints import LimitKind
 from binance_dust.errors import ConfigurationError
-from binance_dust.events import ClockLearnt, Observer, Reporter
+from binance_dust.events import ClockLearnt, Event, Observer, Reporter
 
 if TYPE_CHECKING:
     import aiohttp
@@ -207,6 +207,10 @@ class Session(Closing):
         """
         self._enter()
         return await self._pipeline.call(call, account, lane, between, deadline, ready)
+
+    def report(self, event: Event) -> None:
+        """Pass an event to the observer, or else to the log."""
+        self._pipeline.report(event)
 
     def _enter(self) -> None:
         """Raise if the session is closed, or used in another event loop."""

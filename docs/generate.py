@@ -12,6 +12,7 @@ from binance_dust import Credentials, Session, estimate_scan
 from binance_dust.budget import RateLimits
 from binance_dust.cli import load_all, make_parser
 from binance_dust.endpoints import ALL, LimitKind, Replay
+from binance_dust.telemetry._series import SERIES
 from tests.bench import keep, show
 
 if TYPE_CHECKING:
@@ -223,6 +224,19 @@ def _minutes(seconds: float) -> str:
     return f"{whole} s" if whole < 60 else f"{whole // 60}:{whole % 60:02} min"  # noqa: PLR2004
 
 
+SERIES_PAGE: Final = REFERENCE / "pages-and-metrics.md"
+
+
+def series() -> str:
+    """Write the page about metrics: a new table of the series, and the rest unchanged."""
+    rows = ["| Prometheus | OpenTelemetry | Kind | By | |", "| --- | --- | --- | --- | --- |"]
+    for each in SERIES:
+        labels = ", ".join(each.labels)
+        names = f"`{each.prometheus}` | `{each.otel}`"
+        rows.append(f"| {names} | {each.kind.value} | {labels} | {each.text} |")
+    return _renewed(SERIES_PAGE, "series", "\n".join(rows))
+
+
 # README
 
 LIMITS: Final = """\
@@ -287,6 +301,7 @@ PAGES: Final[dict[Path, Callable[[], str]]] = {
     REFERENCE / "endpoints.md": endpoints,
     REFERENCE / "command-line.md": commands,
     SIZING: sizing,
+    SERIES_PAGE: series,
     README: readme,
     MEASUREMENTS: measurements,
     **{DOCS / "pictures" / name: text.__str__ for name, text in DRAWN.items()},

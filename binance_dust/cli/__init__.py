@@ -6,6 +6,7 @@
 `_ledger`           the ledger's file, its entries as a table
 `_moving`           what the commands have in common that move funds; plans as tables
 `_fleet`            options that name a fleet
+`_metrics`          `--metrics`: Prometheus and `/health` while a command runs
 `_progress`         progress of a scan, on stderr
 `_scan_results`     totals, file and page of a scan
 `_doctor_checks`    the doctor's checks, without I/O

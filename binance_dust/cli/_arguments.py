@@ -38,6 +38,12 @@ def port(text: str) -> int:
     return number
 
 
+def listen_at(text: str) -> tuple[str, int]:
+    """Read where to listen: `9464` is on this machine only, `0.0.0.0:9464` for all."""
+    host, _, number = text.rpartition(":")
+    return host.removeprefix("[").removesuffix("]") or "127.0.0.1", port(number)
+
+
 def seconds(text: str) -> float:
     """Read a number of seconds."""
     number = _real(text)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from binance_dust._util.words import count, duration
-from binance_dust.cli import _arguments, _context, _fleet
+from binance_dust.cli import _arguments, _context, _fleet, _metrics
 from binance_dust.cli._output import make_console, print_json
 from binance_dust.cli._progress import EventCounter, can_draw, show_fleet_scan, show_scan
 from binance_dust.cli._scan_results import ScanOutput
@@ -85,6 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with charts")
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
+    _metrics.add_arguments(parser)
     _fleet.add_url(parser, "let workers scan: the URL of their Redis")
     _context.add_arguments(parser)
 
@@ -107,7 +108,12 @@ async def run(options: argparse.Namespace) -> int:
 
 async def _scan_here(options: argparse.Namespace, output: ScanOutput) -> None:
     events = EventCounter(print_problems=not can_draw())
-    async with _context.open_context(options, observer=events) as context:
+    metrics = _metrics.CommandMetrics(options)
+    observer = metrics.observer(events)
+    async with (
+        _context.open_context(options, observer=observer) as context,
+        metrics.serve(sessions=context.sessions),
+    ):
         done = output.done
         todo = [client for client in context.clients if client.name not in done]
         before = f", {len(done):,} were done before" if done else ""
@@ -124,6 +130,7 @@ async def _scan_here(options: argparse.Namespace, output: ScanOutput) -> None:
             async with reports, show_scan(reports, events, _sessions_of(todo, context)):
                 async for report in reports:
                     output.take(report)
+                    metrics.count(report)
         except asyncio.CancelledError:
             done_now, of = reports.progress.done, count(len(todo), "account")
             print_stderr(f"stopped after {done_now:,} of {of}{output.how_to_resume}")
@@ -136,6 +143,7 @@ def _sessions_of(todo: Sequence[DustClient], context: CommandContext) -> dict[An
 
 
 async def _scan_by_fleet(options: argparse.Namespace, output: ScanOutput) -> None:
+    metrics = _metrics.CommandMetrics(options)
     async with _open_fleet(options) as fleet:
         reports = fleet.scan(
             options.account or "all",
@@ -144,9 +152,11 @@ async def _scan_by_fleet(options: argparse.Namespace, output: ScanOutput) -> Non
             skip=output.done,
         )
         try:
-            async with reports, show_fleet_scan(reports):
+            serving = metrics.serve(progress=lambda: reports.progress)
+            async with serving, reports, show_fleet_scan(reports):
                 async for report in reports:
                     output.take(report)
+                    metrics.count(report)
         except asyncio.CancelledError:
             done = count(reports.progress.done, "account")
             print_stderr(f"stopped after {done}{output.how_to_resume}")

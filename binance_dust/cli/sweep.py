@@ -6,8 +6,15 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._util.words import count
-from binance_dust.cli import _arguments, _context, _ledger, _moving
-from binance_dust.cli._output import Amounts, as_json, escape, make_console, print_json
+from binance_dust.cli import _arguments, _context, _ledger, _metrics, _moving
+from binance_dust.cli._output import (
+    Amounts,
+    as_json,
+    escape,
+    make_console,
+    print_json,
+    print_problem,
+)
 from binance_dust.cli._streams import outlive_readers, print_stderr
 from binance_dust.errors import ConfigurationError
 from binance_dust.sweeper import Outcome, sweep
@@ -49,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="N",
         help="accounts at once (16)",
     )
+    _metrics.add_arguments(parser)
     _moving.add_arguments(parser)
 
 
@@ -60,9 +68,12 @@ async def run(options: argparse.Namespace) -> int:
         outlive_readers()
     totals, seen = _SweepTotals(), _moving.SeenAssets()
     out = make_console()
+    metrics = _metrics.CommandMetrics(options)
+    observer = metrics.observer(print_problem)
     async with (
-        _context.open_context(options) as context,
+        _context.open_context(options, observer=observer) as context,
         _ledger.open_ledger_to_move(options, context) as ledger,
+        metrics.serve(sessions=context.sessions, ledger=ledger),
         sweep(
             context.clients,
             ledger=ledger,
@@ -77,6 +88,7 @@ async def run(options: argparse.Namespace) -> int:
         async for report in reports:
             totals.add(report)
             seen.note(report)
+            metrics.count(report)
             if options.json:
                 print_json(as_json(report))
             else:

@@ -8,7 +8,8 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._util.words import count
-from binance_dust.cli import _arguments, _context, _fleet, _moving
+from binance_dust.cli import _arguments, _context, _fleet, _metrics, _moving
+from binance_dust.cli._output import print_problem
 from binance_dust.cli._streams import MessageLevel, print_stderr
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import Ledger
@@ -54,6 +55,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="SECONDS",
         help="time to finish the accounts in hand after SIGTERM or Ctrl-C (10)",
     )
+    _metrics.add_arguments(parser)
     _context.add_arguments(parser)
 
 
@@ -67,8 +69,10 @@ async def run(options: argparse.Namespace) -> int:
         # Windows has no such handlers, and only the main thread may set them.
         with suppress(NotImplementedError, RuntimeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    metrics = _metrics.CommandMetrics(options)
+    observer = metrics.observer(print_problem)
     async with (
-        _context.open_context(options) as context,
+        _context.open_context(options, observer=observer) as context,
         Ledger(options.ledger) if options.ledger else nullcontext() as ledger,
     ):
         worker: Worker = _fleet.import_fleet().Worker(
@@ -81,8 +85,10 @@ async def run(options: argparse.Namespace) -> int:
             name=options.name,
             concurrency=options.concurrency,
             grace=options.grace,
+            on_report=metrics.count,
         )
-        async with worker:
+        watched = {"sessions": context.sessions, "ledger": ledger, "worker": worker}
+        async with worker, metrics.serve(**watched):
             converts = "reads and converts" if ledger else "reads"
             accounts = count(len(context.clients), "account")
             print_stderr(f"{worker.name} {converts} {accounts}; SIGTERM ends it", MessageLevel.INFO)

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from binance_dust import endpoints
 from binance_dust._util import exact
@@ -31,7 +31,7 @@ from binance_dust.errors import (
     OutcomeUnknownError,
     UnreadableAnswerError,
 )
-from binance_dust.events import logger
+from binance_dust.events import FundsCallEnded, logger
 from binance_dust.ledger import Intent, Kind, books_of, converted_lines
 
 if TYPE_CHECKING:
@@ -105,12 +105,14 @@ async def send(
         )
     except OutcomeUnknownError as error:
         await _leave_unknown(context, entry, error, error)
+        _report(context, entry, "unknown")
         raise
     except DustError as error:
         # Any other error of such a call means that nothing was done: see `_call/retry.py`.
         code = getattr(error, "code", None)
         with _ledger_closed_late(context):
             await context.ledger.reject(entry.id, str(error), now=context.now(), code=code)
+        _report(context, entry, "rejected")
         raise
     try:
         result = await funds_call.read(answer, entry, context.now())
@@ -118,6 +120,7 @@ async def send(
         # The exchange accepted it, and what it did can't be read (yet).
         unknown = _as_unknown(context, intent, funds_call, error)
         await _leave_unknown(context, entry, error, unknown)
+        _report(context, entry, "unknown")
         raise unknown from error
     with _ledger_closed_late(context):
         if result.nothing is not None:
@@ -126,7 +129,17 @@ async def send(
             await context.ledger.confirm(
                 entry.id, result.lines, transaction_id=result.transaction_id, now=context.now()
             )
+    _report(context, entry, "confirmed" if result.nothing is None else "rejected")
     return result
+
+
+def _report(
+    context: AccountContext,
+    entry: LedgerEntry,
+    outcome: Literal["confirmed", "rejected", "unknown"],
+) -> None:
+    event = FundsCallEnded(context.client.name, entry.kind.value, outcome, entry.id)
+    context.client.session.report(event)
 
 
 @contextmanager

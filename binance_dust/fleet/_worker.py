@@ -46,10 +46,11 @@ from binance_dust.ledger import Ledger
 from binance_dust.scanner import estimate_scan
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from binance_dust.client import DustClient
-    from binance_dust.sweeper import SweepRules
+    from binance_dust.reports import AccountReport
+    from binance_dust.sweeper import SweepReport, SweepRules
 
 __all__ = ["Worker"]
 
@@ -90,6 +91,7 @@ class Worker(Closing):
         concurrency: int = 64,
         room: int = _ROOM,
         grace: float = 10.0,
+        on_report: Callable[[AccountReport | SweepReport], object] | None = None,
     ) -> None:
         """Take the accounts; nothing is opened.
 
@@ -99,7 +101,8 @@ class Worker(Closing):
         tighter one counts. So what a fleet may not loosen, like the cooldown, is loosened here.
         `concurrency` is as for `scan`; `room` limits how many accounts it has in hand at once. When
         it is closed, accounts in hand have `grace` seconds to finish, and the rest is given back.
-        It waits for conversions that have begun.
+        It waits for conversions that have begun. `on_report` gets each report before it is sent,
+        for metrics say.
         """
         self._clients = by_name(clients)
         self._ledger = ledger if ledger is None else instance(ledger, Ledger, "ledger")
@@ -115,6 +118,7 @@ class Worker(Closing):
         self._concurrency = concurrency
         self._room = room
         self._grace = grace
+        self._on_report = on_report
         self._jobs: dict[str, WorkerJob] = {}
         self._ended_jobs: list[WorkerJob] = []
         """Those with conversions that still go on."""
@@ -219,6 +223,7 @@ class Worker(Closing):
                 report = not_read(item.account, error)
             else:
                 report = await job.read(self._clients[item.account], options)
+            self._note(report)
             await self._send(item, report.to_plain())
         except asyncio.CancelledError:
             # The job has ended. Without this, taskiq would log an error.
@@ -253,6 +258,7 @@ class Worker(Closing):
                     )
                 else:
                     report = await find_outcome(client, ledger, asked, item.since)
+            self._note(report)
             await self._send(item, report_to_plain(report))
         finally:
             job.in_hand.discard(item.number)
@@ -289,6 +295,13 @@ class Worker(Closing):
         job.in_hand.add(item.number)
         self._idle.clear()
         return job
+
+    def _note(self, report: AccountReport | SweepReport) -> None:
+        try:
+            if self._on_report is not None:
+                self._on_report(report)
+        except Exception:  # noqa: BLE001 - of a user
+            logger.exception("on_report failed")
 
     def _status(self, job: WorkerJob) -> WorkerStatus:
         for_other_jobs = self.in_hand - len(job.in_hand)

@@ -11,10 +11,9 @@ from rich.console import Console
 
 from binance_dust import Session
 from binance_dust.budget import LimitKind, PoolSnapshot
-from binance_dust.cli import _fleet, _progress
+from binance_dust.cli import _progress
 from binance_dust.cli._progress import EventCounter, draw_scan, progress_line
 from binance_dust.events import Banned, BoundaryLearnt, Refused, Retried, Waited
-from binance_dust.fleet import FleetProgress, WorkerProgress
 from binance_dust.sandbox import Sandbox
 from binance_dust.scanner import LaneProgress, Question, ScanProgress
 from tests.cli.conftest import Keep, Run
@@ -195,19 +194,3 @@ def test_a_real_session_has_what_the_fake_has() -> None:
 
     assert session.budget.snapshot().shut_for == 0
     assert session.budget.snapshot().pools == ()
-
-
-def test_sick_workers_are_named_in_the_summary(capsys: pytest.CaptureFixture[str]) -> None:
-    workers = (
-        WorkerProgress("one", 90, 0, 0.0, True),
-        WorkerProgress("two", 0, 0, 0.0, True, 569, True, "NotSentError: bind"),
-        WorkerProgress("three", 5, 0, 0.0, False, 1, False, "ClockError: late"),
-    )
-
-    _fleet.print_sick(FleetProgress(95, 0, 95, 1.0, 0.0, workers))
-
-    there = "failed there and not elsewhere"
-    assert capsys.readouterr().err.splitlines() == [
-        f"binance-dust: worker two: 569 accounts {there}; it was put aside: NotSentError: bind",
-        f"binance-dust: worker three: 1 account {there}: ClockError: late",
-    ]

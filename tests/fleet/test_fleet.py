@@ -13,7 +13,8 @@ from binance_dust import (
     NotSentError,
     Session,
 )
-from binance_dust.fleet import Fleet, Timing, Worker
+from binance_dust.cli import _fleet
+from binance_dust.fleet import Fleet, FleetProgress, Timing, Worker, WorkerProgress
 from binance_dust.fleet._queues import MemoryBroker
 from binance_dust.sandbox import Sandbox
 from tests.fleet.conftest import TIMING, StartWorker
@@ -95,3 +96,19 @@ async def test_fleets_of_different_names_do_not_meet(
     async with Fleet(url, name="ours", timing=TIMING) as fleet:
         with pytest.raises(NotSentError, match="no worker is there"):
             await anext(fleet.scan())
+
+
+def test_sick_workers_are_named_in_the_summary(capsys: pytest.CaptureFixture[str]) -> None:
+    workers = (
+        WorkerProgress("one", 90, 0, 0.0, True),
+        WorkerProgress("two", 0, 0, 0.0, True, 569, True, "NotSentError: bind"),
+        WorkerProgress("three", 5, 0, 0.0, False, 1, False, "ClockError: late"),
+    )
+
+    _fleet.print_sick(FleetProgress(95, 0, 95, 1.0, 0.0, workers))
+
+    there = "failed there and not elsewhere"
+    assert capsys.readouterr().err.splitlines() == [
+        f"binance-dust: worker two: 569 accounts {there}; it was put aside: NotSentError: bind",
+        f"binance-dust: worker three: 1 account {there}: ClockError: late",
+    ]

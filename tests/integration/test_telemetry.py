@@ -48,9 +48,9 @@ async def test_calls_are_measured_by_endpoint(
         (point.attributes["endpoint"], point.attributes["status"]): point.count
         for point in found["binance_dust.request.duration"]
     }
-    assert requests == {("GET /api/v3/time", 200): 1, (LOG, 200): 1}
-    (retries,) = found["binance_dust.retries"]
-    assert (dict(retries.attributes), retries.value) == ({"endpoint": LOG}, 1)
+    assert requests == {("GET /api/v3/time", "200"): 1, (LOG, "200"): 1}
+    retries = {point.attributes["endpoint"]: point.value for point in found["binance_dust.retries"]}
+    assert {endpoint for endpoint, count in retries.items() if count} == {LOG}
     assert len(found["binance_dust.clock.offset"]) == 1
 
 
@@ -62,11 +62,9 @@ def test_waits_refusals_and_bans_are_counted(
 
     found = points(reader)
     assert found["binance_dust.wait.duration"][0].sum == 2.0
-    assert found["binance_dust.refusals"][0].value == 1
+    assert sum(point.value for point in found["binance_dust.refusals"]) == 1
     assert found["binance_dust.bans"][0].value == 1
-    assert all(
-        set(point.attributes) <= {"endpoint", "status"} for row in found.values() for point in row
-    )
+    assert not [p for row in found.values() for p in row if "account" in p.attributes]
 
 
 def test_without_the_extra_it_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -21,6 +21,7 @@ BROUGHT = {
     "cli": ("rich",),
     "fleet": ("taskiq", "taskiq_redis"),
     "keys": ("cryptography",),
+    "metrics": ("prometheus_client",),
     "otel": ("opentelemetry",),
     "redis": ("redis",),
 }
@@ -86,6 +87,17 @@ def keys() -> None:
     must(asyncio.run(ask()) == 1, "a call that was signed by a private key is answered")
 
 
+def metrics() -> None:
+    """Make the series, and see that they are there before anything happens."""
+    from prometheus_client import CollectorRegistry, generate_latest
+
+    from binance_dust.telemetry import Telemetry
+
+    registry = CollectorRegistry()
+    Telemetry(registry=registry)
+    must(b"binance_dust_bans_total 0.0" in generate_latest(registry), "series exist at 0")
+
+
 def otel() -> None:
     """Make the instruments."""
     from binance_dust.telemetry import Telemetry
@@ -126,4 +138,4 @@ def must(holds: bool, what: str) -> None:
 
 if __name__ == "__main__":
     must(ROOT not in Path(binance_dust.__file__).parents, "the installed package is looked at")
-    {each.__name__: each for each in (core, cli, keys, otel, redis, fleet)}[sys.argv[1]]()
+    {each.__name__: each for each in (core, cli, keys, metrics, otel, redis, fleet)}[sys.argv[1]]()
