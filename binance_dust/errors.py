@@ -20,6 +20,7 @@
     │       ├── NotConvertibleError       an asset of the batch can't be converted
     │       └── PriceMovedError           the price moved too far during the conversion
     ├── GuardError                one of our safety rules stopped it; nothing was sent
+    │   └── CoolingDownError          the account rests after a conversion; a CooldownError, too
     ├── LedgerError               the ledger can't be read or written: repair the file or the disk
     └── OutcomeUnknownError       funds may have moved: find out by reading, never send again
 
@@ -42,6 +43,7 @@ __all__ = [
     "ClockError",
     "ConfigurationError",
     "CooldownError",
+    "CoolingDownError",
     "CredentialsError",
     "Delivery",
     "DeliveryError",
@@ -286,8 +288,7 @@ class DustRejectedError(ExchangeError):
 class CooldownError(DustRejectedError):
     """The account converted too recently. The exchange's text says 24 hours, whatever its rule is.
 
-    `retry_at` is when to try again, if a converter has learnt that; `None` if the converter leaves
-    cooldowns to the exchange.
+    `retry_at` is when to try again; `None` if the converter leaves cooldowns to the exchange.
     """
 
     retry_at: datetime | None = None
@@ -332,6 +333,17 @@ class GuardError(DustError):
         self.retry_at = retry_at
         self.entry_ids = entry_ids
         self.busy = busy
+
+
+class CoolingDownError(CooldownError, GuardError):
+    """The account converted too recently, by its ledger or quote. Nothing was sent (`status` 0)."""
+
+    retry_at: datetime
+
+    def __init__(self, message: str, *, account: str, retry_at: datetime) -> None:
+        """Take when the account may convert again."""
+        super().__init__(message, status=0, account=account, delivery=Delivery.UNSENT)
+        self.retry_at = retry_at
 
 
 class LedgerError(DustError):

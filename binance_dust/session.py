@@ -13,7 +13,7 @@ from binance_dust._call.forecasts import Forecasts
 from binance_dust._call.pipeline import CLOSED, Pipeline
 from binance_dust._call.retry import RetryAllowance, RetryPolicy
 from binance_dust._call.transport import Transport, is_local
-from binance_dust._util.checks import instance, positive
+from binance_dust._util.checks import instance, positive, seconds
 from binance_dust._util.lifetimes import Closing, OneLoop
 from binance_dust.budget import Attachable, Budget, Charge, Lane, LocalBudget, RateLimits
 from binance_dust.budget._payers import Payers
@@ -68,8 +68,8 @@ class Session(Closing):
         http: aiohttp.ClientSession | None = None,
         proxy: str | None = None,
         local_addr: str | None = None,
-        recv_window: float = 5000,
-        timeout: float = 10.0,
+        recv_window: timedelta | float = 5000,
+        timeout: timedelta | float = 10.0,
         lists: ListStyle = "comma",
         payers: Mapping[str, Literal["ip", "uid"]] | None = None,
         observer: Observer | None = None,
@@ -77,8 +77,9 @@ class Session(Closing):
     ) -> None:
         """Check the configuration; nothing is opened or sent.
 
-        `recv_window` is in milliseconds, as the exchange has it: for how long a signed request may
-        be on its way. `timeout` is in seconds: how long an answer is waited for.
+        `recv_window` is for how long a signed request may be on its way: a timedelta, or, as the
+        exchange has it, milliseconds. `timeout` is how long an answer is waited for, in seconds or
+        as a timedelta.
 
         `http` is an aiohttp session of your own, and stays open. `lists` is how several assets are
         sent: "comma" as `asset=A,B`, "repeated" as `asset=A&asset=B` (sources differ; both worked).
@@ -90,7 +91,7 @@ class Session(Closing):
         retry = instance(_RETRY if retry is None else retry, RetryPolicy, "retry")
         limits = instance(_LIMITS if limits is None else limits, RateLimits, "limits")
         recv_window = _milliseconds(recv_window)
-        timeout = positive(timeout, "timeout")
+        timeout = seconds(timeout, "timeout")
         if budget is not None and not hasattr(budget, "admit"):
             raise TypeError(
                 f"budget must be a Budget, RedisBudget(url) say, not {type(budget).__name__}"
@@ -141,10 +142,12 @@ class Session(Closing):
             loop=self._loop,
         )
 
-    def client(self, credentials: Credentials, *, deadline: float | None = None) -> DustClient:
+    def client(
+        self, credentials: Credentials, *, deadline: timedelta | float | None = None
+    ) -> DustClient:
         """Make one account's client on this session.
 
-        `deadline` bounds each of its calls in seconds, in place of the session's
+        `deadline` (seconds, or a timedelta) bounds each of its calls, in place of the session's
         `RetryPolicy.deadline`: requests of a service need not be as patient as its sweeps.
         """
         from binance_dust.client import DustClient
@@ -274,6 +277,8 @@ class Session(Closing):
 
 
 def _milliseconds(recv_window: Any) -> float:
+    if isinstance(recv_window, timedelta):
+        recv_window = recv_window / timedelta(milliseconds=1)
     found = positive(recv_window, "recv_window", most=_LONGEST_WINDOW)
     if found < _SHORTEST_WINDOW:
         raise ConfigurationError(

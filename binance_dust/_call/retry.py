@@ -12,7 +12,7 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from binance_dust._util.checks import instance, positive
+from binance_dust._util.checks import instance, seconds
 from binance_dust.endpoints import Replay
 from binance_dust.errors import (
     BannedError,
@@ -27,6 +27,7 @@ from binance_dust.errors import (
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import timedelta
 
     import tenacity
 
@@ -62,27 +63,34 @@ def act(replay: Replay, error: BaseException) -> Act:
     return read if replay is Replay.SAFE else write
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, init=False)
 class RetryPolicy:
     """How often a call is sent, how long it pauses, and when it gives up.
 
-    `attempts` includes the first one. `max_wait` limits each pause in seconds, also one that the
-    exchange asks for: a longer ban is raised instead of waited for. `deadline` limits the whole
-    call in seconds, including the wait for weight. Without it a call waits as long as the limits
-    require.
+    Times are given in seconds or as timedeltas. `attempts` includes the first one. `max_wait`
+    limits each pause, also one that the exchange asks for: a longer ban is raised instead of waited
+    for. `deadline` limits the whole call, including the wait for weight. Without it a call waits as
+    long as the limits require.
     """
 
-    attempts: int = 5
-    max_wait: float = 60.0
-    deadline: float | None = None
+    attempts: int
+    max_wait: float
+    deadline: float | None
 
-    def __post_init__(self) -> None:
-        """Check the values."""
-        if instance(self.attempts, int, "attempts") < 1:
+    def __init__(
+        self,
+        *,
+        attempts: int = 5,
+        max_wait: timedelta | float = 60.0,
+        deadline: timedelta | float | None = None,
+    ) -> None:
+        """Check the values; times are kept in seconds."""
+        if instance(attempts, int, "attempts") < 1:
             raise ConfigurationError("attempts must be 1 or more: the first one counts")
-        positive(self.max_wait, "max_wait")
-        if self.deadline is not None:
-            positive(self.deadline, "deadline")
+        object.__setattr__(self, "attempts", attempts)
+        object.__setattr__(self, "max_wait", seconds(max_wait, "max_wait"))
+        limit = None if deadline is None else seconds(deadline, "deadline")
+        object.__setattr__(self, "deadline", limit)
 
 
 class RetryAllowance:

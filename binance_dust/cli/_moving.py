@@ -53,6 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     group.add_argument(
         "--wallet",
+        type=str.lower,
         choices=("spot", "margin"),
         action="append",
         default=[],

@@ -177,7 +177,7 @@ class ScanTotals:
         for unit, amount in report.owed.items():
             self.owed.add(unit, amount)
         for row in report.quote.details if report.quote else ():
-            self.assets.add(row.asset, row.to_target_asset_off_exchange)
+            self.assets.add(row.asset, row.net)
             self.holders[row.asset] += 1
         if report.settled_by is not None:
             self.settled[report.settled_by] += 1

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar
 
 from binance_dust._call.signing import AccountKey
-from binance_dust._util.checks import instance, positive
+from binance_dust._util.checks import instance, seconds
 from binance_dust._util.exact import AnswerStruct
 from binance_dust._util.lifetimes import Closing
 from binance_dust.budget import Lane
@@ -16,7 +16,7 @@ from binance_dust.session import Session
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from binance_dust import models
     from binance_dust.credentials import Credentials
@@ -66,12 +66,13 @@ class AccountClient(Closing):
         credentials: Credentials,
         session: Session | None = None,
         *,
-        deadline: float | None = None,
+        deadline: timedelta | float | None = None,
         **session_options: Any,
     ) -> None:
         """Prepare an account; nothing is opened or sent.
 
-        `deadline` limits each of its calls in seconds, and replaces the session's deadline.
+        `deadline` (seconds, or a timedelta) limits each of its calls, and replaces the session's
+        deadline.
         """
         if session is not None and session_options:
             given = ", ".join(session_options)
@@ -80,7 +81,7 @@ class AccountClient(Closing):
             )
         if session is not None:
             instance(session, Session, "session")
-        self._deadline = None if deadline is None else positive(deadline, "deadline")
+        self._deadline = None if deadline is None else seconds(deadline, "deadline")
         self._account = AccountKey(credentials)
         self._credentials = credentials
         self._own_session = session is None

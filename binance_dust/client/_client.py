@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from binance_dust import models
-    from binance_dust.endpoints import AccountType, Call
+    from binance_dust.endpoints import Call, WalletName
 
 _LONGEST_RANGE: Final = timedelta(days=90)
 """The longest range of one call; the exchange refuses longer ones (-4047)."""
@@ -57,7 +57,7 @@ class DustClient(ElsewhereClient):
         target: str,
         *,
         price: Decimal | None = None,
-        account_type: AccountType | None = None,
+        account_type: WalletName | None = None,
     ) -> models.ConvertibleAssets:
         """Read what can be converted into a target now, with the exchange's estimates.
 
@@ -69,7 +69,7 @@ class DustClient(ElsewhereClient):
             )
         )
 
-    async def dust_assets(self, *, account_type: AccountType | None = None) -> models.DustAssets:
+    async def dust_assets(self, *, account_type: WalletName | None = None) -> models.DustAssets:
         """Read what can be converted into BNB now, with the exchange's estimates."""
         return await self.send(endpoints.DUST_ASSETS(account_type=account_type))
 
@@ -78,7 +78,7 @@ class DustClient(ElsewhereClient):
         *,
         start: datetime | None = None,
         end: datetime | None = None,
-        account_type: AccountType | None = None,
+        account_type: WalletName | None = None,
     ) -> models.DustLog:
         """Read the newest conversions, at most a hundred; what can't be read is in `unread`.
 
@@ -106,7 +106,7 @@ class DustClient(ElsewhereClient):
         assets: Iterable[str],
         *,
         target: str | None = None,
-        account_type: AccountType | None = None,
+        account_type: WalletName | None = None,
         client_id: str | None = None,
     ) -> models.DustConversion:
         """Convert dust into a target, immediately and without confirmation.
@@ -124,7 +124,7 @@ class DustClient(ElsewhereClient):
         )
 
     async def dust_transfer(
-        self, assets: Iterable[str], *, account_type: AccountType | None = None
+        self, assets: Iterable[str], *, account_type: WalletName | None = None
     ) -> models.DustConversion:
         """Convert dust into BNB in one batch, immediately and without confirmation.
 

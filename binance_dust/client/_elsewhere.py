@@ -165,7 +165,10 @@ class ElsewhereClient(AccountClient):
         """Ask at which price an amount can be sold now. Nothing is sold before it is accepted."""
         return await self.send(
             endpoints.CONVERT_QUOTE(
-                from_asset=from_asset, to_asset=to_asset, from_amount=amount, wallet_type=wallet
+                from_asset=from_asset,
+                to_asset=to_asset,
+                from_amount=amount,
+                wallet_type=wallet.upper(),
             )
         )
 

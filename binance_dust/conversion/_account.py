@@ -213,20 +213,17 @@ async def read_listed(client: DustClient, policy: Policy) -> list[QuoteLine]:
     """Read what can be converted now: `dust_transfer` and `dust_convert` have a list each."""
     if policy.kind is Kind.DUST:
         dust = await client.dust_assets(account_type=policy.wallet)
-        return [_line(row, row.to_bnb, row.to_bnb_off_exchange) for row in dust.details]
+        return [_line(row) for row in dust.details]
     listed = await client.convertible_assets(policy.target, account_type=policy.wallet)
-    return [
-        _line(row, row.to_target_asset_amount, row.to_target_asset_off_exchange)
-        for row in listed.details
-    ]
+    return [_line(row) for row in listed.details]
 
 
-def _line(row: DustAsset | ConvertibleAsset, gross: Decimal, net: Decimal) -> QuoteLine:
+def _line(row: DustAsset | ConvertibleAsset) -> QuoteLine:
     return QuoteLine(
         asset=row.asset,
         full_name=row.asset_full_name or row.asset,
         amount=row.amount_free,
-        gross=gross,
-        fee=exact.difference(gross, net) if row.exchange is None else row.exchange,
-        net=net,
+        gross=row.gross,
+        fee=row.fee,
+        net=row.net,
     )

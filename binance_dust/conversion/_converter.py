@@ -7,13 +7,14 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust._util.checks import instance
+from binance_dust._util.checks import instance, to_timedelta
 from binance_dust.conversion import _guards, _policy
 from binance_dust.conversion._account import AccountContext, read_holdings, read_listed
 from binance_dust.conversion._plan import Ceiling, find_ceiling, plan_dust
 from binance_dust.conversion._quote import Quote
 from binance_dust.conversion._recover import recover
 from binance_dust.conversion._run import Run
+from binance_dust.endpoints import to_account_type
 from binance_dust.errors import CooldownError
 from binance_dust.ledger import Scope, from_dust_log
 from binance_dust.ledger._entry import funds_of
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
     from binance_dust.conversion._account import HeldAsset
     from binance_dust.conversion._quote import QuoteLine
     from binance_dust.conversion._receipt import Receipt
-    from binance_dust.endpoints import AccountType
+    from binance_dust.endpoints import AccountType, WalletName
     from binance_dust.ledger import Ledger, LedgerEntry, Observed
 
 __all__ = ["COOLDOWN", "MAX_FEE_RATE", "QUOTE_TTL", "Converter"]
@@ -58,7 +59,7 @@ class Converter:
         *,
         ledger: Ledger,
         target: str = "BNB",
-        account_type: AccountType = "SPOT",
+        account_type: WalletName = "SPOT",
         keep: _policy.Keep = (),
         max_fee_rate: Decimal | str = MAX_FEE_RATE,
         min_value: Decimal | str | int = 0,
@@ -84,12 +85,12 @@ class Converter:
         self._keep = _policy.KeepRule(keep)
         self._policy = _policy.Policy(
             target=target,
-            account_type=account_type,
+            account_type=to_account_type(account_type),
             keep=self._keep.names,
             max_fee_rate=_policy.to_decimal(max_fee_rate, "max_fee_rate"),
             min_value=_policy.to_decimal(min_value, "min_value"),
-            quote_ttl=_policy.to_timedelta(quote_ttl, "quote_ttl"),
-            cooldown=_policy.to_timedelta(cooldown, "cooldown"),
+            quote_ttl=to_timedelta(quote_ttl, "quote_ttl"),
+            cooldown=to_timedelta(cooldown, "cooldown"),
             when_below=_policy.to_when_below({} if when_below is None else when_below),
         )
         self._together = instance(together, bool, "together")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from binance_dust._util.exact import difference, product, ratio
 from binance_dust.conversion._quote import Reason, Skipped
 from binance_dust.conversion._tables import percent
-from binance_dust.errors import GuardError
+from binance_dust.errors import CoolingDownError, GuardError
 from binance_dust.ledger import Cooldowns
 
 if TYPE_CHECKING:
@@ -183,8 +183,8 @@ def deviations(line: LedgerLine, quoted: QuoteLine | None, policy: Policy) -> It
 def refuse_cooling(until: datetime, *, account: str, now: datetime) -> None:
     """Stop an account that is still cooling down."""
     if until > now:
-        raise GuardError(
-            f"{account}: cooling down until {until:%F %T} UTC", account=account, retry_at=until
+        raise CoolingDownError(
+            f"cooling down until {until:%F %T} UTC", account=account, retry_at=until
         )
 
 

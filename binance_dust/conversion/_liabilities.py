@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust import endpoints
 from binance_dust._util import exact
-from binance_dust._util.checks import instance
+from binance_dust._util.checks import instance, to_timedelta
 from binance_dust.conversion import _guards, _policy
 from binance_dust.conversion._account import AccountContext, read_debts
 from binance_dust.conversion._plan import plan_debts, target_of_debts
@@ -63,8 +63,8 @@ class LiabilityExchanger:
         """Take the rules; nothing is sent."""
         self._context = AccountContext(client, ledger)
         self._keep = _policy.KeepRule(keep)
-        self._quote_ttl = _policy.to_timedelta(quote_ttl, "quote_ttl")
-        self._cooldown = _policy.to_timedelta(cooldown, "cooldown")
+        self._quote_ttl = to_timedelta(quote_ttl, "quote_ttl")
+        self._cooldown = to_timedelta(cooldown, "cooldown")
 
     @property
     def client(self) -> DustClient:

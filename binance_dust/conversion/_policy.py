@@ -8,17 +8,17 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, TypeAlias, cast, get_args
+from typing import TYPE_CHECKING, Final, TypeAlias, cast
 
 from binance_dust._util.checks import instance
 from binance_dust._util.exact import to_amount
-from binance_dust.endpoints import AccountType
 from binance_dust.errors import ConfigurationError, DustError, GuardError
 from binance_dust.ledger import Kind
 from binance_dust.ledger._witness import wallet_to_name
 
 if TYPE_CHECKING:
     from binance_dust.client import DustClient
+    from binance_dust.endpoints import AccountType
 
 Keep: TypeAlias = "Iterable[str] | Callable[[DustClient], Iterable[str] | Awaitable[Iterable[str]]]"
 """Names of assets to leave alone, or a function that is given the account and returns them."""
@@ -29,15 +29,12 @@ __all__ = [
     "Policy",
     "asset_names",
     "to_decimal",
-    "to_timedelta",
     "to_when_below",
 ]
 
 _NOT_IN_NAMES: Final = re.compile(r"[a-z\s]")
 """From the exchange's own pattern for asset names, quoted in its -1100: small Latin letters are
 not allowed, other letters are."""
-_LONGEST: Final = timedelta(days=1_000_000)
-"""Longer than any real option, and short enough that adding it to a time does not overflow."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,10 +64,6 @@ class Policy:
     def __post_init__(self) -> None:
         """Reject rules that can't work."""
         _asset_name(self.target, "target")
-        if self.account_type not in get_args(AccountType):
-            raise ConfigurationError(
-                f"account_type must be SPOT or MARGIN, not {self.account_type!r}"
-            )
         if not 0 <= self.max_fee_rate <= 1:
             raise ConfigurationError(
                 f"max_fee_rate is a part of the gross, from 0 to 1, not {self.max_fee_rate}"
@@ -94,20 +87,6 @@ def to_decimal(value: Decimal | str | int, name: str) -> Decimal:
         return to_amount(value)
     except ValueError:
         raise ConfigurationError(f"{name} must be a finite number, not {value!r}") from None
-
-
-def to_timedelta(value: timedelta | float, name: str) -> timedelta:
-    """Read a length of time: a timedelta, or seconds."""
-    if isinstance(value, timedelta):
-        if abs(value) > _LONGEST:
-            raise ConfigurationError(f"{name} can't be {value.days} days: the calendar ends before")
-        return value
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        raise TypeError(f"{name} must be a timedelta or seconds, not {type(value).__name__}")
-    try:
-        return to_timedelta(timedelta(seconds=value), name)
-    except (OverflowError, ValueError):
-        raise ConfigurationError(f"{name} can't be {value} seconds") from None
 
 
 def to_when_below(values: Mapping[str, Decimal | str | int]) -> dict[str, Decimal]:

@@ -59,8 +59,11 @@ from binance_dust.endpoints._spec import (
     ListStyle,
     Replay,
     Security,
+    WalletName,
     Weight,
     ip,
+    to_account_type,
+    to_account_types,
     uid,
 )
 
@@ -103,8 +106,11 @@ __all__ = [
     "ListStyle",
     "Replay",
     "Security",
+    "WalletName",
     "Weight",
     "ip",
+    "to_account_type",
+    "to_account_types",
     "uid",
 ]
 

@@ -11,13 +11,13 @@ from msgspec import field
 
 from binance_dust import models
 from binance_dust.endpoints._spec import (
-    AccountType,
     Endpoint,
     LimitKind,
     NoParams,
     Params,
     Replay,
     Security,
+    WalletName,
     Weight,
     ip,
     uid,
@@ -50,7 +50,7 @@ class ConvertibleAssetsParams(Params, frozen=True, kw_only=True):
     """`price` is the caller's price of the quota asset in the target; it is undocumented."""
 
     target_asset: str
-    account_type: AccountType | None = None
+    account_type: WalletName | None = None
     price: Decimal | None = field(name="dustQuotaAssetToTargetAssetPrice", default=None)
 
 
@@ -70,7 +70,7 @@ class DustConvertParams(Params, frozen=True, kw_only=True):
 
     assets: Iterable[str] = field(name="asset")
     target_asset: str | None = None
-    account_type: AccountType | None = None
+    account_type: WalletName | None = None
     client_id: str | None = None
 
 
@@ -90,7 +90,7 @@ DUST_CONVERT: Final = Endpoint(
 class DustAssetsParams(Params, frozen=True, kw_only=True):
     """Without `account_type`: the spot wallet."""
 
-    account_type: AccountType | None = None
+    account_type: WalletName | None = None
 
 
 DUST_ASSETS: Final = Endpoint(
@@ -108,7 +108,7 @@ class DustTransferParams(Params, frozen=True, kw_only=True):
     """All assets of one batch."""
 
     assets: Iterable[str] = field(name="asset")
-    account_type: AccountType | None = None
+    account_type: WalletName | None = None
 
 
 DUST_TRANSFER: Final = Endpoint(
@@ -125,7 +125,7 @@ DUST_TRANSFER: Final = Endpoint(
 class DustLogParams(Params, frozen=True, kw_only=True):
     """Both bounds or none: with one alone the server answers -1102 (seen 2026-09-07)."""
 
-    account_type: AccountType | None = None
+    account_type: WalletName | None = None
     start_time: datetime | None = None
     end_time: datetime | None = None
 

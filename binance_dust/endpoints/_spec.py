@@ -38,6 +38,8 @@ R = TypeVar("R")
 R_co = TypeVar("R_co", covariant=True)
 
 AccountType: TypeAlias = Literal["SPOT", "MARGIN"]
+WalletName: TypeAlias = Literal["SPOT", "MARGIN", "spot", "margin"]
+"""A wallet as users may write it. What we write is an `AccountType`."""
 ListStyle: TypeAlias = Literal["comma", "repeated"]
 
 
@@ -179,6 +181,22 @@ class Call(msgspec.Struct, Generic[R_co], frozen=True, gc=False):
         return next((tuple(value) for _, value in self.pairs if isinstance(value, Names)), ())
 
 
+def to_account_type(value: object, name: str = "account_type") -> AccountType:
+    """Read a wallet's name, in capitals or not."""
+    found = value.upper() if isinstance(value, str) else value
+    for known in get_args(AccountType):
+        if found == known:
+            return cast("AccountType", known)
+    raise ConfigurationError(f"{name} must be SPOT or MARGIN, not {value!r}")
+
+
+def to_account_types(values: object) -> tuple[AccountType, ...]:
+    """Read several wallets' names."""
+    if isinstance(values, str) or not isinstance(values, Iterable):
+        raise TypeError(f"account_types must be a collection: write ({values!r},)")
+    return tuple(to_account_type(each, "each of account_types") for each in values)
+
+
 def percent_encode(text: str) -> str:
     """Encode a value for a query: UTF-8, escaped except letters, digits and `-._~`."""
     return quote(text, safe="")
@@ -308,13 +326,15 @@ def _encode_names(value: object) -> Names:
     return names
 
 
-def _one_of(choices: tuple[str, ...]) -> Encoder:
+def _one_of(spellings: tuple[str, ...]) -> Encoder:
+    choices = tuple(dict.fromkeys(each.upper() for each in spellings))
+
     def encode_choice(value: object) -> str:
         if not isinstance(value, str):
             raise _WrongType("a str")
-        if value not in choices:
+        if value.upper() not in choices:
             raise _WrongValue(f"must be {' or '.join(choices)}, not {value!r}")
-        return value
+        return value.upper()
 
     return encode_choice
 

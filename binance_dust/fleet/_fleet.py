@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, Unpack
 
 from binance_dust._util.checks import instance
 from binance_dust._util.lifetimes import Closing
+from binance_dust.endpoints import to_account_type
 from binance_dust.errors import ConfigurationError, NotSentError
 from binance_dust.fleet._assignments import Assignments
 from binance_dust.fleet._conversions import report_from_plain
@@ -22,7 +23,7 @@ from binance_dust.scanner._lanes import questions
 from binance_dust.sweeper import Outcome, SweepReport
 
 if TYPE_CHECKING:
-    from binance_dust.endpoints import AccountType
+    from binance_dust.endpoints import WalletName
     from binance_dust.errors import DustError
     from binance_dust.scanner import ScanEstimate
     from binance_dust.scanner._lanes import Liabilities
@@ -84,7 +85,7 @@ class Fleet(Closing):
         target: str = "BNB",
         liabilities: Liabilities = "auto",
         elsewhere: bool = False,
-        account_type: AccountType | None = None,
+        account_type: WalletName | None = None,
         skip: Iterable[str] = (),
     ) -> FleetStream[AccountReport]:
         """Read many accounts at many addresses, and report on each as soon as it is done.
@@ -93,6 +94,7 @@ class Fleet(Closing):
         of. An account that no worker can read is reported with an error.
         """
         questions(liabilities, elsewhere=elsewhere)
+        wallet = None if account_type is None else to_account_type(account_type)
         if not instance(target, str, "target").strip():
             raise ConfigurationError("target is empty; name an asset, BNB say")
 
@@ -110,7 +112,7 @@ class Fleet(Closing):
                 options={
                     "target": target,
                     "liabilities": liabilities,
-                    "account_type": account_type,
+                    "account_type": wallet,
                     # Only if it is asked for: workers of older versions do not know it.
                     **dict.fromkeys(more, True),
                 },
@@ -127,7 +129,7 @@ class Fleet(Closing):
         accounts: Iterable[str] | Literal["all"] = "all",
         *,
         dry_run: bool = True,
-        account_type: AccountType = "SPOT",
+        account_type: WalletName = "SPOT",
         **rules: Unpack[SweepRules],
     ) -> FleetStream[SweepReport]:
         """Convert the dust of many accounts, each where its ledger is, and at most once.
@@ -139,13 +141,14 @@ class Fleet(Closing):
         """
         instance(dry_run, bool, "dry_run")
         target = rules.get("target", "BNB")
-        options = {"dry_run": dry_run, "account_type": account_type, **rules}
+        wallet = to_account_type(account_type)
+        options = {"dry_run": dry_run, "account_type": wallet, **rules}
 
         def give_up(account: str, error: NotSentError) -> SweepReport:
             return SweepReport(
                 account=account,
                 what="dust",
-                account_type=account_type,
+                account_type=wallet,
                 target=target,
                 outcome=Outcome.FAILED,
                 at=datetime.now(UTC),

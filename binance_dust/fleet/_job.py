@@ -11,7 +11,7 @@ import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
-from binance_dust._util.checks import positive
+from binance_dust._util.checks import seconds
 from binance_dust._util.results import Results, Stream
 from binance_dust.errors import ConfigurationError, NotSentError
 from binance_dust.events import logger
@@ -21,6 +21,7 @@ from binance_dust.fleet._states import first_of_worker
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable, Iterable
+    from datetime import timedelta
 
     from binance_dust.errors import DustError
     from binance_dust.fleet._assignments import Assignments, Handout
@@ -37,24 +38,34 @@ _FIRST_ANSWERS: Final = 0.5
 """The part of a pulse that workers have to answer before the first accounts are handed out."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, init=False)
 class Timing:
-    """How often a fleet asks which workers are there, and how long it waits for them."""
+    """How often a fleet asks which workers are there, and how long it waits for them.
 
-    pulse: float = 1.0
+    Times are given in seconds or as timedeltas.
+    """
+
+    pulse: float
     """Seconds between two status requests."""
-    patience: float = 5.0
+    patience: float
     """Seconds without an answer after which a worker is lost."""
-    gather: float = 2.0
+    gather: float
     """Seconds that all workers have to answer before the first order to move funds is handed out.
     Workers that keep different ledgers of one account have to be noticed by then."""
-    wait: float = 30.0
+    wait: float
     """Seconds that an account waits for a worker that can do it, when none can."""
 
-    def __post_init__(self) -> None:
+    def __init__(
+        self,
+        pulse: timedelta | float = 1.0,
+        patience: timedelta | float = 5.0,
+        gather: timedelta | float = 2.0,
+        wait: timedelta | float = 30.0,
+    ) -> None:
         """Refuse what can't work."""
-        for name in ("pulse", "patience", "gather", "wait"):
-            positive(getattr(self, name), name)
+        given = {"pulse": pulse, "patience": patience, "gather": gather, "wait": wait}
+        for name, value in given.items():
+            object.__setattr__(self, name, seconds(value, name))
         if self.patience < 2 * self.pulse:
             raise ConfigurationError("patience must be at least two pulses: one may be missed")
 

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 
+from binance_dust._util.checks import to_timedelta
 from binance_dust.conversion._converter import COOLDOWN, MAX_FEE_RATE, QUOTE_TTL
 from binance_dust.conversion._policy import (
     KeepRule,
     asset_names,
     to_decimal,
-    to_timedelta,
     to_when_below,
 )
 from binance_dust.endpoints import AccountType

@@ -26,6 +26,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from binance_dust._answers.codes import cooled
+from binance_dust._util.checks import to_timedelta
 from binance_dust.ledger._entry import Kind
 
 if TYPE_CHECKING:
@@ -81,8 +82,9 @@ class Lesson:
             return Lesson(timedelta(0), age)
         return Lesson(self.longer_than, age if self.at_most is None else min(age, self.at_most))
 
-    def wait(self, configured: timedelta) -> timedelta:
+    def wait(self, configured: timedelta | float) -> timedelta:
         """Return how long to wait before the next attempt."""
+        configured = to_timedelta(configured, "configured")
         if self.at_most is None:
             if configured > self.longer_than:
                 return configured
@@ -222,7 +224,7 @@ class Cooldowns:
         scope: Scope,
         *,
         now: datetime,
-        configured: timedelta,
+        configured: timedelta | float,
         assets: Iterable[str] = (),
     ) -> datetime:
         """Return when to try to convert: `now`, or the end of the cooldown.
@@ -249,7 +251,7 @@ class Cooldowns:
 def next_eligible_at(
     history: Iterable[LedgerEntry],
     now: datetime,
-    configured: timedelta,
+    configured: timedelta | float,
     *,
     assets: Iterable[str] = (),
 ) -> datetime:

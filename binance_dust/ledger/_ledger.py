@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from binance_dust.client import DustClient
-    from binance_dust.endpoints import AccountType
+    from binance_dust.endpoints import WalletName
     from binance_dust.ledger._access import Books, Claim
     from binance_dust.ledger._entry import Intent, LedgerEntry, LedgerLine, Status
     from binance_dust.ledger._outcomes import Recorded
@@ -39,10 +39,12 @@ class Ledger(LedgerReader):
     writes in a thread of its own, so the event loop never waits for a disk.
     """
 
-    def __init__(self, path: str | os.PathLike[str], *, busy_timeout: float = 30.0) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, busy_timeout: timedelta | float = 30.0
+    ) -> None:
         """Name the file; it is not opened yet.
 
-        `busy_timeout` is how many seconds to wait while another process writes.
+        `busy_timeout` is how long to wait (seconds, or a timedelta) while another process writes.
         """
         super().__init__(path, busy_timeout=busy_timeout)
         self._asking: dict[str, asyncio.Lock] = {}
@@ -226,7 +228,7 @@ class Ledger(LedgerReader):
         self,
         client: DustClient,
         *,
-        account_types: Iterable[AccountType] = ("SPOT", "MARGIN"),
+        account_types: Iterable[WalletName] = ("SPOT", "MARGIN"),
         since: datetime | None = None,
     ) -> SyncReport:
         """Import all of the exchange's records of an account, each once.

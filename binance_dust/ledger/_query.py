@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, get_args
 
 from binance_dust._util.checks import instance
-from binance_dust.endpoints import AccountType
+from binance_dust.endpoints import to_account_type
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import OPEN, Kind, Status
 from binance_dust.ledger._schema import OPEN_ONLY, stamp
@@ -14,6 +14,8 @@ from binance_dust.ledger._schema import OPEN_ONLY, stamp
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
+
+    from binance_dust.endpoints import WalletName
 
 __all__ = ["Query", "as_kind"]
 
@@ -28,7 +30,7 @@ class Query:
     account: str | None = None
     status: Status | Iterable[Status] | None = None
     kind: Kind | str | None = None
-    account_type: AccountType | None = None
+    account_type: WalletName | None = None
     target: str | None = None
     asset: str | None = None
     since: datetime | None = None
@@ -38,9 +40,8 @@ class Query:
 
     def __post_init__(self) -> None:
         """Refuse what no entry can have: an empty result would look like an answer."""
-        if self.account_type not in {None, *get_args(AccountType)}:
-            allowed = " or ".join(get_args(AccountType))
-            raise ConfigurationError(f"account_type must be {allowed}, not {self.account_type!r}")
+        if self.account_type is not None:
+            object.__setattr__(self, "account_type", to_account_type(self.account_type))
 
     def sql(self) -> tuple[str, list[Any]]:
         """Write the query for the ids of the matching entries."""

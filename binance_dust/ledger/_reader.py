@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from binance_dust._util.checks import positive
+from binance_dust._util.checks import seconds
 from binance_dust._util.lifetimes import Closing
+from binance_dust.endpoints import to_account_type
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._access import books_of
 from binance_dust.ledger._cooldown import Cooldowns, Scope
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
     from datetime import datetime, timedelta
 
-    from binance_dust.endpoints import AccountType
+    from binance_dust.endpoints import WalletName
     from binance_dust.ledger._access import Books
     from binance_dust.ledger._entry import Kind, LedgerEntry, Status
     from binance_dust.ledger._owners import KnownAccount
@@ -36,7 +37,9 @@ _PAGE: Final = 200
 class LedgerReader(Closing):
     """A ledger's file, open to be read. `Ledger` adds what writes."""
 
-    def __init__(self, path: str | os.PathLike[str], *, busy_timeout: float = 30.0) -> None:
+    def __init__(
+        self, path: str | os.PathLike[str], *, busy_timeout: timedelta | float = 30.0
+    ) -> None:
         """Name the file; it is not opened yet.
 
         `busy_timeout` is how many seconds to wait while another process writes.
@@ -49,7 +52,7 @@ class LedgerReader(Closing):
         if self._path.lower().startswith("file:"):
             # Some builds of SQLite read this as a URI, and keep the books in memory or elsewhere.
             raise ConfigurationError(f"path {self._path!r} is a URI: name a file, as in './file:a'")
-        timeout = positive(busy_timeout, "busy_timeout")
+        timeout = seconds(busy_timeout, "busy_timeout")
         self._thread = StoreThread(self._path, busy_timeout=timeout)
 
     @property
@@ -97,7 +100,7 @@ class LedgerReader(Closing):
         account: str | None = None,
         status: Status | Iterable[Status] | None = None,
         kind: Kind | str | None = None,
-        account_type: AccountType | None = None,
+        account_type: WalletName | None = None,
         target: str | None = None,
         asset: str | None = None,
         since: datetime | None = None,
@@ -203,8 +206,8 @@ class LedgerReader(Closing):
         account: str,
         kind: Kind,
         *,
-        account_type: AccountType = "SPOT",
-        configured: timedelta,
+        account_type: WalletName = "SPOT",
+        configured: timedelta | float,
         now: datetime,
         assets: Iterable[str] = (),
     ) -> datetime:
@@ -215,7 +218,7 @@ class LedgerReader(Closing):
         asset has its own cooldown.
         """
         owner = await self._thread.run(lambda store: store.owner_of(account))
-        scope = Scope(owner, as_kind(kind), account_type)
+        scope = Scope(owner, as_kind(kind), to_account_type(account_type))
         cooldowns = Cooldowns(await self.cooldown_evidence(scope))
         return cooldowns.next_eligible_at(scope, now=now, configured=configured, assets=assets)
 

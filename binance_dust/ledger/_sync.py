@@ -12,12 +12,12 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field, fields
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any, Final, get_args
+from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._answers.codes import has_no_margin
 from binance_dust._util.exact import from_moment, to_moment
 from binance_dust._util.plain import plain
-from binance_dust.endpoints import AccountType
+from binance_dust.endpoints import AccountType, to_account_types
 from binance_dust.errors import ConfigurationError, RejectedError
 from binance_dust.ledger._access import books_of
 from binance_dust.ledger._records import from_dust_log, from_liabilities
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from binance_dust.client import DustClient
+    from binance_dust.endpoints import WalletName
     from binance_dust.ledger._ledger import Ledger
     from binance_dust.ledger._records import Observed
     from binance_dust.ledger._synced import Source
@@ -80,7 +81,7 @@ async def sync(
     ledger: Ledger,
     client: DustClient,
     *,
-    account_types: Iterable[AccountType] = ("SPOT", "MARGIN"),
+    account_types: Iterable[WalletName] = ("SPOT", "MARGIN"),
     since: datetime | None = None,
 ) -> SyncReport:
     """Import the exchange's records of one account that the ledger does not have."""
@@ -263,13 +264,10 @@ def _id_of(group: DustLogEntry) -> int:
     return next((each for each in ids if each is not None), 0)
 
 
-def _checked(account_types: Iterable[AccountType], since: datetime | None) -> set[AccountType]:
-    if isinstance(account_types, str):
-        raise TypeError(f"account_types must be a collection: write ({account_types!r},)")
-    wanted = set(account_types)
-    if not wanted or not wanted <= set(get_args(AccountType)):
-        allowed = ", ".join(get_args(AccountType))
-        raise ConfigurationError(f"account_types must be among {allowed}, not {wanted!r}")
+def _checked(account_types: Iterable[WalletName], since: datetime | None) -> set[AccountType]:
+    wanted = set(to_account_types(account_types))
+    if not wanted:
+        raise ConfigurationError("account_types is empty: name SPOT, MARGIN or both")
     if since is not None and not isinstance(since, datetime):
         raise TypeError(f"since must be a datetime, not {type(since).__name__}")
     if since is not None and since.utcoffset() is None:

@@ -10,6 +10,7 @@ and December 2026.
 
     _dust.py        dust, small debts, settings; what is read of an account around them
     _elsewhere.py   other wallets, delistings, transfers, repayments, sales by quote
+    _estimates.py   what can be converted now, and what it would bring
     _delistings.py  until when assets can be converted, as the schedules tell
 """
 
@@ -25,10 +26,6 @@ from binance_dust.models._dust import (
     BnbBurn,
     CommissionRates,
     ConvertedAsset,
-    ConvertibleAsset,
-    ConvertibleAssets,
-    DustAsset,
-    DustAssets,
     DustConversion,
     DustLog,
     DustLogDetail,
@@ -58,6 +55,14 @@ from binance_dust.models._elsewhere import (
     WalletAsset,
     WalletBalance,
 )
+from binance_dust.models._estimates import (
+    ConvertibleAsset,
+    ConvertibleAssets,
+    DustAsset,
+    DustAssets,
+    EstimatedAsset,
+    Estimates,
+)
 
 __all__ = [
     "AccountInfo",
@@ -78,6 +83,8 @@ __all__ = [
     "DustLog",
     "DustLogDetail",
     "DustLogEntry",
+    "EstimatedAsset",
+    "Estimates",
     "FundingAsset",
     "KeyPermissions",
     "LastChance",

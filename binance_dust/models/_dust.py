@@ -79,34 +79,6 @@ class SpotAccount(AnswerStruct, frozen=True):
     update_time: Moment | None = None
 
 
-class ConvertibleAsset(AnswerStruct, frozen=True, kw_only=True, gc=False):
-    """One asset that can be converted now, with the exchange's estimate."""
-
-    asset: str
-    asset_full_name: str | None = None
-    amount_free: Amount
-    exchange: Amount | None = None
-    """The fee, in the target asset."""
-    to_quota_asset_amount: Amount | None = None
-    to_target_asset_amount: Amount
-    """Before the fee."""
-    to_target_asset_off_exchange: Amount
-    """After the fee."""
-
-
-class ConvertibleAssets(AnswerStruct, frozen=True, kw_only=True):
-    """What can be converted into a target now."""
-
-    dribblet_percentage: Amount | None = None
-    """The usual fee rate; the fee of each asset is in its own row."""
-    total_transfer_quota_asset_amount: Amount | None = None
-    total_transfer_target_asset_amount: Amount | None = None
-    """Before the fees."""
-    dribblet_base: Amount | None = None
-    """Undocumented; by its sample (10), the limit for one asset, in the quota asset."""
-    details: list[ConvertibleAsset]
-
-
 class ConvertedAsset(AnswerStruct, frozen=True, kw_only=True, gc=False):
     """One asset that was converted."""
 
@@ -138,31 +110,6 @@ class DustConversion(AnswerStruct, frozen=True, kw_only=True):
         if gross is None or fee is None:
             return total(row.net_amount for row in self.transfer_result)
         return difference(gross, fee)
-
-
-class DustAsset(AnswerStruct, frozen=True, kw_only=True, gc=False):
-    """One asset that can be converted into BNB now."""
-
-    asset: str
-    asset_full_name: str | None = None
-    amount_free: Amount
-    to_btc: Amount | None = field(name="toBTC", default=None)
-    to_bnb: Amount = field(name="toBNB")
-    """Before the fee."""
-    to_bnb_off_exchange: Amount = field(name="toBNBOffExchange")
-    """After the fee."""
-    exchange: Amount | None = None
-    """The fee, in BNB."""
-
-
-class DustAssets(AnswerStruct, frozen=True, kw_only=True):
-    """What can be converted into BNB now."""
-
-    details: list[DustAsset]
-    total_transfer_btc: Amount | None = None
-    total_transfer_bnb: Amount | None = field(name="totalTransferBNB", default=None)
-    """Before the fees."""
-    dribblet_percentage: Amount | None = None
 
 
 class DustLogDetail(AnswerStruct, frozen=True, kw_only=True, gc=False):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass, field
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from binance_dust._util.checks import instance
@@ -16,7 +17,6 @@ from binance_dust.models import ConvertibleAssets, SmallLiability, UserAsset, Wa
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from datetime import datetime
-    from decimal import Decimal
 
 __all__ = ["AccountReport", "Settled"]
 
@@ -65,19 +65,17 @@ class AccountReport:
     @property
     def gross(self) -> Decimal:
         """What converting all the dust would bring before fees, in `target`."""
-        rows = self.quote.details if self.quote else []
-        return total(row.to_target_asset_amount for row in rows)
+        return self.quote.gross if self.quote else Decimal(0)
 
     @property
     def net(self) -> Decimal:
         """What converting all the dust would bring, in `target`."""
-        rows = self.quote.details if self.quote else []
-        return total(row.to_target_asset_off_exchange for row in rows)
+        return self.quote.net if self.quote else Decimal(0)
 
     @property
     def fee(self) -> Decimal:
         """What converting all the dust would cost, in `target`."""
-        return difference(self.gross, self.net)
+        return self.quote.fee if self.quote else Decimal(0)
 
     @property
     def owed(self) -> dict[str, Decimal]:
@@ -101,12 +99,14 @@ class AccountReport:
 
     def to_plain(self) -> dict[str, Any]:
         """Give the report as plain values for JSON; `from_plain` reads it again."""
+        sums = _sums(self.quote)
         return {
             "account": self.account,
             "target": self.target,
             "at": plain(self.at),
             "assets": plain(self.assets),
-            "quote": plain(self.quote),
+            "quote": None if self.quote is None else plain(self.quote) | sums,
+            **sums,
             "elsewhere": plain(self.elsewhere),
             "liabilities": plain(self.liabilities),
             "settled_by": plain(self.settled_by),
@@ -129,6 +129,11 @@ class AccountReport:
         else:
             raise ConfigurationError(f"this report {newer(written)}")
         raise ConfigurationError(f"this is no report of a scan: {reason[:200]}")
+
+
+def _sums(quote: ConvertibleAssets | None) -> dict[str, str | None]:
+    """Give the sums of a quote, by their names in Python."""
+    return {name: plain(getattr(quote, name, None)) for name in ("gross", "fee", "net")}
 
 
 def _read(value: Mapping[str, Any]) -> AccountReport:
@@ -164,12 +169,12 @@ def _dust_table(report: AccountReport) -> str:
     rows = [
         (
             row.asset,
-            row.amount_free,
-            row.to_target_asset_amount,
-            difference(row.to_target_asset_amount, row.to_target_asset_off_exchange),
-            row.to_target_asset_off_exchange,
+            row.amount,
+            row.gross,
+            row.fee,
+            row.net,
         )
-        for row in sorted(details, key=lambda row: row.to_target_asset_off_exchange, reverse=True)
+        for row in sorted(details, key=lambda row: row.net, reverse=True)
     ]
     return table(
         f"Dust, in {report.target}",

@@ -178,9 +178,9 @@ def _rows(report: AccountReport) -> Iterator[dict[str, Any]]:
             "part": "quote",
             "asset": _cell(line.asset),
             "amount": plain(line.amount_free),
-            "gross": plain(line.to_target_asset_amount),
-            "fee": plain(line.exchange),
-            "net": plain(line.to_target_asset_off_exchange),
+            "gross": plain(line.gross),
+            "fee": plain(line.fee),
+            "net": plain(line.net),
             "unit": _cell(report.target),
         }
     for lies in wallet_rows(report):

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from binance_dust._util.checks import instance
 from binance_dust._util.results import Results, Stream
 from binance_dust.client import DustClient
+from binance_dust.endpoints import to_account_type
 from binance_dust.errors import ConfigurationError
 from binance_dust.reports import AccountReport
 from binance_dust.scanner._account import AccountScan
@@ -30,7 +31,7 @@ from binance_dust.scanner._lanes import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from binance_dust.endpoints import AccountType
+    from binance_dust.endpoints import AccountType, WalletName
     from binance_dust.scanner._lanes import Liabilities
     from binance_dust.session import Session
 
@@ -48,7 +49,7 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
     liabilities: Liabilities = "auto",
     elsewhere: bool = False,
     concurrency: int = 64,
-    account_type: AccountType | None = None,
+    account_type: WalletName | None = None,
     skip: Collection[str] = (),
 ) -> Scan:
     """Read many accounts at once, and report on each as soon as it is done.
@@ -64,8 +65,6 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
     """
     if not isinstance(clients, Iterable | AsyncIterable):
         raise TypeError(f"clients must be iterable, not {type(clients).__name__}")
-    if account_type not in (None, "SPOT", "MARGIN"):
-        raise ConfigurationError(f"account_type must be 'SPOT' or 'MARGIN', not {account_type!r}")
     if instance(concurrency, int, "concurrency") < 1:
         raise ConfigurationError(f"concurrency must be at least 1, not {concurrency}")
     if not instance(target, str, "target").strip():
@@ -79,7 +78,7 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
             liabilities=liabilities,
             elsewhere=elsewhere,
             concurrency=concurrency,
-            account_type=account_type,
+            account_type=None if account_type is None else to_account_type(account_type),
             skip=frozenset(skip),
         )
     )

@@ -12,7 +12,7 @@ import os
 import socket
 from typing import TYPE_CHECKING, Final
 
-from binance_dust._util.checks import positive
+from binance_dust._util.checks import seconds
 from binance_dust._util.words import count, visible
 from binance_dust.errors import ConfigurationError, CredentialsError, NotSentError
 from binance_dust.signers._line import SigningLine
@@ -20,6 +20,8 @@ from binance_dust.signers._public_key import ED25519, read_public_key, read_stri
 from binance_dust.signers._signer import LinedSigner
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from binance_dust.signers._public_key import PublicKey
 
 __all__ = ["SshAgent"]
@@ -53,7 +55,7 @@ class SshAgent(LinedSigner):
         public_key: str | os.PathLike[str],
         *,
         socket: str | os.PathLike[str] | None = None,
-        timeout: float = 5.0,
+        timeout: timedelta | float = 5.0,
     ) -> None:
         """Read the public key; nothing is asked yet."""
         key = read_public_key(public_key)
@@ -64,7 +66,7 @@ class SshAgent(LinedSigner):
                 f"{name}: no agent is known: set SSH_AUTH_SOCK, as ssh-agent prints it, or give"
                 " `socket`"
             )
-        super().__init__(name, ("ssh-agent", path), positive(timeout, "timeout"))
+        super().__init__(name, ("ssh-agent", path), seconds(timeout, "timeout"))
         self._key: Final = key
         self._socket: Final = path
 

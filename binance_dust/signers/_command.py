@@ -17,13 +17,14 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import PurePath
 from typing import IO, TYPE_CHECKING, Final, cast
 
-from binance_dust._util.checks import positive
+from binance_dust._util.checks import seconds
 from binance_dust._util.words import visible
 from binance_dust.errors import ConfigurationError, CredentialsError
 from binance_dust.signers._signer import LinedSigner, read_signature
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from datetime import timedelta
 
 __all__ = ["Command", "check_argv", "print_secrets", "program"]
 
@@ -52,11 +53,11 @@ class Command(LinedSigner):
     at_once = 16
     alike = False
 
-    def __init__(self, argv: Sequence[str], *, timeout: float = 5.0) -> None:
+    def __init__(self, argv: Sequence[str], *, timeout: timedelta | float = 5.0) -> None:
         """Check the arguments; nothing is started yet."""
         self._argv: Final = check_argv(argv, "argv")
         name = f"command {program(argv)}"
-        super().__init__(name, "commands", positive(timeout, "timeout"))
+        super().__init__(name, "commands", seconds(timeout, "timeout"))
 
     async def make(self, payload: bytes) -> str:
         """Run the program."""

@@ -8,13 +8,15 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from binance_dust._util.checks import positive
+from binance_dust._util.checks import seconds
 from binance_dust._util.files import read_private
 from binance_dust._util.words import visible
 from binance_dust.errors import ConfigurationError, CredentialsError, NotSentError
 from binance_dust.signers._signer import LinedSigner
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     import aiohttp
 
 __all__ = ["VaultTransit"]
@@ -48,7 +50,7 @@ class VaultTransit(LinedSigner):
         token: str | os.PathLike[str] | None = None,
         mount: str = "transit",
         http: aiohttp.ClientSession | None = None,
-        timeout: float = 5.0,
+        timeout: timedelta | float = 5.0,
     ) -> None:
         """Check the address; nothing is asked yet."""
         import yarl
@@ -57,7 +59,7 @@ class VaultTransit(LinedSigner):
         address = yarl.URL(url)
         if address.scheme != "https" and address.host not in ("127.0.0.1", "::1", "localhost"):
             raise ConfigurationError(f"{name}: the address must be https, but on this machine")
-        super().__init__(name, ("vault", str(address)), positive(timeout, "timeout"))
+        super().__init__(name, ("vault", str(address)), seconds(timeout, "timeout"))
         self._token: Final = os.environ.get("VAULT_TOKEN", "") if token is None else token
         if not self._token:
             raise ConfigurationError(f"{name}: give a token, or set VAULT_TOKEN")

@@ -14,11 +14,12 @@ from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
 
-from binance_dust._util.checks import instance
+from binance_dust._util.checks import instance, to_timedelta
 from binance_dust._util.results import Results, Stream
 from binance_dust.client import DustClient
 from binance_dust.conversion import Converter, LiabilityExchanger
-from binance_dust.conversion._policy import Keep, KeepRule, to_timedelta
+from binance_dust.conversion._policy import Keep, KeepRule
+from binance_dust.endpoints import to_account_types
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import Ledger, account_of
 from binance_dust.models import Delistings
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from decimal import Decimal
 
-    from binance_dust.endpoints import AccountType
+    from binance_dust.endpoints import AccountType, WalletName
     from binance_dust.sweeper._order import First
     from binance_dust.sweeper._turn import Choose
 
@@ -69,10 +70,10 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
     *,
     ledger: Ledger,
     dry_run: bool = True,
-    every: timedelta | None = None,
+    every: timedelta | float | None = None,
     choose: Choose | None = None,
     first: First | None = None,
-    account_types: Iterable[AccountType] = ("SPOT",),
+    account_types: Iterable[WalletName] = ("SPOT",),
     liabilities: bool = False,
     concurrency: int = 16,
     **rules: Unpack[SweepRules],
@@ -106,15 +107,10 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
     instance(liabilities, bool, "liabilities")
     if instance(concurrency, int, "concurrency") < 1:
         raise ConfigurationError(f"concurrency must be at least 1, not {concurrency}")
-    if every is not None and instance(every, timedelta, "every") <= timedelta(0):
+    pause = None if every is None else to_timedelta(every, "every")
+    if pause is not None and pause <= timedelta(0):
         raise ConfigurationError(f"every must be longer than nothing, not {every}")
-    if every is not None:
-        to_timedelta(every, "every")
-    wallets = tuple(account_types)
-    if isinstance(account_types, str) or set(wallets) - {"SPOT", "MARGIN"}:
-        raise ConfigurationError(
-            f"account_types must be of 'SPOT' and 'MARGIN', not {account_types!r}"
-        )
+    wallets = to_account_types(account_types)
     if not wallets and not liabilities:
         raise ConfigurationError("no account_types and no liabilities: there is nothing to sweep")
 
@@ -141,7 +137,7 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
             first=first,
             account_types=wallets,
             dry_run=dry_run,
-            every=every,
+            every=pause,
             concurrency=concurrency,
         )
     )

@@ -114,12 +114,12 @@ class AccountTurn:
         """Do what can be done now. The report says what happened, errors of ours included."""
         try:
             return await self._settle_and_convert()
-        except CooldownError as error:
-            return await self._resting(error)
         except GuardError as error:
             if error.retry_at is not None and self._plan is not None and not error.busy:
                 return self._report(Outcome.RESTING, error=error, next_at=error.retry_at)
             return self._report(Outcome.BUSY if error.busy else Outcome.STOPPED, error=error)
+        except CooldownError as error:
+            return await self._resting(error)
         except DustError as error:
             if has_no_margin(error):
                 return self._report(Outcome.NOTHING)

@@ -362,7 +362,7 @@ def test_the_tree_in_the_docstring_is_the_tree_of_the_classes() -> None:
                 drawn[match[2]] = path[depth - 1]
 
     real = {
-        name: vars(errors)[name].__base__.__name__
+        name: vars(errors)[name].__bases__[-1].__name__
         for name in errors.__all__
         if name not in ("Delivery", "DustError")
     }

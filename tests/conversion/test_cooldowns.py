@@ -8,7 +8,7 @@ from decimal import Decimal
 
 import pytest
 
-from binance_dust import Converter, CooldownError, GuardError
+from binance_dust import Converter, CooldownError, CoolingDownError, GuardError
 from binance_dust.conversion import Reason
 from binance_dust.endpoints import AccountType
 from binance_dust.ledger import Kind, LedgerLine, Observed
@@ -29,9 +29,10 @@ async def test_inside_the_cooldown_it_is_refused_before_sending_with_the_time() 
         assert quote.why_not("ADA")[0].reason is Reason.COOLING_DOWN
         assert quote.eligible_at == until
 
-        with pytest.raises(GuardError, match="cooling down until") as caught:
+        with pytest.raises(CooldownError, match=r"^alice: cooling down until") as caught:
             await process.converter.convert(quote)
 
+        assert isinstance(caught.value, CoolingDownError)
         assert caught.value.retry_at == until
         assert len(scene.sent) == 1
         (entry,) = await entries_of(process.ledger)

@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from binance_dust import ConfigurationError, Credentials, DustError, GuardError, Session
+from binance_dust._util.checks import to_timedelta
 from binance_dust.conversion._policy import (
     KeepRule,
     asset_names,
     to_decimal,
-    to_timedelta,
     to_when_below,
 )
 from tests.conversion.values import policy, seconds
@@ -26,7 +26,6 @@ D = Decimal
     [
         ({"target": ""}, "target: '' is not an asset's name"),
         ({"target": "bnb"}, "target: 'bnb' is not an asset's name"),
-        ({"account_type": "FUNDING"}, "SPOT or MARGIN"),
         ({"max_fee_rate": D("1.1")}, "max_fee_rate"),
         ({"max_fee_rate": D("-0.1")}, "max_fee_rate"),
         ({"min_value": D(-1)}, "min_value"),

@@ -175,8 +175,8 @@ async def test_a_wrong_search_is_refused(ledger: Ledger) -> None:
         await all_of(ledger, since=NOW.replace(tzinfo=None))
     with pytest.raises(ConfigurationError, match="out of range in UTC"):
         await all_of(ledger, since=datetime(1, 1, 1, tzinfo=timezone(timedelta(hours=14))))
-    with pytest.raises(ConfigurationError, match="SPOT or MARGIN, not 'spot'"):
-        await all_of(ledger, account_type="spot")
+    with pytest.raises(ConfigurationError, match="SPOT or MARGIN, not 'FUNDING'"):
+        await all_of(ledger, account_type="FUNDING")
     for limit in (-1, 2**63):
         with pytest.raises(ConfigurationError, match="limit must be"):
             await all_of(ledger, limit=limit)

@@ -393,7 +393,7 @@ async def test_wrong_parameters_are_refused_before_anything_is_sent(
 ) -> None:
     with pytest.raises(TypeError, match="a collection"):
         await ledger.sync(alice, account_types="SPOT")  # type: ignore[arg-type]
-    with pytest.raises(ConfigurationError, match="SPOT, MARGIN"):
+    with pytest.raises(ConfigurationError, match="SPOT or MARGIN"):
         await ledger.sync(alice, account_types=["FUTURES"])  # type: ignore[list-item]
     with pytest.raises(ConfigurationError, match="no time zone"):
         await ledger.sync(alice, since=datetime(2026, 1, 1))  # noqa: DTZ001 - that is the point

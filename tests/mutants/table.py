@@ -310,10 +310,6 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     "binance_dust/conversion/_liabilities.py": {
         "LiabilityExchanger._read_eligibility: 1 -> 2": _NOBODY_CARES,
     },
-    "binance_dust/conversion/_policy.py": {
-        "to_timedelta: abs(value) > _LONGEST -> abs(value) >= _LONGEST": _NOBODY_CARES,
-        "module: 1000000 -> 1000001": _NOBODY_CARES,
-    },
     "binance_dust/conversion/_recover.py": {
         "module: 45 -> 46": _NOBODY_CARES,
         "module: 2 -> 3": _NOBODY_CARES,
@@ -323,8 +319,10 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "module: 89 -> 90": _NOBODY_CARES,
         "module: 179 -> 180": _NOBODY_CARES,
         "_read_log: end < reading.clock -> end <= reading.clock": _NOBODY_CARES,
-        "_log_reaches_back: min(times) <= reading.start -> min(times) < reading.start": _NOBODY_CARES,
-        "_older: reading.start > reading.clock - kept -> reading.start >= reading.clock - kept": _NOBODY_CARES,
+        "_log_reaches_back: min(times) <= reading.start"
+        " -> min(times) < reading.start": _NOBODY_CARES,
+        "_older: reading.start > reading.clock - kept"
+        " -> reading.start >= reading.clock - kept": _NOBODY_CARES,
     },
     "binance_dust/_call/retry.py": {
         "send_again.announce: state.outcome -> True": _TYPES,

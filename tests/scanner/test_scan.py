@@ -315,7 +315,7 @@ async def test_progress_begins_with_nothing_and_ends_with_what_was_done(
         ({"concurrency": "many"}, TypeError, "must be a"),
         ({"target": " "}, ConfigurationError, "name an asset"),
         ({"skip": "alice"}, TypeError, "collection of names"),
-        ({"account_type": "FUNDING"}, ConfigurationError, "'SPOT' or 'MARGIN'"),
+        ({"account_type": "FUNDING"}, ConfigurationError, "SPOT or MARGIN"),
     ],
 )
 async def test_wrong_use_is_an_error_before_anything_is_sent(

@@ -7,7 +7,7 @@ import contextlib
 import math
 from typing import TYPE_CHECKING, Final, Literal
 
-from binance_dust._util.checks import instance, positive
+from binance_dust._util.checks import instance, positive, seconds
 from binance_dust._util.lifetimes import Closing, OneLoop
 from binance_dust.budget import _errors
 from binance_dust.budget._limits import RateLimits
@@ -21,6 +21,7 @@ from binance_dust.events import Reporter, SharedBudgetBack, SharedBudgetLost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import timedelta
 
     from redis.asyncio import Redis
 
@@ -60,8 +61,8 @@ class RedisBudget(Closing):
         *,
         limits: RateLimits | None = None,
         name: str = "default",
-        timeout: float = 1.0,
-        lease: float | None = None,
+        timeout: timedelta | float = 1.0,
+        lease: timedelta | float | None = None,
         share: float = 0.1,
         funds: Literal["wait", "fail"] = "wait",
         prefix: str = "binance-dust",
@@ -73,7 +74,7 @@ class RedisBudget(Closing):
         or less for short windows) is taken for dead: its calls in flight count for a window more,
         and its waiters lose their places.
         """
-        timeout = positive(timeout, "timeout")
+        timeout = seconds(timeout, "timeout")
         instance(name, str, "name")
         if not name or any(ord(letter) <= ord(" ") or letter in "{}" for letter in name):
             raise ConfigurationError("name must be one word without braces")
@@ -81,15 +82,13 @@ class RedisBudget(Closing):
         import_redis()
         if limits is not None:
             instance(limits, RateLimits, "limits")
-        if lease is not None:
-            positive(lease, "lease")
         if funds not in ("wait", "fail"):
             raise ConfigurationError(f"funds must be 'wait' or 'fail', not {funds!r}")
         self._loop = OneLoop("a RedisBudget")
         self._name = name
         self._limits = limits
         self._own_limits = limits is not None
-        self._lease = lease
+        self._lease = None if lease is None else seconds(lease, "lease")
         self._part = positive(share, "share", most=1)
         self._funds = funds
         self._settings = Settings(LoopClock(), Reporter(None), math.inf)

@@ -211,7 +211,7 @@ def _dust(
     read: list[DustRow] = []
     try:
         for row in report.quote.details:
-            gross, net = row.to_target_asset_amount, row.to_target_asset_off_exchange
+            gross, net = row.gross, row.net
             about = (report.account, report.target, row.asset, row.amount_free)
             read.append(DustRow(*about, gross, net))
             sums.add(row.amount_free, gross, net)

@@ -47,6 +47,7 @@ _ADVICE: Final[Mapping[type[DustError], str]] = {
     errors.MaintenanceError: "Closed for maintenance: look at the exchange's status, scan later.",
     errors.DustRejectedError: "The exchange's rules for dust forbid it: read the reason.",
     errors.CooldownError: "Converted too recently: wait.",
+    errors.CoolingDownError: "Converted too recently: wait until the time in the reason.",
     errors.NotConvertibleError: "Leave the asset out.",
     errors.PriceMovedError: "The price moved: take a new quote.",
     errors.GuardError: "A safety rule stopped it: change the rule, or leave it.",
