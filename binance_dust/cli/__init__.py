@@ -5,6 +5,7 @@
 `_context`          accounts and sessions of a command; one question to every account
 `_ledger`           the ledger's file, its entries as a table
 `_moving`           what the commands have in common that move funds; plans as tables
+`_rules`            the rules file
 `_fleet`            options that name a fleet
 `_metrics`          `--metrics`: Prometheus and `/health` while a command runs
 `_progress`         progress of a scan, on stderr

@@ -15,6 +15,7 @@ from binance_dust.budget import RateLimits
 from binance_dust.cli import _arguments
 from binance_dust.cli._output import print_problem
 from binance_dust.cli._parser import suggestion
+from binance_dust.cli._streams import print_stderr
 from binance_dust.credentials import Credentials
 from binance_dust.errors import ConfigurationError, DustError
 from binance_dust.session import Session
@@ -136,18 +137,36 @@ def find_accounts(
     options: argparse.Namespace, environ: Mapping[str, str] | None = None
 ) -> Sequence[Credentials]:
     """Give the accounts that the options name, in that order."""
-    environ = os.environ if environ is None else environ
+    everyone, _ = _all_accounts(options, os.environ if environ is None else environ)
+    return _choose(everyone, options.account)
+
+
+def _all_accounts(
+    options: argparse.Namespace, environ: Mapping[str, str]
+) -> tuple[Sequence[Credentials], bool]:
+    """Give the accounts that there are, and tell whether these are all."""
     path = options.accounts or environ.get(_ACCOUNTS_VARIABLE)
     if path:
-        return _choose(Credentials.load(path, environ=environ), options.account)
+        return Credentials.load(path, environ=environ), True
     if options.account:
-        return [Credentials.from_env(name, environ=environ) for name in _once(options.account)]
+        names = _once(options.account)
+        return [Credentials.from_env(name, environ=environ) for name in names], False
     if not environ.get(_KEY_VARIABLE):
         raise ConfigurationError(
             "no accounts: give --accounts FILE, or set BINANCE_API_KEY and BINANCE_API_SECRET,"
             " or try it with --sandbox"
         )
-    return [Credentials.from_env(environ=environ)]
+    return [Credentials.from_env(environ=environ)], False
+
+
+def _say_same_keys(accounts: Sequence[Credentials]) -> None:
+    """Say which names have one key: their account would be asked, and counted, twice."""
+    by_key: dict[str, list[str]] = {}
+    for account in accounts:
+        by_key.setdefault(account.api_key, []).append(str(account.name))
+    for names in by_key.values():
+        if len(names) > 1:
+            print_stderr(f"{' and '.join(names)} have the same key, so they are one account")
 
 
 def names_accounts(options: argparse.Namespace, environ: Mapping[str, str]) -> bool:
@@ -188,6 +207,8 @@ class CommandContext:
     sessions: Mapping[Session, str | None]
     """Each session with its local address; `None` if the system chooses."""
     base_url: str
+    names: frozenset[str] | None = None
+    """All accounts that there are, also those not chosen; `None` if that is not known."""
 
     def client_per_session(self) -> list[DustClient]:
         """Give the first client of each session."""
@@ -212,11 +233,15 @@ async def open_context(
     """
     async with AsyncExitStack() as stack:
         exchange: Sandbox | None = None
-        accounts: Sequence[Credentials]
+        everyone: Sequence[Credentials]
+        complete = True
         if options.sandbox:
-            exchange, accounts = await _open_sandbox(options, stack)
+            exchange, everyone = await _open_sandbox(options, stack)
         else:
-            accounts = find_accounts(options)
+            everyone, complete = _all_accounts(options, os.environ)
+            _say_same_keys(everyone)
+        accounts = _choose(everyone, options.account)
+        names = frozenset(str(each.name) for each in everyone) if complete else None
         base_url = exchange.url if exchange else options.base_url or _EXCHANGE
         limits = RateLimits(headroom=options.headroom, window=options.window)
         policy = retry or RetryPolicy()
@@ -239,7 +264,7 @@ async def open_context(
         clients = [session.client(credentials) for credentials, session in turns]
         if exchange and with_history:
             await asyncio.gather(*map(_make_history, clients))
-        yield CommandContext(clients, sessions, base_url)
+        yield CommandContext(clients, sessions, base_url, names)
 
 
 def _make_budget(
@@ -272,8 +297,7 @@ async def _open_sandbox(
     from binance_dust.sandbox import Sandbox
 
     exchange = await stack.enter_async_context(Sandbox(seed=_SANDBOX_SEED, window=options.window))
-    accounts = exchange.open_accounts(options.sandbox_accounts)
-    return exchange, _choose(accounts, options.account)
+    return exchange, exchange.open_accounts(options.sandbox_accounts)
 
 
 async def _make_history(client: DustClient) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust.cli import _arguments, _context, _ledger
+from binance_dust.cli import _arguments, _context, _ledger, _rules
 from binance_dust.cli._output import (
     as_json,
     escape,
@@ -24,6 +23,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from binance_dust.cli._context import CommandContext
     from binance_dust.conversion import Quote, Receipt, Skipped
     from binance_dust.sweeper import SweepReport, SweepRules
 
@@ -48,7 +48,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     group.add_argument(
         "--target",
         type=_arguments.asset,
-        default="BNB",
         help="the asset that dust is converted into (BNB)",
     )
     group.add_argument(
@@ -60,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="spot (the default) or margin; give it twice for both",
     )
     _add_limits(group)
+    _rules.add_option(group)
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
     _context.add_arguments(parser)
 
@@ -84,14 +84,12 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
     group.add_argument(
         "--max-fee-rate",
         type=_arguments.rate,
-        default=Decimal("0.05"),
         metavar="PART",
         help="skip an asset if its fee is a larger part of its worth: 0.05 or 5%% (5%%)",
     )
     group.add_argument(
         "--min-value",
         type=_arguments.amount,
-        default=Decimal(0),
         metavar="AMOUNT",
         help="skip an asset if it would bring less, in the target asset (0)",
     )
@@ -115,11 +113,11 @@ def _add_limits(group: argparse._ArgumentGroup) -> None:
 
 def own_rules(options: argparse.Namespace) -> SweepRules:
     """Give the rules that the options of `add_own_rules` ask for."""
-    asked: SweepRules = {
-        "keep": options.keep,
-        "max_fee_rate": options.max_fee_rate,
-        "min_value": options.min_value,
-    }
+    asked: SweepRules = {"keep": options.keep}
+    if options.max_fee_rate is not None:
+        asked["max_fee_rate"] = options.max_fee_rate
+    if options.min_value is not None:
+        asked["min_value"] = options.min_value
     if options.when_below:
         asked["when_below"] = dict(options.when_below)
     if options.cooldown is not None:
@@ -127,14 +125,19 @@ def own_rules(options: argparse.Namespace) -> SweepRules:
     return asked
 
 
-def rules(options: argparse.Namespace) -> SweepRules:
-    """Give the converter's rules that the options ask for."""
-    return {"target": options.target, **own_rules(options)}
+def rules(options: argparse.Namespace, context: CommandContext) -> dict[str, Any]:
+    """Give the rules of each account, from the rules file and the options, as `sweep` takes them.
 
-
-def wallets(options: argparse.Namespace) -> Any:
-    """Give the wallets that the options ask for, each once."""
-    return tuple(dict.fromkeys(wallet.upper() for wallet in options.wallet)) or ("SPOT",)
+    Raises before anything is asked if the file has rules of an account that is not there.
+    """
+    file = _rules.find_rules(options)
+    file.refuse_unknown(context.names)
+    asked: dict[str, Any] = {**own_rules(options)}
+    if options.target is not None:
+        asked["target"] = options.target
+    if options.wallet:
+        asked["account_types"] = tuple(dict.fromkeys(each.upper() for each in options.wallet))
+    return {"each": _rules.merged(options, file, asked)}
 
 
 class SeenAssets:
@@ -184,8 +187,7 @@ async def convert(
     note: Callable[[SweepReport], object] = bool,
 ) -> int:
     """Plan the conversion of every account's dust, and convert it if `really`."""
-    rules_and_wallets: dict[str, Any] = {"account_types": wallets(options), **rules(options)}
-    return await move(options, really=really, note=note, choose=choose, **rules_and_wallets)
+    return await move(options, really=really, note=note, choose=choose)
 
 
 async def move(
@@ -205,7 +207,13 @@ async def move(
     async with (
         _context.open_context(options) as context,
         _ledger.open_ledger_to_move(options, context) as ledger,
-        sweep(context.clients, ledger=ledger, dry_run=not really, **sweep_options) as reports,
+        sweep(
+            context.clients,
+            ledger=ledger,
+            dry_run=not really,
+            **rules(options, context),
+            **sweep_options,
+        ) as reports,
     ):
         async for report in reports:
             outcomes.append(report.outcome)

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from binance_dust._call.retry import RetryPolicy
 from binance_dust._call.signing import try_signature
-from binance_dust.cli import _context, _doctor_report, _probe_dust, _probe_weight
+from binance_dust._util.words import count
+from binance_dust.cli import _context, _doctor_report, _probe_dust, _probe_weight, _rules
 from binance_dust.cli._doctor_checks import (
     AccountAnswers,
     Finding,
@@ -57,6 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="settle a doubt by reading; may be repeated. 'list' shows all probes, 'all' runs all",
     )
+    _rules.add_option(parser)
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
     _context.add_arguments(parser)
 
@@ -70,7 +72,7 @@ async def run(options: argparse.Namespace) -> int:
     probes = _choose_probes(options.probe)
     async with _context.open_context(options, retry=_RETRY, wrap_budget=RecordingBudget) as context:
         printer.exchange(context)
-        worst = await _check(context, printer)
+        worst = await _check(options, context, printer)
         if probes and worst is not Level.PROBLEM:
             probed = await _run_probes(context, probes, options.window, printer)
             worst = max(worst, probed, key=severity)
@@ -84,7 +86,9 @@ async def run(options: argparse.Namespace) -> int:
 # --- checks --------------------------------------------------------------------------------------
 
 
-async def _check(context: CommandContext, printer: _doctor_report.Printer) -> Level:
+async def _check(
+    options: argparse.Namespace, context: CommandContext, printer: _doctor_report.Printer
+) -> Level:
     """Check the exchange first: if it can't be reached, no account is asked."""
     levels = {Level.OK}
 
@@ -97,6 +101,7 @@ async def _check(context: CommandContext, printer: _doctor_report.Printer) -> Le
         take(await _check_exchange(client))
     if Level.PROBLEM in levels:
         return Level.PROBLEM
+    take(judge_rules(options, context.names))
     async with aclosing(_context.ask_each(context.clients, _ask_account)) as answers:
         async for client, answer in answers:
             assert isinstance(answer, AccountAnswers)  # noqa: S101 - it holds its calls' errors
@@ -104,6 +109,19 @@ async def _check(context: CommandContext, printer: _doctor_report.Printer) -> Le
             take(judge_account(answer, client.session.now()))
     printer.accounts_end()
     return max(levels, key=severity)
+
+
+def judge_rules(options: argparse.Namespace, names: Iterable[str] | None) -> Iterator[Finding]:
+    """Check the rules file: whether it can be read, and whether its accounts are there."""
+    try:
+        file = _rules.find_rules(options)
+        file.refuse_unknown(names)
+    except ConfigurationError as error:
+        yield Finding(Level.PROBLEM, "rules", str(error))
+        return
+    if file.path is not None:
+        own = count(len(file.accounts), "account")
+        yield Finding(Level.OK, "rules", f"{file.path}: {own} with rules of their own")
 
 
 async def _check_exchange(client: DustClient) -> list[Finding]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from binance_dust._answers.codes import has_no_margin
 from binance_dust._util.plain import plain
 from binance_dust._util.words import count
-from binance_dust.cli import _arguments, _context, _ledger, _moving
+from binance_dust.cli import _arguments, _context, _ledger, _moving, _rules
 from binance_dust.cli._output import (
     Amounts,
     escape,
@@ -55,6 +55,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=[],
         help="leave this debt as it is; may be repeated",
     )
+    _rules.add_option(parser)
+    # The rules of dust, which it has no options for.
+    parser.set_defaults(target=None, wallet=[], max_fee_rate=None, min_value=None)
+    parser.set_defaults(when_below=[], cooldown=None)
     _ledger.add_ledger(parser)
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
     _context.add_arguments(parser)
@@ -102,9 +106,7 @@ async def run(options: argparse.Namespace) -> int:
 
 
 async def _exchange(options: argparse.Namespace) -> int:
-    code = await _moving.move(
-        options, really=options.yes, account_types=(), liabilities=True, keep=options.keep
-    )
+    code = await _moving.move(options, really=options.yes, account_types=(), liabilities=True)
     if not options.yes and not options.json:
         make_console().print("Nothing was exchanged. Add --yes to do it.")
     return code

@@ -79,10 +79,9 @@ async def run(options: argparse.Namespace) -> int:
             ledger=ledger,
             dry_run=not options.yes,
             every=options.every,
-            account_types=_moving.wallets(options),
             liabilities=options.liabilities,
             concurrency=options.concurrency,
-            **_moving.rules(options),
+            **_moving.rules(options, context),
         ) as reports,
     ):
         async for report in reports:

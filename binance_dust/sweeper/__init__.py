@@ -12,12 +12,12 @@ import warnings
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from binance_dust.sweeper._report import Outcome, SweepReport
-from binance_dust.sweeper._sweep import Sweep, SweepRules, sweep
+from binance_dust.sweeper._sweep import AccountRules, Sweep, SweepRules, sweep
 
 if TYPE_CHECKING:
     Rules: TypeAlias = SweepRules
 
-__all__ = ["Outcome", "Sweep", "SweepReport", "SweepRules", "sweep"]
+__all__ = ["AccountRules", "Outcome", "Sweep", "SweepReport", "SweepRules", "sweep"]
 
 
 if not TYPE_CHECKING:  # or a misspelt name would pass every type checker

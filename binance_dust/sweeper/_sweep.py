@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from binance_dust.sweeper._order import First
     from binance_dust.sweeper._turn import Choose
 
-__all__ = ["Sweep", "SweepRules", "sweep"]
+__all__ = ["AccountRules", "Sweep", "SweepRules", "sweep"]
 
 _LONGEST_SLEEP: Final = 900.0
 """Seconds, after which the clock is read again: the machine may have been suspended, or its clock
@@ -65,6 +65,12 @@ class SweepRules(TypedDict, total=False):
     together: bool
 
 
+class AccountRules(SweepRules, total=False):
+    """The rules of one account, and its wallets."""
+
+    account_types: Iterable[AccountType]
+
+
 def sweep(  # noqa: PLR0913 - the public face, all by keyword
     clients: Iterable[DustClient] | AsyncIterable[DustClient],
     *,
@@ -76,6 +82,7 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
     account_types: Iterable[WalletName] = ("SPOT",),
     liabilities: bool = False,
     concurrency: int = 16,
+    each: Callable[[DustClient], AccountRules] | None = None,
     **rules: Unpack[SweepRules],
 ) -> Sweep:
     """Clean up many accounts: settle what is open, quote, guard, convert, report.
@@ -90,6 +97,9 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
 
     `choose` gets each plan before it is carried out, and returns the part that should be:
     `lambda quote: quote.only("ADA")`. If it raises a `DustError`, only that account stops.
+
+    `each` gives the rules and wallets of one account; each rule that it gives replaces the one for
+    all.
 
     `first` are names of accounts that have their turn first, in this order. Or it is
     `await client.delistings()`: then those come first that hold what will be delisted, the soonest
@@ -120,12 +130,13 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
     # Read once for all accounts: an iterator would be empty for all but the first.
     rules["keep"] = KeepRule(rules.get("keep", ()))
 
-    of_debts: Any = {name: rule for name, rule in rules.items() if name in _RULES_OF_DEBTS}
-
     def clean_ups(client: DustClient) -> Iterator[CleanUp]:
-        for wallet in wallets:
-            yield _of_dust(Converter(client, ledger=ledger, account_type=wallet, **rules))
+        own: dict[str, Any] = {**rules, **(each(client) if each is not None else {})}
+        own_wallets = own.pop("account_types", wallets)
+        for wallet in own_wallets if wallets else ():
+            yield _of_dust(Converter(client, ledger=ledger, account_type=wallet, **own))
         if liabilities:
+            of_debts = {name: rule for name, rule in own.items() if name in _RULES_OF_DEBTS}
             yield _of_debts(LiabilityExchanger(client, ledger=ledger, **of_debts))
 
     return Sweep(

@@ -101,7 +101,7 @@ def test_an_account_that_fails_is_named_once(
     at: tuple[str, ...],
 ) -> None:
     path = keep(exchange.open_account("zacharias"))
-    exchange.faults.refuse(401, code=-2015, times=None, retry_after=None)
+    exchange.faults.refuse(401, code=-2015, times=None, retry_after=None, account="zacharias")
 
     done = run(*command, "--accounts", str(path), *at)
 
@@ -163,7 +163,7 @@ def test_an_exchange_that_cannot_be_reached_is_a_failure(
     ("arguments", "says"),
     [
         (("--headroom", "1"), "less than 1"),
-        (("--headroom", "x"), "is not a number"),
+        (("--headroom", "x"), "is not an amount"),
         (("--window", "0"), "above zero"),
         (("--attempts", "0"), "1 or more"),
         (("--sandbox-accounts", "0"), "1 or more"),
