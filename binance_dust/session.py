@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar
 
@@ -15,7 +15,15 @@ from binance_dust._call.retry import RetryAllowance, RetryPolicy
 from binance_dust._call.transport import Transport, is_local
 from binance_dust._util.checks import instance, positive, seconds
 from binance_dust._util.lifetimes import Closing, OneLoop
-from binance_dust.budget import Attachable, Budget, Charge, Lane, LocalBudget, RateLimits
+from binance_dust.budget import (
+    Attachable,
+    Budget,
+    Charge,
+    Immediate,
+    Lane,
+    LocalBudget,
+    RateLimits,
+)
 from binance_dust.budget._payers import Payers
 from binance_dust.endpoints import LimitKind
 from binance_dust.errors import ConfigurationError
@@ -109,6 +117,8 @@ class Session(Closing):
         self._own_budget: Final = budget is None
         if isinstance(budget, Attachable):
             budget.attach(clock, report, patience=retry.max_wait, limits=limits)
+        if budget is None:
+            budget = LocalBudget(limits, clock, report, patience=retry.max_wait)
         transport = Transport(
             base_url=base_url,
             timeout=timeout,
@@ -120,16 +130,14 @@ class Session(Closing):
         self._pipeline: Final = Pipeline(
             transport=transport,
             clock=clock,
-            budget=(
-                LocalBudget(limits, clock, report, patience=retry.max_wait)
-                if budget is None
-                else budget
-            ),
+            budget=budget,
+            immediate=budget if isinstance(budget, Immediate) else None,
             retry=retry,
             allowance=RetryAllowance(),
             report=report,
             recv_window=recv_window,
             lists=lists,
+            enter=self._enter,
             payers=Payers(_payers({} if payers is None else payers)),
         )
         self._is_local: Final = is_local(base_url)
@@ -191,7 +199,7 @@ class Session(Closing):
         self._enter()
         await self._pipeline.learn_clock()
 
-    async def send(  # noqa: PLR0913 - what a call may be told, mostly by keyword
+    def send(  # noqa: PLR0913 - what a call may be told, mostly by keyword
         self,
         call: Call[R],
         account: AccountKey | None = None,
@@ -200,16 +208,15 @@ class Session(Closing):
         between: tuple[datetime, datetime] | None = None,
         deadline: float | None = None,
         ready: Callable[[], Awaitable[object]] | None = None,
-    ) -> R:
-        """Send a call for an account; all methods of `DustClient` use this.
+    ) -> Coroutine[Any, Any, R]:
+        """Send a call for an account; all methods of `DustClient` await this.
 
         `between` holds the earliest and the latest timestamp, both included, in the exchange's
         time; outside of them the call is not sent (`GuardError`). `deadline` limits the call in
         seconds, instead of the session's. `ready` is awaited before the call is sent after a wait,
         or again; if it raises, the call is not sent.
         """
-        self._enter()
-        return await self._pipeline.call(call, account, lane, between, deadline, ready)
+        return self._pipeline.call(call, account, lane, between, deadline, ready)
 
     def report(self, event: Event) -> None:
         """Pass an event to the observer, or else to the log."""

@@ -62,8 +62,8 @@ class SystemTime:
         """Read the event loop's clock, so that a virtual loop drives this too."""
         if self._of_loop is None:
             try:
-                # Kept: a session belongs to one loop, and every call reads the clock seven times.
-                self._of_loop = asyncio.get_running_loop().time
+                # Kept: a session belongs to one loop, and every call reads the clock six times.
+                self._of_loop = _clock_of(asyncio.get_running_loop())
             except RuntimeError:
                 return time.monotonic()
         return self._of_loop()
@@ -71,6 +71,12 @@ class SystemTime:
     def wall(self) -> float:
         """Read the machine's clock."""
         return time.time()
+
+
+def _clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
+    """Give what a loop reads as its time: for asyncio's own loops, without the call of a method."""
+    asyncios = getattr(loop.time, "__func__", None) is asyncio.BaseEventLoop.time
+    return time.monotonic if asyncios else loop.time
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +100,7 @@ class ServerClock:
         "_told",
         "_wrong",
         "generation",
+        "monotonic",
         "on_learnt",
         "source",
     )
@@ -103,6 +110,8 @@ class ServerClock:
     ) -> None:
         """`ask` reads the exchange's clock once."""
         self.source = source or SystemTime()
+        self.monotonic: Callable[[], float] = self.source.monotonic
+        """Seconds that never go back."""
         self.generation = 0
         """How often the offset was learnt. Each timestamp belongs to one generation."""
         self.on_learnt: Callable[[float, float], None] | None = None
@@ -117,13 +126,9 @@ class ServerClock:
         self._wrong = True
         """Whether calls have to wait for a lookup: the time is not known yet, or is wrong."""
 
-    def monotonic(self) -> float:
-        """Seconds that never go back."""
-        return self.source.monotonic()
-
     def server_time(self) -> float | None:
         """Give the exchange's time; `None` before it is learnt."""
-        return None if self._offset is None else self.source.monotonic() + self._offset
+        return None if self._offset is None else self.monotonic() + self._offset
 
     def now(self) -> float:
         """Give the exchange's time; before it is learnt, this machine's own."""
@@ -136,12 +141,13 @@ class ServerClock:
 
     def timestamp(self) -> int:
         """Give the exchange's time in milliseconds, as a call carries it."""
-        return int(self.now() * 1000)
+        offset = self._offset
+        return int((self.source.wall() if offset is None else self.monotonic() + offset) * 1000)
 
     @property
     def due(self) -> bool:
         """Whether the offset should be learnt before the next signed call."""
-        monotonic = self.source.monotonic()
+        monotonic = self.monotonic()
         return (
             monotonic >= self._again_at
             or not -_STEP <= self.source.wall() - monotonic - self._distance <= _STEP

@@ -4,6 +4,10 @@
 
 Waiting comes before signing, so a queue cannot age a timestamp. Every attempt pays again and is
 signed again. However an attempt ends, also by cancellation, the budget is told how far it got.
+
+Most calls have nothing to wait for until they are sent: there is weight, the clock is known, and
+the key is here. They go from the budget to the signature without a coroutine (`_at_once`), all
+others by `_in_turn`. Both do the same steps in the same order.
 """
 
 from __future__ import annotations
@@ -12,7 +16,7 @@ import asyncio
 import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Final, Generic, TypeAlias, TypeVar, cast
 
 from binance_dust import endpoints
 from binance_dust._answers.judge import judge
@@ -44,9 +48,9 @@ from binance_dust.events import Answered, PayerLearnt, Retried, Sent, logger
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from binance_dust._answers.judge import Answer, Judgement
+    from binance_dust._call.signing import KeySigner
     from binance_dust._call.transport import Transport
-    from binance_dust.budget import Admission, Feedback
+    from binance_dust.budget import Admission, Feedback, Immediate
     from binance_dust.endpoints import Call, ListStyle
     from binance_dust.events import Reporter
 
@@ -77,6 +81,10 @@ class Pipeline:
     recv_window: float
     """Milliseconds that a signed request stays valid."""
     lists: ListStyle
+    enter: Callable[[], None]
+    """Called first by every call: raises if nothing may be sent."""
+    immediate: Immediate | None = None
+    """The budget, if it can admit calls at once."""
     payers: Payers = field(default_factory=Payers)
     """Who pays for an endpoint, if not the payer in its row: configured, or learnt."""
     pausing: set[asyncio.Future[None]] = field(default_factory=set)
@@ -98,6 +106,7 @@ class Pipeline:
         it can have been accepted. `deadline` replaces the policy's, in seconds. `ready` is awaited
         before each attempt that had to wait; if it raises, that one is not made.
         """
+        self.enter()
         attempts = _Attempts(self, call, account, lane, between, deadline, ready)
         self.allowance.earn()
         try:
@@ -156,14 +165,14 @@ class Pipeline:
     async def ask_time(self) -> ClockReading:
         """Read the exchange's clock, with one attempt: the clock itself decides when to retry."""
         attempts = _Attempts(self, endpoints.SERVER_TIME(), None, Lane.CALL)
-        answer, result = await attempts.exchange()
+        result = await attempts.once()
         told = result.server_time.timestamp()
         if not _OPENED <= told < _FAR_OFF:
             raise UnreadableAnswerError(
                 f"the exchange says that it is {result.server_time:%Y}",
                 endpoint=endpoints.SERVER_TIME.title,
             )
-        return ClockReading(told, answer.sent, answer.received)
+        return ClockReading(told, *attempts.took)
 
 
 class _Attempts(Generic[R]):
@@ -184,6 +193,7 @@ class _Attempts(Generic[R]):
         "_query",
         "_ready",
         "_timestamp",
+        "took",
     )
 
     def __init__(  # noqa: PLR0913, PLR0917 - the arguments of `Pipeline.call`
@@ -206,6 +216,8 @@ class _Attempts(Generic[R]):
         self._number = 0
         self._generation = 0
         self._timestamp = 0
+        self.took = (0.0, 0.0)
+        """When the last attempt was sent and answered, on the monotonic clock."""
         # Encoded once for all attempts, and before any I/O, because encoding can fail.
         self._query = call.query(pipeline.lists)
         title, weight = call.endpoint.title, call.endpoint.weight
@@ -234,16 +246,13 @@ class _Attempts(Generic[R]):
 
     async def once(self) -> R:
         """Make one attempt."""
-        return (await self.exchange())[1]
-
-    async def exchange(self) -> tuple[Answer, R]:
-        """Make one attempt; return the answer and the result."""
         pipeline = self._pipeline
         self._number += 1
-        if self._call.endpoint.security.signed and pipeline.clock.due:
-            await pipeline.learn_clock()
-        admission, request = await self._prepared()
-        admission.sent()
+        ready = self._at_once()
+        if ready is None:
+            ready = await self._in_turn()
+            ready[0].sent()
+        admission, request = ready
         details = pipeline.report.wants_details
         if details:
             pipeline.report(Sent(self._charge.pool, request.account, self._number))
@@ -264,18 +273,48 @@ class _Attempts(Generic[R]):
             admission.unknown()
             raise
         admission.settle(judgement.feedback)
-        if isinstance(judgement.error, ClockError):
-            pipeline.clock.refused(self._generation)
+        self.took = answer.sent, answer.received
         self._learn_payer(judgement.feedback)
         if details:
             seconds = answer.received - answer.sent
             pipeline.report(Answered(self._charge.pool, request.account, answer.status, seconds))
-        return answer, self._result(judgement)
+        if judgement.error is not None:
+            raise self._explained(judgement.error)
+        return cast("R", judgement.result)
 
-    async def _prepared(self) -> tuple[Admission, wire.Request]:
-        """Wait for weight, then sign with the time as it is then."""
+    def _at_once(self) -> tuple[Admission, wire.Request] | None:
+        """Admit and sign, if nothing has to be waited for; else do nothing."""
+        pipeline, account = self._pipeline, self._account
+        budget = pipeline.immediate
+        if budget is None or (self._ready is not None and self._number > 1):
+            return None
+        signer: KeySigner | None = None
+        if account is not None and self._call.endpoint.security.signed:
+            if isinstance(account.signer, OutsideSigner) or account.signer.in_thread:
+                return None
+            if pipeline.clock.due:
+                return None
+            signer = account.signer
+        admission = budget.admit_at_once(self._charge, self._deadline, self._lane)
+        if admission is None:
+            return None
+        try:
+            if account is None or signer is None:
+                return admission, wire.unsigned_request(self._call, self._query, account)
+            payload = self._payload()
+            signature = signer.sign(payload.encode())
+            return admission, self._signed(account, payload, signature)
+        except BaseException:
+            admission.release()
+            raise
+
+    async def _in_turn(self) -> tuple[Admission, wire.Request]:
+        """Learn the clock and wait for weight, then sign with the time as it is then."""
+        signed = self._call.endpoint.security.signed
+        if signed and self._pipeline.clock.due:
+            await self._pipeline.learn_clock()
         signer = self._account.signer if self._account else None
-        if self._call.endpoint.security.signed and isinstance(signer, OutsideSigner):
+        if signed and isinstance(signer, OutsideSigner):
             return await on_loan(self._admit, self._sign, self._still_good)
         admission = await self._admit()
         try:
@@ -346,6 +385,9 @@ class _Attempts(Generic[R]):
                 await self._pipeline.learn_clock()
             payload = self._payload()
             signature = await sign(signer, payload)
+        return self._signed(account, payload, signature)
+
+    def _signed(self, account: AccountKey, payload: str, signature: str) -> wire.Request:
         return wire.signed_request(
             self._call, payload, signature, api_key=account.api_key, account=account.label
         )
@@ -382,10 +424,13 @@ class _Attempts(Generic[R]):
                 )
         return timestamp
 
-    def _result(self, judgement: Judgement[R]) -> R:
-        if isinstance(judgement.error, CredentialsError) and self._account is not None:
-            raise self._account.explain(judgement.error)
-        return judgement.unwrap()
+    def _explained(self, error: DustError) -> DustError:
+        """Take what an error of the exchange says of the clock or the key."""
+        if isinstance(error, ClockError):
+            self._pipeline.clock.refused(self._generation)
+        if isinstance(error, CredentialsError) and self._account is not None:
+            return self._account.explain(error)
+        return error
 
     def _learn_payer(self, feedback: Feedback) -> None:
         payer = self._pipeline.payers.read(self._charge, feedback)

@@ -7,6 +7,7 @@ POST, as in the exchange's own SDKs. A body would be a second text to sign.
 from __future__ import annotations
 
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 from urllib.parse import unquote
 
@@ -66,10 +67,15 @@ def unsigned_request(
 
 def payload(query: str, recv_window: float, timestamp: int) -> str:
     """Add what every signed call carries. The result is signed and sent."""
+    constant = _constant_part(recv_window)
+    return f"{query}&{constant}{timestamp}" if query else f"{constant}{timestamp}"
+
+
+@cache
+def _constant_part(recv_window: float) -> str:
     # The exchange takes three decimals at most.
     milliseconds = f"{recv_window:.3f}".rstrip("0").rstrip(".")
-    window = f"recvWindow={milliseconds}&timestamp={timestamp}"
-    return f"{query}&{window}" if query else window
+    return f"recvWindow={milliseconds}&timestamp="
 
 
 def signed_request(

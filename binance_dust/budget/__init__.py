@@ -53,6 +53,7 @@ from binance_dust.budget._protocol import (
     BudgetSnapshot,
     Charge,
     Clock,
+    Immediate,
     Lane,
     PoolSnapshot,
 )
@@ -69,6 +70,7 @@ __all__ = [
     "Charge",
     "Clock",
     "Feedback",
+    "Immediate",
     "Lane",
     "LimitKind",
     "LocalBudget",

@@ -77,14 +77,10 @@ class LocalBudget(Dispatcher[LocalWaiter, LocalAdmission]):
         `deadline`, with the seconds that it would have needed, and `BannedError` when the address
         is shut out for longer than `patience`.
         """
-        if self._closed:
-            raise _errors.closed()
-        pool = self._pools.of(charge)
-        now = self.now()
-        if pool not in self._queues and not self._paced and (deadline is None or now < deadline):
-            admission = self._try(pool, charge.weight, now, keep=lane is Lane.SCAN)
-            if admission is not None:
-                return admission
+        admission = self.admit_at_once(charge, deadline, lane)
+        if admission is not None:
+            return admission
+        pool, now = self._pools.of(charge), self.now()
         waiter = LocalWaiter(charge.weight, lane, now, self._patience)
         self._join(pool, waiter, deadline, now)
         self.look(pool, now)
@@ -96,6 +92,20 @@ class LocalBudget(Dispatcher[LocalWaiter, LocalAdmission]):
             else:
                 self._leave(pool, waiter, self.now())
             raise
+
+    def admit_at_once(
+        self, charge: Charge, deadline: float | None = None, lane: Lane = Lane.CALL
+    ) -> LocalAdmission | None:
+        """Admit a call that finds room; else do nothing.
+
+        It counts as sent in this moment: `sent()` needs only be called if it leaves later.
+        """
+        if self._closed:
+            raise _errors.closed()
+        pool, now = self._pools.of(charge), self.now()
+        if pool in self._queues or self._paced or (deadline is not None and now >= deadline):
+            return None
+        return self._try(pool, charge.weight, now, keep=lane is Lane.SCAN)
 
     # --- what follows ----------------------------------------------------------------------------
 

@@ -121,6 +121,17 @@ class Budget(Protocol):
 
 
 @runtime_checkable
+class Immediate(Protocol):
+    """A budget that can admit a call without waiting."""
+
+    def admit_at_once(
+        self, charge: Charge, deadline: float | None = None, lane: Lane = Lane.CALL
+    ) -> Admission | None:
+        """Admit a call that leaves now, `sent` with it; `None` if it has to wait, by `admit`."""
+        ...
+
+
+@runtime_checkable
 class Attachable(Protocol):
     """A budget that is made before its session."""
 

@@ -15,7 +15,7 @@ from binance_dust.events import logger
 from binance_dust.session import Session
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable, Sequence
     from datetime import datetime, timedelta
 
     from binance_dust import models
@@ -106,13 +106,13 @@ class AccountClient(Closing):
 
     # --- how calls are sent ----------------------------------------------------------------------
 
-    async def send(
+    def send(
         self,
         call: Call[R],
         *,
         between: tuple[datetime, datetime] | None = None,
         ready: Callable[[], Awaitable[object]] | None = None,
-    ) -> R:
+    ) -> Coroutine[Any, Any, R]:
         """Send a call of `endpoints` for this account.
 
         With `between`, its timestamp lies from the first to the second time of the exchange's
@@ -120,7 +120,7 @@ class AccountClient(Closing):
         `ready` is awaited before it is sent after a wait, or again: if it raises, it is not sent.
         """
         account = self._account if call.endpoint.security.needs_key else None
-        return await self._session.send(
+        return self._session.send(
             call, account, self._lane, between=between, deadline=self._deadline, ready=ready
         )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import time
 from dataclasses import replace
 from datetime import UTC, timedelta, timezone
 from typing import Any
@@ -27,7 +28,7 @@ from binance_dust import (
 from binance_dust._answers.judge import Answer
 from binance_dust._call import retry, wire
 from binance_dust._call.signing import AccountKey
-from binance_dust.budget import Charge, Lane, LimitKind
+from binance_dust.budget import Charge, Lane, LimitKind, LocalBudget
 from binance_dust.budget._payers import TO_ACCOUNT
 from binance_dust.endpoints import DUST_TRANSFER
 from binance_dust.events import Event, PayerLearnt, Retried
@@ -158,21 +159,56 @@ async def test_each_attempt_pays_again_and_is_signed_anew() -> None:
     assert first is not second
 
 
+class Broken:
+    """A key that fails to sign."""
+
+    in_thread = False
+
+    def sign(self, payload: bytes) -> str:
+        raise ZeroDivisionError
+
+
 async def test_a_failure_to_sign_gives_the_weight_back() -> None:
     notes = Notes(TIME)
     client = session_with(notes).client(CREDENTIALS)
-
-    class Broken:
-        in_thread = False
-
-        def sign(self, payload: bytes) -> str:
-            raise ZeroDivisionError
-
     client._account.signer = Broken()
     with pytest.raises(ZeroDivisionError):
         await client.small_liabilities()
 
     assert notes.told == ["admit", "sent", "send", "settle", "admit", "release"]
+
+
+async def test_a_call_that_need_not_wait_is_admitted_without_a_coroutine(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = int(time.time() * 1000)
+    notes = Notes((200, f'{{"serverTime":{now}}}', {}), *[(200, "[]", {})] * 2)
+    session = Session()
+    session._pipeline = replace(session._pipeline, transport=notes)  # type: ignore[misc, arg-type]
+    client = session.client(CREDENTIALS)
+    await client.small_liabilities()  # waits for the clock
+    monkeypatch.setattr(LocalBudget, "admit", None)
+
+    await client.small_liabilities()
+
+    (lists,) = (pool for pool in session.budget.snapshot().pools if pool.name == LIST)
+    assert (lists.used, lists.in_flight) == (200, 0)
+
+
+async def test_weight_of_a_call_that_can_not_be_signed_at_once_goes_back() -> None:
+    now = int(time.time() * 1000)
+    notes = Notes((200, f'{{"serverTime":{now}}}', {}), (200, "[]", {}))
+    session = Session()
+    session._pipeline = replace(session._pipeline, transport=notes)  # type: ignore[misc, arg-type]
+    client = session.client(CREDENTIALS)
+    await client.small_liabilities()
+    client._account.signer = Broken()
+
+    with pytest.raises(ZeroDivisionError):
+        await client.small_liabilities()
+
+    (lists,) = (pool for pool in session.budget.snapshot().pools if pool.name == LIST)
+    assert (lists.used, lists.in_flight) == (100, 0)
 
 
 async def test_a_deadline_shortens_reads_and_never_a_write_that_is_under_way() -> None:
