@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hmac
 import threading
 from urllib.parse import unquote
 
@@ -28,6 +29,15 @@ ORDER = (
     "{}quantity=1&price=0.1&recvWindow=5000&timestamp=1499827319559"
 )
 FULLWIDTH = "%EF%BC%91%EF%BC%92%EF%BC%93%EF%BC%94%EF%BC%95%EF%BC%96"
+
+
+@pytest.mark.parametrize("length", [1, 63, 64, 65, 200])
+def test_an_hmac_is_that_of_the_standard_library_however_long_the_secret_is(length: int) -> None:
+    secret = (SECRET * 4)[:length]
+    signer = signer_for(Credentials(API_KEY, secret))
+
+    for payload in (b"", b"timestamp=1", b"a" * 1_000):
+        assert signer.sign(payload) == hmac.digest(secret.encode(), payload, "sha256").hex()
 
 
 @pytest.mark.parametrize(
