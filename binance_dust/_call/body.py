@@ -40,8 +40,12 @@ async def read_body(response: aiohttp.ClientResponse) -> bytes | str:
     inflate = _Inflate() if encoding.endswith("gzip") else None
     refused = response.status >= _FIRST_REFUSAL
     most = _MOST_OF_A_REFUSAL if refused else MOST
+    content = response.content
+    chunk = await content.readany()
+    if inflate is None and content.at_eof() and len(chunk) <= most:
+        return chunk  # as most answers are: in one part
     body, received = bytearray(), 0
-    async for chunk in response.content.iter_any():
+    while chunk:
         received += len(chunk)
         try:
             for part in (chunk,) if inflate is None else inflate.parts(chunk):
@@ -53,6 +57,7 @@ async def read_body(response: aiohttp.ClientResponse) -> bytes | str:
         except zlib.error:
             # As aiohttp would say it.
             raise aiohttp.ClientPayloadError from None
+        chunk = await content.readany()
     if inflate is not None and received and not inflate.done:
         raise aiohttp.ClientPayloadError
     return bytes(body)

@@ -5,8 +5,9 @@ URL, and the URL is signed. Our error's text keeps what helps, and its class say
 request got.
 
 aiohttp sends an idempotent request again by itself when a reused connection turns out to be dead,
-and no budget sees it. Here each request passes a gate that opens once. So only we send a request
-again: it is paid for, and signed anew.
+and no budget sees it. Our own session is told not to. Where that is not known, or where funds move,
+each request passes a gate that opens once. So only we send a request again: it is paid for, and
+signed anew.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
 import yarl
+from aiohttp import hdrs
 
 from binance_dust._answers.judge import Answer
 from binance_dust._call.addresses import WayOut
@@ -26,6 +28,7 @@ from binance_dust._call.body import ASKED_FOR, read_body
 from binance_dust._call.clock import being_cancelled
 from binance_dust._util.checks import instance
 from binance_dust._version import __version__
+from binance_dust.endpoints import Replay
 from binance_dust.errors import (
     ConfigurationError,
     DeliveryError,
@@ -38,9 +41,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from binance_dust._call.wire import Request
+    from binance_dust.endpoints import Endpoint
 
-_USER_AGENT: Final = f"binance-dust/{__version__}"
-_NO_TYPE: Final = ("Content-Type",)
+_HEADERS: Final = {
+    hdrs.USER_AGENT: f"binance-dust/{__version__}",
+    hdrs.ACCEPT_ENCODING: ASKED_FOR,
+}
+_NO_TYPE: Final = (hdrs.CONTENT_TYPE,)
 _HOST: Final = re.compile(r"(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?|[0-9a-f:.]+(?:%.+)?", re.ASCII)
 """A host name that a resolver accepts, or an IPv6 address. Others would look like failed sends."""
 _CONNECT_SHARE: Final = 0.5
@@ -74,13 +81,16 @@ class Transport:
         "_base",
         "_closed",
         "_family",
+        "_headers",
         "_http",
         "_local_addr",
         "_monotonic",
+        "_never_again",
         "_owned",
         "_proxy",
         "_theirs",
         "_timeout",
+        "_url",
     )
 
     def __init__(  # noqa: PLR0913 - the ways out of a machine, all by keyword
@@ -105,11 +115,16 @@ class Transport:
                 "local_addr belongs to the connector of the session passed as http: set it there"
             )
             raise ConfigurationError(message)
+        self._url = _url_builder(self._base)
         self._closed = False
         self._http = http
+        # Our own session has these headers from the start.
+        self._headers = {} if http is None else _HEADERS
         # Middlewares passed with a request replace those of the session.
         self._theirs: tuple[Any, ...] = tuple(getattr(http, "_middlewares", ()))
         self._owned = http is None
+        self._never_again = False
+        """Whether aiohttp was told to send nothing again."""
         self._monotonic = monotonic
         self._timeout = _client_timeout(timeout)
 
@@ -150,15 +165,15 @@ class Transport:
         A traceback can show the variables of its frames, and this frame holds key and URL. So none
         of our errors may pass through here, and no foreign error may be the context of ours.
         """
-        headers = {"User-Agent": _USER_AGENT, "Accept-Encoding": ASKED_FOR}
+        headers = dict(self._headers)
         if request.api_key is not None:
             headers["X-MBX-APIKEY"] = request.api_key
+        path, _, query = request.path_and_query.partition("?")
         sent = self._monotonic()
         try:
             async with http.request(
                 request.endpoint.method,
-                # Already encoded: yarl would rewrite %2C, and the signature would no longer fit.
-                yarl.URL(self._base + request.path_and_query, encoded=True),
+                self._url(path, query),
                 headers=headers,
                 # There is no body, so there is no content type.
                 skip_auto_headers=_NO_TYPE,
@@ -168,7 +183,7 @@ class Transport:
                 raise_for_status=False,
                 auto_decompress=False,
                 proxy=self._proxy,
-                middlewares=(*self._theirs, _once()),
+                middlewares=self._gate(request.endpoint),
             ) as response:
                 body = await read_body(response)
                 if isinstance(body, str):
@@ -181,6 +196,12 @@ class Transport:
                 return Answer(response.status, response.headers, body, sent, self._monotonic())
         except Exception as error:  # noqa: BLE001 - also what the caller's session was given raises
             return translate(error, request)
+
+    def _gate(self, endpoint: Endpoint[..., Any]) -> tuple[Any, ...]:
+        """Let a request through once: our own session sends none again, so that reads need none."""
+        if self._never_again and endpoint.replay is Replay.SAFE:
+            return ()
+        return (*self._theirs, _once())
 
     def _limit(self, within: float | None) -> aiohttp.ClientTimeout:
         usual = self._timeout
@@ -213,8 +234,30 @@ class Transport:
                 ),
                 # Cookies would be shared between the accounts.
                 cookie_jar=aiohttp.DummyCookieJar(),
+                headers=_HEADERS,
             )
+            # What aiohttp's own tests use. Without it, each request passes a gate.
+            self._never_again = hasattr(self._http, "_retry_connection")
+            self._http._retry_connection = False  # noqa: SLF001 - there is no public way
         return self._http
+
+
+def _url_builder(base_url: str) -> Callable[[str, str], yarl.URL]:
+    """Make URLs of a path and a query, which takes half the time of parsing them whole."""
+    base = yarl.URL(base_url)
+    scheme, authority, prefix = base.scheme, base.raw_authority, base.raw_path.rstrip("/")
+
+    def build(path: str, query: str) -> yarl.URL:
+        # Already encoded: yarl would rewrite %2C, and the signature would no longer fit.
+        return yarl.URL.build(
+            scheme=scheme,
+            authority=authority,
+            path=prefix + path,
+            query_string=query,
+            encoded=True,
+        )
+
+    return build
 
 
 def _client_timeout(seconds: float) -> aiohttp.ClientTimeout:

@@ -387,8 +387,12 @@ async def test_a_timeout_while_connecting_never_left() -> None:
         await line.close()
 
 
-async def test_aiohttp_sends_nothing_again_by_itself() -> None:
-    """A reused connection that turns out dead: aiohttp would send the GET once more, unpaid."""
+@pytest.mark.parametrize("told", [True, False])
+async def test_aiohttp_sends_nothing_again_by_itself(*, told: bool) -> None:
+    """A reused connection that turns out dead: aiohttp would send the GET once more, unpaid.
+
+    Also not a release of aiohttp that can't be told: then a gate lets each request through once.
+    """
 
     async def once_well_then_dead(server: Server, reader: Any, writer: Any) -> None:
         await server.head(reader)
@@ -398,6 +402,10 @@ async def test_aiohttp_sends_nothing_again_by_itself() -> None:
     async with serving(once_well_then_dead) as server:
         line = transport(server.url)
         await line.send(READ)
+        assert line._never_again, "it was told"
+        if not told:
+            line._never_again = False
+            line._http._retry_connection = True  # type: ignore[union-attr]
         with pytest.raises(NoAnswerError, match="dropped"):
             await line.send(READ)
         await line.close()
