@@ -95,11 +95,13 @@ def weight_of(  # noqa: PLR0913, PLR0917 - the judge's findings, passed on for e
     `headers` is a case-insensitive mapping.
     """
     get = headers.get
+    ip, uid = get("X-SAPI-USED-IP-WEIGHT-1M"), get("X-SAPI-USED-UID-WEIGHT-1M")
+    request = get("X-MBX-USED-WEIGHT-1M")
     return Feedback(
         status,
-        _weight(get("X-SAPI-USED-IP-WEIGHT-1M")),
-        _weight(get("X-SAPI-USED-UID-WEIGHT-1M")),
-        _weight(get("X-MBX-USED-WEIGHT-1M")),
+        None if ip is None else _weight(ip),
+        None if uid is None else _weight(uid),
+        None if request is None else _weight(request),
         retry_after,
         banned_until,
         received,
@@ -115,9 +117,7 @@ def wait_of(headers: Mapping[str, str], server_time: float | None = None) -> flo
     return _seconds(headers.get("Retry-After"), headers.get("Date"), server_time)
 
 
-def _weight(value: str | None) -> int | None:
-    if value is None:
-        return None
+def _weight(value: str) -> int | None:
     # Plain digits only: -1 is no weight, and int() alone would take "1_0" and "٣" besides.
     return int(value) if _WEIGHT.fullmatch(value) else None
 

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from binance_dust._call.wire import Request
     from binance_dust.endpoints import Endpoint
 
-_HEADERS: Final = {
+_HEADERS: Final[dict[str, str]] = {
     hdrs.USER_AGENT: f"binance-dust/{__version__}",
     hdrs.ACCEPT_ENCODING: ASKED_FOR,
 }
@@ -119,7 +119,7 @@ class Transport:
         self._closed = False
         self._http = http
         # Our own session has these headers from the start.
-        self._headers = {} if http is None else _HEADERS
+        self._headers: dict[str, str] = {} if http is None else _HEADERS
         # Middlewares passed with a request replace those of the session.
         self._theirs: tuple[Any, ...] = tuple(getattr(http, "_middlewares", ()))
         self._owned = http is None

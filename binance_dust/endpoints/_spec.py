@@ -61,15 +61,12 @@ class Security(enum.Enum):
     TRADE = "TRADE"
     """Signed like USER_DATA; the key needs the permission to trade."""
 
-    @property
-    def needs_key(self) -> bool:
+    def __init__(self, _value: str) -> None:
+        # Attributes, because every call asks for them.
+        self.needs_key: bool = _value != "NONE"
         """Whether the key is sent."""
-        return self is not Security.NONE
-
-    @property
-    def signed(self) -> bool:
+        self.signed: bool = _value not in ("NONE", "MARKET_DATA")
         """Whether a signature is sent, and so a timestamp."""
-        return self not in (Security.NONE, Security.MARKET_DATA)
 
 
 class LimitKind(enum.Enum):
@@ -164,6 +161,8 @@ class Call(msgspec.Struct, Generic[R_co], frozen=True, gc=False):
 
     def query(self, style: ListStyle) -> str:
         """Encode the parameters as a query, with lists in the given style."""
+        if not self.pairs:
+            return ""
         return "&".join(
             f"{name}={text}" for name, value in self.pairs for text in _texts(value, style)
         )
@@ -199,7 +198,7 @@ def to_account_types(values: object) -> tuple[AccountType, ...]:
 
 def percent_encode(text: str) -> str:
     """Encode a value for a query: UTF-8, escaped except letters, digits and `-._~`."""
-    return quote(text, safe="")
+    return text if text.isalnum() and text.isascii() else quote(text, safe="")
 
 
 def _texts(value: str | Names, style: ListStyle) -> Sequence[str]:
