@@ -103,9 +103,9 @@ class LocalBudget(Dispatcher[LocalWaiter, LocalAdmission]):
         if self._closed:
             raise _errors.closed()
         pool, now = self._pools.of(charge), self.now()
-        if pool in self._queues or self._paced or (deadline is not None and now >= deadline):
-            return None
-        return self._try(pool, charge.weight, now, keep=lane is Lane.SCAN)
+        if pool not in self._queues and not self._paced and (deadline is None or now < deadline):
+            return self._try(pool, charge.weight, now, keep=lane is Lane.SCAN)
+        return None
 
     # --- what follows ----------------------------------------------------------------------------
 

@@ -155,13 +155,14 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "module: 2 -> 3": _NOBODY_CARES,
     },
     "binance_dust/budget/_local.py": {
-        "LocalBudget.admit: deadline is None or now < deadline -> deadline is None": _FASTER,
-        "LocalBudget.admit: pool not in self._queues and (not self._paced) and"
+        "LocalBudget.admit_at_once: deadline is None or now < deadline"
+        " -> deadline is None": _FASTER,
+        "LocalBudget.admit_at_once: pool not in self._queues and (not self._paced) and"
         " (deadline is None or now < deadline) -> False": _FASTER,
-        "LocalBudget.admit: pool not in self._queues and (not self._paced) and"
+        "LocalBudget.admit_at_once: pool not in self._queues and (not self._paced) and"
         " (deadline is None or now < deadline)"
         " -> pool not in self._queues and (deadline is None or now < deadline)": _MOMENT,
-        "LocalBudget.admit: not self._paced -> self._paced": _FASTER,
+        "LocalBudget.admit_at_once: not self._paced -> self._paced": _FASTER,
         "LocalBudget._watch: timer.when() <= at -> False": _FASTER,
         "LocalBudget._watch: timer.when() <= at -> timer.when() < at": _FASTER,
         "LocalBudget._refuse_all: self._pace_timer = None -> left out": _CLOSED,
