@@ -12,7 +12,8 @@ from binance_dust._call.clock import ServerClock, TimeSource
 from binance_dust._call.forecasts import Forecasts
 from binance_dust._call.pipeline import CLOSED, Pipeline
 from binance_dust._call.retry import RetryAllowance, RetryPolicy
-from binance_dust._call.transport import Transport, is_local
+from binance_dust._call.transport import Transport
+from binance_dust._call.way import is_local
 from binance_dust._util.checks import instance, positive, seconds
 from binance_dust._util.lifetimes import Closing, OneLoop
 from binance_dust.budget import (

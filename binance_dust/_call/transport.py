@@ -13,9 +13,6 @@ signed anew.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
-import re
-import socket
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -26,6 +23,7 @@ from binance_dust._answers.judge import Answer
 from binance_dust._call.addresses import WayOut
 from binance_dust._call.body import ASKED_FOR, read_body
 from binance_dust._call.clock import being_cancelled
+from binance_dust._call.way import check_base_url, check_local_addr, check_proxy
 from binance_dust._util.checks import instance
 from binance_dust._version import __version__
 from binance_dust.endpoints import Replay
@@ -48,8 +46,6 @@ _HEADERS: Final[dict[str, str]] = {
     hdrs.ACCEPT_ENCODING: ASKED_FOR,
 }
 _NO_TYPE: Final = (hdrs.CONTENT_TYPE,)
-_HOST: Final = re.compile(r"(?:[\w-]{1,63}\.)*[\w-]{1,63}\.?|[0-9a-f:.]+(?:%.+)?", re.ASCII)
-"""A host name that a resolver accepts, or an IPv6 address. Others would look like failed sends."""
 _CONNECT_SHARE: Final = 0.5
 """Share of the timeout for connecting. It is below the whole: so a timeout shows what was sent."""
 
@@ -105,9 +101,9 @@ class Transport:
     ) -> None:
         """Check the address and the way to it, without any I/O."""
         self._base = check_base_url(base_url)
-        self._proxy = _check_proxy(proxy, self._base)
+        self._proxy = check_proxy(proxy, self._base)
         first_hop = yarl.URL(self._base) if self._proxy is None else self._proxy
-        self._family, self._local_addr = _check_local_addr(local_addr, first_hop.host or "")
+        self._family, self._local_addr = check_local_addr(local_addr, first_hop.host or "")
         if http is not None:
             instance(http, aiohttp.ClientSession, "http")
         if http is not None and local_addr is not None:
@@ -336,86 +332,3 @@ def translate(failure: BaseException, request: Request) -> DeliveryError:
     if "{" in text:
         message = text.format(reason=_reason(failure), kind=type(failure).__name__)
     return ours(message, endpoint=request.endpoint.title, account=request.account)
-
-
-# --- what may be configured ----------------------------------------------------------------------
-
-
-def check_base_url(base_url: str) -> str:
-    """Accept https to anywhere, and plain http to this machine only."""
-    url = _parse(instance(base_url, str, "base_url"), "base_url")
-    if url.scheme == "http" and not _is_loopback(url.host or ""):
-        raise ConfigurationError(
-            f"base_url: plain http goes to this machine only; use https://{url.host}"
-        )
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ConfigurationError("base_url must be like https://api.binance.com")
-    if url.user is not None or url.query_string or url.fragment:
-        raise ConfigurationError("base_url takes no user, query or fragment")
-    return str(url).rstrip("/")
-
-
-def _check_proxy(proxy: str | None, base_url: str) -> yarl.URL | None:
-    if proxy is None:
-        return None
-    url = _parse(instance(proxy, str, "proxy"), "proxy")
-    if url.scheme not in ("http", "https") or not url.host:
-        raise ConfigurationError(
-            "proxy must be like http://host:port; SOCKS needs a connector of your own (http=)"
-        )
-    if base_url.startswith("http:") and not _is_loopback(url.host):
-        raise ConfigurationError(
-            "plain http would show the key to the proxy: use an https base_url"
-        )
-    return url
-
-
-def _check_local_addr(
-    local_addr: str | None, first_hop: str
-) -> tuple[socket.AddressFamily, tuple[str, int] | None]:
-    if local_addr is None:
-        return socket.AF_UNSPEC, None
-    try:
-        address = ipaddress.ip_address(instance(local_addr, str, "local_addr"))
-    except ValueError:
-        raise ConfigurationError(
-            f"local_addr must be an address of this machine, not {local_addr!r}"
-        ) from None
-    other = _address(first_hop)
-    if other is not None and other.version != address.version:
-        raise ConfigurationError(
-            f"local_addr {address} can't reach {other}: one is IPv{address.version}, the other not"
-        )
-    family = socket.AF_INET if address.version == 4 else socket.AF_INET6  # noqa: PLR2004
-    return family, (str(address), 0)
-
-
-def _parse(text: str, what: str) -> yarl.URL:
-    url = None
-    try:
-        url = yarl.URL(text)
-        _ = url.port, url.host  # yarl parses them when they are first read
-    except ValueError:
-        url = None
-    if url is None or not _HOST.fullmatch(url.raw_host or "none"):
-        # The message leaves the URL out: a proxy's can hold a password.
-        raise ConfigurationError(f"{what} is not a URL")
-    return url
-
-
-def is_local(base_url: str) -> bool:
-    """Whether an exchange is on this machine: a sandbox, on any port."""
-    return _is_loopback(yarl.URL(base_url).host or "")
-
-
-def _is_loopback(host: str) -> bool:
-    address = _address(host)
-    return host == "localhost" if address is None else address.is_loopback
-
-
-def _address(host: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
-    """Parse a host that is an address; `None` for a name."""
-    try:
-        return ipaddress.ip_address(host)
-    except ValueError:
-        return None

@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from binance_dust import Converter, DustClient, Ledger, Quote, Session
-from binance_dust._call.transport import is_local
+from binance_dust._call.way import is_local
 from binance_dust.conversion import LiabilityExchanger, LiabilityQuote
 from binance_dust.errors import ConfigurationError, GuardError
 from binance_dust.fleet import Worker
