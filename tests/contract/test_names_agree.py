@@ -173,6 +173,7 @@ SECONDS_ONLY = {
     *("Budget.admit(deadline)", "LocalBudget.admit(deadline)", "RedisBudget.admit(deadline)"),
     *("Attachable.attach(patience)", "RedisBudget.attach(patience)"),
     *("LocalBudget.__init__(patience)", "Session.send(deadline)"),
+    *("Immediate.admit_at_once(deadline)", "LocalBudget.admit_at_once(deadline)"),
 }
 """What a session passes on with each call: whoever writes a budget gets seconds."""
 
