@@ -35,6 +35,7 @@ if TYPE_CHECKING:
     from binance_dust.budget import Budget, RedisBudget
     from binance_dust.client import DustClient
     from binance_dust.events import Observer
+    from binance_dust.models import Delistings
     from binance_dust.sandbox import Sandbox
 
     WrapBudget: TypeAlias = Callable[[RedisBudget | None], Budget]
@@ -309,6 +310,11 @@ async def _make_history(client: DustClient) -> None:
         debts = await client.small_liabilities()
         if debts:
             await client.exchange_small_liabilities([debts[0].asset])
+
+
+async def read_delistings(context: CommandContext, wanted: bool) -> Delistings | None:  # noqa: FBT001 - an option
+    """Read once for all accounts what will be delisted, if it is wanted."""
+    return await context.clients[0].delistings() if wanted and context.clients else None
 
 
 # --- one question to every account ---------------------------------------------------------------

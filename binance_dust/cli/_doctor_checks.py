@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Final
 from binance_dust.errors import DustError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from binance_dust.models import (
         AccountInfo,
         AccountStatus,
         BnbBurn,
+        Delistings,
         DustLog,
         KeyPermissions,
         SystemStatus,
@@ -108,6 +109,27 @@ class AccountAnswers:
     def margin(self) -> bool | None:
         """Whether the account has margin; `None` if not known."""
         return None if isinstance(self.info, DustError) else self.info.is_margin_enabled
+
+
+def judge_schedules(delistings: Delistings | DustError) -> Iterator[Finding]:
+    """Check whether it is known what will be delisted."""
+    if isinstance(delistings, DustError):
+        yield Finding(Level.WARNING, "delistings", f"not known: {delistings}")
+    elif delistings.unread:
+        pairs = ", ".join(delistings.unread)
+        yield Finding(Level.NOTE, "delistings", f"{pairs}: pairs that can't be taken apart")
+
+
+def judge_delistings(
+    account: str, held: Iterable[str] | DustError, delistings: Delistings
+) -> Iterator[Finding]:
+    """Warn while what will be delisted can still be converted."""
+    if isinstance(held, DustError):
+        yield Finding(Level.PROBLEM, "delistings", str(held), account)
+        return
+    for chance in delistings.among(held):
+        level = Level.WARNING if chance.goes else Level.NOTE
+        yield Finding(level, "delistings", str(chance), account)
 
 
 def judge_account(answers: AccountAnswers, now: datetime) -> Iterator[Finding]:

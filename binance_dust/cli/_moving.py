@@ -14,7 +14,7 @@ from binance_dust.cli._output import (
 )
 from binance_dust.cli._streams import outlive_readers, print_stderr
 from binance_dust.cli._tables import TerminalColumn, TerminalTable, figure, figures, prose, text
-from binance_dust.conversion import LiabilityQuote
+from binance_dust.conversion import LiabilityQuote, Quote
 from binance_dust.sweeper import Outcome, sweep
 
 if TYPE_CHECKING:
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from binance_dust.cli._context import CommandContext
-    from binance_dust.conversion import Quote, Receipt, Skipped
+    from binance_dust.conversion import Receipt, Skipped
+    from binance_dust.models import LastChance
     from binance_dust.sweeper import SweepReport, SweepRules
 
 _STYLES: Final = {
@@ -60,6 +61,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_limits(group)
     _rules.add_option(group)
+    parser.add_argument(
+        "--delistings",
+        action="store_true",
+        help="ask once what will be delisted (weight 200): quotes say until when it can be"
+        " converted, and accounts that hold it come first (weight 5 an account)",
+    )
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
     _context.add_arguments(parser)
 
@@ -187,13 +194,16 @@ async def convert(
     note: Callable[[SweepReport], object] = bool,
 ) -> int:
     """Plan the conversion of every account's dust, and convert it if `really`."""
-    return await move(options, really=really, note=note, choose=choose)
+    return await move(
+        options, really=really, delistings=options.delistings, note=note, choose=choose
+    )
 
 
 async def move(
     options: argparse.Namespace,
     *,
     really: bool,
+    delistings: bool = False,
     note: Callable[[SweepReport], object] = bool,
     **sweep_options: Any,
 ) -> int:
@@ -212,6 +222,7 @@ async def move(
             ledger=ledger,
             dry_run=not really,
             **rules(options, context),
+            first=await _context.read_delistings(context, delistings),
             **sweep_options,
         ) as reports,
     ):
@@ -243,6 +254,8 @@ def _show(out: Console, report: SweepReport) -> None:
         skipped = report.quote.skipped
     if skipped:
         out.print(skipped_table(skipped))
+    for chance in last_chances(report):
+        out.print(f"[yellow]soon delisted[/] {escape(str(chance))}")
     if report.settled:
         out.print("settled by reading:")
         out.print(_ledger.entry_table(report.settled))
@@ -252,6 +265,11 @@ def _show(out: Console, report: SweepReport) -> None:
     if report.next_at is not None:
         out.print(f"It may convert again at {report.next_at:%Y-%m-%d %H:%M:%S} UTC.")
     out.print()
+
+
+def last_chances(report: SweepReport) -> tuple[LastChance, ...]:
+    """Give what the account holds and will be delisted."""
+    return report.quote.last_chances if isinstance(report.quote, Quote) else ()
 
 
 # --- plans and results as text -------------------------------------------------------------------

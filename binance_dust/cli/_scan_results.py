@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Iterable
     from contextlib import ExitStack
+    from datetime import datetime
     from pathlib import Path
 
     from binance_dust.reports import AccountReport
@@ -162,6 +163,8 @@ class ScanTotals:
         """Balances in each other wallet."""
         self.worth_elsewhere = Amounts()
         """What each other wallet holds, in BTC."""
+        self.ending: Counter[tuple[datetime, str]] = Counter()
+        """Accounts that hold each asset that will be delisted, by time and name."""
         self.settled: Counter[Settled] = Counter()
         self.failures: Counter[tuple[str, str]] = Counter()
         """By part and reason."""
@@ -184,6 +187,10 @@ class ScanTotals:
         for wallet in report.elsewhere or ():
             self.elsewhere[wallet.wallet_name] += max(1, len(wallet.asset_balances or ()))
             self.worth_elsewhere.add(wallet.wallet_name, wallet.balance)
+        for asset, until in {
+            each.asset: each.until for each in report.last_chances if each.goes
+        }.items():
+            self.ending[until, asset] += 1
         for part, error in report.errors.items():
             self.failures[part, reason_of(error, report.account)] += 1
         entry = (report.net, -self.accounts, report)
@@ -224,6 +231,12 @@ def print_totals(totals: ScanTotals) -> None:
             for name, n in totals.elsewhere.most_common()
         )
         out.print(f"In other wallets: {ranked}.")
+    if totals.ending:
+        soonest = "; ".join(
+            f"{escape(asset)} before {until:%Y-%m-%d %H:%M} UTC ({count(holders, 'account')})"
+            for (until, asset), holders in sorted(totals.ending.items())
+        )
+        out.print(f"[yellow]Soon delisted:[/] {soonest}.")
     debts = f"{count(totals.debts, 'small debt')}{worth}"
     out.print(f"{debts}{f' ({settled_by})' if settled_by else ''}.")
     _print_failures(totals)

@@ -17,6 +17,8 @@ from binance_dust.cli._doctor_checks import (
     Level,
     judge_account,
     judge_clock,
+    judge_delistings,
+    judge_schedules,
     judge_system,
     severity,
 )
@@ -25,7 +27,14 @@ from binance_dust.errors import ConfigurationError, DeliveryError, DustError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+    from collections.abc import (
+        AsyncIterator,
+        Awaitable,
+        Callable,
+        Iterable,
+        Iterator,
+        Sequence,
+    )
 
     from binance_dust.budget import PoolSnapshot
     from binance_dust.cli._context import CommandContext
@@ -102,11 +111,16 @@ async def _check(
     if Level.PROBLEM in levels:
         return Level.PROBLEM
     take(judge_rules(options, context.names))
+    readable: list[DustClient] = []
     async with aclosing(_context.ask_each(context.clients, _ask_account)) as answers:
         async for client, answer in answers:
             assert isinstance(answer, AccountAnswers)  # noqa: S101 - it holds its calls' errors
             printer.account(answer)
             take(judge_account(answer, client.session.now()))
+            if not isinstance(answer.permissions, DustError):
+                readable.append(client)
+    async for finding in _check_delistings(readable):
+        take([finding])
     printer.accounts_end()
     return max(levels, key=severity)
 
@@ -122,6 +136,21 @@ def judge_rules(options: argparse.Namespace, names: Iterable[str] | None) -> Ite
     if file.path is not None:
         own = count(len(file.accounts), "account")
         yield Finding(Level.OK, "rules", f"{file.path}: {own} with rules of their own")
+
+
+async def _check_delistings(clients: Sequence[DustClient]) -> AsyncIterator[Finding]:
+    """Look for what will be delisted: the schedules once, balances only if they name anything."""
+    if not clients:
+        return
+    delistings = await _or_error(clients[0].delistings())
+    for finding in judge_schedules(delistings):
+        yield finding
+    if isinstance(delistings, DustError) or not delistings:
+        return
+    async with aclosing(_context.ask_each(clients, _read_names)) as answers:
+        async for client, held in answers:
+            for finding in judge_delistings(client.name, held, delistings):
+                yield finding
 
 
 async def _check_exchange(client: DustClient) -> list[Finding]:
@@ -164,6 +193,11 @@ async def _ask_account(client: DustClient) -> AccountAnswers:
         signature=signature,
         plain_secret=client.credentials.plain_file is not None,
     )
+
+
+async def _read_names(client: DustClient) -> list[str]:
+    """Read which assets an account holds: weight 5."""
+    return [row.asset for row in await client.user_assets()]
 
 
 async def _or_error(asked: Awaitable[R]) -> R | DustError:

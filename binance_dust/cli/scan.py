@@ -66,6 +66,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="also say what lies in other wallets (weight 60 an account)",
     )
     parser.add_argument(
+        "--delistings",
+        action="store_true",
+        help="also say what will be delisted, and until when it can be converted (weight 200 in"
+        " all)",
+    )
+    parser.add_argument(
         "--concurrency",
         type=_arguments.positive,
         default=64,
@@ -124,6 +130,7 @@ async def _scan_here(options: argparse.Namespace, output: ScanOutput) -> None:
             todo,
             target=options.target,
             **_asked(options),
+            delistings=await _context.read_delistings(context, options.delistings),
             concurrency=options.concurrency,
         )
         try:
@@ -166,6 +173,8 @@ async def _scan_by_fleet(options: argparse.Namespace, output: ScanOutput) -> Non
 
 
 def _open_fleet(options: argparse.Namespace) -> Fleet:
+    if options.delistings:
+        raise ConfigurationError("--delistings is for a scan by this process, not with --fleet")
     for name in _OF_WORKERS:
         if getattr(options, name):
             flag = f"--{name.replace('_', '-')}"

@@ -81,6 +81,7 @@ async def run(options: argparse.Namespace) -> int:
             every=options.every,
             liabilities=options.liabilities,
             concurrency=options.concurrency,
+            first=await _context.read_delistings(context, options.delistings),
             **_moving.rules(options, context),
         ) as reports,
     ):
@@ -150,6 +151,8 @@ def _line(report: SweepReport) -> str:
         line += f", {count(len(done.assets), 'asset')} into {worth:f} {escape(report.target)}"
     if report.settled:
         line += f" ({count(len(report.settled), 'entry', 'entries')} settled by reading)"
+    if ending := [chance.asset for chance in _moving.last_chances(report) if chance.goes]:
+        line += f", soon delisted: {escape(', '.join(ending))}"
     if report.next_at is not None:
         line += f", next {report.next_at:%Y-%m-%d %H:%M} UTC"
     return line

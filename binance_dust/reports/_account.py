@@ -12,7 +12,13 @@ from binance_dust._util.exact import difference, to_moment, total
 from binance_dust._util.html import escaped, moment, table
 from binance_dust._util.plain import FORMAT, answer_from_plain, error_from_plain, newer, plain
 from binance_dust.errors import ConfigurationError, DustError
-from binance_dust.models import ConvertibleAssets, SmallLiability, UserAsset, WalletBalance
+from binance_dust.models import (
+    ConvertibleAssets,
+    LastChance,
+    SmallLiability,
+    UserAsset,
+    WalletBalance,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -53,6 +59,8 @@ class AccountReport:
     """Other wallets than spot that hold something; `None` if they were not asked for or asking
     failed. Only spot and margin can be converted: what lies elsewhere has to be moved first."""
     liabilities: list[SmallLiability] = field(default_factory=list)
+    last_chances: list[LastChance] = field(default_factory=list)
+    """What it holds and will be delisted, the soonest first: if the scan was told of it."""
     settled_by: Settled | None = None
     """How `liabilities` is known; `None` if asking failed."""
     errors: Mapping[str, DustError] = field(default_factory=dict)
@@ -92,7 +100,7 @@ class AccountReport:
         """Show the report as tables in a notebook."""
         parts = [
             _shown(self, part)
-            for part in (_dust_table, _elsewhere_table, _debt_table, _error_table)
+            for part in (_dust_table, _delisting_table, _elsewhere_table, _debt_table, _error_table)
         ]
         heading = f"{escaped(self.account)}</strong>, {escaped(moment(self.at))}"
         return f"<div><p><strong>{heading}</p>{''.join(parts)}</div>"
@@ -108,6 +116,7 @@ class AccountReport:
             "quote": None if self.quote is None else plain(self.quote) | sums,
             **sums,
             "elsewhere": plain(self.elsewhere),
+            "last_chances": plain(self.last_chances),
             "liabilities": plain(self.liabilities),
             "settled_by": plain(self.settled_by),
             "errors": {part: plain(error) for part, error in self.errors.items()},
@@ -148,6 +157,7 @@ def _read(value: Mapping[str, Any]) -> AccountReport:
         elsewhere=None
         if wallets is None
         else [answer_from_plain(WalletBalance, each) for each in wallets],
+        last_chances=[answer_from_plain(LastChance, row) for row in value.get("last_chances", ())],
         liabilities=[answer_from_plain(SmallLiability, row) for row in value["liabilities"]],
         settled_by=None if settled_by is None else Settled(settled_by),
         errors={part: error_from_plain(error) for part, error in value["errors"].items()},
@@ -218,6 +228,13 @@ def _elsewhere_table(report: AccountReport) -> str:
         return ""
     head = ("wallet", "asset", "free", "total", "worth in BTC")
     return table("In other wallets", head, list(wallet_rows(report)))
+
+
+def _delisting_table(report: AccountReport) -> str:
+    if not report.last_chances:
+        return ""
+    rows = [(each.asset, each.account_type, str(each)) for each in report.last_chances]
+    return table("Soon delisted", ("asset", "wallet", "until when"), rows)
 
 
 def _debt_table(report: AccountReport) -> str:

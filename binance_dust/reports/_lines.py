@@ -192,6 +192,9 @@ def _rows(report: AccountReport) -> Iterator[dict[str, Any]]:
             "gross": plain(lies.worth),
             "unit": "BTC",
         }
+    for chance in report.last_chances:
+        what = "delisted" if chance.goes else "some pairs delisted"
+        yield {"part": f"{what}: {plain(chance.until)}", "asset": _cell(chance.asset)}
     for debt in report.liabilities:
         yield {
             "part": "liabilities",

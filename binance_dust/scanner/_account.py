@@ -53,6 +53,7 @@ class AccountScan:
         "_account_type",
         "_client",
         "_debt",
+        "_delistings",
         "_elsewhere",
         "_errors",
         "_margin",
@@ -68,6 +69,7 @@ class AccountScan:
         target: str,
         elsewhere: bool,
         account_type: AccountType | None,
+        delistings: models.Delistings,
         margin: SeenShare,
         debt: SeenShare,
     ) -> None:
@@ -77,6 +79,7 @@ class AccountScan:
         self._target = target
         self._elsewhere = elsewhere
         self._account_type = account_type
+        self._delistings = delistings
         self._margin = margin
         self._debt = debt
         self._errors: dict[str, DustError] = {}
@@ -134,8 +137,20 @@ class AccountScan:
             elsewhere=read.elsewhere,
             liabilities=listed or [],
             settled_by=settled,
+            last_chances=self._last_chances(read),
             errors=self._errors,
         )
+
+    def _last_chances(self, read: _Read) -> list[models.LastChance]:
+        """Find what the account holds and will be delisted."""
+        if not self._delistings:
+            return []
+        found = list(self._delistings.among(row.asset for row in read.assets))
+        if self._account_type == "MARGIN" and read.quote is not None:
+            # What margin holds is not asked for: its dust is known.
+            dust = [row.asset for row in read.quote.details]
+            found += self._delistings.among(dust, self._account_type)
+        return found
 
     async def _look_elsewhere(self) -> list[models.WalletBalance] | None:
         """Read what lies in other wallets than spot, if the scan is to say so."""

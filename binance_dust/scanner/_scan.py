@@ -17,6 +17,7 @@ from binance_dust._util.results import Results, Stream
 from binance_dust.client import DustClient
 from binance_dust.endpoints import to_account_type
 from binance_dust.errors import ConfigurationError
+from binance_dust.models import Delistings
 from binance_dust.reports import AccountReport
 from binance_dust.scanner._account import AccountScan
 from binance_dust.scanner._lanes import (
@@ -50,6 +51,7 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
     elsewhere: bool = False,
     concurrency: int = 64,
     account_type: WalletName | None = None,
+    delistings: Delistings | None = None,
     skip: Collection[str] = (),
 ) -> Scan:
     """Read many accounts at once, and report on each as soon as it is done.
@@ -59,9 +61,10 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
 
     `liabilities` says whether small debts are asked for: `True` always (weight 100 an account),
     `False` never, `"auto"` only where cheaper questions have found a debt. `elsewhere=True` also
-    asks what lies in other wallets (weight 60 an account: 200 a minute). `concurrency` is how
-    many accounts of a session are asked at once. `skip` names accounts to leave out, for example
-    those that an earlier scan has done.
+    asks what lies in other wallets (weight 60 an account: 200 a minute). `delistings`, from
+    `client.delistings()`, let reports say which assets will be delisted, and when. `concurrency` is
+    how many accounts of a session are asked at once. `skip` names accounts to leave out, for
+    example those that an earlier scan has done.
     """
     if not isinstance(clients, Iterable | AsyncIterable):
         raise TypeError(f"clients must be iterable, not {type(clients).__name__}")
@@ -79,6 +82,9 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
             elsewhere=elsewhere,
             concurrency=concurrency,
             account_type=None if account_type is None else to_account_type(account_type),
+            delistings=instance(
+                Delistings() if delistings is None else delistings, Delistings, "delistings"
+            ),
             skip=frozenset(skip),
         )
     )
@@ -120,6 +126,7 @@ class _ScanRun:
         elsewhere: bool,
         concurrency: int,
         account_type: AccountType | None,
+        delistings: Delistings,
         skip: frozenset[str],
     ) -> None:
         self._clients = clients
@@ -129,6 +136,7 @@ class _ScanRun:
         self._asked = questions(liabilities, elsewhere=elsewhere)
         self._concurrency = concurrency
         self._account_type = account_type
+        self._delistings = delistings
         self._skip = skip
         self._ahead: asyncio.Semaphore | None = None
         """Room for clients that are read ahead; `None` if all are here already."""
@@ -198,6 +206,7 @@ class _ScanRun:
             target=self._target,
             elsewhere=self._elsewhere,
             account_type=self._account_type,
+            delistings=self._delistings,
             margin=self._margin,
             debt=self._debt,
         )

@@ -15,7 +15,7 @@ from binance_dust.errors import DustError
 from binance_dust.models import Delistings
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterable, Iterable, Sequence
+    from collections.abc import AsyncIterable, Callable, Iterable, Sequence
 
     from binance_dust.client import DustClient
     from binance_dust.endpoints import AccountType
@@ -37,7 +37,9 @@ def read_first(first: First | None) -> First | None:
 
 
 async def in_order(
-    clients: AsyncIterable[DustClient], first: First, account_types: Sequence[AccountType]
+    clients: AsyncIterable[DustClient],
+    first: First,
+    wallets_of: Callable[[DustClient], Sequence[AccountType]],
 ) -> list[DustClient]:
     """Put those first that are named, or that hold what will be delisted: the soonest first.
 
@@ -51,7 +53,8 @@ async def in_order(
 
     async def ends_at(client: DustClient) -> float:
         async with places_at_once:
-            return min([await _ends_at(client, each, first) for each in account_types])
+            ends = [await _ends_at(client, each, first) for each in wallets_of(client)]
+        return min(ends, default=math.inf)
 
     ends = await asyncio.gather(*map(ends_at, found))
     by_end = sorted(zip(ends, found, strict=True), key=lambda pair: pair[0])

@@ -28,7 +28,7 @@ from binance_dust.sweeper._report import Outcome, SweepReport
 from binance_dust.sweeper._turn import AccountTurn, CleanUp, UnderWay
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Iterator
+    from collections.abc import AsyncGenerator, Callable, Iterator, Sequence
     from datetime import datetime
     from decimal import Decimal
 
@@ -130,10 +130,14 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
     # Read once for all accounts: an iterator would be empty for all but the first.
     rules["keep"] = KeepRule(rules.get("keep", ()))
 
-    def clean_ups(client: DustClient) -> Iterator[CleanUp]:
+    def rules_of(client: DustClient) -> tuple[dict[str, Any], Sequence[AccountType]]:
         own: dict[str, Any] = {**rules, **(each(client) if each is not None else {})}
-        own_wallets = own.pop("account_types", wallets)
-        for wallet in own_wallets if wallets else ():
+        own_wallets = tuple(own.pop("account_types", wallets))
+        return own, own_wallets if wallets else ()
+
+    def clean_ups(client: DustClient) -> Iterator[CleanUp]:
+        own, own_wallets = rules_of(client)
+        for wallet in own_wallets:
             yield _of_dust(Converter(client, ledger=ledger, account_type=wallet, **own))
         if liabilities:
             of_debts = {name: rule for name, rule in own.items() if name in _RULES_OF_DEBTS}
@@ -146,7 +150,7 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
             clean_ups=clean_ups,
             choose=choose,
             first=first,
-            account_types=wallets,
+            wallets_of=lambda client: rules_of(client)[1],
             dry_run=dry_run,
             every=pause,
             concurrency=concurrency,
@@ -182,7 +186,7 @@ class _SweepRun:
         clean_ups: Callable[[DustClient], Iterable[CleanUp]],
         choose: Choose | None,
         first: First | None,
-        account_types: tuple[AccountType, ...],
+        wallets_of: Callable[[DustClient], Sequence[AccountType]],
         dry_run: bool,
         every: timedelta | None,
         concurrency: int,
@@ -192,7 +196,7 @@ class _SweepRun:
         self._clean_ups = clean_ups
         self._choose = choose
         self._first = first
-        self._account_types = account_types
+        self._wallets_of = wallets_of
         self._dry_run = dry_run
         self._every = every
         self._slots = asyncio.Semaphore(concurrency)
@@ -254,7 +258,7 @@ class _SweepRun:
                 async for client in clients:
                     yield client
                 return
-            ordered = await in_order(clients, self._first, self._account_types)
+            ordered = await in_order(clients, self._first, self._wallets_of)
         for client in ordered:
             yield client
 

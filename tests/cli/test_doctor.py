@@ -16,6 +16,8 @@ from binance_dust.cli._doctor_checks import (
     Level,
     judge_account,
     judge_clock,
+    judge_delistings,
+    judge_schedules,
     judge_system,
 )
 from binance_dust.sandbox import Permissions, Sandbox
@@ -160,7 +162,12 @@ def test_every_account_is_asked_once_and_nothing_is_written(
     done = run("doctor", "--accounts", file, *at)
 
     asked = [(seen.path, seen.account) for seen in exchange.requests if seen.account]
-    assert sorted(asked) == sorted(
+    once = ("/sapi/v1/spot/delist-schedule", "/sapi/v1/margin/delist-schedule")
+    assert sorted(seen for seen in asked if seen[0] in once) == [
+        (once[1], "alice"),
+        (once[0], "alice"),
+    ]
+    assert sorted(seen for seen in asked if seen[0] not in once) == sorted(
         (path, account)
         for account in ("alice", "bob")
         for path in (
@@ -330,6 +337,45 @@ def test_a_wrong_clock_is_a_warning_and_corrected_for(
     assert done.code == 0
     assert "corrected for here" in done.out
     assert "s behind" in done.out
+
+
+def test_it_warns_while_dust_can_still_be_converted(
+    run: Run, exchange: Sandbox, keep: Keep, at: tuple[str, ...]
+) -> None:
+    """The schedules are asked for once, and balances only if they name anything."""
+    accounts = [exchange.open_account(name, ADA="6", KOGE="0.01") for name in ("yan", "zoe")]
+    asked = ("doctor", "--accounts", str(keep(*accounts)), *at)
+    assets = "POST /sapi/v3/asset/getUserAsset"
+
+    before = run(*asked)
+    assert "KOGE" not in before.out
+    assert exchange.requests_of(assets) == ()
+    exchange.delist("KOGE", datetime(2031, 12, 5, 3, tzinfo=UTC))
+    after = run(*asked)
+
+    assert after.code == 0
+    warning = "delistings yan, zoe: KOGE: convert it before 2031-12-05 03:00 UTC"
+    assert warning in " ".join(after.out.split())
+    for market in ("spot", "margin"):
+        assert len(exchange.requests_of(f"GET /sapi/v1/{market}/delist-schedule")) == 2
+    assert len(exchange.requests_of(assets)) == 2
+
+
+def test_schedules_that_are_not_known_are_a_warning_and_some_pairs_a_note() -> None:
+    unread = models.Delistings([models.Delisting(delist_time=NOW, symbols=["ADANEW", "XRPBTC"])])
+
+    (failed,) = judge_schedules(REFUSED)
+    (untold,) = judge_schedules(unread)
+    (some,) = judge_delistings("alice", ["XRP", "ADA"], unread)
+    (unasked,) = judge_delistings("alice", REFUSED, unread)
+
+    assert [each.level for each in (failed, untold)] == [Level.WARNING, Level.NOTE]
+    assert "ADANEW" in untold.text
+    assert (some.level, some.text) == (
+        Level.NOTE,
+        "XRP: may stay; XRPBTC stops at 2026-11-21 12:00 UTC",
+    )
+    assert (unasked.level, unasked.account) == (Level.PROBLEM, "alice")
 
 
 def test_the_retry_after_of_refusals_is_printed(

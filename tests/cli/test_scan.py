@@ -13,6 +13,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -93,6 +94,35 @@ def test_what_lies_elsewhere_is_shown_written_and_on_the_page(
     estimate = run(*asked, "--estimate", "--json").rows[0]
     lanes = {lane["question"]: lane["weight_at_most"] for lane in estimate["lanes"]}
     assert lanes["wallet_balances"] == 60
+
+
+def test_what_will_be_delisted_is_asked_once_and_told_everywhere(
+    run: Run, exchange: Sandbox, keep: Keep, at: tuple[str, ...], tmp_path: Path
+) -> None:
+    exchange.delist("KOGE", datetime(2031, 12, 5, 3, tzinfo=UTC))
+    desk = [exchange.open_account(name, ADA="6", KOGE="0.01") for name in ("yan", "zoe")]
+    rest = [exchange.open_account("first", ADA="6")]
+    accounts = ("--accounts", str(keep(*rest, *desk)), *at, "--delistings")
+    books = ("--ledger", str(tmp_path / "dust.db"))
+
+    scanned = run("scan", *accounts, "--html", str(tmp_path / "page.html"))
+    rows = run("scan", *accounts, "--json").rows
+    quoted = run("quote", *accounts, *books)
+    swept = run("sweep", *accounts, *books, "--json", "--concurrency", "1").rows
+    told = run("sweep", *accounts, *books)
+
+    assert "Soon delisted: KOGE before 2031-12-05 03:00 UTC (2 accounts)." in scanned.out
+    assert "until when to convert" in (tmp_path / "page.html").read_text("utf-8")
+    chances = {row["account"]: [each["asset"] for each in row["last_chances"]] for row in rows}
+    assert chances == {"first": [], "yan": ["KOGE"], "zoe": ["KOGE"]}
+    assert "soon delisted KOGE: convert it before 2031-12-05 03:00 UTC" in quoted.out
+    assert [row["account"] for row in swept] == ["yan", "zoe", "first"]
+    (told_row,) = swept[0]["quote"]["last_chances"]
+    assert told_row["until"] == "2031-12-05T03:00:00Z"
+    assert told.out.count("soon delisted: KOGE") == 2
+    assert len(exchange.requests_of("GET /sapi/v1/spot/delist-schedule")) == 5
+    refused = run("scan", *accounts, "--fleet", "redis://127.0.0.1:1")
+    assert (refused.code, "--delistings is for a scan by this process" in refused.err) == (2, True)
 
 
 def test_an_estimate_sends_nothing(

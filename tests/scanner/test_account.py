@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from binance_dust import CredentialsError, DustError, ExchangeError, NoAnswerError
+from binance_dust import CredentialsError, DustError, ExchangeError, NoAnswerError, models
 from binance_dust.reports import AccountReport, Settled
 from binance_dust.scanner import Question
 from binance_dust.scanner._account import AccountScan
@@ -65,6 +65,7 @@ async def read(
         target="BNB",
         elsewhere=False,
         account_type=None,
+        delistings=models.Delistings(),
         margin=margin,
         debt=debt,
     )
@@ -182,6 +183,7 @@ async def test_a_refused_key_says_nothing_about_debts() -> None:
         target="BNB",
         elsewhere=False,
         account_type=None,
+        delistings=models.Delistings(),
         margin=margin,
         debt=debt,
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -18,6 +19,7 @@ from binance_dust import (
     Session,
     UnreadableAnswerError,
     estimate_scan,
+    models,
     scan,
 )
 from binance_dust.reports import AccountReport, Settled, page
@@ -450,6 +452,55 @@ async def test_a_wallet_is_told_for_what_is_in_it_or_for_its_worth(
         "",
     ]
     assert "all of it" in page([report])
+
+
+async def test_one_reading_of_the_schedules_tells_a_desk_what_will_be_delisted(
+    exchange: Sandbox, session: Session
+) -> None:
+    names = ["alice", "bob", "carol"]
+    held: list[Any] = [{"ADA": "6.21", "XRP": "1"}, {"ADA": "3", "KOGE": "0.01"}, {"TRX": "5"}]
+    pairs = zip(names, held, strict=True)
+    clients = [session.client(exchange.open_account(name, **each)) for name, each in pairs]
+    first, later = (exchange.now() + days * 86_400 for days in (1, 3))
+    exchange.delist("KOGE", datetime.fromtimestamp(first, UTC))
+    exchange.delist("ADA", datetime.fromtimestamp(later, UTC))
+
+    delistings = await clients[0].delistings()
+    found = {each.account: each async for each in scan(clients, delistings=delistings)}
+    plain = [each.last_chances async for each in scan(clients)]
+
+    told = {name: [each.asset for each in found[name].last_chances] for name in names}
+    assert told == {"alice": ["ADA"], "bob": ["KOGE", "ADA"], "carol": []}
+    assert all(each.goes for each in found["bob"].last_chances)
+    assert plain == [[], [], []]
+    for market in ("spot", "margin"):
+        assert len(exchange.requests_of(f"GET /sapi/v1/{market}/delist-schedule")) == 1
+    bob = found["bob"]
+    assert AccountReport.from_plain(bob.to_plain()).last_chances == bob.last_chances
+    assert "KOGE: convert it before" in bob._repr_html_()
+    rows = CsvRows().encode(bob).decode().splitlines()
+    until = f"{datetime.fromtimestamp(first, UTC):%Y-%m-%dT%H:%M}"
+    assert [row.split(",")[3] for row in rows if f"delisted: {until}" in row] == ["KOGE"]
+    text = page(found.values())
+    assert "What is about to be delisted, in BNB" in text
+    assert ">3 balances<" in text
+    with pytest.raises(TypeError, match="delistings"):
+        scan(clients, delistings=["ADA"])  # type: ignore[arg-type]
+
+
+async def test_dust_in_margin_ends_with_margin(exchange: Sandbox, session: Session) -> None:
+    alice = exchange.open_account("alice", ADA="1", margin={"ADA": "6", "XRP": "1"})
+    client = session.client(alice)
+    at = datetime.now(UTC)
+    leaving = models.MarginDelisting(delist_time=at, cross_margin_assets=["XRP"])
+    schedules = models.Delistings([], [leaving])
+
+    (spot,) = [each async for each in scan([client], delistings=schedules)]
+    reports = scan([client], delistings=schedules, account_type="MARGIN")
+    (margin,) = [each async for each in reports]
+
+    assert spot.last_chances == []
+    assert [(each.asset, each.account_type) for each in margin.last_chances] == [("XRP", "MARGIN")]
 
 
 async def test_other_wallets_that_can_not_be_read_are_an_error_of_their_own(

@@ -192,6 +192,18 @@ async def test_what_leaves_margin_puts_its_account_first_if_margin_is_swept() ->
         ]
 
         assert reports == ["second", "second", "first", "first"]
+        # Wallets of one account's own count too; a sweep of debts alone has no order to find.
+        only_spot = sweep(
+            clients,
+            ledger=ledger,
+            first=SCHEDULES,
+            concurrency=1,
+            account_types=wallets,
+            each=lambda client: {"account_types": ("SPOT",)},
+        )
+        assert [report.account async for report in only_spot] == ["first", "second"]
+        debts = sweep(clients, ledger=ledger, first=SCHEDULES, account_types=(), liabilities=True)
+        assert len([report async for report in debts]) == 2
 
 
 @in_virtual_time

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from binance_dust.ledger import LedgerEntry
+    from binance_dust.models import LastChance
     from binance_dust.reports._account import AccountReport
 
 __all__ = ["EXACT", "LedgerFigures", "Money", "ReportFigures", "ledger_figures", "report_figures"]
@@ -67,6 +68,16 @@ class ElsewhereRow(NamedTuple):
     total: Decimal | None
     worth: Decimal | None
     """In BTC."""
+
+
+class LastChanceRow(NamedTuple):
+    """One asset of one account that will be delisted."""
+
+    account: str
+    chance: LastChance
+    net: Decimal | None
+    """What converting it would bring; `None` if it is no dust."""
+    target: str
 
 
 class FailureRow(NamedTuple):
@@ -121,6 +132,7 @@ class ReportFigures:
     dust: list[DustRow] = field(default_factory=list)
     debts: list[DebtRow] = field(default_factory=list)
     elsewhere: list[ElsewhereRow] = field(default_factory=list)
+    last_chances: list[LastChanceRow] = field(default_factory=list)
     failures: list[FailureRow] = field(default_factory=list)
 
     @cached_property
@@ -172,6 +184,7 @@ def report_figures(reports: Iterable[AccountReport]) -> ReportFigures:
         dust = _dust(report, failed, made.dust)
         debts = _debts(report, failed, made.debts)
         _elsewhere(report, failed, made.elsewhere)
+        _last_chances(report, failed, made.last_chances)
         made.failures += failed.values()
         made.accounts.append(
             AccountRow(
@@ -229,6 +242,19 @@ def _elsewhere(
         rows += [ElsewhereRow(report.account, *row) for row in wallet_rows(report)]
     except DustError as error:
         failed["elsewhere"] = FailureRow(report.account, "elsewhere", error)
+
+
+def _last_chances(
+    report: AccountReport, failed: dict[str, FailureRow], rows: list[LastChanceRow]
+) -> None:
+    try:
+        dust = report.quote.details if report.quote else []
+        net = {row.asset: row.to_target_asset_off_exchange for row in dust}
+        for chance in report.last_chances:
+            chance.check()
+            rows.append(LastChanceRow(report.account, chance, net.get(chance.asset), report.target))
+    except DustError as error:
+        failed["last_chances"] = FailureRow(report.account, "last_chances", error)
 
 
 def _debts(report: AccountReport, failed: dict[str, FailureRow], rows: list[DebtRow]) -> int:

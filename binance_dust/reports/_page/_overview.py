@@ -66,6 +66,10 @@ def _tiles(reports: ReportFigures, ledger: LedgerFigures) -> Iterator[str]:
         among = count(len(reports.accounts) - complete, "account")
         words = f'in {among}; <a href="#failures">why, and what to do</a>'
         yield _tile("Failures", f"{len(reports.failures):,}", words, alarm=True)
+    if ending := [row for row in reports.last_chances if row.chance.goes]:
+        holders = count(len({row.account for row in ending}), "account")
+        words = f'in {holders}; <a href="#delistings">until when to convert</a>'
+        yield _tile("Soon delisted", count(len(ending), "balance"), words, alarm=True)
     for target, sums in ledger.by_target.items():
         words = f"{count(sums.count, 'asset')} converted, {_fees(sums)}"
         yield _tile("Came in so far", _amount(sums.net, target), words)

@@ -68,6 +68,7 @@ class Section(NamedTuple):
 def sections(reports: ReportFigures, ledger: LedgerFigures) -> list[Section]:
     """Make the sections that have something to show."""
     made: list[tuple[Sized, Callable[[], Section]]] = [
+        (reports.last_chances, lambda: _delistings(reports)),
         (reports.dust, lambda: _assets(reports)),
         (reports.accounts, lambda: _accounts(reports)),
         (reports.debts, lambda: _liabilities(reports)),
@@ -191,6 +192,45 @@ def _liabilities(reports: ReportFigures) -> Section:
         else (count(len(ordered), "debt"), "", "", "", reports.owed[one], one),
     )
     return Section("liabilities", "Small liabilities", "", (table,))
+
+
+def _delistings(reports: ReportFigures) -> Section:
+    """Show what will be delisted, and until when it can be converted."""
+    one = _only(dict.fromkeys(row.target for row in reports.last_chances))
+    table = Table(
+        key="delistings",
+        caption=f"What is about to be delisted{_in(one)}",
+        columns=(
+            Column("account"),
+            Column("asset"),
+            Column("wallet"),
+            *_unit_column(one),
+            Column("net", figures=True),
+            Column("until", time=True),
+            Column("what is known"),
+        ),
+        rows=[
+            (
+                row.account,
+                row.chance.asset,
+                row.chance.account_type.lower(),
+                *_unit(row.target, one),
+                row.net,
+                row.chance.until,
+                str(row.chance),
+            )
+            for row in sorted(
+                reports.last_chances, key=lambda row: (not row.chance.goes, row.chance.until)
+            )
+        ],
+        sorted_by="until",
+        descending=False,
+    )
+    lead = (
+        "Taken from the exchange's schedules. No document says how long dust can be converted: it"
+        " is taken to be until the pairs stop trading."
+    )
+    return Section("delistings", "Soon delisted", lead, (table,))
 
 
 def _elsewhere(reports: ReportFigures) -> Section:
