@@ -17,7 +17,7 @@ import functools
 import re
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, get_type_hints
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeAlias, get_args, get_type_hints
 
 import msgspec
 
@@ -200,10 +200,73 @@ def raw(answer: AnswerStruct, name: str) -> object:
 def ensure_readable(value: object) -> None:
     """Read every amount and time of an answer once, so that none raises later."""
     if isinstance(value, list):
-        for item in value:
-            ensure_readable(item)
+        if not are_plain(value):
+            for item in value:
+                ensure_readable(item)
     elif isinstance(value, AnswerStruct):
         value.check()
+
+
+# --- many rows at once ---------------------------------------------------------------------------
+#
+# Reading every amount of 1,000 assets takes 2.2 ms, ten times what decoding them takes. But nearly
+# all of them are digits with a point. A column of such texts is joined and looked at as a whole, by
+# methods of str and bytes that are loops in C: 0.2 ms. Whatever is not plainly a number is read.
+
+_MOST_PLAIN: Final = 500
+"""Digits of a number; one with more than 999 may be refused."""
+_DIGITS: Final = b"0123456789"
+
+
+def are_plain(rows: list[Any]) -> bool:
+    """Whether all amounts of rows are plainly numbers; if not, they may be numbers all the same."""
+    kinds = set(map(type, rows))
+    if len(kinds) != 1:
+        return not rows
+    columns = _columns_of(kinds.pop())
+    return columns is not None and all(_is_plain(column(rows)) for column in columns)
+
+
+def _is_plain(values: list[Any]) -> bool:
+    """Whether these are texts of digits, with a point among them or not."""
+    if values.count("0") == len(values):
+        return True  # what is locked, frozen and so on mostly is
+    try:
+        text = ",".join(values)
+    except TypeError:
+        return False  # not all are texts
+    if not text.isascii() or text.count(",") != len(values) - 1:
+        return False
+    if max(map(len, values)) > _MOST_PLAIN:
+        return False
+    rest = f",{text},".encode()
+    if rest.translate(None, _DIGITS).replace(b",.", b",").strip(b","):
+        return False  # something else than digits, and one point each
+    return not any(part in rest for part in (b",,", b",.", b".,"))
+
+
+@functools.cache
+def _columns_of(kind: type) -> list[Callable[[list[Any]], list[Any]]] | None:
+    """Make a function for each amount of a type, that takes it out of rows; `None` if one can't."""
+    if not issubclass(kind, AnswerStruct) or kind.check is not AnswerStruct.check:
+        return None
+    columns = []
+    for name, hint in get_type_hints(kind, include_extras=True).items():
+        mark = _mark_of(hint)
+        if mark is None and name in kind.__struct_fields__ and not _is_leaf(hint):
+            return None
+        if mark is not None and mark.convert is not to_amount:
+            return None
+        if mark is not None:
+            given = f" if row._{name} is not None" if _optional(hint) else ""
+            text = f"lambda rows: [row._{name} for row in rows{given}]"
+            columns.append(eval(text))  # noqa: S307 - our own text
+    return columns
+
+
+def _is_leaf(hint: Any) -> bool:
+    """Whether a field holds no amounts of its own."""
+    return all(part in {str, int, bool, type(None)} for part in (get_args(hint) or (hint,)))
 
 
 def _mark_of(hint: Any) -> _Converted | None:

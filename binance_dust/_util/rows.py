@@ -13,7 +13,14 @@ import msgspec
 from msgspec import field
 
 from binance_dust._util import misfit
-from binance_dust._util.exact import AnswerStruct, Moment, ensure_readable, raw, to_moment
+from binance_dust._util.exact import (
+    AnswerStruct,
+    Moment,
+    are_plain,
+    ensure_readable,
+    raw,
+    to_moment,
+)
 from binance_dust._util.words import visible
 from binance_dust.errors import UnreadableAnswerError
 
@@ -117,6 +124,8 @@ class SwitchesAnswer(AnswerStruct, frozen=True):
 
 def readable_rows(rows: list[R], place: str = "$") -> tuple[list[R], list[UnreadRow]]:
     """Divide rows into those that can be read and those that can't."""
+    if are_plain(rows):
+        return rows, []
     good: list[R] = []
     bad: list[UnreadRow] = []
     for n, row in enumerate(rows):
