@@ -26,6 +26,7 @@ _MANDATORY: Final[Mapping[str, Mapping[str, Any]]] = {
     # A quote that nobody accepts sells nothing.
     "convert_quote": {"from_asset": "USDT", "to_asset": "BNB", "from_amount": Decimal(10)},
     "convert_status": {"order_id": 1},
+    "convert_pairs": {"from_asset": "USDT", "to_asset": "BNB"},
 }
 _IN_A_ROW: Final = 3
 """Calls of each endpoint: two steps, so that others who spend show in one of them at most."""

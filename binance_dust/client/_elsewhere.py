@@ -159,6 +159,17 @@ class ElsewhereClient(AccountClient):
 
     # --- sales by quote --------------------------------------------------------------------------
 
+    async def convert_pairs(
+        self, *, from_asset: str | None = None, to_asset: str | None = None
+    ) -> list[models.ConvertPair]:
+        """Read between which amounts an asset can be sold by quote: the same for all accounts.
+
+        It costs 3,000, and needs no key.
+        """
+        if from_asset is None and to_asset is None:
+            raise ConfigurationError("convert_pairs: give from_asset or to_asset, or both")
+        return await self.send(endpoints.CONVERT_PAIRS(from_asset=from_asset, to_asset=to_asset))
+
     async def convert_quote(
         self, from_asset: str, to_asset: str, *, amount: Decimal, wallet: str = "SPOT"
     ) -> models.ConvertQuote:

@@ -77,14 +77,14 @@ class AccountContext:
         await self.ledger.refuse_other(self.client.session)
         self._identity = await self.ledger.identify(self.client)
 
-    async def prepare(self, funds: str) -> None:
+    async def prepare(self, *funds: str) -> None:
         """Stop if the ledger is the wrong one, or has an open entry of these funds; learn the time.
 
         An open entry of other funds is no obstacle.
         """
         await self.check_ledger()
         for entry in await self.open_entries():
-            if entry.funds == funds:
+            if entry.funds in funds:
                 raise GuardError(
                     why_blocked(entry, self.account), account=self.account, entry_ids=(entry.id,)
                 )

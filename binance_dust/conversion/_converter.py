@@ -5,18 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Literal
 
 from binance_dust._util.checks import instance, to_timedelta
 from binance_dust.conversion import _guards, _policy
 from binance_dust.conversion._account import AccountContext, read_holdings, read_listed
-from binance_dust.conversion._plan import Ceiling, find_ceiling, plan_dust
+from binance_dust.conversion._gather import read_gather
+from binance_dust.conversion._plan import plan_dust
 from binance_dust.conversion._quote import Quote
 from binance_dust.conversion._recover import recover
 from binance_dust.conversion._run import Run
+from binance_dust.conversion._sales import plan_sales
+from binance_dust.conversion._worth import Worth, find_worth, with_ceiling
 from binance_dust.endpoints import to_account_type
 from binance_dust.errors import CooldownError
-from binance_dust.ledger import Scope, from_dust_log
+from binance_dust.ledger import Kind, Scope, from_dust_log
 from binance_dust.ledger._entry import funds_of
 from binance_dust.models import Delistings
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
     from binance_dust.client import DustClient
     from binance_dust.conversion._account import HeldAsset
-    from binance_dust.conversion._quote import QuoteLine
+    from binance_dust.conversion._quote import GatherLine, QuoteLine
     from binance_dust.conversion._receipt import Receipt
     from binance_dust.endpoints import AccountType, WalletName
     from binance_dust.ledger import Ledger, LedgerEntry, Observed
@@ -68,6 +71,9 @@ class Converter:
         when_below: Mapping[str, Decimal | str | int] | None = None,
         delistings: Delistings | None = None,
         together: bool = False,
+        gather: bool = False,
+        above: Literal["convert"] | None = None,
+        above_max: Decimal | str | int | None = None,
     ) -> None:
         """Take the rules; nothing is sent.
 
@@ -80,6 +86,10 @@ class Converter:
         from `client.delistings()`, let quotes say what can be converted until when. `together`
         sends several assets in one `dust_convert` (targets other than BNB). This is not proven to
         work: by default each asset has a call of its own.
+
+        `gather` brings dust of the funding wallet to the spot wallet first. `above="convert"` sells
+        by quote what is too much for dust, up to a worth of `above_max` in the target. Both are for
+        the spot wallet.
         """
         self._context = AccountContext(client, ledger)
         self._keep = _policy.KeepRule(keep)
@@ -92,6 +102,8 @@ class Converter:
             quote_ttl=to_timedelta(quote_ttl, "quote_ttl"),
             cooldown=to_timedelta(cooldown, "cooldown"),
             when_below=_policy.to_when_below({} if when_below is None else when_below),
+            gather=instance(gather, bool, "gather"),
+            above_max=_policy.most_to_sell(above, above_max),
         )
         self._together = instance(together, bool, "together")
         self._delistings = instance(
@@ -129,13 +141,25 @@ class Converter:
         listed = await read_listed(context.client, policy)
         eligibility = await self._read_eligibility()
         at = context.now()
+        worth = await self._read_worth(held, listed, policy)
         lines, skipped = plan_dust(
             listed,
             held,
             policy,
-            ceiling=await self._read_ceiling(held, listed, policy.keep),
+            worth=worth,
             cooling=eligibility.cooling([line.asset for line in listed], at),
         )
+        gather: tuple[GatherLine, ...] = ()
+        needed = _guards.not_needed(held, policy) is None
+        if needed and policy.above_max is not None:
+            sales, skipped = await plan_sales(context.client, policy, worth, held, skipped)
+            lines += sales
+        if needed and policy.gather:
+            names = [line.asset for line in listed]
+            gather, there = await read_gather(
+                context.client, policy, worth, held, names, lambda a: eligibility.cooling(a, at)
+            )
+            skipped += there
         waits = [each.until for each in skipped if each.until is not None]
         return Quote(
             account=context.account,
@@ -143,6 +167,7 @@ class Converter:
             account_type=policy.account_type,
             target=policy.target,
             lines=lines,
+            gather=gather,
             skipped=skipped,
             last_chances=self._delistings.among(
                 [each.asset for each in held.values() if each.total], policy.account_type
@@ -151,7 +176,9 @@ class Converter:
             expires_at=at + policy.quote_ttl,
             # If nothing can be converted, the time is worth knowing. Without dust too, if the
             # account cools down as a whole and not asset by asset.
-            eligible_at=None if lines else min(waits, default=eligibility.wait_until(at, ())),
+            eligible_at=None
+            if lines or gather
+            else min(waits, default=eligibility.wait_until(at, ())),
         )
 
     async def next_eligible_at(self, assets: Iterable[str] | None = None) -> datetime:
@@ -175,14 +202,17 @@ class Converter:
         """
         instance(quote, Quote, "quote")
         context, policy = self._context, await self._policy_now()
-        await context.prepare(funds_of(policy.kind, policy.account_type))
+        await context.prepare(*self._funds)
         _guards.check_conversion(
             quote, policy, account=context.account, key_id=context.key_id, now=context.now()
         )
         async with context.claimed("convert") as claim:
             # Another process may have converted since the quote: the ledger knows.
-            until = (await self._learn()).next_at(context.now(), quote.assets)
-            _guards.refuse_cooling(until, account=context.account, now=context.now())
+            dust = [line.asset for line in quote.lines if not line.sale]
+            dust += [line.asset for line in quote.gather]
+            if dust:
+                until = (await self._learn()).next_at(context.now(), dust)
+                _guards.refuse_cooling(until, account=context.account, now=context.now())
             held = await read_holdings(context.client, policy.account_type)
             _guards.refuse_needless(held, policy, account=context.account)
             run = Run(context, claim, policy, quote, together=self._together)
@@ -190,7 +220,7 @@ class Converter:
                 return await run.convert(held)
             except CooldownError as error:
                 # The refusal is on record now, and shows how long the wait is.
-                error.retry_at = (await self._learn()).wait_until(context.now(), quote.assets)
+                error.retry_at = (await self._learn()).wait_until(context.now(), dust)
                 raise
 
     async def recover(self) -> list[LedgerEntry]:
@@ -207,17 +237,29 @@ class Converter:
         """Give the rules, with what is to be kept now."""
         return replace(self._policy, keep=await self._keep(self._context.client))
 
-    async def _read_ceiling(
-        self, held: dict[str, HeldAsset], listed: list[QuoteLine], keep: frozenset[str]
-    ) -> Ceiling:
-        """Read the ceiling, but only if something that is held needs it as an explanation."""
-        known = {line.asset for line in listed} | {self._policy.target} | keep
-        if not any(each.free_in_bitcoin for each in held.values() if each.asset not in known):
-            return Ceiling()
+    @property
+    def _funds(self) -> list[str]:
+        """What it moves: an open entry of other funds is no obstacle."""
+        policy = self._policy
+        kinds = [policy.kind, *([Kind.TRANSFER] if policy.gather else [])]
+        return [funds_of(kind, policy.account_type) for kind in kinds]
+
+    async def _read_worth(
+        self, held: dict[str, HeldAsset], listed: list[QuoteLine], policy: _policy.Policy
+    ) -> Worth:
+        """Read the ceiling, but only if something that is held needs it."""
+        known = {line.asset for line in listed} | {policy.target} | policy.keep
+        unlisted = (each.free_in_bitcoin for each in held.values() if each.asset not in known)
+        if not policy.gather and not any(unlisted):
+            return Worth()
         answer = await self._context.client.convertible_assets(
-            self._policy.target, account_type=self._policy.wallet
+            policy.target, account_type=policy.wallet
         )
-        return find_ceiling(answer, held)
+        worth = find_worth(answer, held, listed, target=policy.target)
+        if policy.above_max is None:
+            return worth
+        # What is sold has to be above the ceiling, and not only seem so.
+        return await with_ceiling(self._context.client, worth)
 
     async def _read_eligibility(self) -> _guards.Eligibility:
         """Learn from the ledger, and from the newest page of the exchange's log."""

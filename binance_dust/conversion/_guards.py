@@ -31,6 +31,7 @@ __all__ = [
     "check_conversion",
     "check_quote",
     "deviations",
+    "is_changed",
     "not_needed",
     "read_eligibility",
     "refuse_cooling",
@@ -78,7 +79,7 @@ def check_quote(
         raise GuardError(f"{account}: this quote is for {quote.account}", account=account)
     if quote.eligible_at is not None:
         refuse_cooling(quote.eligible_at, account=account, now=now)
-    if not quote.lines:
+    if not quote:
         raise GuardError(f"{account}: nothing in this quote can be carried out", account=account)
     refuse_old(quote, now=now, ttl=ttl)
 
@@ -153,9 +154,14 @@ def changed_debts(
     found: dict[str, Skipped] = {}
     for line in lines:
         now = owed.get(line.asset, Decimal(0))
-        if not line.amount <= now <= product(line.amount, _GROWTH):
+        if is_changed(line.amount, now):
             found[line.asset] = _changed(line, now)
     return found
+
+
+def is_changed(owed: Decimal, now: Decimal) -> bool:
+    """Whether a debt is less than it was, or grew by more than an hour's interest."""
+    return not owed <= now <= product(owed, _GROWTH)
 
 
 def _changed(line: QuoteLine | LiabilityLine, now: Decimal) -> Skipped:

@@ -2,46 +2,35 @@
 
 from __future__ import annotations
 
-import asyncio
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust import endpoints
 from binance_dust._util import exact
 from binance_dust._util.checks import instance, to_timedelta
 from binance_dust.conversion import _guards, _policy
 from binance_dust.conversion._account import AccountContext, read_debts
+from binance_dust.conversion._calls import exchange_call
 from binance_dust.conversion._plan import plan_debts, target_of_debts
 from binance_dust.conversion._quote import LiabilityQuote
 from binance_dust.conversion._receipt import Receipt
 from binance_dust.conversion._recover import recover
-from binance_dust.conversion._send import FundsCall, SendResult, send
-from binance_dust.errors import (
-    CooldownError,
-    GuardError,
-    LedgerError,
-    NoAnswerError,
-    OutcomeUnknownError,
-)
-from binance_dust.ledger import Kind, LedgerEntry, Scope, can_have_done, from_liabilities
+from binance_dust.conversion._send import send
+from binance_dust.errors import CooldownError, GuardError, LedgerError, OutcomeUnknownError
+from binance_dust.ledger import Kind, LedgerEntry, Scope, from_liabilities
 from binance_dust.ledger._entry import funds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
     from datetime import datetime
-    from decimal import Decimal
 
     from binance_dust.client import DustClient
-    from binance_dust.ledger import Ledger, LedgerLine, Observed
+    from binance_dust.ledger import Ledger, Observed
 
 __all__ = ["LiabilityExchanger"]
 
 _COOLDOWN: Final = timedelta(hours=6)
 """As all sources say."""
 _QUOTE_TTL: Final = timedelta(seconds=60)
-_READINGS: Final = 6
-_BETWEEN_READINGS: Final = 5.0
-"""Seconds between two readings of the history after the exchange accepted the call."""
 
 
 class LiabilityExchanger:
@@ -120,7 +109,8 @@ class LiabilityExchanger:
                 )
             ids: list[int] = []
             _guards.refuse_old(quote, now=context.now(), ttl=ttl)
-            funds_call = self._funds_call(quote, {asset: owed[asset] for asset in assets})
+            small = {asset: owed[asset] for asset in assets}
+            funds_call = exchange_call(context, small, target=quote.target)
             try:
                 result = await send(context, claim, funds_call, ids.append)
             except (OutcomeUnknownError, LedgerError) as error:
@@ -150,35 +140,6 @@ class LiabilityExchanger:
         return (await self._read_eligibility()).next_at(self._context.now())
 
     # --- parts -----------------------------------------------------------------------------------
-
-    def _funds_call(self, quote: LiabilityQuote, held: Mapping[str, Decimal]) -> FundsCall:
-        return FundsCall(
-            kind=Kind.LIABILITIES,
-            account_type="MARGIN",
-            target=quote.target,
-            held=held,
-            call=endpoints.EXCHANGE_SMALL_LIABILITIES(assets=held),
-            read=self._read_from_history,
-        )
-
-    async def _read_from_history(self, _: Any, entry: LedgerEntry, __: datetime) -> SendResult:
-        """Read what was done from the history, since the call's answer is empty."""
-        for reading in range(_READINGS):
-            if reading:
-                await asyncio.sleep(_BETWEEN_READINGS)
-            rows = self._context.client.small_liability_history(start=entry.sent_after, unread=[])
-            seen = list(from_liabilities([row async for row in rows], entry.account))
-            lines: list[LedgerLine] = [
-                line
-                for each in await self._context.ledger.unclaimed(seen, besides=entry.id)
-                if can_have_done(entry, each, in_part=True)
-                for line in each.lines
-            ]
-            # Twice the same asset: somebody else has exchanged, too, and one of the two is ours.
-            if sorted(line.asset for line in lines) == sorted(entry.assets):
-                by_asset = {line.asset: line for line in lines}
-                return SendResult(lines=tuple(by_asset[asset] for asset in entry.assets))
-        raise NoAnswerError("the history does not show it yet", account=self._context.client.name)
 
     async def _read_eligibility(self) -> _guards.Eligibility:
         """Learn from the ledger, and from the exchange's history."""

@@ -7,67 +7,29 @@ the plan works that out from the parts of the balance, its worth, and the exchan
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from binance_dust import endpoints
-from binance_dust._util.exact import product, ratio
 from binance_dust.conversion._guards import not_needed, rule_against
 from binance_dust.conversion._quote import LiabilityLine, Reason, Skipped
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from decimal import Decimal
 
     from binance_dust.conversion._account import HeldAsset
     from binance_dust.conversion._policy import Policy
     from binance_dust.conversion._quote import QuoteLine
-    from binance_dust.models import ConvertibleAssets, SmallLiability
+    from binance_dust.conversion._worth import Worth
+    from binance_dust.models import SmallLiability
 
-__all__ = ["Ceiling", "find_ceiling", "plan_debts", "plan_dust", "target_of_debts"]
+__all__ = ["plan_debts", "plan_dust", "target_of_debts"]
 
-_ABOVE_ALL_CEILINGS: Final = Decimal("0.0012")
-"""BTC: the highest ceiling of one asset that any source names (FAQ of 2021). It only explains, and
-only where the exchange's own ceiling can't be compared with a worth in BTC."""
 _MOST_DEBTS: Final = endpoints.EXCHANGE_SMALL_LIABILITIES.most_names
 
 
 # --- dust ----------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Ceiling:
-    """The worth from which on an asset is too much to be dust."""
-
-    limit: Decimal | None = None
-    """In the exchange's quota asset (USDT)."""
-    bitcoin: Decimal | None = None
-    """The price of a BTC in the quota asset."""
-
-    def is_reached(self, in_bitcoin: Decimal) -> bool:
-        """Tell whether a worth in BTC is at the ceiling or above it."""
-        if self.limit is None or self.bitcoin is None:
-            return in_bitcoin >= _ABOVE_ALL_CEILINGS
-        return product(in_bitcoin, self.bitcoin) >= self.limit
-
-
-def find_ceiling(listed: ConvertibleAssets, held: Mapping[str, HeldAsset]) -> Ceiling:
-    """Take the ceiling, and the price of BTC from an asset that has a worth in both units."""
-    measured = [
-        (worth, quota)
-        for row in listed.details
-        if (quota := row.to_quota_asset_amount) is not None
-        and (holding := held.get(row.asset)) is not None
-        and (worth := holding.free_in_bitcoin)
-    ]
-    if not measured and (dollars := held.get("USDT")) is not None and dollars.in_bitcoin:
-        measured = [(dollars.in_bitcoin, dollars.total)]
-    if not measured:
-        return Ceiling(limit=listed.dribblet_base)
-    # The largest has the most digits, and so the smallest error.
-    worth, quota = max(measured)
-    return Ceiling(limit=listed.dribblet_base, bitcoin=ratio(quota, worth))
 
 
 def plan_dust(
@@ -75,7 +37,7 @@ def plan_dust(
     held: Mapping[str, HeldAsset],
     policy: Policy,
     *,
-    ceiling: Ceiling,
+    worth: Worth,
     cooling: Mapping[str, datetime],
 ) -> tuple[tuple[QuoteLine, ...], tuple[Skipped, ...]]:
     """Divide what is held into what is converted and what is skipped.
@@ -102,7 +64,7 @@ def plan_dust(
         )
         lines.clear()
     for holding in sorted(held.values(), key=lambda each: each.asset):
-        skipped.extend(_skip_held(holding, policy, ceiling, listed=holding.asset in names))
+        skipped.extend(_skip_held(holding, policy, worth, listed=holding.asset in names))
     return tuple(lines), tuple(skipped)
 
 
@@ -125,7 +87,7 @@ def _skip_listed(
 
 
 def _skip_held(
-    holding: HeldAsset, policy: Policy, ceiling: Ceiling, *, listed: bool
+    holding: HeldAsset, policy: Policy, worth: Worth, *, listed: bool
 ) -> Iterator[Skipped]:
     """Explain the parts of a holding that are not on the list."""
     if holding.asset == policy.target:
@@ -133,23 +95,23 @@ def _skip_held(
             yield Skipped(asset=holding.asset, amount=holding.total, reason=Reason.TARGET)
         return
     if holding.free and not listed:
-        reason, detail = _why_not_listed(holding, policy, ceiling)
+        reason, detail = _why_not_listed(holding, policy, worth)
         yield Skipped(asset=holding.asset, amount=holding.free, reason=reason, detail=detail)
     for reason, amount in holding.unusable.items():
         yield Skipped(asset=holding.asset, amount=amount, reason=reason)
 
 
-def _why_not_listed(holding: HeldAsset, policy: Policy, ceiling: Ceiling) -> tuple[Reason, str]:
+def _why_not_listed(holding: HeldAsset, policy: Policy, worth: Worth) -> tuple[Reason, str]:
     if holding.asset in policy.keep:
         return Reason.KEPT, ""
-    worth = holding.free_in_bitcoin
-    if worth is None:
+    in_bitcoin = holding.free_in_bitcoin
+    if in_bitcoin is None:
         # The margin wallet comes without valuations.
         return Reason.UNSUPPORTED, "or too much or too little of it to be dust"
-    if ceiling.is_reached(worth):
-        limit = "" if ceiling.limit is None else f"the ceiling is {ceiling.limit:f} USDT"
+    if worth.is_too_much(in_bitcoin):
+        limit = "" if worth.limit is None else f"the ceiling is {worth.limit:f} USDT"
         return Reason.ABOVE_CEILING, limit
-    if not worth:
+    if not in_bitcoin:
         return Reason.TOO_SMALL, "or without a price"
     return Reason.UNSUPPORTED, "its worth would fit: delisted, or never supported"
 

@@ -28,6 +28,7 @@ __all__ = [
     "KeepRule",
     "Policy",
     "asset_names",
+    "most_to_sell",
     "to_decimal",
     "to_when_below",
 ]
@@ -50,6 +51,9 @@ class Policy:
     cooldown: timedelta
     when_below: Mapping[str, Decimal] = field(default_factory=dict)
     """Convert only while less than this is free, of each of these assets."""
+    gather: bool = False
+    above_max: Decimal | None = None
+    """What is too much for dust is sold by quote up to this worth in the target; `None`: never."""
 
     @property
     def kind(self) -> Kind:
@@ -74,6 +78,24 @@ class Policy:
             raise ConfigurationError(f"quote_ttl must be above zero, not {self.quote_ttl}")
         if self.cooldown < timedelta(0):
             raise ConfigurationError(f"cooldown can't be below zero: {self.cooldown}")
+        if self.above_max is not None and self.above_max <= 0:
+            raise ConfigurationError(f"above_max must be above zero, not {self.above_max}")
+        if self.account_type != "SPOT" and (self.gather or self.above_max is not None):
+            raise ConfigurationError("gather and above are for the spot wallet only")
+
+
+def most_to_sell(above: str | None, above_max: Decimal | str | int | None) -> Decimal | None:
+    """Read how much is sold by quote of what is too much for dust. Both are needed, or none."""
+    if above is None and above_max is None:
+        return None
+    if above != "convert":
+        raise ConfigurationError(f"above must be 'convert' or None, not {above!r}")
+    if above_max is None:
+        raise ConfigurationError(
+            "above='convert' sells what is too much for dust: say up to which worth in the target, "
+            "with above_max"
+        )
+    return to_decimal(above_max, "above_max")
 
 
 def to_decimal(value: Decimal | str | int, name: str) -> Decimal:

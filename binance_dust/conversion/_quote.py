@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BaseQuote",
+    "GatherLine",
     "LiabilityLine",
     "LiabilityQuote",
     "Quote",
@@ -55,6 +56,13 @@ class Reason(enum.StrEnum):
     """It, or the whole account, was converted too recently; `until` says until when."""
     TOO_MANY = "more than go in one call"
     """A later quote will take it."""
+    NOT_SOLD = "not sold by quote"
+    """It is too much for dust, and the exchange does not sell it by quote, or not so much or so
+    little of it; `detail` says more."""
+    NOT_PERMITTED = "the key may not move it"
+    """The key lacks a permission; `detail` names it."""
+    NOTHING_HELD = "nothing is held to pay it with"
+    """A debt is paid from what is free of the same asset in the cross-margin account."""
     # What this converter was told.
     KEPT = "kept"
     """It is in `keep`."""
@@ -64,6 +72,10 @@ class Reason(enum.StrEnum):
     """It would bring less of the target."""
     NOT_NEEDED = "not needed now"
     """There is enough of what `when_below` names; `detail` says how much."""
+    ABOVE_MAX = "worth more than above_max"
+    """It is too much for dust, and for this converter too."""
+    NO_PRICE = "without a second price to compare with"
+    """Nothing is sold, or taken for dust, by one price alone."""
     LEFT_OUT = "left out of this quote"
     """`only` or `without` left it out."""
     # What turned out when it was tried.
@@ -71,6 +83,8 @@ class Reason(enum.StrEnum):
     """A conversion would take an amount that was not in the quote."""
     REFUSED = "refused by the exchange"
     """The exchange said that nothing was done; `detail` has its words."""
+    PRICE_MOVED = "the price has moved since the quote"
+    """It would bring less than 95 % of what was quoted."""
     NOT_DONE = "not converted, without a reason given"
     """The exchange accepted the call, and did not convert it."""
     NOT_TRIED = "not tried any more"
@@ -181,11 +195,26 @@ class QuoteLine:
     """In the target."""
     net: Decimal
     """In the target, after the fee."""
+    sale: bool = False
+    """Whether it is too much for dust, and is sold by quote. Then `gross` is its worth by the
+    exchange's valuation, and `fee` what the price takes of that."""
 
     @property
     def fee_rate(self) -> Decimal:
         """The part of the gross that the fee takes."""
         return _rate(self.fee, self.gross)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class GatherLine:
+    """Dust of the funding wallet that is brought to the spot wallet first."""
+
+    asset: str
+    amount: Decimal
+    """All of it that is free there."""
+    in_bitcoin: Decimal
+    """Its worth, as the exchange values it. What it brings is known when it is in the spot wallet:
+    the exchange's list shows nothing of other wallets."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +229,29 @@ class Quote(BaseQuote, LineTotals):
     lines: tuple[QuoteLine, ...]
     last_chances: tuple[LastChance, ...] = ()
     """What is held and will be delisted, the soonest first: if the converter was told of it."""
+    gather: tuple[GatherLine, ...] = ()
+    """What is brought from the funding wallet first. No sum has it yet."""
+
+    @property
+    def assets(self) -> tuple[str, ...]:
+        """The assets that are in it, also those that are gathered."""
+        lines = (line.asset for line in self.lines)
+        return tuple(dict.fromkeys((*lines, *(line.asset for line in self.gather))))
+
+    def __bool__(self) -> bool:
+        return bool(self.lines or self.gather)
+
+    def _leave_out(self, assets: set[str]) -> Self:
+        gather = tuple(line for line in self.gather if line.asset not in assets)
+        listed = {line.asset for line in self.lines}
+        left_out = tuple(
+            Skipped(asset=line.asset, amount=line.amount, reason=Reason.LEFT_OUT)
+            for line in self.gather
+            if line.asset in assets - listed
+        )
+        without = replace(self, gather=gather, skipped=self.skipped + left_out)
+        # A dataclass with slots is made anew, and a bare `super()` would know the first one.
+        return super(Quote, without)._leave_out(assets)
 
     @property
     def fee_rate(self) -> Decimal:
@@ -214,26 +266,39 @@ class Quote(BaseQuote, LineTotals):
         total = (count(len(self.lines), "asset"), None, self.gross, _fee(self), self.net)
         return _tables.as_text(
             f"{self._caption}, as of {self.at:%F %T} UTC",
-            [(line.asset, line.amount, line.gross, _fee(line), line.net) for line in self.lines],
+            [(_name(line), line.amount, line.gross, _fee(line), line.net) for line in self.lines],
             total,
             self.skipped,
-            notes=[f"soon: {each}" for each in self.last_chances],
+            notes=self._notes,
         )
 
     def _repr_html_(self) -> str:
+        below: list[Skipped | str] = [*self.skipped, *self._notes]
         return _tables.as_html(
             self._caption,
             [
-                (f"{line.asset} ({line.full_name})", line.amount, line.gross, line.fee, line.net)
+                (f"{_name(line)} ({line.full_name})", line.amount, line.gross, line.fee, line.net)
                 for line in self.lines
             ],
             ("all", None, self.gross, self.fee, self.net),
-            (*self.skipped, *map(str, self.last_chances)),
+            below,
         )
+
+    @property
+    def _notes(self) -> list[str]:
+        first = [
+            f"first: {line.asset} {line.amount:f} from the funding to the spot wallet"
+            for line in self.gather
+        ]
+        return [*first, *(f"soon: {each}" for each in self.last_chances)]
 
 
 def _rate(fee: Decimal, gross: Decimal) -> Decimal:
     return exact.ratio(fee, gross) if gross else Decimal(0)
+
+
+def _name(line: QuoteLine) -> str:
+    return f"{line.asset}, sold by quote" if line.sale else line.asset
 
 
 def _fee(of: Quote | QuoteLine) -> str:

@@ -29,7 +29,9 @@ class Receipt(LineTotals):
     account_type: AccountType
     target: str
     lines: tuple[LedgerLine, ...]
-    """What was converted, with gross, fee and net of each asset."""
+    """What was converted or sold, with gross, fee and net of each asset."""
+    gathered: tuple[LedgerLine, ...] = ()
+    """What was brought from the funding wallet before; no sum has it."""
     dropped: tuple[Skipped, ...] = ()
     """What was in the quote and was not converted, and why."""
     entry_ids: tuple[int, ...] = ()
@@ -75,12 +77,19 @@ class Receipt(LineTotals):
             self._rows(),
             self._total(count(len(self.lines), "asset")),
             self.dropped,
-            notes=self.notes,
+            notes=(*self._first, *self.notes),
         )
 
     def _repr_html_(self) -> str:
-        below: list[Skipped | str] = [*self.dropped, *self.notes]
+        below: list[Skipped | str] = [*self.dropped, *self._first, *self.notes]
         return _tables.as_html(self._caption, self._rows(), self._total("all"), below)
+
+    @property
+    def _first(self) -> list[str]:
+        return [
+            f"first: {line.asset} {line.amount:f} came from the funding wallet"
+            for line in self.gathered
+        ]
 
     def _rows(self) -> list[tuple[_tables.Cell, ...]]:
         return [(line.asset, line.amount, line.gross, line.fee, line.net) for line in self.lines]

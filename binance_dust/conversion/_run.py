@@ -1,5 +1,8 @@
 """One conversion: its calls, one after another; which batch to try next; and the receipt.
 
+What is to be gathered comes first, then dust, then sales. Each call is a movement of its own: it
+has its entry, and if its outcome is unknown, nothing goes after it.
+
 One asset that can't be converted fails a whole batch. A definite refusal costs nothing: nothing was
 converted, and the cooldown is not spent. A success spends it. So the search never tries a small
 batch to learn something: it might succeed, and the rest would have to wait. It tries the largest
@@ -15,14 +18,19 @@ may narrow the quote.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._util import exact
 from binance_dust.conversion import _guards
-from binance_dust.conversion._account import read_listed
+from binance_dust.conversion._account import read_holdings, read_listed
+from binance_dust.conversion._calls import conversion_call, sale_call, transfer_call
+from binance_dust.conversion._gather import changed_funding
 from binance_dust.conversion._quote import Reason, Skipped
 from binance_dust.conversion._receipt import Receipt
-from binance_dust.conversion._send import conversion_call, send
+from binance_dust.conversion._sales import rule_against_now
+from binance_dust.conversion._send import send
 from binance_dust.errors import (
     DustError,
     ExchangeError,
@@ -38,11 +46,13 @@ if TYPE_CHECKING:
 
     from binance_dust.conversion._account import AccountContext, HeldAsset
     from binance_dust.conversion._policy import Policy
-    from binance_dust.conversion._quote import Quote
+    from binance_dust.conversion._quote import Quote, QuoteLine
+    from binance_dust.conversion._send import FundsCall, SendResult
     from binance_dust.ledger import Claim, LedgerLine
 
 __all__ = ["CulpritSearch", "Run"]
 
+_IN_SPOT: Final = "it is in the spot wallet now"
 _NOTHING_SPENT: Final = "nothing was converted, and the cooldown is not spent"
 _SEVERAL_TO_BLAME: Final = (
     "more than one of these assets is to blame, and the exchange does not say which: narrow the "
@@ -51,7 +61,7 @@ _SEVERAL_TO_BLAME: Final = (
 
 
 class Run:
-    """The conversion of one quote, and what it has done so far."""
+    """What one quote says, carried out: gather, convert, sell; and what it has done so far."""
 
     def __init__(
         self,
@@ -71,33 +81,57 @@ class Run:
         self._by_asset = {line.asset: line for line in quote.lines}
         self._held: Mapping[str, HeldAsset] = {}
         self._done: list[LedgerLine] = []
+        self._gathered: list[LedgerLine] = []
         self._dropped: list[Skipped] = []
         self._entry_ids: list[int] = []
         self._notes: list[str] = []
 
     async def convert(self, held: Mapping[str, HeldAsset]) -> Receipt:
-        """Convert what is still as it was quoted; `held` was read a moment ago."""
+        """Carry out what is still as it was quoted; `held` was read a moment ago."""
         self._held = held
+        try:
+            await self._carry_out()
+        except (OutcomeUnknownError, LedgerError) as error:
+            error.entry_ids = tuple(self._entry_ids)
+            raise
+        return self._receipt()
+
+    async def _carry_out(self) -> None:
+        if self._quote.gather:
+            await self._gather()
         for line in self._quote.lines:
-            if (why := _guards.changed_balance(line, held)) is not None:
+            if (why := _guards.changed_balance(line, self._held)) is not None:
                 self._dropped.append(why)
         gone = {skipped.asset for skipped in self._dropped}
-        assets = tuple(asset for asset in self._quote.assets if asset not in gone)
-        if not assets:
+        left = [line for line in self._quote.lines if line.asset not in gone]
+        if not left and not self._gathered:
             raise GuardError(
                 f"{self._context.account}: every balance has changed since the quote: "
                 + "; ".join(map(str, self._dropped)),
                 account=self._context.account,
             )
+        sales = [line for line in left if line.sale]
+        refusal = None
+        if dust := tuple(line.asset for line in left if not line.sale):
+            refusal = await self._convert_dust(dust)
+        if refusal is not None and not sales:
+            raise refusal
+        for line in sales:
+            await self._sell(line)
+        if refusal is not None and not self._done:
+            raise refusal
+
+    async def _convert_dust(self, dust: tuple[str, ...]) -> DustError | None:
+        """Convert dust; return the error by which nothing of it was converted."""
         try:
-            if self._in_one_call:
-                await self._convert_batch(assets)
-            else:
-                await self._convert_singly(assets)
-        except (OutcomeUnknownError, LedgerError) as error:
-            error.entry_ids = tuple(self._entry_ids)
+            await (self._convert_batch if self._in_one_call else self._convert_singly)(dust)
+        except (OutcomeUnknownError, LedgerError):
             raise
-        return self._receipt()
+        except DustError as error:
+            for asset in dust:
+                self._drop(asset, _reason_of(error), str(error))
+            return error
+        return None
 
     async def _convert_batch(self, assets: tuple[str, ...]) -> None:
         # The least valuable are suspected first: they cost least to leave out.
@@ -141,36 +175,119 @@ class Run:
         if not self._done:
             raise error
         first, *others = rest
-        refused = isinstance(error, ExchangeError)
-        self._drop(first, Reason.REFUSED if refused else Reason.NOT_TRIED, str(error))
+        self._drop(first, _reason_of(error), str(error))
         for asset in others:
             self._drop(asset, Reason.NOT_TRIED, "see the one before")
 
     async def _send(self, batch: tuple[str, ...]) -> None:
-        # Checked before each call: the quote gets older during the conversion.
-        _guards.refuse_old(self._quote, now=self._context.now(), ttl=self._policy.quote_ttl)
         held = {asset: self._held[asset].free for asset in batch}
-        result = await send(
-            self._context, self._claim, conversion_call(held, self._policy), self._entry_ids.append
-        )
-        self._done.extend(result.lines)
-        self._notes.extend(result.notes)
+        result = await self._move(conversion_call(held, self._policy))
         for line in result.lines:
             quoted = self._by_asset.get(line.asset)
             self._notes.extend(_guards.deviations(line, quoted, self._policy))
+        self._done.extend(result.lines)
         done = {line.asset for line in result.lines}
         for asset in batch:
             if asset not in done:
                 self._drop(asset, Reason.NOT_DONE, result.nothing or "")
+
+    async def _move(self, funds_call: FundsCall) -> SendResult:
+        """Send one call of the run, whatever it moves."""
+        # Checked before each call: the quote gets older during the conversion.
+        _guards.refuse_old(self._quote, now=self._context.now(), ttl=self._policy.quote_ttl)
+        result = await send(self._context, self._claim, funds_call, self._entry_ids.append)
+        self._notes.extend(result.notes)
+        return result
 
     async def _unlisted(self, batch: tuple[str, ...]) -> tuple[str, ...]:
         """Read which assets of a batch the exchange no longer lists."""
         listed = {line.asset for line in await read_listed(self._context.client, self._policy)}
         return tuple(asset for asset in batch if asset not in listed)
 
+    # --- from the funding wallet, and sales by quote ---------------------------------------------
+
+    async def _gather(self) -> None:
+        """Bring dust to the spot wallet, one asset after another, and read what it brings there."""
+        rows = await self._context.client.funding_assets()
+        for n, line in enumerate(self._quote.gather):
+            if (why := changed_funding(line, rows)) is not None:
+                self._dropped.append(why)
+                continue
+            try:
+                result = await self._move(transfer_call(line.asset, line.amount))
+            except (OutcomeUnknownError, LedgerError):
+                raise
+            except ExchangeError as error:
+                self._skip(line.asset, line.amount, Reason.REFUSED, str(error))
+            except DustError as error:
+                if not self._gathered:
+                    raise
+                for rest in self._quote.gather[n:]:
+                    self._skip(rest.asset, rest.amount, Reason.NOT_TRIED, str(error))
+                break
+            else:
+                self._gathered.extend(result.lines)
+        if self._gathered:
+            await self._read_gathered()
+
+    async def _read_gathered(self) -> None:
+        """Quote anew what is dust: the exchange's list has what was brought only now."""
+        client, policy, quote = self._context.client, self._policy, self._quote
+        wanted = {line.asset: line.amount for line in quote.lines if not line.sale}
+        for moved in self._gathered:
+            amount = wanted.get(moved.asset, Decimal(0))
+            wanted[moved.asset] = exact.total((amount, moved.amount))
+        self._held = await read_holdings(client, policy.account_type)
+        at = self._context.now()
+        listed = {line.asset: line for line in await read_listed(client, policy)}
+        lines = [line for line in quote.lines if line.sale]
+        for asset, amount in wanted.items():
+            line = listed.get(asset)
+            if line is None:
+                self._skip(asset, amount, Reason.UNSUPPORTED, _IN_SPOT)
+            elif exact.difference(line.amount, amount).copy_abs() >= _guards.TOLERANCE:
+                detail = f"{amount:f} expected, {line.amount:f} listed, {_IN_SPOT}"
+                self._skip(asset, amount, Reason.CHANGED, detail)
+            elif (found := _guards.rule_against(line, policy)) is not None:
+                reason, detail = found
+                self._skip(asset, amount, reason, f"{detail}, {_IN_SPOT}" if detail else _IN_SPOT)
+            else:
+                lines.append(line)
+        self._quote = replace(
+            quote, lines=tuple(lines), at=at, expires_at=at + policy.quote_ttl, gather=()
+        )
+        self._by_asset = {line.asset: line for line in lines}
+
+    async def _sell(self, line: QuoteLine) -> None:
+        """Take a fresh quote, and accept it if it keeps the rules."""
+        context, target = self._context, self._quote.target
+        try:
+            offer = await context.client.convert_quote(line.asset, target, amount=line.amount)
+            found = rule_against_now(line, offer, self._policy, context.now())
+            if found is not None or offer.quote_id is None:
+                self._drop(line.asset, *(found or (Reason.CHANGED, "it can't be accepted")))
+                return
+            result = await self._move(
+                sale_call(context, offer, offer.quote_id, asset=line.asset, target=target)
+            )
+        except (OutcomeUnknownError, LedgerError):
+            raise
+        except DustError as error:
+            if not self._done and not self._gathered and not isinstance(error, ExchangeError):
+                raise
+            self._drop(line.asset, _reason_of(error), str(error))
+            return
+        self._done.extend(result.lines)
+        if result.nothing is not None:
+            self._drop(line.asset, Reason.NOT_DONE, result.nothing)
+
+    # --- what was done, and what was not ---------------------------------------------------------
+
+    def _skip(self, asset: str, amount: Decimal, reason: Reason, detail: str) -> None:
+        self._dropped.append(Skipped(asset=asset, amount=amount, reason=reason, detail=detail))
+
     def _drop(self, asset: str, reason: Reason, detail: str) -> None:
-        line = self._by_asset[asset]
-        self._dropped.append(Skipped(asset=asset, amount=line.amount, reason=reason, detail=detail))
+        self._skip(asset, self._by_asset[asset].amount, reason, detail)
 
     def _receipt(self) -> Receipt:
         return Receipt(
@@ -178,6 +295,7 @@ class Run:
             account_type=self._quote.account_type,
             target=self._quote.target,
             lines=tuple(self._done),
+            gathered=tuple(self._gathered),
             dropped=tuple(self._dropped),
             entry_ids=tuple(self._entry_ids),
             quoted_net=exact.total(
@@ -188,6 +306,10 @@ class Run:
             notes=tuple(self._notes),
             at=self._context.now(),
         )
+
+
+def _reason_of(error: DustError) -> Reason:
+    return Reason.REFUSED if isinstance(error, ExchangeError) else Reason.NOT_TRIED
 
 
 class CulpritSearch:

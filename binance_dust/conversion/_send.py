@@ -13,38 +13,31 @@ the ledger; `_recover.py` reads the exchange to tell them apart.
 
 from __future__ import annotations
 
-import secrets
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
-from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal
 
-from binance_dust import endpoints
-from binance_dust._util import exact
 from binance_dust.conversion._account import CLAIM_LENGTH
-from binance_dust.conversion._guards import TOLERANCE
 from binance_dust.errors import (
     ConfigurationError,
     DustError,
     LedgerError,
     OutcomeUnknownError,
-    UnreadableAnswerError,
 )
 from binance_dust.events import FundsCallEnded, logger
-from binance_dust.ledger import Intent, Kind, books_of, converted_lines
+from binance_dust.ledger import Intent, books_of
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Mapping
     from datetime import datetime
+    from decimal import Decimal
 
     from binance_dust.conversion._account import AccountContext
-    from binance_dust.conversion._policy import Policy
     from binance_dust.endpoints import AccountType, Call
-    from binance_dust.ledger import Claim, LedgerEntry, LedgerLine
-    from binance_dust.models import DustConversion
+    from binance_dust.ledger import Claim, Kind, LedgerEntry, LedgerLine
 
-__all__ = ["FundsCall", "SendResult", "conversion_call", "read_conversion", "send"]
+__all__ = ["FundsCall", "SendResult", "send"]
 
 _SEND_WITHIN: Final = timedelta(seconds=30)
 """How long after its intent a call may still be stamped; in the meantime it waits for weight."""
@@ -77,7 +70,11 @@ class FundsCall:
     read: Callable[[Any, LedgerEntry, datetime], Awaitable[SendResult]]
     """Reads what was done from the answer, its entry and the time now. Any error means: it was
     done, and what it did is not known."""
+    amounts: Mapping[str, Decimal] = field(default_factory=dict)
+    """How much of each asset, if the call says it."""
     client_id: str | None = None
+    until: datetime | None = None
+    """When it must have been stamped at the latest, if that is earlier than for other calls."""
 
 
 async def send(
@@ -98,7 +95,7 @@ async def send(
         books=books_of(context.client.session),
     )
     on_entry(entry.id)
-    between = (intent.intended_at - _BACKWARDS, intent.intended_at + _SEND_WITHIN)
+    between = (intent.intended_at - _BACKWARDS, _latest(intent.intended_at, funds_call))
     try:
         answer = await context.client.send(
             funds_call.call, between=between, ready=lambda: context.ledger.find_written(entry.id)
@@ -166,11 +163,18 @@ def _intent(context: AccountContext, funds_call: FundsCall) -> Intent:
         account_type=funds_call.account_type,
         target=funds_call.target,
         held=funds_call.held,
+        amounts=funds_call.amounts,
         client_id=funds_call.client_id,
         intended_at=now,
         sent_after=now - _BACKWARDS - _MOST_AHEAD,
-        expires_at=now + _SEND_WITHIN + context.client.session.recv_window,
+        expires_at=_latest(now, funds_call) + context.client.session.recv_window,
     )
+
+
+def _latest(now: datetime, funds_call: FundsCall) -> datetime:
+    """Say when a call can be stamped at the latest."""
+    usual = now + _SEND_WITHIN
+    return usual if funds_call.until is None else max(min(usual, funds_call.until), now)
 
 
 def _as_unknown(
@@ -201,63 +205,3 @@ async def _leave_unknown(
         )
     except (LedgerError, ConfigurationError) as failed:
         logger.error("%s: the ledger has its intent only: %s", error, failed)
-
-
-# --- the call that converts dust -----------------------------------------------------------------
-
-
-def conversion_call(held: Mapping[str, Decimal], policy: Policy) -> FundsCall:
-    """Build the call that converts all that is free of these assets."""
-    client_id = None
-    if policy.kind is Kind.DUST:
-        call = endpoints.DUST_TRANSFER(assets=held, account_type=policy.wallet)
-    else:
-        # It helps to find the call again. It never keeps the call from being done twice: the
-        # exchange promises nothing about it.
-        client_id = f"bd-{secrets.token_hex(12)}"
-        call = endpoints.DUST_CONVERT(
-            assets=held, target_asset=policy.target, account_type=policy.wallet, client_id=client_id
-        )
-    return FundsCall(
-        kind=policy.kind,
-        account_type=policy.account_type,
-        target=policy.target,
-        held=held,
-        call=call,
-        read=_read_conversion,
-        client_id=client_id,
-    )
-
-
-async def _read_conversion(answer: DustConversion, _: LedgerEntry, now: datetime) -> SendResult:
-    return read_conversion(answer, now)
-
-
-def read_conversion(answer: DustConversion, now: datetime) -> SendResult:
-    """Read what a conversion did; amounts that can't be true raise `UnreadableAnswerError`."""
-    lines = tuple(
-        line for line in converted_lines(answer.transfer_result, now) if line.amount or line.gross
-    )
-    gross, fee = answer.total_transferred, answer.total_service_charge
-    if not lines:
-        if gross is None or fee is None:
-            raise UnreadableAnswerError(
-                "no converted asset, and not both totals", path="DustConversion.transfer_result"
-            )
-        if gross or fee:
-            raise UnreadableAnswerError(
-                f"a total of {gross:f} with a fee of {fee:f}, and no converted asset",
-                path="DustConversion.transfer_result",
-            )
-        return SendResult(lines=(), nothing="the exchange answered that it converted nothing")
-    sums = (
-        ("gross", gross, exact.total(line.gross for line in lines)),
-        ("fee", fee, exact.total(line.fee for line in lines)),
-    )
-    most = exact.product(TOLERANCE, Decimal(len(lines)))
-    notes = tuple(
-        f"the exchange's total {name} is {total:f}, and its rows add up to {rows:f}"
-        for name, total, rows in sums
-        if total is not None and exact.difference(total, rows).copy_abs() > most
-    )
-    return SendResult(lines=lines, transaction_id=lines[0].transaction_id, notes=notes)

@@ -40,6 +40,7 @@ from binance_dust.endpoints._dust import (
 from binance_dust.endpoints._elsewhere import (
     CAPITAL_FLOW,
     CONVERT_ACCEPT,
+    CONVERT_PAIRS,
     CONVERT_QUOTE,
     CONVERT_STATUS,
     DELIST_SCHEDULE,
@@ -75,6 +76,7 @@ __all__ = [
     "CAPITAL_FLOW",
     "CONVERTIBLE_ASSETS",
     "CONVERT_ACCEPT",
+    "CONVERT_PAIRS",
     "CONVERT_QUOTE",
     "CONVERT_STATUS",
     "DELIST_SCHEDULE",

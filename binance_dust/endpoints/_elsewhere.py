@@ -156,6 +156,24 @@ REPAY: Final = Endpoint(
 # --- sales by quote ----------------------------------------------------------------------------
 
 
+class ConvertPairsParams(Params, frozen=True, kw_only=True):
+    """One of them at least."""
+
+    from_asset: str | None = None
+    to_asset: str | None = None
+
+
+CONVERT_PAIRS: Final = Endpoint(
+    method="GET",
+    path="/sapi/v1/convert/exchangeInfo",
+    security=Security.NONE,
+    weight=ip(3000),
+    replay=Replay.SAFE,
+    params=ConvertPairsParams,
+    result=list[models.ConvertPair],
+)
+
+
 class ConvertQuoteParams(Params, frozen=True, kw_only=True):
     """`wallet_type` is where the amount is taken from."""
 

@@ -45,6 +45,7 @@ from binance_dust.models._dust import (
 from binance_dust.models._elsewhere import (
     CapitalFlow,
     ConvertOrder,
+    ConvertPair,
     ConvertQuote,
     Delisting,
     FundingAsset,
@@ -71,6 +72,7 @@ __all__ = [
     "CapitalFlow",
     "CommissionRates",
     "ConvertOrder",
+    "ConvertPair",
     "ConvertQuote",
     "ConvertedAsset",
     "ConvertibleAsset",

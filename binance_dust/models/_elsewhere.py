@@ -129,6 +129,17 @@ class ConvertQuote(AnswerStruct, frozen=True, kw_only=True, gc=False):
     to_amount: Amount
 
 
+class ConvertPair(AnswerStruct, frozen=True, kw_only=True, gc=False):
+    """How much of one asset can be sold for another by quote."""
+
+    from_asset: str
+    to_asset: str
+    from_asset_min_amount: Amount | None = None
+    from_asset_max_amount: Amount | None = None
+    to_asset_min_amount: Amount | None = None
+    to_asset_max_amount: Amount | None = None
+
+
 class ConvertOrder(AnswerStruct, frozen=True, kw_only=True, gc=False):
     """A quote that was accepted. `convert_accept` answers only id, status and time."""
 

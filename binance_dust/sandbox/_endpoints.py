@@ -131,6 +131,13 @@ SERVED: Final = (
     ),
     # Sales by quote
     ServedEndpoint(
+        name="convert_pairs",
+        method="GET",
+        path=f"{_SALE}/exchangeInfo",
+        weight=3_000,
+        security="none",
+    ),
+    ServedEndpoint(
         name="convert_quote",
         method="POST",
         path=f"{_SALE}/getQuote",

@@ -101,6 +101,7 @@ NEEDED: dict[str, dict[str, str]] = {
         "timestamp": "a conversion with a lost answer is found by its time",
     },
     "ConvertQuote": {"from_amount": BRINGS, "to_amount": BRINGS},
+    "ConvertPair": {"from_asset": WHICH, "to_asset": WHICH},
     "ConvertOrder": {"order_status": "whether funds have moved"},
     "AccountStatus": {"data": ALONE},
     "SystemStatus": {"status": "0 or 1: open or closed"},

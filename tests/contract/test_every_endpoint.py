@@ -130,6 +130,7 @@ def test_the_weights_are_those_of_the_design() -> None:
         "bnb_burn": "ip 1",
         "capital_flow": "ip 100",
         "convert_accept": "uid 500",
+        "convert_pairs": "ip 3000",
         "convert_quote": "uid 200",
         "convert_status": "uid 100",
         "convertible_assets": "ip 1",
@@ -170,10 +171,10 @@ def test_only_what_moves_funds_is_never_sent_again() -> None:
     }
 
 
-def test_only_the_status_and_the_clock_need_no_key() -> None:
+def test_only_what_is_about_no_account_needs_no_key() -> None:
     open_to_all = {name for name, row in ROWS if row.security is Security.NONE}
 
-    assert open_to_all == {"server_time", "system_status"}
+    assert open_to_all == {"convert_pairs", "server_time", "system_status"}
 
 
 def test_only_what_is_the_same_for_all_accounts_needs_the_key_alone() -> None:

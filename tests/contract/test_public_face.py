@@ -111,6 +111,7 @@ METHODS = """
     transfer(asset, amount, *, kind='FUNDING_MAIN')
     transfers(*, kind, start=None, end=None, unread=None)
     repay(asset, amount)
+    convert_pairs(*, from_asset=None, to_asset=None)
     convert_quote(from_asset, to_asset, *, amount, wallet='SPOT')
     convert_accept(quote_id)
     convert_status(*, quote_id=None, order_id=None)

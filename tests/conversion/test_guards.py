@@ -20,6 +20,7 @@ import pytest
 from binance_dust import GuardError, Quote
 from binance_dust.conversion import LiabilityLine, Reason
 from binance_dust.conversion._account import HeldAsset
+from binance_dust.conversion._calls import read_conversion
 from binance_dust.conversion._guards import (
     changed_balance,
     changed_debts,
@@ -27,7 +28,6 @@ from binance_dust.conversion._guards import (
     deviations,
 )
 from binance_dust.conversion._policy import Policy
-from binance_dust.conversion._send import read_conversion
 from binance_dust.ledger import LedgerLine
 from tests.conversion.values import NOW, conversion, line, policy, quote, seconds
 

@@ -10,12 +10,11 @@ import pytest
 from binance_dust.conversion import Reason
 from binance_dust.conversion._account import margin_holdings, spot_holdings
 from binance_dust.conversion._plan import (
-    Ceiling,
-    find_ceiling,
     plan_debts,
     plan_dust,
     target_of_debts,
 )
+from binance_dust.conversion._worth import Worth, find_worth
 from binance_dust.models import (
     ConvertibleAsset,
     ConvertibleAssets,
@@ -26,7 +25,7 @@ from binance_dust.models import (
 from tests.conversion.values import NOW, line, policy, seconds, user_asset
 
 D = Decimal
-CEILING = Ceiling(limit=D(10), bitcoin=D(100_000))
+CEILING = Worth(limit=D(10), bitcoin=D(100_000))
 
 
 @pytest.mark.parametrize(
@@ -57,7 +56,7 @@ def test_a_holding_that_is_not_listed_has_its_reason(
 ) -> None:
     held = spot_holdings([user_asset("BTC", **row)], valued=True)
 
-    lines, skipped = plan_dust([], held, policy(), ceiling=CEILING, cooling={})
+    lines, skipped = plan_dust([], held, policy(), worth=CEILING, cooling={})
 
     assert lines == ()
     assert [each.reason for each in skipped] == reasons
@@ -69,7 +68,7 @@ def test_an_asset_that_is_listed_twice_is_planned_once() -> None:
     twice = [line("ADA"), kept, line("ADA"), line("ADA", amount=D(7)), kept]
     rules = policy(keep=frozenset({"XRP"}))
 
-    lines, skipped = plan_dust(twice, {}, rules, ceiling=Ceiling(), cooling={})
+    lines, skipped = plan_dust(twice, {}, rules, worth=Worth(), cooling={})
 
     assert lines == (line("ADA"),)
     assert [each.asset for each in skipped] == ["XRP"]
@@ -95,9 +94,7 @@ def test_an_asset_that_is_listed_twice_is_planned_once() -> None:
 def test_a_listed_asset_is_planned_unless_the_policy_forbids_it(
     changes: dict[str, Any], rules: dict[str, Any], reason: Reason | None
 ) -> None:
-    lines, skipped = plan_dust(
-        [line(**changes)], {}, policy(**rules), ceiling=Ceiling(), cooling={}
-    )
+    lines, skipped = plan_dust([line(**changes)], {}, policy(**rules), worth=Worth(), cooling={})
 
     assert [each.reason for each in skipped] == ([] if reason is None else [reason])
     assert len(lines) == (1 if reason is None else 0)
@@ -107,7 +104,7 @@ def test_an_asset_that_cools_down_says_until_when() -> None:
     until = NOW + seconds(5)
 
     lines, (why,) = plan_dust(
-        [line("ADA"), line("XRP")], {}, policy(), ceiling=CEILING, cooling={"XRP": until}
+        [line("ADA"), line("XRP")], {}, policy(), worth=CEILING, cooling={"XRP": until}
     )
 
     assert [each.asset for each in lines] == ["ADA"]
@@ -118,7 +115,7 @@ def test_an_asset_that_cools_down_says_until_when() -> None:
 def test_the_unusable_part_of_a_planned_asset_is_explained_too() -> None:
     held = spot_holdings([user_asset("ADA", free="6.21", locked="2")], valued=True)
 
-    lines, (why,) = plan_dust([line()], held, policy(), ceiling=CEILING, cooling={})
+    lines, (why,) = plan_dust([line()], held, policy(), worth=CEILING, cooling={})
 
     assert len(lines) == 1
     assert (why.amount, why.reason) == (D(2), Reason.IN_ORDER)
@@ -131,7 +128,7 @@ def test_the_target_and_kept_assets_have_their_reasons() -> None:
         [],
         spot_holdings(rows, valued=True),
         policy(keep=frozenset({"ETH"})),
-        ceiling=CEILING,
+        worth=CEILING,
         cooling={},
     )
 
@@ -151,7 +148,7 @@ def test_without_valuations_a_margin_plan_says_no_more_than_it_knows() -> None:
     )
 
     held = margin_holdings(account)
-    _, (free, locked) = plan_dust([], held, policy(), ceiling=Ceiling(), cooling={})
+    _, (free, locked) = plan_dust([], held, policy(), worth=Worth(), cooling={})
 
     assert (free.amount, free.reason) == (D(2), Reason.UNSUPPORTED)
     assert "too much" in free.detail
@@ -204,26 +201,26 @@ def test_the_price_of_bitcoin_comes_from_an_asset_with_a_worth_in_both_units(
         valued=True,
     )
 
-    found = find_ceiling(listed, held)
+    found = find_worth(listed, held)
 
     assert found.limit == D(10)
     assert found.bitcoin == (None if bitcoin is None else D(bitcoin))
 
 
 def test_without_a_price_only_a_worth_above_all_known_ceilings_is_too_much() -> None:
-    assert Ceiling().is_reached(D("0.0012"))
-    assert not Ceiling().is_reached(D("0.0011"))
-    assert Ceiling(limit=D(10)).is_reached(D("0.0012"))
-    assert not Ceiling(limit=D(10)).is_reached(D("0.0011"))
-    assert not Ceiling(bitcoin=D(100_000)).is_reached(D("0.0011"))
+    assert Worth().is_too_much(D("0.0012"))
+    assert not Worth().is_too_much(D("0.0011"))
+    assert Worth(limit=D(10)).is_too_much(D("0.0012"))
+    assert not Worth(limit=D(10)).is_too_much(D("0.0011"))
+    assert not Worth(bitcoin=D(100_000)).is_too_much(D("0.0011"))
 
 
 def test_a_known_ceiling_is_named() -> None:
     held = spot_holdings([user_asset("ETH", free="1", btc_valuation="1")], valued=True)
 
     told = [
-        plan_dust([], held, policy(), ceiling=ceiling, cooling={})[1][0].detail
-        for ceiling in (CEILING, Ceiling())
+        plan_dust([], held, policy(), worth=ceiling, cooling={})[1][0].detail
+        for ceiling in (CEILING, Worth())
     ]
 
     assert told == ["the ceiling is 10 USDT", ""]
@@ -233,19 +230,19 @@ def test_a_target_with_no_balance_is_not_mentioned() -> None:
     nothing = spot_holdings([user_asset("BNB", free="0")])
     some = spot_holdings([user_asset("BNB", free="1")])
 
-    assert plan_dust([], nothing, policy(), ceiling=CEILING, cooling={}) == ((), ())
+    assert plan_dust([], nothing, policy(), worth=CEILING, cooling={}) == ((), ())
     # Should the exchange list it all the same, it is said once that it stays.
-    _, told = plan_dust([line(asset="BNB")], some, policy(), ceiling=CEILING, cooling={})
+    _, told = plan_dust([line(asset="BNB")], some, policy(), worth=CEILING, cooling={})
     assert [each.reason for each in told] == [Reason.TARGET]
     assert [
-        each.reason for each in plan_dust([], some, policy(), ceiling=CEILING, cooling={})[1]
+        each.reason for each in plan_dust([], some, policy(), worth=CEILING, cooling={})[1]
     ] == [Reason.TARGET]
 
 
 def test_a_missing_valuation_does_not_mean_worthless() -> None:
     held = spot_holdings([user_asset("ETH", free="1")])
 
-    _, (why,) = plan_dust([], held, policy(), ceiling=CEILING, cooling={})
+    _, (why,) = plan_dust([], held, policy(), worth=CEILING, cooling={})
 
     assert why.reason is Reason.UNSUPPORTED
     assert "too much or too little" in why.detail
@@ -255,7 +252,7 @@ def test_an_asset_with_no_balance_has_no_worth_and_no_reason() -> None:
     held = spot_holdings([user_asset("ETH", btc_valuation="0.001")], valued=True)
 
     assert held["ETH"].free_in_bitcoin is None
-    assert plan_dust([], held, policy(), ceiling=CEILING, cooling={}) == ((), ())
+    assert plan_dust([], held, policy(), worth=CEILING, cooling={}) == ((), ())
 
 
 def row(asset: str, worth: str = "1", liability_asset: str = "USDT") -> SmallLiability:
@@ -327,7 +324,7 @@ def test_dust_is_left_where_there_is_enough_of_what_pays_the_fees(
     )
     lines = [line("ADA", amount=D(7)), line("XRP")]
 
-    planned, skipped = plan_dust(lines, held, rules, ceiling=Ceiling(), cooling={})
+    planned, skipped = plan_dust(lines, held, rules, worth=Worth(), cooling={})
 
     assert [each.asset for each in planned] == (["ADA"] if needed else [])
     reasons = {each.asset: each for each in skipped}

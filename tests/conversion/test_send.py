@@ -25,7 +25,7 @@ from binance_dust import (
     UnreadableAnswerError,
 )
 from binance_dust.conversion import Reason
-from binance_dust.conversion._send import read_conversion
+from binance_dust.conversion._calls import read_conversion
 from tests.conversion.far import DUST, MEMORY, check_books, entries_of
 from tests.conversion.scene import Scene, in_virtual_time
 from tests.conversion.values import NOW, conversion

@@ -47,6 +47,7 @@ _ARGUMENTS: Final[dict[str, dict[str, Any]]] = {
     "convert_quote": {"from_asset": "ADA", "to_asset": "BNB", "from_amount": Decimal(80)},
     "convert_accept": {"quote_id": "1"},
     "convert_status": {"quote_id": "1"},
+    "convert_pairs": {"from_asset": "ADA", "to_asset": "BNB"},
 }
 CALLS: Final[dict[str, Call[Any]]] = {
     name: row(**_ARGUMENTS.get(name, {})) for name, row in endpoints.ALL.items()

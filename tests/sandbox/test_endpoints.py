@@ -96,6 +96,7 @@ def test_answers_have_the_shape_of_the_documented_samples(
         "convert_quote": offer,
         "convert_accept": {"quoteId": fresh["quoteId"]},
         "convert_status": {"quoteId": accepted["quoteId"]},
+        "convert_pairs": {"fromAsset": "ADA", "toAsset": "USDT"},
     }
     bench.time.pass_by(3_600)
     sample = json.loads((SAMPLES / name / "200.json").read_text() or "null")

@@ -273,19 +273,21 @@ async def test_the_official_convert_sdk_knows_sales_by_quote(
     def use() -> tuple[Any, ...]:
         convert: Any = Convert(config_rest_api=official(exchange, beside_dust)).rest_api
         with closing(convert._session):
+            pairs = convert.list_all_convert_pairs(from_asset="ADA", to_asset="USDT").data()
             quote = convert.send_quote_request(
                 from_asset="ADA", to_asset="USDT", from_amount=6.21
             ).data()
             accepted = convert.accept_quote(quote_id=quote.quote_id).data()
             by_order = convert.order_status(order_id=accepted.order_id).data()
             by_quote = convert.order_status(quote_id=quote.quote_id).data()
-        return quote, accepted, by_order, by_quote
+        return pairs, quote, accepted, by_order, by_quote
 
     answers = await asyncio.to_thread(use)
 
     for answer in answers:
         assert_known(answer)
-    quote, accepted, by_order, by_quote = answers
+    pairs, quote, accepted, by_order, by_quote = answers
+    assert [pair.from_asset for pair in pairs] == ["ADA"]
     assert by_order == by_quote
     assert (accepted.order_status, by_quote.order_status) == ("PROCESS", "SUCCESS")
     assert exchange.account("alice").free("USDT") == Decimal(quote.to_amount)

@@ -84,8 +84,8 @@ async def everything_has_its_type() -> None:
     assert_type(transfers, AsyncIterator[models.TransferRecord])
     assert_type(client.capital_flow(), AsyncIterator[models.CapitalFlow])
     assert_type(await client.repay("ETH", Decimal(1)), int)
-    quote = await client.convert_quote("ADA", "BNB", amount=Decimal(80))
-    assert_type(quote.quote_id, str | None)
+    assert_type(await client.convert_quote("ADA", "BNB", amount=Decimal(80)), models.ConvertQuote)
+    assert_type(await client.convert_pairs(to_asset="BNB"), list[models.ConvertPair])
     assert_type(await client.convert_accept("1"), models.ConvertOrder)
     await client.transfer("ADA", 0.1)  # type: ignore[arg-type]
 

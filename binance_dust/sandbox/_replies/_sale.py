@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 _EXPIRED: Final = 345_231
 _WALLETS: Final[Mapping[str, WalletName]] = {"SPOT": "SPOT", "FUNDING": "FUNDING"}
+_MOST_WORTH: Final = 1_000_000
+"""USDT that can be sold by one quote; no document names a number."""
 _FIRST_ORDER: Final = 900_000_000_000_000_000
 """As long as the real ones."""
 
@@ -124,7 +126,36 @@ def convert_status(request: AdmittedRequest) -> dict[str, Any]:
     }
 
 
+def convert_pairs(request: AdmittedRequest) -> list[dict[str, str]]:
+    """List between which amounts one asset can be sold for another."""
+    market, now, rules = request.market, request.now, request.rules
+    sold, target = request.parameters.text("fromAsset"), request.parameters.text("toAsset")
+    if sold is None and target is None:
+        raise _refusals.invalid("fromAsset")
+    names = [each.symbol for each in market if each.convertible]
+
+    def between(asset: str) -> tuple[str, str]:
+        price = market.price(asset, now)
+        most = _MOST_WORTH / price
+        return text(rounded(rules.quote_minimum / price)), text(rounded(most))
+
+    return [
+        {
+            "fromAsset": one,
+            "toAsset": other,
+            "fromAssetMinAmount": between(one)[0],
+            "fromAssetMaxAmount": between(one)[1],
+            "toAssetMinAmount": between(other)[0],
+            "toAssetMaxAmount": between(other)[1],
+        }
+        for one in names
+        for other in names
+        if one != other and sold in (None, one) and target in (None, other)
+    ]
+
+
 REPLIES: Final[Mapping[str, ReplyFunction]] = {
+    "convert_pairs": convert_pairs,
     "convert_quote": convert_quote,
     "convert_accept": convert_accept,
     "convert_status": convert_status,

@@ -1,0 +1,249 @@
+"""Dust of the funding wallet: planned by worths, moved once, converted in the spot wallet."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from binance_dust import ConfigurationError, Converter, GuardError, OutcomeUnknownError
+from binance_dust.conversion import Reason
+from binance_dust.conversion._account import HeldAsset
+from binance_dust.conversion._gather import plan_gather
+from binance_dust.conversion._worth import Worth
+from binance_dust.ledger import Kind
+from binance_dust.models import FundingAsset
+from binance_dust.sandbox import Permissions
+from tests.conversion.far import ASSETS, DUST, entries_of
+from tests.conversion.scene import DUST_OF_TWO, Scene, in_virtual_time
+from tests.conversion.values import policy
+
+D = Decimal
+TRANSFER = "POST /sapi/v1/asset/transfer"
+WORTH = Worth(limit=D(10), bitcoin=D(100_000), target=D(100))
+
+
+def scene_with(funding: dict[str, str], spot: dict[str, str] | None = None, **rules: Any) -> Scene:
+    """Open an account with something in its funding wallet, and a key that may move it."""
+    scene = Scene(DUST_OF_TWO if spot is None else spot, volatility="0", **rules)
+    for asset, amount in funding.items():
+        scene.alice.deposit(asset, amount, "FUNDING")
+    scene.alice.permissions = Permissions(universal_transfer=True)
+    return scene
+
+
+# --- the plan: values in, values out -------------------------------------------------------------
+
+
+def row(asset: str, worth: str, free: str = "1", **parts: str) -> FundingAsset:
+    amounts = {name: D(amount) for name, amount in parts.items()}
+    return FundingAsset(asset=asset, free=D(free), btc_valuation=D(worth), **amounts)
+
+
+@pytest.mark.parametrize(
+    ("asset", "reason"),
+    [
+        (row("ADA", "0.00009"), None),
+        (row("ADA", "0.0001"), Reason.ABOVE_CEILING),
+        (row("ADA", "0"), Reason.TOO_SMALL),
+        (row("BNB", "0.00001"), Reason.TARGET),
+        (row("LTC", "0.00001"), Reason.KEPT),
+        (row("ADA", "0.00001", free="0"), "nothing"),
+        # Only what is free is moved, and only that has to be below the ceiling.
+        (row("ADA", "0.00018", locked="1"), None),
+        # Below min_value, which is 0.0005 of the target.
+        (row("ADA", "0.000004"), Reason.BELOW_MIN_VALUE),
+        # In the spot wallet there is as much, or it is not on the list there.
+        (row("XRP", "0.00004"), None),
+        (row("XRP", "0.00006"), Reason.ABOVE_CEILING),
+        (row("SHIB", "0.00001"), Reason.UNSUPPORTED),
+    ],
+)
+def test_what_is_gathered_and_what_stays(asset: FundingAsset, reason: Reason | str | None) -> None:
+    held = {name: _held(name, "0.00005") for name in ("XRP", "SHIB")}
+    rules = policy(keep=frozenset({"LTC"}), min_value=D("0.0005"))
+
+    lines, skipped = plan_gather([asset], rules, WORTH, held, frozenset({"XRP"}))
+
+    if reason is None:
+        assert [(line.asset, line.amount) for line in lines] == [(asset.asset, asset.free)]
+    else:
+        assert lines == ()
+        assert [each.reason for each in skipped] == ([] if reason == "nothing" else [reason])
+
+
+def _held(asset: str, worth: str) -> Any:
+    return HeldAsset(asset=asset, free=D(1), in_bitcoin=D(worth))
+
+
+def test_without_a_ceiling_to_compare_with_nothing_is_gathered() -> None:
+    for worth in (Worth(), Worth(limit=D(10)), Worth(bitcoin=D(100_000))):
+        lines, (skipped,) = plan_gather([row("ADA", "0.00001")], policy(), worth, {}, frozenset())
+
+        assert (lines, skipped.reason) == ((), Reason.NO_PRICE)
+
+
+# --- against the exchange ------------------------------------------------------------------------
+
+
+@in_virtual_time
+async def test_funding_dust_is_moved_then_converted_with_the_rest() -> None:
+    scene = scene_with({"DOGE": "20", "ADA": "0.5", "BTC": "0.5"})
+    async with scene.process(gather=True) as process:
+        quote = await process.converter.quote()
+        assert [(line.asset, line.amount) for line in quote.gather] == [
+            ("ADA", D("0.5")),
+            ("DOGE", D(20)),
+        ]
+        assert quote.why_not("BTC")[0].reason is Reason.ABOVE_CEILING
+        assert "first: DOGE 20 from the funding" in str(quote)
+
+        receipt = await process.converter.convert(quote)
+
+        assert set(receipt.assets) == {"ADA", "DOGE", "XRP"}
+        assert [line.asset for line in receipt.gathered] == ["ADA", "DOGE"]
+        assert receipt.complete
+        (done,) = scene.world.conversions()
+        assert {line.asset: line.amount for line in done.rows}["ADA"] == D("6.71")
+        assert scene.alice.free("DOGE", "FUNDING") == 0
+        entries = await entries_of(process.ledger)
+        assert [entry.kind for entry in entries] == [Kind.TRANSFER, Kind.TRANSFER, Kind.DUST]
+        assert [entry.transaction_id for entry in entries[:2]] == [
+            each.transaction_id for each in scene.alice.transfers
+        ]
+        (total,) = await process.ledger.totals("month")
+        assert (total.count, total.net) == (1, receipt.net)
+
+
+@in_virtual_time
+async def test_an_account_with_nothing_but_funding_dust() -> None:
+    """The exchange's list is empty, so the price of a BTC comes from a quote that nobody takes."""
+    scene = scene_with({"DOGE": "20"}, spot={"BNB": "0"})
+    async with scene.process(gather=True, target="USDT") as process:
+        quote = await process.converter.quote()
+        assert (quote.lines, quote.assets, bool(quote)) == ((), ("DOGE",), True)
+
+        receipt = await process.converter.convert(quote)
+
+        assert receipt.assets == ("DOGE",)
+        assert scene.alice.sales == {}
+
+
+@in_virtual_time
+async def test_without_the_permission_nothing_is_sent_and_it_is_said() -> None:
+    scene = scene_with({"DOGE": "20"})
+    scene.alice.permissions = Permissions()
+    async with scene.process(gather=True) as process:
+        quote = await process.converter.quote()
+        (why,) = quote.why_not("DOGE")
+        receipt = await process.converter.convert(quote)
+
+    assert (why.reason, why.detail) == (Reason.NOT_PERMITTED, "permitsUniversalTransfer")
+    assert set(receipt.assets) == {"ADA", "XRP"}
+    assert scene.alice.transfers == []
+
+
+@in_virtual_time
+async def test_a_quote_is_narrowed_for_both_wallets() -> None:
+    scene = scene_with({"DOGE": "20", "ADA": "0.5"})
+    async with scene.process(gather=True) as process:
+        quote = await process.converter.quote()
+
+        narrow = quote.only("ADA")
+        assert ([line.asset for line in narrow.lines], len(narrow.gather)) == (["ADA"], 1)
+        assert quote.without("DOGE").assets == ("ADA", "XRP")
+        assert [each.reason for each in quote.without("DOGE").why_not("DOGE")] == [Reason.LEFT_OUT]
+        receipt = await process.converter.convert(quote.only("DOGE"))
+        assert receipt.assets == ("DOGE",)
+        assert scene.alice.free("ADA") == D("6.21")
+
+
+@in_virtual_time
+async def test_what_has_changed_in_the_funding_wallet_stays_there() -> None:
+    scene = scene_with({"DOGE": "20", "TRX": "7.5"})
+    async with scene.process(gather=True) as process:
+        quote = await process.converter.quote()
+        scene.alice.deposit("DOGE", "5", "FUNDING")
+        receipt = await process.converter.convert(quote)
+
+        assert [line.asset for line in receipt.gathered] == ["TRX"]
+        assert [(each.asset, each.reason) for each in receipt.dropped] == [("DOGE", Reason.CHANGED)]
+
+
+@in_virtual_time
+async def test_what_is_refused_in_the_spot_wallet_is_said_to_be_there() -> None:
+    scene = scene_with({"DOGE": "20"})
+    async with scene.process(gather=True) as process:
+        quote = await process.converter.quote()
+        scene.world.exchange.market.list_asset("DOGE", convertible=False)
+        receipt = await process.converter.convert(quote)
+
+    (dropped,) = receipt.dropped
+    assert (dropped.asset, dropped.reason) == ("DOGE", Reason.UNSUPPORTED)
+    assert "in the spot wallet now" in dropped.detail
+    assert scene.alice.free("DOGE") == 20
+
+
+@in_virtual_time
+async def test_nothing_is_brought_while_the_account_cools_down() -> None:
+    scene = scene_with({"DOGE": "20"})
+    async with scene.process(gather=True, cooldown=3600) as process:
+        await process.converter.convert((await process.converter.quote()).only("ADA"))
+
+        quote = await process.converter.quote()
+
+        assert (bool(quote), quote.eligible_at is not None) == (False, True)
+        assert [each.reason for each in quote.why_not("DOGE")] == [Reason.COOLING_DOWN]
+
+
+@pytest.mark.parametrize("executed", [True, False])
+@in_virtual_time
+async def test_a_lost_answer_of_a_transfer_is_settled_by_its_history(executed: bool) -> None:
+    scene = scene_with({"DOGE": "20"})
+    async with scene.process(gather=True) as process:
+        scene.faults.lose_answer(after_executing=executed, endpoint=TRANSFER.split()[1])
+        quote = await process.converter.quote()
+        with pytest.raises(OutcomeUnknownError) as caught:
+            await process.converter.convert(quote)
+
+        assert caught.value.entry_ids == (1,)
+        assert DUST not in scene.asked
+        with pytest.raises(GuardError, match="entry 1"):
+            await process.converter.convert(await process.converter.quote())
+        (entry,) = await process.converter.recover()
+
+        assert entry.status == ("confirmed" if executed else "rejected")
+        assert [each.transaction_id for each in scene.alice.transfers] == (
+            [entry.transaction_id] if executed else []
+        )
+        receipt = await process.convert_all()
+        assert "DOGE" in receipt.assets
+        assert len(scene.alice.transfers) == 1
+
+
+@in_virtual_time
+async def test_the_transfer_of_somebody_else_is_not_taken_for_ours() -> None:
+    """The owner moves as much at the same time: which of the two is ours can't be known."""
+    scene = scene_with({"DOGE": "20"})
+    async with scene.process(gather=True) as process:
+        quote = await process.converter.quote()
+        scene.faults.lose_answer(after_executing=True, endpoint=TRANSFER.split()[1])
+        with pytest.raises(OutcomeUnknownError):
+            await process.converter.convert(quote)
+        scene.alice.deposit("DOGE", "20", "FUNDING")
+        await process.client.transfer("DOGE", D(20))
+        (entry,) = await process.converter.recover()
+
+    assert (entry.status, entry.needs_resolve) == ("unknown", True)
+
+
+@in_virtual_time
+async def test_gathering_is_for_the_spot_wallet() -> None:
+    scene = scene_with({})
+    async with scene.process() as process:
+        with pytest.raises(ConfigurationError, match="spot wallet"):
+            Converter(process.client, ledger=process.ledger, account_type="MARGIN", gather=True)
+        with pytest.raises(TypeError, match="gather"):
+            Converter(process.client, ledger=process.ledger, gather="yes")  # type: ignore[arg-type]
+    assert ASSETS not in scene.asked
