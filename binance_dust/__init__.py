@@ -56,6 +56,7 @@ if TYPE_CHECKING:
     from binance_dust.client import DustClient
     from binance_dust.conversion import (
         Converter,
+        GatherLine,
         LiabilityExchanger,
         LiabilityLine,
         LiabilityQuote,
@@ -63,6 +64,10 @@ if TYPE_CHECKING:
         QuoteLine,
         Reason,
         Receipt,
+        Repayer,
+        RepaymentLine,
+        RepaymentQuote,
+        RepaymentReceipt,
         Skipped,
     )
     from binance_dust.endpoints import AccountType
@@ -125,6 +130,7 @@ __all__ = [
     "DustRejectedError",
     "ExchangeError",
     "Exported",
+    "GatherLine",
     "GuardError",
     "Identity",
     "Kind",
@@ -159,6 +165,10 @@ __all__ = [
     "Receipt",
     "Recorded",
     "RejectedError",
+    "Repayer",
+    "RepaymentLine",
+    "RepaymentQuote",
+    "RepaymentReceipt",
     "RetryPolicy",
     "Scan",
     "ScanEstimate",
@@ -190,8 +200,9 @@ _HOMES = {
         "budget": "Admission Budget BudgetSnapshot LimitKind PoolSnapshot RateLimits",
         "client": "DustClient",
         "conversion": (
-            "Converter LiabilityExchanger LiabilityLine LiabilityQuote Quote "
-            "QuoteLine Reason Receipt Skipped"
+            "Converter GatherLine LiabilityExchanger LiabilityLine LiabilityQuote Quote "
+            "QuoteLine Reason Receipt Repayer RepaymentLine RepaymentQuote RepaymentReceipt "
+            "Skipped"
         ),
         "endpoints": "AccountType",
         "ledger": (

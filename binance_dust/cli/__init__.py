@@ -4,7 +4,8 @@
 `_arguments`        types of arguments
 `_context`          accounts and sessions of a command; one question to every account
 `_ledger`           the ledger's file, its entries as a table
-`_moving`           what the commands have in common that move funds; plans as tables
+`_moving`           what the commands have in common that move funds
+`_plans`            their plans and results as tables
 `_rules`            the rules file
 `_fleet`            options that name a fleet
 `_metrics`          `--metrics`: Prometheus and `/health` while a command runs
@@ -64,7 +65,7 @@ GROUPS: Final = {
     "See what there is": {
         "scan": "read the dust and the small debts of many accounts at once",
         "quote": "show what could be converted, what it would bring, and why the rest stays",
-        "liabilities": "list the small margin debts of accounts, or exchange them",
+        "liabilities": "list the small margin debts of accounts, exchange or pay them",
         "history": "list conversions and exchanged debts, as the exchange remembers them",
     },
     "Move funds": {

@@ -1,4 +1,4 @@
-"""The commands that move funds: their options, the loop over accounts, and how plans are shown."""
+"""The commands that move funds: their options, and the loop over accounts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from binance_dust.cli._output import (
     print_json,
     reason_of,
 )
+from binance_dust.cli._plans import show_quote, show_receipt
 from binance_dust.cli._streams import outlive_readers, print_stderr
-from binance_dust.cli._tables import TerminalColumn, TerminalTable, figure, figures, prose, text
-from binance_dust.conversion import LiabilityQuote, Quote
+from binance_dust.conversion import Quote
 from binance_dust.sweeper import Outcome, sweep
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from binance_dust.cli._context import CommandContext
-    from binance_dust.conversion import Receipt, Skipped
     from binance_dust.models import LastChance
     from binance_dust.sweeper import SweepReport, SweepRules
 
@@ -61,6 +60,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _add_limits(group)
     _rules.add_option(group)
+    group.add_argument(
+        "--gather",
+        action="store_true",
+        help="bring dust of the funding wallet to the spot wallet first",
+    )
+    group.add_argument(
+        "--above-max",
+        type=_arguments.amount,
+        metavar="AMOUNT",
+        help="sell by quote what is too much for dust, up to this worth in the target asset",
+    )
     parser.add_argument(
         "--delistings",
         action="store_true",
@@ -144,6 +154,10 @@ def rules(options: argparse.Namespace, context: CommandContext) -> dict[str, Any
         asked["target"] = options.target
     if options.wallet:
         asked["account_types"] = tuple(dict.fromkeys(each.upper() for each in options.wallet))
+    if options.gather:
+        asked["gather"] = True
+    if options.above_max is not None:
+        asked |= {"above": "convert", "above_max": options.above_max}
     return {"each": _rules.merged(options, file, asked)}
 
 
@@ -242,18 +256,10 @@ async def move(
 
 def _show(out: Console, report: SweepReport) -> None:
     out.print(outcome_line(report))
-    skipped: tuple[Skipped, ...] = ()
     if report.receipt is not None:
-        out.print(_receipt_table(report.receipt))
-        for note in report.receipt.notes:
-            out.print(note, markup=False)
-        skipped = report.receipt.dropped
+        show_receipt(out, report.receipt)
     elif report.quote is not None:
-        if report.quote:
-            out.print(quote_table(report.quote))
-        skipped = report.quote.skipped
-    if skipped:
-        out.print(skipped_table(skipped))
+        show_quote(out, report.quote)
     for chance in last_chances(report):
         out.print(f"[yellow]soon delisted[/] {escape(str(chance))}")
     if report.settled:
@@ -272,9 +278,6 @@ def last_chances(report: SweepReport) -> tuple[LastChance, ...]:
     return report.quote.last_chances if isinstance(report.quote, Quote) else ()
 
 
-# --- plans and results as text -------------------------------------------------------------------
-
-
 def outcome_line(report: SweepReport) -> str:
     """Say in one line how an account's turn ended."""
     style = _STYLES.get(report.outcome, "dim")
@@ -285,68 +288,3 @@ def outcome_line(report: SweepReport) -> str:
         why = reason_of(report.error, report.account)
     reason = "" if why is None else f": {escape(why)}"
     return f"[cyan]{escape(report.account)}[/] {what} [{style}]{report.outcome}[/]{reason}"
-
-
-def quote_table(quote: Quote | LiabilityQuote) -> TerminalTable:
-    """Make a table of a plan."""
-    if isinstance(quote, LiabilityQuote):
-        return _liability_table(quote)
-    table = _amounts_table(figure("%", 4))
-    for line in quote.lines:
-        table.add_row(
-            escape(line.asset),
-            f"{line.amount:f}",
-            f"{line.gross:f}",
-            f"{line.fee:f}",
-            f"{line.fee_rate * 100:.2f}",
-            f"{line.net:f}",
-        )
-    gross, fee, net = _sums(quote)
-    _add_total(table, len(quote.lines), gross, fee, "", net)
-    return table
-
-
-def _liability_table(quote: LiabilityQuote) -> TerminalTable:
-    table = TerminalTable(text("asset", 0), *figures("owed", "becomes"))
-    for debt in quote.lines:
-        table.add_row(escape(debt.asset), f"{debt.amount:f}", f"{debt.worth:f}")
-    _add_total(table, len(quote.lines), f"{quote.worth:f} {quote.target}")
-    return table
-
-
-def skipped_table(skipped: Iterable[Skipped]) -> TerminalTable:
-    """Make a table of the assets that stay, with the reasons."""
-    table = TerminalTable(text("stays", 0), figure("amount"), prose("because", 2))
-    for each in skipped:
-        until = "" if each.until is None else f" until {each.until:%Y-%m-%d %H:%M} UTC"
-        detail = f" ({escape(each.detail)})" if each.detail else ""
-        table.add_row(escape(each.asset), f"{each.amount:f}", f"{each.reason}{until}{detail}")
-    return table
-
-
-def _receipt_table(receipt: Receipt) -> TerminalTable:
-    table = _amounts_table()
-    for line in receipt.lines:
-        amounts = (line.amount, line.gross, line.fee, line.net)
-        table.add_row(escape(line.asset), *(f"{amount:f}" for amount in amounts))
-    _add_total(table, len(receipt.lines), *_sums(receipt))
-    return table
-
-
-def _amounts_table(*more: TerminalColumn) -> TerminalTable:
-    return TerminalTable(
-        text("asset", 0),
-        figure("amount", 2),
-        *figures("gross", "fee", rank=3),
-        *more,
-        figure("net", 0),
-    )
-
-
-def _sums(plan: Quote | Receipt) -> tuple[str, str, str]:
-    return f"{plan.gross:f}", f"{plan.fee:f}", f"{plan.net:f} {plan.target}"
-
-
-def _add_total(table: TerminalTable, count: int, *cells: str) -> None:
-    if count:
-        table.add_row(f"{count} in all", "", *cells, style="bold")

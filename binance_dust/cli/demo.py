@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Final
 from binance_dust._util.words import count, duration
 from binance_dust.budget import RateLimits
 from binance_dust.cli import _arguments
-from binance_dust.cli._moving import quote_table, skipped_table
 from binance_dust.cli._output import escape, make_console
+from binance_dust.cli._plans import quote_table, skipped_table
 from binance_dust.cli._progress import EventCounter, can_draw, show_scan
 from binance_dust.cli._scan_results import ScanTotals, check_page, print_totals
 from binance_dust.cli._tables import TerminalTable, figure, figures, text

@@ -1,4 +1,4 @@
-"""`binance-dust liabilities`: list the small margin debts of accounts, or exchange them."""
+"""`binance-dust liabilities`: list the small margin debts of accounts, exchange or pay them."""
 
 from __future__ import annotations
 
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 EXAMPLES: Final = (
     ("--accounts desk.toml", "list them"),
     ("--accounts desk.toml --exchange --yes", "turn them into one debt"),
+    ("--accounts desk.toml --repay", "what can be paid from what is held: a dry run"),
 )
 
 
@@ -46,7 +47,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="turn small debts into one debt of the same worth; a dry run unless --yes",
     )
-    parser.add_argument("--yes", action="store_true", help="really exchange them")
+    parser.add_argument(
+        "--repay",
+        action="store_true",
+        help="pay debts from what is free of the same asset; a dry run unless --yes",
+    )
+    parser.add_argument("--yes", action="store_true", help="really exchange or pay them")
     parser.add_argument(
         "--keep",
         type=_arguments.asset,
@@ -58,7 +64,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     _rules.add_option(parser)
     # The rules of dust, which it has no options for.
     parser.set_defaults(target=None, wallet=[], max_fee_rate=None, min_value=None)
-    parser.set_defaults(when_below=[], cooldown=None)
+    parser.set_defaults(when_below=[], cooldown=None, gather=False, above_max=None)
     _ledger.add_ledger(parser)
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
     _context.add_arguments(parser)
@@ -66,8 +72,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(options: argparse.Namespace) -> int:
     """Show the debts of every account, or exchange them."""
-    if options.exchange:
-        return await _exchange(options)
+    if options.exchange or options.repay:
+        return await _move(options)
     ask = _ask_the_list if options.always else _ask_cheaply
     table = TerminalTable(
         text("account", 0),
@@ -105,10 +111,18 @@ async def run(options: argparse.Namespace) -> int:
     return 1 if totals["failed"] else 0
 
 
-async def _exchange(options: argparse.Namespace) -> int:
-    code = await _moving.move(options, really=options.yes, account_types=(), liabilities=True)
+async def _move(options: argparse.Namespace) -> int:
+    """Exchange debts, pay them, or both in this order."""
+    code = await _moving.move(
+        options,
+        really=options.yes,
+        account_types=(),
+        liabilities=options.exchange,
+        repay=options.repay,
+    )
     if not options.yes and not options.json:
-        make_console().print("Nothing was exchanged. Add --yes to do it.")
+        done = "paid" if options.repay else "exchanged"
+        make_console().print(f"Nothing was {done}. Add --yes to do it.")
     return code
 
 

@@ -18,6 +18,7 @@ from binance_dust.cli._output import (
 from binance_dust.cli._streams import outlive_readers, print_stderr
 from binance_dust.errors import ConfigurationError
 from binance_dust.sweeper import Outcome, sweep
+from binance_dust.sweeper._report import how_much
 
 if TYPE_CHECKING:
     import argparse
@@ -50,6 +51,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--liabilities", action="store_true", help="also exchange small margin debts into one"
     )
     parser.add_argument(
+        "--repay",
+        action="store_true",
+        help="also pay margin debts, from what is free of the same asset",
+    )
+    parser.add_argument(
         "--concurrency",
         type=_arguments.positive,
         default=16,
@@ -80,6 +86,7 @@ async def run(options: argparse.Namespace) -> int:
             dry_run=not options.yes,
             every=options.every,
             liabilities=options.liabilities,
+            repay=options.repay,
             concurrency=options.concurrency,
             first=await _context.read_delistings(context, options.delistings),
             **_moving.rules(options, context),
@@ -147,8 +154,7 @@ def _line(report: SweepReport) -> str:
     line = _moving.outcome_line(report)
     done = report.receipt or (report.quote if report.outcome is Outcome.PLANNED else None)
     if done:
-        worth = done.net if hasattr(done, "net") else done.worth
-        line += f", {count(len(done.assets), 'asset')} into {worth:f} {escape(report.target)}"
+        line += f", {escape(how_much(done))}"
     if report.settled:
         line += f" ({count(len(report.settled), 'entry', 'entries')} settled by reading)"
     if ending := [chance.asset for chance in _moving.last_chances(report) if chance.goes]:

@@ -130,6 +130,13 @@ class Converter:
         """The wallet."""
         return self._policy.account_type
 
+    @property
+    def funds(self) -> frozenset[str]:
+        """What it moves, as `LedgerEntry.funds`: an open entry of other funds is no obstacle."""
+        policy = self._policy
+        kinds = [policy.kind, *([Kind.TRANSFER] if policy.gather else [])]
+        return frozenset(funds_of(kind, policy.account_type) for kind in kinds)
+
     # --- reading ---------------------------------------------------------------------------------
 
     async def quote(self) -> Quote:
@@ -202,7 +209,7 @@ class Converter:
         """
         instance(quote, Quote, "quote")
         context, policy = self._context, await self._policy_now()
-        await context.prepare(*self._funds)
+        await context.prepare(*self.funds)
         _guards.check_conversion(
             quote, policy, account=context.account, key_id=context.key_id, now=context.now()
         )
@@ -236,13 +243,6 @@ class Converter:
     async def _policy_now(self) -> _policy.Policy:
         """Give the rules, with what is to be kept now."""
         return replace(self._policy, keep=await self._keep(self._context.client))
-
-    @property
-    def _funds(self) -> list[str]:
-        """What it moves: an open entry of other funds is no obstacle."""
-        policy = self._policy
-        kinds = [policy.kind, *([Kind.TRANSFER] if policy.gather else [])]
-        return [funds_of(kind, policy.account_type) for kind in kinds]
 
     async def _read_worth(
         self, held: dict[str, HeldAsset], listed: list[QuoteLine], policy: _policy.Policy

@@ -65,6 +65,11 @@ class LiabilityExchanger:
         """The record."""
         return self._context.ledger
 
+    @property
+    def funds(self) -> frozenset[str]:
+        """What it moves, as `LedgerEntry.funds`: an open entry of other funds is no obstacle."""
+        return frozenset({funds_of(Kind.LIABILITIES, "MARGIN")})
+
     async def quote(self) -> LiabilityQuote:
         """Read which debts can be exchanged now, and why the rest can't. Heavy: weight 110."""
         context = self._context
@@ -92,7 +97,7 @@ class LiabilityExchanger:
         """Exchange the debts of a quote, once. Errors mean the same as for `convert`."""
         instance(quote, LiabilityQuote, "quote")
         context, ttl = self._context, self._quote_ttl
-        await context.prepare(funds_of(Kind.LIABILITIES, "MARGIN"))
+        await context.prepare(*self.funds)
         _guards.check_quote(
             quote, account=context.account, key_id=context.key_id, now=context.now(), ttl=ttl
         )

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._util import exact
-from binance_dust._util.checks import instance
+from binance_dust._util.checks import instance, to_timedelta
 from binance_dust._util.words import count
 from binance_dust.conversion import _guards, _policy, _tables
 from binance_dust.conversion._account import AccountContext, debts_of, margin_holdings
@@ -30,11 +30,12 @@ from binance_dust.ledger import Kind
 from binance_dust.ledger._entry import funds_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from datetime import datetime
     from decimal import Decimal
 
     from binance_dust.client import DustClient
+    from binance_dust.conversion._policy import Keep
     from binance_dust.ledger import Claim, Ledger, LedgerEntry, LedgerLine
     from binance_dust.models import MarginAccount
 
@@ -135,13 +136,13 @@ class Repayer:
         client: DustClient,
         *,
         ledger: Ledger,
-        keep: Iterable[str] = (),
+        keep: Keep = (),
         quote_ttl: timedelta | float = _QUOTE_TTL,
     ) -> None:
         """Take the rules; nothing is sent."""
         self._context = AccountContext(client, ledger)
-        self._keep = _policy.asset_names(keep, "keep")
-        self._quote_ttl = _policy.to_timedelta(quote_ttl, "quote_ttl")
+        self._keep = _policy.KeepRule(keep)
+        self._quote_ttl = to_timedelta(quote_ttl, "quote_ttl")
 
     @property
     def client(self) -> DustClient:
@@ -153,13 +154,19 @@ class Repayer:
         """The record."""
         return self._context.ledger
 
+    @property
+    def funds(self) -> frozenset[str]:
+        """What it moves, as `LedgerEntry.funds`: an open entry of other funds is no obstacle."""
+        return frozenset({funds_of(Kind.REPAYMENT, "MARGIN")})
+
     async def quote(self) -> RepaymentQuote:
         """Read what is owed and what can be paid of it now."""
         context = self._context
         await context.check_ledger()
+        keep = await self._keep(context.client)
         account = await context.client.margin_account()
         at = context.now()
-        lines, skipped = plan_repayments(account, self._keep)
+        lines, skipped = plan_repayments(account, keep)
         return RepaymentQuote(
             account=context.account,
             key_id=context.key_id,
@@ -176,13 +183,13 @@ class Repayer:
         """
         instance(quote, RepaymentQuote, "quote")
         context, ttl = self._context, self._quote_ttl
-        await context.prepare(funds_of(Kind.REPAYMENT, "MARGIN"))
+        await context.prepare(*self.funds)
         _guards.check_quote(
             quote, account=context.account, key_id=context.key_id, now=context.now(), ttl=ttl
         )
         async with context.claimed("convert") as claim:
             account = await context.client.margin_account()
-            run = _Run(context, claim, quote, ttl)
+            run = _Payments(context, claim, quote, ttl)
             try:
                 await run.pay(account)
             except (OutcomeUnknownError, LedgerError) as error:
@@ -211,7 +218,7 @@ class Repayer:
         raise TypeError("a Repayer holds a client, which holds a key, and is never pickled")
 
 
-class _Run:
+class _Payments:
     """The calls of one quote, and what they have done so far."""
 
     def __init__(

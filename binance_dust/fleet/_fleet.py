@@ -21,6 +21,7 @@ from binance_dust.models import Delistings
 from binance_dust.reports import AccountReport
 from binance_dust.scanner._lanes import questions
 from binance_dust.sweeper import Outcome, SweepReport
+from binance_dust.sweeper._sweep import OF_SPOT
 
 if TYPE_CHECKING:
     from binance_dust.endpoints import WalletName
@@ -141,6 +142,8 @@ class Fleet(Closing):
         """
         instance(dry_run, bool, "dry_run")
         target = rules.get("target", "BNB")
+        for name in OF_SPOT & {name for name, rule in rules.items() if rule}:
+            raise ConfigurationError(f"a fleet's sweep takes no {name}: it converts dust alone")
         wallet = to_account_type(account_type)
         options = {"dry_run": dry_run, "account_type": wallet, **rules}
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from binance_dust._util.words import count
-from binance_dust.conversion import LiabilityQuote, Reason
+from binance_dust.conversion import LiabilityQuote, Reason, RepaymentQuote, RepaymentReceipt
 from binance_dust.errors import OutcomeUnknownError
 from binance_dust.ledger._entry import why_stuck
 
@@ -19,7 +19,16 @@ if TYPE_CHECKING:
     from binance_dust.errors import DustError
     from binance_dust.ledger import LedgerEntry
 
-__all__ = ["Outcome", "SweepReport"]
+__all__ = ["Outcome", "SweepReport", "how_much"]
+
+
+def how_much(done: Quote | LiabilityQuote | RepaymentQuote | Receipt | RepaymentReceipt) -> str:
+    """Say in a few words what was done, or what would be."""
+    assets = count(len(done.assets), "asset")
+    if isinstance(done, RepaymentQuote | RepaymentReceipt):
+        return f"{count(len(done.assets), 'debt')} paid"
+    worth = done.worth if isinstance(done, LiabilityQuote) else done.net
+    return f"{assets} into {worth:f} {done.target}"
 
 
 class Outcome(enum.StrEnum):
@@ -55,15 +64,16 @@ class SweepReport:
 
     account: str
     what: str
-    """`dust`, or `liabilities` for small margin debts."""
+    """`dust`, `liabilities` for small margin debts, or `repayments`."""
     account_type: AccountType
     target: str
+    """Empty for repayments: each debt is paid in its own asset."""
     outcome: Outcome
     at: datetime
     """When it was over, by the exchange's clock."""
-    quote: Quote | LiabilityQuote | None = None
+    quote: Quote | LiabilityQuote | RepaymentQuote | None = None
     """The plan, with the reasons why the rest is not converted."""
-    receipt: Receipt | None = None
+    receipt: Receipt | RepaymentReceipt | None = None
     """What was done. If that had to be found out by reading, see `settled`."""
     settled: tuple[LedgerEntry, ...] = ()
     """Open entries of this turn or earlier ones, as reading has settled them. If a lost answer left
@@ -120,8 +130,7 @@ class SweepReport:
         text = f"{self.account} ({self.account_type} {self.what}): {self.outcome}"
         done = self.receipt or (self.quote if self.outcome is Outcome.PLANNED else None)
         if done:
-            worth = done.worth if isinstance(done, LiabilityQuote) else done.net
-            text += f", {count(len(done.assets), 'asset')} into {worth:f} {self.target}"
+            text += f", {how_much(done)}"
         elif self.why is not None:
             text += f": {self.why}"
         return text if self.next_at is None else f"{text}; next {self.next_at:%F %T} UTC"

@@ -12,16 +12,16 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, TypedDict, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, Unpack
 
 from binance_dust._util.checks import instance, to_timedelta
 from binance_dust._util.results import Results, Stream
 from binance_dust.client import DustClient
-from binance_dust.conversion import Converter, LiabilityExchanger
+from binance_dust.conversion import Converter, LiabilityExchanger, Repayer
 from binance_dust.conversion._policy import Keep, KeepRule
 from binance_dust.endpoints import to_account_types
 from binance_dust.errors import ConfigurationError
-from binance_dust.ledger import Ledger, account_of
+from binance_dust.ledger import Kind, Ledger, account_of
 from binance_dust.models import Delistings
 from binance_dust.sweeper._order import in_order, read_first
 from binance_dust.sweeper._report import Outcome, SweepReport
@@ -41,12 +41,16 @@ __all__ = ["AccountRules", "Sweep", "SweepRules", "sweep"]
 _LONGEST_SLEEP: Final = 900.0
 """Seconds, after which the clock is read again: the machine may have been suspended, or its clock
 set."""
+_LOOK_BACK: Final = 100
+"""Entries among which the newest conversion is looked for: transfers come before one, not after."""
 _AFTER_FAILURE: Final = timedelta(hours=1)
 """At most; on a schedule of minutes the next turn comes sooner."""
 _AFTER_ELIGIBILITY: Final = timedelta(seconds=1)
 """Two clocks differ a little, and a try too early may cost the whole wait again."""
 _RULES_OF_DEBTS: Final = frozenset({"keep", "quote_ttl", "cooldown"})
 """The rules of a sweep that `LiabilityExchanger` has as well."""
+OF_SPOT: Final = frozenset({"gather", "above", "above_max"})
+"""The rules of a sweep that are for the spot wallet only."""
 _PARTS: Final = 8
 """A turn that failed is repeated after this part of the schedule."""
 
@@ -63,6 +67,9 @@ class SweepRules(TypedDict, total=False):
     when_below: Mapping[str, Decimal | str | int]
     delistings: Delistings | None
     together: bool
+    gather: bool
+    above: Literal["convert"] | None
+    above_max: Decimal | str | int | None
 
 
 class AccountRules(SweepRules, total=False):
@@ -81,6 +88,7 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
     first: First | None = None,
     account_types: Iterable[WalletName] = ("SPOT",),
     liabilities: bool = False,
+    repay: bool = False,
     concurrency: int = 16,
     each: Callable[[DustClient], AccountRules] | None = None,
     **rules: Unpack[SweepRules],
@@ -93,7 +101,9 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
 
     By default it is a dry run: it reads, and reports what would be converted. `rules` are those of
     `Converter`: `target`, `keep`, `max_fee_rate`, `min_value`, `cooldown`, `when_below` and so on.
-    With `liabilities` small margin debts are gathered into one as well.
+    With `liabilities` small margin debts are gathered into one as well; with `repay` debts are paid
+    after that, as far as the same asset is free in the cross-margin account. `gather` and `above`
+    are for the spot wallet; the margin wallet of a sweep is converted without them.
 
     `choose` gets each plan before it is carried out, and returns the part that should be:
     `lambda quote: quote.only("ADA")`. If it raises a `DustError`, only that account stops.
@@ -115,14 +125,16 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
     instance(ledger, Ledger, "ledger")
     instance(dry_run, bool, "dry_run")
     instance(liabilities, bool, "liabilities")
+    instance(repay, bool, "repay")
     if instance(concurrency, int, "concurrency") < 1:
         raise ConfigurationError(f"concurrency must be at least 1, not {concurrency}")
     pause = None if every is None else to_timedelta(every, "every")
     if pause is not None and pause <= timedelta(0):
         raise ConfigurationError(f"every must be longer than nothing, not {every}")
     wallets = to_account_types(account_types)
-    if not wallets and not liabilities:
+    if not wallets and not liabilities and not repay:
         raise ConfigurationError("no account_types and no liabilities: there is nothing to sweep")
+    _refuse_rules_of_spot(rules, wallets if each is None else ("SPOT",))
 
     first = read_first(first)
     rules.setdefault("delistings", first if isinstance(first, Delistings) else None)
@@ -137,11 +149,16 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
 
     def clean_ups(client: DustClient) -> Iterator[CleanUp]:
         own, own_wallets = rules_of(client)
+        of_margin = {name: rule for name, rule in own.items() if name not in OF_SPOT}
         for wallet in own_wallets:
-            yield _of_dust(Converter(client, ledger=ledger, account_type=wallet, **own))
+            known = own if wallet == "SPOT" else of_margin
+            yield _of_dust(Converter(client, ledger=ledger, account_type=wallet, **known))
+        of_debts = {name: rule for name, rule in own.items() if name in _RULES_OF_DEBTS}
         if liabilities:
-            of_debts = {name: rule for name, rule in own.items() if name in _RULES_OF_DEBTS}
             yield _of_debts(LiabilityExchanger(client, ledger=ledger, **of_debts))
+        if repay:
+            of_payments = {name: rule for name, rule in of_debts.items() if name != "cooldown"}
+            yield _of_payments(Repayer(client, ledger=ledger, **of_payments))
 
     return Sweep(
         _SweepRun(
@@ -156,6 +173,12 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
             concurrency=concurrency,
         )
     )
+
+
+def _refuse_rules_of_spot(rules: SweepRules, wallets: Iterable[AccountType]) -> None:
+    """Refuse what is for the spot wallet, in a sweep without it."""
+    if "SPOT" not in wallets and OF_SPOT & {name for name, rule in rules.items() if rule}:
+        raise ConfigurationError("gather and above are for the spot wallet only")
 
 
 class Sweep(Stream[SweepReport]):
@@ -248,9 +271,10 @@ class _SweepRun:
     async def _last_conversion(self, client: DustClient) -> datetime | None:
         """Read from the ledger when the account converted last."""
         newest = self._ledger.entries(
-            account=account_of(client), status="confirmed", newest_first=True, limit=1
+            account=account_of(client), status="confirmed", newest_first=True, limit=_LOOK_BACK
         )
-        return next(iter([entry.at async for entry in newest]), None)
+        done = [entry.at async for entry in newest if entry.kind is not Kind.TRANSFER]
+        return next(iter(done), None)
 
     async def _in_order(self) -> AsyncGenerator[DustClient, None]:
         async with aclosing(self._each_client()) as clients:
@@ -277,6 +301,7 @@ def _of_dust(converter: Converter) -> CleanUp:
         what="dust",
         account_type=converter.account_type,
         target=converter.target,
+        funds=converter.funds,
         check=partial(_check, converter),
         quote=converter.quote,
         carry_out=converter.convert,
@@ -292,6 +317,7 @@ def _of_debts(exchanger: LiabilityExchanger) -> CleanUp:
         what="liabilities",
         account_type="MARGIN",
         target="USDT",
+        funds=exchanger.funds,
         check=partial(_check, exchanger),
         quote=exchanger.quote,
         carry_out=exchanger.exchange,
@@ -301,7 +327,23 @@ def _of_debts(exchanger: LiabilityExchanger) -> CleanUp:
     )
 
 
-async def _check(mover: Converter | LiabilityExchanger) -> None:
+def _of_payments(repayer: Repayer) -> CleanUp:
+    return CleanUp(
+        client=repayer.client,
+        what="repayments",
+        account_type="MARGIN",
+        target="",
+        funds=repayer.funds,
+        check=partial(_check, repayer),
+        quote=repayer.quote,
+        carry_out=repayer.repay,
+        recover=repayer.recover,
+        next_eligible_at=repayer.next_eligible_at,
+        entry=repayer.ledger.entry,
+    )
+
+
+async def _check(mover: Converter | LiabilityExchanger | Repayer) -> None:
     """Stop if the ledger is the wrong one for this account."""
     await mover.ledger.refuse_other(mover.client.session)
     await mover.ledger.identify(mover.client)

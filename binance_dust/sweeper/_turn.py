@@ -17,8 +17,6 @@ from binance_dust.errors import (
     OutcomeUnknownError,
     PriceMovedError,
 )
-from binance_dust.ledger import Kind
-from binance_dust.ledger._entry import funds_of
 from binance_dust.sweeper._report import Outcome, SweepReport
 
 if TYPE_CHECKING:
@@ -26,36 +24,38 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from binance_dust.client import DustClient
-    from binance_dust.conversion import LiabilityQuote, Quote, Receipt
+    from binance_dust.conversion import (
+        LiabilityQuote,
+        Quote,
+        Receipt,
+        RepaymentQuote,
+        RepaymentReceipt,
+    )
     from binance_dust.endpoints import AccountType
     from binance_dust.ledger import LedgerEntry
 
-    Plan: TypeAlias = Quote | LiabilityQuote
+    Plan: TypeAlias = Quote | LiabilityQuote | RepaymentQuote
     Choose: TypeAlias = Callable[[Any], Any]
     """Gets a plan before it is carried out, and returns the part that should be."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CleanUp:
-    """What a sweep does for one account: convert its dust in one wallet, or its small debts."""
+    """What a sweep does for one account: convert a wallet's dust, exchange debts, or pay them."""
 
     client: DustClient
     what: str
     account_type: AccountType
     target: str
+    funds: frozenset[str]
+    """What it moves: an open entry of other funds is no obstacle."""
     check: Callable[[], Awaitable[None]]
     """Raises if the ledger is the wrong one, before anything is read."""
     quote: Callable[[], Awaitable[Plan]]
-    carry_out: Callable[[Any], Awaitable[Receipt]]
+    carry_out: Callable[[Any], Awaitable[Receipt | RepaymentReceipt]]
     recover: Callable[[], Awaitable[list[LedgerEntry]]]
     next_eligible_at: Callable[[], Awaitable[datetime]]
     entry: Callable[[int], Awaitable[LedgerEntry]]
-
-    @property
-    def funds(self) -> str:
-        """What it moves: an open entry of other funds is no obstacle."""
-        kind = Kind.LIABILITIES if self.what == "liabilities" else Kind.DUST
-        return funds_of(kind, self.account_type)
 
 
 class UnderWay:
@@ -68,7 +68,7 @@ class UnderWay:
         self._tasks: set[asyncio.Task[Any]] = set()
         self._ending = False
 
-    async def carry_out(self, clean_up: CleanUp, plan: Plan) -> Receipt:
+    async def carry_out(self, clean_up: CleanUp, plan: Plan) -> Receipt | RepaymentReceipt:
         """Carry out a plan in a task of its own, so that stopping the sweep does not cancel it."""
         if self._ending:
             raise asyncio.CancelledError
@@ -172,7 +172,7 @@ class AccountTurn:
             return self._report(Outcome.UNKNOWN, error=error or unread)
         self._settled += [entry for entry in read if not entry.open]
         self._unsettled = [entry for entry in read if entry.open]
-        left = [entry for entry in self._unsettled if entry.funds == self._clean_up.funds]
+        left = [entry for entry in self._unsettled if entry.funds in self._clean_up.funds]
         if not left:
             return None
         stuck = all(entry.needs_resolve for entry in left)

@@ -82,7 +82,7 @@ def test_the_walk_sees_methods_properties_fields_and_streams() -> None:
     sweep_report = dict(hints(PUBLIC["SweepReport"]))
 
     assert ("bases", "SweepReport") in hints(PUBLIC["Sweep"])
-    assert sweep_report["quote"] == "Quote | LiabilityQuote | None"
+    assert sweep_report["quote"] == "Quote | LiabilityQuote | RepaymentQuote | None"
     assert dict(hints(PUBLIC["LedgerEntry"]))["net"] == "Decimal"
     assert dict(hints(PUBLIC["Ledger"]))["sync"] == "SyncReport"
     assert dict(hints(PUBLIC["Credentials"]))["load"] == "Accounts"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust import Converter, Credentials, DustError, Ledger, Session, sweep
 from binance_dust.client import DustClient
-from binance_dust.conversion import LiabilityExchanger, Receipt
+from binance_dust.conversion import LiabilityExchanger, Receipt, RepaymentReceipt
 from binance_dust.ledger import OPEN
 from tests.money.life import KEYS
 from tests.money.line import BASE_URL, Wire
@@ -43,7 +43,7 @@ class Work:
     job: str
     began: float
     over: float | None = None
-    receipts: list[Receipt] = field(default_factory=list)
+    receipts: list[Receipt | RepaymentReceipt] = field(default_factory=list)
     error: BaseException | None = None
 
     @property

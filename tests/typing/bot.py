@@ -40,6 +40,7 @@ from binance_dust import (
     RateLimits,
     Reason,
     Receipt,
+    RepaymentQuote,
     RetryPolicy,
     ScanProgress,
     Session,
@@ -122,7 +123,7 @@ def cheap_enough(quote: Quote, most: Decimal) -> Quote:
     return quote.without(*(line.asset for line in dear))
 
 
-def stuck(quote: Quote | LiabilityQuote) -> Mapping[Reason, list[Skipped]]:
+def stuck(quote: Quote | LiabilityQuote | RepaymentQuote) -> Mapping[Reason, list[Skipped]]:
     """Sort what stays by its reason."""
     found: dict[Reason, list[Skipped]] = {}
     for skipped in quote.skipped:
