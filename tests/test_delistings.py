@@ -52,6 +52,7 @@ def test_what_leaves_margin_concerns_margin_alone() -> None:
         chance = found.of(asset, "MARGIN")
         assert chance is not None
         assert (chance.until, chance.pairs, chance.goes) == (NOW + DAY, pairs, True)
+        assert chance.account_type == "MARGIN"
     assert "it leaves cross margin" in str(found.of("SOL", "MARGIN"))
     assert found.of("ADA", None) == found.of("ADA")
 
@@ -81,9 +82,17 @@ def test_a_pair_is_taken_apart_at_what_others_are_priced_in(pair: str, asset: st
 
 
 def test_pairs_that_can_not_be_taken_apart_are_told() -> None:
-    found = Delistings([spot("ADANEW", "USDT", "ADANEW")])
+    found = Delistings([spot("ADANEW", "USDT", "ADABTC", "ADANEW")])
 
     assert found.unread == ("ADANEW", "USDT")
-    assert found
+
+
+def test_schedules_without_anything_in_them_are_false() -> None:
+    isolated = MarginDelisting(delist_time=NOW, isolated_margin_symbols=["ADAUSDT"])
+
     assert not Delistings()
+    assert not Delistings([], [isolated])
+    for some in (Delistings([spot("ADABTC")]), Delistings([], [margin("ADA")])):
+        assert some
+    assert Delistings([spot("ADANEW")])
     assert repr(Delistings([spot("ADABTC")])) == "<Delistings, 1 assets in spot, 0 in margin>"

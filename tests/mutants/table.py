@@ -62,6 +62,8 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         ),
         "tests/ledger/test_access.py",
     ),
+    "binance_dust/models/_delistings.py": ("tests/test_delistings.py",),
+    "binance_dust/sweeper/_order.py": ("tests/sweeper/test_rules.py",),
     "binance_dust/ledger/_access.py": (
         "tests/ledger/test_access.py",
         "tests/ledger/test_holders.py",
@@ -134,6 +136,10 @@ _ESTIMATES: Final = "tests/simulation/test_scan_estimates.py may: it is too slow
 _MOMENT: Final = "of two pools that wait for the pace either may go first, in that very moment"
 
 EXPLAINED: Final[dict[str, dict[str, str]]] = {
+    "binance_dust/sweeper/_order.py": {
+        "in_order: True -> False": _TYPES,
+        "module: 64 -> 65": _NOBODY_CARES,
+    },
     "binance_dust/ledger/_holders.py": {
         "Holder.release: _LOCKED.discard(file) -> left out": "closed twice does no harm",
         "Holder.hold: self._file is None or not os.fstat(self._file.fileno()).st_nlink"

@@ -140,7 +140,7 @@ SCHEDULES = Delistings(
 async def test_accounts_with_what_will_be_delisted_come_first() -> None:
     world = World()
     async with world.session() as session, Ledger(":memory:") as ledger:
-        held = [{"ADA": "6"}, {"ADA": "6", "XRP": "1.5"}, {"DOGE": "9"}, {"XRP": "2"}]
+        held = [{"ADA": "6"}, {"ADA": "6", "XRP": "1.5"}, {"DOGE": "9", "XRP": "1"}, {"XRP": "2"}]
         accounts = world.exchange.accounts
         clients = [
             session.client(accounts.open(f"account-{n}", each)) for n, each in enumerate(held)
@@ -163,7 +163,7 @@ async def test_accounts_with_what_will_be_delisted_come_first() -> None:
         assert {name: [each.asset for each in those] for name, those in told.items()} == {
             "account-0": ["ADA"],
             "account-1": ["XRP", "ADA"],
-            "account-2": ["DOGE"],
+            "account-2": ["DOGE", "XRP"],
             "account-3": ["XRP"],
         }
         assert "soon: XRP: convert it before 2026-12-05 03:00 UTC (XRPBTC, XRPUSDT)" in str(
