@@ -17,7 +17,8 @@ from binance_dust.cli._output import print_problem
 from binance_dust.cli._parser import suggestion
 from binance_dust.cli._streams import print_stderr
 from binance_dust.credentials import Credentials
-from binance_dust.errors import ConfigurationError, DustError
+from binance_dust.errors import ConfigurationError, CredentialsError, DustError
+from binance_dust.scanner._account import DeskSchedules
 from binance_dust.session import Session
 
 if TYPE_CHECKING:
@@ -313,8 +314,15 @@ async def _make_history(client: DustClient) -> None:
 
 
 async def read_delistings(context: CommandContext, wanted: bool) -> Delistings | None:  # noqa: FBT001 - an option
-    """Read once for all accounts what will be delisted, if it is wanted."""
-    return await context.clients[0].delistings() if wanted and context.clients else None
+    """Read once for all accounts what will be delisted, if it is wanted: by a key that works."""
+    schedules = DeskSchedules(wanted)
+    for client in context.clients if wanted else ():
+        try:
+            return await schedules.of(client)
+        except CredentialsError:
+            if client is context.clients[-1]:
+                raise
+    return None
 
 
 # --- one question to every account ---------------------------------------------------------------

@@ -130,7 +130,7 @@ async def _scan_here(options: argparse.Namespace, output: ScanOutput) -> None:
             todo,
             target=options.target,
             **_asked(options),
-            delistings=await _context.read_delistings(context, options.delistings),
+            delistings=options.delistings,
             concurrency=options.concurrency,
         )
         try:
@@ -156,6 +156,7 @@ async def _scan_by_fleet(options: argparse.Namespace, output: ScanOutput) -> Non
             options.account or "all",
             target=options.target,
             **_asked(options),
+            delistings=options.delistings,
             skip=output.done,
         )
         try:
@@ -173,8 +174,6 @@ async def _scan_by_fleet(options: argparse.Namespace, output: ScanOutput) -> Non
 
 
 def _open_fleet(options: argparse.Namespace) -> Fleet:
-    if options.delistings:
-        raise ConfigurationError("--delistings is for a scan by this process, not with --fleet")
     for name in _OF_WORKERS:
         if getattr(options, name):
             flag = f"--{name.replace('_', '-')}"

@@ -86,20 +86,24 @@ class Fleet(Closing):
         target: str = "BNB",
         liabilities: Liabilities = "auto",
         elsewhere: bool = False,
+        delistings: bool = False,
         account_type: WalletName | None = None,
         skip: Iterable[str] = (),
     ) -> FleetStream[AccountReport]:
         """Read many accounts at many addresses, and report on each as soon as it is done.
 
         Like `binance_dust.scan`, but with names: "all" are all accounts that the workers have keys
-        of. An account that no worker can read is reported with an error.
+        of. An account that no worker can read is reported with an error. For `delistings=True` each
+        worker asks once, for all of its accounts.
         """
+        instance(delistings, bool, "delistings")
         questions(liabilities, elsewhere=elsewhere)
         wallet = None if account_type is None else to_account_type(account_type)
         if not instance(target, str, "target").strip():
             raise ConfigurationError("target is empty; name an asset, BNB say")
 
-        more = ("elsewhere",) if elsewhere else ()
+        wanted = {"elsewhere": elsewhere, "delistings": delistings}
+        more = [part for part, is_wanted in wanted.items() if is_wanted]
 
         def give_up(account: str, error: NotSentError) -> AccountReport:
             errors = dict.fromkeys(("assets", "quote", *more, "liabilities"), error)

@@ -44,6 +44,7 @@ class ReadOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fiel
     target: Name = "BNB"
     liabilities: bool | Literal["auto"] = "auto"
     elsewhere: bool = False
+    delistings: bool = False
     account_type: AccountType | None = None
 
 

@@ -45,7 +45,7 @@ class AccountReport:
     """One account, as a scan found it.
 
     A part that failed is empty, or lacks the rows that can't be read. `errors` says why, by the
-    name of the part: `assets`, `quote`, `elsewhere` or `liabilities`.
+    name of the part: `assets`, `quote`, `elsewhere`, `delistings` or `liabilities`.
     """
 
     account: str
@@ -60,7 +60,7 @@ class AccountReport:
     failed. Only spot and margin can be converted: what lies elsewhere has to be moved first."""
     liabilities: list[SmallLiability] = field(default_factory=list)
     last_chances: list[LastChance] = field(default_factory=list)
-    """What it holds and will be delisted, the soonest first: if the scan was told of it."""
+    """What it holds and will be delisted, the soonest first: if the scan was to say so."""
     settled_by: Settled | None = None
     """How `liabilities` is known; `None` if asking failed."""
     errors: Mapping[str, DustError] = field(default_factory=dict)

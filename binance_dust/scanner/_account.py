@@ -20,6 +20,7 @@ from binance_dust._util.exact import ensure_readable
 from binance_dust._util.rows import without_unreadable
 from binance_dust._util.words import count
 from binance_dust.errors import CredentialsError, DustError, UnreadableAnswerError
+from binance_dust.models import Delistings
 from binance_dust.reports import AccountReport, Settled
 from binance_dust.scanner._lanes import ENDPOINTS, Question
 
@@ -44,6 +45,40 @@ class _Read(NamedTuple):
     assets: list[models.UserAsset]
     quote: models.ConvertibleAssets | None
     elsewhere: list[models.WalletBalance] | None
+    delistings: models.Delistings
+
+
+class DeskSchedules:
+    """What will be delisted, read once for a whole desk: by the first account whose key is taken.
+
+    If it can't be read for another reason than a key, it is not asked for again.
+    """
+
+    __slots__ = ("_error", "_found", "_reading")
+
+    def __init__(self, wanted: models.Delistings | bool) -> None:  # noqa: FBT001 - the user's choice
+        """Take what is known already, or read it later if it is wanted."""
+        known = wanted if isinstance(wanted, Delistings) else None
+        self._found = Delistings() if wanted is False else known
+        self._error: DustError | None = None
+        self._reading = asyncio.Lock()
+
+    async def of(self, client: DustClient) -> models.Delistings:
+        """Give the schedules; read them with this account's key if nobody has."""
+        if self._found is not None:
+            return self._found
+        async with self._reading:
+            if self._error is not None:
+                raise self._error
+            if self._found is None:
+                try:
+                    self._found = await client.delistings()
+                except CredentialsError:
+                    raise
+                except DustError as error:
+                    self._error = error
+                    raise
+            return self._found
 
 
 class AccountScan:
@@ -53,11 +88,11 @@ class AccountScan:
         "_account_type",
         "_client",
         "_debt",
-        "_delistings",
         "_elsewhere",
         "_errors",
         "_margin",
         "_part",
+        "_schedules",
         "_target",
     )
 
@@ -69,7 +104,7 @@ class AccountScan:
         target: str,
         elsewhere: bool,
         account_type: AccountType | None,
-        delistings: models.Delistings,
+        schedules: DeskSchedules,
         margin: SeenShare,
         debt: SeenShare,
     ) -> None:
@@ -79,7 +114,7 @@ class AccountScan:
         self._target = target
         self._elsewhere = elsewhere
         self._account_type = account_type
-        self._delistings = delistings
+        self._schedules = schedules
         self._margin = margin
         self._debt = debt
         self._errors: dict[str, DustError] = {}
@@ -92,7 +127,7 @@ class AccountScan:
         """
         part, client = self._part, self._client
         async with part.places:
-            assets, quote, wallets, known = await asyncio.gather(
+            assets, quote, wallets, delistings, known = await asyncio.gather(
                 self._try("assets", Question.ASSETS, client.user_assets),
                 self._try(
                     "quote",
@@ -102,9 +137,10 @@ class AccountScan:
                     ),
                 ),
                 self._look_elsewhere(),
+                self._look_ahead(),
                 self._check_debts(liabilities),
             )
-            read = _Read(assets or [], quote, wallets)
+            read = _Read(assets or [], quote, wallets, delistings)
             settled: Settled | None = known
             if settled is Settled.LIST and self._key_is_refused():
                 # The list would be refused as well, for a weight of 100.
@@ -143,13 +179,13 @@ class AccountScan:
 
     def _last_chances(self, read: _Read) -> list[models.LastChance]:
         """Find what the account holds and will be delisted."""
-        if not self._delistings:
+        if not read.delistings:
             return []
-        found = list(self._delistings.among(row.asset for row in read.assets))
+        found = list(read.delistings.among(row.asset for row in read.assets))
         if self._account_type == "MARGIN" and read.quote is not None:
             # What margin holds is not asked for: its dust is known.
             dust = [row.asset for row in read.quote.details]
-            found += self._delistings.among(dust, self._account_type)
+            found += read.delistings.among(dust, self._account_type)
         return found
 
     async def _look_elsewhere(self) -> list[models.WalletBalance] | None:
@@ -163,6 +199,14 @@ class AccountScan:
             return None
         # The spot wallet is in the assets, with more of each.
         return [each for each in found if each.wallet_name != _SPOT and _holds(each)]
+
+    async def _look_ahead(self) -> models.Delistings:
+        """Read what will be delisted, if the scan is to say so and no account has."""
+        try:
+            return await self._schedules.of(self._client)
+        except DustError as error:
+            self._errors["delistings"] = _bare(error)
+            return Delistings()
 
     async def _check_debts(self, liabilities: Liabilities) -> Settled:
         """Find out whether the list has to be asked for."""

@@ -19,7 +19,7 @@ from binance_dust.endpoints import to_account_type
 from binance_dust.errors import ConfigurationError
 from binance_dust.models import Delistings
 from binance_dust.reports import AccountReport
-from binance_dust.scanner._account import AccountScan
+from binance_dust.scanner._account import AccountScan, DeskSchedules
 from binance_dust.scanner._lanes import (
     ScanProgress,
     SeenShare,
@@ -51,7 +51,7 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
     elsewhere: bool = False,
     concurrency: int = 64,
     account_type: WalletName | None = None,
-    delistings: Delistings | None = None,
+    delistings: Delistings | bool = False,
     skip: Collection[str] = (),
 ) -> Scan:
     """Read many accounts at once, and report on each as soon as it is done.
@@ -61,10 +61,11 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
 
     `liabilities` says whether small debts are asked for: `True` always (weight 100 an account),
     `False` never, `"auto"` only where cheaper questions have found a debt. `elsewhere=True` also
-    asks what lies in other wallets (weight 60 an account: 200 a minute). `delistings`, from
-    `client.delistings()`, let reports say which assets will be delisted, and when. `concurrency` is
-    how many accounts of a session are asked at once. `skip` names accounts to leave out, for
-    example those that an earlier scan has done.
+    asks what lies in other wallets (weight 60 an account: 200 a minute). `delistings=True` also
+    says which assets will be delisted, and when: one account asks for all (weight 200). What
+    `client.delistings()` gave will do as well. `concurrency` is how many accounts of a session are
+    asked at once. `skip` names accounts to leave out, for example those that an earlier scan has
+    done.
     """
     if not isinstance(clients, Iterable | AsyncIterable):
         raise TypeError(f"clients must be iterable, not {type(clients).__name__}")
@@ -72,6 +73,8 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
         raise ConfigurationError(f"concurrency must be at least 1, not {concurrency}")
     if not instance(target, str, "target").strip():
         raise ConfigurationError("target is empty; name an asset, BNB say")
+    if not isinstance(delistings, Delistings | bool):
+        raise TypeError(f"delistings must be Delistings or bool, not {type(delistings).__name__}")
     if isinstance(skip, str):
         raise TypeError("skip must be a collection of names, not one text")
     return Scan(
@@ -82,9 +85,7 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
             elsewhere=elsewhere,
             concurrency=concurrency,
             account_type=None if account_type is None else to_account_type(account_type),
-            delistings=instance(
-                Delistings() if delistings is None else delistings, Delistings, "delistings"
-            ),
+            schedules=DeskSchedules(delistings),
             skip=frozenset(skip),
         )
     )
@@ -126,7 +127,7 @@ class _ScanRun:
         elsewhere: bool,
         concurrency: int,
         account_type: AccountType | None,
-        delistings: Delistings,
+        schedules: DeskSchedules,
         skip: frozenset[str],
     ) -> None:
         self._clients = clients
@@ -136,7 +137,7 @@ class _ScanRun:
         self._asked = questions(liabilities, elsewhere=elsewhere)
         self._concurrency = concurrency
         self._account_type = account_type
-        self._delistings = delistings
+        self._schedules = schedules
         self._skip = skip
         self._ahead: asyncio.Semaphore | None = None
         """Room for clients that are read ahead; `None` if all are here already."""
@@ -206,7 +207,7 @@ class _ScanRun:
             target=self._target,
             elsewhere=self._elsewhere,
             account_type=self._account_type,
-            delistings=self._delistings,
+            schedules=self._schedules,
             margin=self._margin,
             debt=self._debt,
         )

@@ -121,8 +121,6 @@ def test_what_will_be_delisted_is_asked_once_and_told_everywhere(
     assert told_row["until"] == "2031-12-05T03:00:00Z"
     assert told.out.count("soon delisted: KOGE") == 2
     assert len(exchange.requests_of("GET /sapi/v1/spot/delist-schedule")) == 5
-    refused = run("scan", *accounts, "--fleet", "redis://127.0.0.1:1")
-    assert (refused.code, "--delistings is for a scan by this process" in refused.err) == (2, True)
 
 
 def test_an_estimate_sends_nothing(

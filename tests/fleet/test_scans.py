@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from datetime import UTC, datetime
 
 import pytest
 
@@ -55,6 +56,9 @@ async def test_a_fleet_says_what_lies_elsewhere_and_beforehand_what_that_costs(
     asked = exchange.requests
     found = [each async for each in fleet.scan(["a", "b", "nobody"], elsewhere=True)]
     plain = [each async for each in fleet.scan(["a"], liabilities=False)]
+    exchange.delist("ADA", datetime.fromtimestamp(exchange.now() + 86_400, UTC))
+    ending = fleet.scan(["a", "b", "nobody"], liabilities=False, delistings=True)
+    chances = {each.account: [one.asset for one in each.last_chances] async for each in ending}
 
     weights = {lane.question.value: lane.weight for lane in estimate.lanes}
     assert (weights["wallet_balances"], asked) == (120, ())
@@ -65,6 +69,8 @@ async def test_a_fleet_says_what_lies_elsewhere_and_beforehand_what_that_costs(
     assert "elsewhere" in by_name["nobody"].errors
     assert [report.elsewhere for report in plain] == [None]
     assert len(exchange.requests_of("GET /sapi/v1/asset/wallet/balance")) == 2
+    assert chances == {"a": ["ADA"], "b": ["ADA"], "nobody": []}
+    assert len(exchange.requests_of("GET /sapi/v1/spot/delist-schedule")) == 1
 
 
 async def test_each_account_is_asked_by_an_address_that_has_its_key(

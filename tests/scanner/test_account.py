@@ -9,10 +9,10 @@ from typing import Any
 
 import pytest
 
-from binance_dust import CredentialsError, DustError, ExchangeError, NoAnswerError, models
+from binance_dust import CredentialsError, DustError, ExchangeError, NoAnswerError
 from binance_dust.reports import AccountReport, Settled
 from binance_dust.scanner import Question
-from binance_dust.scanner._account import AccountScan
+from binance_dust.scanner._account import AccountScan, DeskSchedules
 from binance_dust.scanner._lanes import SeenShare, SessionPart
 
 ASSETS, QUOTE, ENABLED, DEBT, LIST, WALLETS = Question
@@ -65,7 +65,7 @@ async def read(
         target="BNB",
         elsewhere=False,
         account_type=None,
-        delistings=models.Delistings(),
+        schedules=DeskSchedules(False),
         margin=margin,
         debt=debt,
     )
@@ -183,7 +183,7 @@ async def test_a_refused_key_says_nothing_about_debts() -> None:
         target="BNB",
         elsewhere=False,
         account_type=None,
-        delistings=models.Delistings(),
+        schedules=DeskSchedules(False),
         margin=margin,
         debt=debt,
     )

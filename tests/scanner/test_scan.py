@@ -30,6 +30,7 @@ from tests.systems import needs_address
 INFO = "GET /sapi/v1/account/info"
 MARGIN = "GET /sapi/v1/margin/account"
 LIST = "GET /sapi/v1/margin/exchange-small-liability"
+SCHEDULE = "GET /sapi/v1/spot/delist-schedule"
 WALLETS = "GET /sapi/v1/asset/wallet/balance"
 ASSETS = "POST /sapi/v3/asset/getUserAsset"
 QUOTE = "POST /sapi/v1/asset/dust-convert/query-convertible-assets"
@@ -486,6 +487,34 @@ async def test_one_reading_of_the_schedules_tells_a_desk_what_will_be_delisted(
     assert ">3 balances<" in text
     with pytest.raises(TypeError, match="delistings"):
         scan(clients, delistings=["ADA"])  # type: ignore[arg-type]
+
+
+async def test_a_scan_reads_the_schedules_itself_once_by_a_key_that_is_taken(
+    exchange: Sandbox, session: Session
+) -> None:
+    stranger = Credentials("k" * 64, "s" * 64, name="stranger")
+    accounts = [stranger, *(exchange.open_account(f"a{n}", KOGE="0.01") for n in range(20))]
+    exchange.delist("KOGE", datetime.fromtimestamp(exchange.now() + 86_400, UTC))
+    clients = [session.client(each) for each in accounts]
+
+    reports = {each.account: each async for each in scan(clients, delistings=True)}
+
+    assert isinstance(reports.pop("stranger").errors["delistings"], CredentialsError)
+    assert [(each.ok, len(each.last_chances)) for each in reports.values()] == [(True, 1)] * 20
+    assert len([seen for seen in exchange.requests_of(SCHEDULE) if seen.account]) == 1
+
+
+async def test_schedules_that_can_not_be_read_are_asked_for_once_and_are_an_error_of_all(
+    exchange: Sandbox, session: Session
+) -> None:
+    clients = [session.client(exchange.open_account(f"a{n}", ADA="1")) for n in range(5)]
+    exchange.faults.fail(400, code=-1130, endpoint=SCHEDULE, times=None)
+
+    reports = [each async for each in scan(clients, delistings=True)]
+
+    assert [list(each.errors) for each in reports] == [["delistings"]] * 5
+    assert [len(each.assets) for each in reports] == [1] * 5
+    assert len(exchange.requests_of(SCHEDULE)) == 1
 
 
 async def test_dust_in_margin_ends_with_margin(exchange: Sandbox, session: Session) -> None:
