@@ -176,6 +176,17 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
     return functools.reduce(_EXACT.add, amounts, Decimal(0))
 
 
+def total_of_texts(amounts: str) -> Decimal:
+    """Add up amounts that stand in one text, with blanks between; `ValueError` if one is none."""
+    try:
+        found = total(map(_read, amounts.split(" ")))
+    except decimal.DecimalException:
+        raise ValueError(amounts) from None
+    if not found.is_finite():
+        raise ValueError(amounts)
+    return found
+
+
 def difference(amount: Decimal, less: Decimal) -> Decimal:
     """Subtract, exactly, independent of the caller's decimal context."""
     return _EXACT.subtract(amount, less)

@@ -4,6 +4,7 @@ _ledger.py    `Ledger`: what users call
 _reader.py    the part of it that reads: entries, sums, files, cooldowns
 _entry.py     what is remembered of one call
 _totals.py    sums by month, asset, account or target; sums over time, as bars
+_sums.py      the same sums of a whole ledger, by SQL
 _cooldown.py  when an account may convert again, learnt from its entries
 _records.py   the exchange's own records, and which of our calls each belongs to
 _sync.py      imports the exchange's own records
@@ -17,8 +18,10 @@ _owners.py    which names and keys are one account
 _identify.py  asks the exchange for the number of a key's account
 _witness.py   what the exchange's records show of a call, for each kind of call
 _resolve.py   settles by hand what can't be known
+_rows.py      entries as flat rows, for files
 _query.py     the search for entries
-_store.py     one transaction for each piece of work, in a thread of its own
+_store.py     one transaction for each piece of work
+_thread.py    the thread of its own in which that is done
 _file.py      opens the file so that a commit stays
 _schema.py    the tables, their migrations, and times as text
 export/       files for spreadsheets, tax tools and other programs

@@ -26,6 +26,7 @@ __all__ = [
     "MEMORY",
     "FileIdentity",
     "bring_home",
+    "check_whole",
     "connect",
     "forget_pages",
     "ledger_errors",
@@ -47,6 +48,18 @@ _MOMENT: Final = 0.002
 """Seconds: about as long as another process takes to copy its log."""
 _PAUSE: Final = 0.02
 """Seconds between two attempts, where SQLite itself does not wait."""
+_SMALL: Final = 1_000
+"""Pages that are all read when the file is opened: some milliseconds. Of a larger file, what calls
+rely on is read. SQLite itself refuses a file that was cut short, and any page that is damaged, when
+it comes to it."""
+_USED: Final = (
+    f"SELECT * FROM entries WHERE {_schema.OPEN_ONLY}",  # noqa: S608 - our own text
+    _NEWEST,
+    "SELECT * FROM entries ORDER BY at DESC LIMIT 1",
+    "SELECT * FROM lines ORDER BY entry_id DESC LIMIT 1",
+    "SELECT * FROM claims",
+    "SELECT * FROM books",
+)
 _SHORTEST: Final = 512
 """Bytes of the smallest page of SQLite."""
 
@@ -283,6 +296,15 @@ def _set_up(connection: sqlite3.Connection, path: str, busy_timeout: float) -> N
     connection.execute("PRAGMA foreign_keys = ON")
     with transaction(connection):
         _migrate(connection, path)
+    if connection.execute("PRAGMA page_count").fetchone()[0] <= _SMALL:
+        check_whole(connection, path)
+    else:
+        for sql in _USED:
+            connection.execute(sql).fetchall()
+
+
+def check_whole(connection: sqlite3.Connection, path: str) -> None:
+    """Read the whole file, and raise if it is damaged."""
     found = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
     if found != "ok":
         raise LedgerError(f"{_MESSAGES['SQLITE_CORRUPT']} ({found})", path=path)

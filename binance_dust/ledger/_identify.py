@@ -17,7 +17,7 @@ from binance_dust.ledger._access import account_of, key_id_of
 if TYPE_CHECKING:
     from binance_dust.client import DustClient
     from binance_dust.ledger._owners import Identity
-    from binance_dust.ledger._store import StoreThread
+    from binance_dust.ledger._thread import StoreThread
 
 __all__ = ["identify"]
 

@@ -42,12 +42,24 @@ class Query:
         """Refuse what no entry can have: an empty result would look like an answer."""
         if self.account_type is not None:
             object.__setattr__(self, "account_type", to_account_type(self.account_type))
+        if self.status is not None:
+            object.__setattr__(self, "status", _statuses(self.status))
 
     def sql(self) -> tuple[str, list[Any]]:
         """Write the query for the ids of the matching entries."""
+        where, values = self.where()
+        # Otherwise SQLite walks all entries in order rather than sort the few that are open.
+        at = "+at" if self.status and set(self.status) <= set(OPEN) else "at"
+        order = " DESC" if self.newest_first else ""
+        sql = f"SELECT id FROM entries{where} ORDER BY {at}{order}, id{order}"  # noqa: S608 - our own text; values are bound
+        if self.limit is not None:
+            sql, values = f"{sql} LIMIT ?", [*values, _limit(self.limit)]
+        return sql, values
+
+    def where(self) -> tuple[str, list[Any]]:
+        """Write the conditions."""
         conditions: list[str] = []
         values: list[Any] = []
-        at = "at"
 
         def require(condition: str, *given: Any) -> None:
             conditions.append(condition)
@@ -63,10 +75,11 @@ class Query:
         if self.kind is not None:
             require("kind = ?", as_kind(self.kind).value)
         if self.status is not None:
-            only_open, condition = _has_status(_statuses(self.status))
-            conditions.append(condition)
-            # Otherwise SQLite walks all entries in order rather than sort the few that are open.
-            at = "+at" if only_open else "at"
+            condition = f"status IN ({', '.join(map(repr, self.status))})"
+            # SQLite uses the index of open entries only where its own words stand, and not for
+            # bound values.
+            only_open = self.status and set(self.status) <= set(OPEN)
+            require(f"{condition} AND {OPEN_ONLY}" if only_open else condition)
         if self.asset is not None:
             # Of what was asked for: less may have been converted.
             require(
@@ -77,15 +90,7 @@ class Query:
             require("at >= ?", stamp(self.since))
         if self.until is not None:
             require("at < ?", stamp(self.until))
-        return self._ordered(conditions, values, at)
-
-    def _ordered(self, conditions: list[str], values: list[Any], at: str) -> tuple[str, list[Any]]:
-        where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-        order = " DESC" if self.newest_first else ""
-        sql = f"SELECT id FROM entries{where} ORDER BY {at}{order}, id{order}"  # noqa: S608 - our own text; values are bound
-        if self.limit is not None:
-            sql, values = f"{sql} LIMIT ?", [*values, _limit(self.limit)]
-        return sql, values
+        return (f" WHERE {' AND '.join(conditions)}" if conditions else ""), values
 
 
 def as_kind(value: Kind | str) -> Kind:
@@ -102,18 +107,8 @@ def _limit(value: int) -> int:
     return value
 
 
-def _has_status(wanted: list[str]) -> tuple[bool, str]:
-    """Write the condition for some statuses, and say whether they are all open ones.
-
-    SQLite uses the index of open entries only where its own words stand, and not for bound values.
-    """
-    only_open = bool(wanted) and set(wanted) <= set(OPEN)
-    condition = f"status IN ({', '.join(map(repr, wanted))})"
-    return only_open, f"{condition} AND {OPEN_ONLY}" if only_open else condition
-
-
-def _statuses(value: Status | Iterable[Status]) -> list[str]:
-    wanted: list[str] = [value] if isinstance(value, str) else list(value)
+def _statuses(value: Status | Iterable[Status]) -> tuple[str, ...]:
+    wanted: tuple[str, ...] = (value,) if isinstance(value, str) else tuple(value)
     for each in wanted:
         if each not in get_args(Status):
             raise ConfigurationError(

@@ -1,42 +1,45 @@
-"""The work on a ledger's file: one transaction each, in a thread of its own.
-
-`LedgerStore` does the work and blocks. `StoreThread` runs it in order, off the event loop. What
-was submitted is done, even if its caller stops waiting.
-"""
+"""The work on a ledger's file: one transaction each. It blocks, so it has a thread of its own."""
 
 from __future__ import annotations
 
-import asyncio
 import dataclasses
-from concurrent.futures import ThreadPoolExecutor
+from array import array
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
-from binance_dust.errors import ConfigurationError, DustError, LedgerError
-from binance_dust.events import logger
-from binance_dust.ledger import _access, _entries, _file, _outcomes, _owners, _synced
-from binance_dust.ledger._cooldown import ENTRIES_TO_LEARN_FROM
+from binance_dust.errors import LedgerError
+from binance_dust.ledger import (
+    _access,
+    _entries,
+    _file,
+    _outcomes,
+    _owners,
+    _rows,
+    _sums,
+    _synced,
+)
+from binance_dust.ledger._cooldown import ENTRIES_TO_LEARN_FROM, Scope
+from binance_dust.ledger._entry import Kind
 from binance_dust.ledger._holders import Holder
 from binance_dust.ledger._query import Query
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime, timedelta
 
     from binance_dust.ledger._access import Books, Claim
-    from binance_dust.ledger._cooldown import Scope
     from binance_dust.ledger._entries import Settlement
     from binance_dust.ledger._entry import Intent, LedgerEntry
     from binance_dust.ledger._outcomes import Recorded
     from binance_dust.ledger._owners import Identity, KnownAccount, KnownKey
     from binance_dust.ledger._records import Observed
+    from binance_dust.ledger._rows import BookRow
     from binance_dust.ledger._synced import Missing, SyncedRange
+    from binance_dust.ledger._totals import RunningTotals
 
-__all__ = ["LedgerStore", "StoreThread"]
-
-T = TypeVar("T")
+__all__ = ["LedgerStore"]
 
 
 class LedgerStore:
@@ -53,6 +56,11 @@ class LedgerStore:
         """Close the file; what this ledger still claims is free."""
         self._holder.release()
         self._identity.close(self._connection)
+
+    def check(self) -> None:
+        """Read the whole file; raise if it is damaged."""
+        with self._reading() as db:
+            _file.check_whole(db, self._path)
 
     # --- real or local books ---------------------------------------------------------------------
 
@@ -90,11 +98,11 @@ class LedgerStore:
 
     # --- entries ---------------------------------------------------------------------------------
 
-    def ids(self, query: Query) -> list[int]:
-        """Find the ids of the matching entries."""
+    def ids(self, query: Query) -> array[int]:
+        """Find the ids of the matching entries, eight bytes each."""
         sql, values = query.sql()
         with self._reading() as db:
-            return [row[0] for row in db.execute(sql, values)]
+            return array("q", (row[0] for row in db.execute(sql, values)))
 
     def entries(self, ids: Sequence[int]) -> list[LedgerEntry]:
         """Read entries, in the given order of ids."""
@@ -102,25 +110,59 @@ class LedgerStore:
             found = {entry.id: entry for entry in _entries.read(db, ids)}
         return [found[each] for each in ids if each in found]
 
+    def rows(self, ids: Sequence[int]) -> list[BookRow]:
+        """Read entries as flat rows."""
+        with self._reading() as db:
+            return _rows.read_rows(db, ids)
+
+    def json(self, ids: Sequence[int]) -> list[tuple[str, bool]]:
+        """Read entries as JSON, and whether each is open."""
+        with self._reading() as db:
+            return _rows.read_json(db, ids)
+
     def entry(self, entry_id: int) -> LedgerEntry:
         """Read one entry."""
         with self._reading() as db:
             return _entries.read_one(db, entry_id)
 
+    def scopes(self) -> list[Scope]:
+        """List what has a cooldown of its own and entries here."""
+        with self._reading() as db:
+            found = db.execute("SELECT DISTINCT owner, kind, account_type FROM entries")
+            return [Scope(owner, Kind(kind), wallet) for owner, kind, wallet in found]
+
+    def newest(self, scope: Scope, since: datetime | None = None) -> list[LedgerEntry]:
+        """Read the newest entries of a scope that can show a cooldown, oldest first."""
+        return self.entries(self._newest(scope.account, scope, since)[::-1])
+
     def cooldown_evidence(self, scope: Scope) -> list[LedgerEntry]:
         """Read the newest entries of this and of all accounts, oldest first."""
-        ids: set[int] = set()
-        for account in (None, scope.account):
-            query = Query(
-                account=account,
-                kind=scope.kind,
-                account_type=scope.account_type,
-                status=("confirmed", "rejected"),
-                newest_first=True,
-                limit=ENTRIES_TO_LEARN_FROM,
-            )
-            ids.update(self.ids(query))
+        ids = {*self._newest(None, scope), *self._newest(scope.account, scope)}
         return sorted(self.entries([*ids]), key=lambda entry: (entry.at, entry.id))
+
+    def _newest(
+        self, account: str | None, scope: Scope, since: datetime | None = None
+    ) -> array[int]:
+        query = Query(
+            account=account,
+            kind=scope.kind,
+            account_type=scope.account_type,
+            status=("confirmed", "rejected"),
+            since=since,
+            newest_first=True,
+            limit=ENTRIES_TO_LEARN_FROM,
+        )
+        return self.ids(query)
+
+    def parts(self, query: Query) -> list[str]:
+        """Divide the matching entries into parts to be read one after the other."""
+        with self._reading() as db:
+            return list(_sums.parts(db, query))
+
+    def include(self, totals: RunningTotals, query: Query, part: str) -> None:
+        """Add up a part of the matching entries."""
+        with self._reading() as db:
+            _sums.include(db, totals, query, part)
 
     def intend(
         self,
@@ -282,88 +324,3 @@ class LedgerStore:
 def _owned(db: sqlite3.Connection, claim: Claim) -> Claim:
     """Name the account of a claim by its owner: claims under its other names are the same."""
     return dataclasses.replace(claim, account=_owners.owner_of(db, claim.account))
-
-
-class StoreThread:
-    """A store, and the one thread that uses it."""
-
-    __slots__ = ("_busy_timeout", "_path", "_store", "_thread")
-
-    def __init__(self, path: str, *, busy_timeout: float) -> None:
-        """Name the file; it is not opened yet."""
-        self._path = path
-        self._busy_timeout = busy_timeout
-        self._thread: ThreadPoolExecutor | None = None
-        self._store: LedgerStore | None = None
-
-    @property
-    def is_open(self) -> bool:
-        """Whether the file is open."""
-        return self._thread is not None
-
-    async def open(self) -> None:
-        """Start the thread and open the file."""
-        if self._thread is not None:
-            raise ConfigurationError(f"ledger {self._path} is already open")
-        thread = self._thread = ThreadPoolExecutor(1, thread_name_prefix="binance-dust-ledger")
-        opening = asyncio.get_running_loop().run_in_executor(thread, self._open)
-        try:
-            await asyncio.shield(opening)
-        except BaseException:
-            # A cancelled caller leaves no open file behind: the thread closes it afterwards.
-            thread.submit(self._close)
-            thread.shutdown(wait=False)
-            self._thread = None
-            raise
-
-    async def close(self) -> None:
-        """Finish pending work and close the file. It is safe to close twice."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            closing = asyncio.get_running_loop().run_in_executor(thread, self._close)
-            thread.shutdown(wait=False)
-            await asyncio.shield(closing)
-
-    async def run(
-        self,
-        work: Callable[[LedgerStore], T],
-        *,
-        undo: Callable[[LedgerStore], object] | None = None,
-    ) -> T:
-        """Run work in the thread, and wait for it. `undo` is run if the waiter is cancelled."""
-        if self._thread is None:
-            raise ConfigurationError(f"ledger {self._path} is not open: use it in `async with`")
-        loop = asyncio.get_running_loop()
-        try:
-            return await asyncio.shield(loop.run_in_executor(self._thread, self._run, work))
-        except (asyncio.CancelledError, GeneratorExit):
-            if undo is not None:
-                self.run_soon(undo)
-            raise
-
-    def run_soon(self, work: Callable[[LedgerStore], object]) -> None:
-        """Run work in the thread without waiting, if the file is still open."""
-        if self._thread is not None:
-            self._thread.submit(self._run_logged, work)
-
-    # --- in the thread ---------------------------------------------------------------------------
-
-    def _open(self) -> None:
-        self._store = LedgerStore(self._path, busy_timeout=self._busy_timeout)
-
-    def _close(self) -> None:
-        store, self._store = self._store, None
-        if store is not None:
-            store.close()
-
-    def _run(self, work: Callable[[LedgerStore], T]) -> T:
-        if self._store is None:
-            # Asked for while it was being opened, and that has failed.
-            raise ConfigurationError(f"ledger {self._path} could not be opened")
-        return work(self._store)
-
-    def _run_logged(self, work: Callable[[LedgerStore], object]) -> None:
-        try:
-            self._run(work)
-        except DustError as error:
-            logger.warning("%s", error)

@@ -22,7 +22,7 @@ from datetime import UTC
 from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
-from binance_dust._util.exact import product, ratio, total
+from binance_dust._util.exact import difference, product, ratio, total
 from binance_dust._util.plain import plain
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import Kind
@@ -78,42 +78,51 @@ class RunningTotals:
         """Choose the key; with `liabilities` count exchanged debts, else what was converted."""
         if by not in get_args(By):
             raise ConfigurationError(f"by must be one of {', '.join(get_args(By))}, not {by!r}")
-        self._by = by
+        self.by: Final = by
+        self.kinds: Final = [
+            kind for kind in Kind if (kind is Kind.LIABILITIES if liabilities else kind.converts)
+        ]
+        """The kinds of calls that count."""
         self._key = _KEYS[by]
-        self._liabilities = liabilities
         self._sums: dict[tuple[str, str], Total] = {}
 
     def add(self, entry: LedgerEntry) -> None:
         """Add an entry, if it counts."""
-        wanted = entry.kind is Kind.LIABILITIES if self._liabilities else entry.kind.converts
-        if entry.status != "confirmed" or not wanted:
+        if entry.status != "confirmed" or entry.kind not in self.kinds:
             return
         counted: set[tuple[str, str]] = set()
         for line in entry.lines:
             key = self._key(entry, line), entry.target
-            self._sums[key] = self._with(key, line, first=key not in counted)
+            self.include(
+                *key,
+                count=key not in counted,
+                gross=line.gross,
+                fee=line.fee,
+                sold=line.amount,
+            )
             counted.add(key)
+
+    def include(  # noqa: PLR0913 - the columns of a sum, by keyword
+        self, key: str, target: str, *, count: int, gross: Decimal, fee: Decimal, sold: Decimal
+    ) -> None:
+        """Add what some lines of one key and target add up to."""
+        sofar = self._sums.get((key, target)) or Total(
+            key=key, target=target, count=0, gross=_ZERO, fee=_ZERO, net=_ZERO
+        )
+        gross, fee = total((sofar.gross, gross)), total((sofar.fee, fee))
+        self._sums[key, target] = Total(
+            key=key,
+            target=target,
+            count=sofar.count + count,
+            gross=gross,
+            fee=fee,
+            net=difference(gross, fee),
+            sold=total((sofar.sold or _ZERO, sold)) if self.by == "asset" else None,
+        )
 
     def totals(self) -> list[Total]:
         """Return the sums, in order of their keys."""
         return [self._sums[key] for key in sorted(self._sums)]
-
-    def _with(self, key: tuple[str, str], line: LedgerLine, *, first: bool) -> Total:
-        zero = Decimal(0)
-        sofar = self._sums.get(key) or Total(
-            key=key[0], target=key[1], count=0, gross=zero, fee=zero, net=zero
-        )
-        gross, fee = total((sofar.gross, line.gross)), total((sofar.fee, line.fee))
-        sold = total((sofar.sold or zero, line.amount)) if self._by == "asset" else None
-        return Total(
-            key=sofar.key,
-            target=sofar.target,
-            count=sofar.count + first,
-            gross=gross,
-            fee=fee,
-            net=total((gross, fee.copy_negate())),
-            sold=sold,
-        )
 
 
 def totals(

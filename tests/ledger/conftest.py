@@ -13,6 +13,8 @@ import pytest
 
 from binance_dust import Ledger
 from binance_dust.ledger import Intent, Kind, LedgerEntry, LedgerLine, Observed
+from binance_dust.ledger._rows import BookRow
+from binance_dust.ledger._schema import stamp
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)
@@ -110,6 +112,40 @@ def entry_maker() -> MakeEntry:
         return LedgerEntry(**(usual | fields))
 
     return make
+
+
+def rows_of_entry(entry: LedgerEntry) -> list[BookRow]:
+    """Make the rows of an entry as a ledger's file has them."""
+    first = BookRow(
+        entry=entry.id,
+        account=entry.account,
+        account_type=entry.account_type,
+        kind=entry.kind.value,
+        target=entry.target,
+        status=entry.status,
+        transaction_id=entry.transaction_id,
+        at=stamp(entry.at),
+        asset="",
+        amount="",
+        gross="",
+        fee="",
+        net="",
+        line_id=None,
+    )
+    if entry.status == "confirmed":
+        return [
+            first._replace(
+                at=stamp(line.at),
+                asset=line.asset,
+                amount=f"{line.amount:f}",
+                gross=f"{line.gross:f}",
+                fee=f"{line.fee:f}",
+                net=f"{line.net:f}",
+                line_id=line.transaction_id,
+            )
+            for line in entry.lines
+        ]
+    return [first._replace(asset=asset) for asset in entry.assets if entry.open]
 
 
 async def converted(ledger: Ledger, at: timedelta, number: int, account: str = "alice") -> None:

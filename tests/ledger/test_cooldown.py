@@ -10,9 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from binance_dust import Ledger
-from binance_dust.ledger import Kind, LedgerEntry
-from binance_dust.ledger._cooldown import DELAY, Cooldowns, Scope, next_eligible_at
-from tests.ledger.conftest import HOUR, NOW, MakeEntry, converted, entry_maker, numbered, refused
+from binance_dust.ledger import Kind, LedgerEntry, Observed
+from binance_dust.ledger._cooldown import DELAY, Cooldowns, Lesson, Scope, next_eligible_at
+from tests.ledger.conftest import (
+    HOUR,
+    NOW,
+    MakeEntry,
+    converted,
+    entry_maker,
+    line,
+    numbered,
+    refused,
+    seen,
+)
 
 JUST_AFTER = timedelta(minutes=1)
 ADA = ("ADA", "6", "0.01", "0.0002")
@@ -337,3 +347,22 @@ async def test_evidence_is_the_newest_of_all_accounts_and_the_account_s_own(ledg
     found = await ledger.cooldown_evidence(SPOT_DUST)
 
     assert [entry.transaction_id for entry in found] == [0, 1, *range(3, 303)]
+
+
+async def test_all_cooldowns_are_learnt_from_each_account_s_newest_entries(ledger: Ledger) -> None:
+    def record(account: str, number: int, hours: int) -> Observed:
+        at = NOW + hours * HOUR
+        done = seen(line(transaction_id=number, at=at), transaction_id=number, at=at)
+        return replace(done, account=account)
+
+    # Two that are an hour apart, and three hundred later ones: the two are no evidence any more.
+    mine = [record("alice", 1, -1), *(record("alice", n, 25 * n) for n in range(302))]
+    await ledger.record([*mine, record("bob", 1000, 1)], now=NOW)
+
+    learnt = await ledger.cooldowns()
+    newer = await ledger.cooldowns(since=NOW + 2 * HOUR)
+
+    of_bob = SPOT_DUST._replace(account="bob")
+    assert learnt.lesson(SPOT_DUST) == newer.lesson(SPOT_DUST) == Lesson(at_most=25 * HOUR)
+    assert learnt.next_eligible_at(of_bob, now=NOW, configured=HOUR) > NOW
+    assert newer.next_eligible_at(of_bob, now=NOW, configured=HOUR) == NOW

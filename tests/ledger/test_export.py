@@ -11,8 +11,10 @@ import os
 import sys
 import threading
 from collections.abc import AsyncIterator, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
+from itertools import zip_longest
 from pathlib import Path
 
 import pytest
@@ -20,9 +22,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from binance_dust import ConfigurationError, Ledger
+from binance_dust._util.plain import plain
 from binance_dust.ledger import Kind, LedgerEntry
-from binance_dust.ledger.export import LAYOUTS, Exported, Style, write_csv, write_json_lines
-from tests.ledger.conftest import HOUR, NOW, converted, entry_maker, refused
+from binance_dust.ledger._rows import BookRow
+from binance_dust.ledger.export import LAYOUTS, Exported, Style, write_csv
+from tests.ledger.conftest import (
+    HOUR,
+    MINUTE,
+    NOW,
+    converted,
+    entry_maker,
+    intent,
+    line,
+    numbered,
+    refused,
+    rows_of_entry,
+    seen,
+)
 from tests.systems import posix
 
 ADA = ("ADA", "6.21", "0.01777302", "0.00035546")
@@ -30,9 +46,10 @@ XRP = ("XRP", "0.000000001", "0.00000002", "0")
 DEBT = ("ETH", "0.00083434", "1.8576", "0")
 
 
-async def stream(entries: Iterable[LedgerEntry]) -> AsyncIterator[LedgerEntry]:
-    for entry in entries:
-        yield entry
+async def stream(entries: Iterable[LedgerEntry]) -> AsyncIterator[list[BookRow]]:
+    """Give the rows of entries, in pages of two entries."""
+    for page in zip_longest(*[iter(entries)] * 2):
+        yield [row for entry in page if entry is not None for row in rows_of_entry(entry)]
 
 
 async def rows_of(entries: Iterable[LedgerEntry], style: Style = "plain") -> list[dict[str, str]]:
@@ -121,7 +138,7 @@ async def test_koinly_takes_the_fee_off_itself() -> None:
 async def test_cointracking_has_the_fee_in_the_amount_already() -> None:
     first, _ = await rows_of(books(), "cointracking")
 
-    assert (first["Type"], first["Date"]) == ("Trade", "21-11-2026 12:00:00")
+    assert (first["Type"], first["Date"]) == ("Trade", "2026-11-21 12:00:00")
     assert (first["Buy Amount"], first["Buy Currency"]) == ("0.01741756", "BNB")
     assert (first["Sell Amount"], first["Sell Currency"]) == ("6.21", "ADA")
     assert (first["Fee"], first["Fee Currency"]) == ("0.00035546", "BNB")
@@ -207,24 +224,52 @@ async def test_a_name_with_commas_quotes_and_lines_comes_back_whole() -> None:
     assert row["account"] == 'a, "b"\nc 币安人生'
 
 
-async def test_json_lines_have_all_fields_of_an_entry() -> None:
+async def test_json_lines_have_all_fields_of_an_entry(ledger: Ledger) -> None:
+    await ledger.record([seen(line("ADA", amount=Decimal("1e-9")), line("1INCH"))], now=NOW)
+    await refused(ledger, HOUR, code=-5006)
+    begun = await ledger.intend(intent(amounts={"ADA": Decimal(6)}, client_id='"'), length=HOUR)
+    await ledger.leave_unknown(begun.id, "no answer: 币安", now=NOW, code="x", needs_resolve=True)
     text = io.StringIO()
 
-    done = await write_json_lines(stream(books()), text)
+    done = await ledger.export_json_lines(text)
 
     lines = [json.loads(line) for line in text.getvalue().splitlines()]
-    assert done == Exported(rows=4, unsettled=1)
-    assert [line["status"] for line in lines] == ["confirmed", "confirmed", "unknown", "rejected"]
-    assert lines[0]["lines"][0] == {
-        "asset": "ADA",
-        "amount": "6.21",
-        "gross": "0.01777302",
-        "fee": "0.00035546",
-        "net": "0.01741756",
-        "at": "2026-11-21T12:00:00Z",
-        "transaction_id": 4000001,
-    }
-    assert (lines[3]["code"], lines[3]["kind"]) == (-5006, "dust")
+    entries = [entry async for entry in ledger.entries()]
+    assert done == Exported(rows=3, unsettled=1)
+    assert [line["status"] for line in lines] == ["confirmed", "unknown", "rejected"]
+    for written, entry in zip(lines, entries, strict=True):
+        expected = {name: plain(getattr(entry, name)) for name in entry.__dataclass_fields__}
+        expected["lines"] = [
+            {name: plain(getattr(each, name)) for name in (*each.__dataclass_fields__, "net")}
+            for each in entry.lines
+        ]
+        assert written == expected
+        assert list(written) == list(expected)
+
+
+async def test_a_ledger_s_rows_are_those_of_its_entries(ledger: Ledger) -> None:
+    await ledger.record([numbered(n) for n in range(3)], now=NOW)
+    await ledger.record([seen(line("ADA"), line("XRP", at=NOW + MINUTE))], now=NOW)
+    await refused(ledger, HOUR)
+    await ledger.intend(intent(account="bob"), length=HOUR)
+    entries = [entry async for entry in ledger.entries()]
+    text, expected = io.StringIO(newline=""), io.StringIO(newline="")
+
+    done = await ledger.export_csv(text)
+
+    assert done == Exported(rows=7, unsettled=1)
+    await write_csv(stream(entries), expected, "plain")
+    assert text.getvalue() == expected.getvalue()
+
+
+async def test_an_entry_without_any_line_is_counted_and_has_no_row(ledger: Ledger) -> None:
+    debt = seen(line("ETH"), kind=Kind.LIABILITIES, account_type="MARGIN", target="USDT")
+    await ledger.record([replace(debt, lines=())], now=NOW)
+    await ledger.intend(intent(account="bob", held={}), length=HOUR)
+
+    done = await ledger.export_csv(io.StringIO(newline=""), style="koinly")
+
+    assert done == Exported(rows=0, liabilities_left_out=1, unsettled=1)
 
 
 @posix
@@ -232,16 +277,16 @@ async def test_a_file_is_replaced_when_the_new_one_is_complete(tmp_path: Path) -
     path = tmp_path / "books.csv"
     path.write_text("old", encoding="utf-8")
     path.chmod(0o640)
-    seen = []
+    looks = []
 
-    async def slowly() -> AsyncIterator[LedgerEntry]:
-        for entry in books():
-            seen.append(path.read_text(encoding="utf-8"))
-            yield entry
+    async def slowly() -> AsyncIterator[list[BookRow]]:
+        async for page in stream(books()):
+            looks.append(path.read_text(encoding="utf-8"))
+            yield page
 
     await write_csv(slowly(), path, "plain")
 
-    assert set(seen) == {"old"}
+    assert set(looks) == {"old"}
     assert path.read_bytes().count(b"\r\n") == 5
     assert names_in(tmp_path) == ["books.csv"]
     assert path.stat().st_mode & 0o777 == 0o640
@@ -265,10 +310,10 @@ async def test_an_export_that_stops_halfway_leaves_only_the_old_file(
     path = tmp_path / "books.csv"
     path.write_text("old", encoding="utf-8")
 
-    async def broken() -> AsyncIterator[LedgerEntry]:
+    async def broken() -> AsyncIterator[list[BookRow]]:
         make = entry_maker()
-        for _ in range(2_000):
-            yield make(NOW, ADA)
+        async for page in stream(make(NOW, ADA) for _ in range(2_000)):
+            yield page
         raise error
 
     with pytest.raises(type(error)):

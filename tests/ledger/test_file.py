@@ -25,11 +25,11 @@ from binance_dust import (
     RateLimits,
     Session,
 )
-from binance_dust.ledger import Books, _schema
+from binance_dust.ledger import Books, _file, _schema
 from binance_dust.ledger._store import LedgerStore
 from binance_dust.sandbox import Sandbox
 from tests.conversion.far import MEMORY
-from tests.ledger.conftest import MINUTE, NOW, intent, numbered
+from tests.ledger.conftest import HOUR, MINUTE, NOW, intent, numbered
 from tests.systems import posix
 
 
@@ -105,6 +105,15 @@ def damaged(path: Path) -> None:
     path.write_bytes(content)
 
 
+def damage_old_entries(path: Path) -> None:
+    """Damage the page of the first entries, where no call looks."""
+    content = bytearray(path.read_bytes())
+    begin = content.index(b"2026-11-21T12:01:00")
+    begin -= begin % 4096
+    content[begin : begin + 64] = b"\xff" * 64
+    path.write_bytes(content)
+
+
 def cut_short(path: Path) -> None:
     asyncio.run(make(path))
     os.truncate(path, 6000)
@@ -137,6 +146,40 @@ def test_a_file_that_can_not_be_used_is_refused_in_plain_words(
 
     assert caught.value.path == str(path)
     assert caught.value.entry_ids == ()
+
+
+async def test_of_a_large_file_only_what_calls_rely_on_is_read_at_once(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await make(path)
+    await asyncio.to_thread(damage_old_entries, path)
+    with pytest.raises(LedgerError, match="damaged"):
+        await opened(path)
+    monkeypatch.setattr(_file, "_SMALL", 0)
+
+    async with Ledger(path) as ledger:
+        with pytest.raises(LedgerError, match="damaged"):
+            await ledger.check()
+        with pytest.raises(LedgerError, match="damaged"):
+            await ledger.entry(1)
+        assert (await ledger.intend(intent(), length=HOUR)).id == 201
+
+
+def test_a_large_file_that_was_cut_short_is_refused(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asyncio.run(make(path))
+    os.truncate(path, path.stat().st_size // 2)
+    monkeypatch.setattr(_file, "_SMALL", 0)
+
+    with pytest.raises(LedgerError, match="damaged"):
+        asyncio.run(opened(path))
+
+
+async def test_a_whole_file_passes_its_check(path: Path) -> None:
+    await make(path)
+    async with Ledger(path) as ledger:
+        await ledger.check()
 
 
 async def test_another_task_learns_that_it_could_not_be_opened(path: Path) -> None:
@@ -310,7 +353,7 @@ LIMITED = """
 import asyncio, resource, signal, sys
 from binance_dust import Ledger, LedgerError
 from tests.conversion.far import MEMORY
-from tests.ledger.conftest import MINUTE, NOW, numbered
+from tests.ledger.conftest import HOUR, MINUTE, NOW, numbered
 
 async def main():
     async with Ledger(sys.argv[1]) as ledger:

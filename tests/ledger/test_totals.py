@@ -2,18 +2,36 @@
 
 from __future__ import annotations
 
+import asyncio
+import sqlite3
+from contextlib import closing
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
+from itertools import count, product
+from pathlib import Path
+from typing import get_args
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from binance_dust import ConfigurationError, Ledger
-from binance_dust.ledger import Kind
+from binance_dust._util.exact import total_of_texts
+from binance_dust.ledger import Kind, LedgerEntry, _sums
 from binance_dust.ledger._totals import By, Total, chart, series, totals
-from tests.ledger.conftest import HOUR, NOW, converted, entry_maker, refused
+from tests.ledger.conftest import (
+    HOUR,
+    NOW,
+    converted,
+    entry_maker,
+    intent,
+    line,
+    numbered,
+    refused,
+    seen,
+)
 
 ADA = ("ADA", "6.21", "0.01777302", "0.00035546")
 XRP = ("XRP", "1.5", "0.00349999", "0.00006999")
@@ -202,3 +220,73 @@ async def test_totals_and_chart_of_a_ledger(ledger: Ledger) -> None:
     assert chart(months).splitlines()[0] == "BNB, credited by month"
     with pytest.raises(ConfigurationError):
         await ledger.totals("week")  # type: ignore[arg-type]
+
+
+async def write_mixed_books(ledger: Ledger) -> list[LedgerEntry]:
+    """Write entries of every kind, wallet, account, status and target, some with many lines."""
+    numbers = count(1)
+    for kind, account, day in product(Kind, ("alice", "bob"), range(0, 70, 14)):
+        at, number = NOW + timedelta(days=day, minutes=next(numbers)), next(numbers)
+        target = "BNB" if kind is Kind.DUST else f"T{day % 3}"
+        lines = [
+            line(asset, gross=Decimal(number) / 7, fee=Decimal(f"{place}e-12"), at=at)
+            for place, asset in enumerate(("ADA", "币安人生", "ADA"))
+        ]
+        lines = [replace(each, transaction_id=number) for each in lines[: number % 3 + 1]]
+        done = seen(*lines, account=account, kind=kind, target=target, at=at)
+        done = replace(done, transaction_id=number, account_type="MARGIN" if day == 14 else "SPOT")
+        await ledger.record([done], now=at)
+    await refused(ledger, timedelta(days=80))
+    await ledger.intend(intent(account="bob"), length=HOUR)
+    return [entry async for entry in ledger.entries()]
+
+
+@pytest.mark.parametrize(("size", "sparse"), [(7, 8), (7, 0), (20_000, 8)])
+async def test_sums_by_sql_are_those_of_the_entries(
+    ledger: Ledger, size: int, sparse: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_sums, "_ENTRIES", size)
+    monkeypatch.setattr(_sums, "_SPARSE", sparse)
+    entries = await write_mixed_books(ledger)
+
+    for by, liabilities in product(get_args(By), (False, True)):
+        expected = totals(entries, by, liabilities=liabilities)
+        assert await ledger.totals(by, liabilities=liabilities) == expected
+        assert expected
+
+    since, until = NOW + timedelta(days=14), NOW + timedelta(days=56)
+    some = [entry for entry in entries if entry.owner == "bob" and since <= entry.at < until]
+    for by in get_args(By):
+        found = await ledger.totals(by, account="bob", since=since, until=until)
+        assert found == totals(some, by)
+
+
+@given(added=st.lists(amounts | amounts.map(lambda amount: -amount), min_size=1, max_size=9))
+def test_texts_are_added_up_without_losing_a_digit(added: list[Decimal]) -> None:
+    found = total_of_texts(" ".join(f"{amount:f}" for amount in added))
+
+    assert Fraction(found) == sum(map(Fraction, added))
+
+
+async def test_an_amount_that_is_none_is_never_added_up(ledger: Ledger, path: Path) -> None:
+    await converted(ledger, timedelta(0), 1)
+    for text in ("nan", "inf", "six", "1_0"):
+        with closing(sqlite3.connect(path)) as hand, hand:
+            hand.execute("UPDATE lines SET gross = ?", (text,))
+
+        with pytest.raises(ValueError, match=text):
+            await ledger.totals()
+
+
+async def test_calls_go_on_between_the_parts_of_a_sum(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_sums, "_ENTRIES", 1)
+    await ledger.record([numbered(n) for n in range(40)], now=NOW)
+
+    adding_up = asyncio.ensure_future(ledger.totals())
+    await asyncio.sleep(0)
+    await ledger.intend(intent(), length=HOUR)
+
+    assert not adding_up.done()
+    assert (await adding_up)[0].count == 40

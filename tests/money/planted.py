@@ -139,13 +139,13 @@ def _never_sync(stack: ExitStack) -> None:
 
 
 def _count_twice(stack: ExitStack) -> None:
-    add = RunningTotals.add
+    include = RunningTotals.include
 
-    def twice(totals: Any, entry: Any) -> None:
-        add(totals, entry)
-        add(totals, entry)
+    def twice(totals: Any, *key: str, **sums: Any) -> None:
+        include(totals, *key, **sums)
+        include(totals, *key, **sums)
 
-    _put(stack, RunningTotals, "add", twice)
+    _put(stack, RunningTotals, "include", twice)
 
 
 def _never_recover(stack: ExitStack) -> None:

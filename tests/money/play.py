@@ -22,7 +22,7 @@ from unittest.mock import patch
 import apsw
 
 from binance_dust import Credentials, Ledger
-from binance_dust.ledger import _file, _store
+from binance_dust.ledger import _file, _thread
 from binance_dust.sandbox import Rules
 from binance_dust.sandbox._admission import AdmittedRequest
 from binance_dust.sandbox._dust import convert
@@ -340,7 +340,7 @@ def play(life: Life) -> Lived:
     folder = Path(tempfile.mkdtemp(dir=MEMORY, prefix="money-"))
     try:
         stage = Stage(life, folder)
-        with patch.object(_store, "ThreadPoolExecutor", InlineThread), _below(stage.disk):
+        with patch.object(_thread, "ThreadPoolExecutor", InlineThread), _below(stage.disk):
             try:
                 stage.live()
             finally:

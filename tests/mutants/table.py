@@ -99,6 +99,14 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         "tests/ledger/test_migration.py",
         "tests/conversion/test_one_account.py",
     ),
+    "binance_dust/ledger/_sums.py": ("tests/ledger/test_totals.py", "tests/ledger/test_growth.py"),
+    "binance_dust/ledger/_rows.py": ("tests/ledger/test_export.py",),
+    "binance_dust/ledger/_query.py": (
+        "tests/ledger/test_ledger.py",
+        "tests/ledger/test_growth.py",
+        "tests/ledger/test_totals.py",
+    ),
+    "binance_dust/ledger/export/": ("tests/ledger/test_export.py",),
     "binance_dust/ledger/_store.py": (
         "tests/ledger/test_ledger.py",
         "tests/ledger/test_access.py",

@@ -13,24 +13,23 @@ layout shows them in columns of their own.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC
 from typing import TYPE_CHECKING, Final, Literal
 
 from binance_dust.ledger._entry import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from datetime import datetime
-    from decimal import Decimal
 
-    from binance_dust.ledger._entry import LedgerEntry, LedgerLine
+    from binance_dust.ledger._rows import BookRow
 
-__all__ = ["LAYOUTS", "CsvLayout", "Style"]
+__all__ = ["CONVERTS", "LAYOUTS", "CsvLayout", "Style"]
 
 _BEGINS_A_FORMULA: Final = tuple("=+-@\t\r\n＝＋－＠")  # noqa: RUF001 - the wide ones are meant
 """Characters that make a cell a formula, also in full width (OWASP, "CSV Injection", 2026-11)."""
 
 _SMALL: Final = "small balance converted"
+CONVERTS: Final = frozenset(kind.value for kind in Kind if kind.converts)
+"""The kinds that are trades."""
 
 Style = Literal["plain", "koinly", "cointracking", "blockpit"]
 
@@ -40,45 +39,42 @@ class CsvLayout:
     """The columns of one style, and how to fill them."""
 
     header: tuple[str, ...]
-    row: Callable[[LedgerEntry, LedgerLine], tuple[str, ...]]
+    row: Callable[[BookRow], tuple[str, ...]]
     trades_only: bool = True
     """Whether it takes only confirmed trades."""
-    open_row: Callable[[LedgerEntry, str], tuple[str, ...]] | None = None
+    open_row: Callable[[BookRow], tuple[str, ...]] | None = None
     """Writes an asset of an entry without lines, because its outcome is not known yet."""
 
 
-def _plain_row(entry: LedgerEntry, line: LedgerLine) -> tuple[str, ...]:
-    trade = (_text(line.asset), _amount(line.amount), _text(entry.target), _amount(line.net))
-    return _plain_cells(entry, line.at, trade, _amount(line.fee), _number(entry, line))
+def _plain_row(row: BookRow) -> tuple[str, ...]:
+    trade = (_text(row.asset), row.amount, _text(row.target), row.net)
+    return _plain_cells(row, trade, row.fee, row.number)
 
 
-def _plain_open_row(entry: LedgerEntry, asset: str) -> tuple[str, ...]:
-    trade = (_text(asset), "", _text(entry.target), "")
-    return _plain_cells(entry, entry.at, trade, "", "")
+def _plain_open_row(row: BookRow) -> tuple[str, ...]:
+    return _plain_cells(row, (_text(row.asset), "", _text(row.target), ""), "", "")
 
 
-def _plain_cells(
-    entry: LedgerEntry, at: datetime, trade: tuple[str, ...], fee: str, number: str
-) -> tuple[str, ...]:
+def _plain_cells(row: BookRow, trade: tuple[str, ...], fee: str, number: str) -> tuple[str, ...]:
     nothing: tuple[str, ...] = ("", "", "", "")
     sold, debts, moved = trade, nothing, nothing[:2]
-    if not entry.kind.converts:
+    if row.kind not in CONVERTS:
         sold, debts = nothing, trade
-    if entry.kind is Kind.REPAYMENT:
+    if row.kind == Kind.REPAYMENT:
         debts = (*trade[:2], "", "")  # no other debt takes its place
-    if entry.kind is Kind.TRANSFER:
+    if row.kind == Kind.TRANSFER:
         debts, moved = nothing, trade[:2]
     return (
-        _iso(at),
-        _text(entry.account),
-        entry.account_type,
-        entry.kind.value,
+        f"{row.at[:23]}Z",
+        _text(row.account),
+        row.account_type,
+        row.kind,
         *sold,
         fee,
         number,
-        entry.status,
+        row.status,
         *debts,
-        str(entry.id),
+        str(row.entry),
         *moved,
     )
 
@@ -114,19 +110,19 @@ _PLAIN: Final = CsvLayout(
 # header as in files made for it, read 2026-11. The fee comes on top of both sides ("bought for
 # $10,000, fee $100, cost $10,100"; one in coins is a disposal of its own: articles/9490025), so
 # what is received stands here before the fee.
-def _koinly_row(entry: LedgerEntry, line: LedgerLine) -> tuple[str, ...]:
+def _koinly_row(row: BookRow) -> tuple[str, ...]:
     return (
-        f"{_seconds(line.at, '%Y-%m-%d %H:%M:%S')} UTC",
-        _amount(line.amount),
-        _text(line.asset),
-        _amount(line.gross),
-        _text(entry.target),
-        *_fee(entry, line),
+        f"{_seconds(row)} UTC",
+        row.amount,
+        _text(row.asset),
+        row.gross,
+        _text(row.target),
+        *_fee(row),
         "",
         "",
         "",  # no label means a trade
-        _text(_comment(entry)),
-        _line_number(entry, line),
+        _text(_comment(row)),
+        _line_number(row),
     )
 
 
@@ -153,20 +149,20 @@ _KOINLY: Final = CsvLayout(
 # import_csv as quoted by programs that write it, read 2026-11. The fee is "mainly informational";
 # in the currency of a side it is in that side's amount already: "Buy = 0.99 BTC, Sell = 500 USD,
 # Fee = 0.01 BTC" (cointracking.freshdesk.com/solution/articles/29000007202).
-def _cointracking_row(entry: LedgerEntry, line: LedgerLine) -> tuple[str, ...]:
+def _cointracking_row(row: BookRow) -> tuple[str, ...]:
     return (
         "Trade",
-        _amount(line.net),
-        _text(entry.target),
-        _amount(line.amount),
-        _text(line.asset),
-        *_fee(entry, line),
+        row.net,
+        _text(row.target),
+        row.amount,
+        _text(row.asset),
+        *_fee(row),
         "Binance",
-        _text(entry.account),
-        _text(_comment(entry)),
-        _seconds(line.at, "%d-%m-%Y %H:%M:%S"),
+        _text(row.account),
+        _text(_comment(row)),
+        _seconds(row),
         "",
-        _line_number(entry, line),
+        _line_number(row),
         "",
         "",
     )
@@ -197,20 +193,20 @@ _COINTRACKING: Final = CsvLayout(
 # Blockpit, manual import: header, label and dates (30.12.2025 23:59:59, UTC) as in programs that
 # write and read it, 2026-11. "Trade, fee in the currency of the buy asset: the total amount (incl.
 # fee) of the incoming asset is entered" (cryptotax.io, generic import; Blockpit's earlier name).
-def _blockpit_row(entry: LedgerEntry, line: LedgerLine) -> tuple[str, ...]:
-    fee, currency = _fee(entry, line)
+def _blockpit_row(row: BookRow) -> tuple[str, ...]:
+    fee, currency = _fee(row)
     return (
-        _seconds(line.at, "%d.%m.%Y %H:%M:%S"),
-        _text(f"Binance {entry.account}"),
+        f"{row.at[8:10]}.{row.at[5:7]}.{row.at[:4]} {row.at[11:19]}",
+        _text(f"Binance {row.account}"),
         "Trade",
-        _text(line.asset),
-        _amount(line.amount),
-        _text(entry.target),
-        _amount(line.gross),
+        _text(row.asset),
+        row.amount,
+        _text(row.target),
+        row.gross,
         currency,
         fee,
-        _text(_comment(entry)),
-        _line_number(entry, line),
+        _text(_comment(row)),
+        _line_number(row),
     )
 
 
@@ -239,38 +235,23 @@ LAYOUTS: Final[Mapping[Style, CsvLayout]] = {
 }
 
 
-def _fee(entry: LedgerEntry, line: LedgerLine) -> tuple[str, str]:
-    return (_amount(line.fee), _text(entry.target)) if line.fee else ("", "")
+def _fee(row: BookRow) -> tuple[str, str]:
+    return (row.fee, _text(row.target)) if row.fee.strip("0.") else ("", "")
 
 
-def _comment(entry: LedgerEntry) -> str:
-    return f"{entry.account}: {'sold by quote' if entry.kind is Kind.SALE else _SMALL}"
+def _comment(row: BookRow) -> str:
+    return f"{row.account}: {'sold by quote' if row.kind == Kind.SALE else _SMALL}"
 
 
-def _number(entry: LedgerEntry, line: LedgerLine) -> str:
-    found = line.transaction_id if entry.transaction_id is None else entry.transaction_id
-    return "" if found is None else str(found)
-
-
-def _line_number(entry: LedgerEntry, line: LedgerLine) -> str:
+def _line_number(row: BookRow) -> str:
     """Give each line its own id: tools take rows with equal ids for duplicates."""
-    return f"{_number(entry, line)}-{line.asset}" if _number(entry, line) else ""
+    return f"{row.number}-{row.asset}" if row.number else ""
 
 
-def _seconds(time: datetime, layout: str) -> str:
-    return time.astimezone(UTC).strftime(layout)
+def _seconds(row: BookRow) -> str:
+    return f"{row.at[:10]} {row.at[11:19]}"
 
 
 def _text(value: str) -> str:
     """Write a name so that no spreadsheet takes it for a formula."""
     return f"'{value}" if value.startswith(_BEGINS_A_FORMULA) else value
-
-
-def _amount(value: Decimal) -> str:
-    """Write an amount with all digits, a decimal point and no exponent."""
-    return f"{value:f}"
-
-
-def _iso(time: datetime) -> str:
-    """Write a time in UTC, to the millisecond: `2026-11-21T12:00:00.123Z`."""
-    return time.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")

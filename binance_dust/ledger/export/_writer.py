@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import csv
 import io
-import json
 import os
 import threading
 from collections import Counter
@@ -15,16 +14,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from binance_dust._util.files import draft_beside, mode_of, open_new, put_in_place
-from binance_dust._util.plain import plain
 from binance_dust.errors import ConfigurationError
-from binance_dust.ledger._entry import Kind
-from binance_dust.ledger.export._layouts import LAYOUTS
+from binance_dust.ledger._entry import OPEN, Kind
+from binance_dust.ledger.export._layouts import CONVERTS, LAYOUTS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
     from typing import TextIO
 
-    from binance_dust.ledger._entry import LedgerEntry
+    from binance_dust.ledger._rows import BookRow
     from binance_dust.ledger.export._layouts import CsvLayout, Style
 
 __all__ = ["Exported", "Sink", "refuse_ledger_files", "write_csv", "write_json_lines"]
@@ -52,7 +50,7 @@ class Exported:
 
 
 async def write_csv(
-    entries: AsyncIterator[LedgerEntry], where: str | os.PathLike[str] | Sink, style: Style
+    pages: AsyncIterator[Sequence[BookRow]], where: str | os.PathLike[str] | Sink, style: Style
 ) -> Exported:
     """Write entries as CSV in one of the styles."""
     if style not in LAYOUTS:
@@ -62,8 +60,8 @@ async def write_csv(
 
     async def chunks() -> AsyncIterator[str]:
         yield _csv_text([layout.header])
-        async for entry in entries:
-            yield _csv_text(list(counter.rows_of(entry, layout)))
+        async for page in pages:
+            yield _csv_text(counter.rows_of(page, layout))
 
     await _write(chunks(), where)
     return Exported(
@@ -75,16 +73,17 @@ async def write_csv(
 
 
 async def write_json_lines(
-    entries: AsyncIterator[LedgerEntry], where: str | os.PathLike[str] | Sink
+    pages: AsyncIterator[Sequence[tuple[str, bool]]], where: str | os.PathLike[str] | Sink
 ) -> Exported:
     """Write each entry as a line of JSON with all its fields; amounts are texts."""
     rows, unsettled = 0, 0
 
     async def chunks() -> AsyncIterator[str]:
         nonlocal rows, unsettled
-        async for entry in entries:
-            rows, unsettled = rows + 1, unsettled + entry.open
-            yield json.dumps(_as_plain(entry), ensure_ascii=False) + "\n"
+        async for page in pages:
+            rows += len(page)
+            unsettled += sum(is_open for _, is_open in page)
+            yield "".join(f"{line}\n" for line, _ in page)
 
     await _write(chunks(), where)
     return Exported(rows, unsettled=unsettled)
@@ -103,45 +102,27 @@ class _RowCounter:
 
     def __init__(self) -> None:
         self.rows = 0
-        self.left_out: Counter[Kind] = Counter()
+        self.left_out: Counter[str] = Counter()
         self.unsettled = 0
 
-    def rows_of(self, entry: LedgerEntry, layout: CsvLayout) -> Iterator[tuple[str, ...]]:
-        """Yield the rows of an entry."""
-        self.unsettled += entry.open
-        if layout.trades_only and not entry.kind.converts:
-            self.left_out[entry.kind] += entry.status == "confirmed"
-            return
-        for row in _rows(entry, layout):
-            self.rows += 1
-            yield row
+    def rows_of(self, page: Sequence[BookRow], layout: CsvLayout) -> Iterator[tuple[str, ...]]:
+        """Yield the rows of some entries; all rows of an entry are in one page."""
+        before = None
+        for row in page:
+            is_open, first = row.status in OPEN, row.entry != before
+            before = row.entry
+            self.unsettled += first and is_open
+            if layout.trades_only and row.kind not in CONVERTS:
+                self.left_out[row.kind] += first and not is_open
+            elif row.asset and not (is_open and layout.open_row is None):
+                self.rows += 1
+                yield layout.open_row(row) if is_open and layout.open_row else layout.row(row)
 
 
-def _rows(entry: LedgerEntry, layout: CsvLayout) -> Iterator[tuple[str, ...]]:
-    if entry.status == "confirmed":
-        for line in entry.lines:
-            yield layout.row(entry, line)
-    elif entry.open and layout.open_row is not None:
-        for asset in entry.assets:
-            yield layout.open_row(entry, asset)
-
-
-def _csv_text(rows: list[tuple[str, ...]]) -> str:
+def _csv_text(rows: Iterable[tuple[str, ...]]) -> str:
     text = io.StringIO(newline="")
     csv.writer(text).writerows(rows)
     return text.getvalue()
-
-
-def _as_plain(entry: LedgerEntry) -> dict[str, Any]:
-    fields = {name: plain(getattr(entry, name)) for name in entry.__dataclass_fields__}
-    fields["lines"] = [
-        {
-            **{name: plain(getattr(line, name)) for name in line.__dataclass_fields__},
-            "net": plain(line.net),
-        }
-        for line in entry.lines
-    ]
-    return fields
 
 
 async def _write(chunks: AsyncIterator[str], where: str | os.PathLike[str] | Sink) -> None:
