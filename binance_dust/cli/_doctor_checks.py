@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from binance_dust.errors import DustError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from binance_dust.models import (
@@ -121,15 +121,17 @@ def judge_schedules(delistings: Delistings | DustError) -> Iterator[Finding]:
 
 
 def judge_delistings(
-    account: str, held: Iterable[str] | DustError, delistings: Delistings
+    account: str, held: Mapping[str, Iterable[str]] | DustError, delistings: Delistings
 ) -> Iterator[Finding]:
     """Warn while what will be delisted can still be converted."""
     if isinstance(held, DustError):
         yield Finding(Level.PROBLEM, "delistings", str(held), account)
         return
-    for chance in delistings.among(held):
-        level = Level.WARNING if chance.goes else Level.NOTE
-        yield Finding(level, "delistings", str(chance), account)
+    for account_type, assets in held.items():
+        for chance in delistings.among(assets, account_type):
+            level = Level.WARNING if chance.goes else Level.NOTE
+            text = f"{chance}; it lies in {account_type.lower()}"
+            yield Finding(level, "delistings", text, account)
 
 
 def judge_account(answers: AccountAnswers, now: datetime) -> Iterator[Finding]:

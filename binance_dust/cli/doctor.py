@@ -33,6 +33,7 @@ if TYPE_CHECKING:
         Callable,
         Iterable,
         Iterator,
+        Mapping,
         Sequence,
     )
 
@@ -111,14 +112,14 @@ async def _check(
     if Level.PROBLEM in levels:
         return Level.PROBLEM
     take(judge_rules(options, context.names))
-    readable: list[DustClient] = []
+    readable: dict[DustClient, bool] = {}
     async with aclosing(_context.ask_each(context.clients, _ask_account)) as answers:
         async for client, answer in answers:
             assert isinstance(answer, AccountAnswers)  # noqa: S101 - it holds its calls' errors
             printer.account(answer)
             take(judge_account(answer, client.session.now()))
             if not isinstance(answer.permissions, DustError):
-                readable.append(client)
+                readable[client] = bool(answer.margin)
     async for finding in _check_delistings(readable):
         take([finding])
     printer.accounts_end()
@@ -138,16 +139,27 @@ def judge_rules(options: argparse.Namespace, names: Iterable[str] | None) -> Ite
         yield Finding(Level.OK, "rules", f"{file.path}: {own} with rules of their own")
 
 
-async def _check_delistings(clients: Sequence[DustClient]) -> AsyncIterator[Finding]:
-    """Look for what will be delisted: the schedules once, balances only if they name anything."""
+async def _check_delistings(clients: Mapping[DustClient, bool]) -> AsyncIterator[Finding]:
+    """Look for what will be delisted: the schedules once, balances only if they name anything.
+
+    `clients` says which of them have margin.
+    """
     if not clients:
         return
-    delistings = await _or_error(clients[0].delistings())
+    delistings = await _or_error(next(iter(clients)).delistings())
     for finding in judge_schedules(delistings):
         yield finding
     if isinstance(delistings, DustError) or not delistings:
         return
-    async with aclosing(_context.ask_each(clients, _read_names)) as answers:
+
+    async def read_names(client: DustClient) -> dict[str, list[str]]:
+        held = {"SPOT": [row.asset for row in await client.user_assets()]}
+        if clients[client]:
+            rows = (await client.margin_account()).user_assets
+            held["MARGIN"] = [row.asset for row in rows if row.free or row.locked]
+        return held
+
+    async with aclosing(_context.ask_each(clients, read_names)) as answers:
         async for client, held in answers:
             for finding in judge_delistings(client.name, held, delistings):
                 yield finding
@@ -193,11 +205,6 @@ async def _ask_account(client: DustClient) -> AccountAnswers:
         signature=signature,
         plain_secret=client.credentials.plain_file is not None,
     )
-
-
-async def _read_names(client: DustClient) -> list[str]:
-    """Read which assets an account holds: weight 5."""
-    return [row.asset for row in await client.user_assets()]
 
 
 async def _or_error(asked: Awaitable[R]) -> R | DustError:

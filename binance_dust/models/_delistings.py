@@ -32,12 +32,16 @@ _QUOTES: Final = frozenset({
 known. From the pairs of 2020 to 2026 as remembered, not from a document."""
 
 
+_CROSS_MARGIN: Final = "Cross Margin"
+"""The name of margin among the wallets."""
+
+
 class LastChance(AnswerStruct, frozen=True, kw_only=True):
     """An asset that is about to be delisted, in spot or in margin."""
 
     asset: str
     account_type: str
-    """`SPOT` or `MARGIN`: where it lies."""
+    """Where it lies: `SPOT`, `MARGIN`, or another wallet by the exchange's name (`Funding`)."""
     until: Moment
     """When the first of its pairs stops trading, or when it leaves cross margin."""
     pairs: list[str]
@@ -52,6 +56,11 @@ class LastChance(AnswerStruct, frozen=True, kw_only=True):
             return f"{self.asset}: may stay; {', '.join(self.pairs)} stops at {when}"
         why = ", ".join(self.pairs) or "it leaves cross margin"
         return f"{self.asset}: convert it before {when} ({why})"
+
+
+def soonest(chance: LastChance) -> tuple[bool, datetime, str]:
+    """Order last chances: those that end first come first, those that may stay last."""
+    return not chance.goes, chance.until, chance.asset
 
 
 class _Stop(NamedTuple):
@@ -88,6 +97,8 @@ class Delistings:
     def of(self, asset: str, account_type: str | None = "SPOT") -> LastChance | None:
         """Say until when an asset can be converted; `None` if nothing is known to end it."""
         stops = list(self._spot.get(asset, ()))
+        if account_type == _CROSS_MARGIN:
+            account_type = "MARGIN"
         if account_type == "MARGIN":
             stops += self._margin.get(asset, ())
         if not stops:
@@ -107,12 +118,7 @@ class Delistings:
     ) -> tuple[LastChance, ...]:
         """Find the assets that are about to be delisted; those that end first come first."""
         found = (self.of(asset, account_type) for asset in dict.fromkeys(assets))
-        return tuple(
-            sorted(
-                (each for each in found if each is not None),
-                key=lambda each: (not each.goes, each.until, each.asset),
-            )
-        )
+        return tuple(sorted((each for each in found if each is not None), key=soonest))
 
     def __bool__(self) -> bool:
         return bool(self._spot or self._margin or self.unread)

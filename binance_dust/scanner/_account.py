@@ -21,6 +21,7 @@ from binance_dust._util.rows import without_unreadable
 from binance_dust._util.words import count
 from binance_dust.errors import CredentialsError, DustError, UnreadableAnswerError
 from binance_dust.models import Delistings
+from binance_dust.models._delistings import soonest
 from binance_dust.reports import AccountReport, Settled
 from binance_dust.scanner._lanes import ENDPOINTS, Question
 
@@ -181,12 +182,18 @@ class AccountScan:
         """Find what the account holds and will be delisted."""
         if not read.delistings:
             return []
-        found = list(read.delistings.among(row.asset for row in read.assets))
+        held = {"SPOT": [row.asset for row in read.assets]}
         if self._account_type == "MARGIN" and read.quote is not None:
             # What margin holds is not asked for: its dust is known.
-            dust = [row.asset for row in read.quote.details]
-            found += read.delistings.among(dust, self._account_type)
-        return found
+            held["MARGIN"] = [row.asset for row in read.quote.details]
+        for wallet in read.elsewhere or ():
+            held[wallet.wallet_name] = [row.asset for row in wallet.asset_balances or ()]
+        found = {
+            (each.asset, each.account_type): each
+            for name, assets in held.items()
+            for each in read.delistings.among(assets, name)
+        }
+        return sorted(found.values(), key=soonest)
 
     async def _look_elsewhere(self) -> list[models.WalletBalance] | None:
         """Read what lies in other wallets than spot, if the scan is to say so."""

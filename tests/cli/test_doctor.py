@@ -344,6 +344,7 @@ def test_it_warns_while_dust_can_still_be_converted(
 ) -> None:
     """The schedules are asked for once, and balances only if they name anything."""
     accounts = [exchange.open_account(name, ADA="6", KOGE="0.01") for name in ("yan", "zoe")]
+    accounts.append(exchange.open_account("xia", margin={"XRP": "1"}))
     asked = ("doctor", "--accounts", str(keep(*accounts)), *at)
     assets = "POST /sapi/v3/asset/getUserAsset"
 
@@ -351,14 +352,18 @@ def test_it_warns_while_dust_can_still_be_converted(
     assert "KOGE" not in before.out
     assert exchange.requests_of(assets) == ()
     exchange.delist("KOGE", datetime(2031, 12, 5, 3, tzinfo=UTC))
+    exchange.delist("XRP", datetime(2031, 12, 6, 3, tzinfo=UTC))
     after = run(*asked)
 
     assert after.code == 0
-    warning = "delistings yan, zoe: KOGE: convert it before 2031-12-05 03:00 UTC"
-    assert warning in " ".join(after.out.split())
+    told = " ".join(after.out.split())
+    assert "delistings yan, zoe: KOGE: convert it before 2031-12-05 03:00 UTC" in told
+    assert "delistings xia: XRP: convert it before 2031-12-06 03:00 UTC" in told
+    assert "; it lies in margin" in told
     for market in ("spot", "margin"):
         assert len(exchange.requests_of(f"GET /sapi/v1/{market}/delist-schedule")) == 2
-    assert len(exchange.requests_of(assets)) == 2
+    assert len(exchange.requests_of(assets)) == 3
+    assert len(exchange.requests_of("GET /sapi/v1/margin/account")) == 1
 
 
 def test_schedules_that_are_not_known_are_a_warning_and_some_pairs_a_note() -> None:
@@ -366,14 +371,14 @@ def test_schedules_that_are_not_known_are_a_warning_and_some_pairs_a_note() -> N
 
     (failed,) = judge_schedules(REFUSED)
     (untold,) = judge_schedules(unread)
-    (some,) = judge_delistings("alice", ["XRP", "ADA"], unread)
+    (some,) = judge_delistings("alice", {"SPOT": ["XRP", "ADA"]}, unread)
     (unasked,) = judge_delistings("alice", REFUSED, unread)
 
     assert [each.level for each in (failed, untold)] == [Level.WARNING, Level.NOTE]
     assert "ADANEW" in untold.text
     assert (some.level, some.text) == (
         Level.NOTE,
-        "XRP: may stay; XRPBTC stops at 2026-11-21 12:00 UTC",
+        "XRP: may stay; XRPBTC stops at 2026-11-21 12:00 UTC; it lies in spot",
     )
     assert (unasked.level, unasked.account) == (Level.PROBLEM, "alice")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Iterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -518,18 +518,26 @@ async def test_schedules_that_can_not_be_read_are_asked_for_once_and_are_an_erro
 
 
 async def test_dust_in_margin_ends_with_margin(exchange: Sandbox, session: Session) -> None:
-    alice = exchange.open_account("alice", ADA="1", margin={"ADA": "6", "XRP": "1"})
+    alice = exchange.open_account(
+        "alice", ADA="1", margin={"ADA": "6", "XRP": "1"}, funding={"TRX": "5", "XRP": "1"}
+    )
     client = session.client(alice)
     at = datetime.now(UTC)
     leaving = models.MarginDelisting(delist_time=at, cross_margin_assets=["XRP"])
-    schedules = models.Delistings([], [leaving])
+    stops = models.Delisting(delist_time=at + timedelta(days=1), symbols=["TRXUSDT"])
+    schedules = models.Delistings([stops], [leaving])
 
     (spot,) = [each async for each in scan([client], delistings=schedules)]
     reports = scan([client], delistings=schedules, account_type="MARGIN")
     (margin,) = [each async for each in reports]
 
+    reports = scan([client], delistings=schedules, elsewhere=True, account_type="MARGIN")
+    (everywhere,) = [each async for each in reports]
+
     assert spot.last_chances == []
     assert [(each.asset, each.account_type) for each in margin.last_chances] == [("XRP", "MARGIN")]
+    found = [(each.asset, each.account_type) for each in everywhere.last_chances]
+    assert found == [("XRP", "MARGIN"), ("TRX", "Funding")]
 
 
 async def test_other_wallets_that_can_not_be_read_are_an_error_of_their_own(
