@@ -7,6 +7,7 @@
     target = "USDT"
     min_value = "0.5"
     wallets = ["spot", "margin"]
+    when_below = ["BNB=0.05"]   # only while less than that is free
 
 It holds no secrets, so it can be kept where changes are reviewed. What is given on the command line
 as well never loosens it: assets to keep add up, and of two limits the tighter one counts.
@@ -24,6 +25,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust.cli import _arguments
 from binance_dust.cli._parser import suggestion
+from binance_dust.conversion._policy import lower
 from binance_dust.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -99,6 +101,9 @@ def merged(
             given = [rules[name] for rules in (own, asked) if name in rules]
             if given:
                 both[name] = tighter(given)
+        lows = [rules["when_below"] for rules in (own, asked) if "when_below" in rules]
+        if lows:
+            both["when_below"] = lower(lows[0], lows[-1])
         return both  # type: ignore[no-any-return]
 
     return of
@@ -168,6 +173,10 @@ def _wallets(value: object) -> tuple[str, Any]:
     return "account_types", tuple(dict.fromkeys(wallets))
 
 
+def _when_below(value: object) -> tuple[str, Any]:
+    return "when_below", dict(_arguments.least(each) for each in _names(value))
+
+
 def _number(read: Callable[[str], Decimal], name: str) -> Callable[[object], tuple[str, Any]]:
     def reader(value: object) -> tuple[str, Any]:
         if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
@@ -181,6 +190,7 @@ _READERS: Final[dict[str, Callable[[object], tuple[str, Any]]]] = {
     "keep": _keep,
     "target": _target,
     "wallets": _wallets,
+    "when_below": _when_below,
     "max_fee_rate": _number(_arguments.rate, "max_fee_rate"),
     "min_value": _number(_arguments.amount, "min_value"),
 }

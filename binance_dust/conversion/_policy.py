@@ -28,6 +28,7 @@ __all__ = [
     "KeepRule",
     "Policy",
     "asset_names",
+    "lower",
     "most_to_sell",
     "to_decimal",
     "to_when_below",
@@ -122,6 +123,14 @@ def to_when_below(values: Mapping[str, Decimal | str | int]) -> dict[str, Decima
             raise ConfigurationError(f"when_below: nothing is below {amount:f} {name}")
         found[_asset_name(name, "when_below")] = amount
     return found
+
+
+def lower(first: Mapping[str, Decimal], second: Mapping[str, Decimal]) -> dict[str, Decimal]:
+    """Give the tighter of two rules of `when_below`: each asset has to be low by both."""
+    return {
+        name: min(rule[name] for rule in (first, second) if name in rule)
+        for name in (*first, *second)
+    }
 
 
 class KeepRule:

@@ -15,6 +15,7 @@ from binance_dust.conversion._converter import COOLDOWN, MAX_FEE_RATE, QUOTE_TTL
 from binance_dust.conversion._policy import (
     KeepRule,
     asset_names,
+    lower,
     to_decimal,
     to_when_below,
 )
@@ -126,9 +127,6 @@ class OwnRules:
             lives.append(to_timedelta(asked.quote_ttl, "quote_ttl"))
         if asked.cooldown is not None:
             cooldowns.append(to_timedelta(asked.cooldown, "cooldown"))
-        when_below = dict(self._when_below)
-        for asset, amount in to_when_below(asked.when_below).items():
-            when_below[asset] = min(amount, when_below.get(asset, amount))
         return {
             "target": asked.target,
             "keep": self._keep | asked.keep,
@@ -136,7 +134,7 @@ class OwnRules:
             "min_value": max(values),
             "quote_ttl": min(lives),
             "cooldown": max(cooldowns),
-            "when_below": when_below,
+            "when_below": lower(self._when_below, to_when_below(asked.when_below)),
             "together": asked.together,
         }
 

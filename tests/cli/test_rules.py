@@ -23,6 +23,7 @@ max_fee_rate = 0.03
 keep = ["ADA"]
 wallets = ["spot", "margin"]
 max_fee_rate = "2.5%"
+when_below = ["BNB=0.05", "eth=1"]
 
 [bob]
 target = "USDT"
@@ -55,6 +56,7 @@ def test_an_account_has_the_rules_for_all_and_its_own(file: Path) -> None:
         "keep": {"BNB", "ADA"},
         "max_fee_rate": Decimal("0.025"),
         "account_types": ("SPOT", "MARGIN"),
+        "when_below": {"BNB": Decimal("0.05"), "ETH": Decimal(1)},
     }
     assert found(file, "bob") == {
         "keep": {"BNB"},
@@ -70,6 +72,10 @@ def test_options_only_tighten_limits(file: Path) -> None:
     assert found(file, "bob", **loose) == found(file, "bob") | {"keep": {"BNB", "XRP"}}
     tight = found(file, "bob", max_fee_rate=Decimal("0.01"), min_value=Decimal(2))
     assert (tight["max_fee_rate"], tight["min_value"]) == (Decimal("0.01"), 2)
+    low = {"BNB": Decimal("0.01"), "ETH": Decimal(3), "USDT": Decimal(9)}
+    assert found(file, "bob", when_below=low)["when_below"] == low
+    both = found(file, "alice", when_below=low)["when_below"]
+    assert both == {"BNB": Decimal("0.01"), "ETH": Decimal(1), "USDT": Decimal(9)}
 
 
 def test_a_least_value_never_counts_in_another_asset(file: Path) -> None:
@@ -88,6 +94,8 @@ def test_a_least_value_never_counts_in_another_asset(file: Path) -> None:
         ('min_value = "much"', "min_value 'much' is not an amount"),
         ("min_value = true", "min_value must be a number"),
         ('wallets = ["funding"]', r'wallets must be of \["spot", "margin"\]'),
+        ('when_below = ["BNB"]', "when_below 'BNB' names no amount: write BNB=0.05"),
+        ('when_below = "BNB=0.05"', "when_below must be a list of names"),
         ("target = 1", "target must be the name of an asset"),
         ('[alice.rules]\nkeep = ["ADA"]', "unknown rule rules"),
     ],
