@@ -145,6 +145,12 @@ async def many_accounts(clients: list[DustClient], source: AsyncIterator[DustCli
     assert_type(reports.progress.seconds_left, float | None)
     scan(clients, liabilities="sometimes")  # type: ignore[arg-type]
     scan(clients, concurrency="many")  # type: ignore[arg-type]
+    delistings = await clients[0].delistings()
+    assert_type(delistings, models.Delistings)
+    assert_type(delistings.of("ADA"), models.LastChance | None)
+    scan(clients, delistings=delistings)
+    scan(clients, delistings=True, elsewhere=True)
+    scan(clients, delistings="ADA")  # type: ignore[arg-type]
 
 
 async def funds(client: DustClient, ledger: Ledger) -> None:
@@ -158,6 +164,16 @@ async def funds(client: DustClient, ledger: Ledger) -> None:
     async for report in sweep([client], ledger=ledger, dry_run=False, target="USDT"):
         assert_type(report, SweepReport)
     Converter(client)  # type: ignore[call-arg]
+
+    async def trades(client: DustClient) -> set[str]:
+        return {client.name}
+
+    Converter(client, ledger=ledger, keep=trades, when_below={"BNB": "0.05"})
+    sweep([client], ledger=ledger, keep=lambda client: [client.name], first=["alice"])
+    LiabilityExchanger(client, ledger=ledger, keep=trades)
+    Converter(client, ledger=ledger, when_below={"BNB": 0.05})  # type: ignore[dict-item]
+    Converter(client, ledger=ledger, keep=lambda: ["ADA"])  # type: ignore[arg-type,misc]
+    assert_type(quote.last_chances, tuple[models.LastChance, ...])
     sweep([client], ledger=ledger, targett="USDT")  # type: ignore[call-arg]
 
 
