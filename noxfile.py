@@ -121,7 +121,11 @@ def lint(session: nox.Session) -> None:
     session.run("ruff", "format", "--check", ".")
     session.run("ruff", "check", ".")
     session.run("codespell")
-    session.run("yamllint", "--strict", ".github")
+    session.run("yamllint", "--strict", ".github", "deploy")
+    session.run("hadolint", "deploy/docker/Dockerfile")
+    compose = ("--builtin-schema", "vendor.compose-spec", "deploy/docker/compose.yml")
+    session.run("check-jsonschema", *compose)
+    session.run("kubernetes-validate", "--strict", "deploy/kubernetes/cronjob.yaml", silent=True)
     session.run("zizmor", "--offline", "--quiet", ".github")
 
 

@@ -1,0 +1,158 @@
+"""Draws the dashboard as a real Prometheus answers it: `python -m docs.dashboard_picture`.
+
+A sandbox, a sweep, a worker and a scan run for two minutes, and Debian's Prometheus asks them. The
+queries are those of `deploy/grafana/dashboard.json`, with their titles and places. The drawing is
+our own and not Grafana's.
+"""
+
+from __future__ import annotations
+
+import html
+import itertools
+import json
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.parse
+import urllib.request
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from docs.pictures import BROWSERS, PICTURES
+from tests.redis_server import a_server
+
+DEPLOY: Final = Path(__file__).parents[1] / "deploy"
+PORTS: Final = {"sandbox": 9361, "sweep": 9364, "worker": 9365, "scan": 9366, "prometheus": 9390}
+SECONDS: Final = 120
+WIDTH: Final = 1280
+ROW, COLUMN = 26, WIDTH / 24
+"""Of Grafana's grid, in pixels."""
+COLOURS: Final = ("#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9")
+UNITS: Final = {"s": " s", "percentunit": " of 1", "reqps": "/s", "short": ""}
+
+
+def ask(path: str, **query: Any) -> list[dict[str, Any]]:
+    """Ask Prometheus, and give the series of its answer."""
+    text = urllib.parse.urlencode(query)
+    url = f"http://127.0.0.1:{PORTS['prometheus']}/api/v1/{path}?{text}"
+    with urllib.request.urlopen(url, timeout=10) as answer:
+        found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+    return found
+
+
+def start(stack: ExitStack, *command: str) -> None:
+    """Start a program, and end it with the stack."""
+    process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)  # noqa: S603
+    stack.callback(process.wait, 30)
+    stack.callback(process.terminate)
+
+
+def run_all(stack: ExitStack, folder: Path, began: float) -> None:
+    """Run what is watched, and who watches, until there is something to see."""
+    ours = (sys.executable, "-m", "binance_dust")
+    keys = folder / "keys.toml"
+    port, window = str(PORTS["sandbox"]), ("--window", "10")
+    start(
+        stack, *ours, "sandbox", "--accounts", "400", "--port", port, *window, "--write", str(keys)
+    )
+    while not keys.exists():
+        time.sleep(0.1)
+    config = yaml.safe_load((DEPLOY / "prometheus" / "prometheus.yml").read_text("utf-8"))
+    config["global"] = {"scrape_interval": "2s", "evaluation_interval": "2s"}
+    config["rule_files"] = [str(DEPLOY / "prometheus" / "rules.yml")]
+    targets = [f"127.0.0.1:{PORTS[name]}" for name in ("sweep", "worker", "scan")]
+    config["scrape_configs"][0]["static_configs"][0]["targets"] = targets
+    (folder / "prometheus.yml").write_text(yaml.safe_dump(config), "utf-8")
+    listen = f"--web.listen-address=127.0.0.1:{PORTS['prometheus']}"
+    files = (f"--config.file={folder}/prometheus.yml", f"--storage.tsdb.path={folder}/data")
+    start(stack, "prometheus", *files, listen)
+    given = ("--accounts", str(keys), "--base-url", f"http://127.0.0.1:{port}", *window)
+    books = ("--ledger", str(folder / "desk.db"), "--yes", "--every", "7d", "--concurrency", "2")
+    start(stack, *ours, "sweep", *given, *books, "--metrics", str(PORTS["sweep"]))
+    fleet = ("--fleet", stack.enter_context(a_server()).url)
+    other = ("--local-addr", "127.0.0.2", "--metrics", str(PORTS["worker"]))
+    start(stack, *ours, "worker", *fleet, *given, *other)
+    start(stack, *ours, "scan", *fleet, "--liabilities", "always", "--metrics", str(PORTS["scan"]))
+    while time.time() < began + SECONDS:
+        time.sleep(1)
+
+
+def panel(spec: dict[str, Any], now: float) -> str:
+    """Draw one panel at its place."""
+    place = spec["gridPos"]
+    left, top = place["x"] * COLUMN, place["y"] * ROW
+    wide, high = place["w"] * COLUMN - 8, place["h"] * ROW - 8
+    style = f"left:{left:.0f}px;top:{top:.0f}px;width:{wide:.0f}px;height:{high:.0f}px"
+    drawn = (stat if spec["type"] == "stat" else lines)(spec, now, wide - 20, high - 60)
+    return f'<div class="panel" style="{style}"><b>{html.escape(spec["title"])}</b>{drawn}</div>'
+
+
+def expressions(spec: dict[str, Any]) -> list[str]:
+    """Give a panel's queries, as Grafana would send them."""
+    texts = (target["expr"] for target in spec["targets"])
+    return [text.replace("$instance", ".*").replace("$__rate_interval", "20s") for text in texts]
+
+
+def stat(spec: dict[str, Any], now: float, *_: float) -> str:
+    """Draw a single value."""
+    found = ask("query", query=expressions(spec)[0], time=now)
+    value = float(found[0]["value"][1]) if found else 0.0
+    unit = UNITS[spec["fieldConfig"]["defaults"]["unit"]]
+    return f'<div class="stat">{value:,.0f}{unit}</div>'
+
+
+def lines(spec: dict[str, Any], now: float, wide: float, high: float) -> str:
+    """Draw series over time, each with its name and its last value."""
+    colours, parts, names = itertools.cycle(COLOURS), [], []
+    found = [
+        (series, target["legendFormat"])
+        for target, text in zip(spec["targets"], expressions(spec), strict=True)
+        for series in ask("query_range", query=text, start=now - SECONDS, end=now, step=2)
+    ]
+    values = [float(value) for series, _ in found for _, value in series["values"]]
+    most = max([value for value in values if value == value], default=0.0) or 1.0  # noqa: PLR0124 - no NaN
+    unit = UNITS[spec["fieldConfig"]["defaults"]["unit"]]
+    for series, legend in found:
+        colour, name = next(colours), legend
+        for label, value in series["metric"].items():
+            name = name.replace("{{" + label + "}}", value)
+        dots = [
+            f"{(at - now + SECONDS) / SECONDS * wide:.1f},{high - float(value) / most * high:.1f}"
+            for at, value in series["values"]
+            if value != "NaN"
+        ]
+        line = f'<polyline points="{" ".join(dots)}" stroke="{colour}"/>'
+        last = f"{float(series['values'][-1][1]):.3g}{unit}"
+        parts.append(line)
+        names.append(f'<span style="color:{colour}">{html.escape(name)} {last}</span>')
+    svg = f'<svg width="{wide:.0f}" height="{high:.0f}">{"".join(parts)}</svg>'
+    return f'<i>{most:.3g}{unit}</i>{svg}<div class="names">{" ".join(names)}</div>'
+
+
+def draw(folder: Path, into: Path) -> None:
+    """Draw all panels into a page, and take its picture."""
+    board = json.loads((DEPLOY / "grafana" / "dashboard.json").read_text("utf-8"))
+    now = time.time()
+    panels = "".join(panel(spec, now) for spec in board["panels"])
+    height = max(each["gridPos"]["y"] + each["gridPos"]["h"] for each in board["panels"]) * ROW
+    style = (
+        "body{margin:0;background:#111217;color:#ccccdc;font:11px sans-serif}"
+        ".panel{position:absolute;margin:4px;padding:6px 10px;background:#181b1f;overflow:hidden;"
+        "box-sizing:border-box}.stat{font-size:30px;margin-top:12px}i{display:block;color:#777}"
+        "polyline{fill:none;stroke-width:1.5}.names{height:26px;overflow:hidden}span{margin-right:8px}"
+    )
+    page = folder / "page.html"
+    page.write_text(f"<!doctype html><style>{style}</style>{panels}", encoding="utf-8")
+    size = f"--window-size={WIDTH},{height + 8}"
+    command = (BROWSERS[0], "--headless", "--no-sandbox", "--hide-scrollbars", size)
+    subprocess.run((*command, f"--screenshot={into}", str(page)), check=True, timeout=120)  # noqa: S603
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as home, ExitStack() as running:
+        run_all(running, Path(home), time.time())
+        draw(Path(home), PICTURES / "dashboard.png")
