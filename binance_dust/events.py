@@ -32,6 +32,8 @@ __all__ = [
     "HeadersDoubted",
     "LimitLearnt",
     "Observer",
+    "OutcomeAwaited",
+    "OutcomeRead",
     "PayerLearnt",
     "Refused",
     "Retried",
@@ -201,6 +203,28 @@ class FundsCallEnded(Event):
     """`unknown`: funds may have moved."""
     entry_id: int
     """Of the ledger's entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeAwaited(Event):
+    """How a call ended is being read, and can't be known yet. It comes before each next reading."""
+
+    account: str
+    entry_id: int
+    reason: str
+    seconds: float
+    """Until nothing more can come of the call; 0 if that is over."""
+    at_most: float
+    """Seconds until reading gives up, and the outcome stays unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeRead(Event):
+    """Reading is over: how a call ended is known, or stays unknown."""
+
+    account: str
+    entry_id: int
+    outcome: Literal["confirmed", "rejected", "unknown"]
 
 
 class Observer(Protocol):

@@ -10,13 +10,15 @@
 `_fleet`            options that name a fleet
 `_metrics`          `--metrics`: Prometheus and `/health` while a command runs
 `_progress`         progress of a scan, on stderr
+`_watch`            progress of what moves funds; lost answers
 `_scan_results`     totals, file and page of a scan
 `_doctor_checks`    the doctor's checks, without I/O
 `_doctor_report`    what the doctor prints
 `_probe`            what a probe is, and a budget that records headers
 `_probe_dust`       probes of the dust log, the convertible assets, signatures
 `_probe_weight`     probes of payers and windows
-`_output`           text, JSON, events in words
+`_output`           text and JSON
+`_problems`         events in words; problems, each cause once
 `_tables`           tables and prose that fit a terminal
 `_streams`          stdout and stderr that accept any text
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 from binance_dust._call.retry import RetryPolicy
 from binance_dust.budget import RateLimits
 from binance_dust.cli import _arguments
-from binance_dust.cli._output import print_problem
 from binance_dust.cli._parser import suggestion
+from binance_dust.cli._problems import ExchangeOpened, Problems
 from binance_dust.cli._streams import print_stderr
 from binance_dust.credentials import Credentials
 from binance_dust.errors import ConfigurationError, CredentialsError, DustError
@@ -224,7 +224,7 @@ class CommandContext:
 async def open_context(
     options: argparse.Namespace,
     *,
-    observer: Observer = print_problem,
+    observer: Observer | None = None,
     retry: RetryPolicy | None = None,
     wrap_budget: WrapBudget | None = None,
     with_history: bool = False,
@@ -245,6 +245,10 @@ async def open_context(
         accounts = _choose(everyone, options.account)
         names = frozenset(str(each.name) for each in everyone) if complete else None
         base_url = exchange.url if exchange else options.base_url or _EXCHANGE
+        if observer is None:
+            observer = problems = Problems()
+            stack.callback(problems.end)
+        observer(ExchangeOpened(base_url))
         limits = RateLimits(headroom=options.headroom, window=options.window)
         policy = retry or RetryPolicy()
         if options.attempts is not None:

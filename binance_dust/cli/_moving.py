@@ -14,6 +14,7 @@ from binance_dust.cli._output import (
 )
 from binance_dust.cli._plans import show_quote, show_receipt
 from binance_dust.cli._streams import outlive_readers, print_stderr
+from binance_dust.cli._watch import MoveWatch
 from binance_dust.conversion import Quote
 from binance_dust.sweeper import Outcome, sweep
 
@@ -227,10 +228,11 @@ async def move(
     """
     if really:
         outlive_readers()
-    out, outcomes, seen = make_console(), [], SeenAssets()
+    out, outcomes, seen, watch = make_console(), [], SeenAssets(), MoveWatch()
     async with (
-        _context.open_context(options) as context,
+        _context.open_context(options, observer=watch) as context,
         _ledger.open_ledger_to_move(options, context) as ledger,
+        watch.shown(len(context.clients)),
         sweep(
             context.clients,
             ledger=ledger,
@@ -239,8 +241,10 @@ async def move(
             first=await _context.read_delistings(context, delistings),
             **sweep_options,
         ) as reports,
+        watch.finishing(),
     ):
         async for report in reports:
+            watch.take(report)
             outcomes.append(report.outcome)
             note(report)
             seen.note(report)

@@ -1,4 +1,4 @@
-"""What commands print: text for people, lines of JSON for programs, events in words."""
+"""What commands print: text for people, lines of JSON for programs."""
 
 from __future__ import annotations
 
@@ -13,17 +13,8 @@ import msgspec
 
 from binance_dust._util.exact import total
 from binance_dust._util.plain import plain
-from binance_dust._util.words import duration, visible
-from binance_dust.cli._streams import MessageLevel, print_stderr, shown
+from binance_dust._util.words import visible
 from binance_dust.cli._tables import wrapped
-from binance_dust.events import (
-    Banned,
-    Event,
-    Refused,
-    Retried,
-    SharedBudgetBack,
-    SharedBudgetLost,
-)
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -115,42 +106,3 @@ def as_json(value: Any) -> Any:
     names = [field.name for field in dataclasses.fields(value) if field.name != "key_id"]
     names += [name for name in ("gross", "fee", "net", "worth") if hasattr(value, name)]
     return {name: as_json(getattr(value, name)) for name in dict.fromkeys(names)}
-
-
-# --- events --------------------------------------------------------------------------------------
-
-
-def describe(event: Event) -> str | None:
-    """Describe an event that is a problem; `None` for all others."""
-    match event:
-        case Refused(pool=pool, seconds=seconds):
-            return f"{pool}: refused for its weight (429), shut for {duration(seconds)}"
-        case Banned(seconds=seconds):
-            return f"this address is banned (418) for {duration(seconds)}"
-        case Retried(account=account, reason=reason, pause=pause):
-            # The reason begins with the name of the error's class.
-            _, _, text = reason.partition(": ")
-            subject = f"{account}: " if account and f"({account})" not in text else ""
-            return f"{subject}{text}; again in {pause:.1f} s"
-        case SharedBudgetLost(reason=reason):
-            return f"Redis can't be asked ({reason}): reads go on within a share of the limits"
-        case SharedBudgetBack(seconds=seconds):
-            return f"Redis can be asked again, after {duration(seconds)}"
-        case _:
-            return None
-
-
-def print_problem(event: Event, /) -> None:
-    """Print an event to stderr if it is a problem: the usual observer of a command's sessions."""
-    text = describe(event)
-    if text is not None:
-        print_stderr(text)
-    elif shown(MessageLevel.DEBUG):
-        print_stderr(details(event), MessageLevel.DEBUG)
-
-
-def details(event: Event) -> str:
-    """Write an event with all that it says."""
-    values = ((each.name, getattr(event, each.name)) for each in dataclasses.fields(event))
-    told = (f"{name} {value}" for name, value in values if value not in (None, ""))
-    return f"{type(event).__name__}: {', '.join(told)}"

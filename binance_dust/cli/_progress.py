@@ -15,7 +15,8 @@ from rich.console import Group
 from rich.live import Live
 
 from binance_dust._util.words import count, duration
-from binance_dust.cli._output import describe, details, escape, make_console
+from binance_dust.cli._output import escape, make_console
+from binance_dust.cli._problems import Problems, describe
 from binance_dust.cli._streams import MessageLevel, print_stderr, shown
 from binance_dust.cli._tables import TerminalTable, figure, figures, text
 from binance_dust.events import (
@@ -73,22 +74,24 @@ class EventCounter:
         self.counts: Counter[str] = Counter()
         self.longest_wait = 0.0
         self.last_problem = ""
-        self._print_problems = print_problems
+        self._problems = Problems() if print_problems else None
 
     def __call__(self, event: Event, /) -> None:
         """Count an event."""
         if isinstance(event, Waited):
             self.counts["waits"] += 1
             self.longest_wait = max(self.longest_wait, event.seconds)
-        text = describe(event)
-        if text is None:
-            if shown(MessageLevel.DEBUG):
-                print_stderr(details(event), MessageLevel.DEBUG)
-            return
-        self.counts[_COUNTED[type(event)]] += 1
-        self.last_problem = text
-        if self._print_problems:
-            print_stderr(text)
+        if self._problems is not None:
+            self._problems(event)
+        text, what = describe(event), _COUNTED.get(type(event))
+        if text is not None and what is not None:
+            self.counts[what] += 1
+            self.last_problem = text
+
+    def end(self) -> None:
+        """Say how often problems came since they were said."""
+        if self._problems is not None:
+            self._problems.end()
 
     def __str__(self) -> str:
         parts = [f"{count:,} {what}" for what, count in self.counts.items()]
@@ -105,37 +108,53 @@ def can_draw() -> bool:
     return sys.stderr.isatty() and shown(MessageLevel.INFO) and not shown(MessageLevel.DEBUG)
 
 
-@asynccontextmanager
-async def show_progress(
-    draw: Callable[[], RenderableType], line: Callable[[], str]
-) -> AsyncIterator[None]:
-    """Show progress as a drawing or as lines; the drawing disappears at the end."""
-    task = asyncio.create_task(_show(draw, line))
-    try:
-        yield
-    finally:
-        task.cancel()
-        with suppress(asyncio.CancelledError):
-            await task
+class Drawing:
+    """Progress that is drawn again and again, or printed as lines; it disappears at the end."""
 
+    def __init__(
+        self, draw: Callable[[], Sequence[RenderableType]], line: Callable[[], str]
+    ) -> None:
+        """Take what draws, for a terminal, and what says it in a line, for a pipe."""
+        self._draw = draw
+        self._line = line
+        self._live: Live | None = None
 
-async def _show(draw: Callable[[], RenderableType], line: Callable[[], str]) -> None:
-    # The work goes on when the terminal, or the reader of the pipe, goes away.
-    with suppress(OSError):
-        await (_draw_again_and_again(draw) if can_draw() else _print_lines(line))
+    def clear(self) -> None:
+        """Take it away until the next time it is drawn, so that something can be printed."""
+        if self._live is not None:
+            self._live.stop()
 
+    @asynccontextmanager
+    async def shown(self) -> AsyncIterator[None]:
+        """Show it until the end."""
+        task = asyncio.create_task(self._show())
+        try:
+            yield
+        finally:
+            task.cancel()
+            with suppress(asyncio.CancelledError):
+                await task
 
-async def _draw_again_and_again(draw: Callable[[], RenderableType]) -> None:
-    with Live(console=make_console(stderr=True), auto_refresh=False, transient=True) as live:
+    async def _show(self) -> None:
+        # The work goes on when the terminal, or the reader of the pipe, goes away.
+        with suppress(OSError):
+            await (self._draw_again_and_again() if can_draw() else self._print_lines())
+
+    async def _draw_again_and_again(self) -> None:
+        live = Live(console=make_console(stderr=True), auto_refresh=False, transient=True)
+        self._live = live
+        try:
+            while True:
+                live.start()
+                live.update(Group(*self._draw()), refresh=True)
+                await asyncio.sleep(_DRAW_SECONDS)
+        finally:
+            live.stop()
+
+    async def _print_lines(self) -> None:
         while True:
-            live.update(draw(), refresh=True)
-            await asyncio.sleep(_DRAW_SECONDS)
-
-
-async def _print_lines(line: Callable[[], str]) -> None:
-    while True:
-        await asyncio.sleep(_LINE_SECONDS)
-        print_stderr(line(), MessageLevel.INFO)
+            await asyncio.sleep(_LINE_SECONDS)
+            print_stderr(self._line(), MessageLevel.INFO)
 
 
 def progress_line(progress: ScanProgress | FleetProgress, *more: str) -> str:
@@ -156,13 +175,15 @@ def show_scan(
     scan: Scan, events: EventCounter, sessions: Sessions
 ) -> AbstractAsyncContextManager[None]:
     """Show the progress of a scan."""
-    return show_progress(
+    return Drawing(
         lambda: draw_scan(scan.progress, events, sessions),
         lambda: f"{progress_line(scan.progress)}; {events}",
-    )
+    ).shown()
 
 
-def draw_scan(progress: ScanProgress, events: EventCounter, sessions: Sessions) -> Group:
+def draw_scan(
+    progress: ScanProgress, events: EventCounter, sessions: Sessions
+) -> list[RenderableType]:
     """Draw a scan as it is now."""
     parts: list[RenderableType] = [
         f"{_bar(progress)}  {progress_line(progress)}",
@@ -174,7 +195,7 @@ def draw_scan(progress: ScanProgress, events: EventCounter, sessions: Sessions) 
         parts.append(f"[bold red]shut out for {duration(shut)}[/]")
     if events.last_problem:
         parts.append(f"[yellow]{escape(events.last_problem)}[/]")
-    return Group(*parts)
+    return parts
 
 
 def _bar(progress: ScanProgress | FleetProgress) -> str:
@@ -233,10 +254,10 @@ def _pools(session: Session) -> dict[Question, PoolSnapshot]:
 
 def show_fleet_scan(scan: FleetStream[AccountReport]) -> AbstractAsyncContextManager[None]:
     """Show the progress of a fleet's scan."""
-    return show_progress(lambda: _draw_fleet(scan.progress), lambda: _fleet_line(scan.progress))
+    return Drawing(lambda: _draw_fleet(scan.progress), lambda: _fleet_line(scan.progress)).shown()
 
 
-def _draw_fleet(progress: FleetProgress) -> Group:
+def _draw_fleet(progress: FleetProgress) -> list[RenderableType]:
     table = TerminalTable(text("worker", 0), *figures("done", "in hand"), text("last in"), text(""))
     for worker in progress.workers:
         table.add_row(
@@ -246,7 +267,7 @@ def _draw_fleet(progress: FleetProgress) -> Group:
             duration(worker.seconds_left) if worker.seconds_left else "",
             _worker_state(worker),
         )
-    return Group(_fleet_line(progress), table)
+    return [_fleet_line(progress), table]
 
 
 def _fleet_line(progress: FleetProgress) -> str:

@@ -7,20 +7,23 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
+import time
 from collections import Counter
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from binance_dust._util.exact import difference, total
 from binance_dust._util.words import count, duration
 from binance_dust.budget import RateLimits
 from binance_dust.cli import _arguments
-from binance_dust.cli._output import escape, make_console
+from binance_dust.cli._output import Amounts, escape, make_console
 from binance_dust.cli._plans import quote_table, skipped_table
-from binance_dust.cli._progress import EventCounter, can_draw, show_scan
+from binance_dust.cli._progress import EventCounter, show_scan
 from binance_dust.cli._scan_results import ScanTotals, check_page, print_totals
 from binance_dust.cli._tables import TerminalTable, figure, figures, text
-from binance_dust.conversion import Converter
+from binance_dust.cli._watch import MoveWatch
+from binance_dust.conversion import Converter, Reason, Receipt
 from binance_dust.ledger import Ledger
 from binance_dust.reports import write_page
 from binance_dust.sandbox import Sandbox
@@ -35,7 +38,9 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from binance_dust.client import DustClient
+    from binance_dust.events import Event
     from binance_dust.reports import AccountReport
+    from binance_dust.sweeper import SweepReport
 
 _DEBT_LIST: Final = "GET /sapi/v1/margin/exchange-small-liability"
 _DUST_TRANSFER: Final = "/sapi/v1/asset/dust"
@@ -43,8 +48,12 @@ _WINDOW: Final = 2.0
 """Seconds in place of the limits' minute, so that users can watch the waiting."""
 
 _NOTHING_MORE_COMES: Final = 20.0
-"""Seconds after a call, for the exchange's clock."""
+"""Seconds after a call; whole windows."""
 _LOOK_AGAIN: Final = 0.005
+_UNLUCKY: Final = 2
+"""Accounts whose answers get lost."""
+_OF_PARTS: Final = {Reason.IN_ORDER, Reason.FROZEN, Reason.WITHDRAWING, Reason.IN_LAUNCH}
+_WRONG: Final = {Outcome.UNKNOWN, Outcome.UNKNOWABLE, Outcome.FAILED}
 
 
 EXAMPLES: Final = (
@@ -77,12 +86,17 @@ async def run(options: argparse.Namespace) -> int:
     out = make_console()
     folder = Path(tempfile.mkdtemp(prefix="binance-dust-demo-"))
     page = options.html or folder / "report.html"
-    events = EventCounter(print_problems=not can_draw())
+    events, watch = EventCounter(print_problems=False), MoveWatch()
+
+    def observe(event: Event, /) -> None:
+        events(event)
+        watch(event)
+
+    clock = _MovableClock()
+    limits = RateLimits(window=_WINDOW)
     async with (
-        Sandbox(seed=options.seed, window=_WINDOW) as exchange,
-        Session(
-            base_url=exchange.url, limits=RateLimits(window=_WINDOW), observer=events
-        ) as session,
+        Sandbox(seed=options.seed, window=_WINDOW, clock=clock.wall) as exchange,
+        Session(base_url=exchange.url, limits=limits, observer=observe, time=clock) as session,
         Ledger(folder / "ledger.db") as ledger,
     ):
         clients = [session.client(account) for account in exchange.open_accounts(options.accounts)]
@@ -94,7 +108,11 @@ async def run(options: argparse.Namespace) -> int:
         )
         reports = await _scan(out, exchange, session, clients, events)
         await _quote(out, ledger, _richest(clients, reports))
-        correct = await _convert(out, exchange, ledger, clients)
+        skipping = asyncio.create_task(_skip_waiting(exchange, clock))
+        turns = await _convert(out, exchange, ledger, clients, watch)
+        skipping.cancel()
+        correct = not {turn.outcome for turn in turns} & _WRONG
+        _compare(out, reports, turns)
         correct = await _show_books(out, exchange, ledger) and correct
         entries = [entry async for entry in ledger.entries()]
         write_page(page, reports, entries=entries, title="A rehearsal")
@@ -139,29 +157,34 @@ async def _quote(out: Console, ledger: Ledger, client: DustClient) -> None:
 
 
 async def _convert(
-    out: Console, exchange: Sandbox, ledger: Ledger, clients: Sequence[DustClient]
-) -> bool:
+    out: Console,
+    exchange: Sandbox,
+    ledger: Ledger,
+    clients: Sequence[DustClient],
+    watch: MoveWatch,
+) -> list[SweepReport]:
     """Sweep every account; two answers are lost after the exchange has acted."""
-    unlucky = [client.name for client in clients[:2]]
+    unlucky = [client.name for client in clients[:_UNLUCKY]]
     for name in unlucky:
         exchange.faults.lose_answer(endpoint=_DUST_TRANSFER, account=name)
     _head(out, "3", f"Convert: all of it, and the answers to {' and '.join(unlucky)} get lost")
-    unknown, outcomes = 0, []
-    skipping = asyncio.create_task(_skip_waiting(exchange, unlucky))
-    for part in (clients[:2], clients[2:]):
-        async with sweep(part, ledger=ledger, dry_run=False) as reports:
-            async for report in reports:
-                outcomes.append(report.outcome)
-                if report.settled:
-                    (entry,) = report.settled
-                    unknown += 1
-                    out.print(
-                        f"[cyan]{escape(report.account)}[/]: no answer came. Was it carried out?"
-                        f" Read, never sent again: entry {entry.id} is [green]{entry.status}[/],"
-                        f" {entry.net:f} BNB, transaction {entry.transaction_id}."
-                    )
-    skipping.cancel()
-    counts = Counter(outcomes)
+    unknown, turns = 0, []
+    async with watch.shown(len(clients)):
+        for part in (clients[:_UNLUCKY], clients[_UNLUCKY:]):
+            async with sweep(part, ledger=ledger, dry_run=False) as reports, watch.finishing():
+                async for report in reports:
+                    watch.take(report)
+                    turns.append(report)
+                    if report.settled:
+                        (entry,) = report.settled
+                        unknown += 1
+                        out.print(
+                            f"[cyan]{escape(report.account)}[/]: no answer came. Was it carried"
+                            f" out? Read, never sent again: entry {entry.id} is"
+                            f" [green]{entry.status}[/], {entry.net:f} BNB, transaction"
+                            f" {entry.transaction_id}."
+                        )
+    counts = Counter(turn.outcome for turn in turns)
     done, nothing = counts.pop(Outcome.CONVERTED, 0), counts.pop(Outcome.NOTHING, 0)
     out.print(
         f"{done} accounts converted, {unknown} of them known by reading only;"
@@ -169,17 +192,60 @@ async def _convert(
     )
     for outcome, number in counts.items():
         out.print(f"[bold red]{count(number, 'account')}[/]: {outcome}.")
-    return not counts.keys() & {Outcome.UNKNOWN, Outcome.UNKNOWABLE, Outcome.FAILED}
+    return turns
 
 
-async def _skip_waiting(exchange: Sandbox, unlucky: Sequence[str]) -> None:
-    """Move the exchange's clock on, once both answers are lost: a rehearsal need not wait.
+def _compare(out: Console, reports: Sequence[AccountReport], turns: Sequence[SweepReport]) -> None:
+    """Say where what the scan foretold has gone."""
+    foretold = {
+        (report.account, row.asset): row.to_target_asset_off_exchange
+        for report in reports
+        for row in (report.quote.details if report.quote else ())
+    }
+    promised = total(foretold.values())
+    came, stays = Amounts(), Amounts()
+    for turn in turns:
+        done = [turn.receipt] if isinstance(turn.receipt, Receipt) else turn.settled
+        for each in done:
+            came.add(each.target, each.net)
+        plan = turn.quote
+        if plan is None:
+            continue
+        # Parts of a balance last: the scan has foretold the free part.
+        for skipped in sorted(plan.skipped, key=lambda each: each.reason in _OF_PARTS):
+            worth = foretold.pop((turn.account, skipped.asset), None)
+            if worth is not None and skipped.asset not in plan.assets:
+                stays.add(skipped.reason, worth)
+    got = total(came.values())
+    parts = [f"{worth:f} BNB stays: {reason}" for reason, worth in stays.items()]
+    rest = difference(difference(promised, got), total(stays.values()))
+    if rest:
+        parts.append(f"{rest:f} BNB is what the exchange rounds")
+    why = f" ({'; '.join(parts)})" if parts else ""
+    out.print(f"Of the {promised:f} BNB that the scan foretold, {got:f} BNB came{why}.")
+
+
+class _MovableClock:
+    """The time of the rehearsal, for the exchange and the session alike: it can be moved on."""
+
+    def __init__(self) -> None:
+        self.ahead = 0.0
+
+    def wall(self) -> float:
+        return time.time() + self.ahead
+
+    def monotonic(self) -> float:
+        return time.monotonic() + self.ahead
+
+
+async def _skip_waiting(exchange: Sandbox, clock: _MovableClock) -> None:
+    """Move the clock on, once both answers are lost: a rehearsal need not wait.
 
     The log is read when nothing more can come of a call, after a quarter of a minute.
     """
-    while not all(exchange.account(name).conversions for name in unlucky):  # noqa: ASYNC110 - a look
+    while len(exchange.conversions) < min(_UNLUCKY, len(exchange.accounts)):  # noqa: ASYNC110 - a look
         await asyncio.sleep(_LOOK_AGAIN)
-    exchange.faults.jump_clock(_NOTHING_MORE_COMES)
+    clock.ahead += _NOTHING_MORE_COMES
 
 
 async def _show_books(out: Console, exchange: Sandbox, ledger: Ledger) -> bool:

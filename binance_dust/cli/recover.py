@@ -10,6 +10,7 @@ from binance_dust._util.words import count
 from binance_dust.cli import _context, _ledger
 from binance_dust.cli._output import as_json, make_console, print_json, reason_of
 from binance_dust.cli._streams import print_stderr
+from binance_dust.cli._watch import MoveWatch
 from binance_dust.conversion import Converter
 from binance_dust.errors import DustError
 from binance_dust.ledger import OPEN, account_of
@@ -36,13 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(options: argparse.Namespace) -> int:
     """Settle every account's open entries, and show how they ended."""
     found: list[LedgerEntry] = []
-    failed = False
+    failed, watch = False, MoveWatch()
     async with (
-        _context.open_context(options) as context,
+        _context.open_context(options, observer=watch) as context,
         _ledger.open_ledger(options, context) as ledger,
+        watch.shown(len(context.clients)),
         aclosing(_context.ask_each(context.clients, partial(_recover, ledger=ledger))) as answers,
     ):
         async for client, answer in answers:
+            watch.done(client.name)
             if isinstance(answer, DustError):
                 failed = True
                 print_stderr(f"{client.name}: {reason_of(answer, client.name)}")

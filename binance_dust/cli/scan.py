@@ -138,6 +138,7 @@ async def _scan_here(options: argparse.Namespace, output: ScanOutput) -> None:
                 async for report in reports:
                     output.take(report)
                     metrics.count(report)
+            events.end()
         except asyncio.CancelledError:
             done_now, of = reports.progress.done, count(len(todo), "account")
             print_stderr(f"stopped after {done_now:,} of {of}{output.how_to_resume}")

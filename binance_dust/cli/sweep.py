@@ -13,9 +13,9 @@ from binance_dust.cli._output import (
     escape,
     make_console,
     print_json,
-    print_problem,
 )
 from binance_dust.cli._streams import outlive_readers, print_stderr
+from binance_dust.cli._watch import MoveWatch
 from binance_dust.errors import ConfigurationError
 from binance_dust.sweeper import Outcome, sweep
 from binance_dust.sweeper._report import how_much
@@ -74,12 +74,13 @@ async def run(options: argparse.Namespace) -> int:
         outlive_readers()
     totals, seen = _SweepTotals(), _moving.SeenAssets()
     out = make_console()
-    metrics = _metrics.CommandMetrics(options)
-    observer = metrics.observer(print_problem)
+    metrics, watch = _metrics.CommandMetrics(options), MoveWatch()
+    observer = metrics.observer(watch)
     async with (
         _context.open_context(options, observer=observer) as context,
         _ledger.open_ledger_to_move(options, context) as ledger,
         metrics.serve(sessions=context.sessions, ledger=ledger),
+        watch.shown(len(context.clients)),
         sweep(
             context.clients,
             ledger=ledger,
@@ -91,8 +92,10 @@ async def run(options: argparse.Namespace) -> int:
             first=await _context.read_delistings(context, options.delistings),
             **_moving.rules(options, context),
         ) as reports,
+        watch.finishing(),
     ):
         async for report in reports:
+            watch.take(report)
             totals.add(report)
             seen.note(report)
             metrics.count(report)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from binance_dust._util.words import count
 from binance_dust.cli import _arguments, _context, _fleet, _metrics, _moving
-from binance_dust.cli._output import print_problem
 from binance_dust.cli._streams import MessageLevel, print_stderr
+from binance_dust.cli._watch import MoveWatch
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import Ledger
 
@@ -69,8 +69,8 @@ async def run(options: argparse.Namespace) -> int:
         # Windows has no such handlers, and only the main thread may set them.
         with suppress(NotImplementedError, RuntimeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
-    metrics = _metrics.CommandMetrics(options)
-    observer = metrics.observer(print_problem)
+    metrics, watch = _metrics.CommandMetrics(options), MoveWatch()
+    observer = metrics.observer(watch)
     async with (
         _context.open_context(options, observer=observer) as context,
         Ledger(options.ledger) if options.ledger else nullcontext() as ledger,

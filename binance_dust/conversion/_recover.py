@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 from binance_dust.conversion._account import read_left
 from binance_dust.conversion._evidence import (
@@ -21,7 +21,7 @@ from binance_dust.conversion._evidence import (
     conclude,
 )
 from binance_dust.errors import DeliveryError, RateLimitedError, UnavailableError
-from binance_dust.events import logger
+from binance_dust.events import OutcomeAwaited, OutcomeRead, logger
 from binance_dust.ledger import OPEN, SettledBy
 from binance_dust.ledger._records import PROCESSING
 from binance_dust.ledger._witness import read_records
@@ -62,7 +62,7 @@ async def recover(context: AccountContext) -> list[LedgerEntry]:
 
 async def _settle(context: AccountContext, claim: Claim, entry: LedgerEntry) -> LedgerEntry:
     elapsed = asyncio.get_running_loop().time
-    began = elapsed()
+    began, report = elapsed(), context.client.session.report
     while True:
         conclusion = await _examine(context, entry)
         entry = await context.ledger.entry(entry.id)
@@ -70,7 +70,12 @@ async def _settle(context: AccountContext, claim: Claim, entry: LedgerEntry) -> 
             # The sender is alive and got its answer in the meantime.
             return entry
         if not isinstance(conclusion, NotYet) or elapsed() - began > _LONGEST:
-            return await _write(context, entry, conclusion)
+            entry = await _write(context, entry, conclusion)
+            report(OutcomeRead(context.client.name, entry.id, _outcome(entry)))
+            return entry
+        left = _left(entry.expires_at, context.now())
+        at_most = max(began + _LONGEST - elapsed(), 0.0)
+        report(OutcomeAwaited(context.client.name, entry.id, conclusion.reason, left, at_most))
         logger.info("%s: entry %d: %s", context.account, entry.id, conclusion.reason)
         await asyncio.sleep(pause_before_next(entry.expires_at, context.now()))
         await context.ledger.extend(claim, now=context.machine_time(), length=_CLAIM_LENGTH)
@@ -78,10 +83,19 @@ async def _settle(context: AccountContext, claim: Claim, entry: LedgerEntry) -> 
 
 def pause_before_next(expires_at: datetime | None, now: datetime) -> float:
     """Return the seconds until the next reading, at the latest just after the call is over."""
-    if expires_at is None or expires_at + PROCESSING <= now:
-        return _BETWEEN_READINGS
-    left = (expires_at + PROCESSING - now).total_seconds()
-    return min(left + _JUST_AFTER, _BETWEEN_READINGS)
+    left = _left(expires_at, now)
+    return min(left + _JUST_AFTER, _BETWEEN_READINGS) if left else _BETWEEN_READINGS
+
+
+def _left(expires_at: datetime | None, now: datetime) -> float:
+    """Return the seconds until nothing more can come of a call."""
+    if expires_at is None:
+        return 0.0
+    return max((expires_at + PROCESSING - now).total_seconds(), 0.0)
+
+
+def _outcome(entry: LedgerEntry) -> Literal["confirmed", "rejected", "unknown"]:
+    return "confirmed" if entry.status == "confirmed" else "unknown" if entry.open else "rejected"
 
 
 async def _examine(context: AccountContext, entry: LedgerEntry) -> Conclusion:

@@ -73,6 +73,8 @@ def test_a_second_ctrl_c_names_the_calls_without_an_answer(keep: Keep, tmp_path:
 
     assert process.returncode == 130
     assert complaints(errors).splitlines() == [
+        "binance-dust: ending: calls that have begun are finished, and nothing new begins",
+        "binance-dust: stopped after 0 of 1 account",
         f"binance-dust: 1 call without an answer; {RECOVER_HINT}",
         "binance-dust: interrupted",
     ]

@@ -64,7 +64,8 @@ def drawn(
     out = io.StringIO()
     places = {session: f"10.0.0.{number}" for number, session in enumerate(sessions, start=1)}
     console = Console(file=out, width=width, no_color=True)
-    console.print(draw_scan(moment, events or EventCounter(print_problems=False), places))
+    for part in draw_scan(moment, events or EventCounter(print_problems=False), places):
+        console.print(part)
     return [line.rstrip() for line in out.getvalue().splitlines()]
 
 
@@ -151,7 +152,10 @@ def test_problems_are_printed_at_once_if_nothing_is_drawn(
 
     assert capsys.readouterr().err.splitlines() == [
         f"binance-dust: {LIST}: refused for its weight (429), shut for 9 s",
-        "binance-dust: alice: no connection; again in 0.3 s",
+        (
+            f"binance-dust: the exchange: no connection (alice: {LIST});"
+            " what is safe to ask again is asked again"
+        ),
     ]
 
 
@@ -178,14 +182,14 @@ async def test_a_closed_stderr_does_not_stop_the_scan(
 ) -> None:
     told = asyncio.Event()
 
-    def gone(_: str) -> None:
+    def gone(*_: object) -> None:
         told.set()
         raise BrokenPipeError
 
     monkeypatch.setattr(_progress, "_LINE_SECONDS", 0)
     monkeypatch.setattr(_progress, "print_stderr", gone)
 
-    async with _progress.show_progress(str, lambda: "half of it"):
+    async with _progress.Drawing(list, lambda: "half of it").shown():
         await told.wait()
 
 
