@@ -128,7 +128,7 @@ class AccountScan:
         """
         part, client = self._part, self._client
         async with part.places:
-            assets, quote, wallets, delistings, known = await asyncio.gather(
+            assets, quote, wallets, known = await asyncio.gather(
                 self._try("assets", Question.ASSETS, client.user_assets),
                 self._try(
                     "quote",
@@ -138,10 +138,9 @@ class AccountScan:
                     ),
                 ),
                 self._look_elsewhere(),
-                self._look_ahead(),
                 self._check_debts(liabilities),
             )
-            read = _Read(assets or [], quote, wallets, delistings)
+            read = _Read(assets or [], quote, wallets, await self._look_ahead())
             settled: Settled | None = known
             if settled is Settled.LIST and self._key_is_refused():
                 # The list would be refused as well, for a weight of 100.
