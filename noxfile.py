@@ -43,7 +43,7 @@ LOCKED = LOCKED_BUILDS | dict.fromkeys(("PIP_CONSTRAINT", "UV_CONSTRAINT"), LOCK
 # Costs a quarter of the time. Without its checks of memory, which are for extensions in C.
 DEV_MODE = {"PYTHONDEVMODE": "1", "PYTHONMALLOC": "pymalloc"}
 SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
-EXTRAS = ("cli", "keys", "metrics", "otel", "redis", "fleet")
+EXTRAS = ("cli", "keys", "mcp", "metrics", "otel", "redis", "fleet")
 SMOKE = (
     "tests/call/test_wire.py",
     "tests/contract",

@@ -19,6 +19,7 @@
 `_probe_weight`     probes of payers and windows
 `_output`           text and JSON
 `_problems`         events in words; problems, each cause once
+`_agent`            what an agent may ask for and do, by whatever way it is connected
 `_tables`           tables and prose that fit a terminal
 `_streams`          stdout and stderr that accept any text
 
@@ -89,6 +90,9 @@ GROUPS: Final = {
         "doctor": "check clock, keys, accounts and budgets; settle doubts by reading",
         "endpoints": "list the endpoints, their weights and who pays",
         "completion": "print a script that completes commands and options in a shell",
+    },
+    "Let an agent ask": {
+        "mcp": "serve an agent over the Model Context Protocol; it only reads unless allowed",
     },
     "Work for a fleet": {
         "worker": "read and convert accounts for a fleet, from this machine's address",

@@ -17,7 +17,7 @@ from binance_dust.cli._tables import TerminalTable, figure, figures, prose, text
 from binance_dust.errors import DustError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from binance_dust.budget import PoolSnapshot
     from binance_dust.cli._context import CommandContext
@@ -63,35 +63,41 @@ class Printer(Protocol):
 
 def make_printer(*, as_json: bool) -> Printer:
     """Make a printer."""
-    return _JsonPrinter() if as_json else _TablePrinter()
+    return JsonPrinter() if as_json else _TablePrinter()
 
 
-class _JsonPrinter:
+class JsonPrinter:
+    """Writes each finding as an object: to stdout, or wherever it is told."""
+
+    def __init__(self, write: Callable[[object], object] = print_json) -> None:
+        """Take what is called with each object."""
+        self._write = write
+
     def exchange(self, context: CommandContext) -> None:
-        print_json(
+        self._write(
             {"about": "exchange", "base_url": context.base_url, "accounts": len(context.clients)}
         )
 
     def finding(self, finding: Finding) -> None:
-        print_json(as_json(finding))
+        self._write(as_json(finding))
 
     def account(self, answers: AccountAnswers) -> None:
-        print_json({"about": "account", "account": answers.account, **_state(answers)})
+        self._write({"about": "account", "account": answers.account, **_state(answers)})
 
     def accounts_end(self) -> None:
         pass
 
     def probes(self, probes: Iterable[Probe]) -> None:
         for probe in probes:
-            print_json({"probe": probe.name, "doubt": probe.doubt, "asks": probe.cost})
+            self._write({"probe": probe.name, "doubt": probe.doubt, "asks": probe.cost})
 
     def probe(self, probe: Probe, account: str | None, result: ProbeResult) -> None:
         about = {"probe": probe.name, "account": account, "doubt": probe.doubt, "asks": probe.cost}
-        print_json({"about": "probe", **about, **as_json(result)})
+        self._write({"about": "probe", **about, **as_json(result)})
 
     def budgets(self, pools: list[tuple[str | None, PoolSnapshot]]) -> None:
         for address, pool in pools:
-            print_json(
+            self._write(
                 {
                     "about": "budget",
                     "address": address,
@@ -106,7 +112,7 @@ class _JsonPrinter:
             )
 
     def end(self, worst: Level) -> None:
-        print_json({"about": "end", "level": worst.value})
+        self._write({"about": "end", "level": worst.value})
 
 
 class _TablePrinter:

@@ -45,22 +45,7 @@ _STYLES: Final = {
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of every command that converts dust."""
     _ledger.add_ledger(parser)
-    group = parser.add_argument_group("rules")
-    group.add_argument(
-        "--target",
-        type=_arguments.asset,
-        help="the asset that dust is converted into (BNB)",
-    )
-    group.add_argument(
-        "--wallet",
-        type=str.lower,
-        choices=("spot", "margin"),
-        action="append",
-        default=[],
-        help="spot (the default) or margin; give it twice for both",
-    )
-    _add_limits(group)
-    _rules.add_option(group)
+    group = add_rules(parser)
     group.add_argument(
         "--gather",
         action="store_true",
@@ -80,6 +65,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
     _context.add_arguments(parser)
+
+
+def add_rules(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
+    """Add the rules of a conversion of dust alone, and give their group."""
+    group = parser.add_argument_group("rules")
+    group.add_argument(
+        "--target",
+        type=_arguments.asset,
+        help="the asset that dust is converted into (BNB)",
+    )
+    group.add_argument(
+        "--wallet",
+        type=str.lower,
+        choices=("spot", "margin"),
+        action="append",
+        default=[],
+        help="spot (the default) or margin; give it twice for both",
+    )
+    _add_limits(group)
+    _rules.add_option(group)
+    return group
 
 
 def add_own_rules(parser: argparse.ArgumentParser) -> None:

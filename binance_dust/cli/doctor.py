@@ -81,8 +81,7 @@ async def run(options: argparse.Namespace) -> int:
         return 0
     probes = _choose_probes(options.probe)
     async with _context.open_context(options, retry=_RETRY, wrap_budget=RecordingBudget) as context:
-        printer.exchange(context)
-        worst = await _check(options, context, printer)
+        worst = await examine(options, context, printer)
         if probes and worst is not Level.PROBLEM:
             probed = await _run_probes(context, probes, options.window, printer)
             worst = max(worst, probed, key=severity)
@@ -91,6 +90,14 @@ async def run(options: argparse.Namespace) -> int:
             printer.finding(finding)
     printer.end(worst)
     return 1 if worst is Level.PROBLEM else 0
+
+
+async def examine(
+    options: argparse.Namespace, context: CommandContext, printer: _doctor_report.Printer
+) -> Level:
+    """Check the exchange and every account, and give the worst finding."""
+    printer.exchange(context)
+    return await _check(options, context, printer)
 
 
 # --- checks --------------------------------------------------------------------------------------

@@ -21,6 +21,7 @@ BROUGHT = {
     "cli": ("rich",),
     "fleet": ("taskiq", "taskiq_redis"),
     "keys": ("cryptography",),
+    "mcp": ("mcp",),
     "metrics": ("prometheus_client",),
     "otel": ("opentelemetry",),
     "redis": ("redis",),
@@ -87,6 +88,19 @@ def keys() -> None:
     must(asyncio.run(ask()) == 1, "a call that was signed by a private key is answered")
 
 
+def mcp() -> None:
+    """Ask a server of its own which tools it has."""
+    from mcp import Client, StdioServerParameters
+
+    async def ask() -> list[str]:
+        command = [sys.executable, "-m", "binance_dust", "mcp", "--sandbox"]
+        started = StdioServerParameters(command=command[0], args=command[1:])
+        async with Client(started) as client:
+            return [tool.name for tool in (await client.list_tools()).tools]
+
+    must(asyncio.run(ask()) == ["scan", "quote", "books", "doctor"], "an agent may ask")
+
+
 def metrics() -> None:
     """Make the series, and see that they are there before anything happens."""
     from prometheus_client import CollectorRegistry, generate_latest
@@ -138,4 +152,6 @@ def must(holds: bool, what: str) -> None:
 
 if __name__ == "__main__":
     must(ROOT not in Path(binance_dust.__file__).parents, "the installed package is looked at")
-    {each.__name__: each for each in (core, cli, keys, metrics, otel, redis, fleet)}[sys.argv[1]]()
+    {each.__name__: each for each in (core, cli, keys, mcp, metrics, otel, redis, fleet)}[
+        sys.argv[1]
+    ]()
