@@ -149,4 +149,13 @@ KEPT: Final[tuple[Kept, ...]] = (
             strokes=(Stroke(process=1, step=25),),
         ),
     ),
+    Kept(
+        "two accounts exchange the same debts in the same millisecond, and no record has a number",
+        Life(
+            seed=75491,
+            programs=(Program(jobs=("sweep",)), Program(jobs=("sweep",), key="bob")),
+            line=Line(jitter=0.0),
+            rules=Rules(debts=("ETH", "XRP", "DOGE")),
+        ),
+    ),
 )

@@ -129,29 +129,33 @@ class Oracle:
         """See that every record is in one entry at most, and that the exchange knows it."""
         known = self._known()
         counts: Counter[Record] = Counter()
-        accounts: dict[str, set[str]] = {}
+        accounts: dict[str, list[tuple[str, ...]]] = {}
         for row in rows.values():
             for record in row.records:
                 counts[record] += 1
                 if record not in known:
                     self.violated(INVENTED, f"{row}: {record}", once=str(record))
                 else:
-                    accounts.setdefault(row.account, set()).add(known[record])
+                    accounts.setdefault(row.account, []).append(known[record])
         for record, count in counts.items():
-            if count > 1:
+            if count > len(known.get(record, ("nobody",))):
                 self.violated(TWICE, f"ledger {ledger}: {record}, {count} times", str(record))
         for name, owners in accounts.items():
-            if len(owners) > 1:
-                self.violated(MIXED, f"ledger {ledger}: {name} has records of {sorted(owners)}")
+            if not set(owners[0]).intersection(*owners):
+                found = sorted({owner for each in owners for owner in each})
+                self.violated(MIXED, f"ledger {ledger}: {name} has records of {found}")
 
-    def _known(self) -> dict[Record, str]:
-        """Give all of the exchange's records, and whose they are."""
-        return {
-            record: account.name
-            for account in self._stage.exchange.accounts
-            for made in (*account.conversions, *account.debt_exchanges)
-            for record in records_of(made)
-        }
+    def _known(self) -> dict[Record, tuple[str, ...]]:
+        """Give all of the exchange's records, and whose each is.
+
+        Exchanged debts have no number, so two accounts can have the same record at one time.
+        """
+        known: dict[Record, tuple[str, ...]] = {}
+        for account in self._stage.exchange.accounts:
+            for made in (*account.conversions, *account.debt_exchanges):
+                for record in records_of(made):
+                    known[record] = (*known.get(record, ()), account.name)
+        return known
 
     def _read(self, ledger: int) -> tuple[dict[int, Row], bool]:
         if ledger not in self._books:
@@ -371,7 +375,9 @@ class Oracle:
         for each, key in ways:
             if each == ledger:
                 named.setdefault(KEYS[key].name or key, set()).add(KEYS[key].account)
-        seen = {owner for record, owner in self._known().items() if held[record]}
+        seen = {
+            owner for record, owners in self._known().items() if held[record] for owner in owners
+        }
         return {
             account
             for accounts in named.values()
@@ -385,7 +391,8 @@ class Oracle:
         held = Counter(record for row in rows.values() for record in row.records)
         accounts -= self._refused_by_name(ledger, ways, held)
         self._add_up(ledger, accounts)
-        for record, owner in self._known().items():
-            if owner in accounts and held[record] != 1:
-                kind = TWICE if held[record] else MISSING
+        for record, owners in self._known().items():
+            wanted = sum(owner in accounts for owner in owners)
+            if wanted and not wanted <= held[record] <= len(owners):
+                kind = MISSING if held[record] < wanted else TWICE
                 self.violated(kind, f"ledger {ledger}: {record}, {held[record]} times", str(record))
