@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
+import asyncio
 import importlib
 import os
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, cast
+from urllib.parse import urlsplit
 
 from binance_dust._util.files import read_private
-from binance_dust._util.words import count
+from binance_dust._util.words import count, duration
 from binance_dust.cli import _arguments
 from binance_dust.cli._streams import print_stderr
-from binance_dust.errors import ConfigurationError
+from binance_dust.errors import ConfigurationError, NotSentError
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import AsyncIterator, Awaitable
     from types import ModuleType
+
+    from redis.asyncio import Redis
 
     from binance_dust.fleet import FleetProgress
 
-__all__ = ["add_url", "fleet_key", "fleet_url", "import_fleet", "print_sick"]
+__all__ = ["add_url", "fleet_key", "fleet_url", "import_fleet", "print_sick", "watched_redis"]
 
 _VARIABLE: Final = "BINANCE_DUST_FLEET"
 _KEY_VARIABLE: Final = "BINANCE_DUST_FLEET_KEY"
 """A URL may hold a password, which does not belong on a command line."""
+_PATIENCE: Final = 3.0
+"""Seconds for a connection and for an answer."""
+_LOOK_AGAIN: Final = 5.0
+"""Seconds between two looks at Redis."""
 
 
 def add_url(parser: argparse.ArgumentParser, text: str) -> None:
@@ -73,6 +83,62 @@ def import_fleet() -> ModuleType:
         return importlib.import_module("binance_dust.fleet")
     except ImportError as error:
         raise ConfigurationError(str(error)) from None
+
+
+@asynccontextmanager
+async def watched_redis(url: str, *, needed: bool) -> AsyncIterator[None]:
+    """Say once that the fleet's Redis is lost, and once that it is back.
+
+    `needed`: fail at once if it is not there in the beginning.
+    """
+    from redis.asyncio import Redis
+    from redis.asyncio.retry import Retry
+    from redis.backoff import NoBackoff
+
+    parts = urlsplit(url)
+    where = f"Redis at {parts.hostname}:{parts.port or 6379}" if parts.hostname else "Redis"
+    client = Redis.from_url(
+        url, socket_connect_timeout=_PATIENCE, socket_timeout=_PATIENCE, retry=Retry(NoBackoff(), 0)
+    )
+    try:
+        lost = await _why_not(client)
+        if lost is not None and needed:
+            raise NotSentError(f"no {where} ({lost}), and the fleet's workers are met there")
+        task = asyncio.create_task(_watch(client, where, lost))
+        try:
+            yield
+        finally:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+    finally:
+        await client.aclose()
+
+
+async def _watch(client: Redis, where: str, lost: str | None) -> None:
+    now = asyncio.get_running_loop().time
+    since = now()
+    if lost is not None:
+        print_stderr(f"no {where} ({lost}): it is asked again until it answers")
+    while True:
+        await asyncio.sleep(_LOOK_AGAIN)
+        before, lost = lost, await _why_not(client)
+        if before is None and lost is not None:
+            since = now()
+            print_stderr(f"no {where} ({lost}): it is asked again until it answers")
+        elif before is not None and lost is None:
+            print_stderr(f"{where} answers again, after {duration(now() - since)}")
+
+
+async def _why_not(client: Redis) -> str | None:
+    """Ask Redis, and give the reason why it does not answer."""
+    from redis.exceptions import RedisError
+
+    try:
+        # redis types its answer for both kinds of clients at once.
+        await cast("Awaitable[object]", client.ping())
+    except (RedisError, OSError) as error:
+        return type(error).__name__
+    return None
 
 
 def print_sick(progress: FleetProgress) -> None:

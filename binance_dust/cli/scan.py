@@ -23,6 +23,7 @@ from binance_dust.scanner import ScanEstimate, estimate_scan, scan
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from binance_dust.cli._context import CommandContext
     from binance_dust.client import DustClient
@@ -152,7 +153,7 @@ def _sessions_of(todo: Sequence[DustClient], context: CommandContext) -> dict[An
 
 async def _scan_by_fleet(options: argparse.Namespace, output: ScanOutput) -> None:
     metrics = _metrics.CommandMetrics(options)
-    async with _open_fleet(options) as fleet:
+    async with _open_fleet(options) as fleet, _redis_of(options):
         reports = fleet.scan(
             options.account or "all",
             target=options.target,
@@ -172,6 +173,10 @@ async def _scan_by_fleet(options: argparse.Namespace, output: ScanOutput) -> Non
             raise
         finally:
             _fleet.print_sick(reports.progress)
+
+
+def _redis_of(options: argparse.Namespace) -> AbstractAsyncContextManager[None]:
+    return _fleet.watched_redis(_fleet.fleet_url(options), needed=True)
 
 
 def _open_fleet(options: argparse.Namespace) -> Fleet:
@@ -268,7 +273,7 @@ def _estimate_here(options: argparse.Namespace, todo: Sequence[DustClient]) -> E
 async def _estimate_by_fleet(options: argparse.Namespace) -> EstimateRange:
     names = options.account or "all"
     asked = _asked(options)
-    async with _open_fleet(options) as fleet:
+    async with _open_fleet(options) as fleet, _redis_of(options):
         return EstimateRange(
             await fleet.estimate(names, **asked),
             await fleet.estimate(names, margin_share=0, debt_share=0, **asked),

@@ -88,7 +88,8 @@ async def run(options: argparse.Namespace) -> int:
             on_report=metrics.count,
         )
         watched = {"sessions": context.sessions, "ledger": ledger, "worker": worker}
-        async with worker, metrics.serve(**watched):
+        redis = _fleet.watched_redis(url, needed=False)
+        async with redis, worker, metrics.serve(**watched):
             converts = "reads and converts" if ledger else "reads"
             accounts = count(len(context.clients), "account")
             print_stderr(f"{worker.name} {converts} {accounts}; SIGTERM ends it", MessageLevel.INFO)

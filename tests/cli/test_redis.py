@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 
 import pytest
 
+from binance_dust.cli._fleet import watched_redis
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Keep, Run
 from tests.redis_server import Server, a_server
@@ -24,6 +26,42 @@ def asked(keep: Keep) -> Iterator[tuple[str, ...]]:
         file = keep(exchange.open_account("alice"), exchange.open_account("bob"))
         window = ("--window", "3600", "--attempts", "1")
         yield ("--accounts", str(file), "--base-url", exchange.url, *window)
+
+
+def test_a_scan_by_a_fleet_fails_at_once_without_its_redis(run: Run, closed_port: int) -> None:
+    done = run("scan", "--fleet", f"redis://127.0.0.1:{closed_port}")
+
+    assert done.code == 1
+    assert done.err == (
+        f"binance-dust: no Redis at 127.0.0.1:{closed_port} (ConnectionError),"
+        " and the fleet's workers are met there\n"
+    )
+
+
+async def test_a_lost_redis_is_said_once_and_that_it_is_back(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], server: Server
+) -> None:
+    answers = [None, "ConnectionError", "ConnectionError", None, None]
+    asked = asyncio.Event()
+
+    async def why_not(_: object) -> str | None:
+        if len(answers) == 1:
+            asked.set()
+        return answers.pop(0) if answers else None
+
+    monkeypatch.setattr("binance_dust.cli._fleet._why_not", why_not)
+    monkeypatch.setattr("binance_dust.cli._fleet._LOOK_AGAIN", 0)
+
+    async with watched_redis("redis://me:hunter2@queue.internal", needed=False):
+        await asked.wait()
+        await asyncio.sleep(0)
+
+    lost, back = capsys.readouterr().err.splitlines()
+    assert lost == (
+        "binance-dust: no Redis at queue.internal:6379 (ConnectionError):"
+        " it is asked again until it answers"
+    )
+    assert back.startswith("binance-dust: Redis at queue.internal:6379 answers again, after ")
 
 
 @pytest.mark.parametrize("by", ["argument", "environment"])
