@@ -8,6 +8,7 @@
 `_plans`            their plans and results as tables
 `_rules`            the rules file
 `_fleet`            options that name a fleet
+`_notify`           tells a URL or a command of trouble
 `_metrics`          `--metrics`: Prometheus and `/health` while a command runs
 `_progress`         progress of a scan, on stderr
 `_watch`            progress of what moves funds; lost answers

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from binance_dust.cli import _arguments, _context, _ledger, _rules
+from binance_dust.cli import _arguments, _context, _ledger, _notify, _rules
 from binance_dust.cli._output import (
     as_json,
     escape,
@@ -46,6 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of every command that converts dust."""
     _ledger.add_ledger(parser)
     group = add_rules(parser)
+    _notify.add_option(parser)
     group.add_argument(
         "--gather",
         action="store_true",
@@ -235,8 +236,10 @@ async def move(
     if really:
         outlive_readers()
     out, outcomes, seen, watch = make_console(), [], SeenAssets(), MoveWatch()
+    notifier = _notify.Notifier(options)
     async with (
-        _context.open_context(options, observer=watch) as context,
+        notifier.told(),
+        _context.open_context(options, observer=notifier.observer(watch)) as context,
         _ledger.open_ledger_to_move(options, context) as ledger,
         watch.shown(len(context.clients)),
         sweep(
@@ -251,6 +254,7 @@ async def move(
     ):
         async for report in reports:
             watch.take(report)
+            notifier.take(report)
             outcomes.append(report.outcome)
             note(report)
             seen.note(report)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from binance_dust._answers.codes import has_no_margin
 from binance_dust._util.plain import plain
 from binance_dust._util.words import count
-from binance_dust.cli import _arguments, _context, _ledger, _moving, _rules
+from binance_dust.cli import _arguments, _context, _ledger, _moving, _notify, _rules
 from binance_dust.cli._output import (
     Amounts,
     escape,
@@ -62,6 +62,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="leave this debt as it is; may be repeated",
     )
     _rules.add_option(parser)
+    _notify.add_option(parser)
     # The rules of dust, which it has no options for.
     parser.set_defaults(target=None, wallet=[], max_fee_rate=None, min_value=None)
     parser.set_defaults(when_below=[], cooldown=None, gather=False, above_max=None)

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 
 from binance_dust._util.words import count, duration
-from binance_dust.cli import _arguments, _context, _fleet, _metrics
+from binance_dust.cli import _arguments, _context, _fleet, _metrics, _notify
 from binance_dust.cli._output import make_console, print_json
 from binance_dust.cli._progress import EventCounter, can_draw, show_fleet_scan, show_scan
 from binance_dust.cli._scan_results import ScanOutput
@@ -93,6 +93,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with charts")
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
     _metrics.add_arguments(parser)
+    _notify.add_option(parser)
     _fleet.add_url(parser, "let workers scan: the URL of their Redis")
     _context.add_arguments(parser)
 
@@ -116,8 +117,10 @@ async def run(options: argparse.Namespace) -> int:
 async def _scan_here(options: argparse.Namespace, output: ScanOutput) -> None:
     events = EventCounter(print_problems=not can_draw())
     metrics = _metrics.CommandMetrics(options)
-    observer = metrics.observer(events)
+    notifier = _notify.Notifier(options)
+    observer = notifier.observer(metrics.observer(events))
     async with (
+        notifier.told(),
         _context.open_context(options, observer=observer) as context,
         metrics.serve(sessions=context.sessions),
     ):

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._util.words import count
-from binance_dust.cli import _arguments, _context, _ledger, _metrics, _moving
+from binance_dust.cli import _arguments, _context, _ledger, _metrics, _moving, _notify
 from binance_dust.cli._output import (
     Amounts,
     as_json,
@@ -75,8 +75,10 @@ async def run(options: argparse.Namespace) -> int:
     totals, seen = _SweepTotals(), _moving.SeenAssets()
     out = make_console()
     metrics, watch = _metrics.CommandMetrics(options), MoveWatch()
-    observer = metrics.observer(watch)
+    notifier, for_ever = _notify.Notifier(options), options.every is not None
+    observer = notifier.observer(metrics.observer(watch))
     async with (
+        notifier.told(one_by_one=for_ever),
         _context.open_context(options, observer=observer) as context,
         _ledger.open_ledger_to_move(options, context) as ledger,
         metrics.serve(sessions=context.sessions, ledger=ledger),
@@ -96,6 +98,7 @@ async def run(options: argparse.Namespace) -> int:
     ):
         async for report in reports:
             watch.take(report)
+            notifier.take(report, one_by_one=for_ever)
             totals.add(report)
             seen.note(report)
             metrics.count(report)

@@ -8,7 +8,7 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._util.words import count
-from binance_dust.cli import _arguments, _context, _fleet, _metrics, _moving
+from binance_dust.cli import _arguments, _context, _fleet, _metrics, _moving, _notify
 from binance_dust.cli._streams import MessageLevel, print_stderr
 from binance_dust.cli._watch import MoveWatch
 from binance_dust.errors import ConfigurationError
@@ -56,6 +56,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="time to finish the accounts in hand after SIGTERM or Ctrl-C (10)",
     )
     _metrics.add_arguments(parser)
+    _notify.add_option(parser)
     _context.add_arguments(parser)
 
 
@@ -70,8 +71,10 @@ async def run(options: argparse.Namespace) -> int:
         with suppress(NotImplementedError, RuntimeError, ValueError):
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     metrics, watch = _metrics.CommandMetrics(options), MoveWatch()
-    observer = metrics.observer(watch)
+    notifier = _notify.Notifier(options)
+    observer = notifier.observer(metrics.observer(watch))
     async with (
+        notifier.told(),
         _context.open_context(options, observer=observer) as context,
         Ledger(options.ledger) if options.ledger else nullcontext() as ledger,
     ):
