@@ -15,6 +15,7 @@ import pytest
 
 from binance_dust import Credentials
 from binance_dust.cli import main
+from binance_dust.cli._streams import MessageLevel, set_messages
 from binance_dust.sandbox import Sandbox, write_accounts
 from tests.systems import needs_address
 
@@ -50,6 +51,12 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     """The folder for the user's data, in place of the real one."""
     monkeypatch.setattr("platformdirs.user_data_path", lambda *_, **__: tmp_path / "data")
     return tmp_path / "data"
+
+
+@pytest.fixture(autouse=True)
+def usual_messages() -> None:
+    """An earlier command of this process may have asked for others."""
+    set_messages(least=MessageLevel.INFO, as_json=False)
 
 
 @pytest.fixture(autouse=True)

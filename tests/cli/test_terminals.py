@@ -205,4 +205,5 @@ def test_no_command_breaks_a_figure_or_a_line(
             assert not words(told) - words(screen), (command, width)
         seen.add(arguments[0])
     # `demo` prints what `scan`, `quote` and `books` do; these print no table.
-    assert seen == set(COMMANDS) - {"demo", "worker", "sandbox", "export", "resolve", "completion"}
+    without = {"demo", "worker", "sandbox", "export", "resolve", "completion", "mcp"}
+    assert seen == set(COMMANDS) - without
