@@ -91,6 +91,14 @@ async def test_each_call_is_on_the_wire_as_documented(
     ]
 
 
+async def test_the_spot_account_has_every_field_that_is_known(client: DustClient) -> None:
+    """A short form of what the official SDK's model says of it."""
+    account = await client.spot_account()
+
+    missing = [name for name in account.__struct_fields__ if getattr(account, name) is None]
+    assert missing == []
+
+
 async def test_the_funding_wallet_is_read_whole_or_by_asset(client: DustClient) -> None:
     rows = await client.funding_assets(btc_valuation=True)
     (trx,) = await client.funding_assets(asset="TRX")

@@ -293,6 +293,7 @@ async def test_the_official_convert_sdk_knows_sales_by_quote(
     assert exchange.account("alice").free("USDT") == Decimal(quote.to_amount)
 
 
+@pytest.mark.long
 async def test_the_official_spot_sdk_knows_the_account(
     exchange: Sandbox, beside_dust: Credentials
 ) -> None:
