@@ -8,9 +8,10 @@ a plain `ExchangeError`, which does not say whether the request was carried out.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
 
 from binance_dust.errors import (
     BannedError,
@@ -33,8 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """A class of error, and what is known about the request having been carried out."""
 
     error: type[ExchangeError]

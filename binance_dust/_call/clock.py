@@ -17,9 +17,10 @@ from __future__ import annotations
 import asyncio
 import math
 import time
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final, Protocol
+
+import msgspec
 
 from binance_dust.errors import DustError, NotSentError
 
@@ -79,8 +80,7 @@ def _clock_of(loop: asyncio.AbstractEventLoop) -> Callable[[], float]:
     return time.monotonic if asyncios else loop.time
 
 
-@dataclass(frozen=True, slots=True)
-class ClockReading:
+class ClockReading(msgspec.Struct, frozen=True):
     """One reading of the exchange's clock, with the monotonic times of asking and hearing."""
 
     server: float

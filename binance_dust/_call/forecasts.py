@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Final
 
-from binance_dust.budget._gates import BURST
+from binance_dust.budget._limits import BURST
 
 if TYPE_CHECKING:
     from collections.abc import Callable

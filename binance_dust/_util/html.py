@@ -6,7 +6,6 @@ direction of a line or can't be encoded. Markup is escaped, and such characters 
 
 from __future__ import annotations
 
-import html
 import re
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -38,7 +37,9 @@ def visible(text: str) -> str:
 
 def escaped(text: str) -> str:
     """Give text as HTML has it, in an element or in an attribute between quotes."""
-    return html.escape(visible(text))
+    from html import escape  # brings the names of all characters along
+
+    return escape(visible(text))
 
 
 def figure(value: Decimal | int, *, places: int = 0) -> str:

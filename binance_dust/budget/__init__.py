@@ -14,7 +14,8 @@ on after a refusal. It says how much it has counted only in the headers of its a
     _price.py      what calls really cost
     _beliefs.py    all that is believed of a pool, and the evidence
     _payers.py     who pays for an endpoint
-    _gates.py      the valve that a refusal or a ban shuts, and the pace of raw requests
+    _gates.py      the valve that a refusal or a ban shuts
+    _pace.py       the pace of raw requests
     _door.py       an endpoint that accounts pay for lets one call ask first
     _address.py    what shuts the address: a ban, or a firewall
     _kept.py       the part of a window that scans leave to single calls

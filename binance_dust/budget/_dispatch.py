@@ -22,7 +22,6 @@ from binance_dust.budget import _errors
 from binance_dust.budget._address import WALL, AddressGate
 from binance_dust.budget._count import PoolCall
 from binance_dust.budget._forecast import RESERVE_FREED, earliest, forecast
-from binance_dust.budget._gates import Pace
 from binance_dust.budget._kept import TAIL
 from binance_dust.budget._look import look
 from binance_dust.budget._news import take_news
@@ -52,6 +51,8 @@ class Dispatcher(ABC, Generic[W, C]):
 
     def __init__(self, limits: RateLimits, clock: Clock) -> None:
         """Start with nothing spent."""
+        from binance_dust.budget._pace import Pace
+
         self._limits = limits
         self._clock = clock
         self._turn = limits.window * TURN

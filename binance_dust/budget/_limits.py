@@ -20,6 +20,8 @@ from binance_dust.errors import ConfigurationError
 if TYPE_CHECKING:
     from datetime import timedelta
 
+BURST: Final = 0.1
+"""Part of a second's requests that may go at once."""
 LEAST_WINDOW: Final = 0.001
 """Seconds. A shorter window is a mistake, and floating point can't compute with much less."""
 

@@ -11,7 +11,6 @@ knowing how far the call got.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
@@ -147,8 +146,7 @@ class Attachable(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class PoolSnapshot:
+class PoolSnapshot(msgspec.Struct, frozen=True):
     """One pool at one moment."""
 
     name: str
@@ -172,8 +170,7 @@ class PoolSnapshot:
     """Weight that others behind the same address were last seen to spend in a window."""
 
 
-@dataclass(frozen=True, slots=True)
-class BudgetSnapshot:
+class BudgetSnapshot(msgspec.Struct, frozen=True):
     """All pools of one address at one moment."""
 
     pools: tuple[PoolSnapshot, ...]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import dataclasses
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
+
+import msgspec
 
 from binance_dust._util.words import count, duration
 from binance_dust.cli._streams import MessageLevel, print_stderr, shown
@@ -30,8 +31,7 @@ _NAMED: Final = 3
 """Accounts that such a line names; the rest is counted."""
 
 
-@dataclass(frozen=True, slots=True)
-class ExchangeOpened(Event):
+class ExchangeOpened(Event, frozen=True):
     """A command's own: which exchange the next events are about."""
 
     base_url: str
@@ -59,8 +59,8 @@ def describe(event: Event) -> str | None:
 
 def details(event: Event) -> str:
     """Write an event with all that it says."""
-    values = ((each.name, getattr(event, each.name)) for each in dataclasses.fields(event))
-    told = (f"{name} {value}" for name, value in values if value not in (None, ""))
+    values = msgspec.structs.asdict(event)
+    told = (f"{name} {value}" for name, value in values.items() if value not in (None, ""))
     return f"{type(event).__name__}: {', '.join(told)}"
 
 

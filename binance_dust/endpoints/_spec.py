@@ -80,8 +80,7 @@ class LimitKind(enum.Enum):
     """One pool for each outgoing address, shared by all of /api/v3."""
 
 
-@dataclass(frozen=True, slots=True)
-class Weight:
+class Weight(msgspec.Struct, frozen=True):
     """What a call costs, and which budget pays."""
 
     kind: LimitKind

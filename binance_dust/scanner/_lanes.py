@@ -14,8 +14,9 @@ import asyncio
 import enum
 import math
 from collections import Counter, deque
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Literal, TypeAlias
+
+import msgspec
 
 from binance_dust import endpoints
 from binance_dust._call.forecasts import PaceForecast
@@ -204,8 +205,7 @@ class SessionPart:
 # --- shown during a scan -------------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class LaneProgress:
+class LaneProgress(msgspec.Struct, frozen=True):
     """One question at one session, during a scan."""
 
     session: int
@@ -223,8 +223,7 @@ class LaneProgress:
         return self.asked - self.answered
 
 
-@dataclass(frozen=True, slots=True)
-class ScanProgress:
+class ScanProgress(msgspec.Struct, frozen=True):
     """A scan at one moment."""
 
     done: int
@@ -291,8 +290,7 @@ def _usual_account(part: SessionPart, margin: SeenShare) -> float:
 # --- estimated before a scan ---------------------------------------------------------------------
 
 
-@dataclass(frozen=True, slots=True)
-class LaneEstimate:
+class LaneEstimate(msgspec.Struct, frozen=True):
     """One question at one session, before the first request."""
 
     session: int
@@ -305,8 +303,7 @@ class LaneEstimate:
     """Until the last of them can be sent."""
 
 
-@dataclass(frozen=True, slots=True)
-class ScanEstimate:
+class ScanEstimate(msgspec.Struct, frozen=True):
     """How long the limits will make a scan last. The time that answers take comes on top."""
 
     accounts: int

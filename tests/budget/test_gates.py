@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from binance_dust.budget._gates import Pace, Valve
+from binance_dust.budget._gates import Valve
+from binance_dust.budget._pace import Pace
 
 ONE, ANOTHER = object(), object()
 

@@ -18,10 +18,11 @@ from binance_dust.budget._boundary import Boundary, ServerWindow
 from binance_dust.budget._ceiling import WeightCeiling
 from binance_dust.budget._count import Count
 from binance_dust.budget._door import Door
-from binance_dust.budget._gates import Pace, Valve
+from binance_dust.budget._gates import Valve
 from binance_dust.budget._kept import Kept
 from binance_dust.budget._others import Others
 from binance_dust.budget._own import OwnWeight, SlotChain, WeightSlot
+from binance_dust.budget._pace import Pace
 from binance_dust.budget._pool import Pool
 from binance_dust.budget._price import Price, Prices
 from binance_dust.budget._protocol import Lane

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from binance_dust.budget._gates import Pace
 from binance_dust.budget._limits import RateLimits
+from binance_dust.budget._pace import Pace
 from binance_dust.budget._pools import read_key
 from binance_dust.budget._protocol import Charge
 from binance_dust.budget._queue import Queue
