@@ -212,6 +212,11 @@ class CommandContext:
     names: frozenset[str] | None = None
     """All accounts that there are, also those not chosen; `None` if that is not known."""
 
+    @property
+    def rehearsal(self) -> bool:
+        """Whether the exchange is on this machine."""
+        return any(session.is_local for session in self.sessions)
+
     def client_per_session(self) -> list[DustClient]:
         """Give the first client of each session."""
         first: dict[Session, DustClient] = {}

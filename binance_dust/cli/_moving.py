@@ -10,6 +10,7 @@ from binance_dust.cli._output import (
     escape,
     make_console,
     print_json,
+    print_rehearsal,
     reason_of,
 )
 from binance_dust.cli._plans import show_quote, show_receipt
@@ -262,6 +263,8 @@ async def move(
                 print_json(as_json(report))
             else:
                 _show(out, report)
+    if context.rehearsal and not options.json:
+        print_rehearsal(out)
     seen.say_unseen(options.keep, "keep")
     if Outcome.UNKNOWN in outcomes:
         print_stderr(_ledger.RECOVER_HINT)

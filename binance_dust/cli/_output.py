@@ -60,6 +60,11 @@ def console_class() -> type[Console]:
     return PlainConsole
 
 
+def print_rehearsal(out: Console) -> None:
+    """Mark what was printed as a rehearsal's."""
+    out.print("[yellow]A rehearsal[/]: the exchange is on this machine, and nothing of it is real.")
+
+
 def escape(text: str) -> str:
     """Make a foreign text safe to print: no markup for rich, and no control characters."""
     from rich.markup import escape as escape_markup

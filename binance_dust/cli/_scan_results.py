@@ -17,6 +17,7 @@ from binance_dust.cli._output import (
     escape,
     make_console,
     print_json,
+    print_rehearsal,
     reason_of,
 )
 from binance_dust.cli._tables import TerminalTable, figure, figures, prose, text
@@ -51,6 +52,8 @@ class ScanOutput:
         self._as_json: bool = options.json
         self._page: Path | None = options.html
         self._kept: list[AccountReport] = []
+        self.rehearsal = False
+        """Whether the exchange is on this machine."""
         self.totals = ScanTotals(options.target)
         self.file: ReportFile | None = None
         if self._page is not None:
@@ -95,7 +98,7 @@ class ScanOutput:
         if self._page is not None:
             from binance_dust.reports import write_page
 
-            write_page(self._page, self._all)
+            write_page(self._page, self._all, rehearsal=self.rehearsal)
         if not self._as_json:
             self._show()
         return 1 if self.totals.failed else 0
@@ -110,6 +113,8 @@ class ScanOutput:
             out.print(f"The reports are in {self.file.path}{more}.", markup=False)
         if self._page is not None:
             out.print(f"The page is {self._page}.", markup=False)
+        if self.rehearsal:
+            print_rehearsal(out)
 
     @property
     def _readable_file(self) -> Path | None:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Final, get_args
 
 from binance_dust._util.plain import plain
 from binance_dust.cli import _ledger
-from binance_dust.cli._output import escape, make_console, print_json
+from binance_dust.cli._output import escape, make_console, print_json, print_rehearsal
 from binance_dust.cli._tables import TerminalTable, figure, figures, text
-from binance_dust.ledger import OPEN, chart
+from binance_dust.ledger import OPEN, Books, chart
 from binance_dust.ledger._totals import By
 
 if TYPE_CHECKING:
@@ -46,10 +46,16 @@ async def run(options: argparse.Namespace) -> int:
     async with _ledger.existing_ledger(options) as ledger:
         await _ledger.refuse_unknown_account(ledger, options)
         totals = await ledger.totals(options.by, **wanted)
+        rehearsal = await ledger.books() is Books.LOCAL
         if options.html is not None:
             from binance_dust.reports import write_page
 
-            write_page(options.html, (), entries=[e async for e in ledger.entries(**wanted)])
+            write_page(
+                options.html,
+                (),
+                rehearsal=rehearsal,
+                entries=[e async for e in ledger.entries(**wanted)],
+            )
         if options.json:
             for total in totals:
                 print_json({"by": options.by, **_as_json(total)})
@@ -64,6 +70,8 @@ async def run(options: argparse.Namespace) -> int:
         await _show_open_entries(out, ledger, options.account)
         if options.html is not None:
             out.print(f"The page is {options.html}.", markup=False)
+        if rehearsal:
+            print_rehearsal(out)
     return 0
 
 

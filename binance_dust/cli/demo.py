@@ -115,7 +115,7 @@ async def run(options: argparse.Namespace) -> int:
         _compare(out, reports, turns)
         correct = await _show_books(out, exchange, ledger) and correct
         entries = [entry async for entry in ledger.entries()]
-        write_page(page, reports, entries=entries, title="A rehearsal")
+        write_page(page, reports, entries=entries, title="A rehearsal", rehearsal=True)
     out.print(f"\nThe page to look at: {page}", markup=False)
     _print_next(out)
     return 0 if correct and all(report.ok for report in reports) else 1

@@ -19,6 +19,7 @@ from binance_dust.cli._output import (
     escape,
     make_console,
     print_json,
+    print_rehearsal,
     reason_of,
 )
 from binance_dust.cli._streams import print_stderr
@@ -146,6 +147,8 @@ async def run(options: argparse.Namespace) -> int:
             _print_errors(client.name, found.errors, as_json=options.json)
     if not options.json:
         _print(table, received)
+        if context.rehearsal:
+            print_rehearsal(make_console())
     return 1 if failed else 0
 
 

@@ -124,6 +124,7 @@ async def _scan_here(options: argparse.Namespace, output: ScanOutput) -> None:
         _context.open_context(options, observer=observer) as context,
         metrics.serve(sessions=context.sessions),
     ):
+        output.rehearsal = context.rehearsal
         done = output.done
         todo = [client for client in context.clients if client.name not in done]
         before = f", {len(done):,} were done before" if done else ""

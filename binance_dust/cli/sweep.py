@@ -13,6 +13,7 @@ from binance_dust.cli._output import (
     escape,
     make_console,
     print_json,
+    print_rehearsal,
 )
 from binance_dust.cli._streams import outlive_readers, print_stderr
 from binance_dust.cli._watch import MoveWatch
@@ -108,6 +109,8 @@ async def run(options: argparse.Namespace) -> int:
                 out.print(_line(report))
     if not options.json:
         totals.show(out, really=options.yes)
+        if context.rehearsal:
+            print_rehearsal(out)
     seen.say_unseen(options.keep, "keep")
     if totals.outcomes[Outcome.UNKNOWN]:
         print_stderr(_ledger.RECOVER_HINT)

@@ -22,6 +22,8 @@ class BookRow(NamedTuple):
 
     entry: int
     account: str
+    """With `(rehearsal)` behind it if these are the books of rehearsals: a statement of a sandbox
+    is never taken for a real one."""
     account_type: str
     kind: str
     target: str
@@ -47,7 +49,10 @@ class BookRow(NamedTuple):
 
 
 _ROWS: Final = f"""
-SELECT entries.id, entries.account, entries.account_type, entries.kind, entries.target,
+SELECT entries.id,
+       entries.account || CASE WHEN EXISTS (SELECT 1 FROM books WHERE whose = 'local')
+                               THEN ' (rehearsal)' ELSE '' END,
+       entries.account_type, entries.kind, entries.target,
        entries.status, entries.transaction_id, coalesce(lines.at, entries.at),
        coalesce(lines.asset, asked.asset, ''), lines.amount, lines.gross, lines.fee, lines.net,
        lines.transaction_id

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
 __all__ = ["page", "write_page"]
 
+_REHEARSAL: Final = "A rehearsal on a sandbox: nothing on this page is real."
 _TITLE: Final = "Dust and small debts"
 _DAY: Final = len("2026-11-21 ")
 _ICON: Final = (
@@ -46,33 +47,38 @@ def page(
     entries: Iterable[LedgerEntry] = (),
     title: str = _TITLE,
     made_at: datetime | None = None,
+    rehearsal: bool = False,
 ) -> str:
     """Make one self-contained HTML page of a scan's reports and a ledger's entries.
 
     Either may be empty. The page loads nothing, and its own content policy forbids it to.
+    `rehearsal` marks it as one of a sandbox.
     """
     checks.instance(title, str, "title")
+    checks.instance(rehearsal, bool, "rehearsal")
     made_at = _aware(made_at or datetime.now(UTC))
     found, booked = report_figures(reports), ledger_figures(entries)
     with decimal.localcontext(EXACT):
-        return _document(title, found, booked, made_at)
+        return _document(title, found, booked, made_at, rehearsal=rehearsal)
 
 
-def write_page(
+def write_page(  # noqa: PLR0913 - the public face, all by keyword
     path: str | os.PathLike[str],
     reports: Iterable[AccountReport],
     *,
     entries: Iterable[LedgerEntry] = (),
     title: str | None = None,
     made_at: datetime | None = None,
+    rehearsal: bool = False,
 ) -> Path:
     """Write the page of `reports` and `entries` to a file, and give its path.
 
-    A reader sees the old file or the new one, never a part of it.
+    A reader sees the old file or the new one, never a part of it. `rehearsal` marks it as one of a
+    sandbox.
     """
     file = Path(path)
     named = {} if title is None else {"title": title}
-    text = page(reports, entries=entries, made_at=made_at, **named)
+    text = page(reports, entries=entries, made_at=made_at, rehearsal=rehearsal, **named)
     draft = draft_beside(file)
     try:
         _write(draft, text, mode_of(file))
@@ -94,13 +100,20 @@ def _aware(made_at: datetime) -> datetime:
     return made_at
 
 
-def _document(title: str, reports: ReportFigures, ledger: LedgerFigures, made_at: datetime) -> str:
+def _document(
+    title: str,
+    reports: ReportFigures,
+    ledger: LedgerFigures,
+    made_at: datetime,
+    *,
+    rehearsal: bool,
+) -> str:
     style, script = _asset("page.css"), _asset("page.js")
     shown = sections(reports, ledger)
     rest = {table.key: table.rest() for section in shown for table in section.tables}
     parts = (
         _head(title, style, script),
-        _banner(title, reports, made_at),
+        _banner(title, reports, made_at, rehearsal=rehearsal),
         _contents(shown),
         '<main id="main" tabindex="-1">\n<section aria-label="Summary">',
         f"{overview(reports, ledger)}</section>\n",
@@ -126,10 +139,11 @@ def _head(title: str, style: str, script: str) -> str:
     )
 
 
-def _banner(title: str, reports: ReportFigures, made_at: datetime) -> str:
+def _banner(title: str, reports: ReportFigures, made_at: datetime, *, rehearsal: bool) -> str:
+    mark = f'<p class="rehearsal">{_REHEARSAL}</p>' if rehearsal else ""
     return (
         '<a class="skip" href="#main">Skip to the figures</a>\n'
-        f"<header><div><h1>{escaped(title)}</h1><p>{_when(reports, made_at)}</p></div>"
+        f"<header><div><h1>{escaped(title)}</h1><p>{_when(reports, made_at)}</p>{mark}</div>"
         '<button type="button" id="scheme" hidden>Dark colours</button></header>\n'
     )
 
