@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 nox.needs_version = ">=2025.2.9"
-nox.options.sessions = ["lint", "types", "layers", "tests", "docs", "wheel"]
+nox.options.sessions = ["lint", "types", "layers", "tests", "importers", "docs", "wheel"]
 nox.options.reuse_venv = "yes"
 nox.options.default_venv_backend = "uv|virtualenv"
 # A Python that this machine lacks is skipped, also where `CI` is set. Workflows ask for more.
@@ -150,6 +150,13 @@ def tests(session: nox.Session) -> None:
     install(session, "testing", "peers")
     session.run("python", "-m", "tests.release.lock")
     session.run("pytest", *SIDE_BY_SIDE, "-m", "not long", *session.posargs)
+
+
+@check
+def importers(session: nox.Session) -> None:
+    """Let BittyTax, Beancount and (where it is installed) hledger read what the ledger exports."""
+    install(session, "testing", "importers")
+    session.run("pytest", "tests/ledger/test_importers.py", *session.posargs)
 
 
 @nox.session(default=False)

@@ -54,7 +54,7 @@ from binance_dust.ledger._records import (
 from binance_dust.ledger._sync import SyncReport
 from binance_dust.ledger._synced import Missing
 from binance_dust.ledger._totals import Series, Total, chart, series, totals
-from binance_dust.ledger.export import Exported
+from binance_dust.ledger.export import Exported, JournalAccounts
 
 __all__ = [
     "OPEN",
@@ -64,6 +64,7 @@ __all__ = [
     "Exported",
     "Identity",
     "Intent",
+    "JournalAccounts",
     "Kind",
     "KnownAccount",
     "Ledger",

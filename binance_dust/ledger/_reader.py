@@ -15,7 +15,13 @@ from binance_dust.ledger._query import Query, as_kind
 from binance_dust.ledger._store import LedgerStore
 from binance_dust.ledger._thread import StoreThread
 from binance_dust.ledger._totals import RunningTotals
-from binance_dust.ledger.export import refuse_ledger_files, write_csv, write_json_lines
+from binance_dust.ledger.export import (
+    JournalAccounts,
+    refuse_ledger_files,
+    write_csv,
+    write_journal,
+    write_json_lines,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
@@ -27,7 +33,7 @@ if TYPE_CHECKING:
     from binance_dust.ledger._owners import KnownAccount
     from binance_dust.ledger._synced import Missing, Source, SyncedRange
     from binance_dust.ledger._totals import By, Total
-    from binance_dust.ledger.export import Exported, Sink, Style
+    from binance_dust.ledger.export import Exported, JournalStyle, Sink, Style
     from binance_dust.session import Session
 
 __all__ = ["LedgerReader"]
@@ -36,6 +42,8 @@ _PAGE: Final = 200
 """Entries that are read at once: a millisecond or two, during which nothing else is."""
 _ROWS: Final = 1_000
 """Entries that are read at once as flat rows."""
+
+JOURNAL_ACCOUNTS: Final = JournalAccounts()
 
 T = TypeVar("T")
 
@@ -181,12 +189,34 @@ class LedgerReader(Closing):
     ) -> Exported:
         """Export the entries as CSV, a row for each asset, to a path or an open text file.
 
-        `style` is `"plain"` or a tax tool's: `"koinly"`, `"cointracking"`, `"blockpit"`. An
-        existing file is replaced when the new one is complete. `since` is included, `until` not.
+        `style` is `"plain"` or a tool's: `"koinly"`, `"cointracking"`, `"blockpit"`, `"bittytax"`,
+        `"rotki"`. An existing file is replaced when the new one is complete. `since` is included,
+        `until` not.
         """
         refuse_ledger_files(where, self._path)
         query = Query(account=account, since=since, until=until)
         return await write_csv(self._pages(query, LedgerStore.rows, _ROWS), where, style)
+
+    async def export_journal(  # noqa: PLR0913 - what to write, mostly by keyword
+        self,
+        where: str | os.PathLike[str] | Sink,
+        *,
+        style: JournalStyle,
+        accounts: JournalAccounts = JOURNAL_ACCOUNTS,
+        account: str | None = None,
+        since: datetime | None = None,
+        until: datetime | None = None,
+    ) -> Exported:
+        """Export the entries as a journal of `"hledger"` or `"beancount"`.
+
+        Each row is a transaction that balances to the last digit. `accounts` names the journal's
+        accounts. Names that the program's grammar can't take are others in the file, and are listed
+        at its end and in the result's `renamed`.
+        """
+        refuse_ledger_files(where, self._path)
+        query = Query(account=account, since=since, until=until)
+        pages = self._pages(query, LedgerStore.rows, _ROWS)
+        return await write_journal(pages, where, style, accounts)
 
     async def export_json_lines(
         self,

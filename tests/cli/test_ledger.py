@@ -91,6 +91,7 @@ def test_the_books_are_synced_summed_up_and_exported(
     out = tmp_path / "plain.csv"
     exported = run("export", str(out), "--ledger", str(other))
     lines = run("export", "-", "--ledger", str(other), "--style", "jsonl")
+    journal = run("export", "-", "--ledger", str(other), "--style", "hledger", "--fees", "fees")
     page = tmp_path / "books.html"
     books = run("books", "--ledger", str(other), "--html", str(page))
 
@@ -102,6 +103,7 @@ def test_the_books_are_synced_summed_up_and_exported(
     assert "2 rows written" in exported.err
     (entry,) = [json.loads(line) for line in lines.out.splitlines()]
     assert entry["account"] == "alice"
+    assert journal.out.count("    fees  0.") == 2
     assert "BNB, credited by month" in books.out
     assert "<html" in page.read_text(encoding="utf-8")
     assert [exported.code, lines.code, books.code] == [0, 0, 0]

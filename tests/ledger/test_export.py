@@ -154,6 +154,43 @@ async def test_blockpit_takes_the_fee_off_itself() -> None:
     assert (first["Fee Amount (optional)"], first["Fee Asset (optional)"]) == ("0.00035546", "BNB")
 
 
+async def test_bittytax_takes_the_fee_off_itself() -> None:
+    first, second = await rows_of(books(), "bittytax")
+
+    assert first == {
+        "Type": "Trade",
+        "Buy Quantity": "0.01777302",
+        "Buy Asset": "BNB",
+        "Buy Value in GBP": "",
+        "Sell Quantity": "6.21",
+        "Sell Asset": "ADA",
+        "Sell Value in GBP": "",
+        "Fee Quantity": "0.00035546",
+        "Fee Asset": "BNB",
+        "Fee Value in GBP": "",
+        "Wallet": "Binance alice",
+        "Timestamp": "2026-11-21T12:00:00.000Z",
+        "Note": "alice: small balance converted",
+    }
+    assert (second["Fee Quantity"], second["Fee Asset"]) == ("", "")
+
+
+async def test_rotki_takes_the_fee_off_itself() -> None:
+    _, second = await rows_of(books(), "rotki")
+
+    assert second == {
+        "Location": "binance",
+        "Spend Currency": "XRP",
+        "Receive Currency": "BNB",
+        "Receive Amount": "0.00000002",
+        "Spend Amount": "0.000000001",
+        "Fee": "",
+        "Fee Currency": "",
+        "Description": "alice: small balance converted",
+        "Timestamp": "1795262400037",
+    }
+
+
 @pytest.mark.parametrize("style", sorted(LAYOUTS))
 async def test_every_style_fills_all_columns_and_reports_what_it_left_out(
     style: Style,
@@ -199,6 +236,10 @@ async def test_the_amounts_of_every_style_balance(
     assert total(plain, "received_amount") == entry.net
     assert total(koinly, "Received Amount") - total(koinly, "Fee Amount") == entry.net
     assert total(cointracking, "Buy Amount") == entry.net
+    bittytax = await rows_of([entry], "bittytax")
+    rotki = await rows_of([entry], "rotki")
+    assert total(bittytax, "Buy Quantity") - total(bittytax, "Fee Quantity") == entry.net
+    assert total(rotki, "Receive Amount") - total(rotki, "Fee") == entry.net
     assert (
         total(blockpit, "Incoming Amount") - total(blockpit, "Fee Amount (optional)") == entry.net
     )

@@ -115,6 +115,8 @@ async def the_books_too(client: DustClient) -> None:
         assert_type(report, SyncReport)
         assert_type(report.missing, tuple[Missing, ...])
         assert_type(await ledger.export_csv("books.csv", style="koinly"), Exported)
+        assert_type(await ledger.export_journal("books.journal", style="hledger"), Exported)
+        await ledger.export_journal("books.journal", style="ledger")  # type: ignore[arg-type]
         totals = await ledger.totals("asset")
         assert_type(totals, list[Total])
         assert_type(totals[0].net, Decimal)

@@ -15,7 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Literal
 
+from binance_dust._util.exact import from_moment
 from binance_dust.ledger._entry import Kind
+from binance_dust.ledger._schema import moment
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -31,7 +33,7 @@ _SMALL: Final = "small balance converted"
 CONVERTS: Final = frozenset(kind.value for kind in Kind if kind.converts)
 """The kinds that are trades."""
 
-Style = Literal["plain", "koinly", "cointracking", "blockpit"]
+Style = Literal["plain", "koinly", "cointracking", "blockpit", "bittytax", "rotki"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -145,10 +147,11 @@ _KOINLY: Final = CsvLayout(
 )
 
 
-# CoinTracking, custom import: header and dates (30-01-2018 15:20:25) of cointracking.info/import/
-# import_csv as quoted by programs that write it, read 2026-11. The fee is "mainly informational";
-# in the currency of a side it is in that side's amount already: "Buy = 0.99 BTC, Sell = 500 USD,
-# Fee = 0.01 BTC" (cointracking.freshdesk.com/solution/articles/29000007202).
+# CoinTracking, custom import: header of cointracking.info/import/import_csv as quoted by programs
+# that write it, read 2026-11. Its own exports have dates like 2020-05-14 11:46:20 (in
+# github.com/rotki/rotki/issues/995), which no day and month can swap in. The fee is "mainly
+# informational"; in the currency of a side it is in that side's amount already: "Buy = 0.99 BTC,
+# Sell = 500 USD, Fee = 0.01 BTC" (cointracking.freshdesk.com/solution/articles/29000007202).
 def _cointracking_row(row: BookRow) -> tuple[str, ...]:
     return (
         "Trade",
@@ -227,11 +230,84 @@ _BLOCKPIT: Final = CsvLayout(
     row=_blockpit_row,
 )
 
+
+# BittyTax 0.6.0, transaction records: header of its template, read by its `import_records.py`,
+# 2026-12. A fee is "a separate spend transaction" (`t_row.py`): what is bought is before it.
+def _bittytax_row(row: BookRow) -> tuple[str, ...]:
+    return (
+        "Trade",
+        row.gross,
+        _text(row.target),
+        "",
+        row.amount,
+        _text(row.asset),
+        "",
+        *_fee(row),
+        "",
+        _text(f"Binance {row.account}"),
+        f"{row.at[:23]}Z",
+        _text(_comment(row)),
+    )
+
+
+_BITTYTAX: Final = CsvLayout(
+    header=(
+        "Type",
+        "Buy Quantity",
+        "Buy Asset",
+        "Buy Value in GBP",
+        "Sell Quantity",
+        "Sell Asset",
+        "Sell Value in GBP",
+        "Fee Quantity",
+        "Fee Asset",
+        "Fee Value in GBP",
+        "Wallet",
+        "Timestamp",
+        "Note",
+    ),
+    row=_bittytax_row,
+)
+
+
+# rotki, generic trades: docs.rotki.com, usage guide, "rotki Generic Import", and its importer
+# (rotkehlchen/data_import/importers/rotki_trades.py), read 2026-12. Times are milliseconds. A fee
+# is an event of its own beside the swap: what is received is before it.
+def _rotki_row(row: BookRow) -> tuple[str, ...]:
+    return (
+        "binance",
+        _text(row.asset),
+        _text(row.target),
+        row.gross,
+        row.amount,
+        *_fee(row),
+        _text(_comment(row)),
+        str(from_moment(moment(row.at))),
+    )
+
+
+_ROTKI: Final = CsvLayout(
+    header=(
+        "Location",
+        "Spend Currency",
+        "Receive Currency",
+        "Receive Amount",
+        "Spend Amount",
+        "Fee",
+        "Fee Currency",
+        "Description",
+        "Timestamp",
+    ),
+    row=_rotki_row,
+)
+
 LAYOUTS: Final[Mapping[Style, CsvLayout]] = {
     "plain": _PLAIN,
     "koinly": _KOINLY,
     "cointracking": _COINTRACKING,
     "blockpit": _BLOCKPIT,
+    "bittytax": _BITTYTAX,
+    "rotki": _ROTKI,
 }
 
 

@@ -9,23 +9,32 @@ import os
 import threading
 from collections import Counter
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from binance_dust._util.files import draft_beside, mode_of, open_new, put_in_place
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import OPEN, Kind
+from binance_dust.ledger.export._journal import Journal
 from binance_dust.ledger.export._layouts import CONVERTS, LAYOUTS
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
     from typing import TextIO
 
     from binance_dust.ledger._rows import BookRow
+    from binance_dust.ledger.export._journal import JournalAccounts, JournalStyle
     from binance_dust.ledger.export._layouts import CsvLayout, Style
 
-__all__ = ["Exported", "Sink", "refuse_ledger_files", "write_csv", "write_json_lines"]
+__all__ = [
+    "Exported",
+    "Sink",
+    "refuse_ledger_files",
+    "write_csv",
+    "write_journal",
+    "write_json_lines",
+]
 
 
 class Sink(Protocol):
@@ -47,6 +56,8 @@ class Exported:
     """Transfers and repayments that the style leaves out: neither is a trade."""
     unsettled: int = 0
     """Entries whose outcome is not known yet: `recover()` first, then export again."""
+    renamed: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """Assets and accounts that have another name in a journal, because its grammar takes few."""
 
 
 async def write_csv(
@@ -87,6 +98,25 @@ async def write_json_lines(
 
     await _write(chunks(), where)
     return Exported(rows, unsettled=unsettled)
+
+
+async def write_journal(
+    pages: AsyncIterator[Sequence[BookRow]],
+    where: str | os.PathLike[str] | Sink,
+    style: JournalStyle,
+    accounts: JournalAccounts,
+) -> Exported:
+    """Write entries as a journal of hledger or Beancount, a transaction for each row."""
+    journal = Journal(style, accounts)
+
+    async def chunks() -> AsyncIterator[str]:
+        yield journal.header()
+        async for page in pages:
+            yield journal.text_of(page)
+        yield journal.footer()
+
+    await _write(chunks(), where)
+    return Exported(journal.rows, unsettled=journal.unsettled, renamed=journal.renamed)
 
 
 def refuse_ledger_files(where: object, ledger: str) -> None:
