@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import difflib
 import shutil
 import textwrap
 from typing import TYPE_CHECKING, Any, Final, NoReturn
@@ -20,6 +19,8 @@ _WRONG_USE: Final = 2
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """Name the known word that was probably meant, as the end of a message; else nothing."""
+    import difflib
+
     close = difflib.get_close_matches(word, [*known], n=1)
     return f": did you mean {close[0]}?" if close else ""
 

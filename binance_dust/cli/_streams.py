@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import enum
+import functools
 import io
-import json
-import logging
 import os
 import shutil
 import sys
 import textwrap
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, TextIO, cast
 
 from binance_dust._util.words import visible
 
 if TYPE_CHECKING:
+    import logging
     from collections.abc import Iterator
 
 __all__ = [
@@ -97,11 +96,12 @@ _messages: dict[str, Any] = {"least": MessageLevel.INFO, "as_json": False}
 
 def set_messages(*, least: MessageLevel, as_json: bool) -> None:
     """Choose which messages are printed, and how; the package's log is among them."""
+    import logging
+
     _messages.update(least=least, as_json=as_json)
     log = logging.getLogger("binance_dust")
     log.setLevel(logging.DEBUG if least is MessageLevel.DEBUG else logging.NOTSET)
-    if not any(isinstance(handler, _LogPrinter) for handler in log.handlers):
-        log.addHandler(_LogPrinter())
+    log.addHandler(_log_printer())  # once, however often it is said
 
 
 def shown(level: MessageLevel) -> bool:
@@ -109,17 +109,23 @@ def shown(level: MessageLevel) -> bool:
     return bool(level >= _messages["least"])
 
 
-class _LogPrinter(logging.Handler):
-    """Prints what the package logs like every other message."""
+@functools.cache
+def _log_printer() -> logging.Handler:
+    """Make what prints the package's log like every other message."""
+    import logging
 
-    def emit(self, record: logging.LogRecord) -> None:
-        """Print a line of the log."""
-        levels = {logging.WARNING: MessageLevel.WARNING, logging.ERROR: MessageLevel.ERROR}
-        level = levels.get(record.levelno, MessageLevel.DEBUG)
-        if record.msg.startswith("the exchange's clock was not learnt"):
-            # The calls that wait for it meet the same cause, and say it with their accounts.
-            level = MessageLevel.DEBUG
-        print_stderr(record.getMessage(), level)
+    levels = {logging.WARNING: MessageLevel.WARNING, logging.ERROR: MessageLevel.ERROR}
+
+    class LogPrinter(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            """Print a line of the log."""
+            level = levels.get(record.levelno, MessageLevel.DEBUG)
+            if str(record.msg).startswith("the exchange's clock was not learnt"):
+                # The calls that wait for it meet the same cause, and say it with their accounts.
+                level = MessageLevel.DEBUG
+            print_stderr(record.getMessage(), level)
+
+    return LogPrinter()
 
 
 def print_stderr(text: str, level: MessageLevel = MessageLevel.WARNING) -> None:
@@ -127,6 +133,9 @@ def print_stderr(text: str, level: MessageLevel = MessageLevel.WARNING) -> None:
     if not shown(level):
         return
     if _messages["as_json"]:
+        import json
+        from datetime import UTC, datetime
+
         row = {"at": f"{datetime.now(UTC):%FT%T.%fZ}", "level": level.name.lower(), "text": text}
         sys.stderr.write(f"{json.dumps(row)}\n")
         return

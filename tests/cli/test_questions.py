@@ -61,7 +61,7 @@ def test_a_part_of_the_whole_may_be_written_in_percent() -> None:
     assert rate("100%") == 1
 
 
-@pytest.mark.parametrize("command", ["quote", "sweep", "convert"])
+@pytest.mark.parametrize("command", ["sweep", "convert"])
 def test_an_asset_to_keep_that_nobody_has_is_said(
     run: Run, two_accounts: tuple[str, ...], command: str
 ) -> None:

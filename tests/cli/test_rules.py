@@ -115,7 +115,7 @@ def test_a_file_that_others_can_write_is_refused(file: Path) -> None:
         found(file, "alice")
 
 
-@pytest.mark.parametrize("command", ["quote", "sweep", "convert"])
+@pytest.mark.parametrize("command", ["sweep", "convert"])
 def test_commands_go_by_the_rules(
     run: Run, two_accounts: tuple[str, ...], file: Path, command: str, exchange: Sandbox
 ) -> None:
