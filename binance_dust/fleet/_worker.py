@@ -148,13 +148,13 @@ class Worker(Closing):
         """
         if self._running:
             raise ConfigurationError("this worker is open already")
+        if self._ledger is not None:
+            for session in {client.session for client in self._clients.values()}:
+                await self._ledger.refuse_other(session)
         try:
             await try_out(self._clients.values())
         except DustError as error:
             raise ConfigurationError(f"{self._name} takes no work: {error}") from error
-        if self._ledger is not None:
-            for session in {client.session for client in self._clients.values()}:
-                await self._ledger.refuse_other(session)
         await self._queues.open()
         for queue in (self._queues.broadcast, self._queues.queue(self._id)):
             broker = self._queues.reader(queue)
