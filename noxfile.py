@@ -291,6 +291,13 @@ def tour(session: nox.Session, folder: Path, archive: Path, *parts: str) -> None
 
 
 @nox.session(default=False)
+def frames(session: nox.Session) -> None:
+    """Hold that pandas and polars take our rows: 250 MB that no other test needs."""
+    install(session, "testing", "frames")
+    session.run("pytest", "tests/test_frames.py", *session.posargs)
+
+
+@nox.session(default=False)
 def smoke(session: nox.Session) -> None:
     """Run the demo and some tests, which are to pass on any system."""
     install(session, "testing")

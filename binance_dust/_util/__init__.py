@@ -13,4 +13,5 @@ files.py        which files are opened, and that readers see them whole
 results.py      results made in the background, read as a stream
 words.py        counts and durations in words; foreign text, made visible
 html.py         tables and text in HTML
+records.py      any record as HTML
 """

@@ -171,6 +171,11 @@ class AnswerStruct(msgspec.Struct, frozen=True, kw_only=True, rename="camel", eq
         fields = ", ".join(f"{name}={_shown(self, name)}" for name in self.__struct_fields__)
         return f"{type(self).__name__}({fields})"
 
+    def _repr_html_(self) -> str:
+        from binance_dust._util.records import record
+
+        return record(self)
+
 
 _PARTS: Final = (list, AnswerStruct)
 

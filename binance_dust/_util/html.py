@@ -15,7 +15,16 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["PLACES", "Cell", "escaped", "figure", "moment", "table", "visible"]
+__all__ = [
+    "PLACES",
+    "Cell",
+    "Record",
+    "escaped",
+    "figure",
+    "moment",
+    "table",
+    "visible",
+]
 
 Cell: TypeAlias = str | int | Decimal | datetime | None
 
@@ -87,6 +96,17 @@ def table(
     if footer:
         parts += ["<tfoot>", _row(_cells(footer, looks)), "</tfoot>"]
     return "".join([*parts, "</table>"])
+
+
+class Record:
+    """Base of records that a notebook shows: their fields, and below them their parts."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        from binance_dust._util.records import record  # few programs are notebooks
+
+        return record(self)
 
 
 def _look(column: Sequence[Cell]) -> tuple[str, int]:

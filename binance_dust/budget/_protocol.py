@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import msgspec
 
+from binance_dust._util.html import Record
 from binance_dust.endpoints import LimitKind
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ class Attachable(Protocol):
         ...
 
 
-class PoolSnapshot(msgspec.Struct, frozen=True):
+class PoolSnapshot(msgspec.Struct, Record, frozen=True):
     """One pool at one moment."""
 
     name: str
@@ -170,7 +171,7 @@ class PoolSnapshot(msgspec.Struct, frozen=True):
     """Weight that others behind the same address were last seen to spend in a window."""
 
 
-class BudgetSnapshot(msgspec.Struct, frozen=True):
+class BudgetSnapshot(msgspec.Struct, Record, frozen=True):
     """All pools of one address at one moment."""
 
     pools: tuple[PoolSnapshot, ...]

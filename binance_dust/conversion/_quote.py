@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Self
 
 from binance_dust._util import exact
+from binance_dust._util.html import Record
 from binance_dust._util.words import count
 from binance_dust.conversion import _tables
 from binance_dust.errors import ConfigurationError
@@ -92,7 +93,7 @@ class Reason(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Skipped:
+class Skipped(Record):
     """An asset, or a part of it, that is not converted."""
 
     asset: str
@@ -182,7 +183,7 @@ class BaseQuote:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class QuoteLine:
+class QuoteLine(Record):
     """One asset that can be converted now, with the exchange's own estimate."""
 
     asset: str
@@ -206,7 +207,7 @@ class QuoteLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class GatherLine:
+class GatherLine(Record):
     """Dust of the funding wallet that is brought to the spot wallet first."""
 
     asset: str
@@ -309,7 +310,7 @@ def _fee(of: Quote | QuoteLine) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LiabilityLine:
+class LiabilityLine(Record):
     """One small debt that can be exchanged now."""
 
     asset: str

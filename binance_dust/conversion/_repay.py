@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._util import exact
 from binance_dust._util.checks import instance, to_timedelta
+from binance_dust._util.html import Record
 from binance_dust._util.words import count
 from binance_dust.conversion import _guards, _policy, _tables
 from binance_dust.conversion._account import AccountContext, debts_of, margin_holdings
@@ -46,7 +47,7 @@ _HEAD: Final = ("asset", "owed", "free", "paid")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RepaymentLine:
+class RepaymentLine(Record):
     """One debt, and how much of it can be paid now."""
 
     asset: str
@@ -62,7 +63,7 @@ class RepaymentLine:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RepaymentQuote(BaseQuote):
+class RepaymentQuote(BaseQuote, Record):
     """A plan: which debts would be paid, each in its own asset."""
 
     target: str = ""
@@ -88,7 +89,7 @@ class RepaymentQuote(BaseQuote):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RepaymentReceipt:
+class RepaymentReceipt(Record):
     """Which debts were paid. The ledger has the same."""
 
     account: str

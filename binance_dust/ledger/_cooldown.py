@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from binance_dust._answers.codes import cooled
 from binance_dust._util.checks import to_timedelta
+from binance_dust._util.html import Record
 from binance_dust.ledger._entry import Kind
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ _GROWTH: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
-class Lesson:
+class Lesson(Record):
     """What is proven about a cooldown."""
 
     longer_than: timedelta = timedelta(0)

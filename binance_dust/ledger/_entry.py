@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from binance_dust._util.exact import total
+from binance_dust._util.html import Record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +87,7 @@ class SettledBy(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerLine:
+class LedgerLine(Record):
     """One asset of an entry: what was given, and what was received."""
 
     asset: str
@@ -196,7 +197,7 @@ class LineTotals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LedgerEntry(LineTotals):
+class LedgerEntry(LineTotals, Record):
     """One call that moved funds, or was meant to. Times are by the exchange's clock."""
 
     id: int

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from binance_dust._util.html import Record
 from binance_dust.errors import ConfigurationError, GuardError
 from binance_dust.ledger import _entries
 from binance_dust.ledger._entry import Kind, SettledBy
@@ -45,7 +46,7 @@ _FOLDED: Final = "the same record as entry "
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Recorded:
+class Recorded(Record):
     """How the ledger took the exchange's records."""
 
     added: tuple[int, ...]

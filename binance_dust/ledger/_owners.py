@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from binance_dust._util.html import Record
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._schema import moment_or_none, stamp_or_none
 from binance_dust.ledger._synced import merge_ranges
@@ -62,7 +63,7 @@ class KnownKey(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KnownAccount:
+class KnownAccount(Record):
     """One account of a ledger, with the names that it came with."""
 
     owner: str

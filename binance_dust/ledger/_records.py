@@ -14,6 +14,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
+from binance_dust._util.html import Record
 from binance_dust.errors import UnreadableAnswerError
 from binance_dust.ledger._entry import OPEN, Kind, LedgerEntry, LedgerLine, SettledBy
 
@@ -60,7 +61,7 @@ _REPAID: Final = "REPAY"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Observed:
+class Observed(Record):
     """One record of the exchange: a conversion, or an exchange of debts."""
 
     account: str

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._answers.codes import has_no_margin
 from binance_dust._util.exact import from_moment, to_moment
+from binance_dust._util.html import Record
 from binance_dust._util.plain import plain
 from binance_dust.endpoints import AccountType, to_account_types
 from binance_dust.errors import ConfigurationError, RejectedError
@@ -46,7 +47,7 @@ _ROWS_PER_CALL: Final = 100
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SyncReport:
+class SyncReport(Record):
     """The result of a sync of one account."""
 
     account: str

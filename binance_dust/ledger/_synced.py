@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
+from binance_dust._util.html import Record
 from binance_dust._util.plain import plain
 from binance_dust.ledger._schema import moment, stamp
 
@@ -47,7 +48,7 @@ class SyncedRange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Missing:
+class Missing(Record):
     """A time range of which the exchange does not show all records, however it is asked.
 
     Also the time of one record that can't be read.

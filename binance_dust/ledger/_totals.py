@@ -23,6 +23,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING, Any, Final, Literal, get_args
 
 from binance_dust._util.exact import difference, product, ratio, total
+from binance_dust._util.html import Record
 from binance_dust._util.plain import plain
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import Kind
@@ -50,7 +51,7 @@ _ZERO: Final = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Total:
+class Total(Record):
     """One sum, in one target."""
 
     key: str
@@ -136,7 +137,7 @@ def totals(
 
 
 @dataclass(frozen=True, slots=True)
-class Series:
+class Series(Record):
     """What was received in one target: a total for every month from the first to the last."""
 
     target: str

@@ -131,7 +131,8 @@ class CsvRows:
         out = io.StringIO()
         rows = csv.DictWriter(out, COLUMNS, restval="", lineterminator="\r\n")
         common = {"account": _cell(report.account), "at": plain(report.at)}
-        rows.writerows(common | row for row in _rows(report))
+        rows.writerows(common | _cells(row) for row in report_rows(report))
+        rows.writerow(common | _cells(_total_of(report)))
         return out.getvalue().encode()
 
     def reports(self, lines: Iterable[bytes]) -> Iterator[StoredReport]:
@@ -164,53 +165,64 @@ FORMATS: Final[dict[str, type[JsonLines | CsvRows]]] = {
 }
 
 
-def _rows(report: AccountReport) -> Iterator[dict[str, Any]]:
+def report_rows(report: AccountReport) -> Iterator[dict[str, Any]]:
+    """Give a row for each asset of each part of a report, and for each part that failed."""
     for held in report.assets:
         parts = (held.locked, held.freeze, held.withdrawing, held.ipoable)
         yield {
             "part": "assets",
-            "asset": _cell(held.asset),
-            "amount": plain(held.free),
-            "unavailable": plain(total(part for part in parts if part is not None)),
+            "asset": held.asset,
+            "amount": held.free,
+            "unavailable": total(part for part in parts if part is not None),
         }
     for line in report.quote.details if report.quote else ():
         yield {
             "part": "quote",
-            "asset": _cell(line.asset),
-            "amount": plain(line.amount_free),
-            "gross": plain(line.gross),
-            "fee": plain(line.fee),
-            "net": plain(line.net),
-            "unit": _cell(report.target),
+            "asset": line.asset,
+            "amount": line.amount,
+            "gross": line.gross,
+            "fee": line.fee,
+            "net": line.net,
+            "unit": report.target,
         }
     for lies in wallet_rows(report):
         yield {
-            "part": _cell(f"elsewhere: {lies.wallet}"),
-            "asset": _cell(lies.asset),
-            "amount": plain(lies.free),
-            "unavailable": plain(lies.unavailable),
-            "gross": plain(lies.worth),
+            "part": f"elsewhere: {lies.wallet}",
+            "asset": lies.asset,
+            "amount": lies.free,
+            "unavailable": lies.unavailable,
+            "gross": lies.worth,
             "unit": "BTC",
         }
     for chance in report.last_chances:
         what = "delisted" if chance.goes else "some pairs delisted"
-        yield {"part": f"{what}: {plain(chance.until)}", "asset": _cell(chance.asset)}
+        yield {"part": f"{what}: {plain(chance.until)}", "asset": chance.asset}
     for debt in report.liabilities:
         yield {
             "part": "liabilities",
-            "asset": _cell(debt.asset),
-            "amount": plain(total((debt.principal, debt.interest))),
-            "gross": plain(debt.liability_qty),
-            "unit": _cell(debt.liability_asset),
+            "asset": debt.asset,
+            "amount": total((debt.principal, debt.interest)),
+            "gross": debt.liability_qty,
+            "unit": debt.liability_asset,
         }
     for part, error in report.errors.items():
-        yield {"part": _cell(part), "error": _cell(str(error))}
+        yield {"part": part, "error": str(error)}
+
+
+def _total_of(report: AccountReport) -> dict[str, Any]:
     sums = ("gross", "fee", "net") if report.quote else ()
-    yield {
+    return {
         "part": _TOTAL,
-        **{name: plain(getattr(report, name)) for name in sums},
-        "unit": _cell(report.target),
-        "error": _cell(", ".join(report.errors)),
+        **{name: getattr(report, name) for name in sums},
+        "unit": report.target,
+        "error": ", ".join(report.errors),
+    }
+
+
+def _cells(row: dict[str, Any]) -> dict[str, Any]:
+    return {
+        name: _cell(value) if isinstance(value, str) else plain(value)
+        for name, value in row.items()
     }
 
 

@@ -21,6 +21,7 @@ import msgspec
 from binance_dust import endpoints
 from binance_dust._call.forecasts import PaceForecast
 from binance_dust._util.checks import instance
+from binance_dust._util.html import Record
 from binance_dust._util.words import duration
 from binance_dust.client import DustClient
 from binance_dust.errors import ConfigurationError
@@ -205,7 +206,7 @@ class SessionPart:
 # --- shown during a scan -------------------------------------------------------------------------
 
 
-class LaneProgress(msgspec.Struct, frozen=True):
+class LaneProgress(msgspec.Struct, Record, frozen=True):
     """One question at one session, during a scan."""
 
     session: int
@@ -223,7 +224,7 @@ class LaneProgress(msgspec.Struct, frozen=True):
         return self.asked - self.answered
 
 
-class ScanProgress(msgspec.Struct, frozen=True):
+class ScanProgress(msgspec.Struct, Record, frozen=True):
     """A scan at one moment."""
 
     done: int
@@ -290,7 +291,7 @@ def _usual_account(part: SessionPart, margin: SeenShare) -> float:
 # --- estimated before a scan ---------------------------------------------------------------------
 
 
-class LaneEstimate(msgspec.Struct, frozen=True):
+class LaneEstimate(msgspec.Struct, Record, frozen=True):
     """One question at one session, before the first request."""
 
     session: int
@@ -303,7 +304,7 @@ class LaneEstimate(msgspec.Struct, frozen=True):
     """Until the last of them can be sent."""
 
 
-class ScanEstimate(msgspec.Struct, frozen=True):
+class ScanEstimate(msgspec.Struct, Record, frozen=True):
     """How long the limits will make a scan last. The time that answers take comes on top."""
 
     accounts: int

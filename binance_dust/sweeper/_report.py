@@ -6,6 +6,7 @@ import enum
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from binance_dust._util.html import Record
 from binance_dust._util.words import count
 from binance_dust.conversion import LiabilityQuote, Reason, RepaymentQuote, RepaymentReceipt
 from binance_dust.errors import OutcomeUnknownError
@@ -59,7 +60,7 @@ class Outcome(enum.StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class SweepReport:
+class SweepReport(Record):
     """One account's turn in a sweep."""
 
     account: str

@@ -1,4 +1,4 @@
-"""The notebook of the examples shows what a run of today shows, and nothing that it should not."""
+"""The notebooks of the examples show what a run of today shows, and no secret."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import json
 import re
 from pathlib import Path
 
+import pytest
+
 from binance_dust.sandbox import Sandbox
 from tests.docs.notebook import Notebook, read, run
 
-NOTEBOOK = Path(__file__).parents[2] / "docs" / "examples" / "desk.ipynb"
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
 TIME = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC")
 
 
@@ -20,17 +23,19 @@ def shown(notebook: Notebook) -> str:
     return TIME.sub("(a time)", json.dumps(cells, indent=1, ensure_ascii=False, sort_keys=True))
 
 
-def test_what_the_notebook_shows_is_what_it_does() -> None:
-    notebook = read(NOTEBOOK)
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_what_a_notebook_shows_is_what_it_does(path: Path) -> None:
+    notebook = read(path)
 
     fresh = asyncio.run(run(notebook), debug=False)  # as for readers, and in a tenth of the time
 
-    again = "run: python -m tests.docs.notebook docs/examples/desk.ipynb"
+    again = f"run: python -m tests.docs.notebook docs/examples/{path.name}"
     assert shown(fresh).splitlines() == shown(notebook).splitlines(), again
 
 
-def test_the_notebook_shows_no_key_no_path_and_no_address() -> None:
-    text = NOTEBOOK.read_text(encoding="utf-8")
+def test_notebooks_show_no_key_no_path_and_no_address() -> None:
+    assert len(NOTEBOOKS) == 2
+    text = "".join(path.read_text(encoding="utf-8") for path in NOTEBOOKS)
     keys = [
         key
         for credentials in Sandbox(seed=7).open_accounts(300)

@@ -23,6 +23,7 @@ PUBLIC = [
     "binance_dust.errors",
     "binance_dust.events",
     "binance_dust.fleet",
+    "binance_dust.frames",
     "binance_dust.ledger",
     "binance_dust.models",
     "binance_dust.reports",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from binance_dust._util.files import draft_beside, mode_of, open_new, put_in_place
+from binance_dust._util.html import Record
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import OPEN, Kind
 from binance_dust.ledger.export._journal import Journal
@@ -45,7 +46,7 @@ class Sink(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Exported:
+class Exported(Record):
     """What was exported, and what was not."""
 
     rows: int
