@@ -45,7 +45,8 @@ from binance_dust.errors import ConfigurationError, DustError, OutcomeUnknownErr
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Mapping, Sequence
+    from asyncio import AbstractEventLoop
+    from collections.abc import Callable, Mapping, Sequence
     from types import ModuleType
 
 __all__ = ["main"]
@@ -148,7 +149,8 @@ def _run_with_exit_code(command: ModuleType, options: argparse.Namespace) -> int
     import asyncio
 
     try:
-        return asyncio.run(_run_until_terminated(command, options))
+        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+            return runner.run(_run_until_terminated(command, options))
     except BrokenPipeError:
         # The reader of the pipe has gone, `head` for example. Python would report an error when it
         # closes stdout.
@@ -163,6 +165,15 @@ def _run_with_exit_code(command: ModuleType, options: argparse.Namespace) -> int
     except (DustError, OSError) as error:
         print_stderr(str(error), MessageLevel.ERROR)
         return FAILED
+
+
+def _loop_factory() -> Callable[[], AbstractEventLoop] | None:
+    """Choose uvloop's event loop where it is installed (the extra `uvloop`), else asyncio's own."""
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
 
 
 async def _run_until_terminated(command: ModuleType, options: argparse.Namespace) -> int:
