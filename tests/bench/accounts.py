@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 from tests.bench import clients
@@ -22,6 +22,8 @@ def run(task: str, name: str, url: str, *marks: str) -> dict[str, Any]:
         wall, cpu = time.perf_counter(), time.process_time()
         at = asyncio.run(_first(name, url))
         return {"first": at["wall"] - wall, "first_cpu": at["cpu"] - cpu}
+    if task == "ask":
+        return _on_a_loop(name, _asked(name, url, *map(int, marks)))
     if task == "scan":
         return asyncio.run(_scan(url, [int(mark) for mark in marks]))
     _allow_many_files()
@@ -36,6 +38,41 @@ async def _first(name: str, url: str) -> dict[str, float]:
         found = {"wall": time.perf_counter(), "cpu": time.process_time()}
         await account.close()
     return found
+
+
+def _on_a_loop(name: str, work: Coroutine[Any, Any, dict[str, Any]]) -> dict[str, Any]:
+    """Run on the event loop that the client is measured on."""
+    if name != clients.ON_UVLOOP:
+        return asyncio.run(work)
+    import uvloop
+
+    return uvloop.run(work)
+
+
+async def _asked(name: str, url: str, count: int, *flights: int) -> dict[str, Any]:
+    """Say the CPU of a call when so many are under way at once, and the least of two batches."""
+    found = {}
+    async with (clients.ALL | clients.EXTRA)[name](url) as desk:
+        accounts = [desk(number) for number in range(max(flights))]
+        for flight in flights:
+            present, each = accounts[:flight], -(-count // flight)
+            await asyncio.gather(*[_ask(account, 2) for account in present])
+            gc.collect()
+            gc.freeze()
+            took = []
+            for _ in range(2):
+                began = time.process_time()
+                await asyncio.gather(*[_ask(account, each) for account in present])
+                took.append((time.process_time() - began) / (each * flight))
+            found[str(flight)] = min(took)
+            gc.unfreeze()
+        await clients.close(accounts)
+    return found
+
+
+async def _ask(account: clients.Account, times: int) -> None:
+    for _ in range(times):
+        await account.ask()
 
 
 async def _many(name: str, url: str, marks: list[int], *, hold: bool) -> dict[str, Any]:

@@ -5,6 +5,7 @@
     python -m tests.bench.alone CODE visit NAME URL 100 1000  open an account, ask, close, so often
     python -m tests.bench.alone CODE hold NAME URL 100 1000   open accounts, ask, hold all of them
 
+    python -m tests.bench.alone CODE ask NAME URL 300 1 8     so many calls, 1 at once and 8 at once
     python -m tests.bench.alone CODE scan NAME URL 1000       one scan of ours, of so many
 
 Until CODE has run nothing else is imported: what it needs is counted as its own.
@@ -16,6 +17,7 @@ import os
 import sys
 import time
 
+ROOT = os.path.abspath(f"{__file__}/../../..")  # noqa: PTH100 - pathlib is not imported yet
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -42,13 +44,11 @@ def in_a_process(*task: str) -> dict[str, Any]:
     """Have a process of its own do this, and give what it tells."""
     import json
     import subprocess
-    from pathlib import Path
 
-    root = Path(__file__).parents[2]
     # Compiled modules may be kept, as they are where a package was installed.
     kept = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     command = [sys.executable, "-m", "tests.bench.alone", *task]
-    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=root, env=kept)  # noqa: S603
+    done = subprocess.run(command, check=True, stdout=subprocess.PIPE, cwd=ROOT, env=kept)  # noqa: S603
     found: dict[str, Any] = json.loads(done.stdout)
     return found
 

@@ -1,182 +1,158 @@
-"""CPU a call: by size of the answer, many at once, and by kind of key; everybody in turn."""
+"""CPU and instructions of a call: size of the answer by calls at once, each client by itself.
+
+Each client has a process of its own, as it has in real life. In a process that all share, what one
+has left behind in the memory of the process helps or harms the next. A round asks every client in
+turn, and the least of all rounds counts: what else a machine does only ever adds.
+
+Instructions do not depend on what else a machine does. valgrind counts those of a whole process, so
+two runs that differ in nothing but the number of calls give those of a call.
+"""
 
 from __future__ import annotations
 
-import asyncio
-import gc
-import time
-import urllib.request
-from collections.abc import Awaitable, Callable
-from contextlib import AsyncExitStack
-from typing import Any, NamedTuple
+import os
+import re
+import shutil
+import subprocess
+import sys
+from typing import NamedTuple
 
 from tests.bench import clients, stub
-from tests.bench.clients import BARE, OFFICIAL
+from tests.bench.alone import ROOT, in_a_process
+from tests.bench.clients import BARE, OFFICIAL, ON_UVLOOP, OURS, PACED
 from tests.bench.results import Column, Row, Table
 
-AT_ONCE = 100
-BUDGETS = (
-    "It only signs and sends: it has no budget, no clock of the exchange and no retries, and "
-    "leaves amounts as text."
-)
-
-RSA = "RSA, 2048 bits"
-AS_TEXT = "Its amounts are text; ours are exact decimals when they are read."
-IN_A_THREAD = "Ours makes an RSA signature in a thread, so that the event loop is not blocked."
+FLIGHTS = (1, 8, 32, 100)
+COUNTED = (1, 32)
+BLOCKS = "It blocks: it would need a thread for each call at once."
+REASONS = {
+    BARE: "It only signs and sends: it has no budget, no clock of the exchange and no retries, and "
+    "leaves amounts as text.",
+    ON_UVLOOP: "It is ours, on the event loop of the extra `uvloop`.",
+}
+_READ = re.compile(r"I\s+refs:\s+([\d,]+)")
 
 
 class Effort(NamedTuple):
-    """How often, and with whom."""
+    """How often, how many calls, and with whom."""
 
     rounds: int = 7
-    """Each client's best of these: what else the machine does only ever adds."""
-    part: float = 1.0
-    """Of the calls in a round."""
-    who: tuple[str, ...] = tuple(clients.ALL)
+    calls: tuple[tuple[int, int], ...] = ((7, 200), (200, 100), (1_000, 40))
+    """Assets in an answer, and calls that are measured at once."""
+    who: tuple[str, ...] = (*clients.ALL, *clients.EXTRA)
+    counted: tuple[int, int] = (32, 288)
+    """Calls in the two runs under valgrind."""
 
 
 FULL = Effort()
-TINY = Effort(1, 0.01, clients.QUICK)
-CALLS = {7: 150, 200: 80, 1_000: 30}
-Timed = dict[str, Callable[[], Awaitable[Any]]]
+TINY = Effort(1, ((7, 4),), clients.QUICK, (0, 0))
+Cell = tuple[int, int]
 
 
 def measure(effort: Effort = FULL) -> list[Table]:
-    """Measure all three."""
+    """Measure the grid, and count."""
+    best: dict[str, dict[Cell, float]] = {name: {} for name in effort.who}
     with stub.serving() as url:
-        return asyncio.run(_measure(url, effort))
+        for _ in range(effort.rounds):
+            for size, count in effort.calls:
+                stub.ask_for(url, size)
+                for name, found in best.items():
+                    for flight, took in _ask(name, url, count).items():
+                        at = size, flight
+                        found[at] = min(found.get(at, took), took)
+        stub.ask_for(url, stub.SIZES[0])
+        counted = _count(url, effort) if effort.counted[1] and shutil.which("valgrind") else []
+    return [*_tables(best), *counted]
 
 
-async def _measure(url: str, effort: Effort) -> list[Table]:
-    async with AsyncExitStack() as stack:
-        desks = {
-            name: await stack.enter_async_context(clients.ALL[name](url)) for name in effort.who
-        }
-        by_size = {}
-        for size, count in CALLS.items():
-            await asyncio.to_thread(ask_for, url, size)
-            by_size[size] = await _one_by_one(stack, desks, effort, count, size)
-        await asyncio.to_thread(ask_for, url, stub.SIZES[0])
-        crowds = {name: desk for name, desk in desks.items() if name != OFFICIAL}
-        at_once = await _at_once(stack, crowds, effort)
-        keys = {"HMAC": clients.SECRET, **private_keys()}
-        signers = {name: desk for name, desk in desks.items() if name != BARE}
-        by_key = {
-            kind: await _one_by_one(
-                stack, signers, effort, 100 if kind == "HMAC" else 20, 7, secret
-            )
-            for kind, secret in keys.items()
-        }
-    return [_sizes(by_size, at_once), _keys(by_key)]
+def _flights(name: str) -> tuple[int, ...]:
+    return FLIGHTS[:1] if name == OFFICIAL else FLIGHTS
 
 
-async def _one_by_one(  # noqa: PLR0917
-    stack: AsyncExitStack,
-    desks: dict[str, clients.Desk],
-    effort: Effort,
-    count: int,
-    size: int,
-    secret: str = clients.SECRET,
-) -> dict[str, float]:
-    asks: Timed = {}
-    for name, desk in desks.items():
-        account = desk(0, secret)
-        stack.push_async_callback(account.close)
-        assert len(await account.ask()) == size
-        asks[name] = account.ask
-    return await _best(asks, max(1, round(count * effort.part)), effort.rounds)
+def _ask(name: str, url: str, count: int) -> dict[int, float]:
+    """Give the µs of a call, by how many are under way at once."""
+    # Its limiter lets twenty calls a second through, at most.
+    most = min(count, 20) if name == PACED else count
+    marks = map(str, (most, *_flights(name)))
+    found = in_a_process(clients.IMPORTS[name], "ask", name, url, *marks)
+    return {flight: found[str(flight)] * 1e6 for flight in _flights(name)}
 
 
-async def _at_once(
-    stack: AsyncExitStack, desks: dict[str, clients.Desk], effort: Effort
-) -> dict[str, float]:
-    asks: Timed = {}
-    for name, desk in desks.items():
-        accounts = [desk(number) for number in range(AT_ONCE)]
-        stack.push_async_callback(clients.close, accounts)
-
-        async def ask_all(accounts: list[clients.Account] = accounts) -> None:
-            await asyncio.gather(*[account.ask() for account in accounts])
-
-        await ask_all()
-        asks[name] = ask_all
-    spent = await _best(asks, 2, effort.rounds)
-    return {name: each / AT_ONCE for name, each in spent.items()}
-
-
-async def _best(asks: Timed, count: int, rounds: int) -> dict[str, float]:
-    """Give the microseconds of this process's CPU that each takes."""
-    best = dict.fromkeys(asks, float("inf"))
-    # Nobody pays for looking through what others keep: a hundred of ccxt are a million objects.
-    gc.collect()
-    gc.freeze()
-    for _ in range(rounds):
-        for name, ask in asks.items():
-            gc.collect()
-            began = time.process_time()
-            for _ in range(count):
-                await ask()
-            best[name] = min(best[name], (time.process_time() - began) / count * 1e6)
-    gc.unfreeze()
-    return best
+def _count(url: str, effort: Effort) -> list[Table]:
+    """Count the instructions of a call, for those that do not block or pace themselves."""
+    rows = []
+    for name in (OURS, BARE, "python-binance", "ccxt"):
+        few, many = effort.counted
+        each = tuple(
+            (_instructions(name, url, many, flight) - _instructions(name, url, few, flight))
+            / (2 * (many - few))
+            for flight in COUNTED
+        )
+        rows.append(Row(name, each))
+    return [
+        Table(
+            name="instructions",
+            title="Instructions of a call, 7 assets",
+            about="Counted by valgrind (cachegrind), outside of the system.",
+            columns=tuple(Column(f"{flight} at once") for flight in COUNTED),
+            rows=tuple(rows),
+            reasons=REASONS,
+            plot=None,
+        )
+    ]
 
 
-def ask_for(url: str, size: int) -> None:
-    """Have the stub answer with so many assets from now on."""
-    urllib.request.urlopen(f"{url}/size/{size}").close()  # noqa: S310 - loopback
-
-
-def private_keys() -> dict[str, str]:
-    """Make private keys, as the exchange takes them."""
-    from cryptography.hazmat.primitives import serialization
-    from cryptography.hazmat.primitives.asymmetric import ed25519, rsa
-
-    made: dict[str, Any] = {
-        "Ed25519": ed25519.Ed25519PrivateKey.generate(),
-        RSA: rsa.generate_private_key(65_537, 2_048),
-    }
-    form = (
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.PKCS8,
-        serialization.NoEncryption(),
+def _instructions(name: str, url: str, count: int, flight: int) -> int:
+    """Count those of a process that asks so often."""
+    counter = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
+    task = ["ask", name, url, str(count), str(flight)]
+    done = subprocess.run(  # noqa: S603
+        [*counter, sys.executable, "-m", "tests.bench.alone", clients.IMPORTS[name], *task],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=os.environ | {"PYTHONHASHSEED": "0"},
     )
-    return {kind: key.private_bytes(*form).decode() for kind, key in made.items()}
+    found = _READ.search(done.stderr)
+    assert found is not None, done.stderr
+    return int(found[1].replace(",", ""))
 
 
-def _sizes(by_size: dict[int, dict[str, float]], at_once: dict[str, float]) -> Table:
-    titles = [*(f"{size:,} assets" for size in by_size), f"7 assets, {AT_ONCE} accounts at once"]
-    return Table(
-        name="calls",
-        title="CPU of a call, µs",
-        about=(
-            "This process's CPU to read an account's assets with the free amount of each, from a "
-            "minimal server; the best of seven rounds, all clients in turn. The official SDK "
-            "blocks: it would need a thread for each call at once."
-        ),
-        columns=tuple(map(Column, titles)),
-        rows=tuple(
-            Row(name, (*(found[name] for found in by_size.values()), at_once.get(name)))
-            for name in by_size[stub.SIZES[0]]
-        ),
-        reasons={
-            BARE: BUDGETS,
-            "ccxt": AS_TEXT,
-        },
+def _tables(best: dict[str, dict[Cell, float]]) -> list[Table]:
+    cells = list(best[OURS])
+    sizes = list(dict.fromkeys(size for size, _ in cells))
+    shown = [*((size, 1) for size in sizes), (sizes[0], FLIGHTS[-1])]
+    about = (
+        "CPU of a process that reads an account's assets with the free amount of each, from a "
+        "minimal server. Each client has processes of its own, in turn; the least of seven rounds. "
     )
-
-
-def _keys(by_key: dict[str, dict[str, float]]) -> Table:
-    return Table(
-        name="keys",
-        title="CPU of a call by kind of key, µs",
-        about="The same call with seven assets, signed with each kind of key.",
-        columns=tuple(map(Column, by_key)),
-        rows=tuple(
-            Row(name, tuple(found[name] for found in by_key.values())) for name in by_key["HMAC"]
+    return [
+        Table(
+            name="calls",
+            title="CPU of a call, µs",
+            about=f"{about}{BLOCKS.replace('It', 'The official SDK', 1)}",
+            columns=tuple(Column(_title(*cell)) for cell in shown),
+            rows=tuple(
+                Row(name, tuple(found.get(cell) for cell in shown))
+                for name, found in best.items()
+                if name in clients.ALL
+            ),
+            reasons=REASONS,
         ),
-        reasons={
-            "ccxt": AS_TEXT,
-            f"python-binance: {RSA}": IN_A_THREAD,
-            f"{OFFICIAL}: {RSA}": IN_A_THREAD,
-        },
-    )
+        Table(
+            name="grid",
+            title="CPU of a call by assets and calls at once, µs",
+            about=f"Assets in an answer, and calls that are under way at once. {about}",
+            columns=tuple(Column(f"{size:,} / {flight}") for size, flight in cells),
+            rows=tuple(
+                Row(name, tuple(found.get(cell) for cell in cells)) for name, found in best.items()
+            ),
+            reasons=REASONS,
+            plot=None,
+        ),
+    ]
+
+
+def _title(size: int, flight: int) -> str:
+    return f"{size:,} assets" + ("" if flight == 1 else f", {flight} accounts at once")

@@ -11,6 +11,7 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 SECRET = "s" * 64
@@ -113,13 +114,13 @@ async def python_binance(url: str) -> AsyncIterator[Desk]:
 
 
 @asynccontextmanager
-async def ccxt(url: str) -> AsyncIterator[Desk]:
-    """The asynchronous ccxt, its own pacing switched off."""
+async def ccxt(url: str, *, paced: bool = False) -> AsyncIterator[Desk]:
+    """The asynchronous ccxt, its own pacing switched off or on."""
     import ccxt.async_support
 
     def account(number: int = 0, secret: str = SECRET) -> Account:
         exchange = ccxt.async_support.binance(
-            {"apiKey": key(number), "secret": secret, "enableRateLimit": False}
+            {"apiKey": key(number), "secret": secret, "enableRateLimit": paced}
         )
         exchange.urls["api"]["sapiV3"] = f"{url}/sapi/v3"
 
@@ -165,12 +166,22 @@ ALL: dict[str, Callable[[str], AbstractAsyncContextManager[Desk]]] = {
     "ccxt": ccxt,
     OFFICIAL: official_sdk,
 }
+"""Those that are compared in everything."""
+ON_UVLOOP = "binance_dust on uvloop"
+PACED = "ccxt with its limiter"
+EXTRA: dict[str, Callable[[str], AbstractAsyncContextManager[Desk]]] = {
+    ON_UVLOOP: ours,
+    PACED: partial(ccxt, paced=True),
+}
+"""Those that are compared where a call's CPU is measured."""
 IMPORTS = {
     OURS: "from binance_dust import Credentials, RateLimits, Session",
     BARE: "import aiohttp, asyncio, hashlib, hmac, json",
     "python-binance": "from binance import AsyncClient",
     "ccxt": "import ccxt.async_support",
     OFFICIAL: "from binance_sdk_wallet.wallet import Wallet",
+    ON_UVLOOP: "import uvloop; from binance_dust import Credentials, RateLimits, Session",
+    PACED: "import ccxt.async_support",
 }
 """What a program that uses it begins with."""
 QUICK = (OURS, BARE)

@@ -12,7 +12,18 @@ from tests.bench.results import Measured
 
 NAMES = (
     *("scan-fixed", "scan-sliding", "desk", "redis-call", "redis-fixed", "redis-sliding", "fleet"),
-    *("calls", "keys", "decoding", "visits", "clients", "scan-memory", "startup", "startup-parts"),
+    *(
+        "calls",
+        "grid",
+        "instructions",
+        "keys",
+        "decoding",
+        "visits",
+        "clients",
+        "scan-memory",
+        "startup",
+        "startup-parts",
+    ),
     *("ledger-calls", "ledger-reads"),
 )
 """The tables, in the order in which they are kept."""

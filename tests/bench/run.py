@@ -16,7 +16,7 @@ from tests.bench.results import Measured, Table, this_machine
 
 MEASUREMENTS = (
     *("scan", "desk", "redis", "shared", "fleet"),  # what the limit allows
-    *("calls", "decoding", "memory", "startup", "ledger"),  # what it takes of this machine
+    *("calls", "keys", "decoding", "memory", "startup", "ledger"),  # what it takes of this machine
 )
 
 

@@ -8,9 +8,12 @@ import random
 import subprocess
 import sys
 import time
+import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 SIZES = (7, 200, 1_000)
@@ -44,6 +47,15 @@ class _Stub(asyncio.Protocol):
         (b"/account/info", b'{"vipLevel":0,"isMarginEnabled":false,"isFutureEnabled":false}'),
     )
 
+    weights: ClassVar[Counter[bytes]] = Counter()
+
+    @classmethod
+    def spent(cls, target: bytes) -> int:
+        """Count 5 for each call of an endpoint, as the exchange's header does within a window."""
+        path = target.partition(b"?")[0]
+        cls.weights[path] += 5
+        return cls.weights[path]
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport: asyncio.Transport = transport  # type: ignore[assignment]
         self._buffer = b""
@@ -72,8 +84,15 @@ class _Stub(asyncio.Protocol):
             body = next((text for part, text in self.samples if part in target), body)
         self._transport.write(
             b"HTTP/1.1 200 OK\r\nContent-Type: application/json;charset=UTF-8\r\n"
-            b"X-SAPI-USED-IP-WEIGHT-1M: 5\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+            b"X-SAPI-USED-IP-WEIGHT-1M: %d\r\nContent-Length: %d\r\n\r\n"
+            % (type(self).spent(target), len(body))
+            + body
         )
+
+
+def ask_for(url: str, size: int) -> None:
+    """Have the stub answer with so many assets from now on."""
+    urllib.request.urlopen(f"{url}/size/{size}").close()  # noqa: S310 - loopback
 
 
 async def _serve() -> None:

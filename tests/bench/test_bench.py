@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.bench import calls, decoding, desk, keep, ledger, memory, plot, scan, show, startup
+from tests.bench import calls, decoding, desk, keep, keys, ledger, memory, plot, scan, show, startup
 from tests.bench.clients import OURS
 from tests.bench.results import Column, Machine, Measured, Row, Table, behind
 
@@ -181,7 +181,7 @@ def test_names_at_the_ends_of_lines_are_moved_apart_in_order() -> None:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("bench", [calls, decoding, desk, ledger, memory, scan, startup])
+@pytest.mark.parametrize("bench", [calls, decoding, desk, keys, ledger, memory, scan, startup])
 def test_a_measurement_still_runs_and_its_tables_have_their_places(bench: Any) -> None:
     for table in bench.measure(bench.TINY):
         assert table.name in keep.NAMES
