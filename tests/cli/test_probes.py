@@ -81,7 +81,7 @@ CASES = [
         settled=False,
         arm=lambda exchange, _: exchange.faults.misreport_weight(None, endpoint=f"GET {LIST}"),
     ),
-    Case("weights", "as documented, for 22 of 22 endpoints"),
+    Case("weights", "as documented, for 23 of 23 endpoints"),
     Case(
         "weights",
         "account_status costs uid 7, documented is ip 1; account_info costs ip 1 and uid 1",

@@ -202,6 +202,7 @@ def test_all_calls_are_signed_but_those_that_ask_nothing_of_an_account() -> None
     unsigned = {name for name, row in endpoints.ALL.items() if not row.security.signed}
 
     assert unsigned == {
+        "convert_pairs",
         "delist_schedule",
         "margin_delist_schedule",
         "server_time",

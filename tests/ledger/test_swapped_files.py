@@ -18,7 +18,7 @@ from typing import Any, Self
 import pytest
 
 from binance_dust import Converter, DustError, GuardError, Ledger, LedgerError, Session
-from binance_dust._call import pipeline
+from binance_dust._call import attempts
 from binance_dust.ledger import Claim, _file
 from binance_dust.ledger._store import LedgerStore
 from binance_dust.sandbox import Sandbox
@@ -450,7 +450,7 @@ async def test_files_that_are_cut_while_a_call_waits_stop_it(path: Path, waits: 
             if waits == "for the clock":
                 exchange.faults.refuse(400, code=-1021, retry_after=None, endpoint=DUST)
             else:
-                patch.setattr(pipeline, "_AT_ONCE", -1.0)
+                patch.setattr(attempts, "_AT_ONCE", -1.0)
             with pytest.raises(LedgerError, match=SIDES):
                 await converter.convert(quote)
 
