@@ -40,6 +40,9 @@ READS: dict[str, Callable[[Ledger, Path], Awaitable[Any]]] = {
     "cooldowns": lambda ledger, _: ledger.cooldowns(),
     "entries": lambda ledger, _: _walk(ledger),
     "CSV": lambda ledger, folder: ledger.export_csv(folder / "books.csv"),
+    "journal": lambda ledger, folder: ledger.export_journal(
+        folder / "books.journal", style="beancount"
+    ),
     "JSON lines": lambda ledger, folder: ledger.export_json_lines(folder / "books.jsonl"),
 }
 """What looks at every row."""

@@ -173,6 +173,24 @@ def test_a_name_is_always_the_same_in_beancount_s_words() -> None:
     assert len(found[7]) <= 24
 
 
+@pytest.mark.parametrize(
+    ("name", "in_hledger", "in_beancount"),
+    [
+        ("alice (rehearsal)", "alice (rehearsal)", "Alice-rehearsal"),
+        ("(desk) 1", "X(desk) 1", "Desk-1"),
+        ("a:b;c", "a3Ab3Bc", "A-b-c"),
+        ("币", "币", "5E01"),
+        ("--", "--", "X"),
+    ],
+)
+def test_an_account_s_name_is_kept_as_far_as_it_fits(
+    name: str, in_hledger: str, in_beancount: str
+) -> None:
+    for style, fit in zip(STYLES, (in_hledger, in_beancount), strict=True):
+        text = written(style, entry_maker()(NOW, ADA, account=name))
+        assert POSTING.findall(text)[0][0] == f"Assets:Binance:{fit}:Spot"
+
+
 def test_accounts_have_the_names_that_are_given() -> None:
     text = written(
         "hledger",

@@ -15,6 +15,7 @@ another name, always the same, and the end of the file lists them.
 
 from __future__ import annotations
 
+import itertools
 import re
 import string
 from dataclasses import dataclass, fields
@@ -92,8 +93,9 @@ class _Renamer:
     def __getitem__(self, name: str) -> str:
         if name not in self.given:
             found = self._fit(name)
-            if found in self._taken:
-                found = _shortened(found, name)
+            same = itertools.count()
+            while found in self._taken:
+                found = _shortened(found, f"{name}{next(same)}")
             self._taken.add(found)
             self.given[name] = found
         return self.given[name]
@@ -237,7 +239,9 @@ def _hledger_asset(name: str) -> str:
 
 
 def _hledger_part(name: str) -> str:
-    return _coded(_comment(name), r"\w .@+-").strip() or "X"
+    found = _coded(_comment(name), r"\w .@+()-").strip()
+    # A whole account in brackets would be a posting that need not balance.
+    return found if found and found[0] != "(" else f"X{found}"
 
 
 def _no_more(*_: object) -> Iterator[str]:
@@ -269,7 +273,8 @@ def _beancount_asset(name: str) -> str:
 
 
 def _beancount_part(name: str) -> str:
-    found = _coded(name, "A-Za-z0-9-").lstrip("-")
+    plain = re.sub(r"[\x00-\x7f]", lambda found: found[0] if found[0].isalnum() else "-", name)
+    found = re.sub("-+", "-", _coded(plain, "A-Za-z0-9-")).strip("-")
     return f"{found[:1].upper()}{found[1:]}" or "X"
 
 
