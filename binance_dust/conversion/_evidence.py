@@ -7,7 +7,8 @@
 - The log does not show one, and no balance is less than just before the call. Both were read after
   the exchange could accept the call for the last time, and so long after it that a late record
   would have shown: the call was not carried out.
-- Anything else: it can't be known from here (yet).
+- Anything else: it can't be known from here (yet). What the margin account does has a second
+  witness, which is asked then: the capital flow.
 """
 
 from __future__ import annotations
@@ -16,15 +17,15 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from binance_dust.ledger import can_have_done
+from binance_dust.ledger import Kind, Observed, can_have_done
 from binance_dust.ledger._records import PROCESSING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from decimal import Decimal
 
-    from binance_dust.ledger import LedgerEntry, Observed
-    from binance_dust.ledger._witness import Shown
+    from binance_dust.ledger import LedgerEntry
+    from binance_dust.ledger._witness import Flow, Shown
     from binance_dust.models import UnreadRow
 
 __all__ = [
@@ -37,6 +38,7 @@ __all__ = [
     "NotYet",
     "Unknowable",
     "conclude",
+    "conclude_again",
 ]
 
 QUIET: Final = timedelta(seconds=60)
@@ -124,6 +126,45 @@ def _conclude_from_records(
     if fitting:
         return Done(fitting[0])
     return _conclude_without(entry, evidence, _combine(parts), silent_for=silent_for)
+
+
+def conclude_again(
+    entry: LedgerEntry, evidence: Evidence, flow: Flow, first: Unknowable
+) -> Conclusion:
+    """Say what the second witness proves where the first one can't tell.
+
+    `flow` is what it showed, without what other calls of ours have made. It has no fees, so what it
+    confirms has no lines: a later `sync` adds them.
+    """
+    shown, start, end = evidence.shown, entry.sent_after, entry.expires_at
+    if any(can_have_done(entry, each, in_part=True) for each in shown.records):
+        return first  # the first one has records, and can't tell whose they are: nor can this
+    if start is None or end is None:
+        return first
+    fitting = [
+        each
+        for each in flow.movements
+        if each.assets - {entry.target} == frozenset(entry.assets) - {entry.target}
+        and start <= each.at <= end + PROCESSING
+    ]
+    if len(fitting) == 1:
+        (done,) = fitting
+        record = Observed(
+            account=entry.owner,
+            kind=entry.kind,
+            account_type=entry.account_type,
+            target=entry.target,
+            transaction_id=done.number if entry.kind is not Kind.LIABILITIES else None,
+            at=done.at,
+            lines=(),
+        )
+        return Done(record, f"by the capital flow ({done.number}): its amounts are not known yet")
+    touched = any(each.assets & set(entry.assets) for each in flow.movements)
+    if touched or flow.hidden is not None or _less_than_before(entry, evidence.held):
+        return first
+    return NotDone(
+        f"{first.reason}; the capital flow does not show it either, and no balance is less"
+    )
 
 
 def _conclude_without(

@@ -19,12 +19,13 @@ from binance_dust.conversion._evidence import (
     NotYet,
     Unknowable,
     conclude,
+    conclude_again,
 )
 from binance_dust.errors import DeliveryError, RateLimitedError, UnavailableError
 from binance_dust.events import OutcomeAwaited, OutcomeRead, logger
 from binance_dust.ledger import OPEN, SettledBy
-from binance_dust.ledger._records import PROCESSING
-from binance_dust.ledger._witness import read_records
+from binance_dust.ledger._records import PROCESSING, as_observed
+from binance_dust.ledger._witness import has_second_witness, read_again, read_records
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from binance_dust.conversion._account import AccountContext
     from binance_dust.conversion._evidence import Conclusion
     from binance_dust.ledger import Claim, LedgerEntry
+    from binance_dust.ledger._witness import Flow
 
 __all__ = ["pause_before_next", "recover"]
 
@@ -108,9 +110,21 @@ async def _examine(context: AccountContext, entry: LedgerEntry) -> Conclusion:
         clock = (await context.client.server_time()).server_time
         if clock <= end + PROCESSING:
             return NotYet("the exchange can still carry it out")
-        return conclude(entry, await _read(context, entry, clock, start, end + _AFTERWARDS))
+        return await _conclude(context, entry, clock, start, end + _AFTERWARDS)
     except (DeliveryError, UnavailableError, RateLimitedError) as error:
         return NotYet(f"the exchange could not be read: {error}")
+
+
+async def _conclude(
+    context: AccountContext, entry: LedgerEntry, clock: datetime, start: datetime, end: datetime
+) -> Conclusion:
+    """Read the kind's own witness, and the second one where the first can't tell."""
+    evidence = await _read(context, entry, clock, start, end)
+    conclusion = conclude(entry, evidence)
+    if isinstance(conclusion, Unknowable) and has_second_witness(entry):
+        flow = await _read_again(context, entry, clock, start, end)
+        return conclude_again(entry, evidence, flow, conclusion)
+    return conclusion
 
 
 async def _read(
@@ -120,6 +134,19 @@ async def _read(
     held = await read_left(context.client, entry.kind, entry.account_type)
     unclaimed = await context.ledger.unclaimed(shown.records, besides=entry.id)
     return Evidence(clock=clock, shown=replace(shown, records=unclaimed), held=held)
+
+
+async def _read_again(
+    context: AccountContext, entry: LedgerEntry, clock: datetime, start: datetime, end: datetime
+) -> Flow:
+    """Read the second witness, without what other calls of ours have made."""
+    flow = await read_again(context.client, entry, clock=clock, start=start, end=end)
+    seen = {
+        as_observed(replace(entry, transaction_id=each.number, lines=(), at=each.at)): each
+        for each in flow.movements
+    }
+    free = await context.ledger.unclaimed(seen, besides=entry.id)
+    return replace(flow, movements=[seen[each] for each in free])
 
 
 async def _write(

@@ -8,6 +8,10 @@
 | sale | the order | the quote's id |
 | repayment | the capital flow of the margin account | asset, amount, time |
 
+What the margin account does stands a second time in its capital flow: conversions of dust, and
+exchanged debts. It has numbers and no fees, so it tells whether a call was carried out, and not
+what it brought.
+
 Only read here. What follows from it is said in `conversion/_evidence.py`.
 """
 
@@ -30,19 +34,35 @@ from binance_dust.ledger._records import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from binance_dust.client import DustClient
     from binance_dust.endpoints import AccountType
     from binance_dust.ledger._entry import LedgerEntry
-    from binance_dust.models import DustLog, UnreadRow
+    from binance_dust.models import CapitalFlow, DustLog, UnreadRow
 
-__all__ = ["GATHERING", "REPAYING", "Shown", "read_records", "wallet_to_name"]
+__all__ = [
+    "GATHERING",
+    "REPAYING",
+    "Flow",
+    "Movement",
+    "Shown",
+    "has_second_witness",
+    "read_again",
+    "read_records",
+    "wallet_to_name",
+]
 
 GATHERING: Final = "FUNDING_MAIN"
 """The transfer that is ever made: from the funding to the spot wallet."""
 REPAYING: Final = "REPAY"
 """The type of a repayment in the capital flow."""
+_SECOND: Final[Mapping[Kind, str]] = {
+    Kind.DUST: "SMALL_BALANCE_CONVERT",
+    Kind.DUST_CONVERT: "SMALL_BALANCE_CONVERT",
+    Kind.LIABILITIES: "SMALL_CONVERT",
+}
+"""The types under which the capital flow has what another record shows first."""
 _UNDER_WAY: Final = "PENDING"
 _FULL_PAGE: Final = 100
 """Records that the dust log shows at most."""
@@ -66,6 +86,24 @@ class Shown:
     """What says that the exchange has the call, and is not done with it."""
     refused: str | None = None
     """What says that the exchange has tried the call, and that it failed."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Movement:
+    """What the capital flow has under one number: one call, of ours or of anybody's."""
+
+    number: int | None
+    at: datetime
+    assets: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flow:
+    """What the capital flow showed of a time."""
+
+    movements: Sequence[Movement] = ()
+    hidden: str | None = None
+    """Why it may have more of that time."""
 
 
 @dataclass(slots=True)
@@ -171,6 +209,33 @@ async def _read_flow(reading: _Reading) -> Shown:
         records=list(from_capital_flow(rows, reading.entry.account)),
         hidden=_older(reading, _NINETY_DAYS, "the capital flow goes back ninety days only"),
     )
+
+
+def has_second_witness(entry: LedgerEntry) -> bool:
+    """Whether the capital flow has the calls of this kind as well."""
+    return entry.account_type == "MARGIN" and entry.kind in _SECOND
+
+
+async def read_again(
+    client: DustClient, entry: LedgerEntry, *, clock: datetime, start: datetime, end: datetime
+) -> Flow:
+    """Read the capital flow of that time. One call of it costs 100."""
+    reading = _Reading(client, entry, clock, start, end)
+    since, until = _within(reading, _NINETY_DAYS)
+    groups: dict[tuple[object, ...], list[CapitalFlow]] = {}
+    async for row in client.capital_flow(kind=_SECOND[entry.kind], start=since, end=until):
+        # Rows of one conversion may be tens of milliseconds apart.
+        groups.setdefault((row.tran_id or row.timestamp,), []).append(row)
+    movements = [
+        Movement(
+            number=rows[0].tran_id,
+            at=rows[0].timestamp,
+            assets=frozenset(row.asset for row in rows),
+        )
+        for rows in groups.values()
+    ]
+    hidden = _older(reading, _NINETY_DAYS, "the capital flow goes back ninety days only")
+    return Flow(movements=movements, hidden=hidden)
 
 
 # --- transfers and sales -------------------------------------------------------------------------

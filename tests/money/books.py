@@ -9,9 +9,18 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 
+from binance_dust.sandbox import Conversion
+from binance_dust.sandbox._account import Repayment, Sale, Transfer
+
 OPEN: Final = ("intended", "unknown")
-Record = tuple[bool, str, Decimal, Decimal, int, int | None]
-"""A row of a record: whether it is a debt, its asset, amount, gross, time and id."""
+Record = tuple[str, str, Decimal, Decimal, int, int | None]
+"""A row of a record: its family, asset, amount, gross, time and id."""
+DUST, DEBTS, TRANSFER, SALE, REPAYMENT = "dust", "debts", "transfer", "sale", "repayment"
+IMPORTED: Final = (DUST, DEBTS)
+"""What `sync` reads, so that all of it is in the books, whoever has done it."""
+_FAMILIES: Final = {"dust": DUST, "dust_convert": DUST, "liabilities": DEBTS}
+_WITHOUT_TIME: Final = (TRANSFER, REPAYMENT)
+"""The answer of these calls has a number, and no time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +132,26 @@ def record_of(  # noqa: PLR0917 - the columns of a line, after its entry's kind
     number: int | None,
 ) -> Record:
     """Name a row of a record: all that is known of it, exact to the last digit."""
+    family = _FAMILIES.get(kind, kind)
     time = datetime.fromisoformat(at) if isinstance(at, str) else at
     exact = (Decimal(amount).normalize(), Decimal(gross).normalize())
-    return (kind == "liabilities", asset, *exact, round(time.timestamp() * 1000), number)
+    shown = 0 if family in _WITHOUT_TIME else round(time.timestamp() * 1000)
+    return (family, asset, *exact, shown, number)
 
 
 def records_of(made: Any) -> list[Record]:
     """Name the rows of a record of the sandbox."""
-    if hasattr(made, "transaction_id"):
+    if isinstance(made, Transfer | Repayment):
+        family = TRANSFER if isinstance(made, Transfer) else REPAYMENT
+        amount = made.amount.normalize()
+        return [(family, made.asset, amount, amount, 0, made.transaction_id)]
+    if isinstance(made, Sale):
+        amounts = (made.amount.normalize(), made.brings.normalize())
+        return [(SALE, made.asset, *amounts, made.at_ms, made.order_id)]
+    if isinstance(made, Conversion):
         return [
             (
-                False,
+                DUST,
                 row.asset,
                 row.amount.normalize(),
                 row.gross.normalize(),
@@ -143,4 +161,4 @@ def records_of(made: Any) -> list[Record]:
             for row in made.rows
         ]
     amounts = (made.amount.normalize(), made.target_amount.normalize())
-    return [(True, made.asset, *amounts, made.at_ms, None)]
+    return [(DEBTS, made.asset, *amounts, made.at_ms, None)]

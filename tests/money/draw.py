@@ -25,6 +25,16 @@ _SLOW: Final[tuple[Fate, ...]] = (
     "lost answer",
     "unclear, not done",
 )
+_CONVERSIONS: Final[tuple[Job, ...]] = ("convert", "gather", "sell", "clean", "clean")
+_DEBTS: Final[tuple[Job, ...]] = ("debts", "repay", "repay")
+_FUNDING: Final = ((), ("DOGE",), ("DOGE", "TRX"), ("ADA", "DOGE", "TRX"))
+_LARGE: Final[tuple[tuple[str, ...], ...]] = ((), ("LTC",), ("LTC", "SOL"))
+_MARGIN: Final[tuple[tuple[str, ...], ...]] = (
+    (),
+    ("USDT",),
+    ("USDT", "ETH"),
+    ("USDT", "ETH", "XRP"),
+)
 _READERS: Final[tuple[tuple[Job, ...], ...]] = (
     ("sync",),
     ("recover",),
@@ -61,7 +71,40 @@ def draw(seed: int) -> Life:
         sorted(BEFALLS), k=dice.choices([0, 1, 2, 3, 4], [6, 34, 32, 18, 10])[0]
     ):
         life = replace(life, **BEFALLS[name](life, dice))
-    return life
+    # With dice of its own: every second life is as it was before there was anything beside dust.
+    beside = random.Random(f"{seed}/beside")  # noqa: S311 - to be repeated
+    return _beside_dust(life, beside) if beside.random() < 0.5 else life
+
+
+def _beside_dust(life: Life, dice: Dice) -> Life:
+    """Let programs also gather, sell and repay, and the owner do the same."""
+
+    def job(name: Job) -> Job:
+        if name == "convert":
+            return dice.choice(_CONVERSIONS)
+        return dice.choice(_DEBTS) if name == "debts" else name
+
+    rules = replace(
+        life.rules,
+        funding=dice.choice(_FUNDING),
+        large=dice.choice(_LARGE),
+        margin=dice.choice(_MARGIN),
+        debts=life.rules.debts or dice.choice([(), ("ETH",)]),
+        sale_seconds=dice.choice([0.0, 0.0, 0.0, 3.0, 15.0, 60.0]),
+    )
+    programs = tuple(
+        replace(each, jobs=tuple(job(name) for name in each.jobs)) for each in life.programs
+    )
+    owner = tuple(_other_deed(deed, rules, dice) for deed in life.owner)
+    return replace(life, rules=rules, programs=programs, owner=owner)
+
+
+def _other_deed(deed: Deed, rules: Rules, dice: Dice) -> Deed:
+    what = dice.choice([deed.what, "fund", "gather", "sell", "repay"])
+    assets = {"fund": rules.funding, "gather": rules.funding, "sell": rules.large}.get(
+        what, rules.margin if what == "repay" else deed.assets
+    )
+    return replace(deed, what=what, assets=assets or deed.assets)
 
 
 def _programs(dice: Dice) -> tuple[Program, ...]:

@@ -33,6 +33,15 @@ BASES: Final[dict[str, Life]] = {
     ),
     "sweep": Life(programs=(Program(jobs=("sweep", "sweep")),), rules=_DEBTS),
     "debts": Life(programs=(Program(jobs=("debts", "recover")),), line=_LOST, rules=_DEBTS),
+    "beside dust": Life(
+        programs=(
+            Program(jobs=("clean", "repay")),
+            Program(jobs=("recover", "clean", "repay"), begin=2.0),
+        ),
+        rules=Rules(
+            balances=("ADA",), funding=("DOGE",), large=("LTC",), debts=("ETH",), margin=("ETH",)
+        ),
+    ),
     "a new ledger": Life(programs=(Program(), _SECOND), storage=Storage(new=True)),
     "sync": Life(
         programs=(Program(jobs=("sync", "convert")),), owner=(Deed(what="deposit"), Deed())

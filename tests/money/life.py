@@ -42,7 +42,21 @@ __all__ = [
     "Stroke",
 ]
 
-Job = Literal["convert", "recover", "sync", "sweep", "debts", "resolve", "count"]
+Job = Literal[
+    "convert",
+    "gather",
+    "sell",
+    "clean",
+    "debts",
+    "repay",
+    "recover",
+    "sync",
+    "sweep",
+    "resolve",
+    "count",
+]
+"""What is moved by `convert`, from the funding wallet too (`gather`), by quote too (`sell`), or all
+of that (`clean`); by `debts` and `repay`; and the others."""
 Fate = Literal[
     "",
     "lost request",
@@ -97,7 +111,9 @@ class Program(Part):
 class Deed(Part):
     """What the owner, or a bot of his, does at the exchange."""
 
-    what: Literal["convert", "deposit", "withdraw", "exchange"] = "convert"
+    what: Literal[
+        "convert", "deposit", "withdraw", "exchange", "fund", "gather", "sell", "repay"
+    ] = "convert"
     at: float = 0.0
     assets: tuple[str, ...] = ("ADA", "XRP")
     target: str = "BNB"
@@ -173,6 +189,14 @@ class Rules(Part):
     """What comes of the question for the account's number."""
     balances: tuple[str, ...] = ("ADA", "XRP")
     debts: tuple[str, ...] = ()
+    funding: tuple[str, ...] = ()
+    """What lies in the funding wallet."""
+    large: tuple[str, ...] = ()
+    """What there is too much of to be dust."""
+    margin: tuple[str, ...] = ()
+    """What can be paid with."""
+    sale_seconds: float = 0.0
+    """How long a sale takes after it was accepted."""
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -199,6 +223,9 @@ class Life(Part):
             "two ledgers": len({program.ledger for program in self.programs}) > 1,
             "debts": any("debts" in program.jobs for program in self.programs),
             "sweep": any("sweep" in program.jobs for program in self.programs),
+            "transfers": bool(self.rules.funding),
+            "sales": bool(self.rules.large),
+            "repayments": any("repay" in program.jobs for program in self.programs),
             "suspended": self.machine.suspend_for > 0,
             "wall clock": self.machine.wall != 0 or self.machine.step != 0,
             "slow disk": self.machine.slow_disk > 0,

@@ -18,6 +18,7 @@ from binance_dust.sandbox._requests import HttpReply, HttpRequest
 
 if TYPE_CHECKING:
     from binance_dust._call import wire
+    from binance_dust.sandbox import Account
     from binance_dust.sandbox._exchange import Exchange, Handling
     from tests.money import life
     from tests.money.process import Process
@@ -27,8 +28,19 @@ BASE_URL: Final = "http://127.0.0.1:1"
 DUST: Final = "/sapi/v1/asset/dust"
 CONVERT: Final = "/sapi/v1/asset/dust-convert/convert"
 EXCHANGE: Final = "/sapi/v1/margin/exchange-small-liability"
+TRANSFER: Final = "/sapi/v1/asset/transfer"
+ACCEPT: Final = "/sapi/v1/convert/acceptQuote"
+REPAY: Final = "/sapi/v1/margin/borrow-repay"
 _NUMBER: Final = "/api/v3/account"
-_WRITES: Final = {("POST", path) for path in (DUST, CONVERT, EXCHANGE)}
+KINDS: Final = {
+    DUST: "dust",
+    CONVERT: "dust_convert",
+    EXCHANGE: "liabilities",
+    TRANSFER: "transfer",
+    ACCEPT: "sale",
+    REPAY: "repayment",
+}
+_MOVES: Final = {EXCHANGE: "debts", REPAY: "debts", TRANSFER: "transfers"}
 
 
 @dataclass(slots=True, eq=False)
@@ -52,6 +64,11 @@ class Call:
     """The records of what it did."""
     answered: bool = False
     """Whether its sender heard an answer of the exchange."""
+
+    @property
+    def funds(self) -> str:
+        """What it moves: only calls of the same funds may not go beside each other."""
+        return _MOVES.get(self.path, "balances")
 
     def can_come(self, now_ms: float) -> bool:
         """Whether it can still be carried out."""
@@ -84,7 +101,7 @@ class Roads:
         method = request.endpoint.method
         arriving = HttpRequest(method=method, path=path, query=query, api_key=request.api_key)
         call = None
-        if (method, path) in _WRITES:
+        if method == "POST" and path in KINDS:
             call = self._note(process, path, query)
             self._travel(call, arriving, future, again=False)
             if call.fate == "twice":
@@ -107,6 +124,8 @@ class Roads:
     def _note(self, process: Process, path: str, query: str) -> Call:
         given = parse_qs(query)
         names = given.get("asset", []) + given.get("assetNames", [])
+        sales = self.exchange.accounts[process.key.account].sales
+        names += [sales[each].asset for each in given.get("quoteId", []) if each in sales]
         number = len(self.calls)
         fates = () if self.smooth else self.line.writes
         call = Call(
@@ -152,15 +171,14 @@ class Roads:
     def _do(self, call: Call, handling: Handling, *, admitted: bool) -> HttpReply:
         """Carry a call out, if the exchange does; give its answer as it leaves."""
         account = self.exchange.accounts[call.account]
-        before = len(account.conversions), len(account.debt_exchanges)
+        before = done_by(account)
         if admitted and call.fate == "refused":
             return _says(400, -9000, "com.binance.AssetErrorCode.USER_OUT_OF_TRANSFER_FLOAT")
         if admitted and call.fate == "unclear, not done":
             return _says(500, -1000, "An unknown error occurred while processing the request.")
         if admitted:
             self.exchange.execute(handling)
-        call.made += account.conversions[before[0] :]
-        call.made += account.debt_exchanges[before[1] :]
+        call.made += [each for each in done_by(account) if each not in before]
         reply = self.exchange.finish(handling)
         if call.fate == "unclear":
             return _says(503, -1007, "Timeout waiting for response from backend server.")
@@ -170,6 +188,17 @@ class Roads:
 
     def _way(self) -> float:
         return self.line.way + self.dice.random() * self.line.jitter
+
+
+def done_by(account: Account) -> list[Any]:
+    """Give all that an account has on record."""
+    return [
+        *account.conversions,
+        *account.debt_exchanges,
+        *account.transfers,
+        *account.repayments,
+        *(sale for sale in account.sales.values() if sale.status == "SUCCESS"),
+    ]
 
 
 class Wire:

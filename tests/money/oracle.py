@@ -15,8 +15,11 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust import GuardError, Ledger
-from tests.money.books import Books, Record, Row, record_of, records_of
+from binance_dust.conversion import RepaymentReceipt
+from binance_dust.sandbox._account import Sale
+from tests.money.books import IMPORTED, Books, Record, Row, record_of, records_of
 from tests.money.life import KEYS
+from tests.money.line import KINDS, done_by
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +30,8 @@ if TYPE_CHECKING:
     from tests.money.play import Stage
     from tests.money.process import Process, Work
 
+_FIRST_ORDER: Final = 900_000_000_000_000_000
+"""The sandbox's orders have numbers from here on."""
 CRASHED: Final = "crashed"
 ENDLESS: Final = "never ended"
 UNRECORDED: Final = "sent without a record"
@@ -152,7 +157,7 @@ class Oracle:
         """
         known: dict[Record, tuple[str, ...]] = {}
         for account in self._stage.exchange.accounts:
-            for made in (*account.conversions, *account.debt_exchanges):
+            for made in done_by(account):
                 for record in records_of(made):
                     known[record] = (*known.get(record, ()), account.name)
         return known
@@ -182,6 +187,7 @@ class Oracle:
             for row in rows.values()
             if row.status == "intended"
             and row.key_id == key_id
+            and row.kind == KINDS[call.path]
             and row.assets == call.assets
             and self._may_go_again((ledger, row.id))
             and call.stamp + call.window <= row.expires * 1000 + 1
@@ -195,7 +201,7 @@ class Oracle:
         now = self._stage.true() * 1000
         for other in self._stage.roads.calls[: call.number]:
             same = other.account == call.account and other.process.program.ledger == ledger
-            if same and not other.answered and other.can_come(now):
+            if same and other.funds == call.funds and not other.answered and other.can_come(now):
                 self.violated(BESIDE, f"{call} beside {other}")
 
     def _on_disk(self, ledger: int) -> dict[int, Row]:
@@ -274,12 +280,9 @@ class Oracle:
         found = [rows[each] for each in receipt.entry_ids if each in rows]
         written = {record for row in found for record in row.records}
         told = {
-            record_of(
-                "liabilities" if line.transaction_id is None else "dust",
-                line.asset, line.amount, line.gross, line.at, line.transaction_id,
-            )
-            for line in receipt.lines
-        }  # fmt: skip
+            record_of(kind, line.asset, line.amount, line.gross, line.at, line.transaction_id)
+            for kind, line in _told(receipt)
+        }
         self.checks["receipts"] += 1
         if told != written:
             self.violated(RECEIPT, f"{told} in the receipt, {written} in the books", str(told))
@@ -292,6 +295,9 @@ class Oracle:
     def _add_up(self, ledger: int, accounts: Iterable[str]) -> None:
         """Compare a ledger's sums with what the exchange has credited."""
         sums: dict[tuple[bool, str], Decimal] = {}
+        sold = [sale for _, sale in self._by_us(ledger, accounts) if isinstance(sale, Sale)]
+        for sale in sold:
+            sums[False, sale.target] = sums.get((False, sale.target), Decimal(0)) + sale.brings
         for name in accounts:
             account = self._stage.exchange.accounts[name]
             for made in account.conversions:
@@ -303,6 +309,15 @@ class Oracle:
         self.checks["sums"] += len(sums)
         if told != sums:
             self.violated(SUMS, f"ledger {ledger}: {told}, at the exchange {sums}")
+
+    def _by_us(self, ledger: int, accounts: Iterable[str]) -> list[tuple[str, Any]]:
+        """Give what calls of ours have done that are in a ledger, and for which account."""
+        return [
+            (call.account, made)
+            for (number, _), call in self._calls.items()
+            if number == ledger and call.account in accounts and call.fate != "twice"
+            for made in call.made
+        ]
 
     def crashed(self, who: str, error: BaseException) -> None:
         """Note an error that is none of the package's own."""
@@ -391,8 +406,27 @@ class Oracle:
         held = Counter(record for row in rows.values() for record in row.records)
         accounts -= self._refused_by_name(ledger, ways, held)
         self._add_up(ledger, accounts)
-        for record, owners in self._known().items():
+        known = {each: owners for each, owners in self._known().items() if each[0] in IMPORTED}
+        for account, made in self._by_us(ledger, accounts):
+            known |= dict.fromkeys(records_of(made), (account,))
+        for record, owners in known.items():
             wanted = sum(owner in accounts for owner in owners)
             if wanted and not wanted <= held[record] <= len(owners):
                 kind = MISSING if held[record] < wanted else TWICE
                 self.violated(kind, f"ledger {ledger}: {record}, {held[record]} times", str(record))
+
+
+def _told(receipt: Any) -> list[tuple[str, Any]]:
+    """Give a receipt's lines, each with the kind of the call that it tells of."""
+    if isinstance(receipt, RepaymentReceipt):
+        return [("repayment", line) for line in receipt.lines]
+    return [
+        *(("transfer", line) for line in receipt.gathered),
+        *((_kind_of(line.transaction_id), line) for line in receipt.lines),
+    ]
+
+
+def _kind_of(number: int | None) -> str:
+    if number is None:
+        return "liabilities"
+    return "sale" if number >= _FIRST_ORDER else "dust"

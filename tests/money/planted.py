@@ -5,15 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from typing import Any, Final
 from unittest.mock import patch
 
-from binance_dust.conversion import _converter, _recover, _run
+from binance_dust.conversion import _calls, _converter, _recover, _run
 from binance_dust.conversion._evidence import Done, NotDone, NotYet
-from binance_dust.ledger import Ledger, SettledBy, _entries, _outcomes, _owners, _store, _sync
+from binance_dust.ledger import (
+    Kind,
+    Ledger,
+    SettledBy,
+    _entries,
+    _outcomes,
+    _owners,
+    _store,
+    _sync,
+    _witness,
+)
+from binance_dust.ledger._records import moved
 from binance_dust.ledger._totals import RunningTotals
 from tests.money import disk, oracle, play
-from tests.money.life import Deed, Life, Line, Program, Storage, Stroke
+from tests.money.life import Deed, Job, Life, Line, Program, Rules, Storage, Stroke
 
 LOST: Final = Life(
     programs=(Program(jobs=("convert", "recover")),), line=Line(writes=("lost request",))
@@ -23,6 +35,25 @@ RACE: Final = Life(
     programs=(Program(), Program(jobs=("recover", "convert"), begin=1.0)),
     line=Line(writes=("late request",), late=4.5),
 )
+
+
+FUNDING: Final = Rules(funding=("DOGE",))
+LARGE: Final = Rules(large=("LTC",), balances=())
+MARGIN: Final = Rules(debts=("ETH",), margin=("ETH",))
+_BESIDE: Final[tuple[tuple[Job, Rules], ...]] = (
+    ("gather", FUNDING),
+    ("sell", LARGE),
+    ("repay", MARGIN),
+)
+BESIDE: Final = {
+    job: replace(DONE, programs=(Program(jobs=(job, "recover")),), rules=rules)
+    for job, rules in _BESIDE
+}
+"""Calls beside dust that are carried out, and whose answer is lost."""
+
+
+def _raced(job: Job) -> tuple[Program, ...]:
+    return (Program(jobs=(job,)), Program(jobs=("recover", job), begin=1.0))
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +155,27 @@ def _show_less(stack: ExitStack) -> None:
     _put(stack, _run.Run, "_receipt", less)
 
 
+def _take_transfers_for_income(stack: ExitStack) -> None:
+    _put(stack, Kind, "converts", property(lambda _: True))
+
+
+def _see_no_order(stack: ExitStack) -> None:
+    async def read(_: Any) -> _witness.Shown:
+        return _witness.Shown()
+
+    _put(stack, _witness, "_read_order", read)
+
+
+def _sell_by_the_answer(stack: ExitStack) -> None:
+    """Take the answer to an accepted quote for the sale itself."""
+
+    def done(order: Any, entry: Any) -> Any:
+        (asset,) = entry.assets
+        return None if order.is_failed else moved(Kind.SALE, "", asset, Decimal(1), entry.at, 1)
+
+    _put(stack, _calls, "from_order", done)
+
+
 def _keep_claims(stack: ExitStack) -> None:
     _put(stack, Ledger, "release_soon", lambda *_: None)
 
@@ -154,7 +206,7 @@ def _never_recover(stack: ExitStack) -> None:
 
 def _take_any_record(stack: ExitStack) -> None:
     def first(_: Any, evidence: Any) -> Any:
-        return Done(min(evidence.records, key=lambda record: record.at))
+        return Done(min(evidence.shown.records, key=lambda record: record.at))
 
     _put(stack, _recover, "conclude", first)
 
@@ -235,5 +287,31 @@ PLANTED: Final[tuple[Planted, ...]] = (
         _trust_names,
     ),
     Planted(oracle.SUMS, "every entry is added up twice", Life(), _count_twice),
+    Planted(
+        oracle.SUMS,
+        "what comes from the funding wallet is counted as income",
+        Life(programs=(Program(jobs=("gather",)),), rules=FUNDING),
+        _take_transfers_for_income,
+    ),
+    *(
+        Planted(oracle.WRONG, f"silence is taken for a no: {job}", life, _take_silence_for_no)
+        for job, life in BESIDE.items()
+    ),
+    *(
+        Planted(
+            oracle.EARLY,
+            f"recovery concludes at once: {job}",
+            replace(life, line=Line(writes=("late request",), late=4.5), programs=_raced(job)),
+            _conclude_at_once,
+        )
+        for job, life in BESIDE.items()
+    ),
+    Planted(oracle.FOREVER, "the order of a sale is never read", BESIDE["sell"], _see_no_order),
+    Planted(
+        oracle.INVENTED,
+        "the answer to an accepted quote is taken for the sale",
+        Life(programs=(Program(jobs=("sell",)),), rules=LARGE),
+        _sell_by_the_answer,
+    ),
     Planted(oracle.FOREVER, "nobody recovers", LOST, _never_recover),
 )

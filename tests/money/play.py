@@ -14,6 +14,7 @@ import tempfile
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any, Final
@@ -23,14 +24,17 @@ import apsw
 
 from binance_dust import Credentials, Ledger
 from binance_dust.ledger import _file, _thread
-from binance_dust.sandbox import Rules
+from binance_dust.sandbox import Permissions, Rules
 from binance_dust.sandbox._admission import AdmittedRequest
 from binance_dust.sandbox._dust import convert
 from binance_dust.sandbox._endpoints import BY_NAME
 from binance_dust.sandbox._exchange import Exchange
 from binance_dust.sandbox._parameters import read_parameters
 from binance_dust.sandbox._refusals import Refusal
+from binance_dust.sandbox._replies._flow import repay
 from binance_dust.sandbox._replies._margin import _exchange as exchange_debts
+from binance_dust.sandbox._replies._sale import convert_accept, convert_quote
+from binance_dust.sandbox._replies._wallets import transfer
 from tests.conversion.far import MEMORY
 from tests.money.disk import Connection, Disk
 from tests.money.life import Deed, Job, Key, Life, Program, Stroke
@@ -49,6 +53,9 @@ _NIGHT: Final = 200.0
 """Seconds after which every call has expired, and every record shows."""
 _AMOUNTS: Final = {"ADA": "6.21", "XRP": "1.5", "DOGE": "20", "TRX": "7.5", "LINK": "0.31"}
 _DEBTS: Final = {"ETH": "0.001", "XRP": "0.5", "DOGE": "12"}
+_FUNDING: Final = {"DOGE": "21", "TRX": "6.5", "ADA": "0.5"}
+_LARGE: Final = {"LTC": "2", "SOL": "1"}
+_MARGIN: Final = {"USDT": "8", "ETH": "0.0004", "XRP": "2"}
 
 
 class Stage:
@@ -69,6 +76,7 @@ class Stage:
             log_lag=life.rules.log_lag,
             cooldown=life.rules.cooldown,
             liability_cooldown=life.rules.cooldown,
+            sale_seconds=life.rules.sale_seconds,
             remember=1,
         )
         self.exchange = Exchange(seed=life.seed, rules=rules, clock=self.true)
@@ -76,6 +84,7 @@ class Stage:
             self.path(program.ledger).write_bytes(_empty_ledger())
         self._keys: dict[tuple[str, bool], Credentials] = {}
         balances = {asset: _AMOUNTS[asset] for asset in life.rules.balances}
+        balances |= {asset: _LARGE[asset] for asset in life.rules.large}
         debts = {asset: _DEBTS[asset] for asset in life.rules.debts}
         for account in ("alice", "bob"):
             self._open(account, balances, debts)
@@ -131,8 +140,15 @@ class Stage:
 
     def _open(self, name: str, balances: dict[str, str], debts: dict[str, str]) -> None:
         accounts = self.exchange.accounts
+        rules = self.life.rules
+        held = {asset: _MARGIN[asset] for asset in rules.margin}
         self._keys[name, False] = accounts.open(
-            name, balances, margin=bool(debts), debts=debts or None
+            name,
+            balances,
+            margin=held or bool(debts),
+            debts=debts or None,
+            funding={asset: _FUNDING[asset] for asset in rules.funding},
+            permissions=Permissions(universal_transfer=True),
         )
         self._keys[name, True] = accounts.add_key(name, label=None, key="hmac")
 
@@ -187,6 +203,10 @@ class Stage:
                 account.deposit(asset, _AMOUNTS.get(asset, "1"))
             elif deed.what == "withdraw" and account.free(asset):
                 account.withdraw(asset, account.free(asset) / 2)
+            elif deed.what == "fund":
+                account.deposit(asset, _FUNDING.get(asset, "1"), "FUNDING")
+            elif deed.what in ("gather", "sell", "repay"):
+                self._beside_dust(deed.what, asset, conditions)
         held = [asset for asset in deed.assets if account.free(asset)]
         debts = account.margin.debts if account.margin is not None else {}
         owed = [asset for asset in deed.assets if asset in debts]
@@ -196,6 +216,26 @@ class Stage:
                 convert(account, "SPOT", held, deed.target, conditions, endpoint=endpoint)
             elif deed.what == "exchange" and owed:
                 exchange_debts(conditions, owed)
+
+    def _beside_dust(self, what: str, asset: str, conditions: AdmittedRequest) -> None:
+        """Let the owner gather, sell or pay an asset: as a program of ours would, to the digit."""
+        account = conditions.account
+
+        def ask(query: str) -> AdmittedRequest:
+            return replace(conditions, parameters=read_parameters(query, ""))
+
+        margin = account.margin
+        with contextlib.suppress(Refusal):
+            if what == "gather":
+                amount = account.free(asset, "FUNDING")
+                transfer(ask(f"type=FUNDING_MAIN&asset={asset}&amount={amount:f}"))
+            elif what == "sell":
+                amount = account.free(asset)
+                offer = convert_quote(ask(f"fromAsset={asset}&toAsset=BNB&fromAmount={amount:f}"))
+                convert_accept(ask(f"quoteId={offer.get('quoteId', '')}"))
+            elif margin is not None and asset in margin.debts:
+                amount = min(margin.debts[asset].total, margin.wallet[asset].free)
+                repay(ask(f"asset={asset}&isIsolated=FALSE&type=REPAY&amount={amount:f}"))
 
     def suspend(self) -> None:
         """Let the machine sleep: the monotonic clock stands still."""

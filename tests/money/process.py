@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust import Converter, Credentials, DustError, Ledger, Session, sweep
 from binance_dust.client import DustClient
-from binance_dust.conversion import LiabilityExchanger, Receipt, RepaymentReceipt
+from binance_dust.conversion import LiabilityExchanger, Receipt, Repayer, RepaymentReceipt
 from binance_dust.ledger import OPEN
 from tests.money.life import KEYS
 from tests.money.line import BASE_URL, Wire
@@ -22,11 +22,16 @@ if TYPE_CHECKING:
     from tests.money.life import Key, Program, Stroke
     from tests.money.play import Stage
 
+_SELL: Final = {"above": "convert", "above_max": 1_000_000}
 _PAUSE: Final = 1.0
 """Seconds between two jobs."""
 _ROLES: Final = {
     "convert": {"convert"},
+    "gather": {"convert"},
+    "sell": {"convert"},
+    "clean": {"convert"},
     "debts": {"convert"},
+    "repay": {"convert"},
     "sweep": {"convert", "recover"},
     "recover": {"recover"},
     "sync": set[str](),
@@ -204,17 +209,13 @@ class Process:
             self.stage.note(f"{work}: done, {len(work.receipts)} receipts")
 
     async def _do(self, work: Work, client: DustClient, ledger: Ledger) -> None:
-        stage, target = self.stage, self.program.target
-        converter = Converter(client, ledger=ledger, target=target, cooldown=0)
-        exchanger = LiabilityExchanger(client, ledger=ledger, cooldown=0)
+        stage = self.stage
+        converter = Converter(client, ledger=ledger, cooldown=0)
         match work.job:
-            case "convert":
-                if quote := await converter.quote():
-                    work.receipts.append(await converter.convert(quote))
-                    await stage.oracle.receipt(work, ledger)
-            case "debts":
-                if plan := await exchanger.quote():
-                    work.receipts.append(await exchanger.exchange(plan))
+            case "convert" | "gather" | "sell" | "clean" | "debts" | "repay":
+                quote, carry_out = self._mover(work.job, client, ledger)
+                if plan := await quote():
+                    work.receipts.append(await carry_out(plan))
                     await stage.oracle.receipt(work, ledger)
             case "recover":
                 await converter.recover()
@@ -229,10 +230,27 @@ class Process:
             case "sweep":
                 await self._sweep(work, client, ledger)
 
+    def _mover(self, job: str, client: DustClient, ledger: Ledger) -> tuple[Any, Any]:
+        """Give what plans a job, and what carries the plan out."""
+        if job == "debts":
+            exchanger = LiabilityExchanger(client, ledger=ledger, cooldown=0)
+            return exchanger.quote, exchanger.exchange
+        if job == "repay":
+            repayer = Repayer(client, ledger=ledger)
+            return repayer.quote, repayer.repay
+        rules: dict[str, Any] = {"target": self.program.target, "cooldown": 0}
+        rules |= {"gather": True} if job in ("gather", "clean") else {}
+        rules |= _SELL if job in ("sell", "clean") else {}
+        converter = Converter(client, ledger=ledger, **rules)
+        return converter.quote, converter.convert
+
     async def _sweep(self, work: Work, client: DustClient, ledger: Ledger) -> None:
-        rules = {"target": self.program.target, "cooldown": 0}
-        debts = bool(self.stage.life.rules.debts)
-        swept = sweep([client], ledger=ledger, dry_run=False, liabilities=debts, **rules)  # type: ignore[arg-type]
+        life = self.stage.life.rules
+        rules: dict[str, Any] = {"target": self.program.target, "cooldown": 0}
+        rules |= {"liabilities": bool(life.debts), "repay": bool(life.margin)}
+        rules |= {"gather": True} if life.funding else {}
+        rules |= _SELL if life.large else {}
+        swept = sweep([client], ledger=ledger, dry_run=False, **rules)
         async with swept as reports:
             async for report in reports:
                 self.stage.note(f"{work}: {report}")
@@ -247,7 +265,11 @@ class Process:
         owner = (await ledger.identify(client)).owner
         for entry in [each async for each in ledger.entries(status=OPEN) if each.owner == owner]:
             made = stage.oracle.made_by(number, entry.id)
-            numbers = [each.transaction_id for each in made if hasattr(each, "transaction_id")]
+            found = (
+                getattr(each, "transaction_id", None) or getattr(each, "order_id", None)
+                for each in made
+            )
+            numbers = [number for number in found if number is not None]
             stage.note(f"by hand: entry {entry.id}, made {made}: {entry.reason}")
             await ledger.resolve(
                 entry.id,
