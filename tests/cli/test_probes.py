@@ -196,6 +196,8 @@ def test_a_probe_asks_no_more_than_it_says(run: Run, keep: Keep, probe: Any) -> 
         "/sapi/v1/bnbBurn": 1,
         "/sapi/v1/asset/dribblet": 1,
         "/sapi/v1/system/status": 1,
+        "/sapi/v1/spot/delist-schedule": 1,
+        "/sapi/v1/margin/delist-schedule": 1,
         "/api/v3/time": 4,
     }
     with Sandbox(seed=7, window=WINDOW) as exchange:

@@ -450,6 +450,7 @@ async def test_files_that_are_cut_while_a_call_waits_stop_it(path: Path, waits: 
             if waits == "for the clock":
                 exchange.faults.refuse(400, code=-1021, retry_after=None, endpoint=DUST)
             else:
+                patch.setattr(attempts.Attempts, "_at_once", lambda _: None)
                 patch.setattr(attempts, "_AT_ONCE", -1.0)
             with pytest.raises(LedgerError, match=SIDES):
                 await converter.convert(quote)
