@@ -80,7 +80,13 @@ def _home() -> Path:
     home = user_data_path("binance-dust", appauthor=False) / _FILE
     here = Path(_FILE)
     if not here.exists() or here.resolve() == home.resolve():
-        home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        try:
+            home.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            raise ConfigurationError(
+                f"there can be no books in {home.parent} ({error.strerror}): name their file with"
+                f" --ledger or {_VARIABLE}"
+            ) from None
         return home
     if home.exists():
         print_stderr(f"the books are {home}; {here.resolve()} of an earlier version is not read")

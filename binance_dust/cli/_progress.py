@@ -17,7 +17,7 @@ from rich.live import Live
 from binance_dust._util.words import count, duration
 from binance_dust.cli._output import escape, make_console
 from binance_dust.cli._problems import Problems, describe
-from binance_dust.cli._streams import MessageLevel, print_stderr, shown
+from binance_dust.cli._streams import MessageLevel, print_stderr, shows_only_progress
 from binance_dust.cli._tables import TerminalTable, figure, figures, text
 from binance_dust.events import (
     Banned,
@@ -105,7 +105,7 @@ class EventCounter:
 
 def can_draw() -> bool:
     """Whether stderr is a terminal, and shows nothing else."""
-    return sys.stderr.isatty() and shown(MessageLevel.INFO) and not shown(MessageLevel.DEBUG)
+    return sys.stderr.isatty() and shows_only_progress()
 
 
 class Drawing:
@@ -114,7 +114,10 @@ class Drawing:
     def __init__(
         self, draw: Callable[[], Sequence[RenderableType]], line: Callable[[], str]
     ) -> None:
-        """Take what draws, for a terminal, and what says it in a line, for a pipe."""
+        """Take what draws, for a terminal, and what says it in a line, for a pipe.
+
+        An empty line is not printed: there is nothing to say now.
+        """
         self._draw = draw
         self._line = line
         self._live: Live | None = None
@@ -154,7 +157,8 @@ class Drawing:
     async def _print_lines(self) -> None:
         while True:
             await asyncio.sleep(_LINE_SECONDS)
-            print_stderr(self._line(), MessageLevel.INFO)
+            if line := self._line():
+                print_stderr(line, MessageLevel.INFO)
 
 
 def progress_line(progress: ScanProgress | FleetProgress, *more: str) -> str:

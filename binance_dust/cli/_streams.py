@@ -25,6 +25,7 @@ __all__ = [
     "print_stderr",
     "set_messages",
     "shown",
+    "shows_only_progress",
 ]
 
 
@@ -107,6 +108,11 @@ def set_messages(*, least: MessageLevel, as_json: bool) -> None:
 def shown(level: MessageLevel) -> bool:
     """Whether messages of a level are printed."""
     return bool(level >= _messages["least"])
+
+
+def shows_only_progress() -> bool:
+    """Whether progress may be drawn: it is wanted, and no lines come between all the time."""
+    return shown(MessageLevel.INFO) and not shown(MessageLevel.DEBUG) and not _messages["as_json"]
 
 
 @functools.cache

@@ -110,12 +110,16 @@ class MoveWatch:
     # --- what is shown ---------------------------------------------------------------------------
 
     @asynccontextmanager
-    async def shown(self, total: int) -> AsyncIterator[None]:
-        """Show the progress of this many accounts, and a tally if it is ended early."""
+    async def shown(self, total: int, *, for_ever: bool = False) -> AsyncIterator[None]:
+        """Show the progress of this many accounts, and a tally if it is ended early.
+
+        What goes on `for_ever` has no progress in a pipe: a line now and then would fill a log.
+        """
         from binance_dust.cli._progress import Drawing
 
         self._total, self._began = total, self._clock()
-        self._drawing = Drawing(self._lines, lambda: "; ".join(self._lines()))
+        first = 1 if for_ever else 0
+        self._drawing = Drawing(self._lines, lambda: "; ".join(self._lines()[first:]))
         try:
             async with self._drawing.shown():
                 yield

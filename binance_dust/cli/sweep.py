@@ -83,7 +83,7 @@ async def run(options: argparse.Namespace) -> int:
         _context.open_context(options, observer=observer) as context,
         _ledger.open_ledger_to_move(options, context) as ledger,
         metrics.serve(sessions=context.sessions, ledger=ledger),
-        watch.shown(len(context.clients)),
+        watch.shown(len(context.clients), for_ever=for_ever),
         sweep(
             context.clients,
             ledger=ledger,

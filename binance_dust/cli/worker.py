@@ -13,11 +13,13 @@ from binance_dust.cli._streams import MessageLevel, print_stderr
 from binance_dust.cli._watch import MoveWatch
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import Ledger
+from binance_dust.sweeper import SweepReport
 
 if TYPE_CHECKING:
     import argparse
 
     from binance_dust.fleet import Worker
+    from binance_dust.reports import AccountReport
 
 
 EXAMPLES: Final = (
@@ -73,8 +75,14 @@ async def run(options: argparse.Namespace) -> int:
     metrics, watch = _metrics.CommandMetrics(options), MoveWatch()
     notifier = _notify.Notifier(options)
     observer = notifier.observer(metrics.observer(watch))
+
+    def on_report(report: AccountReport | SweepReport) -> None:
+        metrics.count(report)
+        if isinstance(report, SweepReport):
+            notifier.take(report, one_by_one=True)
+
     async with (
-        notifier.told(),
+        notifier.told(one_by_one=True),
         _context.open_context(options, observer=observer) as context,
         Ledger(options.ledger) if options.ledger else nullcontext() as ledger,
     ):
@@ -88,7 +96,7 @@ async def run(options: argparse.Namespace) -> int:
             name=options.name,
             concurrency=options.concurrency,
             grace=options.grace,
-            on_report=metrics.count,
+            on_report=on_report,
         )
         watched = {"sessions": context.sessions, "ledger": ledger, "worker": worker}
         redis = _fleet.watched_redis(url, needed=False)

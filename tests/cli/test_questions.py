@@ -14,6 +14,7 @@ from binance_dust.cli import COMMANDS, load_all, make_parser
 from binance_dust.cli._arguments import rate
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Run
+from tests.systems import posix
 
 
 @pytest.mark.parametrize(
@@ -111,6 +112,19 @@ def test_an_export_writes_over_nothing_unless_it_is_told_to(run: Run, some_books
     assert out.read_text(encoding="utf-8") == written
 
 
+def test_a_user_without_a_folder_for_data_is_told_to_name_the_file(
+    run: Run, two_accounts: tuple[str, ...], home: Path
+) -> None:
+    home.write_text("in the way", encoding="utf-8")
+
+    done = run("quote", *two_accounts[:-2])
+
+    assert done.code == 2
+    assert f"there can be no books in {home}" in done.err
+    assert "name their file with --ledger" in done.err
+
+
+@posix
 def test_the_books_have_one_home_from_every_folder(
     run: Run, two_accounts: tuple[str, ...], home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -163,6 +177,7 @@ def test_messages_can_be_more_fewer_or_lines_of_json(
     assert quiet.out == usual.out
 
 
+@posix
 def test_a_shell_completes_commands_and_options(run: Run, tmp_path: Path) -> None:
     script = tmp_path / "completion.bash"
     script.write_text(run("completion", "bash").out, encoding="utf-8")

@@ -150,6 +150,17 @@ async def test_progress_has_a_pace_and_an_early_end_has_a_tally(
     ]
 
 
+async def test_what_goes_on_for_ever_says_only_what_is_being_read() -> None:
+    watch = MoveWatch(Clock())
+    async with watch.shown(25, for_ever=True):
+        drawing: Any = watch._drawing
+        idle = drawing._line()
+        watch(happened.OutcomeAwaited("alice", 7, "it can still be carried out", 45.2, 300))
+        reading = drawing._line()
+
+    assert (idle, reading) == ("", "alice: reading how entry 7 ended, known in 46 s")
+
+
 class Report:
     def __init__(self, account: str, outcome: Outcome) -> None:
         self.account = account
