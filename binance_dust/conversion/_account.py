@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING, Final
 from binance_dust._util import exact
 from binance_dust._util.checks import instance
 from binance_dust.client import DustClient
-from binance_dust.conversion._quote import QuoteLine, Reason
+from binance_dust.conversion._quote import QuoteLine
 from binance_dust.errors import GuardError
 from binance_dust.ledger import OPEN, Claim, Kind, Ledger, account_of
 from binance_dust.ledger._access import key_id_of
 from binance_dust.ledger._entry import why_blocked
+from binance_dust.models._reasons import Reason, unusable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -171,14 +172,7 @@ def spot_holdings(rows: Iterable[UserAsset], *, valued: bool = False) -> dict[st
         row.asset: HeldAsset(
             asset=row.asset,
             free=row.free,
-            unusable=_above_zero(
-                {
-                    Reason.IN_ORDER: row.locked,
-                    Reason.FROZEN: row.freeze,
-                    Reason.WITHDRAWING: row.withdrawing,
-                    Reason.IN_LAUNCH: row.ipoable,
-                }
-            ),
+            unusable=unusable(row),
             # Without the valuation the exchange sends "0", which does not mean worthless.
             in_bitcoin=row.btc_valuation if valued else None,
         )

@@ -11,6 +11,7 @@ and December 2026.
     _dust.py        dust, small debts, settings; what is read of an account around them
     _elsewhere.py   other wallets, delistings, transfers, repayments, sales by quote
     _estimates.py   what can be converted now, and what it would bring
+    _reasons.py     why something that an account holds is not converted
     _delistings.py  until when assets can be converted, as the schedules tell
 """
 

@@ -2,7 +2,8 @@
 
 _document.py    the page put together, and written to a file
 _overview.py    its top: main figures and charts
-_sections.py    its sections, and what to do about each kind of error
+_sections.py    its sections
+_advice.py      what to do about each kind of error, and where the manual says more
 _table.py       one table
 _figures.py     the sums that all of them show
 page.css        its style, light and dark

@@ -18,6 +18,7 @@ from binance_dust._util.files import draft_beside, mode_of, open_new, put_in_pla
 from binance_dust._util.html import escaped, moment
 from binance_dust._version import __version__
 from binance_dust.errors import ConfigurationError
+from binance_dust.reports._page._advice import manual
 from binance_dust.reports._page._figures import EXACT, ledger_figures, report_figures
 from binance_dust.reports._page._overview import overview
 from binance_dust.reports._page._sections import sections
@@ -109,7 +110,7 @@ def _document(
     rehearsal: bool,
 ) -> str:
     style, script = _asset("page.css"), _asset("page.js")
-    shown = sections(reports, ledger)
+    shown = sections(reports, ledger, manual())
     rest = {table.key: table.rest() for section in shown for table in section.tables}
     parts = (
         _head(title, style, script),

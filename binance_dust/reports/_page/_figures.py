@@ -15,6 +15,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from binance_dust.errors import DustError
+from binance_dust.models._reasons import Reason, unusable
 from binance_dust.reports._account import wallet_rows
 
 if TYPE_CHECKING:
@@ -29,6 +30,11 @@ __all__ = ["EXACT", "LedgerFigures", "Money", "ReportFigures", "ledger_figures",
 
 EXACT: Final = decimal.Context(prec=decimal.MAX_PREC, traps=[decimal.Inexact])
 """Sums made in this context are never rounded, however many digits the amounts have."""
+
+_NOT_LISTED: Final = (
+    f"{Reason.UNSUPPORTED}: too much for dust, too little, or not supported;"
+    " `binance-dust quote` says which"
+)
 
 
 class DustRow(NamedTuple):
@@ -68,6 +74,15 @@ class ElsewhereRow(NamedTuple):
     total: Decimal | None
     worth: Decimal | None
     """In BTC."""
+
+
+class StaysRow(NamedTuple):
+    """One asset of one account, or a part of it, that can't be converted now."""
+
+    account: str
+    asset: str
+    amount: Decimal
+    reason: str
 
 
 class LastChanceRow(NamedTuple):
@@ -132,6 +147,7 @@ class ReportFigures:
     dust: list[DustRow] = field(default_factory=list)
     debts: list[DebtRow] = field(default_factory=list)
     elsewhere: list[ElsewhereRow] = field(default_factory=list)
+    stays: list[StaysRow] = field(default_factory=list)
     last_chances: list[LastChanceRow] = field(default_factory=list)
     failures: list[FailureRow] = field(default_factory=list)
 
@@ -184,6 +200,8 @@ def report_figures(reports: Iterable[AccountReport]) -> ReportFigures:
         dust = _dust(report, failed, made.dust)
         debts = _debts(report, failed, made.debts)
         _elsewhere(report, failed, made.elsewhere)
+        if dust is not None:
+            _stays(report, failed, made.stays)
         _last_chances(report, failed, made.last_chances)
         made.failures += failed.values()
         made.accounts.append(
@@ -242,6 +260,23 @@ def _elsewhere(
         rows += [ElsewhereRow(report.account, *row) for row in wallet_rows(report)]
     except DustError as error:
         failed["elsewhere"] = FailureRow(report.account, "elsewhere", error)
+
+
+def _stays(report: AccountReport, failed: dict[str, FailureRow], rows: list[StaysRow]) -> None:
+    """Say why the rest of what is held stays, as far as a scan can tell."""
+    listed = {row.asset for row in report.quote.details} if report.quote else set()
+    read: list[StaysRow] = []
+    try:
+        for held in report.assets:
+            about = (report.account, held.asset)
+            if held.free > 0 and held.asset not in listed:
+                why = Reason.TARGET if held.asset == report.target else _NOT_LISTED
+                read.append(StaysRow(*about, held.free, why))
+            read += [StaysRow(*about, part, reason) for reason, part in unusable(held).items()]
+    except DustError as error:
+        failed["assets"] = FailureRow(report.account, "assets", error)
+    else:
+        rows += read
 
 
 def _last_chances(

@@ -7,20 +7,20 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from binance_dust import errors
+from binance_dust._util.html import escaped
 from binance_dust._util.words import count
 from binance_dust.ledger import Kind, SettledBy
+from binance_dust.reports._page._advice import advice
 from binance_dust.reports._page._table import Column, Table
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sized
 
     from binance_dust._util.html import Cell
-    from binance_dust.errors import DustError
     from binance_dust.ledger import LedgerEntry
     from binance_dust.reports._page._figures import LedgerFigures, Money, ReportFigures
 
-__all__ = ["Section", "advice", "sections"]
+__all__ = ["Section", "sections"]
 
 _OTHER_KINDS: Final[Mapping[Kind, str]] = {
     Kind.LIABILITIES: "small liabilities",
@@ -29,31 +29,6 @@ _OTHER_KINDS: Final[Mapping[Kind, str]] = {
     Kind.REPAYMENT: "repayment",
 }
 _SUMS: Final = tuple(Column(name, figures=True) for name in ("gross", "fee", "net"))
-
-_ADVICE: Final[Mapping[type[DustError], str]] = {
-    errors.ConfigurationError: "Correct this account's settings.",
-    errors.BudgetExceededError: "Give it more time, or ask for less: the weight was already taken.",
-    errors.DeliveryError: "Scan this account again.",
-    errors.NotSentError: "Check the network, the proxy and the name of the host; then scan again.",
-    errors.NoAnswerError: "Scan again; if it stays so, allow a longer timeout.",
-    errors.UnreadableAnswerError: "The answer has a new form: look for a newer release.",
-    errors.ExchangeError: "Read the exchange's reason.",
-    errors.RejectedError: "Not allowed for this account, or not from here: read the reason.",
-    errors.CredentialsError: "Check the key, its permissions and its list of addresses.",
-    errors.ClockError: "Set this machine's clock, or widen recv_window.",
-    errors.RateLimitedError: "Others spend this address's weight: leave headroom, scan later.",
-    errors.BannedError: "Send nothing from this address until the ban ends; leave more headroom.",
-    errors.UnavailableError: "The exchange was busy: scan again in a while.",
-    errors.MaintenanceError: "Closed for maintenance: look at the exchange's status, scan later.",
-    errors.DustRejectedError: "The exchange's rules for dust forbid it: read the reason.",
-    errors.CooldownError: "Converted too recently: wait.",
-    errors.CoolingDownError: "Converted too recently: wait until the time in the reason.",
-    errors.NotConvertibleError: "Leave the asset out.",
-    errors.PriceMovedError: "The price moved: take a new quote.",
-    errors.GuardError: "A safety rule stopped it: change the rule, or leave it.",
-    errors.LedgerError: "Look at the ledger's file: nothing is sent while it can't be written.",
-    errors.OutcomeUnknownError: "Don't send it again: recover it, which only reads.",
-}
 
 
 class Section(NamedTuple):
@@ -65,16 +40,19 @@ class Section(NamedTuple):
     tables: tuple[Table, ...]
 
 
-def sections(reports: ReportFigures, ledger: LedgerFigures) -> list[Section]:
-    """Make the sections that have something to show."""
+def sections(
+    reports: ReportFigures, ledger: LedgerFigures, manual: str | None = None
+) -> list[Section]:
+    """Make the sections that have something to show; `manual` is where the pages of docs are."""
     made: list[tuple[Sized, Callable[[], Section]]] = [
         (reports.last_chances, lambda: _delistings(reports)),
         (reports.dust, lambda: _assets(reports)),
         (reports.accounts, lambda: _accounts(reports)),
         (reports.debts, lambda: _liabilities(reports)),
         (reports.elsewhere, lambda: _elsewhere(reports)),
+        (reports.stays, lambda: _stays(reports)),
         (ledger.entries, lambda: _history(ledger)),
-        (reports.failures, lambda: _failures(reports)),
+        (reports.failures, lambda: _failures(reports, manual)),
         (reports.dust, lambda: _balances(reports)),
     ]
     return [make() for rows, make in made if rows]
@@ -254,7 +232,25 @@ def _elsewhere(reports: ReportFigures) -> Section:
     return Section("elsewhere", "In other wallets", lead, (table,))
 
 
-def _failures(reports: ReportFigures) -> Section:
+def _stays(reports: ReportFigures) -> Section:
+    """Show what can't be converted now, and why."""
+    table = Table(
+        key="stays",
+        caption="What stays, and why",
+        columns=(
+            Column("account"),
+            Column("asset"),
+            Column("amount", figures=True),
+            Column("because it is"),
+        ),
+        rows=[tuple(row) for row in sorted(reports.stays, key=lambda row: row[:2])],
+        sorted_by="account",
+        descending=False,
+    )
+    return Section("stays", "What stays", "What is held and can't be converted now.", (table,))
+
+
+def _failures(reports: ReportFigures, manual: str | None) -> Section:
     """Show what could not be read, why, and what to do about it."""
     kinds: dict[str, tuple[int, str]] = {}
     for _, _, error in reports.failures:
@@ -275,12 +271,10 @@ def _failures(reports: ReportFigures) -> Section:
         sorted_by="",
     )
     lead = "These parts of these accounts are missing from every sum on this page."
+    if manual is not None:
+        link = escaped(f"{manual}how-to/handle-errors.md")
+        lead += f' <a href="{link}">What each error means, and what to do about it</a>.'
     return Section("failures", "Failures", lead, (what_to_do, each))
-
-
-def advice(error: DustError) -> str:
-    """Say what to do about an error, by the nearest class that has advice."""
-    return next((_ADVICE[kind] for kind in type(error).__mro__ if kind in _ADVICE), "")
 
 
 def _history(ledger: LedgerFigures) -> Section:

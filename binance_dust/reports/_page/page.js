@@ -52,6 +52,26 @@
     return `${total < 0n ? "-" : ""}${whole}${places ? "." + digits.slice(-places) : ""}`;
   }
 
+  const onPaper = [];
+  const PAPER = matchMedia("print");
+
+  /* As in the files that the package writes: a text that a spreadsheet would compute gets an
+     apostrophe in front, and figures have every digit and no separators. */
+  function csvCell(text) {
+    if (text === "\u2013") return "";
+    if (isFigure(text)) return text.replaceAll(",", "");
+    const safe = /^[=+\-@'\uff1d\uff0b\uff0d\uff20]/.test(text) ? `'${text}` : text;
+    return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
+  }
+
+  const csvOf = (rows) => "\ufeff" + rows.map((row) => row.map(csvCell).join(",") + "\r\n").join("");
+
+  function save(name, rows) {
+    const url = URL.createObjectURL(new Blob([csvOf(rows)], { type: "text/csv" }));
+    make("a", { href: url, download: name }).click();
+    setTimeout(() => URL.revokeObjectURL(url), 60_000);
+  }
+
   function enhance(table) {
     const key = table.dataset.key;
     const heads = [...table.tHead.rows[0].cells];
@@ -63,7 +83,14 @@
       cells: [...node.cells].map((cell) => cell.textContent),
     }));
     for (const cells of rest[key] ?? []) rows.push({ node: null, cells });
-    if (rows.length < 2) return;
+    const titles = heads.map((head) => head.textContent);
+    const csv = make("button", { type: "button", textContent: "CSV" });
+    csv.ariaLabel = `CSV: ${table.caption.textContent}`;
+    csv.addEventListener("click", () => save(`${key}.csv`, [titles, ...rows.map((row) => row.cells)]));
+    if (rows.length < 2) {
+      if (rows.length) table.parentElement.after(make("p", { className: "more" }, csv));
+      return;
+    }
 
     let view = rows;
     let shown = FIRST;
@@ -75,7 +102,7 @@
     const label = make("label", { htmlFor: filter.id }, "Filter");
     const more = make("button", { type: "button" });
     const all = make("button", { type: "button" });
-    const buttons = make("p", { className: "more" }, more, all);
+    const buttons = make("p", { className: "more" }, more, all, csv);
     const part = make("tr", { className: "part", hidden: true });
 
     function nodeOf(row) {
@@ -115,6 +142,11 @@
       const found = view.length === rows.length ? "" : `${count(view.length)} of `;
       const first = left > 0 ? `, the first ${count(shown)} shown` : "";
       status.textContent = `${found}${count(rows.length)} rows${first}`;
+    }
+
+    /* On paper nobody can ask for more. */
+    function print(paper) {
+      body.replaceChildren(...view.slice(0, paper ? view.length : shown).map(nodeOf));
     }
 
     function narrow() {
@@ -166,6 +198,7 @@
     filter.addEventListener("input", narrow);
     more.addEventListener("click", () => grow(shown + MORE));
     all.addEventListener("click", () => grow(view.length));
+    onPaper.push(print);
     if (table.tFoot) table.tFoot.prepend(part);
     if (rows.length > 5) {
       table.parentElement.before(make("div", { className: "tools" }, label, filter, status));
@@ -208,5 +241,9 @@
     enhance(table);
     fitting.observe(table);
   }
+  const print = (paper) => onPaper.forEach((each) => each(paper));
+  PAPER.addEventListener("change", () => print(PAPER.matches));
+  addEventListener("beforeprint", () => print(true));
+  addEventListener("afterprint", () => print(false));
   switchColours(document.getElementById("scheme"));
 }

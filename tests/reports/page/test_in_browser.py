@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -168,11 +170,14 @@ async def test_more_rows_come_when_asked_for_and_reading_goes_on_where_they_begi
         assert len(await column(tab, "accounts", 0)) == 550
         assert await tab.run("document.activeElement.parentElement.sectionRowIndex") == 50
 
-        await click(tab, "#accounts .more button:last-child")
+        await click(tab, "#accounts .more button:nth-child(2)")
         names = await column(tab, "accounts", 0)
         assert len(names) == len(set(names)) == 1203
         buttons = "[...document.querySelectorAll('#accounts .more button')]"
-        assert await tab.run(f"{buttons}.every(button => button.hidden)")
+        left = await tab.run(
+            f"{buttons}.filter(each => !each.hidden).map(each => each.textContent)"
+        )
+        assert left == ["CSV"]
 
         assert await filter_by(tab, "accounts", "alert") == "1 of 1,203 rows"
         assert await column(tab, "accounts", 0) == [HOSTILE]
@@ -209,6 +214,34 @@ async def test_on_paper_it_is_light_and_whole_without_what_can_only_be_clicked(t
         assert await tab.run(style) == "none", gone
     assert await tab.run("document.querySelector('#accounts .count').checkVisibility()")
     assert (await tab.pdf()).startswith(b"%PDF")
+
+
+async def test_on_paper_every_row_is_there(browser: Browser, large: Path) -> None:
+    async with browser.tab() as tab:
+        await tab.open(large)
+        assert len(await column(tab, "accounts", 0)) == 50
+
+        await tab.media("print")
+        await tab.until("document.getElementById('accounts-table').tBodies[0].rows.length > 50")
+
+        assert len(await column(tab, "accounts", 0)) == 1203
+        await tab.media("screen")
+        await tab.until("document.getElementById('accounts-table').tBodies[0].rows.length === 50")
+
+
+async def test_a_table_is_saved_as_csv_whole_exact_and_without_formulas(tab: Tab) -> None:
+    await tab.run("void (URL.createObjectURL = blob => ((window.saved = blob), '#saved'))")
+    await tab.run("void document.querySelector('[aria-label^=\"CSV: Dust by account\"]').click()")
+
+    lines = list(csv.reader(io.StringIO(await tab.run("window.saved.text()"))))
+
+    assert len(lines) == 1 + 123
+    assert lines[0][:4] == ["account", "gross", "fee", "net"]
+    by_name = {row[0]: row for row in lines[1:]}
+    assert by_name["more"][1] == "90071992547409.92000002"
+    assert by_name[HOSTILE][3] == "1.49000000"
+    cells = await tab.run("document.querySelectorAll('[aria-label^=\"CSV: \"]').length")
+    assert cells == await tab.run("document.querySelectorAll('table[data-key]').length")
 
 
 async def test_everything_can_be_reached_and_worked_by_keyboard(tab: Tab) -> None:

@@ -9,6 +9,8 @@ import re
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from email.message import Message
+from importlib.metadata import PackageNotFoundError
 from typing import Any
 
 import pytest
@@ -18,11 +20,13 @@ from hypothesis import strategies as st
 from binance_dust._util.html import visible
 from binance_dust.errors import ConfigurationError, CredentialsError, NoAnswerError
 from binance_dust.ledger import Kind, SettledBy
+from binance_dust.models import UserAsset
 from binance_dust.reports import AccountReport, page
 from tests.reports.page.reading import Element, read
 from tests.reports.page.samples import AT, debt, dust, entry, report
 
 NONE = "\u2013"
+MANUAL = "https://docs.example/"
 
 HOSTILE = [
     "</script><script>alert(1)</script>",
@@ -72,14 +76,14 @@ def test_the_page_has_landmarks_headings_and_names_for_all_of_them() -> None:
         assert "aria-label" in section.attributes or root.by_id(str(label)).tag == "h2"
     ids = [each.attributes["id"] for each in root.all() if "id" in each.attributes]
     assert len(ids) == len(set(ids))
-    for link in root.all("a"):
-        assert link.attributes["href"].removeprefix("#") in ids
+    inner = {link.removeprefix("#") for link in links_of(root) if link.startswith("#")}
+    assert inner <= set(ids)
 
 
 def test_every_table_has_a_caption_and_says_what_its_headers_are_for() -> None:
     tables = read(sample_page()).all("table")
 
-    assert len(tables) == 8
+    assert len(tables) == 9
     for table in tables:
         assert table.one("caption").text
         assert {th.attributes["scope"] for th in table.one("thead").all("th")} == {"col"}
@@ -228,7 +232,7 @@ def test_a_page_with_little_or_nothing_on_it_is_whole(reports: Any, entries: Any
     [
         ([], [], []),
         ([report("a")], [], ["accounts"]),
-        ([report("a", dust("X", "1", "1", "0"))], [], ["assets", "accounts", "balances"]),
+        ([report("a", dust("X", "1", "1", "0"))], [], ["assets", "accounts", "stays", "balances"]),
         ([report("a", debts=[debt("ETH", "1", "0", "2")])], [], ["accounts", "liabilities"]),
         ([report("a", errors={"quote": NoAnswerError("none")})], [], ["accounts", "failures"]),
         ([], [entry(1, "a", AT, "1", "0")], ["history"]),
@@ -251,10 +255,68 @@ def test_the_page_loads_nothing_else() -> None:
     assert not re.search(r"@import|url\(|innerHTML|fetch|XMLHttp|eval\(|import\(", style + script)
     for each in root.all():
         assert not {"src", "srcset", "style", "action", "onclick"} & each.attributes.keys()
-        if each.tag != "link":
-            assert each.attributes.get("href", "#").startswith("#")
+        if each.tag not in ("link", "a"):
+            assert "href" not in each.attributes
     assert root.one("link").attributes["href"].startswith("data:image/svg+xml,")
-    assert text.count("://") == text.count("http://www.w3.org/2000/svg") == 1
+    (manual,) = (link for link in links_of(root) if not link.startswith("#"))
+    assert manual.endswith("/how-to/handle-errors.md")
+    assert text.count("://") == text.count("http://www.w3.org/2000/svg") + 1 == 2
+
+
+def links_of(root: Element) -> list[str]:
+    return [each.attributes["href"] for each in root.all("a")]
+
+
+def test_failures_lead_to_what_to_do_about_them_if_the_package_says_where_its_docs_are(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    assert f"{MANUAL}how-to/handle-errors.md" in links_of(read(sample_page()))
+    root = read(page([report("a", dust("X", "1", "1", "0"))], made_at=AT))
+    assert all(link.startswith("#") for link in links_of(root))
+
+    monkeypatch.undo()
+    monkeypatch.setattr("importlib.metadata.metadata", not_installed)
+    assert all(link.startswith("#") for link in links_of(read(sample_page())))
+
+
+def not_installed(name: str) -> None:
+    raise PackageNotFoundError(name)
+
+
+@pytest.fixture(autouse=True)
+def installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the package say where its documentation is, as an installed one does."""
+    said = Message()
+    said["Project-URL"] = f"Documentation, {MANUAL}index.md"
+    monkeypatch.setattr("importlib.metadata.metadata", lambda _: said)
+
+
+def test_the_page_says_why_what_stays_stays() -> None:
+    rows = [
+        UserAsset(asset="ADA", free=Decimal(1), locked=Decimal(2), freeze=Decimal(0)),
+        UserAsset(asset="BNB", free=Decimal(3)),
+        UserAsset(asset="SHIB", free=Decimal("0.5"), withdrawing=Decimal(4), ipoable=Decimal(5)),
+        UserAsset(asset="OLD", free=Decimal(0), freeze=Decimal(6)),
+    ]
+    known = replace(report("alice", dust("ADA", "1", "1", "0")), assets=rows)
+    unknown = replace(report("bob", errors={"quote": NoAnswerError("no")}), assets=rows)
+
+    root = read(page([known, unknown], made_at=AT))
+
+    (section,) = (each for each in root.all("section") if each.attributes.get("id") == "stays")
+    shown = [[cell.text for cell in row.all("td")] for row in section.one("tbody").all("tr")]
+    assert [(asset, amount) for asset, amount, _ in shown] == [
+        ("ADA", "2.00000000"),
+        ("BNB", "3.00000000"),
+        ("OLD", "6.00000000"),
+        ("SHIB", "0.50000000"),
+        ("SHIB", "4.00000000"),
+        ("SHIB", "5.00000000"),
+    ]
+    reasons = [why for _, _, why in shown]
+    assert reasons[:3] == ["in an order", "is the target itself", "frozen by the exchange"]
+    assert reasons[3].startswith("not on the exchange's list: too much for dust")
+    assert reasons[4:] == ["being withdrawn", "committed to a launch"]
 
 
 def test_the_policy_allows_our_own_style_and_script_alone() -> None:
