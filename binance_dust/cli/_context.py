@@ -10,16 +10,11 @@ from dataclasses import dataclass, replace
 from itertools import cycle, islice
 from typing import TYPE_CHECKING, Final, TypeAlias, TypeVar
 
-from binance_dust._call.retry import RetryPolicy
-from binance_dust.budget import RateLimits
 from binance_dust.cli import _arguments
 from binance_dust.cli._parser import suggestion
 from binance_dust.cli._problems import ExchangeOpened, Problems
 from binance_dust.cli._streams import print_stderr
-from binance_dust.credentials import Credentials
 from binance_dust.errors import ConfigurationError, CredentialsError, DustError
-from binance_dust.scanner._account import DeskSchedules
-from binance_dust.session import Session
 
 if TYPE_CHECKING:
     import argparse
@@ -33,11 +28,14 @@ if TYPE_CHECKING:
         Sequence,
     )
 
-    from binance_dust.budget import Budget, RedisBudget
+    from binance_dust._call.retry import RetryPolicy
+    from binance_dust.budget import Budget, RateLimits, RedisBudget
     from binance_dust.client import DustClient
+    from binance_dust.credentials import Credentials
     from binance_dust.events import Observer
     from binance_dust.models import Delistings
     from binance_dust.sandbox import Sandbox
+    from binance_dust.session import Session
 
     WrapBudget: TypeAlias = Callable[[RedisBudget | None], Budget]
     """Makes a session's budget: around the shared one, or else around one of its own."""
@@ -147,6 +145,8 @@ def _all_accounts(
     options: argparse.Namespace, environ: Mapping[str, str]
 ) -> tuple[Sequence[Credentials], bool]:
     """Give the accounts that there are, and tell whether these are all."""
+    from binance_dust.credentials import Credentials
+
     path = options.accounts or environ.get(_ACCOUNTS_VARIABLE)
     if path:
         return Credentials.load(path, environ=environ), True
@@ -238,6 +238,10 @@ async def open_context(
 
     `with_history` converts and exchanges something first, if it is a sandbox.
     """
+    from binance_dust._call.retry import RetryPolicy
+    from binance_dust.budget import RateLimits
+    from binance_dust.session import Session
+
     async with AsyncExitStack() as stack:
         exchange: Sandbox | None = None
         everyone: Sequence[Credentials]
@@ -324,6 +328,8 @@ async def _make_history(client: DustClient) -> None:
 
 async def read_delistings(context: CommandContext, wanted: bool) -> Delistings | None:  # noqa: FBT001 - an option
     """Read once for all accounts what will be delisted, if it is wanted: by a key that works."""
+    from binance_dust.scanner._account import DeskSchedules
+
     schedules = DeskSchedules(wanted)
     for client in context.clients if wanted else ():
         try:

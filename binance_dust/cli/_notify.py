@@ -21,7 +21,6 @@ from binance_dust.cli import _arguments
 from binance_dust.cli._streams import print_stderr
 from binance_dust.errors import ConfigurationError, DustError
 from binance_dust.events import Banned, Event, FundsCallEnded
-from binance_dust.sweeper import Outcome
 
 if TYPE_CHECKING:
     import argparse
@@ -35,7 +34,6 @@ __all__ = ["Notifier", "add_option"]
 _VARIABLE: Final = "BINANCE_DUST_NOTIFY"
 _PATIENCE: Final = 10.0
 """Seconds that a server or a command may take."""
-_BAD: Final = (Outcome.FAILED, Outcome.STOPPED, Outcome.UNKNOWN, Outcome.UNKNOWABLE)
 
 
 def add_option(parser: argparse._ActionsContainer) -> None:
@@ -93,10 +91,13 @@ class Notifier:
         `one_by_one`: the sweep has no end, so each account that fails is told at once, and again
         only after it was well in the meantime.
         """
+        from binance_dust.sweeper import Outcome
+
         for entry in report.unsettled:
             self._unknown(report.account, entry.id)
         key = ("failed", report.account, report.what, report.account_type)
-        if report.outcome not in _BAD:
+        bad = (Outcome.FAILED, Outcome.STOPPED, Outcome.UNKNOWN, Outcome.UNKNOWABLE)
+        if report.outcome not in bad:
             self._sent.discard(key)
             return
         self._bad[report.outcome] = self._bad.get(report.outcome, 0) + 1

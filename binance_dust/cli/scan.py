@@ -13,12 +13,9 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from binance_dust._util.words import count, duration
 from binance_dust.cli import _arguments, _context, _fleet, _metrics, _notify
 from binance_dust.cli._output import make_console, print_json
-from binance_dust.cli._progress import EventCounter, can_draw, show_fleet_scan, show_scan
-from binance_dust.cli._scan_results import ScanOutput
 from binance_dust.cli._streams import MessageLevel, print_stderr
 from binance_dust.cli._tables import TerminalTable, figures, text
 from binance_dust.errors import ConfigurationError
-from binance_dust.scanner import ScanEstimate, estimate_scan, scan
 
 if TYPE_CHECKING:
     import argparse
@@ -26,8 +23,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
     from binance_dust.cli._context import CommandContext
+    from binance_dust.cli._scan_results import ScanOutput
     from binance_dust.client import DustClient
     from binance_dust.fleet import Fleet
+    from binance_dust.scanner import ScanEstimate
 
 _LIABILITIES: Final[dict[str, Literal["auto"] | bool]] = {
     "auto": "auto",
@@ -104,6 +103,8 @@ async def run(options: argparse.Namespace) -> int:
         raise ConfigurationError("--resume continues a file: name it with --out")
     if options.estimate:
         return await _estimate(options)
+    from binance_dust.cli._scan_results import ScanOutput
+
     with ExitStack() as stack:
         output = ScanOutput(options, stack)
         if options.fleet is not None:
@@ -115,6 +116,9 @@ async def run(options: argparse.Namespace) -> int:
 
 
 async def _scan_here(options: argparse.Namespace, output: ScanOutput) -> None:
+    from binance_dust.cli._progress import EventCounter, can_draw, show_scan
+    from binance_dust.scanner import scan
+
     events = EventCounter(print_problems=not can_draw())
     metrics = _metrics.CommandMetrics(options)
     notifier = _notify.Notifier(options)
@@ -156,6 +160,8 @@ def _sessions_of(todo: Sequence[DustClient], context: CommandContext) -> dict[An
 
 
 async def _scan_by_fleet(options: argparse.Namespace, output: ScanOutput) -> None:
+    from binance_dust.cli._progress import show_fleet_scan
+
     metrics = _metrics.CommandMetrics(options)
     async with _open_fleet(options) as fleet, _redis_of(options):
         reports = fleet.scan(
@@ -269,6 +275,8 @@ async def _estimate(options: argparse.Namespace) -> int:
 
 
 def _estimate_here(options: argparse.Namespace, todo: Sequence[DustClient]) -> EstimateRange:
+    from binance_dust.scanner import estimate_scan
+
     asked = _asked(options)
     least = estimate_scan(todo, margin_share=0, debt_share=0, **asked)
     return EstimateRange(estimate_scan(todo, **asked), least)

@@ -120,7 +120,7 @@ async def ccxt(url: str, *, paced: bool = False) -> AsyncIterator[Desk]:
 
     def account(number: int = 0, secret: str = SECRET) -> Account:
         exchange = ccxt.async_support.binance(
-            {"apiKey": key(number), "secret": secret, "enableRateLimit": paced}
+            {"apiKey": key(number), "secret": secret, "enableRateLimit": paced, "timeout": 60_000}
         )
         exchange.urls["api"]["sapiV3"] = f"{url}/sapi/v3"
 

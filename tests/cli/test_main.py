@@ -40,6 +40,20 @@ def test_help_and_a_wrong_command_import_nothing_heavy() -> None:
         assert execute(code, word).stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize("command", ["scan", "history", "books"])
+def test_help_of_a_command_imports_no_client(command: str) -> None:
+    code = (
+        "import sys\n"
+        "from binance_dust.cli import main\n"
+        "try:\n    main([sys.argv[1], '--help'])\n"
+        "except SystemExit:\n    pass\n"
+        "heavy = {'aiohttp', 'binance_dust.session', 'binance_dust.scanner', 'rich.live'}\n"
+        "print(sorted(heavy & set(sys.modules)))"
+    )
+
+    assert execute(code, command).stdout.splitlines()[-1] == "[]"
+
+
 def test_help_and_version(run: Run) -> None:
     assert "binance-dust demo" in run("--help").out
     assert run("--version").out.startswith("binance-dust 0.")
