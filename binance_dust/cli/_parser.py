@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any, Final, NoReturn
 from binance_dust.cli._streams import MessageLevel, print_stderr
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
 __all__ = ["Parser", "TopParser", "add_messages", "suggestion"]
 
 _WRONG_USE: Final = 2
+_MOST_CHOICES: Final = 40
+"""Characters of choices that are shown with their option."""
 
 
 def suggestion(word: str, known: Iterable[str]) -> str:
@@ -44,7 +46,20 @@ def add_messages(parser: argparse.ArgumentParser) -> None:
 
 
 class _Formatter(argparse.RawDescriptionHelpFormatter):
-    """Wraps at spaces only: names with a hyphen stay whole."""
+    """Wraps at spaces only: names with a hyphen stay whole. Many choices stand in the text."""
+
+    def _metavar_formatter(
+        self, action: argparse.Action, default_metavar: str
+    ) -> Callable[[int], tuple[str, ...]]:
+        if _has_many_choices(action):
+            return lambda size: (action.dest.upper(),) * size
+        return super()._metavar_formatter(action, default_metavar)
+
+    def _expand_help(self, action: argparse.Action) -> str:
+        text = super()._expand_help(action)
+        if not _has_many_choices(action):
+            return text
+        return f"{text}: {', '.join(map(str, action.choices or ()))}"
 
     def _split_lines(self, text: str, width: int) -> list[str]:
         return _wrapped(" ".join(text.split()), width)
@@ -52,6 +67,11 @@ class _Formatter(argparse.RawDescriptionHelpFormatter):
     def _fill_text(self, text: str, width: int, indent: str) -> str:
         lines = (each for line in text.splitlines() for each in _wrapped(line, width, indent))
         return "\n".join(lines)
+
+
+def _has_many_choices(action: argparse.Action) -> bool:
+    shown = ",".join(map(str, action.choices or ()))
+    return action.metavar is None and len(shown) > _MOST_CHOICES
 
 
 def _wrapped(line: str, width: int, indent: str = "", hanging: str | None = None) -> list[str]:

@@ -63,7 +63,7 @@ def drawn(
 ) -> list[str]:
     out = io.StringIO()
     places = {session: f"10.0.0.{number}" for number, session in enumerate(sessions, start=1)}
-    console = Console(file=out, width=width, no_color=True)
+    console = Console(file=out, width=width, force_terminal=True, color_system=None)
     for part in draw_scan(moment, events or EventCounter(print_problems=False), places):
         console.print(part)
     return [line.rstrip() for line in out.getvalue().splitlines()]

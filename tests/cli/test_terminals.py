@@ -15,8 +15,10 @@ from binance_dust.cli import COMMANDS, load_all, make_parser
 from binance_dust.cli._output import console_class
 from binance_dust.cli._streams import print_stderr
 from binance_dust.cli._tables import TerminalTable, figure, prose, text, wrapped
+from binance_dust.cli._watch import MoveWatch, _AwaitedEntry
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Keep, Run
+from tests.cli.test_progress import FakeSession, drawn, lane, pool, progress
 
 WIDTHS = (60, 80, 120)
 COLOUR = re.compile("\x1b\\[[0-9;]*[34][0-9][0-9;]*m")
@@ -207,3 +209,33 @@ def test_no_command_breaks_a_figure_or_a_line(
     # `demo` prints what `scan`, `quote` and `books` do; these print no table.
     without = {"demo", "worker", "sandbox", "export", "resolve", "completion", "mcp"}
     assert seen == set(COMMANDS) - without
+
+
+@pytest.mark.long
+def test_the_demo_breaks_no_figure_either(
+    run: Run, tmp_path: Path, recorded: list[tuple[Any, Any]]
+) -> None:
+    told = run("demo", "--accounts", "4", "--html", str(tmp_path / "page.html")).out
+    printed = [*recorded]
+
+    for width in WIDTHS:
+        screen = CONTROL.sub("", replayed(printed, width))
+        check_lines(screen, width)
+        assert words(screen) == words(told)
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_what_is_drawn_while_a_command_runs_fits_too(width: int) -> None:
+    watch = MoveWatch(lambda: 100.0)
+    for entry in range(5):
+        watch._reading[entry] = _AwaitedEntry(LONG, 145.0, 400.0)
+    scan = drawn(progress(lane()), FakeSession(pool(others=500)), width=width)
+    whole = drawn(progress(lane()), FakeSession(pool(others=500)), width=1000)
+    moves = replayed([((line,), {}) for line in watch._lines()], width)
+
+    for told, all_of_it in (
+        ("\n".join(scan), "\n".join(whole)),
+        (CONTROL.sub("", moves), "\n".join(watch._lines())),
+    ):
+        check_lines(told, width)
+        assert words(told) == words(all_of_it)
