@@ -19,7 +19,7 @@ from binance_dust._answers.judge import judge
 from binance_dust._call import wire
 from binance_dust._call.signing import OutsideSigner, SigningLimits, on_loan, sign
 from binance_dust._util.exact import from_moment
-from binance_dust.budget import Charge
+from binance_dust.budget import Charge, Movable
 from binance_dust.budget._errors import past_latest
 from binance_dust.credentials import Secret
 from binance_dust.endpoints import Replay
@@ -313,6 +313,8 @@ class Attempts(Generic[R]):
         payer = self._pipeline.payers.read(self._charge, feedback)
         if payer is not None:
             self._pipeline.report(PayerLearnt(self._charge.pool, payer.value))
+            if isinstance(self._pipeline.budget, Movable):
+                self._pipeline.budget.move(self._charge.pool, payer)
 
     def _within(self) -> float | None:
         # A deadline never ends a write that is under way: its outcome would become unknown.

@@ -56,6 +56,7 @@ from binance_dust.budget._protocol import (
     Clock,
     Immediate,
     Lane,
+    Movable,
     PoolSnapshot,
 )
 from binance_dust.endpoints import LimitKind
@@ -75,6 +76,7 @@ __all__ = [
     "Lane",
     "LimitKind",
     "LocalBudget",
+    "Movable",
     "PoolSnapshot",
     "RateLimits",
     "RedisBudget",

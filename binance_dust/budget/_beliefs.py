@@ -21,7 +21,11 @@ if TYPE_CHECKING:
 SOON: Final = 1 / 120
 """Part of a window after the last answer in which others have hardly spent anything."""
 FEW: Final = 4
-"""Calls that have to be let in before something is learnt from a refusal."""
+"""Calls of a burst that have to be let in, or refused, before the limit is doubted."""
+MUCH: Final = 1 / 4
+"""Part of the limit that has to be let in before headers agree again that have contradicted it."""
+UNDISPUTED: Final = 1 / 4
+"""Part of the limit that others can't have spent in the moment after a cut."""
 BEFORE_CUT: Final = 1 / 8
 """Part of a window before its cut in which a header may be low already: clocks differ."""
 
@@ -43,13 +47,18 @@ class Beliefs:
     """What is believed of one pool, and the evidence."""
 
     __slots__ = (
-        "_cut_number",
+        "_agreed",
         "_highest",
         "_highest_at",
+        "_needed",
+        "_peak",
+        "_refusals",
         "_soon",
+        "_unexplained",
         "_whole",
         "_window",
         "ceiling",
+        "cut_number",
         "news",
         "prices",
         "trust",
@@ -60,11 +69,21 @@ class Beliefs:
         self._window = window
         self._soon = window * SOON
         self._whole = whole
-        self._cut_number = -1
+        self.cut_number: int = -1
         """Number of the window in which `Count.cut` was told of its beginning."""
         self._highest = 0
         """The most weight that a window held when a call was let in."""
         self._highest_at = -math.inf
+        self._peak = 0
+        """The highest header since the last cut."""
+        self._agreed = False
+        """Whether it has reached what answers have let in."""
+        self._needed = 0.0
+        """So much has to be let in before it may be said to agree."""
+        self._refusals = 0
+        """Calls of one burst that were refused."""
+        self._unexplained = False
+        """Whether they may turn out to be the limit's doing: too few had been let in so far."""
         self.ceiling: WeightCeiling = WeightCeiling(window)
         self.prices: Prices = Prices()
         self.trust: HeaderTrust = HeaderTrust()
@@ -82,7 +101,44 @@ class Beliefs:
 
     def cut(self, number: int) -> None:
         """Record that our first call of a window goes."""
-        self._cut_number = number
+        self.cut_number = number
+        self._peak = 0
+
+    def is_full(self, window: ServerWindow, weight: int, limit: int, count: Count) -> bool:
+        """Whether a window is the one that was counted last, or an earlier one, and has no room."""
+        full = count.own.taken - count.cut_at + weight > limit
+        return window.number < self.cut_number or (window.number == self.cut_number and full)
+
+    def test_cut(  # noqa: PLR0913, PLR0917 - what the header of a witness is compared with
+        self,
+        witness: AdmittedCall,
+        gone: int,
+        count: Count,
+        boundary: Boundary,
+        limit: int,
+        now: float,
+    ) -> None:
+        """Learn from a witness whether windows are fixed: its header shows that so much is gone."""
+        maybe_forgotten = count.own.maybe_forgotten(now)
+        if gone > maybe_forgotten:
+            if not boundary.fixed and self.trusts(fixed=False):
+                boundary.learnt()
+                self.news.append(News.FIXED)
+            return
+        certain = witness.answered_before - maybe_forgotten
+        if witness.alone and certain >= limit * UNDISPUTED:
+            if boundary.fixed:
+                boundary.lost()
+                self.news.append(News.NOT_FIXED)
+            boundary.slides = True
+
+    def trusts(self, *, fixed: bool) -> bool:
+        """Whether headers that show less than ours are believed: right so far, and to the end.
+
+        A header that counts a part of the calls only, or guesses, may be right for each call of a
+        burst, but never reaches all that was let in.
+        """
+        return self.trust.earned and (fixed or self._agreed)
 
     def is_possible(self, used: int) -> bool:
         """Whether a header can be: no call is let in above the limit."""
@@ -103,7 +159,8 @@ class Beliefs:
         """
         if self.prices.read(call.documented, call.number, used, soon=call.soon):
             self.news.append(News.WEIGHT)
-        same_window = call.cut_before == count.cut_at and self._cut_number == window.number >= 0
+            count.take_more(call, used, now)
+        same_window = call.cut_before == count.cut_at and self.cut_number == window.number >= 0
         if not call.since_cut or not same_window:
             return False
         if used >= call.since_cut + call.weight:
@@ -116,7 +173,7 @@ class Beliefs:
         if call.weight > call.documented:
             if self.prices.unlearn(call.documented):
                 self.news.append(News.WEIGHT)
-            self._cut_number = -1  # what was added up is too much: begin anew at the next cut
+            self.cut_number = -1  # what was added up is too much: begin anew at the next cut
             return
         if self.trust.wrong():
             self.news.append(News.HEADERS)
@@ -124,30 +181,55 @@ class Beliefs:
             boundary.lost()
             self.news.append(News.NOT_FIXED)
 
-    def let_in(self, call: AdmittedCall, used: int | None, count: Count, now: float) -> None:
+    def let_in(
+        self, call: AdmittedCall, used: int | None, count: Count, window: ServerWindow, now: float
+    ) -> None:
         """Remember how much a window held when a call was let in."""
         count.let_in(call)
-        ours = count.since_cut if call.cut_before == count.cut_at and self._cut_number >= 0 else 0
-        held = max(used or 0, ours)
+        held = used or 0
+        if call.cut_before == count.cut_at and self.cut_number == window.number >= 0:
+            ours = count.since_cut
+            # Compared by hand, for each call: `max` takes longer.
+            if held > self._peak:  # noqa: PLR1730
+                self._peak = held
+            if self._peak < ours:
+                # Near the next cut it may be past already: then a lower header means nothing.
+                if now < window.closes - self._soon:
+                    self._agreed, self._needed = False, self._whole * MUCH
+            elif not self._agreed and ours >= self._needed:
+                self._agreed = True
+            if held < ours:  # noqa: PLR1730
+                held = ours
         if held >= self._highest or now - self._highest_at > self._window:
             self._highest, self._highest_at = held, now
         if self.ceiling.let_in(held, call.weight, self._whole, test=call.test):
             self.news.append(News.LIMIT)
 
-    def refused(self, call: AdmittedCall, count: Count, now: float) -> bool:
-        """Record a refusal; return whether a lower limit explains it, and not others."""
-        if not call.test and not self._too_soon(call.weight, count, now):
+    def refused(
+        self, call: AdmittedCall, count: Count, now: float, wait: float, *, first: bool
+    ) -> bool:
+        """Record a refusal; return whether a lower limit explains it, and not others.
+
+        It shuts the pool for a `wait`. All refusals of a burst are one event: the `first` of them
+        may come before it is heard how many of the burst were let in, so that later ones may
+        explain it.
+        """
+        if first:
+            self._refusals = 0
+            self._unexplained = count.others is None and now - self._highest_at <= self._window
+        self._refusals += 1
+        if not (first and call.test) and not (self._unexplained and self._too_soon(call.weight)):
             return False
-        if self.ceiling.refused(self._highest, call.weight, now):
+        self._unexplained = False
+        if self.ceiling.refused(self._highest, call.weight, now, wait):
             self.news.append(News.LIMIT)
         self.prices.doubt()
         return True
 
-    def _too_soon(self, weight: int, count: Count, now: float) -> bool:
-        """Whether a refusal came far below the limit, and nobody is known who filled the window."""
-        if count.others is not None or now - self._highest_at > self._window:
-            return False
-        return FEW * weight <= self._highest < min(self._whole, self.ceiling.weight) * NEAR
+    def _too_soon(self, weight: int) -> bool:
+        """Whether a burst was refused far below the limit, and that is no accident of a moment."""
+        enough = self._highest >= FEW * weight or self._refusals >= FEW
+        return enough and self._highest < min(self._whole, self.ceiling.weight) * NEAR
 
     def __repr__(self) -> str:
         return f"<Beliefs {self.ceiling!r}, {self.prices!r}, {self.trust!r}>"

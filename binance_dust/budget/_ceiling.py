@@ -15,7 +15,7 @@ from __future__ import annotations
 import math
 from typing import Final
 
-NEAR: Final = 0.8
+NEAR: Final = 0.9
 """Part of the limit above which a refusal is no news: others may have spent the rest."""
 MOST_STEPS: Final = 16
 """The most calls that a ceiling rises by at once: fewer than an exchange bans for."""
@@ -23,6 +23,8 @@ MOST_RISE: Final = 1 / 4
 """Part of a ceiling that it rises by at the most, unless that is less than a call."""
 SELDOM: Final = 64
 """Windows: the longest time until the next test."""
+DEAR: Final = 16
+"""A test that shuts the pool for longer than a window waits for so many times the rest of it."""
 
 
 class WeightCeiling:
@@ -40,13 +42,13 @@ class WeightCeiling:
         """Windows from a refused test to the next one."""
         self._test_at = math.inf
 
-    def refused(self, let_in: int, least: int, now: float) -> bool:
+    def refused(self, let_in: int, least: int, now: float, wait: float) -> bool:
         """Record a refusal after `let_in`, which holds a call of the `least` weight at any rate.
 
-        Return whether the ceiling was lowered.
+        Return whether the ceiling was lowered. What shuts the pool for a long `wait` is tried less.
         """
         self._step = 1
-        self._test_at = now + self._window * self._pause
+        self._test_at = now + self._window * self._pause + DEAR * max(0.0, wait - self._window)
         self._pause = min(self._pause * 2, SELDOM)
         weight = max(let_in, least)
         lower = weight < self.weight

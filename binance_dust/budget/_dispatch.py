@@ -283,16 +283,37 @@ class Dispatcher(ABC, Generic[W, C]):
             pool.refuse(call, answer.retry_after, now)
             self._tell(Refused(pool.name, pool.valve.until - now))
             if pool.door is not None:
-                pool.door.refused(call, pool.valve.until)
+                self._refused_at_door(pool, pool.door, call)
             self._tell_waiters(pool, now)
         elif answer.walled and self._gate.meets_wall(call, now):
             self._shut(now, WALL, guessed=True)
         if pool.beliefs.news:
             for event in take_news(pool):
                 self._tell(event)
-        if pool.door is not None and pool.door.answered(call, answer, good=good):
-            self._look_at_all(now, pool.door)
+        door = pool.door
+        if door is not None:
+            if door.trial and result:
+                self._try_out(call, door, now)
+            if door.answered(call, answer, good=good):
+                self._look_at_all(now, door)
         self._ended(call, now, good=good)
+
+    def _refused_at_door(self, pool: Pool, door: Door, call: C) -> None:
+        """Take the refusal of an account; on trial, the address may be the one that is meant."""
+        door.refused(call, pool.valve.until)
+        if door.trial and (address := self._pools.address(pool.name)) is not None:
+            address.valve.shut(pool.valve.until)
+
+    def _try_out(self, call: C, door: Door, now: float) -> None:
+        """Count a call for the address, too: headers say that an account has paid for it."""
+        address = self._pools.address(call.pool.name)
+        if address is None:
+            return
+        own = address.count.own
+        own.spent(now)
+        own.taken += call.weight
+        own.answer(call.weight, call.sent_at, now)
+        door.weigh(own, now)
 
     def _tell_waiters(self, pool: Pool, now: float) -> None:
         """Tell who would have to wait for longer than they allowed."""

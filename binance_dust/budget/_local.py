@@ -13,11 +13,13 @@ import math
 from copy import copy
 from typing import TYPE_CHECKING
 
+import msgspec
+
 from binance_dust.budget import _errors
 from binance_dust.budget._admission import LocalAdmission
 from binance_dust.budget._dispatch import Dispatcher
 from binance_dust.budget._protocol import Lane
-from binance_dust.budget._queue import Waiter
+from binance_dust.budget._queue import MovedError, Waiter
 from binance_dust.events import Waited
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from binance_dust.budget._pool import Pool
     from binance_dust.budget._protocol import BudgetSnapshot, Charge, Clock
     from binance_dust.budget._queue import Queue
+    from binance_dust.endpoints import LimitKind
     from binance_dust.errors import DustError
     from binance_dust.events import Event
 
@@ -80,10 +83,18 @@ class LocalBudget(Dispatcher[LocalWaiter, LocalAdmission]):
         admission = self.admit_at_once(charge, deadline, lane)
         if admission is not None:
             return admission
-        pool, now = self._pools.of(charge), self.now()
-        waiter = LocalWaiter(charge.weight, lane, now, self._patience)
-        self._join(pool, waiter, deadline, now)
-        self.look(pool, now)
+        now = since = self.now()
+        while True:
+            pool = self._pools.of(charge)
+            waiter = LocalWaiter(charge.weight, lane, since, self._patience)
+            self._join(pool, waiter, deadline, now)
+            self.look(pool, now)
+            try:
+                return await self._wait(pool, waiter)
+            except MovedError as moved:
+                charge, now = msgspec.structs.replace(charge, kind=moved.payer), self.now()
+
+    async def _wait(self, pool: Pool, waiter: LocalWaiter) -> LocalAdmission:
         try:
             return await waiter.future
         except asyncio.CancelledError:
@@ -106,6 +117,15 @@ class LocalBudget(Dispatcher[LocalWaiter, LocalAdmission]):
         if pool not in self._queues and not self._paced and (deadline is None or now < deadline):
             return self._try(pool, charge.weight, now, keep=lane is Lane.SCAN)
         return None
+
+    def move(self, endpoint: str, payer: LimitKind) -> None:
+        """Let all calls of an endpoint that wait for another payer's pool wait for this one's."""
+        now = self.now()
+        for pool, queue in list(self._queues.items()):
+            if pool.name == endpoint and pool.kind is not payer:
+                for waiter in queue.remove_all():
+                    self._refuse(waiter, MovedError(payer))
+                self.look(pool, now)
 
     # --- what follows ----------------------------------------------------------------------------
 

@@ -12,6 +12,7 @@ alive, whatever the load; an account that calls now and then has one.
 
 from __future__ import annotations
 
+import heapq
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -174,10 +175,14 @@ class OwnWeight:
 
     def room_at(self, weight: int, now: float) -> float:
         """Return when `weight` of what counts now is forgotten, if all of it is answered now."""
-        for slot in self._slots:
-            weight -= slot.weight
+        back = ((slot.last + self.keep, slot.weight) for slot in self._slots)
+        if self._lost is not None:
+            stray = self.keep * (1 + STRAY)
+            back = heapq.merge(back, ((slot.last + stray, slot.weight) for slot in self._lost))
+        for at, part in back:
+            weight -= part
             if weight <= 0:
-                return max(now, slot.last + self.keep)
+                return max(now, at)
         return now + self.keep
 
     def answered_slots(self) -> Iterator[WeightSlot]:

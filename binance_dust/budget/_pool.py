@@ -47,8 +47,6 @@ LEAST_WAIT: Final = 1 / 2000
 """Part of a window: the shortest time until a recheck, unless something was heard."""
 MOST_RESERVE: Final = 1 / 4
 """Part of the limit: no reserve is kept where a single call costs more."""
-UNDISPUTED: Final = 1 / 4
-"""Part of the limit that others can't have spent in the moment after a cut."""
 CAUTION: Final = 8
 MOST_CAUTION: Final = 512
 """Each refused witness puts the next one off for so many times more cuts, up to the most."""
@@ -126,7 +124,9 @@ class Pool:
 
     # --- may it go -------------------------------------------------------------------------------
 
-    def may_go(self, weight: int, now: float, *, use_reserve: bool = False, kept: int = 0) -> Go:
+    def may_go(  # noqa: PLR0911 - one for each reason
+        self, weight: int, now: float, *, use_reserve: bool = False, kept: int = 0
+    ) -> Go:
         """Decide whether the next call may go, and leave the weight that is `kept`.
 
         `use_reserve` if no other call has waited for long.
@@ -147,8 +147,18 @@ class Pool:
                 return _NO if count.in_flight else _ALONE
             if others is not None and not others.fresh(now):
                 return _ALONE
-            return _ALONE if count.full_when_heard(weight, free, now) else _YES
+            if count.full_when_heard(weight, free, now):
+                return _NO if self._is_set_back(weight, now) else _ALONE
+            return _YES
         return _ALONE if self._may_probe(weight, others, now) else _NO
+
+    def _is_set_back(self, weight: int, now: float) -> bool:
+        """Whether the exchange is in the window that was full: its clock was set back."""
+        window = self.boundary.window_at(now) if self.boundary.fixed else None
+        if window is None or not self.beliefs.is_full(window, weight, self.limit, self.count):
+            return False
+        self.current = window
+        return True
 
     def kept_weight(self, weight: int, now: float) -> int:
         """Return what scans leave to single calls, as long as others leave something to us."""
@@ -230,7 +240,7 @@ class Pool:
             chances.append(self.current.closes)
         if count.others is not None:
             # The next probe of others, and the end of what is known of them.
-            chances.append(count.others.heard + self._window)
+            chances.append(count.others.heard + self._window * (1 + LEAST_WAIT))
             if self.boundary.fixed:
                 # Often before the cut: then what others have left over is ours.
                 left = self.current.closes - now
@@ -311,13 +321,15 @@ class Pool:
             if good and result and beliefs.weigh_header(call, used, count, self.current, now):
                 beliefs.refute(call, boundary)
             if call.witness:
-                self._test_cut(call, count.proven_gone(call, used), now)
-            fixed, trusted = boundary.fixed, beliefs.trust.earned
+                gone = count.proven_gone(call, used)
+                beliefs.test_cut(call, gone, count, boundary, self.limit, now)
+            fixed = boundary.fixed
+            trusted = beliefs.trusts(fixed=fixed)
             count.read_header(call, used, now, self.current, fixed=fixed, trusted=trusted)
         elif good and result:
             count.heard_nothing()
         if good and result:
-            beliefs.let_in(call, used, count, now)
+            beliefs.let_in(call, used, count, self.current, now)
             if self.whole < self.documented:
                 self._believe_limit()
         if good:
@@ -350,36 +362,24 @@ class Pool:
             if self.boundary.fixed:
                 self.boundary.lost()
                 self.beliefs.news.append(News.NOT_FIXED)
-        if now >= self.valve.until:
-            if self.beliefs.refused(call, self.count, now):
-                self._believe_limit()
-            else:
-                self.count.refused(now, self.current, fixed=self.boundary.fixed)
         # Retry-After is sometimes 0: shut until the window ends, as far as its end is known.
         if not wait:
             end = self.current.closes if self.boundary.fixed else now + self.count.own.keep
             wait = max(end - now, self.boundary.margin)
+        first = now >= self.valve.until
+        if self.beliefs.refused(call, self.count, now, wait, first=first):
+            self._believe_limit()
+            if not first:
+                self.count.others = None  # they were only thought of to explain this burst
+        elif first and self.count.last_answer > _NEVER:
+            # Before anything was let in, it may be what an earlier process of ours has spent.
+            self.count.refused(now, self.current, fixed=self.boundary.fixed)
         self.valve.shut(now + wait)
 
     def _full_to_the_ceiling(self, weight: int, now: float) -> bool:
         """Whether nothing but the ceiling forbids a call, so that it can test it."""
         spent = self.count.ours(now)
         return spent + weight > self.limit >= spent and spent + weight <= self.ours
-
-    def _test_cut(self, witness: AdmittedCall, gone: int, now: float) -> None:
-        boundary = self.boundary
-        maybe_forgotten = self.count.own.maybe_forgotten(now)
-        if gone > maybe_forgotten:
-            if not boundary.fixed and self.beliefs.trust.earned:
-                boundary.learnt()
-                self.beliefs.news.append(News.FIXED)
-            return
-        certain = witness.answered_before - maybe_forgotten
-        if witness.alone and certain >= self.limit * UNDISPUTED:
-            if boundary.fixed:
-                boundary.lost()
-                self.beliefs.news.append(News.NOT_FIXED)
-            boundary.slides = True
 
     # --- how it looks ----------------------------------------------------------------------------
 

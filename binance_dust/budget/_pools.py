@@ -70,6 +70,10 @@ class Pools:
         pool = self._pools.get(key)
         return self._open(key, charge) if pool is None else pool
 
+    def address(self, name: str) -> Pool | None:
+        """Find the address's own pool of an endpoint, if it has one."""
+        return self._pools.get(name)
+
     def like(self, charge: Charge) -> Pool:
         """Find the pool, or make one that is not kept: for forecasts."""
         key = fast_key(charge.kind, charge.pool, charge.account)
@@ -98,7 +102,9 @@ class Pools:
         if kind is LimitKind.UID:
             pool.door = self._doors.get(name)
             if pool.door is None:
-                pool.door = self._doors[name] = Door(limits.window * PATIENCE)
+                address = self.address(name)
+                trial = 0 if address is None else address.documented
+                pool.door = self._doors[name] = Door(limits.window * PATIENCE, trial)
         elif name in self._doors:
             # Accounts were said to pay, and it was found that the address does.
             pool.valve.shut(self._doors[name].until)

@@ -147,6 +147,18 @@ class Attachable(Protocol):
         ...
 
 
+@runtime_checkable
+class Movable(Protocol):
+    """A budget that can charge its waiters to another payer."""
+
+    def move(self, endpoint: str, payer: LimitKind) -> None:
+        """Let all calls of an endpoint that wait for another payer's pool wait for this one's.
+
+        They keep the places that they have by the time at which they came.
+        """
+        ...
+
+
 class PoolSnapshot(msgspec.Struct, Record, frozen=True):
     """One pool at one moment."""
 

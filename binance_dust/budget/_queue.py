@@ -24,9 +24,12 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
 from binance_dust.budget._protocol import Lane
+from binance_dust.errors import DustError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+
+    from binance_dust.endpoints import LimitKind
 
 CALLS_TO_SCANS: Final = 4
 _FEW: Final = 64
@@ -58,6 +61,15 @@ class Waiter:
         self.place: float = since if place is None else place
         self.gone: bool = False
         """Whether it left the queue: admitted, cancelled or refused."""
+
+
+class MovedError(DustError):
+    """Somebody else pays: wait for that pool. It never leaves the budget."""
+
+    def __init__(self, payer: LimitKind) -> None:
+        """Start with who pays."""
+        super().__init__(f"{payer.value} pays")
+        self.payer = payer
 
 
 W = TypeVar("W", bound=Waiter)

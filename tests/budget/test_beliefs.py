@@ -7,7 +7,7 @@ import math
 import pytest
 
 from binance_dust.budget import Charge, Feedback, LimitKind
-from binance_dust.budget._ceiling import MOST_STEPS, SELDOM, WeightCeiling
+from binance_dust.budget._ceiling import DEAR, MOST_STEPS, SELDOM, WeightCeiling
 from binance_dust.budget._payers import TO_ACCOUNT, TO_ADDRESS, Payers
 from binance_dust.budget._price import SAME, SAME_LOWER, Prices
 from binance_dust.budget._trust import ENOUGH, HARDER, ODD, HeaderTrust
@@ -52,7 +52,7 @@ def test_a_ceiling_is_what_was_let_in_and_is_tested_a_window_later_and_more_seld
     ceiling = WeightCeiling(60.0)
     assert not ceiling.test_due(1e9)
 
-    assert ceiling.refused(6_000, 100, 10.0)
+    assert ceiling.refused(6_000, 100, 10.0, 60.0)
     assert ceiling.weight == 6_000
     waits = []
     now = 10.0
@@ -62,13 +62,13 @@ def test_a_ceiling_is_what_was_let_in_and_is_tested_a_window_later_and_more_seld
             wait += 60.0
         waits.append(wait / 60.0)
         now += wait
-        assert not ceiling.refused(6_000, 100, now), "no lower than it was"
+        assert not ceiling.refused(6_000, 100, now, 60.0), "no lower than it was"
     assert waits == [1, 2, 4, 8, 16, 32, SELDOM, SELDOM, SELDOM]
 
 
 def test_a_test_that_is_let_in_raises_the_ceiling_more_and_more_up_to_the_limit() -> None:
     ceiling = WeightCeiling(60.0)
-    ceiling.refused(6_000, 100, 0.0)
+    ceiling.refused(6_000, 100, 0.0, 60.0)
 
     steps = []
     used = 6_000
@@ -85,7 +85,7 @@ def test_a_test_that_is_let_in_raises_the_ceiling_more_and_more_up_to_the_limit(
 
 def test_a_good_answer_above_the_ceiling_raises_it_to_what_was_seen_and_no_further() -> None:
     ceiling = WeightCeiling(60.0)
-    ceiling.refused(6_000, 100, 0.0)
+    ceiling.refused(6_000, 100, 0.0, 60.0)
 
     assert not ceiling.let_in(6_300, 100, 12_000, test=False)
     assert ceiling.weight == 6_300
@@ -216,3 +216,45 @@ def test_answers_that_do_not_tell(charge: Charge, answer: Feedback) -> None:
     payers = Payers()
 
     assert [payers.read(charge, answer) for _ in range(2 * TO_ACCOUNT)] == [None] * 2 * TO_ACCOUNT
+
+
+BOTH = Feedback(200, used_ip=200, used_uid=200)
+
+
+def test_of_two_that_are_charged_the_address_pays() -> None:
+    payers = Payers()
+
+    assert [payers.read(UID_CALL, BOTH) for _ in range(TO_ADDRESS)][-1] is LimitKind.IP
+    assert [payers.read(IP_CALL, BOTH) for _ in range(2 * TO_ACCOUNT)] == [None] * 2 * TO_ACCOUNT
+
+
+def test_a_header_of_the_address_that_does_not_hold_the_call_is_no_second_charge() -> None:
+    payers = Payers()
+    odd = Feedback(200, used_ip=99, used_uid=200)
+
+    assert [payers.read(UID_CALL, odd) for _ in range(2 * TO_ADDRESS)] == [None] * 2 * TO_ADDRESS
+
+
+def test_a_refusal_refutes_that_accounts_pay_and_then_more_evidence_is_needed() -> None:
+    payers = Payers()
+    refused = Feedback(429, retry_after=10.0)
+    assert payers.read(IP_CALL, refused) is None
+    for _ in range(TO_ACCOUNT):
+        learnt = payers.read(IP_CALL, TO_UID)
+    assert learnt is LimitKind.UID
+
+    assert payers.read(IP_CALL, refused) is LimitKind.IP
+    assert payers.read(UID_CALL, refused) is None, "it is undone already"
+    assert payers.of("GET /x", LimitKind.IP) is LimitKind.IP
+    told = [payers.read(IP_CALL, TO_UID) for _ in range(8 * TO_ACCOUNT)]
+    assert told == [None] * (8 * TO_ACCOUNT - 1) + [LimitKind.UID]
+
+
+def test_a_test_of_the_ceiling_that_shut_the_pool_for_minutes_is_put_off_for_much_longer() -> None:
+    short, long = WeightCeiling(60.0), WeightCeiling(60.0)
+    short.refused(6_000, 100, 0.0, 60.0)
+    long.refused(6_000, 100, 0.0, 300.0)
+
+    assert short.test_due(60.0)
+    assert not long.test_due(60.0 + DEAR * 240.0 - 1.0)
+    assert long.test_due(60.0 + DEAR * 240.0)

@@ -265,3 +265,31 @@ def test_a_queue_is_watched_until_it_is_empty() -> None:
     for call in plain.calls:
         plain.good(call)
     assert plain.watched[plain.pool()] == math.inf
+
+
+def test_on_trial_what_accounts_are_said_to_pay_counts_for_the_address_too() -> None:
+    """Headers say that accounts pay for what the documents have the address pay."""
+    plain = opened()
+    address = plain.pool()
+    before = address.count.own.taken
+    charge = Charge(LIST.pool, LimitKind.UID, 100, "a")
+    assert plain._pools.of(charge).door is not None
+    call = plain.ask(charge)
+    assert call is not None
+
+    plain.settle(call, Feedback(200, used_uid=100), plain.clock.at)
+    assert address.count.own.taken == before + 100
+
+    call = plain.ask(charge)
+    assert call is not None
+    plain.settle(call, Feedback(429, retry_after=9.0), plain.clock.at)
+    assert address.count.own.taken == before + 100
+    assert address.valve.until == plain.clock.at + 9.0
+
+
+def test_accounts_that_are_documented_to_pay_are_on_no_trial() -> None:
+    plain = Plain()
+    door = plain.pool(of_account("a")).door
+
+    assert door is not None
+    assert door.trial == 0

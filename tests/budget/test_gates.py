@@ -1,10 +1,14 @@
-"""A valve by itself: open, shut until some moment, or half open. And the pace by itself."""
+"""A valve by itself: open, shut until some moment, or half open. The pace, and a door, too."""
 
 from __future__ import annotations
 
 import pytest
 
+from binance_dust.budget import Feedback
+from binance_dust.budget._count import AdmittedCall
+from binance_dust.budget._door import AT_ONCE, Door
 from binance_dust.budget._gates import Valve
+from binance_dust.budget._own import OwnWeight
 from binance_dust.budget._pace import Pace
 
 ONE, ANOTHER = object(), object()
@@ -117,3 +121,77 @@ def test_the_least_wait_for_the_pace_is_exact(rate: float, calls: int, seconds: 
         while not pace.take(now):
             now += 1 / 9_000
     assert seconds <= now - 1_000.0 <= seconds + 0.001
+
+
+# --- the door of an endpoint ---------------------------------------------------------------------
+
+BY_UID = Feedback(200, used_uid=100)
+
+
+def asked(door: Door, now: float = 0.0) -> AdmittedCall:
+    """Let a call through."""
+    assert door.passes(now)
+    call = AdmittedCall(100)
+    door.let_first(call, now)
+    return call
+
+
+@pytest.mark.parametrize(
+    ("answer", "opens"),
+    [
+        (BY_UID, True),
+        (Feedback(200), True),
+        (Feedback(200, used_ip=100), False),
+        (Feedback(200, used_ip=100, used_uid=100), False),
+        (Feedback(200, used_ip=99, used_uid=100), True),
+    ],
+)
+def test_a_door_opens_unless_the_address_was_charged(answer: Feedback, *, opens: bool) -> None:
+    door = Door(5.0)
+    call = asked(door)
+    assert not door.passes(1.0)
+
+    assert door.answered(call, answer, good=True)
+    assert door.open is opens
+
+
+def test_on_trial_a_few_calls_go_at_a_time_until_an_account_has_more_than_the_address() -> None:
+    door = Door(5.0, trial=600)
+    calls = [asked(door) for _ in range(AT_ONCE)]
+    assert not door.passes(1.0)
+    assert door.next_chance(1.0) == 6.0
+
+    assert door.answered(calls[0], BY_UID, good=True)
+    assert door.passes(1.0)
+    assert not door.open
+    assert not door.answered(calls[0], BY_UID, good=True), "it has ended"
+    assert door.ended(calls[1], good=False)
+    more = asked(door)
+    assert door.answered(more, Feedback(200, used_uid=600), good=True)
+    assert door.trial
+    assert door.answered(calls[2], Feedback(200, used_uid=601), good=True)
+    assert door.open
+    assert not door.trial
+
+
+def test_a_trial_ends_when_more_was_let_in_than_any_two_windows_of_the_address_hold() -> None:
+    door, own = Door(5.0, trial=600), OwnWeight(60.0)
+    own.taken = 1_200
+    own.answer(1_200, 0.0, 0.0)
+
+    door.weigh(own, 1.0)
+    assert door.trial
+    own.taken += 1
+    door.weigh(own, 61.0)
+    assert door.trial, "by then some of it may be forgotten"
+    door.weigh(own, 1.0)
+    assert not door.trial
+
+
+def test_a_refusal_on_trial_shuts_the_door() -> None:
+    door = Door(5.0, trial=600)
+    door.refused(asked(door), until=30.0)
+
+    assert not door.passes(29.9)
+    assert door.next_chance(10.0) == 30.0
+    assert door.passes(30.0)

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from binance_dust.budget import Charge, Feedback, Lane, LimitKind, LocalBudget, RateLimits
 from binance_dust.budget._admission import LocalAdmission
+from binance_dust.budget._door import AT_ONCE
 from binance_dust.budget._pool import Go
 from binance_dust.errors import BannedError, BudgetExceededError, ConfigurationError
 from binance_dust.events import Banned, BoundaryLost, Refused, Waited
@@ -880,7 +881,7 @@ def test_what_is_believed_makes_no_call_impossible_and_lets_none_wait_for_ever()
         caller = caller_of()
         await fill(caller, 2)
         (pool,) = caller.budget._pools
-        pool.beliefs.ceiling.refused(50, 1, caller.budget.now())
+        pool.beliefs.ceiling.refused(50, 1, caller.budget.now(), 60.0)
         pool._believe_limit()
         await asyncio.sleep(130.0)
 
@@ -891,5 +892,40 @@ def test_what_is_believed_makes_no_call_impossible_and_lets_none_wait_for_ever()
             price.weight = 20_000
         await asyncio.sleep(130.0)
         (await asyncio.wait_for(caller.budget.admit(LIST), 130.0)).settle(GOOD)
+
+    run(main())
+
+
+def test_calls_that_wait_move_when_it_is_learnt_who_pays() -> None:
+    """They wait for the address, until headers show that each account pays for itself."""
+
+    async def main() -> None:
+        caller = caller_of()
+        accounts = [replace(LIST, account=f"a{n}") for n in range(5)]
+        first = await caller.budget.admit(accounts[0])
+        waiting = [asyncio.ensure_future(caller.budget.admit(each)) for each in accounts[1:]]
+        await asyncio.sleep(0.1)
+        assert not any(task.done() for task in waiting)
+
+        caller.budget.move("GET /elsewhere", LimitKind.UID)
+        caller.budget.move(LIST.pool, LimitKind.IP)
+        await asyncio.sleep(0.1)
+        assert not any(task.done() for task in waiting)
+        caller.budget.move(LIST.pool, LimitKind.UID)
+        await asyncio.sleep(0.1)
+
+        pools = {(p.kind, p.account): p for p in caller.budget.snapshot().pools}
+        assert pools[LimitKind.IP, None].waiting == 0
+        assert sum(task.done() for task in waiting) == AT_ONCE, "the door is on trial"
+        first.settle(Feedback(200, used_uid=100))
+        for task in waiting:
+            (await task).settle(Feedback(200, used_uid=100))
+
+        again = [asyncio.ensure_future(caller.budget.admit(each)) for each in accounts]
+        again[0].cancel()
+        await asyncio.sleep(0.1)
+        assert again[0].cancelled()
+        for task in again[1:]:
+            (await task).release()
 
     run(main())

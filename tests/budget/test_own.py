@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from binance_dust.budget._own import OwnWeight
+from binance_dust.budget._own import STRAY, OwnWeight
 
 WINDOW = 60.0
 
@@ -162,3 +162,17 @@ def test_what_is_answered_after_all_was_forgotten_is_remembered_as_well() -> Non
         own.answer(5, at, at)
 
     assert [own.spent(at) for at in (160.0, 160.1, 160.2)] == [10, 10, 0]
+
+
+def test_room_comes_back_from_what_is_answered_and_from_what_is_lost_in_the_order_of_time() -> None:
+    own = OwnWeight(WINDOW)
+    own.taken = 10
+    own.lose(5, 0.0, 1.0)
+    own.answer(5, 9.0, 20.0)
+
+    answered, lost = 20.0 + own.keep, 1.0 + own.keep * (1 + STRAY)
+    assert lost < answered
+    assert [own.room_at(weight, 30.0) for weight in (1, 5, 6, 10, 11)] == [
+        *(lost, lost, answered, answered, 30.0 + own.keep),
+    ]
+    assert own.spent(lost) == 5

@@ -24,6 +24,7 @@ EPOCH = 1_800_000_000.0
 class Clock:
     def __init__(self, *, known: bool = True) -> None:
         self.at = 0.0
+        self.back = 0.0
         self.known = known
 
     def monotonic(self) -> float:
@@ -33,7 +34,7 @@ class Clock:
         return self.now() if self.known else None
 
     def now(self) -> float:
-        return EPOCH + 10.0 + self.at
+        return EPOCH + 10.0 + self.at - self.back
 
 
 class Bench:
@@ -544,6 +545,83 @@ def test_of_several_refusals_at_once_one_tells_of_others() -> None:
     assert others.heard == bench.at + 5.0
 
 
+def burst(bench: Bench, calls: int, at: float) -> list[AdmittedCall]:
+    """Send calls that go at once."""
+    return [bench.send(100, at, use_reserve=True) for _ in range(calls)]
+
+
+def test_a_burst_that_is_refused_far_below_the_limit_shows_a_lower_limit_and_not_others() -> None:
+    """The first refusal comes before it is heard that four calls of the burst were let in."""
+    bench = Bench()
+    bench.spend(100, 0.0)
+    calls = burst(bench, 8, 1.0)
+
+    assert bench.refuse(calls[0], 5.0, 1.1) is None
+    assert bench.pool.count.others is not None
+    for number, call in enumerate(calls[1:4]):
+        bench.answer(call, 200 + 100 * number, 1.1)
+    assert bench.pool.whole == 1_200
+    assert bench.refuse(calls[4], 5.0, 1.2) is News.LIMIT
+    assert bench.pool.whole == 400
+    assert bench.pool.count.others is None
+    assert bench.refuse(calls[5], 5.0, 1.2) is None
+
+
+def test_four_refusals_of_a_burst_are_enough_and_three_are_not() -> None:
+    bench = Bench()
+    bench.spend(100, 0.0)
+    calls = burst(bench, 5, 1.0)
+
+    assert [bench.refuse(call, 5.0, 1.1) for call in calls[:3]] == [None] * 3
+    assert bench.refuse(calls[3], 5.0, 1.1) is News.LIMIT
+    assert bench.pool.whole == 100
+
+
+def test_where_others_were_seen_a_refusal_says_nothing_of_the_limit() -> None:
+    bench = Bench()
+    bench.spend(100, 0.0, used=500)
+    assert bench.pool.count.others is not None
+    calls = burst(bench, 1, 0.5)
+
+    assert bench.refuse(calls[0], 5.0, 1.0) is None
+    assert bench.pool.whole == 1_200
+
+
+def test_a_refusal_before_anything_was_let_in_does_not_tell_of_others() -> None:
+    bench = Bench()
+
+    bench.refuse(bench.send(100, 0.0), 5.0, 0.1)
+
+    assert bench.pool.count.others is None
+    assert bench.pool.valve.until == 5.1
+
+
+@pytest.mark.parametrize(("back", "go"), [(0.0, Go.ALONE), (20.0, Go.NO)])
+def test_a_clock_that_was_set_back_puts_the_cut_ahead_again(back: float, go: Go) -> None:
+    """By time all is forgotten a window later, but the exchange is still in the full window."""
+    bench = Bench(fixed=True)
+    bench.spend(1_100, 51.0)
+    bench.spend(50, 52.0)
+    bench.spend(1, 100.0)
+    bench.clock.back = back
+
+    assert bench.ask(100, 112.2) is go
+
+
+def test_headers_that_never_reach_what_was_let_in_prove_no_cut() -> None:
+    """Each of them is high enough for its own call: they come from nodes that count a part each."""
+    for agrees in (True, False):
+        bench = Bench()
+        bench.spend(100, 0.0)
+        calls = burst(bench, 8, 1.0)
+        for number, call in enumerate(calls):
+            bench.answer(call, 200 + (100 if agrees else 25) * number, 2.0)
+
+        learnt = bench.spend(100, 51.0, used=100)
+
+        assert learnt is (News.FIXED if agrees else None)
+
+
 # --- when ----------------------------------------------------------------------------------------
 
 
@@ -629,7 +707,8 @@ def test_what_is_known_of_others_ends_a_window_after_it_was_heard() -> None:
     at = others.heard + 30.0
     bench.ask(1_000, at)
 
-    assert bench.pool.recheck_at(1_000, at) == pytest.approx(others.heard + 60.0)
+    # A hair later: at that moment itself it still counts.
+    assert bench.pool.recheck_at(1_000, at) == pytest.approx(others.heard + 60.03)
 
 
 def test_a_pool_is_blocked_until_a_refusal_ends_and_not_while_a_call_is_in_flight() -> None:

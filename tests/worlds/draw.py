@@ -1,4 +1,8 @@
-"""A world from one integer: most deviate from the documents in none to three dimensions."""
+"""A world from one integer: most deviate from the documents in none to three dimensions.
+
+Most worlds are small: fifteen calls fill a window, as if each weighed more. What happens in them is
+the same, and many more of them can be played.
+"""
 
 from __future__ import annotations
 
@@ -24,6 +28,7 @@ from tests.worlds.world import (
 )
 
 _MOST_CALLS: Final = 600
+_FEW: Final = 4
 Dice = random.Random
 
 
@@ -40,18 +45,24 @@ def draw(seed: int, *, deviating: int | None = None) -> World:
 
 def _documented(seed: int, dice: Dice) -> World:
     """Draw what the documents leave open: cuts, phase, line, and what is asked."""
-    limit = dice.choice([6_000, 6_000, 6_000, 12_000])
+    limit = dice.choices([1_500, 2_400, 6_000, 12_000], [70, 15, 10, 5])[0]
     windows = Windows(mode=dice.choice(["fixed", "sliding"]), phase=_cut(dice.uniform(0, WINDOW)))
     way = _cut(dice.uniform(0.005, 0.12))
     return World(
         seed=seed,
         windows=windows,
-        limits=Limits(documented=limit),
+        limits=Limits(documented=limit, accounts=limit * 30),
         net=Net(way=way, jitter=_cut(way * dice.random())),
+        bans=Bans(after=_refused(20, limit)),
         work=_work(limit, dice),
         accounts=dice.choice([1, 1, 7]),
         max_wait=dice.choice([WINDOW, WINDOW, 20.0, 130.0]),
     )
+
+
+def _refused(calls: int, limit: int) -> int:
+    """Scale what 60 calls a window would be refused before a ban."""
+    return max(3, round(calls * min(limit, 6_000) / 6_000))
 
 
 def _work(limit: int, dice: Dice) -> tuple[Stream, ...]:
@@ -64,8 +75,9 @@ def _work(limit: int, dice: Dice) -> tuple[Stream, ...]:
             count = max(1, round(rounds * WINDOW / every))
             return (scan, Stream(calls=count, every=every, begin=_cut(dice.random()), single=True))
         case "mix":
-            margin = Stream(endpoint="margin", calls=dice.randint(20, 200))
-            return (scan, margin, Stream(endpoint="log", calls=dice.randint(5, 40), every=2.0))
+            margin = Stream(endpoint="margin", calls=dice.randint(full // 3, full * 3))
+            log = Stream(endpoint="log", calls=dice.randint(full // 12, full), every=2.0)
+            return (scan, margin, log)
         case "trickle":
             every = _cut(dice.uniform(0.3, 1.2) * WINDOW / full)
             trickle = Stream(calls=round(rounds * full * 0.6), every=every, single=True)
@@ -73,7 +85,7 @@ def _work(limit: int, dice: Dice) -> tuple[Stream, ...]:
         case "deadlines":
             return (replace(scan, deadline=_cut(dice.uniform(0.3, rounds) * WINDOW)),)
         case "uid":
-            return (Stream(endpoint="exchange", calls=round(min(rounds, 3.5) * 60)),)
+            return (Stream(endpoint="exchange", calls=round(min(rounds, 3.5) * limit / 100)),)
         case _:
             return (scan,)
 
@@ -169,7 +181,7 @@ def _refusals(world: World, dice: Dice) -> dict[str, Any]:
         status=dice.choice([429, 429, 200]),
     )
     bans = Bans(
-        after=dice.choice([3, 20, 20, 100]),
+        after=_refused(dice.choice([3, 20, 20, 100]), world.limits.documented),
         lasts=dice.choice([30.0, 120.0, 120.0, 600.0]),
         told=dice.random() < 0.7,
     )
@@ -230,6 +242,8 @@ DEVIATIONS: Final[dict[str, Callable[[World, Dice], dict[str, Any]]]] = {
 
 def _affordable(world: World) -> World:
     """Ask less where the exchange gives less, so that a world has a few windows and ends soon."""
+    if world.limits.documented < 6_000 and not _fits(world):
+        world = replace(world, limits=replace(world.limits, documented=6_000, accounts=180_000))
     work = []
     for stream in world.work:
         endpoint = ENDPOINTS[stream.endpoint]
@@ -239,6 +253,16 @@ def _affordable(world: World) -> World:
     fitting = replace(world, work=tuple(work))
     left = world.limit("ip") * (1 - world.others.part)
     return fitting if left >= 3 * world.charged(world.main) else replace(fitting, others=Others())
+
+
+def _fits(world: World) -> bool:
+    """Say whether some calls of each kind fit into a window."""
+    endpoints = [ENDPOINTS[stream.endpoint] for stream in world.work]
+    return all(
+        _FEW * world.charged(endpoint) <= world.limit(payer)
+        for endpoint in endpoints
+        for payer in world.payers(endpoint)
+    )
 
 
 def _cut(value: float) -> float:

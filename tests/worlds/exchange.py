@@ -16,8 +16,8 @@ from tests.worlds.world import ENDPOINTS, Endpoint, Payer, World
 
 EPOCH = 1_800_000_000.0
 """The exchange's time when a world begins, less the phase: a multiple of every window."""
-_AHEAD, _BEHIND = 1.0, 10.0
-"""Seconds by which a timestamp may be off."""
+_AHEAD = 1.0
+"""Seconds by which a timestamp may be ahead."""
 _NAMES: dict[Payer, str] = {
     "ip": "X-SAPI-USED-IP-WEIGHT-1M",
     "uid": "X-SAPI-USED-UID-WEIGHT-1M",
@@ -34,6 +34,8 @@ class Request:
     title: str
     account: str
     stamp: float | None = None
+    valid: float = 10.0
+    """Seconds for which it is valid: the `recv_window`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,7 +138,7 @@ class StrictExchange:
                 return self._refuse(now, self._meter(key).room_in(now, clock))
         self._in_a_row = 0
         used = {key: self._meter(key).add(now, clock, weight) for key in keys}
-        if not -_BEHIND < off < _AHEAD:
+        if not -request.valid < off < _AHEAD:
             return _says(400, -1021, "Timestamp for this request is outside of the recvWindow.")
         self.accepted.append((now, endpoint.title, weight))
         body = b"[]"

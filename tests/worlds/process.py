@@ -17,7 +17,16 @@ from typing import Any
 from binance_dust._answers.judge import read_feedback
 from binance_dust._call.clock import ClockReading, ServerClock
 from binance_dust._call.forecasts import Forecasts
-from binance_dust.budget import Budget, Charge, Feedback, Lane, LimitKind, LocalBudget, RateLimits
+from binance_dust.budget import (
+    Budget,
+    Charge,
+    Feedback,
+    Lane,
+    LimitKind,
+    LocalBudget,
+    Movable,
+    RateLimits,
+)
 from binance_dust.budget._payers import Payers
 from binance_dust.errors import BannedError, BudgetExceededError, DustError, NotSentError
 from tests.worlds.engine import Engine, ProcessLoop
@@ -144,7 +153,9 @@ class Process:
         engine.loops.append(self.loop)
         self._payers = Payers()
         self.clock = ServerClock(self._ask, _Time(self.loop, engine, world.clocks.our_wall))
-        self.limits = RateLimits(ip_weight=world.limits.documented)
+        self.limits = RateLimits(
+            ip_weight=world.limits.documented, uid_weight=world.limits.accounts
+        )
         self.budget = stage.make(self.limits, self.clock, self._note, world.max_wait)
         for job in jobs:
             if job.done is None and not job.late:
@@ -230,7 +241,9 @@ class Process:
         admission.sent()
         stamp = self.clock.now() if endpoint.payer != "request" else None
         try:
-            answer = await self._send(Request(endpoint.title, account, stamp))
+            answer = await self._send(
+                Request(endpoint.title, account, stamp, self.world.net.recv_window)
+            )
         except asyncio.CancelledError:
             admission.unknown()
             raise
@@ -248,7 +261,9 @@ class Process:
         )
         sent.end, sent.wait = _end(feedback, answer)
         admission.settle(feedback)
-        self._payers.read(charge, feedback)
+        payer = self._payers.read(charge, feedback)
+        if payer is not None and isinstance(self.budget, Movable):
+            self.budget.move(endpoint.title, payer)
         return sent, answer
 
     def _send(self, request: Request) -> asyncio.Future[Response | None]:

@@ -45,8 +45,9 @@ class _Shut:
             self.since = min(self.since, sent.heard_turn)
             self.heard = heard
             if sent.wait:
-                # Our own clock may be fast.
-                self.until = max(self.until, heard + sent.wait * 0.998)
+                # Our own clock may be fast. Of a call that was sent later the answer is newer.
+                until = heard + sent.wait * 0.998
+                self.until = until if lone else max(self.until, until)
             elif end == WALLED and lone:
                 self.until = max(self.until, heard + _WALL_REST)
         elif sent.end in _CLEARS[end] and sent.turn > self.since:

@@ -17,6 +17,7 @@ from functools import partial
 from tests.worlds.draw import draw
 from tests.worlds.invariants import violations
 from tests.worlds.kept import KEPT, OPEN
+from tests.worlds.known import MOST_UNEXPLAINED, reason
 from tests.worlds.play import play
 from tests.worlds.shared import drawn
 from tests.worlds.shrink import kinds, shrink
@@ -25,6 +26,8 @@ _PART = 50
 _TELL = 20.0
 """Seconds between two lines that tell how far it got."""
 _SEEDS = 20
+_FEW = 100
+"""Worlds of which a part can be told."""
 
 
 @dataclass
@@ -42,13 +45,24 @@ class Tally:
     alone: Counter[tuple[str, str]] = field(default_factory=Counter)
     """Likewise, in worlds that deviate in nothing else."""
     seeds: defaultdict[str, list[int]] = field(default_factory=lambda: defaultdict(list))
+    why: Counter[str] = field(default_factory=Counter)
+    """How many violations have which reason."""
+    unexplained: list[tuple[int, str, str]] = field(default_factory=list)
+    """Seeds, deviations and invariants without one, where at most one thing is off."""
+    several: int = 0
+    """Worlds with several deviations."""
+    hidden: int = 0
+    """Those of them that violate something without a reason."""
 
     def add(self, other: Tally) -> None:
         """Add what another part of the worlds has shown."""
         self.worlds += other.worlds
         self.documented += other.documented
         self.failed += other.failed
-        for name in ("drawn", "kinds", "where", "alone"):
+        self.several += other.several
+        self.hidden += other.hidden
+        self.unexplained = (self.unexplained + other.unexplained)[:_SEEDS]
+        for name in ("drawn", "kinds", "where", "alone", "why"):
             getattr(self, name).update(getattr(other, name))
         for kind, seeds in other.seeds.items():
             self.seeds[kind] = (self.seeds[kind] + seeds)[:_SEEDS]
@@ -60,7 +74,20 @@ def count(seeds: Iterable[int], deviating: int | None = None, *, shared: bool = 
     for seed in seeds:
         world = draw(seed, deviating=deviating)
         played = play(world, drawn(seed)) if shared else play(world)
-        found = {violation.kind for violation in violations(played)}
+        violated = violations(played)
+        found = {violation.kind for violation in violated}
+        tally.several += len(world.deviates) > 1
+        missing = set[str]()
+        for violation in violated:
+            known = reason(played, violation)
+            if known is not None:
+                tally.why[known.why] += 1
+            elif len(world.deviates) > 1 or (not world.deviates and violation.kind in OPEN):
+                missing.add(violation.kind)
+            else:
+                name = ", ".join(world.deviates) or "(documented)"
+                tally.unexplained.append((seed, name, violation.kind))
+        tally.hidden += bool(missing) and len(world.deviates) > 1
         deviates = world.deviates or {"(documented)"}
         tally.worlds += 1
         tally.documented += not world.deviates
@@ -121,6 +148,10 @@ def report(tally: Tally) -> str:
             if which == kind:
                 alone = tally.alone[kind, name]
                 lines.append(f"    {name:14} {many:5} of {tally.drawn[name]:5}, {alone} alone")
+    lines.append(
+        f"\nof {tally.several:,} with several deviations {tally.hidden:,} without a reason"
+    )
+    lines += [f"    {number:7,} {why}" for why, number in tally.why.most_common()]
     return "\n".join(lines)
 
 
@@ -139,11 +170,15 @@ def show(seed: int, deviating: int | None = None, only: str | None = None) -> st
     return "\n".join(lines)
 
 
-def news(tally: Tally) -> list[str]:
-    """Name what is violated now in worlds as documented, or in kept ones, and was not before."""
-    usual = {kind for (kind, name) in tally.alone if name == "(documented)"}
-    found = [f"{kind}, as documented: seed {tally.seeds[kind][0]}" for kind in usual - OPEN]
-    for kept in KEPT:
+def news(tally: Tally, *, shared: bool = False) -> list[str]:
+    """Name what is violated without a reason, with its seed and shrunk; and in kept worlds."""
+    found = []
+    for seed, name, kind in tally.unexplained:
+        small = "" if shared else f", shrunk: {shrink(draw(seed), kind)}"
+        found.append(f"{kind}, {name}: seed {seed}{small}")
+    if tally.hidden > MOST_UNEXPLAINED * max(tally.several, _FEW):
+        found.append(f"{tally.hidden:,} of {tally.several:,} worlds with several deviations")
+    for kept in () if shared else KEPT:
         found += [f"{kind}: {kept.world}" for kind in kinds(kept.world) - kept.open]
     return found
 

@@ -52,7 +52,6 @@ Payer = Literal["ip", "uid", "request"]
 
 WINDOW: Final = 60.0
 """The documented window."""
-UID_LIMIT: Final = 180_000
 
 
 @dataclass(frozen=True)
@@ -110,6 +109,8 @@ class Limits(Part):
     """How much weight the documents promise, and which part of it there is."""
 
     documented: int = 12_000
+    accounts: int = 180_000
+    """Likewise for each account."""
     true: float = 1.0
 
 
@@ -151,6 +152,11 @@ class Net(Part):
     def round_trip(self) -> float:
         """The longest one."""
         return 2 * (self.way + self.jitter)
+
+    @property
+    def recv_window(self) -> float:
+        """What a program on such a line sets: the exchange has no more than a minute."""
+        return 10.0 if self.round_trip < 8.0 else 60.0
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -302,7 +308,11 @@ class World(Part):
 
     def limit(self, payer: Payer) -> int:
         """Give the weight that the exchange lets through in a window."""
-        documented = {"ip": self.limits.documented, "uid": UID_LIMIT, "request": 6_000}[payer]
+        documented = {
+            "ip": self.limits.documented,
+            "uid": self.limits.accounts,
+            "request": 6_000,
+        }[payer]
         return int(documented * self.limits.true) if payer != "request" else documented
 
 

@@ -7,11 +7,14 @@ import contextlib
 import math
 from typing import TYPE_CHECKING, Final, Literal
 
+import msgspec
+
 from binance_dust._util.checks import instance, positive, seconds
 from binance_dust._util.lifetimes import Closing, OneLoop
 from binance_dust.budget import _errors
 from binance_dust.budget._limits import RateLimits
 from binance_dust.budget._protocol import BudgetSnapshot, Charge, Lane
+from binance_dust.budget._queue import MovedError
 from binance_dust.budget._redis._link import Link
 from binance_dust.budget._redis._settings import LoopClock, Settings
 from binance_dust.budget._redis._share import BackError, LocalShare
@@ -28,6 +31,7 @@ if TYPE_CHECKING:
     from binance_dust.budget._protocol import Admission, Clock
     from binance_dust.budget._redis._messages import Op
     from binance_dust.budget._redis._store import PoolStore
+    from binance_dust.endpoints import LimitKind
     from binance_dust.events import Event
 
 _SHORTEST_LEASE: Final = 0.5
@@ -155,13 +159,23 @@ class RedisBudget(Closing):
             if self._closed:
                 raise _errors.closed()
             if self._away_since is None:
-                with contextlib.suppress(AwayError):
+                try:
                     return await self._link.member.admit(charge, deadline, lane, asked)
+                except AwayError:
+                    pass
+                except MovedError as moved:
+                    charge = msgspec.structs.replace(charge, kind=moved.payer)
             elif charge.moves_funds or not self._own_share().fits(charge):
                 await self._wait_for_redis(charge, deadline)
             else:
                 with contextlib.suppress(BackError):
                     return await self._own_share().admit(charge, deadline=deadline, lane=lane)
+
+    def move(self, endpoint: str, payer: LimitKind) -> None:
+        """Let calls of this process that wait for another payer's pool wait for this one's."""
+        self._link.member.move(endpoint, payer)
+        if self._share is not None:
+            self._share.move(endpoint, payer)
 
     async def _wait_for_redis(self, charge: Charge, deadline: float | None) -> None:
         """Wait until Redis is back, or fail if this charge may not wait."""

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from binance_dust._answers.weight import TOO_MANY, ban_lasts
 from binance_dust.budget._pools import key_of, name_of
+from binance_dust.budget._queue import MovedError
 from binance_dust.budget._redis import _messages
 from binance_dust.budget._redis._pools import text_of
 from binance_dust.errors import DustError, NotSentError
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from binance_dust.budget._redis._settings import Settings
     from binance_dust.budget._redis._shared import SharedCall
     from binance_dust.budget._redis._stored import StoredReplica
+    from binance_dust.endpoints import LimitKind
 
 _MOMENT: Final = 0.005
 """Calls that come within so many seconds belong to one batch: a few turns of the loop."""
@@ -213,6 +215,14 @@ class SharedMember:
                     line.timer.cancel()
                 del self._lines[ticket.key]
         return ticket
+
+    def move(self, endpoint: str, payer: LimitKind) -> None:
+        """Send those back who wait for another payer's pool: they ask again, for this one's."""
+        for number, ticket in list(self._tickets.items()):
+            if ticket.charge.pool == endpoint and ticket.charge.kind is not payer:
+                self._pop(number)
+                self.say(_messages.LEAVE, number)
+                _refuse(ticket, MovedError(payer))
 
     def refuse_all(self, error: DustError) -> None:
         """Refuse all waiters."""

@@ -57,6 +57,13 @@ class SharedPools(Pools):
         self.changed[pool] = self.position
         return pool
 
+    def address(self, name: str) -> Pool | None:
+        """Find the address's own pool of an endpoint, if it has one; and note that it changes."""
+        pool = self._at(name) if name in self._frozen else self._pools.get(name)
+        if pool is not None:
+            self.changed[pool] = self.position
+        return pool
+
     def touch(self, pool: Pool) -> None:
         """Note that a pool changes."""
         self.changed[pool] = self.position

@@ -1,0 +1,95 @@
+"""Why a world can't be better: what it deviates in, which invariant, and the reason.
+
+`docs/explanation/weights-and-windows.md` tells the same. A violation without a reason here makes
+the proof fail, with its seed. Worlds in which several things are off at once may each hide what
+would show the other; not each of them was looked into. They are counted, and may be so many.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from tests.worlds.invariants import Violation
+from tests.worlds.play import Play
+
+MOST_UNEXPLAINED: Final = 1 / 20
+"""Part of the worlds with several deviations that may violate something for no reason below."""
+_CALLS: Final = 20
+_BANNED, _AGAIN, _SLOW = "a second ban", "refused again and again", "slow"
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """Why an invariant does not hold in some worlds."""
+
+    kinds: frozenset[str]
+    deviates: str
+    why: str
+    when: Callable[[Play], bool] = lambda _: True
+
+    def explains(self, play: Play, kind: str) -> bool:
+        """Say whether this is the reason of a violation."""
+        return kind in self.kinds and self.deviates in play.world.deviates and self.when(play)
+
+
+def _in_turn(play: Play) -> bool:
+    return not play.shared
+
+
+def _no_count(play: Play) -> bool:
+    headers = play.world.headers
+    return headers.nodes > 1 or headers.say in {"backwards", "late"}
+
+
+def _silent(play: Play) -> bool:
+    return play.world.headers.say in {"missing", "minus", "one", "other", "huge"}
+
+
+def _few(play: Play) -> bool:
+    world = play.world
+    left = world.limit("ip") * (1 - world.others.part)
+    return left < _CALLS * world.charged(world.main) or world.others.spend != "evenly"
+
+
+KNOWN: Final[tuple[Known, ...]] = (
+    Known(
+        frozenset({_BANNED, _AGAIN, _SLOW, "waited in silence"}),
+        "copies",
+        "Copies that share nothing see one another only in headers of calls that are already spent."
+        " What two of them send within one round trip after a cut, neither can know.",
+        _in_turn,
+    ),
+    Known(
+        frozenset({"banned for nothing", "refused for nothing", _SLOW}),
+        "headers",
+        "A header that is made up, old, or counts a part of the calls only is right as often as"
+        " chance wants, and then it is believed.",
+        _no_count,
+    ),
+    Known(
+        frozenset({"banned for nothing", "refused for nothing", _SLOW}),
+        "deaths",
+        "A process that died has forgotten what it spent, and no header tells it.",
+        _silent,
+    ),
+    Known(
+        frozenset({_SLOW}),
+        "deaths",
+        "What a process spent before it died looks like the spending of others, and they are left"
+        " their part for up to ten windows.",
+    ),
+    Known(
+        frozenset({"foretold too short"}),
+        "others",
+        "Others leave room for a few calls: whether it is enough for one more is chance. And bursts"
+        " are not foretold from what was seen between them.",
+        _few,
+    ),
+)
+
+
+def reason(play: Play, violation: Violation) -> Known | None:
+    """Find why a violation can't be helped."""
+    return next((each for each in KNOWN if each.explains(play, violation.kind)), None)
