@@ -258,6 +258,8 @@ def _affordable(world: World) -> World:
 def _fits(world: World) -> bool:
     """Say whether some calls of each kind fit into a window."""
     endpoints = [ENDPOINTS[stream.endpoint] for stream in world.work]
+    if any(2 * endpoint.weight > world.limits.documented for endpoint in endpoints):
+        return False  # headers may say that the address pays
     return all(
         _FEW * world.charged(endpoint) <= world.limit(payer)
         for endpoint in endpoints
