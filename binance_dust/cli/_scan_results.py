@@ -20,6 +20,7 @@ from binance_dust.cli._output import (
     print_rehearsal,
     reason_of,
 )
+from binance_dust.cli._streams import print_stderr
 from binance_dust.cli._tables import TerminalTable, figure, figures, prose, text
 from binance_dust.errors import ConfigurationError
 from binance_dust.reports import ReportFile, Settled, read_reports
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from binance_dust.reports import AccountReport
+    from binance_dust.client import DustClient
+    from binance_dust.reports import AccountReport, TargetPrice
 
 _ACCOUNTS_SHOWN: Final = 12
 _ASSETS_SHOWN: Final = 8
@@ -52,6 +54,7 @@ class ScanOutput:
         self._as_json: bool = options.json
         self._page: Path | None = options.html
         self._kept: list[AccountReport] = []
+        self._price: TargetPrice | None = None
         self.rehearsal = False
         """Whether the exchange is on this machine."""
         self.totals = ScanTotals(options.target)
@@ -93,12 +96,20 @@ class ScanOutput:
             self._kept.append(report)
         self.totals.add(report)
 
+    async def read_price(self, client: DustClient, unit: str) -> None:
+        """Read what the target is worth in another asset; if that fails, the page says so."""
+        from binance_dust.reports import read_price
+
+        self._price = await read_price(client, self.totals.target, unit)
+        if self._price.value is None:
+            print_stderr(f"the worth in {unit} is not known: {self._price.source}")
+
     def finish(self) -> int:
         """Write the page and show the totals; give the exit code."""
         if self._page is not None:
             from binance_dust.reports import write_page
 
-            write_page(self._page, self._all, rehearsal=self.rehearsal)
+            write_page(self._page, self._all, rehearsal=self.rehearsal, price=self._price)
         if not self._as_json:
             self._show()
         return 1 if self.totals.failed else 0

@@ -90,6 +90,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="continue the file of --out; accounts that failed are asked again",
     )
     parser.add_argument("--html", type=Path, metavar="FILE", help="write a page with charts")
+    parser.add_argument(
+        "--worth-in",
+        type=_arguments.asset,
+        metavar="ASSET",
+        help="on the page of --html also what the dust is worth in this asset: one price is asked"
+        " for (weight 200 of the first account)",
+    )
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
     _metrics.add_arguments(parser)
     _notify.add_option(parser)
@@ -101,6 +108,8 @@ async def run(options: argparse.Namespace) -> int:
     """Estimate, scan, write reports and show totals."""
     if options.resume and options.out is None:
         raise ConfigurationError("--resume continues a file: name it with --out")
+    if options.worth_in and (options.html is None or options.fleet is not None):
+        raise ConfigurationError("--worth-in is for a page of this scan: with --html, not --fleet")
     if options.estimate:
         return await _estimate(options)
     from binance_dust.cli._scan_results import ScanOutput
@@ -148,6 +157,8 @@ async def _scan_here(options: argparse.Namespace, output: ScanOutput) -> None:
                     output.take(report)
                     metrics.count(report)
             events.end()
+            if options.worth_in is not None:
+                await output.read_price(context.clients[0], options.worth_in)
         except asyncio.CancelledError:
             done_now, of = reports.progress.done, count(len(todo), "account")
             print_stderr(f"stopped after {done_now:,} of {of}{output.how_to_resume}")

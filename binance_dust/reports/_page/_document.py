@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from binance_dust.reports._account import AccountReport
     from binance_dust.reports._page._figures import LedgerFigures, ReportFigures
     from binance_dust.reports._page._sections import Section
+    from binance_dust.reports._price import TargetPrice
 
 __all__ = ["page", "write_page"]
 
@@ -42,25 +43,27 @@ _ICON: Final = (
 )
 
 
-def page(
+def page(  # noqa: PLR0913 - the public face, all by keyword
     reports: Iterable[AccountReport],
     *,
     entries: Iterable[LedgerEntry] = (),
     title: str = _TITLE,
     made_at: datetime | None = None,
     rehearsal: bool = False,
+    price: TargetPrice | None = None,
 ) -> str:
     """Make one self-contained HTML page of a scan's reports and a ledger's entries.
 
     Either may be empty. The page loads nothing, and its own content policy forbids it to.
-    `rehearsal` marks it as one of a sandbox.
+    `rehearsal` marks it as one of a sandbox. `price`, from `read_price`, says what dust would be
+    worth in another asset.
     """
     checks.instance(title, str, "title")
     checks.instance(rehearsal, bool, "rehearsal")
     made_at = _aware(made_at or datetime.now(UTC))
     found, booked = report_figures(reports), ledger_figures(entries)
     with decimal.localcontext(EXACT):
-        return _document(title, found, booked, made_at, rehearsal=rehearsal)
+        return _document(title, found, booked, made_at, rehearsal=rehearsal, price=price)
 
 
 def write_page(  # noqa: PLR0913 - the public face, all by keyword
@@ -71,15 +74,18 @@ def write_page(  # noqa: PLR0913 - the public face, all by keyword
     title: str | None = None,
     made_at: datetime | None = None,
     rehearsal: bool = False,
+    price: TargetPrice | None = None,
 ) -> Path:
     """Write the page of `reports` and `entries` to a file, and give its path.
 
     A reader sees the old file or the new one, never a part of it. `rehearsal` marks it as one of a
-    sandbox.
+    sandbox. `price` is as for `page`.
     """
     file = Path(path)
     named = {} if title is None else {"title": title}
-    text = page(reports, entries=entries, made_at=made_at, rehearsal=rehearsal, **named)
+    text = page(
+        reports, entries=entries, made_at=made_at, rehearsal=rehearsal, price=price, **named
+    )
     draft = draft_beside(file)
     try:
         _write(draft, text, mode_of(file))
@@ -101,13 +107,14 @@ def _aware(made_at: datetime) -> datetime:
     return made_at
 
 
-def _document(
+def _document(  # noqa: PLR0913 - all that is on a page
     title: str,
     reports: ReportFigures,
     ledger: LedgerFigures,
     made_at: datetime,
     *,
     rehearsal: bool,
+    price: TargetPrice | None,
 ) -> str:
     style, script = _asset("page.css"), _asset("page.js")
     shown = sections(reports, ledger, manual())
@@ -117,7 +124,7 @@ def _document(
         _banner(title, reports, made_at, rehearsal=rehearsal),
         _contents(shown),
         '<main id="main" tabindex="-1">\n<section aria-label="Summary">',
-        f"{overview(reports, ledger)}</section>\n",
+        f"{overview(reports, ledger, price)}</section>\n",
         *map(_section, shown),
         "</main>\n",
         _colophon(made_at),

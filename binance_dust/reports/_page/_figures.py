@@ -31,11 +31,6 @@ __all__ = ["EXACT", "LedgerFigures", "Money", "ReportFigures", "ledger_figures",
 EXACT: Final = decimal.Context(prec=decimal.MAX_PREC, traps=[decimal.Inexact])
 """Sums made in this context are never rounded, however many digits the amounts have."""
 
-_NOT_LISTED: Final = (
-    f"{Reason.UNSUPPORTED}: too much for dust, too little, or not supported;"
-    " `binance-dust quote` says which"
-)
-
 
 class DustRow(NamedTuple):
     """One asset of one account that can be converted."""
@@ -270,7 +265,7 @@ def _stays(report: AccountReport, failed: dict[str, FailureRow], rows: list[Stay
         for held in report.assets:
             about = (report.account, held.asset)
             if held.free > 0 and held.asset not in listed:
-                why = Reason.TARGET if held.asset == report.target else _NOT_LISTED
+                why = Reason.TARGET if held.asset == report.target else Reason.UNSUPPORTED
                 read.append(StaysRow(*about, held.free, why))
             read += [StaysRow(*about, part, reason) for reason, part in unusable(held).items()]
     except DustError as error:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from binance_dust.reports._page._figures import LedgerFigures, Money, ReportFigures
+    from binance_dust.reports._price import TargetPrice
 
 __all__ = ["months_between", "overview"]
 
@@ -34,9 +35,11 @@ _EDGE: Final = 92
 """From this percentage of the width on, the name of a month ends where its column ends."""
 
 
-def overview(reports: ReportFigures, ledger: LedgerFigures) -> str:
+def overview(
+    reports: ReportFigures, ledger: LedgerFigures, price: TargetPrice | None = None
+) -> str:
     """Give the main figures as a list of terms, and a chart for each target."""
-    tiles = "".join(_tiles(reports, ledger))
+    tiles = "".join(_tiles(reports, ledger, price))
     charts = "".join([*_charts_of_dust(reports), *_charts_of_income(ledger)])
     drawn = f'<div class="charts">{charts}</div>' if charts else ""
     return f'<dl class="tiles">{tiles}</dl>{drawn}'
@@ -45,9 +48,13 @@ def overview(reports: ReportFigures, ledger: LedgerFigures) -> str:
 # --- main figures ---------------------------------------------------------------------------------
 
 
-def _tiles(reports: ReportFigures, ledger: LedgerFigures) -> Iterator[str]:
+def _tiles(
+    reports: ReportFigures, ledger: LedgerFigures, price: TargetPrice | None
+) -> Iterator[str]:
     for target, sums in reports.by_target.items():
         yield _tile("Dust would bring", _amount(sums.net, target), _cost(sums, target))
+        if price is not None and price.of == target:
+            yield _worth(sums, price)
     if reports.accounts and not reports.by_target:
         yield _tile("Dust would bring", "nothing", "no account has dust to convert")
     for asset, worth in reports.owed.items():
@@ -76,6 +83,14 @@ def _tiles(reports: ReportFigures, ledger: LedgerFigures) -> Iterator[str]:
     if ledger.open:
         words = 'calls to settle; <a href="#history">which ones</a>'
         yield _tile("Outcomes open", f"{ledger.open:,}", words, alarm=True)
+
+
+def _worth(sums: Money, price: TargetPrice) -> str:
+    if price.value is None:
+        return _tile(f"Worth in {escaped(price.unit)}", "not known", escaped(price.source))
+    of, unit = escaped(price.of), escaped(price.unit)
+    words = f"at {figure(price.value)} {unit} for 1 {of}: {escaped(price.source)}"
+    return _tile("That is worth", _amount(sums.net * price.value, price.unit), words)
 
 
 def _tile(term: str, value: str, words: str, *, alarm: bool = False) -> str:

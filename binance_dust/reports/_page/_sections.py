@@ -247,7 +247,11 @@ def _stays(reports: ReportFigures) -> Section:
         sorted_by="account",
         descending=False,
     )
-    return Section("stays", "What stays", "What is held and can't be converted now.", (table,))
+    lead = (
+        "What is held and can't be converted now. What is not on the exchange's list is too much"
+        " for dust, too little, or not supported: <code>binance-dust quote</code> says which."
+    )
+    return Section("stays", "What stays", lead, (table,))
 
 
 def _failures(reports: ReportFigures, manual: str | None) -> Section:
