@@ -117,6 +117,8 @@ class Journal:
         self._accounts = accounts
         self._assets = _Renamer(self._grammar.asset)
         self._parts = _Renamer(self._grammar.part)
+        self._named: dict[tuple[str, str, str], str] = {}
+        self._spelt: dict[str, str] = {}
         self._used: dict[str, str] = {}
         self._last = ""
         self.rows = 0
@@ -184,12 +186,17 @@ class Journal:
                 yield self._posting(row, accounts.fees, wallet, fee, row.target)
 
     def _posting(self, row: BookRow, name: str, wallet: str, amount: str, asset: str) -> str:
-        account = name.format(account=self._parts[row.account], wallet=wallet)
-        self._used.setdefault(account, row.at[:10])
+        key = (name, row.account, wallet)
+        if (account := self._named.get(key)) is None:
+            account = name.format(account=self._parts[row.account], wallet=wallet)
+            self._named[key] = account
+            self._used.setdefault(account, row.at[:10])
         return f"{account}  {_number(amount)} {self._written(asset)}"
 
     def _written(self, asset: str) -> str:
-        return self._grammar.written(self._assets[asset])
+        if (found := self._spelt.get(asset)) is None:
+            found = self._spelt[asset] = self._grammar.written(self._assets[asset])
+        return found
 
 
 _WORDS: Final[dict[str, str]] = {
