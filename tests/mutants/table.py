@@ -106,7 +106,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         "tests/ledger/test_growth.py",
         "tests/ledger/test_totals.py",
     ),
-    "binance_dust/ledger/export/": ("tests/ledger/test_export.py",),
+    "binance_dust/ledger/export/": ("tests/ledger/test_export.py", "tests/ledger/test_journal.py"),
     "binance_dust/ledger/_store.py": (
         "tests/ledger/test_ledger.py",
         "tests/ledger/test_access.py",
