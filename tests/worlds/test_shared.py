@@ -122,6 +122,23 @@ def test_a_lease_follows_the_way_to_redis(mode: Any) -> None:
     assert lost(played) == 0
 
 
+@pytest.mark.parametrize("true", [0.5, 0.1])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_grant_that_comes_after_a_refusal_was_met_here_is_given_back(
+    mode: Any, true: float
+) -> None:
+    """Redis is far: what was admitted before the others knew arrives when this process knows."""
+    world = World(
+        windows=Windows(mode=mode, phase=50.0),
+        limits=Limits(documented=6_000, true=true),
+        work=(Stream(calls=70),),
+    )
+    played = play(world, SharedBudgets(jitter(0.02, 0.18)))
+
+    assert {each.kind for each in violations(played)} <= {"refused again and again"}
+    assert played.finished
+
+
 def test_what_one_process_has_learnt_all_know() -> None:
     """Half of the limit: one burst runs into it, not one for each process."""
     world = World(limits=Limits(true=0.5), processes=Processes(copies=4), work=(Stream(calls=720),))

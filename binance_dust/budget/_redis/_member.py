@@ -163,6 +163,10 @@ class SharedMember:
         """Calls that have not ended, as far as the others know."""
         self._granted: list[SharedCall] = []
         """Calls that may be sent as soon as it is certain that the others take us for alive."""
+        self._shut: dict[int, str | None] = {}
+        """Calls that were refused, with their pools, or banned: the others don't know it yet."""
+        self._shut_at: dict[str | None, int] = {}
+        """Since which entry the others know it."""
         self.replica: StoredReplica | None = None
         self.alive_until = -math.inf
 
@@ -236,6 +240,8 @@ class SharedMember:
 
     def settled(self, admission: RedisAdmission, answer: Feedback) -> None:
         """Take the answer of the exchange."""
+        if answer.bans or answer.status == TOO_MANY:
+            self._shut[admission.number] = None if answer.bans else key_of(admission.charge)
         self.say(_messages.SETTLE, admission.number, *_messages.answer_fields(answer))
         replica = self.replica
         if replica is not None and (self._pid, admission.number) not in replica.calls:
@@ -253,6 +259,8 @@ class SharedMember:
         for op in batch:
             if op[0] in _messages.ENDINGS:
                 self._calls.pop(op[1], None)
+                if op[1] in self._shut and self.replica is not None:
+                    self._shut_at[self._shut.pop(op[1])] = self.replica.position
 
     def open_calls(self) -> list[list[object]]:
         """Return the calls that may be in flight."""
@@ -300,6 +308,14 @@ class SharedMember:
         if ticket is None:
             self.say(_messages.RELEASE, number)
             return
+        if self._is_stale(call, ticket):
+            self.say(_messages.RELEASE, number)
+            self._number += 1
+            ticket.number = self._number
+            self._tickets[ticket.number] = ticket
+            self._lines.setdefault(ticket.key, _Line()).waiting += 1
+            self.say(ticket)
+            return
         admission = self._calls[number] = RedisAdmission(self, number, ticket.charge)
         if ticket.future.done():  # cancelled, and its task has not run yet
             admission.release()
@@ -308,8 +324,17 @@ class SharedMember:
         if call.waited > 0:
             self._settings.observer(Waited(name_of(ticket.charge), now - ticket.asked))
 
+    def _is_stale(self, call: SharedCall, ticket: Ticket) -> bool:
+        """Whether a call was admitted before the others knew of a refusal or a ban met here."""
+        if not self._shut and not self._shut_at:
+            return False
+        known_at = max(self._shut_at.get(place, -1) for place in (None, ticket.key))
+        met = self._shut.values()
+        return call.position < known_at or None in met or ticket.key in met
+
     def reconcile(self, replica: StoredReplica) -> None:
         """Compare with what the others know of this process, after they took it for dead."""
+        self._shut_at.clear()  # entries are counted anew, or all of them are known
         waiting = {number for pid, number in replica.waiters if pid == self._pid}
         admitted = {number for pid, number in replica.calls if pid == self._pid}
         for number in waiting - self._tickets.keys():
