@@ -57,7 +57,7 @@ def rows(x: object) -> Rows:
 
     Assets and other answers of the exchange, reports of scans and sweeps, quotes, receipts,
     entries, totals, snapshots, estimates. A quote has a row for each line, and one for each asset
-    that stays, with the reason. A report has a row for each asset of each of its `part`s. An entry
+    that stays, with the reason. A report has a row for each asset of each part of it. An entry
     has a row for each asset that was converted; if none was, for each that was asked for.
     """
     several: Iterable[object] = x if isinstance(x, Iterable) else [x]
