@@ -98,6 +98,7 @@ GROUPS: Final = {
     },
     "Work for a fleet": {
         "worker": "read and convert accounts for a fleet, from this machine's address",
+        "fleet": "say which workers of a fleet are there, and how they are",
     },
 }
 """The commands by what one wants."""

@@ -18,14 +18,22 @@ from binance_dust.errors import ConfigurationError, NotSentError
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import AsyncIterator, Awaitable
+    from collections.abc import AsyncIterator, Awaitable, Iterable
     from types import ModuleType
 
     from redis.asyncio import Redis
 
-    from binance_dust.fleet import FleetProgress
+    from binance_dust.fleet import Fleet, FleetProgress
 
-__all__ = ["add_url", "fleet_key", "fleet_url", "import_fleet", "print_sick", "watched_redis"]
+__all__ = [
+    "add_url",
+    "fleet_key",
+    "fleet_url",
+    "import_fleet",
+    "open_fleet",
+    "print_sick",
+    "watched_redis",
+]
 
 _VARIABLE: Final = "BINANCE_DUST_FLEET"
 _KEY_VARIABLE: Final = "BINANCE_DUST_FLEET_KEY"
@@ -139,6 +147,21 @@ async def _why_not(client: Redis) -> str | None:
     except (RedisError, OSError) as error:
         return type(error).__name__
     return None
+
+
+@asynccontextmanager
+async def open_fleet(
+    options: argparse.Namespace, of_workers: Iterable[str] = ()
+) -> AsyncIterator[Fleet]:
+    """Open the fleet that the options name; refuse options that belong to its workers."""
+    for name in of_workers:
+        if getattr(options, name):
+            flag = f"--{name.replace('_', '-')}"
+            raise ConfigurationError(f"with --fleet, {flag} is an option of the workers")
+    url, key = fleet_url(options), fleet_key(options)
+    fleet: Fleet = import_fleet().Fleet(url, name=options.fleet_name, key=key)
+    async with fleet, watched_redis(url, needed=True):
+        yield fleet
 
 
 def print_sick(progress: FleetProgress) -> None:

@@ -162,12 +162,17 @@ def rules(options: argparse.Namespace, context: CommandContext) -> dict[str, Any
     if options.target is not None:
         asked["target"] = options.target
     if options.wallet:
-        asked["account_types"] = tuple(dict.fromkeys(each.upper() for each in options.wallet))
+        asked["account_types"] = wallets(options)
     if options.gather:
         asked["gather"] = True
     if options.above_max is not None:
         asked |= {"above": "convert", "above_max": options.above_max}
     return {"each": _rules.merged(options, file, asked)}
+
+
+def wallets(options: argparse.Namespace) -> Any:
+    """Give the wallets that the options ask for, each once; spot if none is asked for."""
+    return tuple(dict.fromkeys(each.upper() for each in options.wallet)) or ("SPOT",)
 
 
 class SeenAssets:

@@ -9,7 +9,7 @@ import asyncio
 import sys
 from collections import Counter
 from contextlib import asynccontextmanager, suppress
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from rich.console import Group
 from rich.live import Live
@@ -18,7 +18,7 @@ from binance_dust._util.words import count, duration
 from binance_dust.cli._output import escape, make_console
 from binance_dust.cli._problems import Problems, describe
 from binance_dust.cli._streams import MessageLevel, print_stderr, shows_only_progress
-from binance_dust.cli._tables import TerminalTable, figure, figures, text
+from binance_dust.cli._tables import TerminalTable, figure, figures, prose, text
 from binance_dust.events import (
     Banned,
     Event,
@@ -38,7 +38,6 @@ if TYPE_CHECKING:
 
     from binance_dust.budget import PoolSnapshot
     from binance_dust.fleet import FleetProgress, FleetStream, WorkerProgress
-    from binance_dust.reports import AccountReport
     from binance_dust.scanner import LaneProgress, Scan, ScanProgress
     from binance_dust.session import Session
 
@@ -256,13 +255,15 @@ def _pools(session: Session) -> dict[Question, PoolSnapshot]:
 # --- a scan by a fleet ---------------------------------------------------------------------------
 
 
-def show_fleet_scan(scan: FleetStream[AccountReport]) -> AbstractAsyncContextManager[None]:
-    """Show the progress of a fleet's scan."""
+def show_fleet(scan: FleetStream[Any]) -> AbstractAsyncContextManager[None]:
+    """Show the progress of a fleet's scan or sweep."""
     return Drawing(lambda: _draw_fleet(scan.progress), lambda: _fleet_line(scan.progress)).shown()
 
 
 def _draw_fleet(progress: FleetProgress) -> list[RenderableType]:
-    table = TerminalTable(text("worker", 0), *figures("done", "in hand"), text("last in"), text(""))
+    table = TerminalTable(
+        text("worker", 0), *figures("done", "in hand"), text("last in"), prose("")
+    )
     for worker in progress.workers:
         table.add_row(
             escape(worker.name),

@@ -20,12 +20,10 @@ from binance_dust.errors import ConfigurationError
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
-    from contextlib import AbstractAsyncContextManager
 
     from binance_dust.cli._context import CommandContext
     from binance_dust.cli._scan_results import ScanOutput
     from binance_dust.client import DustClient
-    from binance_dust.fleet import Fleet
     from binance_dust.scanner import ScanEstimate
 
 _LIABILITIES: Final[dict[str, Literal["auto"] | bool]] = {
@@ -171,10 +169,10 @@ def _sessions_of(todo: Sequence[DustClient], context: CommandContext) -> dict[An
 
 
 async def _scan_by_fleet(options: argparse.Namespace, output: ScanOutput) -> None:
-    from binance_dust.cli._progress import show_fleet_scan
+    from binance_dust.cli._progress import show_fleet
 
     metrics = _metrics.CommandMetrics(options)
-    async with _open_fleet(options) as fleet, _redis_of(options):
+    async with _fleet.open_fleet(options, _OF_WORKERS) as fleet:
         reports = fleet.scan(
             options.account or "all",
             target=options.target,
@@ -184,7 +182,7 @@ async def _scan_by_fleet(options: argparse.Namespace, output: ScanOutput) -> Non
         )
         try:
             serving = metrics.serve(progress=lambda: reports.progress)
-            async with serving, reports, show_fleet_scan(reports):
+            async with serving, reports, show_fleet(reports):
                 async for report in reports:
                     output.take(report)
                     metrics.count(report)
@@ -194,21 +192,6 @@ async def _scan_by_fleet(options: argparse.Namespace, output: ScanOutput) -> Non
             raise
         finally:
             _fleet.print_sick(reports.progress)
-
-
-def _redis_of(options: argparse.Namespace) -> AbstractAsyncContextManager[None]:
-    return _fleet.watched_redis(_fleet.fleet_url(options), needed=True)
-
-
-def _open_fleet(options: argparse.Namespace) -> Fleet:
-    for name in _OF_WORKERS:
-        if getattr(options, name):
-            flag = f"--{name.replace('_', '-')}"
-            raise ConfigurationError(f"with --fleet, {flag} is an option of the workers")
-    fleet: Fleet = _fleet.import_fleet().Fleet(
-        _fleet.fleet_url(options), name=options.fleet_name, key=_fleet.fleet_key(options)
-    )
-    return fleet
 
 
 def _asked(options: argparse.Namespace) -> dict[str, Any]:
@@ -296,7 +279,7 @@ def _estimate_here(options: argparse.Namespace, todo: Sequence[DustClient]) -> E
 async def _estimate_by_fleet(options: argparse.Namespace) -> EstimateRange:
     names = options.account or "all"
     asked = _asked(options)
-    async with _open_fleet(options) as fleet, _redis_of(options):
+    async with _fleet.open_fleet(options, _OF_WORKERS) as fleet:
         return EstimateRange(
             await fleet.estimate(names, **asked),
             await fleet.estimate(names, margin_share=0, debt_share=0, **asked),

@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._util.words import count
-from binance_dust.cli import _arguments, _context, _ledger, _metrics, _moving, _notify
+from binance_dust.cli import _arguments, _context, _fleet, _ledger, _metrics, _moving, _notify
 from binance_dust.cli._output import (
     Amounts,
     as_json,
@@ -37,6 +37,13 @@ EXAMPLES: Final = (
 )
 
 
+_OF_WORKERS: Final = (
+    *("accounts", "base_url", "local_addr", "proxy", "sandbox", "ledger"),
+    *("rules", "gather", "above_max", "repay", "delistings"),
+)
+"""Options that a fleet's workers have, or that only a sweep by this process has."""
+
+
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of this command."""
     parser.add_argument(
@@ -64,6 +71,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="accounts at once (16)",
     )
     _metrics.add_arguments(parser)
+    _fleet.add_url(parser, "let workers convert: the URL of their Redis")
     _moving.add_arguments(parser)
 
 
@@ -73,10 +81,13 @@ async def run(options: argparse.Namespace) -> int:
         raise ConfigurationError("--every must be longer than 0")
     if options.yes:
         outlive_readers()
-    totals, seen = _SweepTotals(), _moving.SeenAssets()
-    out = make_console()
     metrics, watch = _metrics.CommandMetrics(options), MoveWatch()
     notifier, for_ever = _notify.Notifier(options), options.every is not None
+    output = _SweepOutput(options, metrics, notifier)
+    if options.fleet is not None:
+        async with notifier.told(one_by_one=for_ever):
+            await _sweep_by_fleet(options, output, metrics)
+        return output.finish()
     observer = notifier.observer(metrics.observer(watch))
     async with (
         notifier.told(one_by_one=for_ever),
@@ -99,22 +110,73 @@ async def run(options: argparse.Namespace) -> int:
     ):
         async for report in reports:
             watch.take(report)
-            notifier.take(report, one_by_one=for_ever)
-            totals.add(report)
-            seen.note(report)
-            metrics.count(report)
-            if options.json:
-                print_json(as_json(report))
-            else:
-                out.print(_line(report))
-    if not options.json:
-        totals.show(out, really=options.yes)
-        if context.rehearsal:
-            print_rehearsal(out)
-    seen.say_unseen(options.keep, "keep")
-    if totals.outcomes[Outcome.UNKNOWN]:
-        print_stderr(_ledger.RECOVER_HINT)
-    return _moving.exit_code(totals.outcomes)
+            output.take(report)
+    return output.finish(rehearsal=context.rehearsal)
+
+
+async def _sweep_by_fleet(
+    options: argparse.Namespace, output: _SweepOutput, metrics: _metrics.CommandMetrics
+) -> None:
+    from binance_dust.cli._progress import show_fleet
+
+    rules = _moving.own_rules(options)
+    if options.target is not None:
+        rules["target"] = options.target
+    async with _fleet.open_fleet(options, _OF_WORKERS) as fleet:
+        reports = fleet.sweep(
+            options.account or "all",
+            dry_run=not options.yes,
+            account_types=_moving.wallets(options),
+            liabilities=options.liabilities,
+            every=options.every,
+            **rules,
+        )
+        try:
+            serving = metrics.serve(progress=lambda: reports.progress)
+            async with serving, reports, show_fleet(reports):
+                async for report in reports:
+                    output.take(report)
+        finally:
+            _fleet.print_sick(reports.progress)
+
+
+class _SweepOutput:
+    """What is printed of a sweep."""
+
+    def __init__(
+        self,
+        options: argparse.Namespace,
+        metrics: _metrics.CommandMetrics,
+        notifier: _notify.Notifier,
+    ) -> None:
+        self._options = options
+        self._metrics = metrics
+        self._notifier = notifier
+        self._totals = _SweepTotals()
+        self._seen = _moving.SeenAssets()
+        self._out = make_console()
+
+    def take(self, report: SweepReport) -> None:
+        """Print one account's result."""
+        self._notifier.take(report, one_by_one=self._options.every is not None)
+        self._totals.add(report)
+        self._seen.note(report)
+        self._metrics.count(report)
+        if self._options.json:
+            print_json(as_json(report))
+        else:
+            self._out.print(_line(report))
+
+    def finish(self, *, rehearsal: bool = False) -> int:
+        """Sum up, and give the exit code."""
+        if not self._options.json:
+            self._totals.show(self._out, really=self._options.yes)
+            if rehearsal:
+                print_rehearsal(self._out)
+        self._seen.say_unseen(self._options.keep, "keep")
+        if self._totals.outcomes[Outcome.UNKNOWN]:
+            print_stderr(_ledger.RECOVER_HINT)
+        return _moving.exit_code(self._totals.outcomes)
 
 
 class _SweepTotals:

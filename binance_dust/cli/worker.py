@@ -44,6 +44,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     _moving.add_own_rules(parser)
     parser.add_argument(
+        "--liabilities",
+        action="store_true",
+        help="let fleets exchange small margin debts here, too",
+    )
+    parser.add_argument(
         "--concurrency",
         type=_arguments.positive,
         default=64,
@@ -93,6 +98,7 @@ async def run(options: argparse.Namespace) -> int:
             fleet=options.fleet_name,
             key=_fleet.fleet_key(options),
             rules=_moving.own_rules(options),
+            liabilities=options.liabilities,
             name=options.name,
             concurrency=options.concurrency,
             grace=options.grace,

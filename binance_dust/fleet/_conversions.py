@@ -30,7 +30,14 @@ from typing import (
 )
 
 from binance_dust._util.plain import answer_from_plain, error_from_plain, plain
-from binance_dust.conversion import Converter, LiabilityQuote, Quote, Receipt, Skipped
+from binance_dust.conversion import (
+    Converter,
+    LiabilityExchanger,
+    LiabilityQuote,
+    Quote,
+    Receipt,
+    Skipped,
+)
 from binance_dust.conversion._account import CLAIM_LENGTH, AccountContext
 from binance_dust.endpoints import AccountType
 from binance_dust.errors import DustError, GuardError
@@ -58,6 +65,8 @@ __all__ = [
 
 _LONGEST_WAIT: Final = 3 * CLAIM_LENGTH.total_seconds()
 """Seconds to wait for an account that others work on, one after the other."""
+_LOOK_BACK: Final = 100
+"""Entries among which the newest conversion is looked for."""
 _BETWEEN_LOOKS: Final = 0.5
 """Seconds until it is seen that they are done, or dead."""
 _CLOCKS: Final = timedelta(seconds=2)
@@ -96,16 +105,34 @@ async def convert(
         check()
         return plan
 
+    if (later := await _not_yet(client, ledger, asked)) is not None:
+        return later
+    of_debts = asked.what == "liabilities"
     reports = sweep(
         [client],
         ledger=ledger,
-        account_types=(asked.account_type,),
+        account_types=() if of_debts else (asked.account_type,),
+        liabilities=of_debts,
         dry_run=asked.dry_run,
         choose=choose,
         **rules,
     )
     async with reports:
         return await anext(reports)
+
+
+async def _not_yet(client: DustClient, ledger: Ledger, asked: ConvertOptions) -> SweepReport | None:
+    """Report an account whose turn has not come: who asks may have forgotten the last one."""
+    if not asked.every:
+        return None
+    newest = ledger.entries(
+        account=account_of(client), status="confirmed", newest_first=True, limit=_LOOK_BACK
+    )
+    done = [entry.at async for entry in newest if entry.funds == _funds_of(asked)]
+    due = done[0] + timedelta(seconds=asked.every) if done else None
+    if due is None or due <= client.session.now():
+        return None
+    return _report(client, asked, Outcome.RESTING, next_at=due)
 
 
 async def find_outcome(
@@ -123,13 +150,10 @@ async def find_outcome(
         outcome, error = _outcome_of(settled)
     except DustError as problem:
         outcome, error = Outcome.UNKNOWN, problem
-    return SweepReport(
-        account=client.name,
-        what="dust",
-        account_type=asked.account_type,
-        target=asked.target,
-        outcome=outcome,
-        at=client.session.now(),
+    return _report(
+        client,
+        asked,
+        outcome,
         settled=tuple(entry for entry in settled if not entry.open),
         unsettled=tuple(entry for entry in settled if entry.open),
         error=error,
@@ -138,15 +162,26 @@ async def find_outcome(
 
 def stopped(client: DustClient, asked: ConvertOptions, error: DustError) -> SweepReport:
     """Report that nothing was done, because a rule of the worker forbids it."""
+    return _report(client, asked, Outcome.STOPPED, error=error)
+
+
+def _report(
+    client: DustClient, asked: ConvertOptions, outcome: Outcome, **more: Any
+) -> SweepReport:
     return SweepReport(
         account=client.name,
-        what="dust",
+        what=asked.what,
         account_type=asked.account_type,
         target=asked.target,
-        outcome=Outcome.STOPPED,
+        outcome=outcome,
         at=client.session.now(),
-        error=error,
+        **more,
     )
+
+
+def _funds_of(asked: ConvertOptions) -> str:
+    kind = Kind.LIABILITIES if asked.what == "liabilities" else Kind.DUST
+    return funds_of(kind, asked.account_type)
 
 
 def _outcome_of(entries: list[LedgerEntry]) -> tuple[Outcome, DustError | None]:
@@ -165,11 +200,13 @@ async def _settled(
     client: DustClient, ledger: Ledger, asked: ConvertOptions, since: float
 ) -> list[LedgerEntry]:
     """Settle what is open, and give all entries since then."""
-    await Converter(client, ledger=ledger, account_type=asked.account_type).recover()
+    if asked.what == "liabilities":
+        await LiabilityExchanger(client, ledger=ledger).recover()
+    else:
+        await Converter(client, ledger=ledger, account_type=asked.account_type).recover()
     begin = datetime.fromtimestamp(since, tz=UTC) - _CLOCKS
     entries = ledger.entries(account=account_of(client), since=begin)
-    funds = funds_of(Kind.DUST, asked.account_type)
-    return [entry async for entry in entries if entry.funds == funds]
+    return [entry async for entry in entries if entry.funds == _funds_of(asked)]
 
 
 @asynccontextmanager
@@ -210,7 +247,6 @@ def report_to_plain(report: SweepReport) -> dict[str, Any]:
 
 def report_from_plain(value: dict[str, Any]) -> SweepReport:
     """Read what `report_to_plain` wrote."""
-    # A fleet converts dust only: `LiabilityQuote` does not travel.
     report: SweepReport = _read(SweepReport, value)
     return report
 

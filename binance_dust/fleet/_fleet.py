@@ -5,18 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, Unpack
 
-from binance_dust._util.checks import instance
+from binance_dust._util.checks import instance, to_timedelta
 from binance_dust._util.lifetimes import Closing
-from binance_dust.endpoints import to_account_type
+from binance_dust.endpoints import to_account_type, to_account_types
 from binance_dust.errors import ConfigurationError, NotSentError
 from binance_dust.fleet._assignments import Assignments
 from binance_dust.fleet._conversions import report_from_plain
 from binance_dust.fleet._estimate import EstimateJob
-from binance_dust.fleet._job import FleetStream, Job, JobKind, Timing
+from binance_dust.fleet._job import FleetStream, Job, JobKind, Jobs, Timing
 from binance_dust.fleet._messages import CONVERT, READ
 from binance_dust.fleet._queues import FleetQueues
+from binance_dust.fleet._rounds import SweepRounds
+from binance_dust.fleet._status import StatusJob, WorkerInfo
 from binance_dust.models import Delistings
 from binance_dust.reports import AccountReport
 from binance_dust.scanner._lanes import questions
@@ -129,44 +132,70 @@ class Fleet(Closing):
             ),
         )
 
-    def sweep(
+    def sweep(  # noqa: PLR0913 - the public face, all by keyword
         self,
         accounts: Iterable[str] | Literal["all"] = "all",
         *,
         dry_run: bool = True,
+        account_types: Iterable[WalletName] | None = None,
         account_type: WalletName = "SPOT",
+        liabilities: bool = False,
+        every: timedelta | float | None = None,
         **rules: Unpack[SweepRules],
     ) -> FleetStream[SweepReport]:
         """Convert the dust of many accounts, each where its ledger is, and at most once.
 
         Like `binance_dust.sweeper.sweep`, but with names: a dry run unless told otherwise, with the
-        rules of `Converter`. An account goes to workers that have its key and a ledger; they must
-        all have the same ledger. If a worker is lost, no other one repeats its conversions: the
-        next worker finds out their outcome by reading.
+        rules of `Converter`, of several wallets (`account_types`), with small debts
+        (`liabilities`), once or for ever (`every`). An account goes to workers that have its key
+        and a ledger; they must all have the same ledger. If a worker is lost, no other one repeats
+        its conversions: the next worker finds out their outcome by reading.
         """
         instance(dry_run, bool, "dry_run")
-        target = rules.get("target", "BNB")
+        instance(liabilities, bool, "liabilities")
         for name in OF_SPOT & {name for name, rule in rules.items() if rule}:
             raise ConfigurationError(f"a fleet's sweep takes no {name}: it converts dust alone")
-        wallet = to_account_type(account_type)
-        options = {"dry_run": dry_run, "account_type": wallet, **rules}
+        pause = None if every is None else to_timedelta(every, "every")
+        if pause is not None and pause <= timedelta(0):
+            raise ConfigurationError(f"every must be longer than nothing, not {every}")
+        wallets = to_account_types((account_type,) if account_types is None else account_types)
+        # Only what is asked for: workers of older versions do not know the rest.
+        more: dict[str, Any] = {} if pause is None else {"every": pause.total_seconds()}
+        parts: list[dict[str, Any]] = [{**more, "account_type": wallet} for wallet in wallets]
+        if liabilities:
+            parts.append({**more, "account_type": "MARGIN", "what": "liabilities"})
+        if not parts:
+            raise ConfigurationError("no account_types and no liabilities: nothing to sweep")
+        names = _names(accounts)
+        # Read once for all parts: an iterator would be empty for all but the first.
+        plain = {name: _plain_rule(rule) for name, rule in rules.items()}
+        makers = [
+            partial(self._sweep_job, names, {"dry_run": dry_run, **plain, **part}) for part in parts
+        ]
+        return FleetStream(SweepRounds(makers, every=pause))
 
+    def _sweep_job(
+        self, names: tuple[str, ...] | None, options: dict[str, Any], skip: Iterable[str]
+    ) -> Job[SweepReport]:
         def give_up(account: str, error: NotSentError) -> SweepReport:
             return SweepReport(
                 account=account,
-                what="dust",
-                account_type=wallet,
-                target=target,
+                what=options.get("what", "dust"),
+                account_type=options["account_type"],
+                target=options.get("target", "BNB"),
                 outcome=Outcome.FAILED,
                 at=datetime.now(UTC),
                 error=error,
             )
 
-        return self._begin(
-            self._assignments(accounts, funds=True, room=_CONVERSIONS),
+        return Job(
+            self._queues,
+            self._assignments(
+                "all" if names is None else names, skip=skip, funds=True, room=_CONVERSIONS
+            ),
             JobKind(
                 task=CONVERT,
-                options={name: _plain_rule(rule) for name, rule in options.items()},
+                options=options,
                 read=report_from_plain,
                 account=lambda report: report.account,
                 give_up=give_up,
@@ -174,8 +203,9 @@ class Fleet(Closing):
                     report.outcome in (Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNKNOWABLE)
                 ),
                 errors=_sure_errors,
-                funds=not dry_run,
+                funds=not options["dry_run"],
             ),
+            timing=self._timing,
         )
 
     async def estimate(
@@ -201,6 +231,10 @@ class Fleet(Closing):
         }
         return await EstimateJob(self._queues, self._timing, _names(accounts), options).run()
 
+    async def status(self) -> tuple[WorkerInfo, ...]:
+        """Say which workers are there, in the order of their names; none is no error."""
+        return await StatusJob(self._queues, self._timing).run()
+
     def _assignments(
         self,
         accounts: Iterable[str] | Literal["all"],
@@ -219,7 +253,7 @@ class Fleet(Closing):
         )
 
     def _begin(self, assignments: Assignments, kind: JobKind[R]) -> FleetStream[R]:
-        return FleetStream(Job(self._queues, assignments, kind, timing=self._timing))
+        return FleetStream(Jobs(Job(self._queues, assignments, kind, timing=self._timing)))
 
     def __repr__(self) -> str:
         return f"<Fleet {self._queues!r}>"

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from binance_dust.fleet._messages import WorkerStatus, WorkResult
     from binance_dust.fleet._queues import FleetQueues
 
-__all__ = ["FleetProgress", "FleetStream", "Job", "JobKind", "Timing", "WorkerProgress"]
+__all__ = ["FleetProgress", "FleetStream", "Job", "JobKind", "Jobs", "Timing", "WorkerProgress"]
 
 R = TypeVar("R")
 
@@ -265,6 +265,27 @@ class Job(Generic[R]):
         await self._queues.send(self._queues.queue(handout.worker), self._kind.task, item)
 
 
+class Jobs(Generic[R]):
+    """The jobs of a stream, one after the other: here just one."""
+
+    def __init__(self, job: Job[R]) -> None:
+        """Begin with a job."""
+        self.job = job
+
+    def note(self, item: R) -> R:
+        """Take note of a result, and give what is delivered."""
+        return item
+
+    def outlives(self, error: NotSentError) -> bool:
+        """Whether the next job comes although no worker came for this one."""
+        del error
+        return False
+
+    async def follow(self) -> bool:
+        """Make the next job, in its time; say whether there is one."""
+        return False
+
+
 class FleetStream(Stream[R], Generic[R]):
     """A fleet's running job: iterate it for its results, look at `progress` meanwhile.
 
@@ -272,12 +293,16 @@ class FleetStream(Stream[R], Generic[R]):
     stopped.
     """
 
-    __slots__ = ("_job",)
+    __slots__ = ("_jobs",)
 
-    def __init__(self, job: Job[R]) -> None:
+    def __init__(self, jobs: Jobs[R]) -> None:
         """Prepare; nothing is asked until the first result is waited for."""
-        super().__init__(_results_of(job))
-        self._job = job
+        super().__init__(_results_of(jobs))
+        self._jobs = jobs
+
+    @property
+    def _job(self) -> Job[R]:
+        return self._jobs.job
 
     @property
     def progress(self) -> FleetProgress:
@@ -313,14 +338,21 @@ class FleetStream(Stream[R], Generic[R]):
         return f"<FleetStream {assignments.done} of {assignments.total} accounts>"
 
 
-async def _results_of(job: Job[R]) -> AsyncGenerator[R, None]:
-    stream = job.results.of(job.run)
-    try:
-        async for item in stream:
-            job.unread -= 1
-            yield item
-    finally:
-        await stream.aclose()
+async def _results_of(jobs: Jobs[R]) -> AsyncGenerator[R, None]:
+    while True:
+        job = jobs.job
+        stream = job.results.of(job.run)
+        try:
+            async for item in stream:
+                job.unread -= 1
+                yield jobs.note(item)
+        except NotSentError as error:
+            if not jobs.outlives(error):
+                raise
+        finally:
+            await stream.aclose()
+        if not await jobs.follow():
+            return
 
 
 @dataclass(frozen=True, slots=True)

@@ -95,6 +95,12 @@ class WorkerStatus(
     """Until its budgets let it send the last call of its part of this job."""
     accounts: tuple[str, ...] | None = None
     """`None` if the fleet knows them."""
+    in_hand: Index = 0
+    """Accounts that it has in hand, for all fleets."""
+    shut_for: Moment = 0.0
+    """Seconds for which a ban keeps its address shut."""
+    version: str = ""
+    """Of the package."""
 
 
 class WorkItem(

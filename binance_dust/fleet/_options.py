@@ -63,6 +63,9 @@ class ConvertOptions(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_f
     """What a conversion is told: the rules of `Converter`, and whether it is a rehearsal."""
 
     dry_run: bool = True
+    what: Literal["dust", "liabilities"] = "dust"
+    every: Seconds | None = None
+    """An account that converted less than this time ago has its turn later."""
     account_type: AccountType = "SPOT"
     target: Name = "BNB"
     keep: Names = ()
@@ -93,6 +96,7 @@ class OwnRules:
     __slots__ = (
         "_cooldown",
         "_keep",
+        "_liabilities",
         "_max_fee_rate",
         "_min_value",
         "_quote_ttl",
@@ -100,8 +104,9 @@ class OwnRules:
         "_when_below",
     )
 
-    def __init__(self, rules: SweepRules) -> None:
-        """Read the rules; what they leave out is as in `Converter`."""
+    def __init__(self, rules: SweepRules, *, liabilities: bool = False) -> None:
+        """Read the rules; what they leave out is as in `Converter`. Debts are `liabilities`."""
+        self._liabilities = liabilities
         known: dict[str, Any] = dict(rules)
         target = known.pop("target", None)
         if target is not None:
@@ -120,6 +125,8 @@ class OwnRules:
         """Return the tighter of each two rules; `GuardError` if they can't both hold."""
         if self._target is not None and asked.target != self._target:
             raise GuardError(f"this worker converts into {self._target}, not {asked.target}")
+        if asked.what == "liabilities" and not self._liabilities:
+            raise GuardError("this worker exchanges no debts: start it with liabilities")
         rates = [self._max_fee_rate, *_given(asked.max_fee_rate, "max_fee_rate")]
         values = [self._min_value, *_given(asked.min_value, "min_value")]
         lives, cooldowns = [self._quote_ttl], [self._cooldown]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from binance_dust._util.checks import instance
 from binance_dust._util.lifetimes import Closing
+from binance_dust._version import __version__
 from binance_dust.errors import (
     ConfigurationError,
     DustError,
@@ -87,6 +88,7 @@ class Worker(Closing):
         fleet: str = "binance-dust",
         key: str | None = None,
         rules: SweepRules | None = None,
+        liabilities: bool = False,
         name: str | None = None,
         concurrency: int = 64,
         room: int = _ROOM,
@@ -99,6 +101,7 @@ class Worker(Closing):
         the same `fleet` name and `key` meet at a URL; messages of anybody without the key are
         dropped. `rules` are the worker's own for conversions, as for `Converter`: of two rules the
         tighter one counts. So what a fleet may not loosen, like the cooldown, is loosened here.
+        Debts are exchanged only with `liabilities`.
         `concurrency` is as for `scan`; `room` limits how many accounts it has in hand at once. When
         it is closed, accounts in hand have `grace` seconds to finish, and the rest is given back.
         It waits for conversions that have begun. `on_report` gets each report before it is sent,
@@ -111,7 +114,7 @@ class Worker(Closing):
             if instance(value, int, option) < 1:
                 raise ConfigurationError(f"{option} must be at least 1, not {value}")
         self._queues = FleetQueues(url, fleet, key=key)
-        self._rules = OwnRules({} if rules is None else rules)
+        self._rules = OwnRules({} if rules is None else rules, liabilities=liabilities)
         self._name = name or platform.node() or "worker"
         # Another one for each start: messages to an earlier start don't reach this one.
         self._id = f"{self._name}-{secrets.token_hex(4)}"
@@ -318,6 +321,9 @@ class Worker(Closing):
             worker_time=asyncio.get_running_loop().time(),
             seconds_left=job.seconds_left,
             accounts=None if known else tuple(self._clients),
+            in_hand=self.in_hand,
+            shut_for=self._any_client.session.budget.snapshot().shut_for,
+            version=__version__,
         )
 
     async def _send_status(self, job: WorkerJob) -> None:

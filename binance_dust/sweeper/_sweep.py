@@ -248,7 +248,7 @@ class _SweepRun:
         while True:
             await _sleep_until(due, client)
             reports = await self._turn(client)
-            due = min(_next_turn(report, every) for report in reports)
+            due = min(next_turn(report, every) for report in reports)
             for report in reports:
                 await self._deliver(replace(report, next_at=due))
 
@@ -359,7 +359,7 @@ def _first_turn(last: datetime | None, every: timedelta, now: datetime) -> datet
     return now if last is None else max(now, last + every)
 
 
-def _next_turn(report: SweepReport, every: timedelta) -> datetime:
+def next_turn(report: SweepReport, every: timedelta) -> datetime:
     """Say when an account's next turn is, after this report."""
     match report.outcome:
         case Outcome.RESTING if report.next_at is not None and report.next_at > report.at:

@@ -207,7 +207,7 @@ def test_no_command_breaks_a_figure_or_a_line(
             assert not words(told) - words(screen), (command, width)
         seen.add(arguments[0])
     # `demo` prints what `scan`, `quote` and `books` do; these print no table.
-    without = {"demo", "worker", "sandbox", "export", "resolve", "completion", "mcp"}
+    without = {"demo", "worker", "sandbox", "export", "resolve", "completion", "mcp", "fleet"}
     assert seen == set(COMMANDS) - without
 
 

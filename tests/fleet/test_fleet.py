@@ -13,11 +13,17 @@ from binance_dust import (
     NotSentError,
     Session,
 )
+from binance_dust._version import __version__
 from binance_dust.cli import _fleet
-from binance_dust.fleet import Fleet, FleetProgress, Timing, Worker, WorkerProgress
+from binance_dust.cli.fleet import show_workers
+from binance_dust.fleet import Fleet, FleetProgress, Timing, Worker, WorkerInfo, WorkerProgress
 from binance_dust.fleet._queues import MemoryBroker
+from binance_dust.ledger import Ledger
 from binance_dust.sandbox import Sandbox
+from tests.cli.test_terminals import CONTROL, check_lines, recorded, replayed
 from tests.fleet.conftest import TIMING, StartWorker
+
+__all__ = ["recorded"]  # a fixture
 
 
 @pytest.mark.parametrize(
@@ -112,3 +118,38 @@ def test_sick_workers_are_named_in_the_summary(capsys: pytest.CaptureFixture[str
         f"binance-dust: worker two: 569 accounts {there}; it was put aside: NotSentError: bind",
         f"binance-dust: worker three: 1 account {there}: ClockError: late",
     ]
+
+
+async def test_a_fleet_says_which_workers_are_there(
+    exchange: Sandbox, start_worker: StartWorker, fleet: Fleet, ledger: Ledger
+) -> None:
+    assert await fleet.status() == ()
+    accounts = exchange.open_accounts(3)
+    await start_worker(accounts, name="two", ledger=ledger)
+    await start_worker(accounts[:1], name="one")
+
+    one, two = await fleet.status()
+
+    assert (one.name, one.converts, len(one.accounts)) == ("one", False, 1)
+    assert (two.name, two.converts, len(two.accounts)) == ("two", True, 3)
+    assert (two.in_hand, two.shut_for, two.leaving) == (0, 0, False)
+    assert two.version == __version__
+
+
+def test_a_table_of_workers_fits_a_terminal(recorded: list[tuple[Any, Any]]) -> None:
+    names = tuple(f"account-{number}" for number in range(1_234))
+    workers = (
+        WorkerInfo("one", names, True, 256, 0.0, False, "0.1.0"),
+        WorkerInfo("worker-behind-a-long-address", names[:9], False, 0, 600.0, False, "0.1.0"),
+    )
+
+    show_workers(workers)
+    printed = [*recorded]
+
+    for width in (60, 80, 120):
+        screen = CONTROL.sub("", replayed(printed, width))
+        check_lines(screen, width)
+        assert "worker-behind-a-long-address" in screen
+        assert "1,234" in screen
+        assert "banned for 10 min" in screen
+        assert "2 workers, 1,234 accounts, 1,225 of them at one worker only." in screen

@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from binance_dust import AccountReport, Credentials, NotSentError
 from binance_dust.cli import main
 from binance_dust.fleet import Fleet, FleetStream, Timing
-from binance_dust.ledger import Ledger
+from binance_dust.ledger import OPEN, Ledger
 from binance_dust.sandbox import Sandbox, write_accounts
 from binance_dust.sweeper import Outcome, SweepReport
 from tests.fleet.conftest import WINDOW, StartWorker, until
@@ -30,6 +34,16 @@ TIMING = Timing(pulse=0.1, patience=3.0, gather=0.1, wait=30)
 """Patient: a worker that the machine had no time for is not lost."""
 
 Start = Callable[..., subprocess.Popen[str]]
+
+
+@dataclass(frozen=True, slots=True)
+class QuickTiming(Timing):
+    """For commands, which take the usual one: all workers are in this process."""
+
+    pulse: float = 0.1
+    patience: float = 3.0
+    gather: float = 0.3
+    wait: float = 30.0
 
 
 @pytest.fixture(scope="module")
@@ -207,6 +221,106 @@ async def test_the_scan_command_lets_a_fleet_do_it(
         2,
         "binance-dust: with --fleet, --local-addr is an option of the workers\n",
     )
+
+
+async def test_the_sweep_command_lets_a_fleet_do_it_and_status_names_the_workers(  # noqa: PLR0917
+    exchange: Sandbox,
+    start_worker: StartWorker,
+    url: str,
+    ledger: Ledger,
+    tmp_path: Path,
+    capfd: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("binance_dust.fleet._fleet.Timing", QuickTiming)
+    accounts = [exchange.open_account(name, ADA="6.21", XRP="2") for name in ("alice", "bob")]
+    accounts.append(exchange.open_account("carol", debts={"ETH": "0.001", "XRP": "1"}))
+    rules: Any = {"cooldown": 0}
+    worker = await start_worker(
+        accounts, name="two", fleet="swept", ledger=ledger, liabilities=True, rules=rules
+    )
+
+    async def run(*arguments: str) -> tuple[int, str, str]:
+        code = await asyncio.to_thread(main, [*arguments, "--fleet", url, "--fleet-name", "swept"])
+        told = capfd.readouterr()
+        return code, told.out, told.err
+
+    code, out, _ = await run("sweep", "--keep", "XRP")
+    assert (code, exchange.conversions) == (0, ())
+    assert "alice spot dust planned" in out
+    assert "Nothing was converted. Add --yes to do it." in out
+    code, out, err = await run(
+        "sweep", "--yes", "--keep", "XRP", "--wallet", "spot", "--wallet", "margin", "--liabilities"
+    )
+    assert code == 0, err
+    assert "carol margin liabilities converted" in out
+    assert "bob margin dust nothing to convert" in out
+    done = [(each.account, row.asset) for each in exchange.conversions for row in each.rows]
+    assert sorted(done) == [("alice", "ADA"), ("bob", "ADA")]
+    code, _, err = await run("sweep", "--ledger", str(tmp_path / "b.db"))
+    assert (code, err) == (
+        2,
+        "binance-dust: with --fleet, --ledger is an option of the workers\n",
+    )
+
+    code, out, _ = await run("fleet", "status")
+    assert code == 0
+    (row,) = [line.split() for line in out.splitlines() if line.startswith("two ")]
+    assert row[:6] == ["two", "3", "0", "reads", "and", "converts"]
+    assert "1 worker, 3 accounts, 3 of them at one worker only." in out
+    code, out, _ = await run("fleet", "status", "--json")
+    assert json.loads(out)["accounts"] == ["alice", "bob", "carol"]
+    await worker.close()
+    code, _, err = await run("fleet", "status")
+    assert code == 1
+    assert "no worker is there" in err
+
+
+@pytest.mark.long
+async def test_a_sweep_whose_program_is_killed_is_taken_up_and_converts_each_account_once(
+    exchange: Sandbox, start: Start, url: str, tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    accounts = [exchange.open_account(f"account-{number}", ADA="6.21") for number in range(150)]
+    books = ("--ledger", str(tmp_path / "books.db"))
+    start(accounts, *books)
+    start(accounts, *books)
+    exchange.faults.delay(0.1, endpoint=DUST, times=None)
+    command = (
+        *(sys.executable, "-m", "binance_dust", "sweep", "--yes", "--every", "7d", "--json"),
+        *("--fleet", url, "--fleet-name", request.node.name),
+    )
+
+    def ask() -> subprocess.Popen[bytes]:
+        return subprocess.Popen(  # noqa: S603 - our own interpreter
+            command, env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.DEVNULL
+        )
+
+    pauses: list[float] = []
+    for killed_at in (20, 60, 100, 150):
+        program, began, before = ask(), time.monotonic(), len(exchange.conversions)
+        await until(lambda before=before: len(exchange.conversions) > before)  # type: ignore[misc]
+        pauses.append(time.monotonic() - began)
+        await until(lambda least=killed_at: len(exchange.conversions) >= least)  # type: ignore[misc]
+        program.kill()
+        program.wait()
+        # The workers finish what they have in hand.
+        while (done := len(exchange.conversions)) < 150:
+            await asyncio.sleep(2)
+            if len(exchange.conversions) == done:
+                break
+
+    converted = Counter(each.account for each in exchange.conversions)
+    assert converted == Counter(account.name for account in accounts)
+    async with Ledger(tmp_path / "books.db") as ledger, asyncio.timeout(60):
+        # The workers read the last answers.
+        while [entry async for entry in ledger.entries(status=OPEN)]:  # noqa: ASYNC110
+            await asyncio.sleep(0.1)
+        entries = [entry async for entry in ledger.entries()]
+    assert Counter(entry.account for entry in entries) == converted
+    assert {entry.status for entry in entries} == {"confirmed"}
+    assert len(exchange.requests_of(DUST)) == 150
+    told = ", ".join(f"{pause:.1f}" for pause in pauses)
+    print(f"seconds from each start to the next conversion: {told}")  # noqa: T201 - figures
 
 
 @pytest.mark.parametrize(
