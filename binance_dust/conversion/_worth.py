@@ -3,13 +3,14 @@
 Its ceiling for dust is in USDT (the quota asset), and the rules of a converter are in the target.
 The price of a BTC in both comes from what the exchange says anyway: an asset that has a worth in
 both units, or a balance of the unit itself. Where that is not enough, a quote for BTC is asked for;
-nobody accepts it.
+nobody accepts it. What a sale brings is compared with the price of a BTC in the target. So that
+price must not have the same spread as the sale: it is asked for there and back.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from decimal import Decimal
+from decimal import ROUND_DOWN, Decimal
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._util.exact import product, ratio
@@ -33,6 +34,7 @@ _EXACT_ENOUGH: Final = Decimal("0.00001")
 """BTC: valuations have eight decimals, so from here on they are exact to a thousandth."""
 _BITCOIN: Final = "BTC"
 _QUOTA: Final = "USDT"
+_DECIMALS: Final = Decimal("0.00000001")
 _ASKED: Final = Decimal("0.01")
 """BTC: above any minimum, and nothing of it has to be held."""
 
@@ -84,34 +86,43 @@ def find_worth(
         for line in listed
         if (worth := _free_in_bitcoin(held, line.asset)) and worth >= _EXACT_ENOUGH
     ]
-    return Worth(
-        limit=answer.dribblet_base,
-        bitcoin=_price(quota) or _price(_balance(held, _QUOTA)),
-        target=Decimal(1) if target == _BITCOIN else _price(brings or _balance(held, target)),
-    )
+    bitcoin = _price(quota) or _price(_balance(held, _QUOTA))
+    in_target = Decimal(1) if target == _BITCOIN else _price(brings or _balance(held, target))
+    if in_target is None and target == _QUOTA:
+        in_target = bitcoin
+    return Worth(limit=answer.dribblet_base, bitcoin=bitcoin, target=in_target)
 
 
 async def with_target(client: DustClient, worth: Worth, target: str) -> Worth:
-    """Ask for the price of a BTC in the target, if it isn't known."""
+    """Ask for the price of a BTC in the target, if it isn't known: what one costs, at the most.
+
+    The quote for a BTC says what it brings, less the exchange's spread. The quote back for as much
+    says what a BTC costs, spread included.
+    """
     if worth.target is not None:
         return worth
-    if target == _QUOTA and worth.bitcoin is not None:
-        return replace(worth, target=worth.bitcoin)
-    return replace(worth, target=await _ask(client, target))
+    brings = await _ask(client, _BITCOIN, target, _ASKED)
+    if brings is None:
+        return worth
+    back = await _ask(client, target, _BITCOIN, product(_ASKED, brings))
+    return replace(worth, target=ratio(Decimal(1), back) if back else None)
 
 
 async def with_ceiling(client: DustClient, worth: Worth) -> Worth:
     """Ask for the price of a BTC in the quota asset, if it isn't known and the ceiling is."""
     if worth.bitcoin is not None or worth.limit is None:
         return worth
-    return replace(worth, bitcoin=await _ask(client, _QUOTA))
+    return replace(worth, bitcoin=await _ask(client, _BITCOIN, _QUOTA, _ASKED))
 
 
-async def _ask(client: DustClient, target: str) -> Decimal | None:
+async def _ask(client: DustClient, sold: str, target: str, amount: Decimal) -> Decimal | None:
+    """Ask what one of an asset brings in another; `None` if it is not sold for it."""
     try:
-        quote = await client.convert_quote(_BITCOIN, target, amount=_ASKED)
+        # As many decimals as the exchange takes of any asset.
+        rounded = amount.quantize(_DECIMALS, rounding=ROUND_DOWN)
+        quote = await client.convert_quote(sold, target, amount=rounded)
     except ExchangeError as error:
-        logger.info("no price of %s in %s: %s", _BITCOIN, target, error)
+        logger.info("no price of %s in %s: %s", sold, target, error)
         return None
     return ratio(quote.to_amount, quote.from_amount) if quote.from_amount else None
 

@@ -247,3 +247,22 @@ async def test_gathering_is_for_the_spot_wallet() -> None:
         with pytest.raises(TypeError, match="gather"):
             Converter(process.client, ledger=process.ledger, gather="yes")  # type: ignore[arg-type]
     assert ASSETS not in scene.asked
+
+
+@in_virtual_time
+async def test_nothing_more_is_asked_than_there_is_to_know() -> None:
+    """An empty funding wallet ends it; the permission is asked for if something is to be moved."""
+    for funding, asked in (({}, False), ({"BTC": "0.5"}, False), ({"DOGE": "20"}, True)):
+        scene = scene_with(funding)
+        async with scene.process(gather=True, min_value="0.0001") as process:
+            await process.converter.quote()
+            assert ("/sapi/v1/account/apiRestrictions" in scene.asked) is asked
+
+
+@in_virtual_time
+async def test_min_value_is_asked_of_what_is_gathered() -> None:
+    scene = scene_with({"DOGE": "20"}, spot={"BNB": "0"})
+    async with scene.process(gather=True, min_value="100", target="USDT") as process:
+        quote = await process.converter.quote()
+
+    assert [each.reason for each in quote.why_not("DOGE")] == [Reason.BELOW_MIN_VALUE]

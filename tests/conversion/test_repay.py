@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import pickle
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import pytest
 
-from binance_dust import GuardError, OutcomeUnknownError
+from binance_dust import (
+    DustClient,
+    GuardError,
+    NotSentError,
+    OutcomeUnknownError,
+    RejectedError,
+    endpoints,
+)
 from binance_dust.conversion import Reason, Repayer
 from binance_dust.conversion._repay import plan_repayments
 from binance_dust.ledger import Kind
@@ -158,3 +168,75 @@ async def test_all_that_changed_stops_it_before_anything_is_sent() -> None:
         assert repr(mover) == "<Repayer alice>"
         assert not quote.without("USDT")
         assert Path(process.ledger.path).name == ":memory:"
+
+
+@in_virtual_time
+async def test_a_quote_that_is_old_or_of_another_account_pays_nothing() -> None:
+    scene = Debts({"USDT": "5"}, {"USDT": "8"})
+    async with scene.process() as process:
+        mover = repayer(process, quote_ttl=30)
+        quote = await mover.quote()
+        with pytest.raises(GuardError, match="this quote is for bob"):
+            await mover.repay(replace(quote, account="bob"))
+        with pytest.raises(GuardError, match="nothing in this quote"):
+            await mover.repay(quote.without("USDT"))
+        with pytest.raises(TypeError, match="quote"):
+            await mover.repay("all")  # type: ignore[arg-type]
+        await asyncio.sleep(30)
+        with pytest.raises(GuardError, match="30 s old"):
+            await mover.repay(quote)
+    assert scene.alice.repayments == []
+
+
+@in_virtual_time
+async def test_a_single_debt_that_is_refused_raises_the_refusal() -> None:
+    scene = Debts({"USDT": "5"}, {"USDT": "8"})
+    async with scene.process() as process:
+        mover = repayer(process)
+        quote = await mover.quote()
+        scene.faults.fail(400, code=-3016, after_executing=False, endpoint=REPAY)
+        with pytest.raises(RejectedError):
+            await mover.repay(quote)
+
+
+@pytest.mark.parametrize("paid_before", [True, False])
+@in_virtual_time
+async def test_an_error_that_is_no_refusal_ends_it(paid_before: bool) -> None:
+    scene = Debts({"ETH": "0.01", "USDT": "5", "XRP": "2"}, {"ETH": "1", "USDT": "8", "XRP": "3"})
+    async with scene.process() as process:
+        mover = repayer(process)
+        quote = await mover.quote()
+        send = process.client.send
+
+        async def send_or_not(call: Any, **more: Any) -> Any:
+            if call.endpoint is endpoints.REPAY and bool(scene.alice.repayments) is paid_before:
+                raise NotSentError("no connection", endpoint=call.endpoint.title)
+            return await send(call, **more)
+
+        with patch.object(DustClient, "send", lambda _, *a, **k: send_or_not(*a, **k)):
+            if not paid_before:
+                with pytest.raises(NotSentError):
+                    await mover.repay(quote)
+                return
+            receipt = await mover.repay(quote)
+
+    assert receipt.assets == ("ETH",)
+    assert [(each.asset, each.reason) for each in receipt.dropped] == [
+        ("USDT", Reason.NOT_TRIED),
+        ("XRP", Reason.NOT_TRIED),
+    ]
+
+
+@in_virtual_time
+async def test_a_debt_that_can_be_paid_in_part_is_paid_as_planned() -> None:
+    """More came in meanwhile: what was planned is paid, and the rest waits for the next plan."""
+    scene = Debts({"USDT": "5", "ETH": "0.01"}, {"USDT": "2", "ETH": "0.01"})
+    async with scene.process() as process:
+        mover = repayer(process)
+        quote = await mover.quote()
+        scene.alice.deposit("USDT", "9", "MARGIN")
+        scene.alice.withdraw("ETH", "0.001", "MARGIN")
+        receipt = await mover.repay(quote)
+
+    assert [(line.asset, line.amount) for line in receipt.lines] == [("USDT", D(2))]
+    assert [(each.asset, each.reason) for each in receipt.dropped] == [("ETH", Reason.CHANGED)]

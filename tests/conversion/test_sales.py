@@ -4,15 +4,24 @@ from __future__ import annotations
 
 from datetime import timedelta
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from binance_dust import ConfigurationError, Converter, CooldownError, OutcomeUnknownError
-from binance_dust.conversion import Reason
-from binance_dust.conversion._sales import rule_against_now
+from binance_dust import (
+    ConfigurationError,
+    Converter,
+    CooldownError,
+    DustClient,
+    OutcomeUnknownError,
+    RejectedError,
+)
+from binance_dust.conversion import Reason, Skipped
+from binance_dust.conversion._account import HeldAsset
+from binance_dust.conversion._sales import plan_sales, rule_against_now
+from binance_dust.conversion._worth import Worth
 from binance_dust.ledger import Kind
-from binance_dust.models import ConvertQuote
+from binance_dust.models import ConvertPair, ConvertQuote
 from tests.conversion.far import DUST, entries_of
 from tests.conversion.scene import DUST_OF_TWO, Scene, in_virtual_time
 from tests.conversion.values import NOW, line, policy
@@ -145,6 +154,9 @@ def offered(**changes: Any) -> ConvertQuote:
         ({"from_amount": D("1.9")}, Reason.CHANGED),
         ({"quote_id": None}, Reason.CHANGED),
         ({"to_amount": D("1.1")}, Reason.ABOVE_MAX),
+        ({"to_amount": D(1)}, None),
+        ({"valid_timestamp": NOW + timedelta(seconds=1)}, Reason.REFUSED),
+        ({"valid_timestamp": NOW + timedelta(seconds=1.5)}, None),
         ({"valid_timestamp": NOW}, Reason.REFUSED),
         ({"valid_timestamp": None}, None),
     ],
@@ -246,3 +258,95 @@ async def test_a_refusal_of_dust_does_not_keep_from_selling() -> None:
         scene.faults.fail(400, code=-5006, after_executing=False, endpoint=DUST)
         with pytest.raises(CooldownError):
             await process.convert_all()
+
+
+# --- limits, and an asset without a second price -------------------------------------------------
+
+
+class Refusing:
+    """Refuses every price, and tells these limits."""
+
+    def __init__(self, *pairs: ConvertPair) -> None:
+        self.pairs = list(pairs)
+        self.asked: list[str] = []
+
+    async def convert_quote(self, *_: Any, **__: Any) -> ConvertQuote:
+        self.asked.append("price")
+        raise RejectedError("amount", code=-1130, status=400)
+
+    async def convert_pairs(self, **_: Any) -> list[ConvertPair]:
+        self.asked.append("limits")
+        return self.pairs
+
+    @property
+    def client(self) -> DustClient:
+        return cast("DustClient", self)
+
+
+def pair(least: str | None, most: str | None, target: str = "BNB") -> ConvertPair:
+    return ConvertPair(
+        from_asset="LTC",
+        to_asset=target,
+        from_asset_min_amount=None if least is None else D(least),
+        from_asset_max_amount=None if most is None else D(most),
+    )
+
+
+async def planned(client: DustClient, worth: Worth, *, most: str = "1") -> Any:
+    """Plan the sale of two LTC that are worth 0.002 BTC together."""
+    held = {"LTC": HeldAsset(asset="LTC", free=D(2), in_bitcoin=D("0.002"))}
+    skipped = (Skipped(asset="LTC", amount=D(2), reason=Reason.ABOVE_CEILING),)
+    return await plan_sales(client, policy(above_max=D(most)), worth, held, skipped)
+
+
+@pytest.mark.parametrize(
+    ("pairs", "words"),
+    [
+        ([pair("2.1", "9")], "at least 2.1 can be sold"),
+        ([pair("2", "9")], "amount"),
+        ([pair("0.1", "1.9")], "at most 1.9 can be sold"),
+        ([pair("0.1", "2")], "amount"),
+        ([pair(None, None)], "amount"),
+        ([pair("5", "9", "USDT"), pair("2.1", None)], "at least 2.1 can be sold"),
+        ([pair("5", "9", "USDT")], "there is no sale of it for BNB"),
+        ([], "there is no sale of it for BNB"),
+    ],
+)
+async def test_a_refused_price_names_the_limit(pairs: list[ConvertPair], words: str) -> None:
+    lines, (left,) = await planned(Refusing(*pairs).client, Worth(target=D(400)))
+
+    assert (lines, left.reason, left.detail) == ((), Reason.NOT_SOLD, words)
+
+
+async def test_what_is_too_much_or_has_no_second_price_is_not_even_asked_for() -> None:
+    refusing = Refusing()
+
+    _, (above,) = await planned(refusing.client, Worth(target=D(501)))
+    assert (above.reason, refusing.asked) == (Reason.ABOVE_MAX, [])
+    await planned(refusing.client, Worth(target=D(500)))
+    assert refusing.asked == ["price", "limits"]
+    refusing.asked.clear()
+    # The price of a BTC is asked for, and there is none either.
+    _, (unpriced,) = await planned(refusing.client, Worth())
+    assert (unpriced.reason, refusing.asked) == (Reason.NO_PRICE, ["price"])
+
+
+async def test_nothing_is_asked_if_nothing_is_too_much() -> None:
+    refusing = Refusing()
+    small = (Skipped(asset="ADA", amount=D(1), reason=Reason.TOO_SMALL),)
+
+    assert await plan_sales(refusing.client, policy(above_max=D(1)), Worth(), {}, small) == (
+        (),
+        small,
+    )
+    assert refusing.asked == []
+
+
+@in_virtual_time
+async def test_a_price_that_takes_too_much_is_not_planned() -> None:
+    scene = scene_with({"LTC": "2"}, quote_spread="0.2")
+    async with scene.process(**SELL) as process:
+        quote = await process.converter.quote()
+
+    assert not quote
+    assert [each.reason for each in quote.why_not("LTC")] == [Reason.FEE_TOO_HIGH]

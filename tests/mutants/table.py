@@ -57,7 +57,8 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
             for name in (
                 *("account", "converter", "cooldowns", "evidence", "guards", "liabilities"),
                 *("liabilities_history", "plan", "policy", "quote", "receipt"),
-                *("recover", "recover_log_pages", "run", "send"),
+                *("recover", "recover_log_pages", "run", "send", "second_witness"),
+                *("gather", "sales", "repay", "worth"),
             )
         ),
         "tests/ledger/test_access.py",
@@ -317,6 +318,31 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " -> not each.imported and entry_has(each, told)": "what it opens is settled at once",
         "fold_doubles: break -> left out": "a record is once among the others",
         "_with_record: number is None -> False": "no record has this number",
+    },
+    "binance_dust/conversion/_worth.py": {
+        "_ask: logger.info('no price of %s in %s: %s', sold, target, error) -> left out": (
+            _NOBODY_CARES
+        ),
+    },
+    "binance_dust/conversion/_sales.py": {
+        "_why_refused: logger.info('the limits of %s are not known: %s', asset, unread)"
+        " -> left out": _NOBODY_CARES,
+        "rule_against_offer: policy.above_max is not None and line.net > policy.above_max"
+        " -> line.net > policy.above_max": _TYPES,
+        "_plan_sale: fair is None or policy.above_max is None -> fair is None": _TYPES,
+        "_plan_sale: holding.free_in_bitcoin or Decimal(0) -> holding.free_in_bitcoin": _TYPES,
+        "_plan_sale: 0 -> 1": _TYPES,
+        "rule_against_now: offer.to_amount < product(planned.net, _LEFT)"
+        " -> offer.to_amount <= product(planned.net, _LEFT)": _NOBODY_CARES,
+    },
+    "binance_dust/conversion/_repay.py": {
+        "module: 60 -> 61": _NOBODY_CARES,
+    },
+    "binance_dust/conversion/_gather.py": {
+        "read_gather: not rows -> False": _FASTER,
+        "changed_funding: difference(free, line.amount).copy_abs() < TOLERANCE"
+        " -> difference(free, line.amount).copy_abs() <= TOLERANCE": _NOBODY_CARES,
+        "_why_not: brings < policy.min_value -> brings <= policy.min_value": _NOBODY_CARES,
     },
     "binance_dust/conversion/_account.py": {
         "module: 90 -> 91": _NOBODY_CARES,
