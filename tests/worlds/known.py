@@ -47,6 +47,10 @@ def _silent(play: Play) -> bool:
     return play.world.headers.say in {"missing", "minus", "one", "other", "huge"}
 
 
+def _once(play: Play) -> bool:
+    return play.exchange.refused == 1 and play.world.clocks.step < 0
+
+
 def _few(play: Play) -> bool:
     world = play.world
     left = world.limit("ip") * (1 - world.others.part)
@@ -79,6 +83,13 @@ KNOWN: Final[tuple[Known, ...]] = (
         "deaths",
         "What a process spent before it died looks like the spending of others, and they are left"
         " their part for up to ten windows.",
+    ),
+    Known(
+        frozenset({"refused for nothing"}),
+        "clocks",
+        "The exchange's clock was set back before a cut was seen to hold. That windows are fixed is"
+        " not known then, and by time the window is empty: one call asks.",
+        _once,
     ),
     Known(
         frozenset({"foretold too short"}),

@@ -9,7 +9,11 @@ import pytest
 
 from binance_dust.budget import Admission
 from tests.worlds import naive
+from tests.worlds.invariants import Violation
+from tests.worlds.known import reason
+from tests.worlds.play import play
 from tests.worlds.process import MakeBudget
+from tests.worlds.run import Tally, news
 from tests.worlds.shrink import kinds, shrink
 from tests.worlds.world import (
     Bans,
@@ -89,3 +93,21 @@ def test_a_world_shrinks_to_what_matters() -> None:
     assert "a second ban" in kinds(small, naive.Reckless)
     assert small.deviates == frozenset()
     assert len(repr(small)) < len(repr(world)) / 2
+
+
+def test_a_violation_has_a_reason_only_where_the_world_gives_one() -> None:
+    second_ban = Violation("a second ban", "2 bans")
+    copies = play(World(limits=SMALL, processes=Processes(copies=2), work=(Stream(calls=2),)))
+    alone = play(World(limits=SMALL, work=(Stream(calls=2),)))
+
+    assert reason(copies, second_ban) is not None
+    assert reason(copies, Violation("crashed", "")) is None
+    assert reason(alone, second_ban) is None
+
+
+def test_what_has_no_reason_is_news_with_its_seed() -> None:
+    tally = Tally(several=1_000, hidden=50, unexplained=[(3, "(documented)", "slow")])
+    assert news(tally, shared=True) == ["slow, (documented): seed 3"]
+
+    tally.hidden += 1
+    assert news(tally, shared=True)[1:] == ["51 of 1,000 worlds with several deviations"]

@@ -14,6 +14,7 @@ only what deviates, and can be pasted into a test after `from tests.worlds.world
     invariants.py  what has to hold in every world
     shrink.py      the smallest world that still violates the same
     kept.py        worlds that once failed
+    known.py       why a world can't be better
     run.py         many worlds, counted
     naive.py       budgets with faults on purpose: each invariant notices one
 
