@@ -55,10 +55,13 @@ def test_every_command_is_understood(where: str) -> None:
 
     options: Any = make_parser({arguments[0]: load(arguments[0])}).parse_args(arguments)
 
-    assert options.ledger
-    assert options.accounts.endswith("/accounts.toml")
     if arguments[0] == "sweep":
         assert options.yes
+    if arguments[:2] == ["sweep", "--fleet"]:
+        assert (options.accounts, options.ledger) == (None, None)
+    else:
+        assert options.ledger
+        assert options.accounts.endswith("/accounts.toml")
 
 
 def test_the_program_of_the_image_is_ours_and_nothing_is_installed_at_a_start() -> None:
