@@ -283,6 +283,7 @@ async def test_the_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> No
         await command.run(options("--sandbox"))
 
 
+@pytest.mark.long
 def test_the_sdk_is_imported_when_an_agent_is_served() -> None:
     code = (
         "import sys, binance_dust, binance_dust.cli.mcp;"
