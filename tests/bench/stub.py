@@ -51,9 +51,9 @@ class _Stub(asyncio.Protocol):
 
     @classmethod
     def spent(cls, target: bytes) -> int:
-        """Count 5 for each call of an endpoint, as the exchange's header does within a window."""
+        """Count the weight of an endpoint's calls, as the exchange's header does in a window."""
         path = target.partition(b"?")[0]
-        cls.weights[path] += 5
+        cls.weights[path] += 1 if any(part in path for part, _ in cls.samples) else 5
         return cls.weights[path]
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
