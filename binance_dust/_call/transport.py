@@ -45,6 +45,7 @@ _HEADERS: Final[dict[str, str]] = {
     hdrs.USER_AGENT: f"binance-dust/{__version__}",
     hdrs.ACCEPT_ENCODING: ASKED_FOR,
 }
+_MORE_THAN_A_READ: Final = 512 * 1024
 _NO_TYPE: Final = (hdrs.CONTENT_TYPE,)
 _CONNECT_SHARE: Final = 0.5
 """Share of the timeout for connecting. It is below the whole: so a timeout shows what was sent."""
@@ -220,6 +221,9 @@ class Transport:
         if self._closed or (self._http is not None and self._http.closed):
             raise ConfigurationError("the session is closed: make another one")
         if self._http is None:
+            # asyncio asks for 256 KiB at each read. glibc maps a block of that size anew each time,
+            # with two page faults a call, until a larger one was freed: from then on it is kept.
+            bytearray(_MORE_THAN_A_READ)
             self._http = aiohttp.ClientSession(
                 connector=_SilentConnections(
                     # No connection limit: signed requests would wait behind it and age.

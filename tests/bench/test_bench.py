@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import math
+import platform
+import subprocess
+import sys
 import xml.etree.ElementTree as ET
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.bench import calls, decoding, desk, keep, keys, ledger, memory, plot, scan, show, startup
+from tests.bench import (
+    calls,
+    decoding,
+    desk,
+    keep,
+    keys,
+    ledger,
+    memory,
+    plot,
+    scan,
+    show,
+    startup,
+    stub,
+)
+from tests.bench.alone import ROOT
 from tests.bench.clients import OURS
 from tests.bench.results import Column, Machine, Measured, Row, Table, behind
 
@@ -188,3 +205,30 @@ def test_a_measurement_still_runs_and_its_tables_have_their_places(bench: Any) -
         assert all(len(row.values) == len(table.columns) for row in table.rows), table.name
         figures = [value for row in table.rows for value in row.values if value is not None]
         assert all(math.isfinite(value) and value >= 0 for value in figures), table.name
+
+
+@pytest.mark.long
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="another allocator")
+def test_a_read_maps_no_memory_anew() -> None:
+    """Two page faults a call before a session had freed a block larger than a read."""
+    code = """
+import asyncio, resource, sys
+from tests.bench import clients
+
+def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+
+async def main():
+    async with clients.ours(sys.argv[1]) as desk:
+        account = desk()
+        for _ in range(20): await account.ask()
+        before = faults()
+        for _ in range(200): await account.ask()
+        print((faults() - before) / 200)
+
+asyncio.run(main())
+"""
+    with stub.serving() as url:
+        command = [sys.executable, "-c", code, url]
+        told = subprocess.run(command, check=True, capture_output=True, cwd=ROOT).stdout  # noqa: S603
+
+    assert float(told) < 1
