@@ -208,7 +208,9 @@ def pool(kind: LimitKind, account: str | None, used: int, limit: int) -> PoolSna
 
 async def test_pools_are_shown_by_address_and_of_accounts_only_the_fullest(page: Page) -> None:
     pools = [pool(LimitKind.IP, None, 11_900, 12_000)]
-    pools += [pool(LimitKind.UID, f"key-{number}", number, 180_000) for number in range(500)]
+    pools += [
+        pool(LimitKind.UID, f"key-{number}", number, 180_000) for number in range(499, -1, -1)
+    ]
     session: Any = FakeSession(*pools, shut_for=90.0)
     page.telemetry.watch(sessions={session: "10.0.0.2"})
 
