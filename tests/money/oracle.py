@@ -315,8 +315,10 @@ class Oracle:
         return [
             (call.account, made)
             for (number, _), call in self._calls.items()
-            if number == ledger and call.account in accounts and call.fate != "twice"
+            if number == ledger and call.account in accounts
             for made in call.made
+            # A quote is accepted once, and other calls may be carried out again.
+            if call.fate != "twice" or isinstance(made, Sale)
         ]
 
     def crashed(self, who: str, error: BaseException) -> None:
@@ -408,7 +410,8 @@ class Oracle:
         self._add_up(ledger, accounts)
         known = {each: owners for each, owners in self._known().items() if each[0] in IMPORTED}
         for account, made in self._by_us(ledger, accounts):
-            known |= dict.fromkeys(records_of(made), (account,))
+            for record in records_of(made):
+                known.setdefault(record, (account,))
         for record, owners in known.items():
             wanted = sum(owner in accounts for owner in owners)
             if wanted and not wanted <= held[record] <= len(owners):
