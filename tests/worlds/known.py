@@ -73,6 +73,13 @@ KNOWN: Final[tuple[Known, ...]] = (
         _no_count,
     ),
     Known(
+        frozenset({_SLOW}),
+        "headers",
+        "Headers always name the address although accounts pay. That lets less through, so that it"
+        " is believed, and nothing that is sent then can refute it.",
+        lambda play: play.world.headers.say == "other" and play.world.main.payer == "uid",
+    ),
+    Known(
         frozenset({"banned for nothing", "refused for nothing", _SLOW}),
         "deaths",
         "A process that died has forgotten what it spent, and no header tells it.",

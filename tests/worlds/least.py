@@ -139,7 +139,7 @@ def allowed_time(world: World) -> float:
         most = max(least * 1.05, least_time(replace(world, work=more)) * 1.02)
         part = 1 - world.charged(world.main) / world.limit(world.payers(world.main)[0])
         witness = replace(world, work=more, limits=replace(world.limits, true=part))
-        most = max(most, least_time(witness))
+        most = max(most, least_time(witness) * 1.02)
         windows = world.windows
         if windows.mode == "fixed" and windows.length - windows.phase < 3 * trip + 0.5:
             most += windows.length  # it begins too shortly before a cut to use that window
