@@ -5,7 +5,8 @@ from __future__ import annotations
 import io
 import re
 from collections import defaultdict
-from datetime import timedelta
+from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 from typing import Any
 
@@ -17,7 +18,16 @@ from binance_dust import ConfigurationError, Ledger
 from binance_dust.ledger import JournalAccounts, Kind, LedgerEntry
 from binance_dust.ledger.export import Exported, JournalStyle
 from binance_dust.ledger.export._journal import Journal
-from tests.ledger.conftest import HOUR, NOW, converted, entry_maker, intent, rows_of_entry
+from tests.ledger.conftest import (
+    HOUR,
+    NOW,
+    converted,
+    entry_maker,
+    intent,
+    line,
+    rows_of_entry,
+    seen,
+)
 
 ADA = ("ADA", "6.21", "0.01777302", "0.00035546")
 DEBT = ("ETH", "0.00083434", "1.8576", "0")
@@ -113,6 +123,9 @@ def test_every_kind_of_call_moves_what_it_moves(
     text = written("hledger", entry_maker()(NOW, sold, **fields))
 
     assert [found[:3] for found in POSTING.findall(text)] == postings
+    said = {Kind.LIABILITIES: "debt exchanged: ETH", Kind.TRANSFER: "moved to spot: ADA"}
+    said |= {Kind.REPAYMENT: "debt paid: USDT", Kind.SALE: "LTC to USDT"}
+    assert f"2026-11-21 {said[fields['kind']]}  ; kind:" in text
 
 
 amounts = st.decimals("1e-18", "1e18", allow_nan=False, places=18)
@@ -162,15 +175,42 @@ def test_no_two_names_become_one_and_each_fits_the_grammar(names: list[str]) -> 
 
 
 def test_a_name_is_always_the_same_in_beancount_s_words() -> None:
-    names = ("1INCH", "币安人生", "T", "eth", "A-", "1000SATS", "BNB", "ONE-LONG-NAME-OF-AN-ASSET")
+    names = (
+        "1INCH",
+        "币安人生",
+        "T",
+        "eth",
+        "A-",
+        "1000SATS",
+        "OP",
+        "C98",
+        "ONE-LONG-NAME-OF-AN-ASSET",
+    )
     entries = [entry_maker()(NOW, (name, "1", "1", "0")) for name in names]
-    assets = ("X1INCH", "X5E015B894EBA751F", "XT", "ETH", "XA", "X1000SATS", "BNB")
+    assets = ("X1INCH", "X5E015B894EBA751F", "XT", "ETH", "XA", "X1000SATS", "OP", "C98")
 
     found = [each[2] for each in POSTING.findall(written("beancount", *entries))][::2]
 
-    assert found[:7] == list(assets)
-    assert found[7].startswith("ONE-LONG-NAME-OF-AN-")
-    assert len(found[7]) <= 24
+    assert found[:8] == list(assets)
+    assert found[8].startswith("ONE-LONG-NAME-OF-AN-")
+    assert len(found[8]) <= 24
+
+
+@pytest.mark.parametrize("style", STYLES)
+def test_a_record_without_a_number_has_none_in_a_journal(style: JournalStyle) -> None:
+    entry = entry_maker()(NOW, ADA, transaction_id=None)
+    entry = replace(entry, lines=tuple(replace(one, transaction_id=None) for one in entry.lines))
+
+    assert "transaction" not in written(style, entry)
+
+
+def test_hledger_has_quotes_around_what_is_no_word() -> None:
+    names = ("1INCH", "币安人生", "ADA", " ", 'a";|b')
+    entries = [entry_maker()(NOW, (name, "1", "1", "0")) for name in names]
+
+    found = [each[2] for each in POSTING.findall(written("hledger", *entries))][::2]
+
+    assert found == ['"1INCH"', '"币安人生"', "ADA", "X", '"a223B7Cb"']
 
 
 @pytest.mark.parametrize(
@@ -213,13 +253,16 @@ def test_an_account_that_can_not_be_filled_in_is_refused(name: str) -> None:
 
 
 async def test_what_is_not_settled_is_a_remark_and_is_counted(ledger: Ledger) -> None:
-    await converted(ledger, timedelta(0), 1)
-    await ledger.intend(intent(account="bob"), length=HOUR)
+    three = dict.fromkeys(("ADA", "XRP", "LTC"), Decimal(1))
+    await ledger.intend(intent(account="bob", held=three), length=HOUR)
+    await converted(ledger, HOUR, 1)
+    resolved = seen(line("ETH"), account="carol", transaction_id=2)
+    await ledger.record([replace(resolved, lines=())], now=NOW)
     text = io.StringIO()
 
     done = await ledger.export_journal(text, style="hledger")
 
     assert done == Exported(rows=1, unsettled=1)
-    assert "; entry 2 of bob is not settled yet: ADA\n" in text.getvalue()
+    assert text.getvalue().count("; entry 1 of bob is not settled yet: ") == 3
     with pytest.raises(ConfigurationError, match="hledger, beancount"):
         await ledger.export_journal(text, style="ledger")  # type: ignore[arg-type]

@@ -268,6 +268,10 @@ def test_texts_are_added_up_without_losing_a_digit(added: list[Decimal]) -> None
     assert Fraction(found) == sum(map(Fraction, added))
 
 
+async def test_an_empty_ledger_adds_up_to_nothing(ledger: Ledger) -> None:
+    assert await ledger.totals() == []
+
+
 async def test_an_amount_that_is_none_is_never_added_up(ledger: Ledger, path: Path) -> None:
     await converted(ledger, timedelta(0), 1)
     for text in ("nan", "inf", "six", "1_0"):

@@ -207,7 +207,7 @@ _WORDS: Final[dict[str, str]] = {
 
 
 def _less(amount: str) -> str:
-    return amount[1:] if amount.startswith("-") else f"-{amount}"
+    return f"-{amount}"
 
 
 def _number(amount: str) -> str:
@@ -271,8 +271,6 @@ def _beancount_heading(row: BookRow, what: str) -> str:
 
 
 def _beancount_asset(name: str) -> str:
-    if _CURRENCY.fullmatch(name):
-        return name
     found = _coded(name.upper(), "A-Z0-9'._-").rstrip("'._-")
     if not found[:1].isalpha() or len(found) == 1:
         found = f"X{found}"
