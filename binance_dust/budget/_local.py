@@ -66,8 +66,11 @@ class LocalBudget(Dispatcher[LocalWaiter, LocalAdmission]):
         self._observer = observer
         self._patience = patience
         self.now: Callable[[], float] = clock.monotonic
-        self._timers: dict[Pool, asyncio.TimerHandle] = {}
-        """When to look at a queue again."""
+        self._timers: dict[Pool, tuple[float, asyncio.Handle]] = {}
+        """When to look at a queue again, in the loop's time, and what does it.
+
+        The time is kept here, because uvloop's handle of a timer that is due at once has none.
+        """
         self._pace_timer: asyncio.TimerHandle | None = None
         self._closed = False
 
@@ -156,16 +159,16 @@ class LocalBudget(Dispatcher[LocalWaiter, LocalAdmission]):
         timer = self._timers.get(pool)
         if at == math.inf:
             if timer is not None:
-                timer.cancel()
+                timer[1].cancel()
                 del self._timers[pool]
             return
         loop = asyncio.get_running_loop()
         at = loop.time() + (at - now)
         if timer is not None:
-            if timer.when() <= at:
+            if timer[0] <= at:
                 return
-            timer.cancel()
-        self._timers[pool] = loop.call_at(at, self._on_timer, pool)
+            timer[1].cancel()
+        self._timers[pool] = (at, loop.call_at(at, self._on_timer, pool))
 
     def _on_timer(self, pool: Pool) -> None:
         del self._timers[pool]
@@ -208,7 +211,7 @@ class LocalBudget(Dispatcher[LocalWaiter, LocalAdmission]):
             for waiter in queue.remove_all():
                 # A copy for each: a traceback grows each time that its error is raised.
                 self._refuse(waiter, copy(error))
-        for timer in self._timers.values():
+        for _, timer in self._timers.values():
             timer.cancel()
         self._timers.clear()
         self._queues.clear()

@@ -177,8 +177,8 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " (deadline is None or now < deadline)"
         " -> pool not in self._queues and (deadline is None or now < deadline)": _MOMENT,
         "LocalBudget.admit_at_once: not self._paced -> self._paced": _FASTER,
-        "LocalBudget._watch: timer.when() <= at -> False": _FASTER,
-        "LocalBudget._watch: timer.when() <= at -> timer.when() < at": _FASTER,
+        "LocalBudget._watch: timer[0] <= at -> False": _FASTER,
+        "LocalBudget._watch: timer[0] <= at -> timer[0] < at": _FASTER,
         "LocalBudget._refuse_all: self._pace_timer = None -> left out": _CLOSED,
         "LocalBudget._refuse_all: self._paced.clear() -> left out": _CLOSED,
         "LocalBudget._refuse_all: self._timers.clear() -> left out": _CLOSED,
