@@ -110,7 +110,8 @@ async def test_fleet_and_workers_without_the_same_key_do_not_meet(
     [
         {"dry_run": False, "liabilities": True},
         {"dry_run": False, "keep": [], "max_fee_rate": "1", "cooldown": -5},
-        {"dry_run": False, "every": 1},
+        {"dry_run": False, "every": -1},
+        {"dry_run": False, "above": "convert"},
         {"dry_run": False, "cooldown": 1e300},
     ],
 )

@@ -34,6 +34,9 @@ RESULT = WorkResult(job="j", number=0, worker="w-1", value={})
                 "tick": 2.5,
                 "seconds_left": 0.0,
                 "accounts": None,
+                "version": "",
+                "in_hand": 0,
+                "shut_for": 0.0,
             },
         ),
         (
