@@ -42,7 +42,8 @@ LOCKED_BUILDS = dict.fromkeys(("PIP_BUILD_CONSTRAINT", "UV_BUILD_CONSTRAINT"), L
 LOCKED = LOCKED_BUILDS | dict.fromkeys(("PIP_CONSTRAINT", "UV_CONSTRAINT"), LOCK)
 # Costs a quarter of the time. Without its checks of memory, which are for extensions in C.
 DEV_MODE = {"PYTHONDEVMODE": "1", "PYTHONMALLOC": "pymalloc"}
-SIDE_BY_SIDE = ("--numprocesses=auto", "--maxprocesses=4", "--dist=worksteal")
+# One more than there are cores, since many tests wait for processes of their own.
+SIDE_BY_SIDE = (f"--numprocesses={min(4, (os.cpu_count() or 1) + 1)}", "--dist=worksteal")
 EXTRAS = ("cli", "keys", "mcp", "metrics", "otel", "redis", "fleet")
 SMOKE = (
     "tests/call/test_wire.py",
@@ -133,7 +134,16 @@ def lint(session: nox.Session) -> None:
 def types(session: nox.Session) -> None:
     """Check types: the package, this file, and the public face as its users see it."""
     install(session, "types", "checkers")
-    session.run("mypy", "binance_dust", "tests", "noxfile.py", "hatch_build.py", "docs")
+    session.run(
+        "mypy",
+        "--num-workers",
+        "2",
+        "binance_dust",
+        "tests",
+        "noxfile.py",
+        "hatch_build.py",
+        "docs",
+    )
     session.run("python", "-m", "tests.typing.check")
 
 

@@ -85,7 +85,7 @@ def test_a_conversion_that_is_killed_anywhere_happens_once_at_most(
     run_with_deaths(main())
 
 
-@pytest.mark.parametrize("executed", [True, False])
+@pytest.mark.parametrize("executed", [True, pytest.param(False, marks=pytest.mark.long)])
 def test_a_recovery_that_is_killed_anywhere_is_begun_again(executed: bool, folder: Path) -> None:
     async def main() -> None:
         steps = await attempt(None)

@@ -156,6 +156,7 @@ async def test_the_sweep_converts_what_health_tells(tmp_path: Path) -> None:
     await check_books(tmp_path / "dust.db", sandbox)
 
 
+@pytest.mark.long
 async def test_many_accounts_are_all_swept_and_reported_at_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -143,7 +143,7 @@ async def test_a_result_that_can_not_be_read_is_asked_for_again(
 
 
 async def test_a_report_that_is_too_new_is_an_error_of_its_account(
-    exchange: Sandbox, start_worker: StartWorker, fleet: Fleet, monkeypatch: pytest.MonkeyPatch
+    exchange: Sandbox, start_worker: StartWorker, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = AccountReport.to_plain
 
@@ -153,7 +153,9 @@ async def test_a_report_that_is_too_new_is_an_error_of_its_account(
     monkeypatch.setattr(AccountReport, "to_plain", newer)
     await start_worker([exchange.open_account(name, ADA="6.21") for name in ("alice", "bob")])
 
-    found = {report.account: report async for report in fleet.scan()}
+    # It is not answered for, so it takes as long as an account is waited for.
+    async with Fleet(url, timing=Timing(pulse=0.05, patience=0.2, gather=0.05, wait=0.5)) as fleet:
+        found = {report.account: report async for report in fleet.scan()}
 
     assert found["alice"].ok
     assert set(found["bob"].errors) == {"assets", "quote", "liabilities"}

@@ -229,6 +229,8 @@ FAILURES = [
     too_late,
     cancelled,
 ]
+SOME = (refused, lost, unreadable_write, cancelled)
+"""What is tried in every run: a plain no, no answer, an unknown outcome, an end from outside."""
 
 
 # --- what must not show --------------------------------------------------------------------------
@@ -316,7 +318,11 @@ async def met(
         yield found, canaries
 
 
-@pytest.mark.parametrize("failure", FAILURES, ids=lambda each: each.__name__)
+@pytest.mark.parametrize(
+    "failure",
+    [each if each in SOME else pytest.param(each, marks=pytest.mark.long) for each in FAILURES],
+    ids=lambda each: each.__name__,
+)
 async def test_no_failure_shows_a_secret_in_any_way_of_printing(
     failure: Any, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -370,7 +376,15 @@ class SpyingSigner:
 
 
 @pytest.mark.parametrize(
-    "end", ["sleeps", "is cancelled", "raises", "raises ours", "lies", "signs wrongly"]
+    "end",
+    [
+        "raises",
+        "is cancelled",
+        *(
+            pytest.param(end, marks=pytest.mark.long)
+            for end in ("sleeps", "raises ours", "lies", "signs wrongly")
+        ),
+    ],
 )
 async def test_no_end_of_a_signer_shows_what_it_was_to_sign(
     end: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -400,7 +414,7 @@ async def test_no_end_of_a_signer_shows_what_it_was_to_sign(
         assert len(canaries.texts) >= 3
 
 
-@pytest.mark.parametrize("write", [False, True])
+@pytest.mark.parametrize("write", [False, pytest.param(True, marks=pytest.mark.long)])
 async def test_what_a_callers_session_was_given_raises_and_shows_nothing(
     write: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

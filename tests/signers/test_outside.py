@@ -309,6 +309,7 @@ class Shared(Command):
             Shared.running -= 1
 
 
+@pytest.mark.long
 async def test_a_signature_that_took_long_is_made_again_with_a_fresh_timestamp(
     exchange: Sandbox,
 ) -> None:

@@ -77,6 +77,7 @@ def test_a_crash_is_noticed() -> None:
     assert "crashed" in kinds(World(work=(Stream(calls=3),)), Broken)
 
 
+@pytest.mark.long
 def test_a_world_shrinks_to_what_matters() -> None:
     world = World(
         seed=7,

@@ -62,7 +62,10 @@ def test_a_world_that_once_failed(kept: Any) -> None:
     assert found <= kept.open
 
 
-@pytest.mark.parametrize("stop_at", [190.25, 191.05, 191.1, 191.15])
+@pytest.mark.parametrize(
+    "stop_at",
+    [190.25, *(pytest.param(at, marks=pytest.mark.long) for at in (191.05, 191.1, 191.15))],
+)
 def test_a_grant_is_checked_for_its_age_before_it_is_used(stop_at: float) -> None:
     """A process stops as it is granted a part of a window, and goes on two windows later."""
     world = World(
@@ -74,7 +77,7 @@ def test_a_grant_is_checked_for_its_age_before_it_is_used(stop_at: float) -> Non
 
 
 @pytest.mark.parametrize("mode", MODES)
-@pytest.mark.parametrize("stop_for", [4.0, 7.0, 62.0])
+@pytest.mark.parametrize("stop_for", [4.0, pytest.param(7.0, marks=pytest.mark.long), 62.0])
 def test_a_process_that_is_stopped_costs_time_and_no_refusal(mode: Any, stop_for: float) -> None:
     for stop_at in (9.9, 10.3):
         world = World(
@@ -85,7 +88,13 @@ def test_a_process_that_is_stopped_costs_time_and_no_refusal(mode: Any, stop_for
         unharmed(play(world, SharedBudgets(lambda: 0.002)))
 
 
-@pytest.mark.parametrize("headers", [Headers(), Headers(say="missing")], ids=["told", "untold"])
+@pytest.mark.parametrize(
+    "headers",
+    [
+        pytest.param(Headers(), id="told"),
+        pytest.param(Headers(say="missing"), id="untold", marks=pytest.mark.long),
+    ],
+)
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize(
     ("forgets", "down"),
@@ -148,7 +157,7 @@ def test_what_one_process_has_learnt_all_know() -> None:
     assert len(played.exchange.bans) <= 1
 
 
-@pytest.mark.parametrize("seed", [2, 3, 5, 8, 11])
+@pytest.mark.parametrize("seed", [pytest.param(2, marks=pytest.mark.long), 3, 5, 8, 11])
 def test_all_replicas_are_the_same_and_survive_being_written_and_loaded(seed: int) -> None:
     """Each process loads its state anew before each batch, and comes to the same end."""
     world = draw(seed)

@@ -1,7 +1,8 @@
 """Worlds in virtual time: what a budget promises, whichever way its pools are kept.
 
 Each test runs twice: with the pools in this process, and with a log that is shared. The log is in a
-real Redis, or, where that makes `many_calls`, in memory.
+real Redis, or, where that makes `many_calls`, in memory; these take long, and run in the long
+session. The short ones hold that both ways are one: the rules are the same code.
 """
 
 from __future__ import annotations
@@ -22,9 +23,10 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     marked = metafunc.definition.get_closest_marker
-    kept = ["alone"]
+    kept: list[Any] = ["alone"]
     if not marked("local_only"):
-        kept.append("memory" if marked("many_calls") else "shared")
+        in_memory = pytest.param("memory", marks=pytest.mark.long)
+        kept.append(in_memory if marked("many_calls") else "shared")
     metafunc.parametrize("where", kept, indirect=True, scope="module")
 
 

@@ -184,6 +184,7 @@ def test_one_call_goes_alone_and_then_the_rest_of_the_window_in_one_burst() -> N
 
 
 @pytest.mark.many_calls
+@pytest.mark.long
 def test_headroom_is_left_to_others() -> None:
     async def main() -> None:
         exchange = Exchange(start=0.0)

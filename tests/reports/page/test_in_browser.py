@@ -216,6 +216,7 @@ async def test_on_paper_it_is_light_and_whole_without_what_can_only_be_clicked(t
     assert (await tab.pdf()).startswith(b"%PDF")
 
 
+@pytest.mark.long
 async def test_on_paper_every_row_is_there(browser: Browser, large: Path) -> None:
     async with browser.tab() as tab:
         await tab.open(large)
