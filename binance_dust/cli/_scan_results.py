@@ -27,13 +27,13 @@ from binance_dust.reports import ReportFile, Settled, read_reports
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable
     from contextlib import ExitStack
     from datetime import datetime
     from pathlib import Path
 
     from binance_dust.client import DustClient
     from binance_dust.reports import AccountReport, TargetPrice
+    from binance_dust.reports._page import PageDraft
 
 _ACCOUNTS_SHOWN: Final = 12
 _ASSETS_SHOWN: Final = 8
@@ -47,13 +47,14 @@ _SETTLED: Final = {
 
 
 class ScanOutput:
-    """Takes reports one by one. A report that can be read back from the file is not kept."""
+    """Takes reports one by one, and keeps none."""
 
     def __init__(self, options: argparse.Namespace, stack: ExitStack) -> None:
         """Open the file; fail before the scan if the file or the page could not be written."""
         self._as_json: bool = options.json
         self._page: Path | None = options.html
-        self._kept: list[AccountReport] = []
+        self._draft: PageDraft | None = None
+        """The page, if no file gives the reports back."""
         self._price: TargetPrice | None = None
         self.rehearsal = False
         """Whether the exchange is on this machine."""
@@ -69,6 +70,10 @@ class ScanOutput:
         if options.out is not None:
             self.file = stack.enter_context(ReportFile(options.out, resume=options.resume))
             _check_target(self.file, options.target)
+        if self._page is not None and self._readable_file is None:
+            from binance_dust.reports._page import PageDraft
+
+            self._draft = stack.enter_context(PageDraft(self._page))
 
     @property
     def done(self) -> frozenset[str]:
@@ -92,8 +97,8 @@ class ScanOutput:
             self.file.write(report)
         if self._as_json:
             print_json(report.to_plain())
-        if self._page is not None and self._readable_file is None:
-            self._kept.append(report)
+        if self._draft is not None:
+            self._draft.add(report)
         self.totals.add(report)
 
     async def read_price(self, client: DustClient, unit: str) -> None:
@@ -106,10 +111,13 @@ class ScanOutput:
 
     def finish(self) -> int:
         """Write the page and show the totals; give the exit code."""
-        if self._page is not None:
+        if self._draft is not None:
+            self._draft.write(rehearsal=self.rehearsal, price=self._price)
+        elif self._page is not None and self._readable_file is not None:
             from binance_dust.reports import write_page
 
-            write_page(self._page, self._all, rehearsal=self.rehearsal, price=self._price)
+            earlier_too = read_reports(self._readable_file)
+            write_page(self._page, earlier_too, rehearsal=self.rehearsal, price=self._price)
         if not self._as_json:
             self._show()
         return 1 if self.totals.failed else 0
@@ -133,10 +141,6 @@ class ScanOutput:
         if self.file is None or self.file.path.suffix.lower() == ".csv":
             return None
         return self.file.path
-
-    @property
-    def _all(self) -> Iterable[AccountReport]:
-        return self._kept if self._readable_file is None else read_reports(self._readable_file)
 
 
 def _check_target(file: ReportFile, target: str) -> None:

@@ -5,6 +5,8 @@ _overview.py    its top: main figures and charts
 _sections.py    its sections
 _advice.py      what to do about each kind of error, and where the manual says more
 _table.py       one table
+_rows.py        what each report adds to the tables
+_sorting.py     rows in order, most of them in a scratch file
 _figures.py     the sums that all of them show
 page.css        its style, light and dark
 page.js         sorting and filtering its tables
@@ -12,6 +14,6 @@ page.js         sorting and filtering its tables
 
 from __future__ import annotations
 
-from binance_dust.reports._page._document import page, write_page
+from binance_dust.reports._page._document import PageDraft, page, write_page
 
-__all__ = ["page", "write_page"]
+__all__ = ["PageDraft", "page", "write_page"]

@@ -6,12 +6,13 @@ import base64
 import contextlib
 import decimal
 import hashlib
-import json
 import os
 from datetime import UTC, datetime
 from importlib import resources
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Self
+
+import msgspec
 
 from binance_dust._util import checks
 from binance_dust._util.files import draft_beside, mode_of, open_new, put_in_place
@@ -19,20 +20,28 @@ from binance_dust._util.html import escaped, moment
 from binance_dust._version import __version__
 from binance_dust.errors import ConfigurationError
 from binance_dust.reports._page._advice import manual
-from binance_dust.reports._page._figures import EXACT, ledger_figures, report_figures
+from binance_dust.reports._page._figures import (
+    EXACT,
+    ReportFigures,
+    ledger_figures,
+    read_report,
+)
 from binance_dust.reports._page._overview import overview
+from binance_dust.reports._page._rows import TableRows
 from binance_dust.reports._page._sections import sections
+from binance_dust.reports._page._sorting import Scratch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from binance_dust.ledger import LedgerEntry
     from binance_dust.reports._account import AccountReport
-    from binance_dust.reports._page._figures import LedgerFigures, ReportFigures
+    from binance_dust.reports._page._figures import LedgerFigures
     from binance_dust.reports._page._sections import Section
+    from binance_dust.reports._page._table import Table
     from binance_dust.reports._price import TargetPrice
 
-__all__ = ["page", "write_page"]
+__all__ = ["PageDraft", "page", "write_page"]
 
 _REHEARSAL: Final = "A rehearsal on a sandbox: nothing on this page is real."
 _TITLE: Final = "Dust and small debts"
@@ -58,12 +67,13 @@ def page(  # noqa: PLR0913 - the public face, all by keyword
     `rehearsal` marks it as one of a sandbox. `price`, from `read_price`, says what dust would be
     worth in another asset.
     """
-    checks.instance(title, str, "title")
-    checks.instance(rehearsal, bool, "rehearsal")
-    made_at = _aware(made_at or datetime.now(UTC))
-    found, booked = report_figures(reports), ledger_figures(entries)
+    draft = PageDraft()
+    made_at = _checked(title, made_at, rehearsal=rehearsal)
+    for report in reports:
+        draft.add(report)
+    parts = draft.parts(title, entries, made_at, rehearsal=rehearsal, price=price)
     with decimal.localcontext(EXACT):
-        return _document(title, found, booked, made_at, rehearsal=rehearsal, price=price)
+        return "".join(parts)
 
 
 def write_page(  # noqa: PLR0913 - the public face, all by keyword
@@ -78,27 +88,99 @@ def write_page(  # noqa: PLR0913 - the public face, all by keyword
 ) -> Path:
     """Write the page of `reports` and `entries` to a file, and give its path.
 
-    A reader sees the old file or the new one, never a part of it. `rehearsal` marks it as one of a
-    sandbox. `price` is as for `page`.
+    Reports are taken one by one and not kept: they may come from `read_reports`, of a file that is
+    larger than the memory. A reader sees the old file or the new one, never a part of it.
+    `rehearsal` marks it as one of a sandbox. `price` is as for `page`.
     """
-    file = Path(path)
-    named = {} if title is None else {"title": title}
-    text = page(
-        reports, entries=entries, made_at=made_at, rehearsal=rehearsal, price=price, **named
-    )
-    draft = draft_beside(file)
-    try:
-        _write(draft, text, mode_of(file))
-        put_in_place(draft, file)
-    except OSError as error:
-        problem = f"{file}: can't be written: {error.strerror or error}"
-    else:
-        return file
-    finally:
-        # If the draft could not be made, removing it may fail for the same reason.
-        with contextlib.suppress(OSError):
-            draft.unlink(missing_ok=True)
-    raise ConfigurationError(problem)
+    named = _TITLE if title is None else title
+    made_at = _checked(named, made_at, rehearsal=rehearsal)
+    with PageDraft(Path(path)) as draft:
+        for report in reports:
+            draft.add(report)
+        return draft.write(entries, named, made_at, rehearsal=rehearsal, price=price)
+
+
+class PageDraft:
+    """A page that takes its reports one by one, and holds sums and a few rows of each table.
+
+    The other rows wait in a scratch file beside the page, which has no name and is gone at the end.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        """Begin a page at `path`; without a path it can only be read as a text."""
+        self._path: Final = path
+        self._scratch: Final = Scratch(None if path is None else path.parent)
+        self._rows: Final = TableRows(self._scratch)
+        self._figures: Final = ReportFigures()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._scratch.close()
+
+    def add(self, report: AccountReport) -> None:
+        """Take one report."""
+        found = read_report(report)
+        self._figures.add(found)
+        with self._system_errors():
+            self._rows.add(found)
+
+    def parts(
+        self,
+        title: str,
+        entries: Iterable[LedgerEntry],
+        made_at: datetime,
+        *,
+        rehearsal: bool,
+        price: TargetPrice | None,
+    ) -> Iterator[str]:
+        """Give the page in parts: once, and when all reports were added."""
+        booked = ledger_figures(entries)
+        figures, rows = self._figures, self._rows
+        return _document(title, figures, rows, booked, made_at, rehearsal=rehearsal, price=price)
+
+    def write(
+        self,
+        entries: Iterable[LedgerEntry] = (),
+        title: str = _TITLE,
+        made_at: datetime | None = None,
+        *,
+        rehearsal: bool = False,
+        price: TargetPrice | None = None,
+    ) -> Path:
+        """Write the page in one step."""
+        assert self._path is not None  # noqa: S101 - only a page with a path is written
+        made_at = made_at or datetime.now(UTC)
+        parts = self.parts(title, entries, made_at, rehearsal=rehearsal, price=price)
+        draft = draft_beside(self._path)
+        try:
+            with self._system_errors(), decimal.localcontext(EXACT):
+                _write(draft, parts, mode_of(self._path))
+                put_in_place(draft, self._path)
+        finally:
+            # If the draft could not be made, removing it may fail for the same reason.
+            with contextlib.suppress(OSError):
+                draft.unlink(missing_ok=True)
+        return self._path
+
+    @contextlib.contextmanager
+    def _system_errors(self) -> Iterator[None]:
+        """Raise errors of the system as errors of ours."""
+        try:
+            yield
+        except OSError as error:
+            problem = f"{self._path}: can't be written: {error.strerror or error}"
+        else:
+            return
+        raise ConfigurationError(problem)
+
+
+def _checked(title: str, made_at: datetime | None, *, rehearsal: bool) -> datetime:
+    """Refuse what is no title, mark or time; give the time."""
+    checks.instance(title, str, "title")
+    checks.instance(rehearsal, bool, "rehearsal")
+    return _aware(made_at or datetime.now(UTC))
 
 
 def _aware(made_at: datetime) -> datetime:
@@ -110,28 +192,26 @@ def _aware(made_at: datetime) -> datetime:
 def _document(  # noqa: PLR0913 - all that is on a page
     title: str,
     reports: ReportFigures,
+    rows: TableRows,
     ledger: LedgerFigures,
     made_at: datetime,
     *,
     rehearsal: bool,
     price: TargetPrice | None,
-) -> str:
+) -> Iterator[str]:
     style, script = _asset("page.css"), _asset("page.js")
-    shown = sections(reports, ledger, manual())
-    rest = {table.key: table.rest() for section in shown for table in section.tables}
-    parts = (
-        _head(title, style, script),
-        _banner(title, reports, made_at, rehearsal=rehearsal),
-        _contents(shown),
-        '<main id="main" tabindex="-1">\n<section aria-label="Summary">',
-        f"{overview(reports, ledger, price)}</section>\n",
-        *map(_section, shown),
-        "</main>\n",
-        _colophon(made_at),
-        f'<script type="application/json" id="rest">{_json(rest)}</script>\n',
-        f"<script>{script}</script>\n</body>\n</html>\n",
-    )
-    return "".join(parts)
+    shown = sections(reports, rows, ledger, manual())
+    yield _head(title, style, script)
+    yield _banner(title, reports, made_at, rehearsal=rehearsal)
+    yield _contents(shown)
+    yield '<main id="main" tabindex="-1">\n<section aria-label="Summary">'
+    yield f"{overview(reports, ledger, price)}</section>\n"
+    for section in shown:
+        yield from _section(section)
+    yield f"</main>\n{_colophon(made_at)}"
+    yield '<script type="application/json" id="rest">'
+    yield from _rest([table for section in shown for table in section.tables])
+    yield f"</script>\n<script>{script}</script>\n</body>\n</html>\n"
 
 
 def _head(title: str, style: str, script: str) -> str:
@@ -157,10 +237,9 @@ def _banner(title: str, reports: ReportFigures, made_at: datetime, *, rehearsal:
 
 
 def _when(reports: ReportFigures, made_at: datetime) -> str:
-    if not reports.accounts:
+    if reports.first is None or reports.last is None:
         return f"Made {moment(made_at)}."
-    times = [each.at for each in reports.accounts]
-    first, last = moment(min(times)), moment(max(times))
+    first, last = moment(reports.first), moment(reports.last)
     if first == last:
         return f"Read {last}."
     if first[:_DAY] == last[:_DAY]:
@@ -182,13 +261,26 @@ def _colophon(made_at: datetime) -> str:
     )
 
 
-def _section(section: Section) -> str:
+def _section(section: Section) -> Iterator[str]:
     lead = f'<p class="lead">{section.lead}</p>' if section.lead else ""
-    return (
+    yield (
         f'<section id="{section.key}" aria-labelledby="{section.key}-title">'
         f'<h2 id="{section.key}-title">{section.title}</h2>{lead}'
-        f"{''.join(table.html() for table in section.tables)}</section>\n"
     )
+    for table in section.tables:
+        yield from table.html()
+    yield "</section>\n"
+
+
+def _rest(tables: list[Table]) -> Iterator[str]:
+    """Give the rows that are not in the HTML as one object of JSON, by table."""
+    yield "{"
+    for index, table in enumerate(tables):
+        yield f"{',' if index else ''}{_json(table.key)}:["
+        for number, row in enumerate(table.rest()):
+            yield f"{',' if number else ''}{_json(row)}"
+        yield "]"
+    yield "}"
 
 
 def _policy(style: str, script: str) -> str:
@@ -207,16 +299,15 @@ def _hash(text: str) -> str:
 
 def _json(value: object) -> str:
     # In a script element only `<` can end the data or begin a comment.
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
-    return text.replace("<", "\\u003c")
+    return msgspec.json.encode(value).decode().replace("<", "\\u003c")
 
 
 def _asset(name: str) -> str:
     return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
-def _write(draft: Path, text: str, mode: int | None) -> None:
+def _write(draft: Path, parts: Iterator[str], mode: int | None) -> None:
     with os.fdopen(open_new(draft, mode=mode), "w", encoding="utf-8", newline="\n") as out:
-        out.write(text)
+        out.writelines(parts)
         out.flush()
         os.fsync(out.fileno())

@@ -7,11 +7,11 @@ of its account: one bad account never spoils the page of a thousand.
 from __future__ import annotations
 
 import decimal
+import heapq
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC
 from decimal import Decimal
-from functools import cached_property
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from binance_dust.errors import DustError
@@ -26,10 +26,21 @@ if TYPE_CHECKING:
     from binance_dust.models import LastChance
     from binance_dust.reports._account import AccountReport
 
-__all__ = ["EXACT", "LedgerFigures", "Money", "ReportFigures", "ledger_figures", "report_figures"]
+__all__ = [
+    "BARS",
+    "EXACT",
+    "LedgerFigures",
+    "Money",
+    "ReportFigures",
+    "ReportRows",
+    "ledger_figures",
+    "read_report",
+]
 
 EXACT: Final = decimal.Context(prec=decimal.MAX_PREC, traps=[decimal.Inexact])
 """Sums made in this context are never rounded, however many digits the amounts have."""
+BARS: Final = 8
+"""Bars of a chart; smaller amounts are only in the table."""
 
 
 class DustRow(NamedTuple):
@@ -134,41 +145,94 @@ class AccountRow:
     failed: list[str]
 
 
-@dataclass
+@dataclass(slots=True)
+class ReportRows:
+    """What one report says, each part by itself."""
+
+    account: AccountRow
+    dust: list[DustRow]
+    debts: list[DebtRow]
+    elsewhere: list[ElsewhereRow]
+    stays: list[StaysRow]
+    last_chances: list[LastChanceRow]
+    failures: list[FailureRow]
+
+
+class Largest:
+    """The largest of many amounts, and how many there are. Of equal ones the first is kept."""
+
+    __slots__ = ("_best", "count")
+
+    def __init__(self) -> None:
+        """Begin with none."""
+        self._best: list[tuple[Decimal, int, str]] = []
+        self.count = 0
+
+    def add(self, name: str, amount: Decimal) -> None:
+        """Take one more amount."""
+        self.count += 1
+        entry = (amount, -self.count, name)
+        keep = heapq.heappush if len(self._best) < BARS else heapq.heappushpop
+        keep(self._best, entry)
+
+    @property
+    def rows(self) -> list[tuple[str, Decimal]]:
+        """The largest, in that order."""
+        return [(name, amount) for amount, _, name in sorted(self._best, reverse=True)]
+
+
 class ReportFigures:
-    """What the reports say; each sum is made once, when it is first asked for."""
+    """Sums and counts over all reports, which take no more memory for more of them."""
 
-    accounts: list[AccountRow] = field(default_factory=list)
-    dust: list[DustRow] = field(default_factory=list)
-    debts: list[DebtRow] = field(default_factory=list)
-    elsewhere: list[ElsewhereRow] = field(default_factory=list)
-    stays: list[StaysRow] = field(default_factory=list)
-    last_chances: list[LastChanceRow] = field(default_factory=list)
-    failures: list[FailureRow] = field(default_factory=list)
-
-    @cached_property
-    def by_target(self) -> dict[str, Money]:
+    def __init__(self) -> None:
+        """Begin at zero."""
+        self.accounts = self.complete = self.owing = 0
+        self.dust = self.debts = self.failures = 0
+        """Rows of each kind."""
+        self.ending = self.ending_accounts = 0
+        """Balances that will be delisted, and the accounts that hold them."""
+        self.first: datetime | None = None
+        """When the first report was read."""
+        self.last: datetime | None = None
+        self.targets: dict[str, None] = {}
+        self.targets_of_last_chances: dict[str, None] = {}
+        self.by_target: defaultdict[str, Money] = defaultdict(Money)
         """What the dust would bring, by target."""
-        sums: defaultdict[str, Money] = defaultdict(Money)
-        for row in self.dust:
-            sums[row.target].add(Decimal(0), row.gross, row.net)
-        return dict(sums)
-
-    @cached_property
-    def by_asset(self) -> dict[tuple[str, str], Money]:
+        self.by_asset: defaultdict[tuple[str, str], Money] = defaultdict(Money)
         """What each asset would bring, by target and asset; `count` counts accounts."""
-        sums: defaultdict[tuple[str, str], Money] = defaultdict(Money)
-        for row in self.dust:
-            sums[row.target, row.asset].add(row.amount, row.gross, row.net)
-        return dict(sums)
-
-    @cached_property
-    def owed(self) -> dict[str, Decimal]:
+        self.owed: defaultdict[str, Decimal] = defaultdict(Decimal)
         """What the small debts are worth, by the asset that they are counted in."""
-        sums: defaultdict[str, Decimal] = defaultdict(Decimal)
-        for debt in self.debts:
-            sums[debt.counted_in] = EXACT.add(sums[debt.counted_in], debt.worth)
-        return dict(sums)
+        self.largest: defaultdict[str, Largest] = defaultdict(Largest)
+        """The accounts whose dust would bring most, by target."""
+
+    def add(self, rows: ReportRows) -> None:
+        """Add one report."""
+        self._count(rows)
+        account = rows.account
+        for row in rows.dust:
+            self.by_target[row.target].add(Decimal(0), row.gross, row.net)
+            self.by_asset[row.target, row.asset].add(row.amount, row.gross, row.net)
+        for debt in rows.debts:
+            self.owed[debt.counted_in] = EXACT.add(self.owed[debt.counted_in], debt.worth)
+        if account.dust and account.dust.count:
+            self.largest[account.target].add(account.name, account.dust.net)
+
+    def _count(self, rows: ReportRows) -> None:
+        account = rows.account
+        self.accounts += 1
+        self.complete += not account.failed
+        self.owing += account.debts > 0
+        self.dust += len(rows.dust)
+        self.debts += len(rows.debts)
+        self.failures += len(rows.failures)
+        ending = sum(row.chance.goes for row in rows.last_chances)
+        self.ending += ending
+        self.ending_accounts += ending > 0
+        self.first = account.at if self.first is None else min(self.first, account.at)
+        self.last = account.at if self.last is None else max(self.last, account.at)
+        self.targets[account.target] = None
+        if rows.last_chances:
+            self.targets_of_last_chances[account.target] = None
 
 
 @dataclass(slots=True)
@@ -187,30 +251,24 @@ class LedgerFigures:
         return sum(entry.open for entry in self.entries)
 
 
-def report_figures(reports: Iterable[AccountReport]) -> ReportFigures:
-    """Read reports, each part by itself."""
-    made = ReportFigures()
-    for report in reports:
-        failed = {part: FailureRow(report.account, part, e) for part, e in report.errors.items()}
-        dust = _dust(report, failed, made.dust)
-        debts = _debts(report, failed, made.debts)
-        _elsewhere(report, failed, made.elsewhere)
-        if dust is not None:
-            _stays(report, failed, made.stays)
-        _last_chances(report, failed, made.last_chances)
-        made.failures += failed.values()
-        made.accounts.append(
-            AccountRow(
-                name=report.account,
-                target=report.target,
-                at=report.at,
-                held=None if "assets" in failed else len(report.assets),
-                dust=dust,
-                debts=debts,
-                failed=list(failed),
-            )
-        )
-    return made
+def read_report(report: AccountReport) -> ReportRows:
+    """Read one report, each part by itself."""
+    failed = {part: FailureRow(report.account, part, e) for part, e in report.errors.items()}
+    dust, sums = _dust(report, failed)
+    debts = _debts(report, failed)
+    elsewhere = _elsewhere(report, failed)
+    stays = [] if sums is None else _stays(report, failed)
+    last_chances = _last_chances(report, failed)
+    account = AccountRow(
+        name=report.account,
+        target=report.target,
+        at=report.at,
+        held=None if "assets" in failed else len(report.assets),
+        dust=sums,
+        debts=len(debts),
+        failed=list(failed),
+    )
+    return ReportRows(account, dust, debts, elsewhere, stays, last_chances, list(failed.values()))
 
 
 def ledger_figures(entries: Iterable[LedgerEntry]) -> LedgerFigures:
@@ -229,54 +287,51 @@ def ledger_figures(entries: Iterable[LedgerEntry]) -> LedgerFigures:
 
 
 def _dust(
-    report: AccountReport, failed: dict[str, FailureRow], rows: list[DustRow]
-) -> Money | None:
+    report: AccountReport, failed: dict[str, FailureRow]
+) -> tuple[list[DustRow], Money | None]:
     if report.quote is None:
-        return None
+        return [], None
     sums = Money()
-    read: list[DustRow] = []
+    rows: list[DustRow] = []
     try:
         for row in report.quote.details:
             gross, net = row.gross, row.net
             about = (report.account, report.target, row.asset, row.amount_free)
-            read.append(DustRow(*about, gross, net))
+            rows.append(DustRow(*about, gross, net))
             sums.add(row.amount_free, gross, net)
     except DustError as error:
         failed["quote"] = FailureRow(report.account, "quote", error)
-        return None
-    rows += read
-    return sums
+        return [], None
+    return rows, sums
 
 
-def _elsewhere(
-    report: AccountReport, failed: dict[str, FailureRow], rows: list[ElsewhereRow]
-) -> None:
+def _elsewhere(report: AccountReport, failed: dict[str, FailureRow]) -> list[ElsewhereRow]:
     try:
-        rows += [ElsewhereRow(report.account, *row) for row in wallet_rows(report)]
+        return [ElsewhereRow(report.account, *row) for row in wallet_rows(report)]
     except DustError as error:
         failed["elsewhere"] = FailureRow(report.account, "elsewhere", error)
+        return []
 
 
-def _stays(report: AccountReport, failed: dict[str, FailureRow], rows: list[StaysRow]) -> None:
+def _stays(report: AccountReport, failed: dict[str, FailureRow]) -> list[StaysRow]:
     """Say why the rest of what is held stays, as far as a scan can tell."""
     listed = {row.asset for row in report.quote.details} if report.quote else set()
-    read: list[StaysRow] = []
+    rows: list[StaysRow] = []
     try:
         for held in report.assets:
             about = (report.account, held.asset)
             if held.free > 0 and held.asset not in listed:
                 why = Reason.TARGET if held.asset == report.target else Reason.UNSUPPORTED
-                read.append(StaysRow(*about, held.free, why))
-            read += [StaysRow(*about, part, reason) for reason, part in unusable(held).items()]
+                rows.append(StaysRow(*about, held.free, why))
+            rows += [StaysRow(*about, part, reason) for reason, part in unusable(held).items()]
     except DustError as error:
         failed["assets"] = FailureRow(report.account, "assets", error)
-    else:
-        rows += read
+        return []
+    return rows
 
 
-def _last_chances(
-    report: AccountReport, failed: dict[str, FailureRow], rows: list[LastChanceRow]
-) -> None:
+def _last_chances(report: AccountReport, failed: dict[str, FailureRow]) -> list[LastChanceRow]:
+    rows: list[LastChanceRow] = []
     try:
         dust = report.quote.details if report.quote else []
         net = {row.asset: row.to_target_asset_off_exchange for row in dust}
@@ -285,20 +340,20 @@ def _last_chances(
             rows.append(LastChanceRow(report.account, chance, net.get(chance.asset), report.target))
     except DustError as error:
         failed["last_chances"] = FailureRow(report.account, "last_chances", error)
+    return rows
 
 
-def _debts(report: AccountReport, failed: dict[str, FailureRow], rows: list[DebtRow]) -> int:
-    read: list[DebtRow] = []
+def _debts(report: AccountReport, failed: dict[str, FailureRow]) -> list[DebtRow]:
+    rows: list[DebtRow] = []
     try:
         for row in report.liabilities:
             worth, counted_in = row.liability_qty, row.liability_asset
             about = (report.account, row.asset, row.principal, row.interest)
-            read.append(DebtRow(*about, worth, counted_in))
+            rows.append(DebtRow(*about, worth, counted_in))
     except DustError as error:
         failed["liabilities"] = FailureRow(report.account, "liabilities", error)
-        return 0
-    rows += read
-    return len(read)
+        return []
+    return rows
 
 
 def _when(entry: LedgerEntry) -> tuple[datetime, int]:

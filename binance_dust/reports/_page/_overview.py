@@ -7,14 +7,14 @@ from __future__ import annotations
 
 import re
 from decimal import Decimal
-from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._util.html import PLACES, escaped, figure
 from binance_dust._util.words import count
+from binance_dust.reports._page._figures import BARS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from binance_dust.reports._page._figures import LedgerFigures, Money, ReportFigures
     from binance_dust.reports._price import TargetPrice
@@ -23,8 +23,6 @@ __all__ = ["months_between", "overview"]
 
 _HEAD: Final = re.compile(r"-?[\d,]+\.(?:(?<=^0\.)0{2,}\d\d|\d{4})")
 """The part of a figure that is set large: four places, or the first two digits of a small one."""
-_BARS: Final = 8
-"""Bars of a chart; smaller amounts are only in the table."""
 _MONTHS: Final = 36
 _HEIGHT: Final = 300
 _PLOT: Final = 270
@@ -58,25 +56,23 @@ def _tiles(
     if reports.accounts and not reports.by_target:
         yield _tile("Dust would bring", "nothing", "no account has dust to convert")
     for asset, worth in reports.owed.items():
-        owing = sum(each.debts > 0 for each in reports.accounts)
-        words = f"{count(len(reports.debts), 'debt')} in {count(owing, 'account')}"
+        words = f"{count(reports.debts, 'debt')} in {count(reports.owing, 'account')}"
         yield _tile("Small debts", _amount(worth, asset), words)
     if reports.accounts:
-        complete = sum(not each.failed for each in reports.accounts)
         words = (
             "all read completely"
-            if complete == len(reports.accounts)
-            else f"{complete:,} read completely"
+            if reports.complete == reports.accounts
+            else f"{reports.complete:,} read completely"
         )
-        yield _tile("Accounts", f"{len(reports.accounts):,}", words)
+        yield _tile("Accounts", f"{reports.accounts:,}", words)
     if reports.failures:
-        among = count(len(reports.accounts) - complete, "account")
+        among = count(reports.accounts - reports.complete, "account")
         words = f'in {among}; <a href="#failures">why, and what to do</a>'
-        yield _tile("Failures", f"{len(reports.failures):,}", words, alarm=True)
-    if ending := [row for row in reports.last_chances if row.chance.goes]:
-        holders = count(len({row.account for row in ending}), "account")
+        yield _tile("Failures", f"{reports.failures:,}", words, alarm=True)
+    if reports.ending:
+        holders = count(reports.ending_accounts, "account")
         words = f'in {holders}; <a href="#delistings">until when to convert</a>'
-        yield _tile("Soon delisted", count(len(ending), "balance"), words, alarm=True)
+        yield _tile("Soon delisted", count(reports.ending, "balance"), words, alarm=True)
     for target, sums in ledger.by_target.items():
         words = f"{count(sums.count, 'asset')} converted, {_fees(sums)}"
         yield _tile("Came in so far", _amount(sums.net, target), words)
@@ -128,13 +124,10 @@ def _charts_of_dust(reports: ReportFigures) -> Iterator[str]:
         assets = [
             (asset, sums.net) for (of, asset), sums in reports.by_asset.items() if of == target
         ]
-        yield _largest("Dust by asset, after fees", assets, target)
-        accounts = [
-            (each.name, each.dust.net)
-            for each in reports.accounts
-            if each.dust and each.dust.count and each.target == target
-        ]
-        yield _largest("Dust by account, after fees", accounts, target)
+        assets.sort(key=lambda row: row[1], reverse=True)
+        yield _largest("Dust by asset, after fees", assets[:BARS], len(assets), target)
+        accounts = reports.largest[target]
+        yield _largest("Dust by account, after fees", accounts.rows, accounts.count, target)
 
 
 def _charts_of_income(ledger: LedgerFigures) -> Iterator[str]:
@@ -147,10 +140,9 @@ def _charts_of_income(ledger: LedgerFigures) -> Iterator[str]:
         yield _columns("What came in, after fees", rows, target)
 
 
-def _largest(title: str, rows: Iterable[tuple[str, Decimal]], unit: str) -> str:
-    ordered = sorted(rows, key=lambda row: row[1], reverse=True)
-    note = "" if len(ordered) <= _BARS else f"the {_BARS} largest of {len(ordered):,}"
-    return _bars(title, list(islice(ordered, _BARS)), unit, note)
+def _largest(title: str, rows: Sequence[tuple[str, Decimal]], of: int, unit: str) -> str:
+    note = "" if of <= BARS else f"the {BARS} largest of {of:,}"
+    return _bars(title, rows, unit, note)
 
 
 def _bars(title: str, rows: Sequence[tuple[str, Decimal]], unit: str, note: str = "") -> str:

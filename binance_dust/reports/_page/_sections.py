@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from binance_dust._util.html import escaped
 from binance_dust._util.words import count
 from binance_dust.ledger import Kind, SettledBy
-from binance_dust.reports._page._advice import advice
-from binance_dust.reports._page._table import Column, Table
+from binance_dust.reports._page._rows import without
+from binance_dust.reports._page._table import Column, Table, texts
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sized
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from binance_dust._util.html import Cell
     from binance_dust.ledger import LedgerEntry
     from binance_dust.reports._page._figures import LedgerFigures, Money, ReportFigures
+    from binance_dust.reports._page._rows import TableRows
+    from binance_dust.reports._page._sorting import SortedRows
 
 __all__ = ["Section", "sections"]
 
@@ -41,29 +42,29 @@ class Section(NamedTuple):
 
 
 def sections(
-    reports: ReportFigures, ledger: LedgerFigures, manual: str | None = None
+    reports: ReportFigures, rows: TableRows, ledger: LedgerFigures, manual: str | None = None
 ) -> list[Section]:
     """Make the sections that have something to show; `manual` is where the pages of docs are."""
-    made: list[tuple[Sized, Callable[[], Section]]] = [
-        (reports.last_chances, lambda: _delistings(reports)),
+    made: list[tuple[object, Callable[[], Section]]] = [
+        (rows.delistings.count, lambda: _delistings(reports, rows.delistings)),
         (reports.dust, lambda: _assets(reports)),
-        (reports.accounts, lambda: _accounts(reports)),
-        (reports.debts, lambda: _liabilities(reports)),
-        (reports.elsewhere, lambda: _elsewhere(reports)),
-        (reports.stays, lambda: _stays(reports)),
+        (reports.accounts, lambda: _accounts(reports, rows.accounts)),
+        (rows.debts.count, lambda: _liabilities(reports, rows.debts)),
+        (rows.elsewhere.count, lambda: _elsewhere(rows.elsewhere)),
+        (rows.stays.count, lambda: _stays(rows.stays)),
         (ledger.entries, lambda: _history(ledger)),
-        (reports.failures, lambda: _failures(reports, manual)),
-        (reports.dust, lambda: _balances(reports)),
+        (rows.failures.count, lambda: _failures(rows, manual)),
+        (reports.dust, lambda: _balances(reports, rows.balances)),
     ]
-    return [make() for rows, make in made if rows]
+    return [make() for found, make in made if found]
 
 
 def _assets(reports: ReportFigures) -> Section:
     """Show the dust by asset, over all accounts."""
     by_asset = sorted(reports.by_asset.items(), key=lambda item: item[1].net, reverse=True)
     one = _only(reports.by_target)
-    rows: list[tuple[Cell, ...]] = [
-        (asset, *_unit(target, one), sums.count, sums.amount, sums.gross, sums.fee, sums.net)
+    rows = [
+        texts(asset, *_unit(target, one), sums.count, sums.amount, sums.gross, sums.fee, sums.net)
         for (target, asset), sums in by_asset
     ]
     about = (Column("accounts", figures=True), Column("amount", figures=True))
@@ -71,7 +72,8 @@ def _assets(reports: ReportFigures) -> Section:
         key="assets",
         caption=f"Dust by asset{_in(one)}",
         columns=(Column("asset"), *_unit_column(one), *about, *_sums(one)),
-        rows=rows,
+        rows=iter(rows),
+        count=len(rows),
         sorted_by="net",
         footer=_footer(reports.by_target, one, count(len(rows), "asset"), blank=2),
     )
@@ -79,25 +81,9 @@ def _assets(reports: ReportFigures) -> Section:
     return Section("assets", "Dust by asset", lead, (table,))
 
 
-def _accounts(reports: ReportFigures) -> Section:
+def _accounts(reports: ReportFigures, rows: SortedRows) -> Section:
     """Show what each account has."""
-    ordered = sorted(
-        reports.accounts, key=lambda each: each.dust.net if each.dust else Decimal(-1), reverse=True
-    )
-    one = _only(dict.fromkeys(each.target for each in ordered))
-    rows: list[tuple[Cell, ...]] = [
-        (
-            each.name,
-            *_unit(each.target, one),
-            *((each.dust.gross, each.dust.fee, each.dust.net) if each.dust else (None,) * 3),
-            each.dust.count if each.dust else None,
-            each.held,
-            None if "liabilities" in each.failed else each.debts,
-            f"failed: {', '.join(each.failed)}" if each.failed else "read",
-            each.at,
-        )
-        for each in ordered
-    ]
+    one = _only(reports.targets)
     counts = (Column(name, figures=True) for name in ("convertible", "assets held", "small debts"))
     table = Table(
         key="accounts",
@@ -110,14 +96,15 @@ def _accounts(reports: ReportFigures) -> Section:
             Column("state"),
             Column("read at", time=True),
         ),
-        rows=rows,
+        rows=_with_unit(1, rows, one),
+        count=rows.count,
         sorted_by="net",
-        footer=_footer(reports.by_target, one, count(len(rows), "account"), blank=0, after=5),
+        footer=_footer(reports.by_target, one, count(rows.count, "account"), blank=0, after=5),
     )
     return Section("accounts", "Dust by account", "", (table,))
 
 
-def _balances(reports: ReportFigures) -> Section:
+def _balances(reports: ReportFigures, rows: SortedRows) -> Section:
     """Show each asset of each account."""
     one = _only(reports.by_target)
     table = Table(
@@ -130,28 +117,17 @@ def _balances(reports: ReportFigures) -> Section:
             Column("amount", figures=True),
             *_sums(one),
         ),
-        rows=[
-            (
-                row.account,
-                row.asset,
-                *_unit(row.target, one),
-                row.amount,
-                row.gross,
-                row.fee,
-                row.net,
-            )
-            for row in sorted(reports.dust, key=lambda row: row.net, reverse=True)
-        ],
+        rows=_with_unit(2, rows, one),
+        count=rows.count,
         sorted_by="net",
-        footer=_footer(reports.by_target, one, count(len(reports.dust), "balance"), blank=2),
+        footer=_footer(reports.by_target, one, count(rows.count, "balance"), blank=2),
     )
     return Section("balances", "Every balance", "", (table,))
 
 
-def _liabilities(reports: ReportFigures) -> Section:
+def _liabilities(reports: ReportFigures, rows: SortedRows) -> Section:
     """Show the small debts."""
     one = _only(reports.owed)
-    ordered = sorted(reports.debts, key=lambda debt: debt.worth, reverse=True)
     table = Table(
         key="debts",
         caption="Small liabilities that can be exchanged",
@@ -163,18 +139,19 @@ def _liabilities(reports: ReportFigures) -> Section:
             Column("worth", figures=True, adds_up=one is not None),
             Column("counted in"),
         ),
-        rows=[tuple(debt) for debt in ordered],
+        rows=iter(rows),
+        count=rows.count,
         sorted_by="worth",
         footer=None
         if one is None
-        else (count(len(ordered), "debt"), "", "", "", reports.owed[one], one),
+        else (count(rows.count, "debt"), "", "", "", reports.owed[one], one),
     )
     return Section("liabilities", "Small liabilities", "", (table,))
 
 
-def _delistings(reports: ReportFigures) -> Section:
+def _delistings(reports: ReportFigures, rows: SortedRows) -> Section:
     """Show what will be delisted, and until when it can be converted."""
-    one = _only(dict.fromkeys(row.target for row in reports.last_chances))
+    one = _only(reports.targets_of_last_chances)
     table = Table(
         key="delistings",
         caption=f"What is about to be delisted{_in(one)}",
@@ -187,20 +164,8 @@ def _delistings(reports: ReportFigures) -> Section:
             Column("until", time=True),
             Column("what is known"),
         ),
-        rows=[
-            (
-                row.account,
-                row.chance.asset,
-                row.chance.account_type.lower(),
-                *_unit(row.target, one),
-                row.net,
-                row.chance.until,
-                str(row.chance),
-            )
-            for row in sorted(
-                reports.last_chances, key=lambda row: (not row.chance.goes, row.chance.until)
-            )
-        ],
+        rows=_with_unit(3, rows, one),
+        count=rows.count,
         sorted_by="until",
         descending=False,
     )
@@ -211,28 +176,22 @@ def _delistings(reports: ReportFigures) -> Section:
     return Section("delistings", "Soon delisted", lead, (table,))
 
 
-def _elsewhere(reports: ReportFigures) -> Section:
+def _elsewhere(rows: SortedRows) -> Section:
     """Show what lies in other wallets than spot."""
     figures = (Column(name, figures=True) for name in ("free", "total", "worth in BTC"))
     table = Table(
         key="elsewhere",
         caption="What lies in other wallets",
         columns=(Column("account"), Column("wallet"), Column("asset"), *figures),
-        rows=[
-            (row.account, row.wallet, row.asset or "all of it", *row[3:])
-            for row in sorted(
-                reports.elsewhere,
-                key=lambda row: Decimal(-1) if row.worth is None else row.worth,
-                reverse=True,
-            )
-        ],
+        rows=iter(rows),
+        count=rows.count,
         sorted_by="worth in BTC",
     )
     lead = "Only what lies in spot and margin can be converted: the rest has to be moved first."
     return Section("elsewhere", "In other wallets", lead, (table,))
 
 
-def _stays(reports: ReportFigures) -> Section:
+def _stays(rows: SortedRows) -> Section:
     """Show what can't be converted now, and why."""
     table = Table(
         key="stays",
@@ -243,7 +202,8 @@ def _stays(reports: ReportFigures) -> Section:
             Column("amount", figures=True),
             Column("because it is"),
         ),
-        rows=[tuple(row) for row in sorted(reports.stays, key=lambda row: row[:2])],
+        rows=iter(rows),
+        count=rows.count,
         sorted_by="account",
         descending=False,
     )
@@ -254,24 +214,23 @@ def _stays(reports: ReportFigures) -> Section:
     return Section("stays", "What stays", lead, (table,))
 
 
-def _failures(reports: ReportFigures, manual: str | None) -> Section:
+def _failures(rows: TableRows, manual: str | None) -> Section:
     """Show what could not be read, why, and what to do about it."""
-    kinds: dict[str, tuple[int, str]] = {}
-    for _, _, error in reports.failures:
-        kind = type(error).__name__
-        kinds[kind] = (kinds.get(kind, (0, ""))[0] + 1, advice(error))
+    kinds = sorted(rows.kinds.items(), key=lambda item: -item[1][0])
     what_to_do = Table(
         key="advice",
         caption="What to do about each kind",
         columns=(Column("kind"), Column("times", figures=True), Column("what to do")),
-        rows=[(kind, *rest) for kind, rest in sorted(kinds.items(), key=lambda item: -item[1][0])],
+        rows=(texts(kind, *rest) for kind, rest in kinds),
+        count=len(kinds),
         sorted_by="times",
     )
     each = Table(
         key="failures",
         caption="Every failure",
         columns=(Column("account"), Column("part"), Column("kind"), Column("reason")),
-        rows=[(name, part, type(e).__name__, str(e)) for name, part, e in reports.failures],
+        rows=iter(rows.failures),
+        count=rows.failures.count,
         sorted_by="",
     )
     lead = "These parts of these accounts are missing from every sum on this page."
@@ -293,12 +252,13 @@ def _history(ledger: LedgerFigures) -> Section:
             Column("assets converted", figures=True),
             *_sums(one),
         ),
-        rows=[
-            (month, *_unit(target, one), sums.count, sums.gross, sums.fee, sums.net)
+        rows=(
+            texts(month, *_unit(target, one), sums.count, sums.gross, sums.fee, sums.net)
             for (target, month), sums in sorted(
                 ledger.by_month.items(), key=lambda item: item[0][1], reverse=True
             )
-        ],
+        ),
+        count=len(ledger.by_month),
         sorted_by="month",
         footer=_footer(ledger.by_target, one, count(len(ledger.by_month), "month"), blank=1),
     )
@@ -317,16 +277,17 @@ def _history(ledger: LedgerFigures) -> Section:
             Column("in"),
             Column("transaction"),
         ),
-        rows=[_call(entry) for entry in ledger.entries],
+        rows=map(_call, ledger.entries),
+        count=len(ledger.entries),
         sorted_by="when",
     )
     tables = (months, calls) if ledger.by_month else (calls,)
     return Section("history", "What came in", "", tables)
 
 
-def _call(entry: LedgerEntry) -> tuple[Cell, ...]:
+def _call(entry: LedgerEntry) -> list[str]:
     done = bool(entry.lines) and entry.kind not in (Kind.TRANSFER, Kind.REPAYMENT)
-    return (
+    return texts(
         entry.at,
         entry.account,
         _what(entry),
@@ -366,6 +327,11 @@ def _unit(target: str, one: str | None) -> tuple[str, ...]:
 
 def _unit_column(one: str | None) -> tuple[Column, ...]:
     return (Column("in"),) if one is None else ()
+
+
+def _with_unit(column: int, rows: SortedRows, one: str | None) -> Iterator[list[str]]:
+    """Give rows that have their unit in this column, and leave it out if there is only one."""
+    return iter(rows) if one is None else without(column, rows)
 
 
 def _sums(one: str | None) -> tuple[Column, ...]:

@@ -18,8 +18,10 @@ from binance_dust.reports._page._advice import advice
 from binance_dust.reports._page._figures import (
     EXACT,
     LedgerFigures,
+    ReportFigures,
+    ReportRows,
     ledger_figures,
-    report_figures,
+    read_report,
 )
 from binance_dust.reports._page._overview import months_between
 from tests.reports.page.samples import debt, dust, entry, report
@@ -34,9 +36,17 @@ REPORTS = st.builds(
 )
 
 
+def read_all(reports: list[AccountReport]) -> tuple[ReportFigures, list[ReportRows]]:
+    """Give the figures of reports, and what each of them says."""
+    made, rows = ReportFigures(), [read_report(each) for each in reports]
+    for each in rows:
+        made.add(each)
+    return made, rows
+
+
 @given(st.lists(REPORTS, max_size=5))
 def test_sums_are_those_of_the_reports_to_the_digit(reports: list[AccountReport]) -> None:
-    made = report_figures(reports)
+    made, rows = read_all(reports)
 
     with decimal.localcontext(EXACT):
         for target in {each.target for each in reports if each.quote and each.quote.details}:
@@ -47,13 +57,13 @@ def test_sums_are_those_of_the_reports_to_the_digit(reports: list[AccountReport]
             assert sums.fee == sum(each.fee for each in mine)
             by_asset = [money for (of, _), money in made.by_asset.items() if of == target]
             assert sum(money.net for money in by_asset) == sums.net
-    for account, each in zip(made.accounts, reports, strict=True):
+    for account, each in zip([each.account for each in rows], reports, strict=True):
         assert account.dust is not None
         assert (account.name, account.dust.gross) == (each.account, each.gross)
 
 
 def test_amounts_with_more_digits_than_a_context_has_are_not_rounded() -> None:
-    made = report_figures(
+    made, _ = read_all(
         [
             report("a", dust("X", "1", "1" + "0" * 30, "0", "0")),
             report("b", dust("X", "1", "0." + "0" * 30 + "1", "0", "0")),
@@ -64,30 +74,31 @@ def test_amounts_with_more_digits_than_a_context_has_are_not_rounded() -> None:
 
 
 def test_accounts_of_the_same_name_stay_apart() -> None:
-    made = report_figures(
+    made, rows = read_all(
         [report("a", dust("X", "1", "2", "0")), report("a", dust("X", "1", "3", "0"))]
     )
 
-    assert [account.dust.gross for account in made.accounts if account.dust] == [2, 3]
+    assert [each.account.dust.gross for each in rows if each.account.dust] == [2, 3]
     assert made.by_asset["BNB", "X"].count == 2
 
 
 def test_a_part_that_failed_is_missing_and_not_zero() -> None:
-    made = report_figures(
+    made, rows = read_all(
         [report("a", errors={"quote": CredentialsError("no"), "assets": DustError("no")})]
     )
 
-    (account,) = made.accounts
+    ((account, failures),) = ((each.account, each.failures) for each in rows)
     assert account.dust is None
     assert account.held is None
-    assert [(each.account, each.part) for each in made.failures] == [
+    assert (made.failures, made.complete) == (2, 0)
+    assert [(each.account, each.part) for each in failures] == [
         ("a", "quote"),
         ("a", "assets"),
     ]
 
 
 def test_an_amount_that_cannot_be_read_is_a_failure_of_its_part_alone() -> None:
-    made = report_figures(
+    made, rows = read_all(
         [
             report("bad", dust("X", "1", "2", "0"), dust("Y", "1", "NaN", "0", net="1")),
             report("worse", dust("X", "1", "4", "0"), debts=[debt("ETH", "1", "?", "2")]),
@@ -96,16 +107,17 @@ def test_an_amount_that_cannot_be_read_is_a_failure_of_its_part_alone() -> None:
 
     assert made.by_target["BNB"].gross == 4
     assert made.owed == {}
-    assert [(each.account, each.part) for each in made.failures] == [
+    failures = [failure for each in rows for failure in each.failures]
+    assert [(each.account, each.part) for each in failures] == [
         ("bad", "quote"),
         ("worse", "liabilities"),
     ]
-    assert [account.failed for account in made.accounts] == [["quote"], ["liabilities"]]
-    assert all(isinstance(each.error, UnreadableAnswerError) for each in made.failures)
+    assert [each.account.failed for each in rows] == [["quote"], ["liabilities"]]
+    assert all(isinstance(each.error, UnreadableAnswerError) for each in failures)
 
 
 def test_debts_add_up_by_what_they_are_counted_in() -> None:
-    made = report_figures(
+    made, rows = read_all(
         [
             report("a", debts=[debt("ETH", "1", "0", "0.3552"), debt("ADA", "1", "0", "2")]),
             report("b", debts=[debt("ETH", "1", "0", "0.00000001")]),
@@ -113,7 +125,20 @@ def test_debts_add_up_by_what_they_are_counted_in() -> None:
     )
 
     assert made.owed == {"USDT": Decimal("2.35520001")}
-    assert [account.debts for account in made.accounts] == [2, 1]
+    assert [each.account.debts for each in rows] == [2, 1]
+    assert (made.debts, made.owing) == (3, 2)
+
+
+def test_of_many_accounts_the_largest_are_kept_and_of_equal_ones_the_first() -> None:
+    nets = [3, 9, 9, 1, 9, 2, 7, 7, 5, 0, 9]
+    made, _ = read_all(
+        [report(str(n), dust("X", "1", str(net), "0")) for n, net in enumerate(nets)]
+    )
+
+    largest = made.largest["BNB"]
+    assert largest.count == len(nets)
+    best = sorted(enumerate(nets), key=lambda each: each[1], reverse=True)[:8]
+    assert largest.rows == [(str(n), Decimal(net)) for n, net in best]
 
 
 def of_entries() -> LedgerFigures:
