@@ -103,7 +103,7 @@ def write_page(  # noqa: PLR0913 - the public face, all by keyword
 class PageDraft:
     """A page that takes its reports one by one, and holds sums and a few rows of each table.
 
-    The other rows wait in a scratch file beside the page, which has no name and is gone at the end.
+    The other rows wait in a scratch file beside the page, which is gone at the end.
     """
 
     def __init__(self, path: Path | None = None) -> None:
