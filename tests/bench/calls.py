@@ -40,7 +40,7 @@ class Effort(NamedTuple):
     calls: tuple[tuple[int, int], ...] = ((7, 200), (200, 100), (1_000, 40))
     """Assets in an answer, and calls that are measured at once."""
     who: tuple[str, ...] = (*clients.ALL, *clients.EXTRA)
-    counted: tuple[int, int] = (32, 288)
+    counted: tuple[int, int] = (64, 1_088)
     """Calls in the two runs under valgrind."""
 
 
@@ -55,12 +55,11 @@ def measure(effort: Effort = FULL) -> list[Table]:
     with stub.serving() as url:
         for _ in range(effort.rounds):
             for size, count in effort.calls:
-                stub.ask_for(url, size)
                 for name, found in best.items():
+                    stub.ask_for(url, size)
                     for flight, took in _ask(name, url, count).items():
                         at = size, flight
                         found[at] = min(found.get(at, took), took)
-        stub.ask_for(url, stub.SIZES[0])
         counted = _count(url, effort) if effort.counted[1] and shutil.which("valgrind") else []
     return [*_tables(best), *counted]
 
@@ -106,6 +105,7 @@ def _instructions(name: str, url: str, count: int, flight: int) -> int:
     """Count those of a process that asks so often."""
     counter = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
     task = ["ask", name, url, str(count), str(flight)]
+    stub.ask_for(url, stub.SIZES[0])
     done = subprocess.run(  # noqa: S603
         [*counter, sys.executable, "-m", "tests.bench.alone", clients.IMPORTS[name], *task],
         check=True,

@@ -79,6 +79,7 @@ class _Stub(asyncio.Protocol):
             body = b'{"serverTime":%d}' % (time.time() * 1000)
         elif target.startswith(b"/size/"):
             type(self).body = assets(int(target[6:]))
+            self.weights.clear()
             body = b"{}"
         else:
             body = next((text for part, text in self.samples if part in target), body)
@@ -91,7 +92,10 @@ class _Stub(asyncio.Protocol):
 
 
 def ask_for(url: str, size: int) -> None:
-    """Have the stub answer with so many assets from now on."""
+    """Have the stub answer with so many assets from now on, and forget what was spent.
+
+    Else who comes next sees others who spend behind its address, and pays for heeding them.
+    """
     urllib.request.urlopen(f"{url}/size/{size}").close()  # noqa: S310 - loopback
 
 
