@@ -18,6 +18,7 @@ from binance_dust._util.exact import total
 from binance_dust._util.plain import plain
 from binance_dust.cli import _doctor_report
 from binance_dust.cli._output import as_json
+from binance_dust.cli._streams import print_stderr
 from binance_dust.conversion import Converter
 from binance_dust.endpoints import to_account_type
 from binance_dust.errors import (
@@ -68,8 +69,15 @@ class CallRecord:
         return self._calls
 
     def end(self, call: int, outcome: str, **more: Any) -> None:
-        """Write down how a call ended."""
-        self._write({"call": call, "ended": outcome, **more})
+        """Write down how a call ended; on stderr if the file can't be written any more.
+
+        An error here would hide from the agent what was done.
+        """
+        line = {"call": call, "ended": outcome, **more}
+        try:
+            self._write(line)
+        except LedgerError as error:
+            print_stderr(f"{error}: {json.dumps(line)}")
 
     def _write(self, line: dict[str, Any]) -> None:
         now = datetime.now(UTC)

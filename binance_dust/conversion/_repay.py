@@ -19,7 +19,7 @@ from binance_dust.conversion._account import AccountContext, debts_of, margin_ho
 from binance_dust.conversion._calls import repayment_call
 from binance_dust.conversion._quote import BaseQuote, Reason, Skipped
 from binance_dust.conversion._recover import recover
-from binance_dust.conversion._send import send
+from binance_dust.conversion._send import refuses_one, send
 from binance_dust.errors import (
     DustError,
     ExchangeError,
@@ -248,14 +248,14 @@ class _Payments:
                 await self._pay(line, owed[line.asset], amount)
             except (OutcomeUnknownError, LedgerError):
                 raise
-            except ExchangeError as error:
-                if len(left) == 1:
-                    raise
-                self._drop(line, Reason.REFUSED, str(error))
             except DustError as error:
-                if not self.done:
+                if not self.done and (len(left) == 1 or not refuses_one(error)):
                     raise
-                for rest, _ in left[n:]:
+                refused = isinstance(error, ExchangeError)
+                self._drop(line, Reason.REFUSED if refused else Reason.NOT_TRIED, str(error))
+                if refuses_one(error):
+                    continue
+                for rest, _ in left[n + 1 :]:
                     self._drop(rest, Reason.NOT_TRIED, str(error))
                 return
 

@@ -30,7 +30,7 @@ from binance_dust.conversion._gather import changed_funding
 from binance_dust.conversion._quote import Reason, Skipped
 from binance_dust.conversion._receipt import Receipt
 from binance_dust.conversion._sales import rule_against_now
-from binance_dust.conversion._send import send
+from binance_dust.conversion._send import refuses_one, send
 from binance_dust.errors import (
     DustError,
     ExchangeError,
@@ -99,11 +99,12 @@ class Run:
     async def _carry_out(self) -> None:
         if self._quote.gather:
             await self._gather()
+        left: list[QuoteLine] = []
         for line in self._quote.lines:
             if (why := _guards.changed_balance(line, self._held)) is not None:
                 self._dropped.append(why)
-        gone = {skipped.asset for skipped in self._dropped}
-        left = [line for line in self._quote.lines if line.asset not in gone]
+            else:
+                left.append(line)
         if not left and not self._gathered:
             raise GuardError(
                 f"{self._context.account}: every balance has changed since the quote: "
@@ -116,8 +117,7 @@ class Run:
             refusal = await self._convert_dust(dust)
         if refusal is not None and not sales:
             raise refusal
-        for line in sales:
-            await self._sell(line)
+        await self._sell_all(sales)
         if refusal is not None and not self._done:
             raise refusal
 
@@ -217,12 +217,13 @@ class Run:
                 result = await self._move(transfer_call(line.asset, line.amount))
             except (OutcomeUnknownError, LedgerError):
                 raise
-            except ExchangeError as error:
-                self._skip(line.asset, line.amount, Reason.REFUSED, str(error))
             except DustError as error:
-                if not self._gathered:
+                if not self._gathered and not isinstance(error, ExchangeError):
                     raise
-                for rest in self._quote.gather[n:]:
+                self._skip(line.asset, line.amount, _reason_of(error), str(error))
+                if refuses_one(error):
+                    continue
+                for rest in self._quote.gather[n + 1 :]:
                     self._skip(rest.asset, rest.amount, Reason.NOT_TRIED, str(error))
                 break
             else:
@@ -258,15 +259,25 @@ class Run:
         )
         self._by_asset = {line.asset: line for line in lines}
 
-    async def _sell(self, line: QuoteLine) -> None:
-        """Take a fresh quote, and accept it if it keeps the rules."""
+    async def _sell_all(self, sales: list[QuoteLine]) -> None:
+        for n, line in enumerate(sales):
+            if (error := await self._sell(line)) is not None:
+                for rest in sales[n + 1 :]:
+                    self._drop(rest.asset, Reason.NOT_TRIED, str(error))
+                return
+
+    async def _sell(self, line: QuoteLine) -> DustError | None:
+        """Take a fresh quote, and accept it if it keeps the rules.
+
+        Returns an error that the next sale would meet, too.
+        """
         context, target = self._context, self._quote.target
         try:
             offer = await context.client.convert_quote(line.asset, target, amount=line.amount)
             found = rule_against_now(line, offer, self._policy, context.now())
             if found is not None or offer.quote_id is None:
                 self._drop(line.asset, *(found or (Reason.CHANGED, "it can't be accepted")))
-                return
+                return None
             result = await self._move(
                 sale_call(context, offer, offer.quote_id, asset=line.asset, target=target)
             )
@@ -276,10 +287,11 @@ class Run:
             if not self._done and not self._gathered and not isinstance(error, ExchangeError):
                 raise
             self._drop(line.asset, _reason_of(error), str(error))
-            return
+            return None if refuses_one(error) else error
         self._done.extend(result.lines)
         if result.nothing is not None:
             self._drop(line.asset, Reason.NOT_DONE, result.nothing)
+        return None
 
     # --- what was done, and what was not ---------------------------------------------------------
 

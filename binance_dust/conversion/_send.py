@@ -22,8 +22,10 @@ from binance_dust.conversion._account import CLAIM_LENGTH
 from binance_dust.errors import (
     ConfigurationError,
     DustError,
+    DustRejectedError,
     LedgerError,
     OutcomeUnknownError,
+    RejectedError,
 )
 from binance_dust.events import FundsCallEnded, logger
 from binance_dust.ledger import Intent, books_of
@@ -37,7 +39,7 @@ if TYPE_CHECKING:
     from binance_dust.endpoints import AccountType, Call
     from binance_dust.ledger import Claim, Kind, LedgerEntry, LedgerLine
 
-__all__ = ["FundsCall", "SendResult", "send"]
+__all__ = ["FundsCall", "SendResult", "refuses_one", "send"]
 
 _SEND_WITHIN: Final = timedelta(seconds=30)
 """How long after its intent a call may still be stamped; in the meantime it waits for weight."""
@@ -75,6 +77,11 @@ class FundsCall:
     client_id: str | None = None
     until: datetime | None = None
     """When it must have been stamped at the latest, if that is earlier than for other calls."""
+
+
+def refuses_one(error: DustError) -> bool:
+    """Whether an error is about the asset of a call. All others would meet the next call, too."""
+    return isinstance(error, RejectedError | DustRejectedError)
 
 
 async def send(

@@ -251,6 +251,35 @@ async def test_nothing_is_done_that_can_not_be_written_down(tmp_path: Path) -> N
         assert not one.exchange.requests
 
 
+async def test_what_was_done_is_told_though_its_end_can_not_be_written_down(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for lost in (False, True):
+        folder = tmp_path / str(lost)
+        folder.mkdir()
+        async with agent(folder) as one:
+            quote = await one.ask("quote", account="alice")
+            begun = CallRecord.begin
+
+            def begin_and_lose(
+                self: CallRecord, *call: Any, begun: Any = begun, folder: Path = folder
+            ) -> int:
+                number: int = begun(self, *call)
+                self.path = str(folder)
+                return number
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(CallRecord, "begin", begin_and_lose)
+                if lost:
+                    one.exchange.faults.lose_answer(endpoint="/sapi/v1/asset/dust")
+                    said = await one.refused("convert", quote_id=quote["quote_id"])
+                    assert "OUTCOME UNKNOWN" in said
+                else:
+                    said = await one.ask("convert", quote_id=quote["quote_id"])
+                    assert said["outcome"] == "converted"
+        assert "the record of calls can't be written" in capsys.readouterr().err
+
+
 async def test_an_agent_that_gives_up_does_not_make_an_outcome_unknown(tmp_path: Path) -> None:
     async with agent(tmp_path) as one:
         quote = await one.ask("quote", account="alice")

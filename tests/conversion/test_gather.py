@@ -266,3 +266,20 @@ async def test_min_value_is_asked_of_what_is_gathered() -> None:
         quote = await process.converter.quote()
 
     assert [each.reason for each in quote.why_not("DOGE")] == [Reason.BELOW_MIN_VALUE]
+
+
+@in_virtual_time
+async def test_a_refusal_that_is_not_about_the_asset_is_met_once() -> None:
+    scene = scene_with({"DOGE": "20", "ADA": "0.5"})
+    async with scene.process(gather=True) as process:
+        quote = await process.converter.quote()
+        scene.faults.fail(401, code=-2015, after_executing=False, endpoint=TRANSFER, times=None)
+
+        receipt = await process.converter.convert(quote)
+
+    assert scene.asked.count("/sapi/v1/asset/transfer") == 1
+    assert set(receipt.assets) == {"ADA", "XRP"}
+    assert [(each.asset, each.reason) for each in receipt.dropped] == [
+        ("ADA", Reason.REFUSED),
+        ("DOGE", Reason.NOT_TRIED),
+    ]

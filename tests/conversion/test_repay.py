@@ -13,6 +13,7 @@ from unittest.mock import patch
 import pytest
 
 from binance_dust import (
+    CredentialsError,
     DustClient,
     GuardError,
     NotSentError,
@@ -240,3 +241,16 @@ async def test_a_debt_that_can_be_paid_in_part_is_paid_as_planned() -> None:
 
     assert [(line.asset, line.amount) for line in receipt.lines] == [("USDT", D(2))]
     assert [(each.asset, each.reason) for each in receipt.dropped] == [("ETH", Reason.CHANGED)]
+
+
+@in_virtual_time
+async def test_a_refusal_that_is_not_about_the_asset_is_met_once() -> None:
+    scene = Debts({"USDT": "5", "ETH": "0.01"}, {"USDT": "8", "ETH": "1"})
+    async with scene.process() as process:
+        mover = repayer(process)
+        quote = await mover.quote()
+        scene.faults.fail(401, code=-2015, after_executing=False, endpoint=REPAY, times=None)
+        with pytest.raises(CredentialsError):
+            await mover.repay(quote)
+
+    assert scene.asked.count("/sapi/v1/margin/borrow-repay") == 1

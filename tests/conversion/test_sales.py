@@ -350,3 +350,18 @@ async def test_a_price_that_takes_too_much_is_not_planned() -> None:
 
     assert not quote
     assert [each.reason for each in quote.why_not("LTC")] == [Reason.FEE_TOO_HIGH]
+
+
+@in_virtual_time
+async def test_a_refusal_that_is_not_about_the_asset_is_met_once() -> None:
+    scene = scene_with(DUST_OF_TWO | {"LTC": "2", "BCH": "1"})
+    async with scene.process(**SELL) as process:
+        quote = await process.converter.quote()
+        assert sum(each.sale for each in quote.lines) == 2
+        scene.faults.fail(401, code=-2015, after_executing=False, endpoint=ACCEPT, times=None)
+
+        receipt = await process.converter.convert(quote)
+
+    assert scene.asked.count(ACCEPT) == 1
+    assert set(receipt.assets) == {"ADA", "XRP"}
+    assert [each.reason for each in receipt.dropped] == [Reason.REFUSED, Reason.NOT_TRIED]
