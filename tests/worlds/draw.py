@@ -20,6 +20,7 @@ from tests.worlds.world import (
     Limits,
     Net,
     Others,
+    Redis,
     Refusals,
     Storm,
     Stream,
@@ -32,15 +33,25 @@ _FEW: Final = 4
 Dice = random.Random
 
 
-def draw(seed: int, *, deviating: int | None = None) -> World:
-    """Draw a world, with so many deviations if told."""
+def draw(seed: int, *, deviating: int | None = None, shared: bool = False) -> World:
+    """Draw a world, with so many deviations if told; or one with a `shared` budget."""
     dice = random.Random(seed)  # noqa: S311 - to be repeated
     world = _documented(seed, dice)
     count = dice.choices([0, 1, 2, 3], [15, 40, 28, 17])[0]
     count = count if deviating is None else deviating
     for name in dice.sample(sorted(DEVIATIONS), count):
         world = replace(world, **DEVIATIONS[name](world, dice))
-    return _affordable(world)
+    return replace(_affordable(world), redis=_redis(seed) if shared else None)
+
+
+def _redis(seed: int) -> Redis:
+    """Draw a Redis that is near or far, and now and then one that forgets."""
+    dice = random.Random(seed)  # noqa: S311 - to be repeated
+    least, most = dice.choice([(0.0, 0.0), (0.0002, 0.002), (0.001, 0.03), (0.02, 0.18)])
+    times = dice.choice([0, 0, 0, 1, 2])
+    forgets = tuple(sorted(_cut(dice.uniform(0.0, 200.0)) for _ in range(times)))
+    down = dice.choice([0.0, 0.2, 3.0, 20.0])
+    return Redis(way=least, jitter=most - least, forgets=forgets, down=down if forgets else 0.0)
 
 
 def _documented(seed: int, dice: Dice) -> World:

@@ -9,6 +9,7 @@ from tests.worlds.engine import Engine
 from tests.worlds.exchange import StrictExchange
 from tests.worlds.least import allowed_time, least_time
 from tests.worlds.process import Job, MakeBudget, Notes, Process, Stage, local_budget
+from tests.worlds.shared import SharedBudgets
 from tests.worlds.world import ENDPOINTS, WINDOW, World, others_spend
 
 
@@ -45,8 +46,10 @@ class Play:
         return max((job.done for job in scans if job.done is not None), default=0.0)
 
 
-def play(world: World, make: MakeBudget = local_budget) -> Play:
-    """Play a world to its end."""
+def play(world: World, make: MakeBudget | None = None) -> Play:
+    """Play a world to its end, with other budgets if they are given."""
+    if make is None:
+        make = local_budget if world.redis is None else SharedBudgets(world.redis, world.seed)
     engine, exchange, notes = Engine(), StrictExchange(world), Notes()
     stage = Stage(world, engine, exchange, notes, make)
     least, allowed = least_time(world), allowed_time(world)

@@ -19,7 +19,6 @@ from tests.worlds.invariants import violations
 from tests.worlds.kept import KEPT, OPEN
 from tests.worlds.known import MOST_UNEXPLAINED, reason
 from tests.worlds.play import play
-from tests.worlds.shared import drawn
 from tests.worlds.shrink import kinds, shrink
 
 _PART = 50
@@ -72,8 +71,8 @@ def count(seeds: Iterable[int], deviating: int | None = None, *, shared: bool = 
     """Play worlds, and count what they violate."""
     tally = Tally()
     for seed in seeds:
-        world = draw(seed, deviating=deviating)
-        played = play(world, drawn(seed)) if shared else play(world)
+        world = draw(seed, deviating=deviating, shared=shared)
+        played = play(world)
         violated = violations(played)
         found = {violation.kind for violation in violated}
         tally.several += len(world.deviates) > 1
@@ -155,9 +154,11 @@ def report(tally: Tally) -> str:
     return "\n".join(lines)
 
 
-def show(seed: int, deviating: int | None = None, only: str | None = None) -> str:
+def show(
+    seed: int, deviating: int | None = None, only: str | None = None, *, shared: bool = False
+) -> str:
     """Play one world; say what it violates, and the smallest world that does."""
-    world = draw(seed, deviating=deviating)
+    world = draw(seed, deviating=deviating, shared=shared)
     played = play(world)
     lines = [f"seed {seed}: {world}", f"    {played.seconds:.1f} s, least {played.least:.1f}"]
     for violation in violations(played):
@@ -178,7 +179,9 @@ def news(tally: Tally, *, shared: bool = False) -> list[str]:
         found.append(f"{kind}, {name}: seed {seed}{small}")
     if tally.hidden > MOST_UNEXPLAINED * max(tally.several, _FEW):
         found.append(f"{tally.hidden:,} of {tally.several:,} worlds with several deviations")
-    for kept in () if shared else KEPT:
+    for kept in KEPT:
+        if (kept.world.redis is not None) is not shared:
+            continue
         found += [f"{kind}: {kept.world}" for kind in kinds(kept.world) - kept.open]
     return found
 
@@ -218,7 +221,7 @@ def main() -> None:
         print(show_kept())
     elif options.show:
         for seed in options.show:
-            print(show(seed, options.deviating, options.only))
+            print(show(seed, options.deviating, options.only, shared=options.shared))
     else:
         tally = count_all(
             options.seed,

@@ -15,6 +15,7 @@ from binance_dust.budget import Budget, RateLimits, RedisBudget
 from binance_dust.budget._redis._store import AwayError
 from binance_dust.budget._redis._stored import StoredReplica
 from tests.worlds.engine import Engine
+from tests.worlds.world import Redis
 
 _CLOCK = 1_700_000_000.0
 
@@ -188,15 +189,10 @@ class SharedBudgets:
     reloads = False
     """Whether each process loads its state anew before each batch."""
 
-    def __init__(
-        self,
-        way: Callable[[], float] = lambda: 0.0,
-        forgets: tuple[float, ...] = (),
-        down: float = 0.0,
-        **options: Any,
-    ) -> None:
-        self.log = MemoryLog(forgets, down)
-        self._way = way
+    def __init__(self, redis: Redis = Redis(), seed: int = 1, **options: Any) -> None:  # noqa: B008 - a value
+        dice = random.Random(seed)  # noqa: S311 - to be repeated
+        self.log = MemoryLog(redis.forgets, redis.down)
+        self._way = lambda: redis.way + dice.random() * redis.jitter
         self._options = options
         self.made: list[RedisBudget] = []
 
@@ -218,15 +214,6 @@ class SharedBudgets:
             if replica is not None:
                 fields, _ = replica.fields()
                 yield replica.position, msgspec.msgpack.encode(sorted(fields.items()))
-
-
-def drawn(seed: int) -> SharedBudgets:
-    """Draw a way to Redis, near or far, and now and then one that forgets."""
-    dice = random.Random(seed)  # noqa: S311 - to be repeated
-    least, most = dice.choice([(0.0, 0.0), (0.0002, 0.002), (0.001, 0.03), (0.02, 0.18)])
-    forgets = tuple(sorted(dice.uniform(0.0, 200.0) for _ in range(dice.choice([0, 0, 0, 1, 2]))))
-    down = dice.choice([0.0, 0.2, 3.0, 20.0])
-    return SharedBudgets(lambda: dice.uniform(least, most), forgets, down)
 
 
 def _reload(budget: RedisBudget) -> None:

@@ -9,16 +9,16 @@ from typing import Any
 
 from tests.worlds.invariants import violations
 from tests.worlds.play import play
-from tests.worlds.process import MakeBudget, local_budget
+from tests.worlds.process import MakeBudget
 from tests.worlds.world import World
 
 
-def kinds(world: World, make: MakeBudget = local_budget) -> frozenset[str]:
+def kinds(world: World, make: MakeBudget | None = None) -> frozenset[str]:
     """Play a world, and name the invariants that it violates."""
     return frozenset(violation.kind for violation in violations(play(world, make)))
 
 
-def shrink(world: World, kind: str, make: MakeBudget = local_budget) -> World:
+def shrink(world: World, kind: str, make: MakeBudget | None = None) -> World:
     """Make a world as usual as it can be while it violates the same invariant."""
     smaller = True
     while smaller:

@@ -8,6 +8,7 @@ only what deviates, and can be pasted into a test after `from tests.worlds.world
     engine.py      true time, and processes that each have a loop and a clock of their own
     exchange.py    the strict exchange of a world; it knows nothing of the package
     process.py     a program with a budget: it makes the calls of a world
+    shared.py      budgets that processes share, in a log of memory
     play.py        a world, played: what was sent, heard and waited for
     least.py       the least time that a client who knows everything would need
     refusals.py    what may be sent after a refusal, a ban, or a firewall's page
@@ -41,6 +42,7 @@ __all__ = [
     "Net",
     "Others",
     "Processes",
+    "Redis",
     "Refusals",
     "Storm",
     "Stream",
@@ -230,6 +232,19 @@ class Processes(Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
+class Redis(Part):
+    """Where our processes share a budget."""
+
+    way: float = 0.0
+    jitter: float = 0.0
+    """At the most so much longer, each way."""
+    forgets: tuple[float, ...] = ()
+    """When it is killed, and comes back empty."""
+    down: float = 0.0
+    """Seconds for which nobody can connect then."""
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
 class Stream(Part):
     """Calls of one endpoint: all at once, or one after another."""
 
@@ -265,6 +280,8 @@ class World(Part):
     bans: Bans = field(default_factory=Bans)
     others: Others = field(default_factory=Others)
     processes: Processes = field(default_factory=Processes)
+    redis: Redis | None = None
+    """`None` if each process has a budget of its own."""
     work: tuple[Stream, ...] = (Stream(),)
     accounts: int = 1
     max_wait: float = WINDOW
