@@ -13,8 +13,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, ParamSpec, TypeVar, overload
 
-from binance_dust._util.hidden import NeverPickled
-from binance_dust._util.keys import looks_like_pem, read_private_key
+from binance_dust._util.keys import NeverPickled, looks_like_pem, read_private_key
 from binance_dust.errors import ConfigurationError
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._util import html
 from binance_dust._util.exact import total
-from binance_dust._util.records import field_names
+from binance_dust._util.html import field_names
 from binance_dust.budget import BudgetSnapshot
 from binance_dust.conversion import LiabilityQuote, Quote, Receipt
 from binance_dust.errors import ConfigurationError

@@ -17,7 +17,7 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeVar
 
 from binance_dust._util.checks import instance
-from binance_dust._util.hidden import NeverPickled
+from binance_dust._util.keys import NeverPickled
 from binance_dust.credentials import Credentials, Secret
 from binance_dust.endpoints._spec import percent_encode
 from binance_dust.errors import CredentialsError, DustError, NotSentError

@@ -5,13 +5,11 @@ exact.py        exact amounts and aware times, as they are read and written
 plain.py        values as JSON has them, and back
 rows.py         answers of which a row can be set aside, or a field can be missing
 misfit.py       where a value does not fit its declared type
-hidden.py       what holds a secret is never pickled
 structs.py      structs that hold a secret, and how they are printed
-keys.py         which private key a PEM holds
+keys.py         what holds a key is never pickled; which private key a PEM holds
 lifetimes.py    objects that are closed, and belong to one event loop
 files.py        which files are opened, and that readers see them whole
 results.py      results made in the background, read as a stream
 words.py        counts and durations in words; foreign text, made visible
-html.py         tables and text in HTML
-records.py      any record as HTML
+html.py         tables and any record in HTML
 """

@@ -172,7 +172,7 @@ class AnswerStruct(msgspec.Struct, frozen=True, kw_only=True, rename="camel", eq
         return f"{type(self).__name__}({fields})"
 
     def _repr_html_(self) -> str:
-        from binance_dust._util.records import record
+        from binance_dust._util.html import record
 
         return record(self)
 

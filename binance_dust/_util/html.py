@@ -1,4 +1,4 @@
-"""Tables in HTML, for notebooks and for the page: everything in them is escaped.
+"""Tables and records in HTML, for notebooks and for the page: everything in them is escaped.
 
 Names of accounts and assets are foreign input. They can hold markup, and characters that change the
 direction of a line or can't be encoded. Markup is escaped, and such characters are spelled out.
@@ -6,11 +6,16 @@ direction of a line or can't be encoded. Markup is escaped, and such characters 
 
 from __future__ import annotations
 
-import re
+import enum
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
 from datetime import UTC, datetime
 from decimal import Decimal
 from itertools import chain, zip_longest
-from typing import TYPE_CHECKING, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from binance_dust._util.words import visible
+from binance_dust.errors import DustError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -20,10 +25,11 @@ __all__ = [
     "Cell",
     "Record",
     "escaped",
+    "field_names",
     "figure",
     "moment",
+    "record",
     "table",
-    "visible",
 ]
 
 Cell: TypeAlias = str | int | Decimal | datetime | None
@@ -32,16 +38,6 @@ _SHOWN: Final = 100
 """Rows of a table in a notebook. The last line counts the others."""
 PLACES: Final = 8
 """Decimal places of the exchange. Figures are padded to them, and never cut."""
-
-# Control characters, surrogates on their own, and what changes the direction of a line.
-_UNSEEN: Final = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff\ufeff\ufffe\uffff]"
-)
-
-
-def visible(text: str) -> str:
-    r"""Spell out invisible characters and those that move text: `\u202e`."""
-    return _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 def escaped(text: str) -> str:
@@ -98,17 +94,6 @@ def table(
     return "".join([*parts, "</table>"])
 
 
-class Record:
-    """Base of records that a notebook shows: their fields, and below them their parts."""
-
-    __slots__ = ()
-
-    def _repr_html_(self) -> str:
-        from binance_dust._util.records import record  # few programs are notebooks
-
-        return record(self)
-
-
 def _look(column: Sequence[Cell]) -> tuple[str, int]:
     """Decide how a column is aligned, and to how many places its figures are padded."""
     figures = [cell for cell in column if isinstance(cell, Decimal | int)]
@@ -151,3 +136,66 @@ def _style(align: str) -> str:
 
 def _row(cells: Iterable[str]) -> str:
     return f"<tr>{''.join(cells)}</tr>"
+
+
+# --- any record ----------------------------------------------------------------------------------
+
+
+class Record:
+    """Base of records that a notebook shows: their fields, and below them their parts."""
+
+    __slots__ = ()
+
+    def _repr_html_(self) -> str:
+        return record(self)
+
+
+def record(value: Any) -> str:
+    """Show the fields of a record as a table, and each of its lists of records as another."""
+    cells: list[tuple[str, Cell]] = []
+    parts: list[str] = []
+    for name in field_names(value):
+        found = _field(value, name)
+        if isinstance(found, tuple | list) and found and field_names(found[0]):
+            names = field_names(found[0])
+            rows = ([_cell(_field(each, of)) for of in names] for each in found)
+            parts.append(
+                table(name.replace("_", " "), [of.replace("_", " ") for of in names], rows)
+            )
+        elif hasattr(found, "_repr_html_"):
+            parts.append(found._repr_html_())
+        elif found is not None and found not in ((), []):
+            cells.append((name.replace("_", " "), _cell(found)))
+    return "".join(["<div>", table(type(value).__name__, ("", ""), cells), *parts, "</div>"])
+
+
+def field_names(value: Any) -> list[str]:
+    """Name the fields of a record; empty for anything else."""
+    names = getattr(type(value), "__struct_fields__", None)
+    if names is None and is_dataclass(value):
+        names = [each.name for each in fields(value)]
+    return [name for name in names or () if name != "key_id"]
+
+
+def _field(value: Any, name: str) -> Any:
+    """Read a field; of an answer it may be unreadable, and a repr never raises."""
+    try:
+        return getattr(value, name)
+    except DustError as error:
+        return str(error)
+
+
+def _cell(value: Any) -> Cell:
+    match value:
+        case bool() | enum.Enum():
+            return str(value)
+        case None | str() | int() | Decimal() | datetime():
+            return value
+        case tuple() | list() if all(isinstance(each, str) for each in value):
+            return ", ".join(value)
+        case Mapping():
+            return ", ".join(f"{key}: {_cell(each)}" for key, each in value.items())
+        case tuple() | list():
+            return len(value)
+        case _:
+            return str(value)

@@ -1,4 +1,4 @@
-"""Private keys: which kind a PEM holds, found out from the PEM itself.
+"""Private keys: what holds one is never pickled; which kind a PEM holds.
 
 This module only reads keys; `_call.signing` uses them. `cryptography` is an extra
 (`binance-dust[keys]`), so it is imported when the first PEM is read.
@@ -6,7 +6,7 @@ This module only reads keys; `_call.signing` uses them. `cryptography` is an ext
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
+from typing import TYPE_CHECKING, Final, NoReturn, Self, TypeAlias
 
 from binance_dust.errors import ConfigurationError
 
@@ -16,7 +16,26 @@ if TYPE_CHECKING:
 
     PrivateKey: TypeAlias = Ed25519PrivateKey | RSAPrivateKey
 
-_ARMOUR = "-----BEGIN"
+NEVER_PICKLED: Final = "keys are never pickled: pass the account's name, and look it up there"
+_ARMOUR: Final = "-----BEGIN"
+
+
+class NeverPickled:
+    """Base class for what holds a key: copying gives the same object, pickling fails."""
+
+    __slots__ = ()
+
+    def __copy__(self) -> Self:
+        return self
+
+    def __deepcopy__(self, memo: object) -> Self:
+        return self
+
+    def __getstate__(self) -> NoReturn:
+        raise TypeError(NEVER_PICKLED)
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(NEVER_PICKLED)
 
 
 def looks_like_pem(text: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, NoReturn, Self
 
 import msgspec
 
-from binance_dust._util.hidden import NEVER_PICKLED
+from binance_dust._util.keys import NEVER_PICKLED
 
 __all__ = ["HiddenStruct"]
 

@@ -122,8 +122,8 @@ class AgentDesk:
         self._target = target
         self._max_value = max_value
         self._record = record
-        self._quotes: dict[str, tuple[Converter, Quote]] = {}
-        self._used: set[str] = set()
+        self._quotes: dict[str, tuple[Converter, Quote] | None] = {}
+        """`None` for a quote that was used."""
         self._under_way: set[asyncio.Task[Any]] = set()
 
     # --- reading ---------------------------------------------------------------------------------
@@ -205,21 +205,21 @@ class AgentDesk:
         return await self._recorded("convert", {"quote_id": quote_id}, self._convert(quote_id))
 
     async def _convert(self, quote_id: str) -> dict[str, Any]:
-        if quote_id in self._used:
+        if quote_id not in self._quotes:
+            raise GuardError(f"this server has given no quote {quote_id!r}: ask for one")
+        found = self._quotes[quote_id]
+        if found is None:
             raise GuardError(
                 f"quote {quote_id} was used already, and a quote is good for one attempt: see"
                 " `books` for what it did, and ask for a new quote"
             )
-        if quote_id not in self._quotes:
-            raise GuardError(f"this server has given no quote {quote_id!r}: ask for one")
-        converter, quote = self._quotes[quote_id]
+        converter, quote = found
         if self._max_value is not None and quote.gross > self._max_value:
             raise GuardError(
                 f"this quote is worth {quote.gross:f} {quote.target}, and this server converts at"
                 f" most {self._max_value:f} at once (--max-value): a person can convert it"
             )
-        del self._quotes[quote_id]
-        self._used.add(quote_id)
+        self._quotes[quote_id] = None
         # In a task of its own: an agent that gives up does not make the outcome unknown.
         task = asyncio.ensure_future(converter.convert(quote))
         self._under_way.add(task)

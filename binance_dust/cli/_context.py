@@ -133,32 +133,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 # --- accounts ------------------------------------------------------------------------------------
 
 
-def find_accounts(
-    options: argparse.Namespace, environ: Mapping[str, str] | None = None
-) -> Sequence[Credentials]:
-    """Give the accounts that the options name, in that order."""
-    everyone, _ = _all_accounts(options, os.environ if environ is None else environ)
-    return _choose(everyone, options.account)
-
-
-def _all_accounts(
-    options: argparse.Namespace, environ: Mapping[str, str]
-) -> tuple[Sequence[Credentials], bool]:
+def _all_accounts(options: argparse.Namespace) -> tuple[Sequence[Credentials], bool]:
     """Give the accounts that there are, and tell whether these are all."""
     from binance_dust.credentials import Credentials
 
-    path = options.accounts or environ.get(_ACCOUNTS_VARIABLE)
+    path = options.accounts or os.environ.get(_ACCOUNTS_VARIABLE)
     if path:
-        return Credentials.load(path, environ=environ), True
+        return Credentials.load(path), True
     if options.account:
         names = _once(options.account)
-        return [Credentials.from_env(name, environ=environ) for name in names], False
-    if not environ.get(_KEY_VARIABLE):
+        return [Credentials.from_env(name) for name in names], False
+    if not os.environ.get(_KEY_VARIABLE):
         raise ConfigurationError(
             "no accounts: give --accounts FILE, or set BINANCE_API_KEY and BINANCE_API_SECRET,"
             " or try it with --sandbox"
         )
-    return [Credentials.from_env(environ=environ)], False
+    return [Credentials.from_env()], False
 
 
 def _say_same_keys(accounts: Sequence[Credentials]) -> None:
@@ -171,10 +161,10 @@ def _say_same_keys(accounts: Sequence[Credentials]) -> None:
             print_stderr(f"{' and '.join(names)} have the same key, so they are one account")
 
 
-def names_accounts(options: argparse.Namespace, environ: Mapping[str, str]) -> bool:
+def names_accounts(options: argparse.Namespace) -> bool:
     """Tell whether the options or the environment name accounts."""
     given = options.sandbox or options.accounts or options.account
-    return bool(given or environ.get(_ACCOUNTS_VARIABLE) or environ.get(_KEY_VARIABLE))
+    return bool(given or any(map(os.environ.get, (_ACCOUNTS_VARIABLE, _KEY_VARIABLE))))
 
 
 def _choose(accounts: Sequence[Credentials], names: Sequence[str]) -> Sequence[Credentials]:
@@ -249,7 +239,7 @@ async def open_context(
         if options.sandbox:
             exchange, everyone = await _open_sandbox(options, stack)
         else:
-            everyone, complete = _all_accounts(options, os.environ)
+            everyone, complete = _all_accounts(options)
             _say_same_keys(everyone)
         accounts = _choose(everyone, options.account)
         names = frozenset(str(each.name) for each in everyone) if complete else None

@@ -124,17 +124,15 @@ async def watched_redis(url: str, *, needed: bool) -> AsyncIterator[None]:
 
 async def _watch(client: Redis, where: str, lost: str | None) -> None:
     now = asyncio.get_running_loop().time
-    since = now()
-    if lost is not None:
-        print_stderr(f"no {where} ({lost}): it is asked again until it answers")
+    since, before = now(), None
     while True:
-        await asyncio.sleep(_LOOK_AGAIN)
-        before, lost = lost, await _why_not(client)
         if before is None and lost is not None:
             since = now()
             print_stderr(f"no {where} ({lost}): it is asked again until it answers")
         elif before is not None and lost is None:
             print_stderr(f"{where} answers again, after {duration(now() - since)}")
+        await asyncio.sleep(_LOOK_AGAIN)
+        before, lost = lost, await _why_not(client)
 
 
 async def _why_not(client: Redis) -> str | None:

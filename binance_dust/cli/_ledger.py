@@ -54,16 +54,12 @@ def entry_filter(options: argparse.Namespace) -> dict[str, Any]:
     return {"account": options.account, "since": options.since, "until": options.until}
 
 
-async def refuse_unknown_account(ledger: Ledger, options: argparse.Namespace) -> None:
+async def refuse_unknown_account(ledger: Ledger, name: str | None) -> None:
     """Say that the books know no such account: an empty table would be a wrong answer."""
-    if options.account is None:
-        return
-    known = [name for account in await ledger.accounts() for name in account.names]
-    if options.account not in known:
-        near = suggestion(options.account, known)
-        raise ConfigurationError(
-            f"the books of {ledger.path} know no account {options.account!r}{near}"
-        )
+    known = [each for account in await ledger.accounts() for each in account.names]
+    if name is not None and name not in known:
+        near = suggestion(name, known)
+        raise ConfigurationError(f"the books of {ledger.path} know no account {name!r}{near}")
 
 
 def _ledger_of(options: argparse.Namespace) -> Ledger:

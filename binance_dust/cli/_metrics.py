@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from aiohttp import web
 
-    from binance_dust.events import Event, Observer
+    from binance_dust.events import Event
     from binance_dust.reports import AccountReport
     from binance_dust.sweeper import SweepReport
 
@@ -64,16 +64,10 @@ class CommandMetrics:
         self._registry = prometheus_client.CollectorRegistry()
         self._telemetry = Telemetry(registry=self._registry)
 
-    def observer(self, other: Observer) -> Observer:
-        """Give an observer that tells the other one, and records."""
-        if self._where is None:
-            return other
-
-        def both(event: Event, /) -> None:
+    def __call__(self, event: Event, /) -> None:
+        """Record an event of a session."""
+        if self._where is not None:
             self._telemetry(event)
-            other(event)
-
-        return both
 
     def count(self, report: AccountReport | SweepReport) -> None:
         """Count an account that is done."""

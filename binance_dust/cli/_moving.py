@@ -14,6 +14,7 @@ from binance_dust.cli._output import (
     reason_of,
 )
 from binance_dust.cli._plans import show_quote, show_receipt
+from binance_dust.cli._problems import to_all
 from binance_dust.cli._streams import outlive_readers, print_stderr
 from binance_dust.cli._watch import MoveWatch
 from binance_dust.conversion import Quote
@@ -214,24 +215,10 @@ def exit_code(outcomes: Iterable[Outcome]) -> int:
 # --- the accounts, one after another, in detail --------------------------------------------------
 
 
-async def convert(
-    options: argparse.Namespace,
-    *,
-    really: bool,
-    choose: Callable[[Quote], Quote] | None = None,
-    note: Callable[[SweepReport], object] = bool,
-) -> int:
-    """Plan the conversion of every account's dust, and convert it if `really`."""
-    return await move(
-        options, really=really, delistings=options.delistings, note=note, choose=choose
-    )
-
-
 async def move(
     options: argparse.Namespace,
     *,
     really: bool,
-    delistings: bool = False,
     note: Callable[[SweepReport], object] = bool,
     **sweep_options: Any,
 ) -> int:
@@ -245,7 +232,7 @@ async def move(
     notifier = _notify.Notifier(options)
     async with (
         notifier.told(),
-        _context.open_context(options, observer=notifier.observer(watch)) as context,
+        _context.open_context(options, observer=to_all(watch, notifier)) as context,
         _ledger.open_ledger_to_move(options, context) as ledger,
         watch.shown(len(context.clients)),
         sweep(
@@ -253,7 +240,7 @@ async def move(
             ledger=ledger,
             dry_run=not really,
             **rules(options, context),
-            first=await _context.read_delistings(context, delistings),
+            first=await _context.read_delistings(context, options.delistings),
             **sweep_options,
         ) as reports,
         watch.finishing(),

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import AsyncIterator, Mapping
 
-    from binance_dust.events import Observer
     from binance_dust.sweeper import SweepReport
 
 __all__ = ["Notifier", "add_option"]
@@ -60,17 +59,6 @@ class Notifier:
         self._banned_until = 0.0
         self._bad: dict[str, int] = {}
         self._sending: set[asyncio.Task[None]] = set()
-
-    def observer(self, other: Observer) -> Observer:
-        """Give an observer that tells the other one, and notifies."""
-        if not self._target:
-            return other
-
-        def both(event: Event, /) -> None:
-            other(event)
-            self(event)
-
-        return both
 
     def __call__(self, event: Event, /) -> None:
         """Take an event of a session."""

@@ -23,7 +23,9 @@ from binance_dust.events import (
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["ExchangeOpened", "Problems", "describe", "details"]
+    from binance_dust.events import Observer
+
+__all__ = ["ExchangeOpened", "Problems", "describe", "details", "to_all"]
 
 _AGAIN: Final = 15.0
 """Seconds until a cause that goes on is said again, with its count."""
@@ -35,6 +37,16 @@ class ExchangeOpened(Event, frozen=True):
     """A command's own: which exchange the next events are about."""
 
     base_url: str
+
+
+def to_all(*observers: Observer) -> Observer:
+    """Give an observer that tells several, in their order."""
+
+    def tell(event: Event, /) -> None:
+        for each in observers:
+            each(event)
+
+    return tell
 
 
 def describe(event: Event) -> str | None:

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Final
 
 from binance_dust.cli import _context, _ledger
 from binance_dust.cli._output import make_console
-from binance_dust.cli._parser import suggestion
 from binance_dust.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -39,12 +38,7 @@ async def run(options: argparse.Namespace) -> int:
             raise ConfigurationError("give one --account: a name in the books is one account")
         (client,) = context.clients
         await ledger.refuse_other(client.session)
-        known = {name for account in await ledger.accounts() for name in account.names}
-        if options.name not in known:
-            near = suggestion(options.name, known)
-            raise ConfigurationError(
-                f"the books of {ledger.path} know no account {options.name}{near}"
-            )
+        await _ledger.refuse_unknown_account(ledger, options.name)
         owner, uid = await ledger.adopt(options.name, client)
     number = "its number is not known" if uid is None else f"number {uid}"
     make_console().print(

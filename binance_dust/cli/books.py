@@ -44,7 +44,7 @@ async def run(options: argparse.Namespace) -> int:
     """Show totals and a chart, and the entries that are open."""
     wanted = _ledger.entry_filter(options)
     async with _ledger.existing_ledger(options) as ledger:
-        await _ledger.refuse_unknown_account(ledger, options)
+        await _ledger.refuse_unknown_account(ledger, options.account)
         totals = await ledger.totals(options.by, **wanted)
         rehearsal = await ledger.books() is Books.LOCAL
         if options.html is not None:

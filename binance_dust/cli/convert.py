@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 async def run(options: argparse.Namespace) -> int:
     """Quote every account, and convert if asked to."""
     choose = _AssetChoice(options.only, options.without)
-    code = await _moving.convert(options, really=options.yes, choose=choose, note=choose.note)
+    code = await _moving.move(options, really=options.yes, choose=choose, note=choose.note)
     # Only if no account at all has the asset: accounts hold different assets.
     choose.say_unseen(options.without, "leave out")
     if unseen := choose.unseen(options.only):

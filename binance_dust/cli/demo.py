@@ -19,6 +19,7 @@ from binance_dust.budget import RateLimits
 from binance_dust.cli import _arguments
 from binance_dust.cli._output import Amounts, escape, make_console
 from binance_dust.cli._plans import quote_table, skipped_table
+from binance_dust.cli._problems import to_all
 from binance_dust.cli._progress import EventCounter, show_scan
 from binance_dust.cli._scan_results import ScanTotals, check_page, print_totals
 from binance_dust.cli._tables import TerminalTable, figure, figures, text
@@ -38,7 +39,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from binance_dust.client import DustClient
-    from binance_dust.events import Event
     from binance_dust.reports import AccountReport
     from binance_dust.sweeper import SweepReport
 
@@ -87,16 +87,11 @@ async def run(options: argparse.Namespace) -> int:
     folder = Path(tempfile.mkdtemp(prefix="binance-dust-demo-"))
     page = options.html or folder / "report.html"
     events, watch = EventCounter(print_problems=False), MoveWatch()
-
-    def observe(event: Event, /) -> None:
-        events(event)
-        watch(event)
-
-    clock = _MovableClock()
+    observer, clock = to_all(events, watch), _MovableClock()
     limits = RateLimits(window=_WINDOW)
     async with (
         Sandbox(seed=options.seed, window=_WINDOW, clock=clock.wall) as exchange,
-        Session(base_url=exchange.url, limits=limits, observer=observe, time=clock) as session,
+        Session(base_url=exchange.url, limits=limits, observer=observer, time=clock) as session,
         Ledger(folder / "ledger.db") as ledger,
     ):
         clients = [session.client(account) for account in exchange.open_accounts(options.accounts)]

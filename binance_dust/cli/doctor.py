@@ -92,21 +92,14 @@ async def run(options: argparse.Namespace) -> int:
     return 1 if worst is Level.PROBLEM else 0
 
 
-async def examine(
-    options: argparse.Namespace, context: CommandContext, printer: _doctor_report.Printer
-) -> Level:
-    """Check the exchange and every account, and give the worst finding."""
-    printer.exchange(context)
-    return await _check(options, context, printer)
-
-
 # --- checks --------------------------------------------------------------------------------------
 
 
-async def _check(
+async def examine(
     options: argparse.Namespace, context: CommandContext, printer: _doctor_report.Printer
 ) -> Level:
-    """Check the exchange first: if it can't be reached, no account is asked."""
+    """Check the exchange, then every account if it can be reached; give the worst finding."""
+    printer.exchange(context)
     levels = {Level.OK}
 
     def take(findings: Iterable[Finding]) -> None:

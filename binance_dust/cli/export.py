@@ -67,7 +67,7 @@ async def run(options: argparse.Namespace) -> int:
     if options.out != "-" and out.exists() and not options.force:  # noqa: ASYNC240 - before any work
         raise ConfigurationError(f"{out} is there already: name another file, or add --force")
     async with _ledger.existing_ledger(options) as ledger:
-        await _ledger.refuse_unknown_account(ledger, options)
+        await _ledger.refuse_unknown_account(ledger, options.account)
         written = await _write(ledger, options)
     print_stderr(f"{count(written.rows, 'row')} written", MessageLevel.INFO)
     if left_out := written.liabilities_left_out:

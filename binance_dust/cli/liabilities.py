@@ -66,6 +66,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     # The rules of dust, which it has no options for.
     parser.set_defaults(target=None, wallet=[], max_fee_rate=None, min_value=None)
     parser.set_defaults(when_below=[], cooldown=None, gather=False, above_max=None)
+    parser.set_defaults(delistings=False)
     _ledger.add_ledger(parser)
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
     _context.add_arguments(parser)

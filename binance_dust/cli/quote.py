@@ -23,4 +23,4 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 async def run(options: argparse.Namespace) -> int:
     """Quote every account, and convert nothing."""
-    return await _moving.convert(options, really=False)
+    return await _moving.move(options, really=False)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
@@ -79,7 +78,7 @@ async def _client_of(
     entry: LedgerEntry, ledger: Ledger, options: argparse.Namespace, stack: AsyncExitStack
 ) -> DustClient | None:
     """Open the client of an entry's account, if its key is at hand."""
-    if options.rejected or not _context.names_accounts(options, os.environ):
+    if options.rejected or not _context.names_accounts(options):
         return None
     context = await stack.enter_async_context(_context.open_context(options))
     owners = {name: each.owner for each in await ledger.accounts() for name in each.names}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple
 from binance_dust._util.words import count, duration
 from binance_dust.cli import _arguments, _context, _fleet, _metrics, _notify
 from binance_dust.cli._output import make_console, print_json
+from binance_dust.cli._problems import to_all
 from binance_dust.cli._streams import MessageLevel, print_stderr
 from binance_dust.cli._tables import TerminalTable, figures, text
 from binance_dust.errors import ConfigurationError
@@ -129,7 +130,7 @@ async def _scan_here(options: argparse.Namespace, output: ScanOutput) -> None:
     events = EventCounter(print_problems=not can_draw())
     metrics = _metrics.CommandMetrics(options)
     notifier = _notify.Notifier(options)
-    observer = notifier.observer(metrics.observer(events))
+    observer = to_all(metrics, events, notifier)
     async with (
         notifier.told(),
         _context.open_context(options, observer=observer) as context,

@@ -15,6 +15,7 @@ from binance_dust.cli._output import (
     print_json,
     print_rehearsal,
 )
+from binance_dust.cli._problems import to_all
 from binance_dust.cli._streams import outlive_readers, print_stderr
 from binance_dust.cli._watch import MoveWatch
 from binance_dust.errors import ConfigurationError
@@ -88,7 +89,7 @@ async def run(options: argparse.Namespace) -> int:
         async with notifier.told(one_by_one=for_ever):
             await _sweep_by_fleet(options, output, metrics)
         return output.finish()
-    observer = notifier.observer(metrics.observer(watch))
+    observer = to_all(metrics, watch, notifier)
     async with (
         notifier.told(one_by_one=for_ever),
         _context.open_context(options, observer=observer) as context,

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from binance_dust._util.words import count
 from binance_dust.cli import _arguments, _context, _fleet, _metrics, _moving, _notify
+from binance_dust.cli._problems import to_all
 from binance_dust.cli._streams import MessageLevel, print_stderr
 from binance_dust.cli._watch import MoveWatch
 from binance_dust.errors import ConfigurationError
@@ -79,7 +80,7 @@ async def run(options: argparse.Namespace) -> int:
             asyncio.get_running_loop().add_signal_handler(number, stop.set)
     metrics, watch = _metrics.CommandMetrics(options), MoveWatch()
     notifier = _notify.Notifier(options)
-    observer = notifier.observer(metrics.observer(watch))
+    observer = to_all(metrics, watch, notifier)
 
     def on_report(report: AccountReport | SweepReport) -> None:
         metrics.count(report)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 
-from binance_dust._util.hidden import NeverPickled
+from binance_dust._util.keys import NeverPickled
 from binance_dust.errors import ConfigurationError
 
 if TYPE_CHECKING:

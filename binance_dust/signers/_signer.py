@@ -8,7 +8,7 @@ import binascii
 import re
 from typing import TYPE_CHECKING, ClassVar, Final, Protocol
 
-from binance_dust._util.hidden import NeverPickled
+from binance_dust._util.keys import NeverPickled
 from binance_dust._util.words import visible
 from binance_dust.errors import CredentialsError, DustError, NotSentError
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from binance_dust import ConfigurationError, Credentials
-from binance_dust.cli._context import ask_each, find_accounts
+from binance_dust.cli._context import add_arguments, ask_each, open_context
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Keep, Run
 from tests.systems import posix
@@ -28,8 +28,12 @@ ENVIRON = {
 """Made up."""
 
 
-def options(accounts: str | None = None, account: Sequence[str] = ()) -> argparse.Namespace:
-    return argparse.Namespace(accounts=accounts, account=list(account))
+@pytest.fixture
+def keys(monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
+    """Keys in the environment, which a test may change."""
+    for name, value in ENVIRON.items():
+        monkeypatch.setenv(name, value)
+    return monkeypatch
 
 
 @pytest.fixture
@@ -41,38 +45,50 @@ def file(tmp_path: Path) -> Path:
     return path
 
 
+async def chosen(*arguments: str) -> list[Credentials]:
+    """Give the accounts of a command with these arguments; nothing is sent."""
+    parser = argparse.ArgumentParser()
+    add_arguments(parser)
+    async with open_context(parser.parse_args(arguments)) as context:
+        return [client.credentials for client in context.clients]
+
+
 def names(accounts: Sequence[Credentials]) -> list[str | None]:
     return [account.name for account in accounts]
 
 
-def test_a_file_gives_all_of_its_accounts_or_the_named_ones(file: Path) -> None:
-    assert names(find_accounts(options(str(file)), {})) == ["a", "b", "c"]
-    assert names(find_accounts(options(str(file), ["c", "a", "c"]), {})) == ["c", "a"]
+async def test_a_file_gives_all_of_its_accounts_or_the_named_ones(file: Path) -> None:
+    given = ("--accounts", str(file))
+    several = ("--account", "c", "--account", "a", "--account", "c")
+
+    assert names(await chosen(*given)) == ["a", "b", "c"]
+    assert names(await chosen(*given, *several)) == ["c", "a"]
     with pytest.raises(ConfigurationError, match=r"no account 'x'; there are a, b, c"):
-        find_accounts(options(str(file), ["a", "x"]), {})
+        await chosen(*given, "--account", "a", "--account", "x")
 
 
-def test_the_environment_may_name_the_file_and_the_argument_wins(
-    file: Path, tmp_path: Path
+async def test_the_environment_may_name_the_file_and_the_argument_wins(
+    file: Path, keys: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    environ = ENVIRON | {"BINANCE_DUST_ACCOUNTS": str(file)}
+    keys.setenv("BINANCE_DUST_ACCOUNTS", str(file))
 
-    assert names(find_accounts(options(), environ)) == ["a", "b", "c"]
-    assert names(find_accounts(options(account=["b"]), environ)) == ["b"]
+    assert names(await chosen()) == ["a", "b", "c"]
+    assert names(await chosen("--account", "b")) == ["b"]
     with pytest.raises(ConfigurationError, match=r"other\.toml"):
-        find_accounts(options(str(tmp_path / "other.toml")), environ)
+        await chosen("--accounts", str(tmp_path / "other.toml"))
 
 
-def test_without_a_file_the_environment_holds_the_keys() -> None:
-    (desk,) = find_accounts(options(), ENVIRON)
-    named = find_accounts(options(account=["desk7", "desk7"]), ENVIRON)
+async def test_without_a_file_the_environment_holds_the_keys(keys: pytest.MonkeyPatch) -> None:
+    (desk,) = await chosen()
+    named = await chosen("--account", "desk7", "--account", "desk7")
 
     assert (desk.name, desk.api_key) == (None, "key-of-the-desk")
     assert [each.api_key for each in named] == ["key-of-desk7"]
     with pytest.raises(ConfigurationError, match="BINANCE_DESK8_API_KEY"):
-        find_accounts(options(account=["desk8"]), ENVIRON)
+        await chosen("--account", "desk8")
+    keys.delenv("BINANCE_API_KEY")
     with pytest.raises(ConfigurationError, match=r"--accounts FILE.*--sandbox"):
-        find_accounts(options(), {})
+        await chosen()
 
 
 @pytest.mark.parametrize("command", ["doctor", "liabilities", "history", "bnb-burn", "scan"])

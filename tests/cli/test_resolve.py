@@ -207,5 +207,5 @@ def test_a_new_key_is_adopted(
 
     assert (refused.code, unknown.code, adopted.code, again.code) == (1, 2, 0, 0)
     assert "binance-dust adopt alice" in refused.out
-    assert "know no account zoe" in unknown.err
+    assert "know no account 'zoe'" in unknown.err
     assert "is a key of alice now" in adopted.out

@@ -30,7 +30,7 @@ from rich.traceback import Traceback
 
 from binance_dust import Credentials, DustClient, NotSentError, RetryPolicy, Session
 from binance_dust._call import signing
-from binance_dust._util.hidden import NeverPickled
+from binance_dust._util.keys import NeverPickled
 from binance_dust._util.plain import plain
 from binance_dust.sandbox import Sandbox
 from binance_dust.signers import Command, SshAgent

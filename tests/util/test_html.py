@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from binance_dust._util.html import escaped, figure, moment, table, visible
+from binance_dust._util.html import escaped, figure, moment, table
+from binance_dust._util.words import visible
 
 
 class Cells(HTMLParser):

@@ -8,7 +8,8 @@ from decimal import Decimal
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from binance_dust._util.html import PLACES, escaped, figure, moment, visible
+from binance_dust._util.html import PLACES, escaped, figure, moment
+from binance_dust._util.words import visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

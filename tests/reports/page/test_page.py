@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from binance_dust._util.html import visible
+from binance_dust._util.words import visible
 from binance_dust.errors import ConfigurationError, CredentialsError, NoAnswerError
 from binance_dust.ledger import Kind, SettledBy
 from binance_dust.models import UserAsset
