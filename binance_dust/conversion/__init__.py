@@ -3,6 +3,7 @@
 _converter.py    the converter of dust: quote, convert, recover
 _liabilities.py  the same for small margin debts
 _repay.py        the same for debts that are paid from what is held
+_mover.py        what these three share
 _account.py      an account's client, ledger and claims; what it holds, owes and may convert
 _policy.py       the options of a converter, checked
 _guards.py       what stops a conversion before anything is sent: policy, old quote, cooldown

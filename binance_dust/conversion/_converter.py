@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from binance_dust._util.checks import instance, to_timedelta
 from binance_dust.conversion import _guards, _policy
-from binance_dust.conversion._account import AccountContext, read_holdings, read_listed
+from binance_dust.conversion._account import read_holdings, read_listed
 from binance_dust.conversion._gather import read_gather
+from binance_dust.conversion._mover import QUOTE_TTL, FundsMover
 from binance_dust.conversion._plan import plan_dust
 from binance_dust.conversion._quote import Quote
-from binance_dust.conversion._recover import recover
 from binance_dust.conversion._run import Run
 from binance_dust.conversion._sales import plan_sales
 from binance_dust.conversion._worth import Worth, find_worth, with_ceiling
 from binance_dust.endpoints import to_account_type
 from binance_dust.errors import CooldownError
-from binance_dust.ledger import Kind, Scope, from_dust_log
+from binance_dust.ledger import Kind, from_dust_log
 from binance_dust.ledger._entry import funds_of
 from binance_dust.models import Delistings
 
@@ -32,19 +32,18 @@ if TYPE_CHECKING:
     from binance_dust.conversion._quote import GatherLine, QuoteLine
     from binance_dust.conversion._receipt import Receipt
     from binance_dust.endpoints import AccountType, WalletName
-    from binance_dust.ledger import Ledger, LedgerEntry, Observed
+    from binance_dust.ledger import Ledger
 
 __all__ = ["COOLDOWN", "MAX_FEE_RATE", "QUOTE_TTL", "Converter"]
 
 COOLDOWN: Final = timedelta(hours=24)
 """The longest that any source names (1 h in 2026, 6 h in 2021, 24 h in 2018). Too long costs only
 patience, and the ledger learns what is enough."""
-QUOTE_TTL: Final = timedelta(seconds=60)
 MAX_FEE_RATE: Final = Decimal("0.05")
 """Above the rates seen for ordinary assets (2 to 2.6 %), and below the 10 % of Alpha tokens."""
 
 
-class Converter:
+class Converter(FundsMover):
     """Turns one account's dust into a target, at most once, with everything on record.
 
         converter = Converter(client, ledger=ledger)
@@ -91,12 +90,11 @@ class Converter:
         by quote what is too much for dust, up to a worth of `above_max` in the target. Both are for
         the spot wallet.
         """
-        self._context = AccountContext(client, ledger)
-        self._keep = _policy.KeepRule(keep)
-        self._policy = _policy.Policy(
+        keep = _policy.KeepRule(keep)
+        self._policy = policy = _policy.Policy(
             target=target,
             account_type=to_account_type(account_type),
-            keep=self._keep.names,
+            keep=keep.names,
             max_fee_rate=_policy.to_decimal(max_fee_rate, "max_fee_rate"),
             min_value=_policy.to_decimal(min_value, "min_value"),
             quote_ttl=to_timedelta(quote_ttl, "quote_ttl"),
@@ -105,20 +103,12 @@ class Converter:
             gather=instance(gather, bool, "gather"),
             above_max=_policy.most_to_sell(above, above_max),
         )
+        wallet, ttl = policy.account_type, policy.quote_ttl
+        super().__init__(client, ledger, policy.kind, wallet, keep, ttl, policy.cooldown)
         self._together = instance(together, bool, "together")
         self._delistings = instance(
             Delistings() if delistings is None else delistings, Delistings, "delistings"
         )
-
-    @property
-    def client(self) -> DustClient:
-        """The account."""
-        return self._context.client
-
-    @property
-    def ledger(self) -> Ledger:
-        """The record."""
-        return self._context.ledger
 
     @property
     def target(self) -> str:
@@ -133,9 +123,10 @@ class Converter:
     @property
     def funds(self) -> frozenset[str]:
         """What it moves, as `LedgerEntry.funds`: an open entry of other funds is no obstacle."""
-        policy = self._policy
-        kinds = [policy.kind, *([Kind.TRANSFER] if policy.gather else [])]
-        return frozenset(funds_of(kind, policy.account_type) for kind in kinds)
+        found = super().funds
+        if self._policy.gather:
+            found |= {funds_of(Kind.TRANSFER, self._policy.account_type)}
+        return found
 
     # --- reading ---------------------------------------------------------------------------------
 
@@ -209,17 +200,13 @@ class Converter:
         """
         instance(quote, Quote, "quote")
         context, policy = self._context, await self._policy_now()
-        await context.prepare(*self.funds)
-        _guards.check_conversion(
-            quote, policy, account=context.account, key_id=context.key_id, now=context.now()
-        )
+        await self._check(quote)
+        _guards.check_rules(quote, policy)
         async with context.claimed("convert") as claim:
-            # Another process may have converted since the quote: the ledger knows.
             dust = [line.asset for line in quote.lines if not line.sale]
             dust += [line.asset for line in quote.gather]
             if dust:
-                until = (await self._learn()).next_at(context.now(), dust)
-                _guards.refuse_cooling(until, account=context.account, now=context.now())
+                await self._refuse_cooling(dust)
             held = await read_holdings(context.client, policy.account_type)
             _guards.refuse_needless(held, policy, account=context.account)
             run = Run(context, claim, policy, quote, together=self._together)
@@ -229,14 +216,6 @@ class Converter:
                 # The refusal is on record now, and shows how long the wait is.
                 error.retry_at = (await self._learn()).wait_until(context.now(), dust)
                 raise
-
-    async def recover(self) -> list[LedgerEntry]:
-        """Find out how the account's open entries ended. It only reads, and never sends.
-
-        Returns them as they are afterwards: confirmed, rejected, or still unknown, with the reason.
-        Takes a minute or two if a call has left no trace, since its record may show late.
-        """
-        return await recover(self._context)
 
     # --- parts -----------------------------------------------------------------------------------
 
@@ -269,14 +248,6 @@ class Converter:
         log = await context.client.dust_log(account_type=policy.wallet)
         return await self._learn(from_dust_log(log, context.owner, policy.account_type))
 
-    async def _learn(self, records: Iterable[Observed] = ()) -> _guards.Eligibility:
-        context, policy = self._context, self._policy
-        scope = Scope(context.owner, policy.kind, policy.account_type)
-        return await _guards.read_eligibility(context.ledger, scope, policy.cooldown, records)
-
     def __repr__(self) -> str:
         policy = self._policy
         return f"<Converter {self._context.account} {policy.account_type} into {policy.target}>"
-
-    def __reduce_ex__(self, protocol: object) -> Any:
-        raise TypeError("a Converter holds a client, which holds a key, and is never pickled")

@@ -28,8 +28,8 @@ __all__ = [
     "Eligibility",
     "changed_balance",
     "changed_debts",
-    "check_conversion",
     "check_quote",
+    "check_rules",
     "deviations",
     "is_changed",
     "not_needed",
@@ -50,17 +50,15 @@ _GROWTH: Final = Decimal("1.01")
 # --- a quote -------------------------------------------------------------------------------------
 
 
-def check_conversion(
-    quote: Quote, policy: Policy, *, account: str, key_id: str, now: datetime
-) -> None:
-    """Stop a conversion that the quote or the policy does not allow."""
+def check_rules(quote: Quote, policy: Policy) -> None:
+    """Stop a conversion that the policy does not allow."""
+    account = quote.account
     if (quote.target, quote.account_type) != (policy.target, policy.account_type):
         raise GuardError(
             f"{account}: this quote is for {quote.account_type} into {quote.target}, and this "
             f"converter for {policy.account_type} into {policy.target}",
             account=account,
         )
-    check_quote(quote, account=account, key_id=key_id, now=now, ttl=policy.quote_ttl)
     for line in quote.lines:
         found = rule_against(line, policy)
         if found is not None:

@@ -3,37 +3,36 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from binance_dust._util import exact
-from binance_dust._util.checks import instance, to_timedelta
-from binance_dust.conversion import _guards, _policy
-from binance_dust.conversion._account import AccountContext, read_debts
+from binance_dust._util.checks import instance
+from binance_dust.conversion import _guards
+from binance_dust.conversion._account import read_debts
 from binance_dust.conversion._calls import exchange_call
+from binance_dust.conversion._mover import QUOTE_TTL, FundsMover
 from binance_dust.conversion._plan import plan_debts, target_of_debts
 from binance_dust.conversion._quote import LiabilityQuote
 from binance_dust.conversion._receipt import Receipt
-from binance_dust.conversion._recover import recover
-from binance_dust.conversion._send import send
-from binance_dust.errors import CooldownError, GuardError, LedgerError, OutcomeUnknownError
-from binance_dust.ledger import Kind, LedgerEntry, Scope, from_liabilities
-from binance_dust.ledger._entry import funds_of
+from binance_dust.conversion._send import FundsSender
+from binance_dust.errors import CooldownError, GuardError
+from binance_dust.ledger import Kind, from_liabilities
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from datetime import datetime
 
     from binance_dust.client import DustClient
-    from binance_dust.ledger import Ledger, Observed
+    from binance_dust.conversion._guards import Eligibility
+    from binance_dust.conversion._policy import Keep
+    from binance_dust.ledger import Ledger
 
 __all__ = ["LiabilityExchanger"]
 
 _COOLDOWN: Final = timedelta(hours=6)
 """As all sources say."""
-_QUOTE_TTL: Final = timedelta(seconds=60)
 
 
-class LiabilityExchanger:
+class LiabilityExchanger(FundsMover):
     """Gathers an account's small margin debts into one, at most once, with all of it on record.
 
     The exchange takes ten debts in a call, and one call in six hours. The call has no id and an
@@ -45,30 +44,12 @@ class LiabilityExchanger:
         client: DustClient,
         *,
         ledger: Ledger,
-        keep: _policy.Keep = (),
-        quote_ttl: timedelta | float = _QUOTE_TTL,
+        keep: Keep = (),
+        quote_ttl: timedelta | float = QUOTE_TTL,
         cooldown: timedelta | float = _COOLDOWN,
     ) -> None:
         """Take the rules; nothing is sent."""
-        self._context = AccountContext(client, ledger)
-        self._keep = _policy.KeepRule(keep)
-        self._quote_ttl = to_timedelta(quote_ttl, "quote_ttl")
-        self._cooldown = to_timedelta(cooldown, "cooldown")
-
-    @property
-    def client(self) -> DustClient:
-        """The account."""
-        return self._context.client
-
-    @property
-    def ledger(self) -> Ledger:
-        """The record."""
-        return self._context.ledger
-
-    @property
-    def funds(self) -> frozenset[str]:
-        """What it moves, as `LedgerEntry.funds`: an open entry of other funds is no obstacle."""
-        return frozenset({funds_of(Kind.LIABILITIES, "MARGIN")})
+        super().__init__(client, ledger, Kind.LIABILITIES, "MARGIN", keep, quote_ttl, cooldown)
 
     async def quote(self) -> LiabilityQuote:
         """Read which debts can be exchanged now, and why the rest can't. Heavy: weight 110."""
@@ -96,14 +77,10 @@ class LiabilityExchanger:
     async def exchange(self, quote: LiabilityQuote) -> Receipt:
         """Exchange the debts of a quote, once. Errors mean the same as for `convert`."""
         instance(quote, LiabilityQuote, "quote")
-        context, ttl = self._context, self._quote_ttl
-        await context.prepare(*self.funds)
-        _guards.check_quote(
-            quote, account=context.account, key_id=context.key_id, now=context.now(), ttl=ttl
-        )
+        context = self._context
+        await self._check(quote)
         async with context.claimed("convert") as claim:
-            until = (await self._learn()).next_at(context.now())
-            _guards.refuse_cooling(until, account=context.account, now=context.now())
+            await self._refuse_cooling()
             owed = await read_debts(context.client)
             changed = _guards.changed_debts(quote.lines, owed)
             assets = [asset for asset in quote.assets if asset not in changed]
@@ -112,15 +89,12 @@ class LiabilityExchanger:
                     f"{context.account}: every debt has changed since the quote",
                     account=context.account,
                 )
-            ids: list[int] = []
-            _guards.refuse_old(quote, now=context.now(), ttl=ttl)
+            sender = FundsSender(context, claim, self._quote_ttl)
             small = {asset: owed[asset] for asset in assets}
-            funds_call = exchange_call(context, small, target=quote.target)
             try:
-                result = await send(context, claim, funds_call, ids.append)
-            except (OutcomeUnknownError, LedgerError) as error:
-                error.entry_ids = tuple(ids)
-                raise
+                result = await sender.send(
+                    exchange_call(context, small, target=quote.target), quote
+                )
             except CooldownError as error:
                 error.retry_at = (await self._learn()).wait_until(context.now())
                 raise
@@ -130,14 +104,10 @@ class LiabilityExchanger:
             target=quote.target,
             lines=result.lines,
             dropped=tuple(changed.values()),
-            entry_ids=tuple(ids),
+            entry_ids=tuple(sender.entry_ids),
             quoted_net=exact.total(line.worth for line in quote.lines if line.asset in assets),
             at=context.now(),
         )
-
-    async def recover(self) -> list[LedgerEntry]:
-        """Find out how the account's open entries ended: the same as `Converter.recover`."""
-        return await recover(self._context)
 
     async def next_eligible_at(self) -> datetime:
         """Say when to try the next exchange; now, if it may be tried already."""
@@ -146,7 +116,7 @@ class LiabilityExchanger:
 
     # --- parts -----------------------------------------------------------------------------------
 
-    async def _read_eligibility(self) -> _guards.Eligibility:
+    async def _read_eligibility(self) -> Eligibility:
         """Learn from the ledger, and from the exchange's history."""
         context = self._context
         if not self._cooldown:
@@ -155,15 +125,3 @@ class LiabilityExchanger:
         history = context.client.small_liability_history(start=start, unread=[])
         rows = [row async for row in history]
         return await self._learn(from_liabilities(rows, context.owner))
-
-    async def _learn(self, records: Iterable[Observed] = ()) -> _guards.Eligibility:
-        scope = Scope(self._context.owner, Kind.LIABILITIES, "MARGIN")
-        return await _guards.read_eligibility(self._context.ledger, scope, self._cooldown, records)
-
-    def __repr__(self) -> str:
-        return f"<LiabilityExchanger {self._context.account}>"
-
-    def __reduce_ex__(self, protocol: object) -> Any:
-        raise TypeError(
-            "a LiabilityExchanger holds a client, which holds a key, and is never pickled"
-        )

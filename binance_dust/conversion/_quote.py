@@ -118,6 +118,19 @@ class BaseQuote:
     def __bool__(self) -> bool:
         return bool(self.lines)
 
+    def _table(self) -> _tables.Rows:
+        """Give caption, columns, rows and last row of the quote as a table."""
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        caption, head, rows, total = self._table()
+        caption = f"{caption}, as of {self.at:%F %T} UTC"
+        return _tables.as_text(caption, rows, total, self.skipped, head=head)
+
+    def _repr_html_(self) -> str:
+        caption, head, rows, total = self._table()
+        return _tables.as_html(caption, rows, total, self.skipped, head)
+
 
 # --- dust ----------------------------------------------------------------------------------------
 
@@ -276,27 +289,8 @@ class LiabilityQuote(BaseQuote):
         """What will be owed instead, in `target`."""
         return exact.total(line.worth for line in self.lines)
 
-    @property
-    def _caption(self) -> str:
-        return f"{self.account}: small debts into one of {self.target}"
-
-    def __str__(self) -> str:
-        return _tables.as_text(
-            f"{self._caption}, as of {self.at:%F %T} UTC",
-            self._rows(),
-            (f"{len(self.lines)} debts", None, self.worth),
-            self.skipped,
-            head=("asset", "owed", self.target),
-        )
-
-    def _repr_html_(self) -> str:
-        return _tables.as_html(
-            self._caption,
-            self._rows(),
-            ("all", None, self.worth),
-            self.skipped,
-            head=("asset", "owed", self.target),
-        )
-
-    def _rows(self) -> list[tuple[_tables.Cell, ...]]:
-        return [(line.asset, line.amount, line.worth) for line in self.lines]
+    def _table(self) -> _tables.Rows:
+        caption = f"{self.account}: small debts into one of {self.target}"
+        rows = [(line.asset, line.amount, line.worth) for line in self.lines]
+        total = (count(len(self.lines), "debt"), None, self.worth)
+        return caption, ("asset", "owed", self.target), rows, total

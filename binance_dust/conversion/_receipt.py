@@ -18,35 +18,49 @@ if TYPE_CHECKING:
     from binance_dust.endpoints import AccountType
     from binance_dust.ledger import LedgerLine
 
-__all__ = ["Receipt"]
+__all__ = ["BaseReceipt", "Receipt"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Receipt(LineTotals):
-    """What a conversion did, as the exchange answered it. The ledger has the same."""
+class BaseReceipt:
+    """What was done, as the exchange answered it. The ledger has the same."""
 
     account: str
-    account_type: AccountType
-    target: str
     lines: tuple[LedgerLine, ...]
-    """What was converted or sold, with gross, fee and net of each asset."""
-    gathered: tuple[LedgerLine, ...] = ()
-    """What was brought from the funding wallet before; no sum has it."""
+    """What was converted, sold or paid."""
     dropped: tuple[Skipped, ...] = ()
-    """What was in the quote and was not converted, and why."""
+    """What was in the quote and was not done, and why."""
     entry_ids: tuple[int, ...] = ()
     """The ledger's entries, one for each call that was sent, also for refused calls."""
-    quoted_net: Decimal
-    """What the quote expected for the assets that were converted."""
-    notes: tuple[str, ...] = ()
-    """What is odd in the exchange's answers, or differs from the quote."""
     at: datetime
     """When it was over, by the exchange's clock."""
 
     @property
     def assets(self) -> tuple[str, ...]:
-        """The assets that were converted."""
+        """The assets that were converted, sold or paid."""
         return tuple(line.asset for line in self.lines)
+
+    @property
+    def complete(self) -> bool:
+        """Whether everything in the quote was done."""
+        return not self.dropped
+
+    def __bool__(self) -> bool:
+        return bool(self.lines)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt(BaseReceipt, LineTotals):
+    """What a conversion did, with gross, fee and net of each asset."""
+
+    account_type: AccountType
+    target: str
+    gathered: tuple[LedgerLine, ...] = ()
+    """What was brought from the funding wallet before; no sum has it."""
+    quoted_net: Decimal
+    """What the quote expected for the assets that were converted."""
+    notes: tuple[str, ...] = ()
+    """What is odd in the exchange's answers, or differs from the quote."""
 
     @property
     def transaction_ids(self) -> tuple[int, ...]:
@@ -58,14 +72,6 @@ class Receipt(LineTotals):
     def slippage(self) -> Decimal:
         """How much more was credited than the quote expected; negative if less."""
         return exact.total((self.net, self.quoted_net.copy_negate()))
-
-    @property
-    def complete(self) -> bool:
-        """Whether everything in the quote was converted."""
-        return not self.dropped
-
-    def __bool__(self) -> bool:
-        return bool(self.lines)
 
     @property
     def _caption(self) -> str:

@@ -7,19 +7,19 @@ the same asset is free there. Nothing is bought for it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import timedelta
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 from binance_dust._util import exact
-from binance_dust._util.checks import instance, to_timedelta
+from binance_dust._util.checks import instance
 from binance_dust._util.html import Record
 from binance_dust._util.words import count
-from binance_dust.conversion import _guards, _policy, _tables
-from binance_dust.conversion._account import AccountContext, debts_of, margin_holdings
+from binance_dust.conversion import _guards, _tables
+from binance_dust.conversion._account import debts_of, margin_holdings
 from binance_dust.conversion._calls import repayment_call
+from binance_dust.conversion._mover import QUOTE_TTL, FundsMover
 from binance_dust.conversion._quote import BaseQuote, Reason, Skipped
-from binance_dust.conversion._recover import recover
-from binance_dust.conversion._send import refuses_one, send
+from binance_dust.conversion._receipt import BaseReceipt
+from binance_dust.conversion._send import FundsSender, refuses_one
 from binance_dust.errors import (
     DustError,
     ExchangeError,
@@ -28,22 +28,18 @@ from binance_dust.errors import (
     OutcomeUnknownError,
 )
 from binance_dust.ledger import Kind
-from binance_dust.ledger._entry import funds_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from decimal import Decimal
 
     from binance_dust.client import DustClient
     from binance_dust.conversion._policy import Keep
-    from binance_dust.ledger import Claim, Ledger, LedgerEntry, LedgerLine
+    from binance_dust.ledger import Ledger, LedgerLine
     from binance_dust.models import MarginAccount
 
 __all__ = ["Repayer", "RepaymentLine", "RepaymentQuote", "RepaymentReceipt", "plan_repayments"]
-
-_QUOTE_TTL: Final = timedelta(seconds=60)
-_HEAD: Final = ("asset", "owed", "free", "paid")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,50 +66,15 @@ class RepaymentQuote(BaseQuote, Record):
     """Empty: nothing is received, and no other debt begins."""
     lines: tuple[RepaymentLine, ...]
 
-    def __str__(self) -> str:
-        return _tables.as_text(
-            f"{self.account}: debts to pay, as of {self.at:%F %T} UTC",
-            self._rows(),
-            (count(len(self.lines), "debt"), None, None, None),
-            self.skipped,
-            head=_HEAD,
-        )
-
-    def _repr_html_(self) -> str:
+    def _table(self) -> _tables.Rows:
+        rows = [(line.asset, line.owed, line.free, line.amount) for line in self.lines]
         total = (count(len(self.lines), "debt"), None, None, None)
-        caption = f"{self.account}: debts to pay"
-        return _tables.as_html(caption, self._rows(), total, self.skipped, head=_HEAD)
-
-    def _rows(self) -> list[tuple[_tables.Cell, ...]]:
-        return [(line.asset, line.owed, line.free, line.amount) for line in self.lines]
+        return f"{self.account}: debts to pay", ("asset", "owed", "free", "paid"), rows, total
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class RepaymentReceipt(Record):
-    """Which debts were paid. The ledger has the same."""
-
-    account: str
-    lines: tuple[LedgerLine, ...]
-    """Each paid debt; `amount` is in the line's own asset, so nothing is added up."""
-    dropped: tuple[Skipped, ...] = ()
-    """What was in the quote and was not paid, and why."""
-    entry_ids: tuple[int, ...] = ()
-    """The ledger's entries, one for each call that was sent, also for refused calls."""
-    at: datetime
-    """When it was over, by the exchange's clock."""
-
-    @property
-    def assets(self) -> tuple[str, ...]:
-        """The assets that were paid."""
-        return tuple(line.asset for line in self.lines)
-
-    @property
-    def complete(self) -> bool:
-        """Whether everything in the quote was paid."""
-        return not self.dropped
-
-    def __bool__(self) -> bool:
-        return bool(self.lines)
+class RepaymentReceipt(BaseReceipt, Record):
+    """Which debts were paid. `amount` of a line is in its own asset, so nothing is added up."""
 
     def __str__(self) -> str:
         return _tables.as_text(
@@ -125,7 +86,7 @@ class RepaymentReceipt(Record):
         )
 
 
-class Repayer:
+class Repayer(FundsMover):
     """Pays an account's cross-margin debts from what is free of the same assets, all on record.
 
     It pays any debt, also a large one: name in `keep` what is part of a position. Each debt has a
@@ -138,27 +99,10 @@ class Repayer:
         *,
         ledger: Ledger,
         keep: Keep = (),
-        quote_ttl: timedelta | float = _QUOTE_TTL,
+        quote_ttl: timedelta | float = QUOTE_TTL,
     ) -> None:
         """Take the rules; nothing is sent."""
-        self._context = AccountContext(client, ledger)
-        self._keep = _policy.KeepRule(keep)
-        self._quote_ttl = to_timedelta(quote_ttl, "quote_ttl")
-
-    @property
-    def client(self) -> DustClient:
-        """The account."""
-        return self._context.client
-
-    @property
-    def ledger(self) -> Ledger:
-        """The record."""
-        return self._context.ledger
-
-    @property
-    def funds(self) -> frozenset[str]:
-        """What it moves, as `LedgerEntry.funds`: an open entry of other funds is no obstacle."""
-        return frozenset({funds_of(Kind.REPAYMENT, "MARGIN")})
+        super().__init__(client, ledger, Kind.REPAYMENT, "MARGIN", keep, quote_ttl)
 
     async def quote(self) -> RepaymentQuote:
         """Read what is owed and what can be paid of it now."""
@@ -183,55 +127,34 @@ class Repayer:
         A debt that the exchange refuses to take back is in the receipt's `dropped`.
         """
         instance(quote, RepaymentQuote, "quote")
-        context, ttl = self._context, self._quote_ttl
-        await context.prepare(*self.funds)
-        _guards.check_quote(
-            quote, account=context.account, key_id=context.key_id, now=context.now(), ttl=ttl
-        )
+        context = self._context
+        await self._check(quote)
         async with context.claimed("convert") as claim:
             account = await context.client.margin_account()
-            run = _Payments(context, claim, quote, ttl)
-            try:
-                await run.pay(account)
-            except (OutcomeUnknownError, LedgerError) as error:
-                error.entry_ids = tuple(run.ids)
-                raise
+            sender = FundsSender(context, claim, self._quote_ttl)
+            run = _Payments(sender, quote)
+            await run.pay(account)
         return RepaymentReceipt(
             account=quote.account,
             lines=tuple(run.done),
             dropped=tuple(run.dropped),
-            entry_ids=tuple(run.ids),
+            entry_ids=tuple(sender.entry_ids),
             at=context.now(),
         )
-
-    async def recover(self) -> list[LedgerEntry]:
-        """Find out how the account's open entries ended: the same as `Converter.recover`."""
-        return await recover(self._context)
 
     async def next_eligible_at(self) -> datetime:
         """Say when to try the next repayment: now, as it has no cooldown."""
         return self._context.now()
 
-    def __repr__(self) -> str:
-        return f"<Repayer {self._context.account}>"
-
-    def __reduce_ex__(self, protocol: object) -> Any:
-        raise TypeError("a Repayer holds a client, which holds a key, and is never pickled")
-
 
 class _Payments:
     """The calls of one quote, and what they have done so far."""
 
-    def __init__(
-        self, context: AccountContext, claim: Claim, quote: RepaymentQuote, ttl: timedelta
-    ) -> None:
-        self._context = context
-        self._claim = claim
+    def __init__(self, sender: FundsSender, quote: RepaymentQuote) -> None:
+        self._sender = sender
         self._quote = quote
-        self._ttl = ttl
         self.done: list[LedgerLine] = []
         self.dropped: list[Skipped] = []
-        self.ids: list[int] = []
 
     async def pay(self, account: MarginAccount) -> None:
         """Pay what is still as it was quoted; `account` was read a moment ago."""
@@ -239,13 +162,14 @@ class _Payments:
         left = self._still_as_quoted(account)
         if not left:
             raise GuardError(
-                f"{self._context.account}: every debt has changed since the quote: "
+                f"{self._quote.account}: every debt has changed since the quote: "
                 + "; ".join(map(str, self.dropped)),
-                account=self._context.account,
+                account=self._quote.account,
             )
         for n, (line, amount) in enumerate(left):
             try:
-                await self._pay(line, owed[line.asset], amount)
+                call = repayment_call(line.asset, owed[line.asset], amount)
+                self.done.extend((await self._sender.send(call, self._quote)).lines)
             except (OutcomeUnknownError, LedgerError):
                 raise
             except DustError as error:
@@ -274,13 +198,6 @@ class _Payments:
                 wanted = now if line.amount == line.owed else line.amount
                 left.append((line, min(wanted, can_pay)))
         return left
-
-    async def _pay(self, line: RepaymentLine, owed: Decimal, amount: Decimal) -> None:
-        context = self._context
-        _guards.refuse_old(self._quote, now=context.now(), ttl=self._ttl)
-        funds_call = repayment_call(line.asset, owed, amount)
-        result = await send(context, self._claim, funds_call, self.ids.append)
-        self.done.extend(result.lines)
 
     def _drop(self, line: RepaymentLine, reason: Reason, detail: str) -> None:
         self.dropped.append(

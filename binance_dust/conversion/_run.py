@@ -30,7 +30,7 @@ from binance_dust.conversion._gather import changed_funding
 from binance_dust.conversion._quote import Reason, Skipped
 from binance_dust.conversion._receipt import Receipt
 from binance_dust.conversion._sales import rule_against_now
-from binance_dust.conversion._send import refuses_one, send
+from binance_dust.conversion._send import FundsSender, refuses_one
 from binance_dust.errors import (
     DustError,
     ExchangeError,
@@ -74,7 +74,7 @@ class Run:
     ) -> None:
         """Prepare; nothing is sent."""
         self._context = context
-        self._claim = claim
+        self._sender = FundsSender(context, claim, policy.quote_ttl)
         self._policy = policy
         self._quote = quote
         self._in_one_call = policy.kind is Kind.DUST or together
@@ -83,17 +83,12 @@ class Run:
         self._done: list[LedgerLine] = []
         self._gathered: list[LedgerLine] = []
         self._dropped: list[Skipped] = []
-        self._entry_ids: list[int] = []
         self._notes: list[str] = []
 
     async def convert(self, held: Mapping[str, HeldAsset]) -> Receipt:
         """Carry out what is still as it was quoted; `held` was read a moment ago."""
         self._held = held
-        try:
-            await self._carry_out()
-        except (OutcomeUnknownError, LedgerError) as error:
-            error.entry_ids = tuple(self._entry_ids)
-            raise
+        await self._carry_out()
         return self._receipt()
 
     async def _carry_out(self) -> None:
@@ -193,9 +188,7 @@ class Run:
 
     async def _move(self, funds_call: FundsCall) -> SendResult:
         """Send one call of the run, whatever it moves."""
-        # Checked before each call: the quote gets older during the conversion.
-        _guards.refuse_old(self._quote, now=self._context.now(), ttl=self._policy.quote_ttl)
-        result = await send(self._context, self._claim, funds_call, self._entry_ids.append)
+        result = await self._sender.send(funds_call, self._quote)
         self._notes.extend(result.notes)
         return result
 
@@ -309,7 +302,7 @@ class Run:
             lines=tuple(self._done),
             gathered=tuple(self._gathered),
             dropped=tuple(self._dropped),
-            entry_ids=tuple(self._entry_ids),
+            entry_ids=tuple(self._sender.entry_ids),
             quoted_net=exact.total(
                 self._by_asset[line.asset].net
                 for line in self._done

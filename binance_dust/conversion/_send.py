@@ -19,6 +19,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 from binance_dust.conversion._account import CLAIM_LENGTH
+from binance_dust.conversion._guards import refuse_old
 from binance_dust.errors import (
     ConfigurationError,
     DustError,
@@ -36,10 +37,11 @@ if TYPE_CHECKING:
     from decimal import Decimal
 
     from binance_dust.conversion._account import AccountContext
+    from binance_dust.conversion._quote import BaseQuote
     from binance_dust.endpoints import AccountType, Call
     from binance_dust.ledger import Claim, Kind, LedgerEntry, LedgerLine
 
-__all__ = ["FundsCall", "SendResult", "refuses_one", "send"]
+__all__ = ["FundsCall", "FundsSender", "SendResult", "refuses_one"]
 
 _SEND_WITHIN: Final = timedelta(seconds=30)
 """How long after its intent a call may still be stamped; in the meantime it waits for weight."""
@@ -84,15 +86,34 @@ def refuses_one(error: DustError) -> bool:
     return isinstance(error, RejectedError | DustRejectedError)
 
 
-async def send(
-    context: AccountContext, claim: Claim, funds_call: FundsCall, on_entry: Callable[[int], object]
-) -> SendResult:
-    """Record the intent, send the call, record how it ended, and return what it did.
+class FundsSender:
+    """Sends the calls of one conversion, one after the other."""
 
-    If the exchange refuses, its error is raised and the entry is rejected. If the outcome is
-    unknown, `OutcomeUnknownError` is raised and the entry is unknown. `on_entry` gets the entry's
-    id as soon as the intent is on disk.
-    """
+    def __init__(self, context: AccountContext, claim: Claim, ttl: timedelta) -> None:
+        self._context = context
+        self._claim = claim
+        self._ttl = ttl
+        self.entry_ids: list[int] = []
+        """The ledger's entries, one for each call, also for refused calls."""
+
+    async def send(self, funds_call: FundsCall, quote: BaseQuote) -> SendResult:
+        """Record the intent, send the call, record how it ended, and return what it did.
+
+        If the exchange refuses, its error is raised and the entry is rejected. If the outcome is
+        unknown, `OutcomeUnknownError` is raised and the entry is unknown.
+        """
+        # Checked before each call: the quote gets older during the conversion.
+        refuse_old(quote, now=self._context.now(), ttl=self._ttl)
+        try:
+            return await _send(self._context, self._claim, funds_call, self.entry_ids)
+        except (OutcomeUnknownError, LedgerError) as error:
+            error.entry_ids = tuple(self.entry_ids)
+            raise
+
+
+async def _send(
+    context: AccountContext, claim: Claim, funds_call: FundsCall, entry_ids: list[int]
+) -> SendResult:
     intent = _intent(context, funds_call)
     entry = await context.ledger.intend(
         intent,
@@ -101,7 +122,7 @@ async def send(
         length=CLAIM_LENGTH,
         books=books_of(context.client.session),
     )
-    on_entry(entry.id)
+    entry_ids.append(entry.id)
     between = (intent.intended_at - _BACKWARDS, _latest(intent.intended_at, funds_call))
     try:
         answer = await context.client.send(

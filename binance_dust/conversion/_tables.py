@@ -13,9 +13,11 @@ if TYPE_CHECKING:
 
     from binance_dust.conversion._quote import Skipped
 
-__all__ = ["COLUMNS", "Cell", "as_html", "as_text", "percent"]
+__all__ = ["COLUMNS", "Cell", "Rows", "as_html", "as_text", "percent"]
 
 Cell: TypeAlias = str | Decimal | None
+Rows: TypeAlias = "tuple[str, Sequence[str], Iterable[Sequence[Cell]], Sequence[Cell]]"
+"""The caption of a table, its columns, its rows, and the last row."""
 
 COLUMNS = ("asset", "amount", "gross", "fee", "net")
 

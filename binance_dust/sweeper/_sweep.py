@@ -11,7 +11,6 @@ from collections.abc import AsyncIterable, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal, TypedDict, Unpack
 
 from binance_dust._util.checks import instance, to_timedelta
@@ -152,13 +151,18 @@ def sweep(  # noqa: PLR0913 - the public face, all by keyword
         of_margin = {name: rule for name, rule in own.items() if name not in OF_SPOT}
         for wallet in own_wallets:
             known = own if wallet == "SPOT" else of_margin
-            yield _of_dust(Converter(client, ledger=ledger, account_type=wallet, **known))
+            converter = Converter(client, ledger=ledger, account_type=wallet, **known)
+            yield CleanUp(
+                converter, converter.convert, "dust", account_type=wallet, target=converter.target
+            )
         of_debts = {name: rule for name, rule in own.items() if name in _RULES_OF_DEBTS}
         if liabilities:
-            yield _of_debts(LiabilityExchanger(client, ledger=ledger, **of_debts))
+            exchanger = LiabilityExchanger(client, ledger=ledger, **of_debts)
+            yield CleanUp(exchanger, exchanger.exchange, "liabilities", target="USDT")
         if repay:
             of_payments = {name: rule for name, rule in of_debts.items() if name != "cooldown"}
-            yield _of_payments(Repayer(client, ledger=ledger, **of_payments))
+            repayer = Repayer(client, ledger=ledger, **of_payments)
+            yield CleanUp(repayer, repayer.repay, "repayments", target="")
 
     return Sweep(
         _SweepRun(
@@ -293,60 +297,6 @@ class _SweepRun:
             return
         for client in self._clients:
             yield instance(client, DustClient, "each client")
-
-
-def _of_dust(converter: Converter) -> CleanUp:
-    return CleanUp(
-        client=converter.client,
-        what="dust",
-        account_type=converter.account_type,
-        target=converter.target,
-        funds=converter.funds,
-        check=partial(_check, converter),
-        quote=converter.quote,
-        carry_out=converter.convert,
-        recover=converter.recover,
-        next_eligible_at=converter.next_eligible_at,
-        entry=converter.ledger.entry,
-    )
-
-
-def _of_debts(exchanger: LiabilityExchanger) -> CleanUp:
-    return CleanUp(
-        client=exchanger.client,
-        what="liabilities",
-        account_type="MARGIN",
-        target="USDT",
-        funds=exchanger.funds,
-        check=partial(_check, exchanger),
-        quote=exchanger.quote,
-        carry_out=exchanger.exchange,
-        recover=exchanger.recover,
-        next_eligible_at=exchanger.next_eligible_at,
-        entry=exchanger.ledger.entry,
-    )
-
-
-def _of_payments(repayer: Repayer) -> CleanUp:
-    return CleanUp(
-        client=repayer.client,
-        what="repayments",
-        account_type="MARGIN",
-        target="",
-        funds=repayer.funds,
-        check=partial(_check, repayer),
-        quote=repayer.quote,
-        carry_out=repayer.repay,
-        recover=repayer.recover,
-        next_eligible_at=repayer.next_eligible_at,
-        entry=repayer.ledger.entry,
-    )
-
-
-async def _check(mover: Converter | LiabilityExchanger | Repayer) -> None:
-    """Stop if the ledger is the wrong one for this account."""
-    await mover.ledger.refuse_other(mover.client.session)
-    await mover.ledger.identify(mover.client)
 
 
 async def _sleep_until(due: datetime, client: DustClient) -> None:

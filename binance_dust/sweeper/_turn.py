@@ -21,13 +21,14 @@ from binance_dust.sweeper._report import Outcome, SweepReport
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from datetime import datetime
 
-    from binance_dust.client import DustClient
     from binance_dust.conversion import (
+        Converter,
+        LiabilityExchanger,
         LiabilityQuote,
         Quote,
         Receipt,
+        Repayer,
         RepaymentQuote,
         RepaymentReceipt,
     )
@@ -39,23 +40,21 @@ if TYPE_CHECKING:
     """Gets a plan before it is carried out, and returns the part that should be."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class CleanUp:
     """What a sweep does for one account: convert a wallet's dust, exchange debts, or pay them."""
 
-    client: DustClient
-    what: str
-    account_type: AccountType
-    target: str
-    funds: frozenset[str]
-    """What it moves: an open entry of other funds is no obstacle."""
-    check: Callable[[], Awaitable[None]]
-    """Raises if the ledger is the wrong one, before anything is read."""
-    quote: Callable[[], Awaitable[Plan]]
+    mover: Converter | LiabilityExchanger | Repayer
     carry_out: Callable[[Any], Awaitable[Receipt | RepaymentReceipt]]
-    recover: Callable[[], Awaitable[list[LedgerEntry]]]
-    next_eligible_at: Callable[[], Awaitable[datetime]]
-    entry: Callable[[int], Awaitable[LedgerEntry]]
+    """Its method that moves funds."""
+    what: str
+    target: str
+    account_type: AccountType = "MARGIN"
+
+    async def check_ledger(self) -> None:
+        """Stop if the ledger is the wrong one for this account."""
+        await self.mover.ledger.refuse_other(self.mover.client.session)
+        await self.mover.ledger.identify(self.mover.client)
 
 
 class UnderWay:
@@ -126,7 +125,7 @@ class AccountTurn:
             return self._report(Outcome.FAILED, error=error)
 
     async def _settle_and_convert(self) -> SweepReport:
-        await self._clean_up.check()
+        await self._clean_up.check_ledger()
         if (unknown := await self._still_unknown()) is not None:
             return unknown
         with contextlib.suppress(PriceMovedError):
@@ -135,7 +134,7 @@ class AccountTurn:
         return await self._quote_and_convert()
 
     async def _quote_and_convert(self) -> SweepReport:
-        plan = self._plan = await self._clean_up.quote()
+        plan = self._plan = await self._clean_up.mover.quote()
         if plan and self._choose is not None:
             plan = self._plan = self._choose(plan)
         if not plan:
@@ -161,7 +160,7 @@ class AccountTurn:
     async def _still_unknown(self, error: DustError | None = None) -> SweepReport | None:
         """Settle open entries by reading; return a report if that can't be done."""
         try:
-            read = await self._clean_up.recover()
+            read = await self._clean_up.mover.recover()
         except GuardError:
             if error is None:
                 raise
@@ -172,7 +171,7 @@ class AccountTurn:
             return self._report(Outcome.UNKNOWN, error=error or unread)
         self._settled += [entry for entry in read if not entry.open]
         self._unsettled = [entry for entry in read if entry.open]
-        left = [entry for entry in self._unsettled if entry.funds in self._clean_up.funds]
+        left = [entry for entry in self._unsettled if entry.funds in self._clean_up.mover.funds]
         if not left:
             return None
         stuck = all(entry.needs_resolve for entry in left)
@@ -183,7 +182,7 @@ class AccountTurn:
         before = len(self._settled)
         try:
             # Earlier calls of this turn (one for each asset) are on record, without a receipt.
-            calls = [await self._clean_up.entry(number) for number in error.entry_ids]
+            calls = [await self._clean_up.mover.ledger.entry(number) for number in error.entry_ids]
         except DustError:
             return self._report(Outcome.UNKNOWN, error=error)
         self._settled += [entry for entry in calls if entry.status == "confirmed"]
@@ -198,7 +197,7 @@ class AccountTurn:
     async def _resting(self, error: CooldownError) -> SweepReport:
         """Report an account that the exchange refused as too early, and when it may try again."""
         try:
-            next_at = await self._clean_up.next_eligible_at()
+            next_at = await self._clean_up.mover.next_eligible_at()
         except DustError:
             next_at = None
         return self._report(Outcome.RESTING, error=error, next_at=next_at)
@@ -206,12 +205,12 @@ class AccountTurn:
     def _report(self, outcome: Outcome, **more: Any) -> SweepReport:
         clean_up, plan = self._clean_up, self._plan
         return SweepReport(
-            account=clean_up.client.name,
+            account=clean_up.mover.client.name,
             what=clean_up.what,
             account_type=clean_up.account_type,
             target=clean_up.target if plan is None else plan.target,
             outcome=outcome,
-            at=clean_up.client.session.now(),
+            at=clean_up.mover.client.session.now(),
             quote=plan,
             settled=tuple(self._settled),
             unsettled=tuple(self._unsettled),

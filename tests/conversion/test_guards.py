@@ -24,7 +24,8 @@ from binance_dust.conversion._calls import read_conversion
 from binance_dust.conversion._guards import (
     changed_balance,
     changed_debts,
-    check_conversion,
+    check_quote,
+    check_rules,
     deviations,
 )
 from binance_dust.conversion._policy import Policy
@@ -35,7 +36,8 @@ D = Decimal
 
 
 def checked(plan: Quote, rules: Policy, now: datetime = NOW) -> None:
-    check_conversion(plan, rules, account="alice", key_id="k", now=now)
+    check_quote(plan, account="alice", key_id="k", now=now, ttl=rules.quote_ttl)
+    check_rules(plan, rules)
 
 
 def test_a_quote_in_order_passes() -> None:

@@ -362,9 +362,6 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "rule_against_now: offer.to_amount < product(planned.net, _LEFT)"
         " -> offer.to_amount <= product(planned.net, _LEFT)": _NOBODY_CARES,
     },
-    "binance_dust/conversion/_repay.py": {
-        "module: 60 -> 61": _NOBODY_CARES,
-    },
     "binance_dust/conversion/_gather.py": {
         "read_gather: not rows -> False": _FASTER,
         "changed_funding: difference(free, line.amount).copy_abs() < TOLERANCE"
