@@ -8,6 +8,7 @@ import sys
 from dataclasses import is_dataclass
 from datetime import datetime
 from decimal import Decimal
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sphinx import addnodes
@@ -50,6 +51,17 @@ nitpick_ignore_regex = [
 
 html_theme = "furo"
 html_title = f"binance_dust {version}"
+html_favicon = "_static/favicon.svg"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
+html_js_files = ["site.js"]
+html_copy_source = False
+html_theme_options = {
+    "light_logo": "mark.svg",
+    "dark_logo": "mark-dark.svg",
+    "light_css_variables": {"color-brand-primary": "#0f766e", "color-brand-content": "#0f766e"},
+    "dark_css_variables": {"color-brand-primary": "#5eead4", "color-brand-content": "#5eead4"},
+}
 
 
 def setup(app: Sphinx) -> None:
@@ -59,6 +71,9 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-signature", tell_defaults)
     app.connect("source-read", read_notebook)
     app.connect("doctree-read", index_numbers)
+    # Before Sphinx collects the images, and behind the theme.
+    app.connect("doctree-read", pair_pictures, priority=100)
+    app.connect("html-page-context", clear_first_page, priority=900)
 
 
 def drop_borrowed(*arguments: Any) -> None:
@@ -99,6 +114,25 @@ def index_numbers(app: Sphinx, page: Any) -> None:
             if number.lstrip("-").isdigit():
                 row["ids"].append(anchor := f"code-{number.lstrip('-')}")
                 row.insert(0, addnodes.index(entries=[("single", number, anchor, "main", None)]))
+
+
+def pair_pictures(app: Sphinx, page: Any) -> None:
+    """Put the dark form of a picture, `NAME-dark.png`, beside it; the theme shows one of both."""
+    for image in list(page.findall(lambda node: node.tagname == "image")):
+        dark = Path(image["uri"]).with_suffix("").as_posix() + "-dark.png"
+        if (Path(app.env.doc2path(app.env.docname)).parent / dark).exists():
+            twin = image.deepcopy()
+            twin["uri"] = dark
+            image["classes"].append("only-light")
+            twin["classes"].append("only-dark")
+            image.parent.insert(image.parent.index(image) + 1, twin)
+
+
+def clear_first_page(*arguments: Any) -> None:
+    """Give the first page the room of the list of its own headings."""
+    name, context = arguments[1], arguments[3]
+    if name == "index":
+        context["furo_hide_toc"] = True
 
 
 def read_notebook(app: Sphinx, page: str, source: list[str]) -> None:

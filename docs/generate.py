@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 DOCS = Path(__file__).parent
 README = DOCS.parent / "README.md"
+FIRST_PAGE = DOCS / "index.md"
 REFERENCE = DOCS / "reference"
 SIZING = DOCS / "explanation" / "sizing-by-addresses.md"
 MEASUREMENTS = DOCS / "explanation" / "measurements.md"
@@ -282,6 +283,11 @@ def measurements() -> str:
     return _with_figures(MEASUREMENTS.read_text(encoding="utf-8"))
 
 
+def first_page() -> str:
+    """Write the first page: the saved figures, and the rest unchanged."""
+    return _with_figures(FIRST_PAGE.read_text(encoding="utf-8"))
+
+
 def _with_figures(page: str) -> str:
     """Put tables, or whole sections of figures, between their marks."""
     return PLACE.sub(_figures, page)
@@ -303,6 +309,7 @@ PAGES: Final[dict[Path, Callable[[], str]]] = {
     SIZING: sizing,
     SERIES_PAGE: series,
     README: readme,
+    FIRST_PAGE: first_page,
     MEASUREMENTS: measurements,
     **{DOCS / "pictures" / name: text.__str__ for name, text in DRAWN.items()},
 }
