@@ -1,12 +1,12 @@
 """Many addresses: a worker behind each, and a fleet that asks them as one.
 
 _fleet.py         the public face: scan, sweep and estimate by workers
+_asking.py        asking all workers and hearing them; which workers are there
 _job.py           one job of a fleet: accounts go out, results come back; its stream and progress
 _rounds.py        the parts of a sweep one after the other, once or for ever
 _assignments.py   which worker gets which account: the rules, without I/O
 _states.py        workers and accounts as the fleet knows them, and which worker is sick
 _estimate.py      how long a scan would take: each worker estimates its part
-_status.py        which workers are there
 _worker.py        the worker: accounts, their keys, and an address
 _accounts.py      the accounts of a worker, and whether their keys work
 _worker_job.py    what a worker has in hand for one job, and its part of a scan
@@ -27,9 +27,9 @@ except ImportError:
         "binance_dust.fleet needs the extra 'fleet': pip install 'binance-dust[fleet]'"
     ) from None
 
+from binance_dust.fleet._asking import WorkerInfo
 from binance_dust.fleet._fleet import Fleet
 from binance_dust.fleet._job import FleetProgress, FleetStream, Timing, WorkerProgress
-from binance_dust.fleet._status import WorkerInfo
 from binance_dust.fleet._worker import Worker
 
 __all__ = [

@@ -3,24 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import secrets
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from binance_dust.errors import NotSentError
 from binance_dust.events import logger
-from binance_dust.fleet._messages import (
-    END_JOB,
-    ESTIMATE,
-    REQUEST_STATUS,
-    Index,
-    Moment,
-    StatusRequest,
-    WorkItem,
-)
-from binance_dust.fleet._queues import replies, wait
+from binance_dust.fleet._asking import Asking
+from binance_dust.fleet._messages import ESTIMATE, REQUEST_STATUS, Index, Moment
 from binance_dust.scanner import LaneEstimate, Question, ScanEstimate
 
 if TYPE_CHECKING:
@@ -40,7 +30,7 @@ class _EstimateAnswer(msgspec.Struct, frozen=True):
     lanes: list[tuple[str, Index, Index, Moment]]
 
 
-class EstimateJob:
+class EstimateJob(Asking):
     """Asks which workers are there, gives each a part, and puts their estimates together."""
 
     def __init__(
@@ -51,18 +41,14 @@ class EstimateJob:
         options: dict[str, Any],
     ) -> None:
         """Prepare; nothing is sent."""
-        self._queues = queues
-        self._timing = timing
+        super().__init__(queues, timing)
         self._names = names
         self._options = options
-        self._id = secrets.token_hex(8)
-        self._reply_to = queues.queue(self._id)
         self._workers: dict[str, WorkerStatus] = {}
         self._asked: set[int] = set()
         self._answers: dict[int, _EstimateAnswer] = {}
-        self._wake = asyncio.Event()
 
-    def on_status(self, status: WorkerStatus) -> None:
+    async def on_status(self, status: WorkerStatus) -> None:
         """Take note that a worker is there."""
         if not status.leaving and status.accounts is not None:
             self._workers[status.worker] = status
@@ -70,7 +56,7 @@ class EstimateJob:
 
     async def on_result(self, result: WorkResult) -> None:
         """Take note of how long a worker's part would take."""
-        if result.job != self._id or result.number not in self._asked:
+        if result.job != self.id or result.number not in self._asked:
             return
         try:
             self._answers[result.number] = msgspec.convert(result.value, _EstimateAnswer)
@@ -80,13 +66,8 @@ class EstimateJob:
 
     async def run(self) -> ScanEstimate:
         """Ask, and put the answers together."""
-        async with replies(self._queues, self._reply_to, self):
-            try:
-                return await self._ask()
-            finally:
-                # If workers miss it, the silence tells them. Their queues may be what has failed.
-                with contextlib.suppress(NotSentError):
-                    await self._broadcast(END_JOB)
+        async with self._hearing():
+            return await self._ask()
 
     async def _ask(self) -> ScanEstimate:
         timing = self._timing
@@ -104,33 +85,20 @@ class EstimateJob:
         asked = {number: worker for number, worker in enumerate(workers) if shares[worker.worker]}
         for number, worker in asked.items():
             self._asked.add(number)
-            await self._send(number, worker, shares[worker.worker])
+            await self._hand(
+                worker.worker,
+                ESTIMATE,
+                number=number,
+                account="",
+                options={**self._options, "accounts": shares[worker.worker]},
+                worker_time=worker.worker_time,
+            )
         latest = time() + timing.patience
         while not self._answers.keys() >= asked.keys():
             if time() > latest:
                 raise NotSentError("a worker was lost while it was asked for an estimate")
             await self._rest(timing.pulse)
         return self._sum(sum(map(len, shares.values())))
-
-    async def _send(self, number: int, worker: WorkerStatus, accounts: list[str]) -> None:
-        item = WorkItem(
-            job=self._id,
-            number=number,
-            account="",
-            reply_to=self._reply_to,
-            options={**self._options, "accounts": accounts},
-            worker_time=worker.worker_time,
-        )
-        await self._queues.send(self._queues.queue(worker.worker), ESTIMATE, item)
-
-    async def _broadcast(self, task: str) -> None:
-        patience = self._timing.patience
-        request = StatusRequest(job=self._id, reply_to=self._reply_to, patience=patience)
-        await self._queues.send(self._queues.broadcast, task, request)
-
-    async def _rest(self, seconds: float) -> None:
-        await wait(self._wake, seconds)
-        self._wake.clear()
 
     def _sum(self, accounts: int) -> ScanEstimate:
         lanes = [

@@ -6,12 +6,13 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, Unpack
 
 from binance_dust._util.checks import instance, to_timedelta
 from binance_dust._util.lifetimes import Closing
 from binance_dust.endpoints import to_account_type, to_account_types
 from binance_dust.errors import ConfigurationError, NotSentError
+from binance_dust.fleet._asking import StatusJob, WorkerInfo
 from binance_dust.fleet._assignments import Assignments
 from binance_dust.fleet._conversions import report_from_plain
 from binance_dust.fleet._estimate import EstimateJob
@@ -19,7 +20,6 @@ from binance_dust.fleet._job import FleetStream, Job, JobKind, Jobs, Timing
 from binance_dust.fleet._messages import CONVERT, READ
 from binance_dust.fleet._queues import FleetQueues
 from binance_dust.fleet._rounds import SweepRounds
-from binance_dust.fleet._status import StatusJob, WorkerInfo
 from binance_dust.models import Delistings
 from binance_dust.reports import AccountReport
 from binance_dust.scanner._lanes import questions
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from binance_dust.sweeper import SweepRules
 
 __all__ = ["Fleet"]
-
-R = TypeVar("R")
 
 _CONVERSIONS: Final = 16
 """Conversions that a worker has in hand at once: few, since a lost worker's are not repeated."""
@@ -113,7 +111,8 @@ class Fleet(Closing):
             now = datetime.now(UTC)
             return AccountReport(account=account, target=target, at=now, errors=errors)
 
-        return self._begin(
+        job = Job(
+            self._queues,
             self._assignments(accounts, skip=skip),
             JobKind(
                 task=READ,
@@ -130,7 +129,9 @@ class Fleet(Closing):
                 has_failed=lambda report: not report.ok,
                 errors=lambda report: report.errors.values(),
             ),
+            timing=self._timing,
         )
+        return FleetStream(Jobs(job))
 
     def sweep(  # noqa: PLR0913 - the public face, all by keyword
         self,
@@ -251,9 +252,6 @@ class Fleet(Closing):
             funds=funds,
             room=room,
         )
-
-    def _begin(self, assignments: Assignments, kind: JobKind[R]) -> FleetStream[R]:
-        return FleetStream(Jobs(Job(self._queues, assignments, kind, timing=self._timing)))
 
     def __repr__(self) -> str:
         return f"<Fleet {self._queues!r}>"

@@ -6,8 +6,6 @@ The stream's `progress` says how far the job is.
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import secrets
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -15,8 +13,8 @@ from binance_dust._util.checks import seconds
 from binance_dust._util.results import Results, Stream
 from binance_dust.errors import ConfigurationError, NotSentError
 from binance_dust.events import logger
-from binance_dust.fleet._messages import END_JOB, REQUEST_STATUS, StatusRequest, WorkItem
-from binance_dust.fleet._queues import replies, wait
+from binance_dust.fleet._asking import Asking
+from binance_dust.fleet._messages import REQUEST_STATUS
 from binance_dust.fleet._states import first_of_worker
 
 if TYPE_CHECKING:
@@ -89,14 +87,14 @@ class JobKind(Generic[R]):
     """Whether it may move funds."""
 
 
-class Job(Generic[R]):
+class Job(Asking, Generic[R]):
     """Accounts, each handed to one worker after the other until there is a result."""
 
     def __init__(
         self, queues: FleetQueues, assignments: Assignments, kind: JobKind[R], *, timing: Timing
     ) -> None:
         """Prepare; nothing is sent."""
-        self.id: str = secrets.token_hex(8)
+        super().__init__(queues, timing)
         self.assignments = assignments
         # Unbounded: messages must be handled while the reader is slow. `_UNREAD` is the bound.
         self.results: Results[R] = Results(0)
@@ -104,11 +102,7 @@ class Job(Generic[R]):
         self.began: float | None = None
         self.ended: float | None = None
         self.failed: int = 0
-        self._queues = queues
         self._kind = kind
-        self._timing = timing
-        self._reply_to = queues.queue(self.id)
-        self._wake = asyncio.Event()
         self._unreachable_since: float | None = None
         self._held: dict[int, R] = {}
         """Results that failed, while another worker tries the account."""
@@ -117,7 +111,7 @@ class Job(Generic[R]):
 
     # --- what workers say ------------------------------------------------------------------------
 
-    def on_status(self, status: WorkerStatus) -> None:
+    async def on_status(self, status: WorkerStatus) -> None:
         """Take note that a worker is there."""
         self.assignments.on_status(status, _now())
         self._wake.set()
@@ -164,18 +158,10 @@ class Job(Generic[R]):
         """Get a result for every account."""
         self.began = _now()
         try:
-            async with replies(self._queues, self._reply_to, self):
-                try:
-                    await self._work()
-                finally:
-                    await self._end()
+            async with self._hearing():
+                await self._work()
         finally:
             self.ended = _now()
-
-    async def _end(self) -> None:
-        """Tell workers to drop what they have in hand. If they miss it, the silence tells them."""
-        with contextlib.suppress(NotSentError):
-            await self._broadcast(END_JOB)
 
     async def _work(self) -> None:
         began, ask_at = _now(), _now()
@@ -187,8 +173,8 @@ class Job(Generic[R]):
             if _now() >= gathered:
                 await self._hand_out()
                 self._check_a_worker_came(began)
-            until = gathered if _now() < gathered < ask_at else ask_at
-            await self._rest(until - _now())
+            gathers = self.assignments.ended or _now() < gathered < ask_at
+            await self._rest((gathered if gathers else ask_at) - _now())
 
     def _check_a_worker_came(self, began: float) -> None:
         waited = _now() - began > self._timing.wait
@@ -201,16 +187,12 @@ class Job(Generic[R]):
         timing = self._timing
         return timing.gather if self._kind.funds else timing.pulse * _FIRST_ANSWERS
 
-    async def _rest(self, seconds: float) -> None:
-        """Wait until there is something to do."""
-        if not self.assignments.ended:
-            await wait(self._wake, seconds)
-        self._wake.clear()
-
     async def _request_status(self) -> None:
         """Ask which workers are there; while that can't be sent, no worker is taken for lost."""
         try:
-            await self._broadcast(REQUEST_STATUS)
+            workers = tuple(self.assignments.workers)
+            more = -(-self.assignments.waiting // max(1, len(workers)))
+            await self._broadcast(REQUEST_STATUS, known=workers, more=more)
         except NotSentError as problem:
             now = _now()
             if self._unreachable_since is None:
@@ -222,17 +204,6 @@ class Job(Generic[R]):
             if self._unreachable_since is not None:
                 self.assignments.excuse_silence(_now())
             self._unreachable_since = None
-
-    async def _broadcast(self, task: str) -> None:
-        workers = self.assignments.workers
-        request = StatusRequest(
-            job=self.id,
-            reply_to=self._reply_to,
-            known=tuple(workers),
-            more=-(-self.assignments.waiting // max(1, len(workers))),
-            patience=self._timing.patience,
-        )
-        await self._queues.send(self._queues.broadcast, task, request)
 
     async def _hand_out(self) -> None:
         for number, account, reason in self.assignments.give_up(_now()):
@@ -253,16 +224,9 @@ class Job(Generic[R]):
                     self.assignments.take_back_unsent(handout.number)
 
     async def _send(self, handout: Handout) -> None:
-        item = WorkItem(
-            job=self.id,
-            number=handout.number,
-            account=handout.account,
-            reply_to=self._reply_to,
-            options=self._kind.options,
-            worker_time=handout.worker_time,
-            since=handout.since,
-        )
-        await self._queues.send(self._queues.queue(handout.worker), self._kind.task, item)
+        fields = handout._asdict()
+        worker = fields.pop("worker")
+        await self._hand(worker, self._kind.task, options=self._kind.options, **fields)
 
 
 class Jobs(Generic[R]):

@@ -10,7 +10,7 @@ says who handles it.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Final, Protocol, TypeVar
+from typing import Annotated, Any, Final, TypeVar
 
 import msgspec
 from taskiq import TaskiqDepends, TaskiqState, async_shared_broker
@@ -26,11 +26,9 @@ __all__ = [
     "REQUEST_STATUS",
     "RESULT",
     "STATUS",
-    "FleetHandler",
     "StatusRequest",
     "WorkItem",
     "WorkResult",
-    "WorkerHandler",
     "WorkerStatus",
 ]
 
@@ -133,98 +131,33 @@ class WorkResult(msgspec.Struct, frozen=True, kw_only=True):
     value: dict[str, Any]
 
 
-class WorkerHandler(Protocol):
-    """What a worker does with a fleet's messages."""
-
-    async def on_status_request(self, request: StatusRequest, /) -> None:
-        """Answer a status request."""
-
-    async def on_job_end(self, job: str, /) -> None:
-        """Drop what was asked for in a job that has ended."""
-
-    async def on_read(self, item: WorkItem, /) -> None:
-        """Read an account, and report."""
-
-    async def on_convert(self, item: WorkItem, /) -> None:
-        """Convert an account's dust, or find out the outcome, and report."""
-
-    async def on_estimate(self, item: WorkItem, /) -> None:
-        """Say how long the limits would make reading some accounts last."""
-
-
-class FleetHandler(Protocol):
-    """What a fleet does with its workers' messages."""
-
-    def on_status(self, status: WorkerStatus, /) -> None:
-        """Take note that a worker is there."""
-
-    async def on_result(self, result: WorkResult, /) -> None:
-        """Take note of the result of a work item."""
-
-
 # --- tasks ---------------------------------------------------------------------------------------
 
 State = Annotated[TaskiqState, TaskiqDepends()]
 S = TypeVar("S", bound=msgspec.Struct)
 
-
-@async_shared_broker.task(REQUEST_STATUS)
-async def _request_status(message: dict[str, Any], state: State) -> None:
-    request = _read(message, StatusRequest, REQUEST_STATUS, state)
-    if request is not None:
-        await _worker(state).on_status_request(request)
-
-
-@async_shared_broker.task(END_JOB)
-async def _end_job(message: dict[str, Any], state: State) -> None:
-    request = _read(message, StatusRequest, END_JOB, state)
-    if request is not None:
-        await _worker(state).on_job_end(request.job)
+_TASKS: Final[dict[str, tuple[type[msgspec.Struct], str]]] = {
+    REQUEST_STATUS: (StatusRequest, "on_status_request"),
+    END_JOB: (StatusRequest, "on_job_end"),
+    READ: (WorkItem, "on_read"),
+    ESTIMATE: (WorkItem, "on_estimate"),
+    CONVERT: (WorkItem, "on_convert"),
+    STATUS: (WorkerStatus, "on_status"),
+    RESULT: (WorkResult, "on_result"),
+}
+"""The message of each, and the method that takes it: of a `Worker`, or of an `Asking`."""
 
 
-@async_shared_broker.task(READ)
-async def _read_account(message: dict[str, Any], state: State) -> None:
-    item = _read(message, WorkItem, READ, state)
-    if item is not None:
-        await _worker(state).on_read(item)
+def _declare(task: str, kind: type[msgspec.Struct], method: str) -> None:
+    @async_shared_broker.task(task)
+    async def handle(message: dict[str, Any], state: State) -> None:
+        read = _read(message, kind, task, state)
+        if read is not None:
+            await getattr(state.handler, method)(read)
 
 
-@async_shared_broker.task(ESTIMATE)
-async def _estimate(message: dict[str, Any], state: State) -> None:
-    item = _read(message, WorkItem, ESTIMATE, state)
-    if item is not None:
-        await _worker(state).on_estimate(item)
-
-
-@async_shared_broker.task(CONVERT)
-async def _convert(message: dict[str, Any], state: State) -> None:
-    item = _read(message, WorkItem, CONVERT, state)
-    if item is not None:
-        await _worker(state).on_convert(item)
-
-
-@async_shared_broker.task(STATUS)
-async def _status(message: dict[str, Any], state: State) -> None:
-    status = _read(message, WorkerStatus, STATUS, state)
-    if status is not None:
-        _fleet(state).on_status(status)
-
-
-@async_shared_broker.task(RESULT)
-async def _result(message: dict[str, Any], state: State) -> None:
-    result = _read(message, WorkResult, RESULT, state)
-    if result is not None:
-        await _fleet(state).on_result(result)
-
-
-def _worker(state: TaskiqState) -> WorkerHandler:
-    handler: WorkerHandler = state.handler
-    return handler
-
-
-def _fleet(state: TaskiqState) -> FleetHandler:
-    handler: FleetHandler = state.handler
-    return handler
+for _task, (_kind, _method) in _TASKS.items():
+    _declare(_task, _kind, _method)
 
 
 def _read(message: dict[str, Any], kind: type[S], task: str, state: TaskiqState) -> S | None:

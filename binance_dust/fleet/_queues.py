@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     import msgspec
 
-    from binance_dust.fleet._messages import FleetHandler
+    from binance_dust.fleet._asking import Asking
 
 __all__ = ["FleetQueues", "MemoryBroker", "listen", "replies", "wait"]
 
@@ -138,9 +138,7 @@ def _can_be_read(url: str) -> bool:
 
 
 @asynccontextmanager
-async def replies(
-    queues: FleetQueues, queue_name: str, handler: FleetHandler
-) -> AsyncIterator[None]:
+async def replies(queues: FleetQueues, queue_name: str, handler: Asking) -> AsyncIterator[None]:
     """Let a job handle what workers answer into its queue; each worker's answers stay in order."""
     broker = queues.reader(queue_name)
     broker.state.handler = handler

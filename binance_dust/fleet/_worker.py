@@ -203,8 +203,11 @@ class Worker(Closing):
         job.heard(request)
         await self._send_status(job)
 
-    async def on_job_end(self, job_id: str) -> None:
+    async def on_job_end(self, request: StatusRequest) -> None:
         """Drop what was asked for in a job that has ended."""
+        await self._drop(request.job)
+
+    async def _drop(self, job_id: str) -> None:
         self._ended_ids[job_id] = None
         if len(self._ended_ids) > _REMEMBERED:
             self._ended_ids.popitem(last=False)
@@ -369,7 +372,7 @@ class Worker(Closing):
                 for job_id, job in list(self._jobs.items()):
                     if job.silent_for > job.request.patience * _GONE:
                         logger.info("%s: a fleet has gone silent, its job is dropped", self._name)
-                        await self.on_job_end(job_id)
+                        await self._drop(job_id)
 
     @property
     def _any_client(self) -> DustClient:
