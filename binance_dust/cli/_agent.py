@@ -263,7 +263,7 @@ class AgentDesk:
             self._record.end(call, "cut short", error=type(error).__name__)
             raise
         self._record.end(call, "answered", entries=answer.get("entry_ids", []))
-        return answer
+        return {**answer, "rehearsal": True} if self._context.rehearsal else answer
 
 
 def _may_have_moved(error: DustError) -> bool:

@@ -17,7 +17,7 @@ from binance_dust.cli._tables import TerminalTable, figure, figures, prose, text
 from binance_dust.errors import DustError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
     from binance_dust.budget import PoolSnapshot
     from binance_dust.cli._context import CommandContext
@@ -69,11 +69,17 @@ def make_printer(*, as_json: bool) -> Printer:
 class JsonPrinter:
     """Writes each finding as an object: to stdout, or wherever it is told."""
 
-    def __init__(self, write: Callable[[object], object] = print_json) -> None:
+    def __init__(self, write: Callable[[Mapping[str, Any]], object] = print_json) -> None:
         """Take what is called with each object."""
-        self._write = write
+        self._to = write
+        self._mark: dict[str, Any] = {}
+
+    def _write(self, row: Mapping[str, Any]) -> None:
+        self._to({**row, **self._mark})
 
     def exchange(self, context: CommandContext) -> None:
+        if context.rehearsal:
+            self._mark = {"rehearsal": True}
         self._write(
             {"about": "exchange", "base_url": context.base_url, "accounts": len(context.clients)}
         )

@@ -252,7 +252,7 @@ async def move(
             note(report)
             seen.note(report)
             if options.json:
-                print_json(as_json(report))
+                print_json(as_json(report), rehearsal=context.rehearsal)
             else:
                 _show(out, report)
     if context.rehearsal and not options.json:

@@ -17,6 +17,8 @@ from binance_dust._util.words import visible
 from binance_dust.cli._tables import wrapped
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rich.console import Console
 
 _PIPE_WIDTH: Final = 160
@@ -91,9 +93,12 @@ class Amounts(dict[str, Decimal]):
 # --- for programs --------------------------------------------------------------------------------
 
 
-def print_json(row: object) -> None:
-    """Print one line of JSON; in ASCII if the stream's encoding lacks a character."""
-    text = msgspec.json.encode(row).decode()
+def print_json(row: Mapping[str, Any], *, rehearsal: bool = False) -> None:
+    """Print one line of JSON, with a mark if nothing of it is real.
+
+    In ASCII if the stream's encoding lacks a character.
+    """
+    text = msgspec.json.encode({**row, "rehearsal": True} if rehearsal else row).decode()
     try:
         text.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:

@@ -96,7 +96,7 @@ class ScanOutput:
         if self.file is not None:
             self.file.write(report)
         if self._as_json:
-            print_json(report.to_plain())
+            print_json(report.to_plain(), rehearsal=self.rehearsal)
         if self._draft is not None:
             self._draft.add(report)
         self.totals.add(report)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from binance_dust._util.plain import plain
 from binance_dust._util.words import count
 from binance_dust.cli import _arguments, _context
-from binance_dust.cli._output import escape, make_console, print_json, reason_of
+from binance_dust.cli._output import escape, make_console, print_json, print_rehearsal, reason_of
 from binance_dust.cli._tables import TerminalTable, prose, text
 from binance_dust.errors import DustError
 
@@ -83,12 +83,14 @@ async def run(options: argparse.Namespace) -> int:
                 row = {**answer, "error": None}
                 table.add_row(name, *_cells(answer))
             if options.json:
-                print_json({"account": client.name, **row})
+                print_json({"account": client.name, **row}, rehearsal=context.rehearsal)
     if not options.json:
         out = make_console()
         out.print(table)
         if changes and not options.yes:
             out.print(f"\nNothing was set. Add --yes to set it for {count(changes, 'account')}.")
+        if context.rehearsal:
+            print_rehearsal(out)
     return 1 if failed else 0
 
 

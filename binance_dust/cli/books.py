@@ -58,7 +58,7 @@ async def run(options: argparse.Namespace) -> int:
             )
         if options.json:
             for total in totals:
-                print_json({"by": options.by, **_as_json(total)})
+                print_json({"by": options.by, **_as_json(total)}, rehearsal=rehearsal)
             return 0
         out = make_console()
         _show(out, options.by, totals)

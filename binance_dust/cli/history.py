@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from decimal import Decimal
 
+    from binance_dust.cli._context import CommandContext
     from binance_dust.client import DustClient
     from binance_dust.endpoints import AccountType
     from binance_dust.models import DustLogEntry, SmallLiabilityExchange, UnreadRow
@@ -143,8 +144,8 @@ async def run(options: argparse.Namespace) -> int:
                 if row.kind != "liability":
                     received.add(row.target, row.net)
                 if options.json:
-                    print_json(_as_json(row))
-            _print_errors(client.name, found.errors, as_json=options.json)
+                    print_json(_as_json(row), rehearsal=context.rehearsal)
+            _print_errors(context, client.name, found.errors, as_json=options.json)
     if not options.json:
         _print(table, received)
         if context.rehearsal:
@@ -291,10 +292,13 @@ def _liability_row(account: str, exchange: SmallLiabilityExchange) -> HistoryRow
 # --- printing ------------------------------------------------------------------------------------
 
 
-def _print_errors(account: str, errors: Mapping[Any, DustError], *, as_json: bool) -> None:
+def _print_errors(
+    context: CommandContext, account: str, errors: Mapping[Any, DustError], *, as_json: bool
+) -> None:
     for kind, error in errors.items():
         if as_json:
-            print_json({"account": account, "kind": kind, "error": plain(error)})
+            row = {"account": account, "kind": kind, "error": plain(error)}
+            print_json(row, rehearsal=context.rehearsal)
         else:
             print_stderr(f"{account}: {kind}: {reason_of(error, account)}")
 

@@ -15,6 +15,7 @@ from binance_dust.cli._output import (
     escape,
     make_console,
     print_json,
+    print_rehearsal,
     reason_of,
 )
 from binance_dust.cli._tables import TerminalTable, figure, figures, prose, text
@@ -107,9 +108,11 @@ async def run(options: argparse.Namespace) -> int:
                     owed.add(debt.liability_asset, debt.liability_qty)
                     table.add_row(*_cells(client, debt))
             if options.json:
-                print_json({"account": client.name, **row})
+                print_json({"account": client.name, **row}, rehearsal=context.rehearsal)
     if not options.json:
         _print(table, totals, owed)
+        if context.rehearsal:
+            print_rehearsal(make_console())
     return 1 if totals["failed"] else 0
 
 

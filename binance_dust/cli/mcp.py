@@ -36,6 +36,7 @@ fee. Small margin debts are shown too.
   gross is before the fee, net is after it, both in the target. Times are in UTC.
 - `scan` shows what all accounts have. `quote` is the plan for one account. `books` is what was
   converted before. `doctor` checks keys and connection.
+- `rehearsal` in an answer says that the exchange is a sandbox on this machine: nothing is real.
 - NOT DONE in an answer says that nothing was converted, and why. OUTCOME UNKNOWN in an answer says
   that funds may have moved: never repeat that call.
 - The rules (assets to keep, highest fee, smallest worth, rests between conversions) were set by the

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from binance_dust._util.words import count
 from binance_dust.cli import _context, _ledger
-from binance_dust.cli._output import as_json, make_console, print_json, reason_of
+from binance_dust.cli._output import as_json, make_console, print_json, print_rehearsal, reason_of
 from binance_dust.cli._streams import print_stderr
 from binance_dust.cli._watch import MoveWatch
 from binance_dust.conversion import Converter
@@ -53,7 +53,7 @@ async def run(options: argparse.Namespace) -> int:
             found += answer
             if options.json:
                 for entry in answer:
-                    print_json(as_json(entry))
+                    print_json(as_json(entry), rehearsal=context.rehearsal)
         left = [entry async for entry in ledger.entries(status=OPEN)]
         owners = {name: each.owner for each in await ledger.accounts() for name in each.names}
     asked = {owners.get(account_of(client), account_of(client)) for client in context.clients}
@@ -64,15 +64,18 @@ async def run(options: argparse.Namespace) -> int:
         if entry.needs_resolve:
             print_stderr(f"{entry.account}: {why_stuck(entry)}")
     if not options.json:
-        _print(found, open_here, others)
+        _print(found, open_here, others, rehearsal=context.rehearsal)
     if open_here:
         return 3
     return 1 if failed else 0
 
 
-def _print(found: Sequence[LedgerEntry], left: Sequence[LedgerEntry], others: int) -> None:
+def _print(
+    found: Sequence[LedgerEntry], left: Sequence[LedgerEntry], others: int, *, rehearsal: bool
+) -> None:
+    out = make_console()
     if found:
-        make_console().print(_ledger.entry_table(found))
+        out.print(_ledger.entry_table(found))
     if found or left:
         settled = sum(not entry.open for entry in found)
         text = f"{count(settled, 'entry', 'entries')} settled by reading"
@@ -81,9 +84,11 @@ def _print(found: Sequence[LedgerEntry], left: Sequence[LedgerEntry], others: in
             text += f", {not_yet} not known yet: try again in a few minutes"
         if stuck:
             text += f", {stuck} that can't be known: see above how to end that"
-        make_console().print(f"{text}.")
+        out.print(f"{text}.")
     elif not others:
-        make_console().print("Nothing is open: it is known how every call ended.")
+        out.print("Nothing is open: it is known how every call ended.")
+    if rehearsal:
+        print_rehearsal(out)
 
 
 async def _recover(client: DustClient, *, ledger: Ledger) -> list[LedgerEntry]:

@@ -7,8 +7,8 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from binance_dust.cli import _arguments, _context, _ledger
-from binance_dust.cli._output import as_json, make_console, print_json
-from binance_dust.ledger import account_of
+from binance_dust.cli._output import as_json, make_console, print_json, print_rehearsal
+from binance_dust.ledger import Books, account_of
 
 if TYPE_CHECKING:
     import argparse
@@ -64,13 +64,16 @@ async def run(options: argparse.Namespace) -> int:
             transaction_id=options.confirmed or None,
             client=client,
         )
+        rehearsal = await ledger.books() is Books.LOCAL
     if options.json:
-        print_json(as_json(done))
+        print_json(as_json(done), rehearsal=rehearsal)
         return 0
     out = make_console()
     out.print(_ledger.entry_table([done]))
     if done.status == "confirmed" and not done.lines:
         out.print("Its amounts are not known yet: binance-dust sync adds them from the log.")
+    if rehearsal:
+        print_rehearsal(out)
     return 0
 
 

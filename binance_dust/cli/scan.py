@@ -173,7 +173,8 @@ async def _scan_by_fleet(options: argparse.Namespace, output: ScanOutput) -> Non
     from binance_dust.cli._progress import show_fleet
 
     metrics = _metrics.CommandMetrics(options)
-    async with _fleet.open_fleet(options, _OF_WORKERS) as fleet:
+    notifier = _notify.Notifier(options)
+    async with notifier.told(), _fleet.open_fleet(options, _OF_WORKERS) as fleet:
         reports = fleet.scan(
             options.account or "all",
             target=options.target,
@@ -185,6 +186,7 @@ async def _scan_by_fleet(options: argparse.Namespace, output: ScanOutput) -> Non
             serving = metrics.serve(progress=lambda: reports.progress)
             async with serving, reports, show_fleet(reports):
                 async for report in reports:
+                    output.rehearsal = reports.rehearsal
                     output.take(report)
                     metrics.count(report)
         except asyncio.CancelledError:

@@ -109,10 +109,11 @@ async def run(options: argparse.Namespace) -> int:
         ) as reports,
         watch.finishing(),
     ):
+        output.rehearsal = context.rehearsal
         async for report in reports:
             watch.take(report)
             output.take(report)
-    return output.finish(rehearsal=context.rehearsal)
+    return output.finish()
 
 
 async def _sweep_by_fleet(
@@ -136,6 +137,7 @@ async def _sweep_by_fleet(
             serving = metrics.serve(progress=lambda: reports.progress)
             async with serving, reports, show_fleet(reports):
                 async for report in reports:
+                    output.rehearsal = reports.rehearsal
                     output.take(report)
         finally:
             _fleet.print_sick(reports.progress)
@@ -156,6 +158,8 @@ class _SweepOutput:
         self._totals = _SweepTotals()
         self._seen = _moving.SeenAssets()
         self._out = make_console()
+        self.rehearsal = False
+        """Whether the exchange is on this machine."""
 
     def take(self, report: SweepReport) -> None:
         """Print one account's result."""
@@ -164,15 +168,15 @@ class _SweepOutput:
         self._seen.note(report)
         self._metrics.count(report)
         if self._options.json:
-            print_json(as_json(report))
+            print_json(as_json(report), rehearsal=self.rehearsal)
         else:
             self._out.print(_line(report))
 
-    def finish(self, *, rehearsal: bool = False) -> int:
+    def finish(self) -> int:
         """Sum up, and give the exit code."""
         if not self._options.json:
             self._totals.show(self._out, really=self._options.yes)
-            if rehearsal:
+            if self.rehearsal:
                 print_rehearsal(self._out)
         self._seen.say_unseen(self._options.keep, "keep")
         if self._totals.outcomes[Outcome.UNKNOWN]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from binance_dust._util.plain import plain
 from binance_dust.cli import _arguments, _context, _ledger
-from binance_dust.cli._output import escape, make_console, print_json, reason_of
+from binance_dust.cli._output import escape, make_console, print_json, print_rehearsal, reason_of
 from binance_dust.cli._streams import print_stderr
 from binance_dust.cli._tables import TerminalTable, figures, prose, text
 from binance_dust.errors import ConfigurationError, DustError
@@ -76,9 +76,12 @@ async def run(options: argparse.Namespace) -> int:
                 counts = (answer.added, answer.known, len(answer.settled), answer.calls)
                 table.add_row(name, *(f"{count:,}" for count in counts), note)
             if options.json:
-                print_json(row)
+                print_json(row, rehearsal=context.rehearsal)
     if not options.json:
-        make_console().print(table)
+        out = make_console()
+        out.print(table)
+        if context.rehearsal:
+            print_rehearsal(out)
     return 1 if incomplete else 0
 
 

@@ -6,6 +6,7 @@ The stream's `progress` says how far the job is.
 from __future__ import annotations
 
 import asyncio
+import itertools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
 
@@ -296,6 +297,13 @@ class FleetStream(Stream[R], Generic[R]):
         return FleetProgress(
             assignments.done, job.failed, assignments.total, elapsed, left, tuple(workers)
         )
+
+    @property
+    def rehearsal(self) -> bool:
+        """Whether the exchange of a worker is on its own machine, so that nothing of it is real."""
+        assignments = self._job.assignments
+        known = itertools.chain(assignments.workers.values(), assignments.past_workers.values())
+        return any(worker.status.rehearsal for worker in known)
 
     def __repr__(self) -> str:
         assignments = self._job.assignments

@@ -99,6 +99,8 @@ class WorkerStatus(
     """Seconds for which a ban keeps its address shut."""
     version: str = ""
     """Of the package."""
+    rehearsal: bool = False
+    """Whether its exchange is on its own machine."""
 
 
 class WorkItem(

@@ -327,6 +327,7 @@ class Worker(Closing):
             in_hand=self.in_hand,
             shut_for=self._any_client.session.budget.snapshot().shut_for,
             version=__version__,
+            rehearsal=self._any_client.session.is_local,
         )
 
     async def _send_status(self, job: WorkerJob) -> None:

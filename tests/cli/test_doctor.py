@@ -198,7 +198,7 @@ def test_programs_get_the_same_as_lines_of_json(run: Run, keep: Keep) -> None:
     budgets = {row["pool"]: row for row in rows if row["about"] == "budget"}
     assert budgets["GET /sapi/v1/account/status"]["used"] == 2
     assert budgets["GET /sapi/v1/account/status"]["limit"] == 12_000
-    assert rows[-1] == {"about": "end", "level": "warning"}
+    assert rows[-1] == {"about": "end", "level": "warning", "rehearsal": True}
 
 
 def an_account(exchange: Sandbox, folder: Path, how: str) -> tuple[Credentials, str]:

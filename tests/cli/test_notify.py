@@ -154,6 +154,21 @@ def test_a_url_gets_a_post_and_its_token_is_never_shown(
     assert "token-of-the-hook" not in told.err + refused.err
 
 
+@pytest.mark.parametrize("command", ["scan", "sweep"])
+def test_a_fleet_that_can_not_be_asked_is_told(
+    run: Run, server: tuple[str, list[Any]], command: str
+) -> None:
+    pytest.importorskip("taskiq_redis")
+    url, got = server
+
+    done = run(command, "--fleet", "redis://127.0.0.1:1", "--notify", url)
+
+    assert done.code == 1
+    ((about, text),) = [(each["about"], each["text"]) for each in got]
+    assert about == f"failed {command}"
+    assert "no Redis at 127.0.0.1:1" in text
+
+
 def test_what_can_not_be_told_is_said(
     run: Run, exchange: Sandbox, two_accounts: tuple[str, ...]
 ) -> None:

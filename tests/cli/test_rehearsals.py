@@ -31,6 +31,10 @@ def test_every_page_and_statement_of_a_sandbox_is_marked(
             ("sweep", *two_accounts),
             ("scan", *asked, "--html", str(scanned)),
             ("history", *asked),
+            ("liabilities", *asked),
+            ("bnb-burn", *asked),
+            ("sync", *two_accounts),
+            ("recover", *two_accounts),
             ("books", *books, "--html", str(booked)),
         )
     ]
@@ -42,8 +46,13 @@ def test_every_page_and_statement_of_a_sandbox_is_marked(
         rows = list(csv.reader(io.StringIO(run("export", "-", "--style", style, *books).out)))
         assert rows[1:]
         assert all("(rehearsal)" in " ".join(row) for row in rows[1:]), style
-    for line in run("sweep", *two_accounts, "--json").out.splitlines():
+    lines = [
         json.loads(line)
+        for command in (("sweep", *two_accounts), ("history", *asked), ("books", *books))
+        for line in run(*command, "--json").out.splitlines()
+    ]
+    assert lines
+    assert all(line["rehearsal"] is True for line in lines)
 
 
 def test_a_page_of_a_real_desk_bears_no_mark() -> None:

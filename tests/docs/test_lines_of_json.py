@@ -36,7 +36,10 @@ def written(
 ) -> list[dict[str, object]]:
     sandbox = () if command.startswith(("endpoints", "doctor --probe list")) else ("--sandbox",)
     assert main([*command.split(), "--json", *sandbox, *more]) == 0
-    return [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    if sandbox and "--estimate" not in command:
+        assert all(line.pop("rehearsal") is True for line in lines)
+    return lines
 
 
 @pytest.mark.parametrize("row", rows_below("Command"), ids=lambda row: row[0])
@@ -75,6 +78,7 @@ def test_what_lines_about_funds_hold_is_told(
     main(["export", "-", "--style", "jsonl", *books])
     assert main(["books", "--json", *books]) == 0
     *entries, total = map(json.loads, capsys.readouterr().out.splitlines())
+    assert total.pop("rehearsal") is True
     # The exported ones have the sums of each line only, and a mark of the key besides.
     assert {*entries[0]} - {"key_id"} | {"gross", "fee", "net"} == {*next(told)}
     assert list(total) == ["by", "key", "target", "conversions", "gross", "fee", "net"]

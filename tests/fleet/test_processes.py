@@ -213,6 +213,9 @@ async def test_the_scan_command_lets_a_fleet_do_it(
     code, out, _ = await run()
     assert code == 0
     assert "10 accounts. All dust would bring" in out
+    assert "A rehearsal: the exchange is on this machine" in out
+    _, out, _ = await run("--json")
+    assert [json.loads(line)["rehearsal"] for line in out.splitlines()] == [True] * 10
     code, out, _ = await run("--estimate", "--account", accounts[0].name or "")
     assert code == 0
     assert out.startswith("1 account")
@@ -248,6 +251,7 @@ async def test_the_sweep_command_lets_a_fleet_do_it_and_status_names_the_workers
     code, out, _ = await run("sweep", "--keep", "XRP")
     assert (code, exchange.conversions) == (0, ())
     assert "alice spot dust planned" in out
+    assert "A rehearsal: the exchange is on this machine" in out
     assert "Nothing was converted. Add --yes to do it." in out
     code, out, err = await run(
         "sweep", "--yes", "--keep", "XRP", "--wallet", "spot", "--wallet", "margin", "--liabilities"
