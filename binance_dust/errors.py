@@ -101,15 +101,9 @@ def revive(
     return error
 
 
-def _subject(endpoint: str | None, account: str | None) -> str:
-    """Name the subject of an error: `POST /sapi/v1/asset/dust (alice)`."""
-    if endpoint is None:
-        return account or ""
-    return f"{endpoint} ({account})" if account else endpoint
-
-
 def _sentence(endpoint: str | None, account: str | None, text: str) -> str:
-    subject = _subject(endpoint, account)
+    """Begin with the subject of an error: `POST /sapi/v1/asset/dust (alice): ...`."""
+    subject = f"{endpoint} ({account})" if endpoint and account else endpoint or account
     return f"{subject}: {text}" if subject else text
 
 

@@ -16,7 +16,7 @@ from binance_dust.errors import GuardError
 from binance_dust.ledger import OPEN, Claim, Kind, Ledger, account_of
 from binance_dust.ledger._access import key_id_of
 from binance_dust.ledger._entry import why_blocked
-from binance_dust.models._reasons import Reason, unusable
+from binance_dust.models._reasons import unusable
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable, Mapping
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from binance_dust.ledger import Identity, LedgerEntry
     from binance_dust.ledger._access import Role
     from binance_dust.models import ConvertibleAsset, DustAsset, MarginAccount, UserAsset
+    from binance_dust.models._reasons import Reason
 
 __all__ = [
     "CLAIM_LENGTH",
@@ -183,9 +184,7 @@ def spot_holdings(rows: Iterable[UserAsset], *, valued: bool = False) -> dict[st
 def margin_holdings(account: MarginAccount) -> dict[str, HeldAsset]:
     """Convert the rows of the margin wallet; the exchange gives no worth for each."""
     return {
-        row.asset: HeldAsset(
-            asset=row.asset, free=row.free, unusable=_above_zero({Reason.IN_ORDER: row.locked})
-        )
+        row.asset: HeldAsset(asset=row.asset, free=row.free, unusable=unusable(row))
         for row in account.user_assets
         if row.free or row.locked
     }
@@ -194,10 +193,6 @@ def margin_holdings(account: MarginAccount) -> dict[str, HeldAsset]:
 def debts_of(account: MarginAccount) -> dict[str, Decimal]:
     """Take what a margin account owes."""
     return {row.asset: row.debt for row in account.user_assets if row.debt > 0}
-
-
-def _above_zero(parts: dict[Reason, Decimal | None]) -> dict[Reason, Decimal]:
-    return {reason: amount for reason, amount in parts.items() if amount is not None and amount > 0}
 
 
 # --- what the exchange lists as convertible ------------------------------------------------------

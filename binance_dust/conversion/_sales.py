@@ -68,7 +68,8 @@ async def _plan_sale(
     if fair is None or policy.above_max is None:
         return Skipped(asset=asset, amount=amount, reason=Reason.NO_PRICE)
     if fair > policy.above_max:
-        return _above_max(asset, amount, fair, policy)
+        detail = f"about {fair:.8f} {policy.target}, at most {policy.above_max:f}"
+        return Skipped(asset=asset, amount=amount, reason=Reason.ABOVE_MAX, detail=detail)
     try:
         offer = await client.convert_quote(asset, policy.target, amount=amount)
     except ExchangeError as error:
@@ -122,11 +123,6 @@ def rule_against_now(
     if offer.valid_timestamp is not None and offer.valid_timestamp <= now + _TO_ARRIVE:
         return Reason.REFUSED, "the offer came too late to be accepted in time"
     return rule_against_offer(fresh, offer, planned.amount, policy)
-
-
-def _above_max(asset: str, amount: Decimal, fair: Decimal, policy: Policy) -> Skipped:
-    detail = f"about {fair:.8f} {policy.target}, at most {policy.above_max:f}"
-    return Skipped(asset=asset, amount=amount, reason=Reason.ABOVE_MAX, detail=detail)
 
 
 async def _why_refused(

@@ -65,7 +65,6 @@ SELECT id FROM entries WHERE status IN ('intended', 'unknown') AND owner = :owne
   AND account_type = :account_type
 """
 
-
 # The statuses stand as text, since the index by open entries is used only for its own words.
 _OPEN_BESIDE: Final = f"SELECT id FROM entries WHERE {OPEN_ONLY} AND (owner = ? OR key_id = ?)"  # noqa: S608 - our own text
 
@@ -96,13 +95,15 @@ class Settlement:
 
 
 def read(db: sqlite3.Connection, ids: Sequence[int]) -> Iterator[LedgerEntry]:
-    """Read entries, in any order; unknown ids are skipped."""
+    """Read entries in the given order; unknown ids are skipped."""
     for begin in range(0, len(ids), _CHUNK):
         part = ids[begin : begin + _CHUNK]
         marks = ", ".join("?" * len(part))
         asked, lines = _grouped(db, "asked", part, marks), _grouped(db, "lines", part, marks)
-        for row in db.execute(f"SELECT * FROM entries WHERE id IN ({marks})", part):  # noqa: S608
-            yield _entry_of(row, asked.get(row["id"], ()), lines.get(row["id"], ()))
+        sql = f"SELECT * FROM entries WHERE id IN ({marks})"  # noqa: S608
+        rows = {row["id"]: row for row in db.execute(sql, part)}
+        for each in filter(rows.__contains__, part):
+            yield _entry_of(rows[each], asked.get(each, ()), lines.get(each, ()))
 
 
 def read_one(db: sqlite3.Connection, entry_id: int) -> LedgerEntry:

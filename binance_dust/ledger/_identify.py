@@ -12,6 +12,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from binance_dust.errors import CredentialsError, DustError, RejectedError, UnreadableAnswerError
+from binance_dust.ledger import _owners
 from binance_dust.ledger._access import account_of, key_id_of
 
 if TYPE_CHECKING:
@@ -35,7 +36,7 @@ async def identify(
     """Bind a client's name and key to an account; with `adopt_as` to the account of that name."""
     name, key_id = account_of(client), key_id_of(client)
     adopt = adopt_as is not None
-    bound = None if adopt else await thread.run(lambda store: store.bound(name, key_id))
+    bound = None if adopt else await thread.read(_owners.bound, name, key_id)
     if bound is not None and bound.uid is not None:
         return bound
     # One question for each key at a time: two tasks of one key would both pay for it.
@@ -56,7 +57,7 @@ async def _number_of(
     thread: StoreThread, client: DustClient, key_id: str
 ) -> tuple[int | None, str | None]:
     """Return the number of a key's account, or why it can't be had."""
-    known = await thread.run(lambda store: store.known_key(key_id))
+    known = await thread.read(_owners.known_key, key_id)
     if known is not None and known.uid is not None:
         return known.uid, None
     now = client.session.now()
@@ -66,9 +67,12 @@ async def _number_of(
         uid = (await client.spot_account()).uid
     except DustError as error:
         if _is_final(error):
-            await thread.run(lambda store: store.remember_key(key_id, None, client.session.now()))
+            asked_at = client.session.now()
+            await thread.run(
+                lambda store: store.write(_owners.remember_key, key_id, None, asked_at)
+            )
         return None, str(error)
-    await thread.run(lambda store: store.remember_key(key_id, uid, None))
+    await thread.run(lambda store: store.write(_owners.remember_key, key_id, uid, None))
     return uid, None
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from binance_dust.ledger import _outcomes
 from binance_dust.ledger._entries import Settlement
 from binance_dust.ledger._entry import SettledBy
 from binance_dust.ledger._identify import identify
@@ -72,7 +73,7 @@ class Ledger(LedgerReader):
     async def unclaimed(self, seen: Iterable[Observed], *, besides: int) -> list[Observed]:
         """Drop the exchange's records that another call of ours than `besides` has."""
         records = tuple(seen)
-        return await self._thread.run(lambda store: store.unclaimed(records, besides))
+        return await self._thread.read(_outcomes.unclaimed, records, besides)
 
     # --- writing: what converters and `sync` do --------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from array import array
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, get_args
 
@@ -12,6 +13,7 @@ from binance_dust.ledger._entry import OPEN, Kind, Status
 from binance_dust.ledger._schema import OPEN_ONLY, stamp
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Iterable
     from datetime import datetime
 
@@ -55,6 +57,10 @@ class Query:
         if self.limit is not None:
             sql, values = f"{sql} LIMIT ?", [*values, _limit(self.limit)]
         return sql, values
+
+    def ids(self, db: sqlite3.Connection) -> array[int]:
+        """Find the ids of the matching entries, eight bytes each."""
+        return array("q", (row[0] for row in db.execute(*self.sql())))
 
     def where(self) -> tuple[str, list[Any]]:
         """Write the conditions."""

@@ -9,10 +9,11 @@ from binance_dust._util.checks import seconds
 from binance_dust._util.lifetimes import Closing
 from binance_dust.endpoints import to_account_type
 from binance_dust.errors import ConfigurationError
+from binance_dust.ledger import _access, _entries, _owners, _sums
 from binance_dust.ledger._access import books_of
 from binance_dust.ledger._cooldown import Cooldowns, Scope
 from binance_dust.ledger._query import Query, as_kind
-from binance_dust.ledger._store import LedgerStore
+from binance_dust.ledger._rows import read_json, read_rows
 from binance_dust.ledger._thread import StoreThread
 from binance_dust.ledger._totals import RunningTotals
 from binance_dust.ledger.export import (
@@ -26,6 +27,7 @@ from binance_dust.ledger.export import (
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterable, Sequence
     from datetime import datetime, timedelta
+    from sqlite3 import Connection
 
     from binance_dust.endpoints import WalletName
     from binance_dust.ledger._access import Books
@@ -103,7 +105,7 @@ class LedgerReader(Closing):
 
         `None` before the first call or sync, also in a file that an older version has written.
         """
-        return await self._thread.run(lambda store: store.books())
+        return await self._thread.read(_access.read_books)
 
     async def refuse_other(self, session: Session) -> None:
         """Raise `ConfigurationError` if this file is for the other kind of exchange.
@@ -147,26 +149,25 @@ class LedgerReader(Closing):
             newest_first=newest_first,
             limit=limit,
         )
-        async for page in self._pages(query, LedgerStore.entries, _PAGE):
+        async for page in self._pages(query, _read_entries, _PAGE):
             for entry in page:
                 yield entry
 
     async def _pages(
-        self, query: Query, read: Callable[[LedgerStore, Sequence[int]], list[T]], size: int
+        self, query: Query, read: Callable[[Connection, Sequence[int]], list[T]], size: int
     ) -> AsyncIterator[list[T]]:
         # The ids first, eight bytes each: an entry's place in the order may change meanwhile.
-        ids = await self._thread.run(lambda store: store.ids(query))
+        ids = await self._thread.read(query.ids)
         for begin in range(0, len(ids), size):
-            page = ids[begin : begin + size]
-            yield await self._thread.run(lambda store, page=page: read(store, page))  # type: ignore[misc]
+            yield await self._thread.read(read, ids[begin : begin + size])
 
     async def entry(self, entry_id: int) -> LedgerEntry:
         """Read one entry."""
-        return await self._thread.run(lambda store: store.entry(entry_id))
+        return await self._thread.read(_entries.read_one, entry_id)
 
     async def accounts(self) -> list[KnownAccount]:
         """List the accounts: the number of each, and the names that it came with."""
-        return await self._thread.run(lambda store: store.known_accounts())
+        return await self._thread.read(_owners.known_accounts)
 
     async def synced(self, account: str, source: Source) -> SyncedRange | None:
         """Return the time range in which the exchange's records of a source have been read."""
@@ -195,7 +196,7 @@ class LedgerReader(Closing):
         """
         refuse_ledger_files(where, self._path)
         query = Query(account=account, since=since, until=until)
-        return await write_csv(self._pages(query, LedgerStore.rows, _ROWS), where, style)
+        return await write_csv(self._pages(query, read_rows, _ROWS), where, style)
 
     async def export_journal(  # noqa: PLR0913 - what to write, mostly by keyword
         self,
@@ -215,7 +216,7 @@ class LedgerReader(Closing):
         """
         refuse_ledger_files(where, self._path)
         query = Query(account=account, since=since, until=until)
-        pages = self._pages(query, LedgerStore.rows, _ROWS)
+        pages = self._pages(query, read_rows, _ROWS)
         return await write_journal(pages, where, style, accounts)
 
     async def export_json_lines(
@@ -229,7 +230,7 @@ class LedgerReader(Closing):
         """Export every entry, also rejected ones, as a line of JSON with all its fields."""
         refuse_ledger_files(where, self._path)
         query = Query(account=account, since=since, until=until)
-        return await write_json_lines(self._pages(query, LedgerStore.json, _ROWS), where)
+        return await write_json_lines(self._pages(query, read_json, _ROWS), where)
 
     async def totals(
         self,
@@ -248,8 +249,8 @@ class LedgerReader(Closing):
         """
         totals = RunningTotals(by, liabilities=liabilities)
         query = Query(account=account, status="confirmed", since=since, until=until)
-        for part in await self._thread.run(lambda store: store.parts(query)):
-            await self._thread.run(lambda store, part=part: store.include(totals, query, part))  # type: ignore[misc]
+        for part in await self._thread.read(_sums.parts, query):
+            await self._thread.read(_sums.include, totals, query, part)
         return totals.totals()
 
     async def next_eligible_at(  # noqa: PLR0913 - one account's question, mostly by keyword
@@ -268,7 +269,7 @@ class LedgerReader(Closing):
         others, show the exchange's rule. `assets` are to be converted; with `dust_convert` each
         asset has its own cooldown.
         """
-        owner = await self._thread.run(lambda store: store.owner_of(account))
+        owner = await self._thread.read(_owners.owner_of, account)
         scope = Scope(owner, as_kind(kind), to_account_type(account_type))
         cooldowns = Cooldowns(await self.cooldown_evidence(scope))
         return cooldowns.next_eligible_at(scope, now=now, configured=configured, assets=assets)
@@ -291,3 +292,7 @@ class LedgerReader(Closing):
 
     def __reduce_ex__(self, protocol: object) -> Any:
         raise TypeError("a Ledger is bound to its process: open the file again there")
+
+
+def _read_entries(db: Connection, ids: Sequence[int]) -> list[LedgerEntry]:
+    return list(_entries.read(db, ids))

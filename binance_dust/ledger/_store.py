@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from array import array
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeAlias, TypeVar
 
 from binance_dust.errors import LedgerError
 from binance_dust.ledger import (
@@ -15,8 +14,6 @@ from binance_dust.ledger import (
     _file,
     _outcomes,
     _owners,
-    _rows,
-    _sums,
     _synced,
 )
 from binance_dust.ledger._cooldown import ENTRIES_TO_LEARN_FROM, Scope
@@ -24,20 +21,24 @@ from binance_dust.ledger._entry import Kind
 from binance_dust.ledger._holders import Holder
 from binance_dust.ledger._query import Query
 
+P = ParamSpec("P")
+T = TypeVar("T")
+
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator, Sequence
+    from array import array
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime, timedelta
 
     from binance_dust.ledger._access import Books, Claim
     from binance_dust.ledger._entries import Settlement
     from binance_dust.ledger._entry import Intent, LedgerEntry
     from binance_dust.ledger._outcomes import Recorded
-    from binance_dust.ledger._owners import Identity, KnownAccount, KnownKey
+    from binance_dust.ledger._owners import Identity
     from binance_dust.ledger._records import Observed
-    from binance_dust.ledger._rows import BookRow
     from binance_dust.ledger._synced import Missing, SyncedRange
-    from binance_dust.ledger._totals import RunningTotals
+
+    Work: TypeAlias = Callable[Concatenate[sqlite3.Connection, P], T]
 
 __all__ = ["LedgerStore"]
 
@@ -62,12 +63,17 @@ class LedgerStore:
         with self._reading() as db:
             _file.check_whole(db, self._path)
 
-    # --- real or local books ---------------------------------------------------------------------
-
-    def books(self) -> Books | None:
-        """Return which kind of exchange the file is for, if that is decided."""
+    def read(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Read with a function of one of the modules beside this one."""
         with self._reading() as db:
-            return _access.read_books(db)
+            return work(db, *args, **kwargs)
+
+    def write(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Write with such a function, in one transaction."""
+        with self._writing() as db:
+            return work(db, *args, **kwargs)
+
+    # --- real or local books ---------------------------------------------------------------------
 
     def refuse_other(self, books: Books) -> None:
         """Raise if the file is for the other kind of exchange."""
@@ -98,33 +104,6 @@ class LedgerStore:
 
     # --- entries ---------------------------------------------------------------------------------
 
-    def ids(self, query: Query) -> array[int]:
-        """Find the ids of the matching entries, eight bytes each."""
-        sql, values = query.sql()
-        with self._reading() as db:
-            return array("q", (row[0] for row in db.execute(sql, values)))
-
-    def entries(self, ids: Sequence[int]) -> list[LedgerEntry]:
-        """Read entries, in the given order of ids."""
-        with self._reading() as db:
-            found = {entry.id: entry for entry in _entries.read(db, ids)}
-        return [found[each] for each in ids if each in found]
-
-    def rows(self, ids: Sequence[int]) -> list[BookRow]:
-        """Read entries as flat rows."""
-        with self._reading() as db:
-            return _rows.read_rows(db, ids)
-
-    def json(self, ids: Sequence[int]) -> list[tuple[str, bool]]:
-        """Read entries as JSON, and whether each is open."""
-        with self._reading() as db:
-            return _rows.read_json(db, ids)
-
-    def entry(self, entry_id: int) -> LedgerEntry:
-        """Read one entry."""
-        with self._reading() as db:
-            return _entries.read_one(db, entry_id)
-
     def scopes(self) -> list[Scope]:
         """List what has a cooldown of its own and entries here."""
         with self._reading() as db:
@@ -133,36 +112,14 @@ class LedgerStore:
 
     def newest(self, scope: Scope, since: datetime | None = None) -> list[LedgerEntry]:
         """Read the newest entries of a scope that can show a cooldown, oldest first."""
-        return self.entries(self._newest(scope.account, scope, since)[::-1])
+        with self._reading() as db:
+            return list(_entries.read(db, _newest(db, scope.account, scope, since)[::-1]))
 
     def cooldown_evidence(self, scope: Scope) -> list[LedgerEntry]:
         """Read the newest entries of this and of all accounts, oldest first."""
-        ids = {*self._newest(None, scope), *self._newest(scope.account, scope)}
-        return sorted(self.entries([*ids]), key=lambda entry: (entry.at, entry.id))
-
-    def _newest(
-        self, account: str | None, scope: Scope, since: datetime | None = None
-    ) -> array[int]:
-        query = Query(
-            account=account,
-            kind=scope.kind,
-            account_type=scope.account_type,
-            status=("confirmed", "rejected"),
-            since=since,
-            newest_first=True,
-            limit=ENTRIES_TO_LEARN_FROM,
-        )
-        return self.ids(query)
-
-    def parts(self, query: Query) -> list[str]:
-        """Divide the matching entries into parts to be read one after the other."""
         with self._reading() as db:
-            return list(_sums.parts(db, query))
-
-    def include(self, totals: RunningTotals, query: Query, part: str) -> None:
-        """Add up a part of the matching entries."""
-        with self._reading() as db:
-            _sums.include(db, totals, query, part)
+            ids = {*_newest(db, None, scope), *_newest(db, scope.account, scope)}
+            return sorted(_entries.read(db, [*ids]), key=lambda entry: (entry.at, entry.id))
 
     def intend(
         self,
@@ -215,27 +172,7 @@ class LedgerStore:
             self._keep_books(db, books)
             return _outcomes.record(db, seen, now)
 
-    def unclaimed(self, seen: Sequence[Observed], besides: int) -> list[Observed]:
-        """Drop the records that another call of ours than `besides` has."""
-        with self._reading() as db:
-            return _outcomes.unclaimed(db, seen, besides)
-
     # --- accounts --------------------------------------------------------------------------------
-
-    def known_key(self, key_id: str) -> KnownKey | None:
-        """Read what is remembered of a key."""
-        with self._reading() as db:
-            return _owners.known_key(db, key_id)
-
-    def bound(self, name: str, key_id: str) -> Identity | None:
-        """Return whose a name and a key are, if both are known and of one account."""
-        with self._reading() as db:
-            return _owners.bound(db, name, key_id)
-
-    def remember_key(self, key_id: str, uid: int | None, asked_at: datetime | None) -> None:
-        """Note a key's account number, or when the exchange refused to tell it."""
-        with self._writing() as db:
-            _owners.remember_key(db, key_id, uid, asked_at)
 
     def bind(self, name: str, key_id: str, uid: int | None, **how: Any) -> Identity:
         """Bind a name and a key to an account; raise if the name is another account's."""
@@ -244,16 +181,6 @@ class LedgerStore:
             if merged:
                 _outcomes.fold_doubles(db, bound.owner)
             return bound
-
-    def owner_of(self, name: str) -> str:
-        """Return the owner of a name."""
-        with self._reading() as db:
-            return _owners.owner_of(db, name)
-
-    def known_accounts(self) -> list[KnownAccount]:
-        """List the accounts."""
-        with self._reading() as db:
-            return _owners.known_accounts(db)
 
     # --- what was read ---------------------------------------------------------------------------
 
@@ -319,6 +246,21 @@ class LedgerStore:
             self._identity.check_content(db)
             yield db
         self._identity.check()
+
+
+def _newest(
+    db: sqlite3.Connection, account: str | None, scope: Scope, since: datetime | None = None
+) -> array[int]:
+    query = Query(
+        account=account,
+        kind=scope.kind,
+        account_type=scope.account_type,
+        status=("confirmed", "rejected"),
+        since=since,
+        newest_first=True,
+        limit=ENTRIES_TO_LEARN_FROM,
+    )
+    return query.ids(db)
 
 
 def _owned(db: sqlite3.Connection, claim: Claim) -> Claim:

@@ -14,7 +14,6 @@ from binance_dust._util.exact import total_of_texts
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterator
 
     from binance_dust.ledger._query import Query
     from binance_dust.ledger._totals import By, RunningTotals
@@ -34,8 +33,8 @@ _SPARSE: Final = 8
 """If fewer than one of so many ids is wanted, they are named; else all between are looked at."""
 
 
-def parts(db: sqlite3.Connection, query: Query) -> Iterator[str]:
-    """Divide the entries of a query: yield conditions for their ids, which don't overlap.
+def parts(db: sqlite3.Connection, query: Query) -> list[str]:
+    """Divide the entries of a query: give conditions for their ids, which don't overlap.
 
     An entry is in one part whatever is written meanwhile, because ids don't change as times do.
     """
@@ -47,12 +46,15 @@ def parts(db: sqlite3.Connection, query: Query) -> Iterator[str]:
         values,
     ).fetchone()
     if count and (last - first) <= _SPARSE * count:
-        for begin in range(first, last + 1, _ENTRIES):
-            yield f"id BETWEEN {begin} AND {min(begin + _ENTRIES - 1, last)}"
-        return
+        return [
+            f"id BETWEEN {begin} AND {min(begin + _ENTRIES - 1, last)}"
+            for begin in range(first, last + 1, _ENTRIES)
+        ]
     ids = [row[0] for row in db.execute(f"SELECT id FROM {found} ORDER BY id", values)]  # noqa: S608
-    for begin in range(0, len(ids), _ENTRIES):
-        yield f"id IN ({', '.join(map(str, ids[begin : begin + _ENTRIES]))})"
+    return [
+        f"id IN ({', '.join(map(str, ids[begin : begin + _ENTRIES]))})"
+        for begin in range(0, len(ids), _ENTRIES)
+    ]
 
 
 def include(db: sqlite3.Connection, totals: RunningTotals, query: Query, part: str) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from binance_dust.errors import ConfigurationError, DustError
 from binance_dust.events import logger
@@ -16,8 +16,11 @@ from binance_dust.ledger._store import LedgerStore
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from binance_dust.ledger._store import Work
+
 __all__ = ["StoreThread"]
 
+P = ParamSpec("P")
 T = TypeVar("T")
 
 
@@ -77,6 +80,10 @@ class StoreThread:
             if undo is not None:
                 self.run_soon(undo)
             raise
+
+    async def read(self, work: Work[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Run a function that reads, in the thread: `LedgerStore.read`."""
+        return await self.run(lambda store: store.read(work, *args, **kwargs))
 
     def run_soon(self, work: Callable[[LedgerStore], object]) -> None:
         """Run work in the thread without waiting, if the file is still open."""

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from binance_dust.models._dust import UserAsset
+    from binance_dust.models._dust import MarginAsset, UserAsset
 
 __all__ = ["Reason", "unusable"]
 
@@ -81,7 +81,7 @@ _PARTS: Final = {
 }
 
 
-def unusable(held: UserAsset) -> dict[Reason, Decimal]:
+def unusable(held: UserAsset | MarginAsset) -> dict[Reason, Decimal]:
     """Give the parts of a balance that can't be used now, each above zero."""
-    parts = {reason: getattr(held, name) for name, reason in _PARTS.items()}
+    parts = {reason: getattr(held, name, None) for name, reason in _PARTS.items()}
     return {reason: amount for reason, amount in parts.items() if amount is not None and amount > 0}

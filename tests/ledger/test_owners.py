@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from binance_dust import ConfigurationError, GuardError, Ledger
-from binance_dust.ledger import Claim
+from binance_dust.ledger import Claim, _owners
 from binance_dust.ledger._owners import Identity
 from binance_dust.ledger._store import LedgerStore
 from binance_dust.ledger._synced import SyncedRange
@@ -27,7 +27,7 @@ async def bind(ledger: Ledger) -> Callable[..., Any]:
 
 
 async def bound(ledger: Ledger, name: str, key: str) -> Identity | None:
-    return await ledger._thread.run(lambda store: store.bound(name, key))
+    return await ledger._thread.read(_owners.bound, name, key)
 
 
 async def known(ledger: Ledger) -> dict[str, tuple[int | None, tuple[str, ...], int]]:

@@ -180,10 +180,7 @@ def _checked(title: str, made_at: datetime | None, *, rehearsal: bool) -> dateti
     """Refuse what is no title, mark or time; give the time."""
     checks.instance(title, str, "title")
     checks.instance(rehearsal, bool, "rehearsal")
-    return _aware(made_at or datetime.now(UTC))
-
-
-def _aware(made_at: datetime) -> datetime:
+    made_at = made_at or datetime.now(UTC)
     if checks.instance(made_at, datetime, "made_at").tzinfo is None:
         raise ConfigurationError(f"made_at has no time zone: {made_at}")
     return made_at

@@ -12,14 +12,14 @@ from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC
 from decimal import Decimal
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from binance_dust.errors import DustError
 from binance_dust.models._reasons import Reason, unusable
 from binance_dust.reports._account import wallet_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from binance_dust.ledger import LedgerEntry
@@ -36,6 +36,8 @@ __all__ = [
     "ledger_figures",
     "read_report",
 ]
+
+R = TypeVar("R")
 
 EXACT: Final = decimal.Context(prec=decimal.MAX_PREC, traps=[decimal.Inexact])
 """Sums made in this context are never rounded, however many digits the amounts have."""
@@ -123,6 +125,14 @@ class Money:
     def fee(self) -> Decimal:
         """What it costs."""
         return EXACT.subtract(self.gross, self.net)
+
+    @classmethod
+    def of(cls, rows: Iterable[DustRow]) -> Money:
+        """Add up rows."""
+        sums = cls()
+        for row in rows:
+            sums.add(row.amount, row.gross, row.net)
+        return sums
 
     def add(self, amount: Decimal, gross: Decimal, net: Decimal) -> None:
         """Add one row."""
@@ -254,11 +264,21 @@ class LedgerFigures:
 def read_report(report: AccountReport) -> ReportRows:
     """Read one report, each part by itself."""
     failed = {part: FailureRow(report.account, part, e) for part, e in report.errors.items()}
-    dust, sums = _dust(report, failed)
-    debts = _debts(report, failed)
-    elsewhere = _elsewhere(report, failed)
-    stays = [] if sums is None else _stays(report, failed)
-    last_chances = _last_chances(report, failed)
+
+    def read(part: str, rows: Iterable[R]) -> list[R] | None:
+        """Read a part; if that fails, note it."""
+        try:
+            return list(rows)
+        except DustError as error:
+            failed[part] = FailureRow(report.account, part, error)
+            return None
+
+    dust = None if report.quote is None else read("quote", _dust(report))
+    sums = None if dust is None else Money.of(dust)
+    debts = read("liabilities", _debts(report)) or []
+    elsewhere = read("elsewhere", _elsewhere(report)) or []
+    stays = [] if sums is None else read("assets", _stays(report)) or []
+    last_chances = read("last_chances", _last_chances(report)) or []
     account = AccountRow(
         name=report.account,
         target=report.target,
@@ -268,7 +288,8 @@ def read_report(report: AccountReport) -> ReportRows:
         debts=len(debts),
         failed=list(failed),
     )
-    return ReportRows(account, dust, debts, elsewhere, stays, last_chances, list(failed.values()))
+    failures = list(failed.values())
+    return ReportRows(account, dust or [], debts, elsewhere, stays, last_chances, failures)
 
 
 def ledger_figures(entries: Iterable[LedgerEntry]) -> LedgerFigures:
@@ -286,74 +307,40 @@ def ledger_figures(entries: Iterable[LedgerEntry]) -> LedgerFigures:
     return LedgerFigures(ordered, dict(by_month), dict(by_target))
 
 
-def _dust(
-    report: AccountReport, failed: dict[str, FailureRow]
-) -> tuple[list[DustRow], Money | None]:
-    if report.quote is None:
-        return [], None
-    sums = Money()
-    rows: list[DustRow] = []
-    try:
-        for row in report.quote.details:
-            gross, net = row.gross, row.net
-            about = (report.account, report.target, row.asset, row.amount_free)
-            rows.append(DustRow(*about, gross, net))
-            sums.add(row.amount_free, gross, net)
-    except DustError as error:
-        failed["quote"] = FailureRow(report.account, "quote", error)
-        return [], None
-    return rows, sums
+def _dust(report: AccountReport) -> Iterator[DustRow]:
+    for row in report.quote.details if report.quote else ():
+        about = (report.account, report.target, row.asset, row.amount_free)
+        yield DustRow(*about, row.gross, row.net)
 
 
-def _elsewhere(report: AccountReport, failed: dict[str, FailureRow]) -> list[ElsewhereRow]:
-    try:
-        return [ElsewhereRow(report.account, *row) for row in wallet_rows(report)]
-    except DustError as error:
-        failed["elsewhere"] = FailureRow(report.account, "elsewhere", error)
-        return []
+def _elsewhere(report: AccountReport) -> Iterator[ElsewhereRow]:
+    return (ElsewhereRow(report.account, *row) for row in wallet_rows(report))
 
 
-def _stays(report: AccountReport, failed: dict[str, FailureRow]) -> list[StaysRow]:
+def _stays(report: AccountReport) -> Iterator[StaysRow]:
     """Say why the rest of what is held stays, as far as a scan can tell."""
     listed = {row.asset for row in report.quote.details} if report.quote else set()
-    rows: list[StaysRow] = []
-    try:
-        for held in report.assets:
-            about = (report.account, held.asset)
-            if held.free > 0 and held.asset not in listed:
-                why = Reason.TARGET if held.asset == report.target else Reason.UNSUPPORTED
-                rows.append(StaysRow(*about, held.free, why))
-            rows += [StaysRow(*about, part, reason) for reason, part in unusable(held).items()]
-    except DustError as error:
-        failed["assets"] = FailureRow(report.account, "assets", error)
-        return []
-    return rows
+    for held in report.assets:
+        about = (report.account, held.asset)
+        if held.free > 0 and held.asset not in listed:
+            why = Reason.TARGET if held.asset == report.target else Reason.UNSUPPORTED
+            yield StaysRow(*about, held.free, why)
+        for reason, part in unusable(held).items():
+            yield StaysRow(*about, part, reason)
 
 
-def _last_chances(report: AccountReport, failed: dict[str, FailureRow]) -> list[LastChanceRow]:
-    rows: list[LastChanceRow] = []
-    try:
-        dust = report.quote.details if report.quote else []
-        net = {row.asset: row.to_target_asset_off_exchange for row in dust}
-        for chance in report.last_chances:
-            chance.check()
-            rows.append(LastChanceRow(report.account, chance, net.get(chance.asset), report.target))
-    except DustError as error:
-        failed["last_chances"] = FailureRow(report.account, "last_chances", error)
-    return rows
+def _last_chances(report: AccountReport) -> Iterator[LastChanceRow]:
+    dust = report.quote.details if report.quote else []
+    net = {row.asset: row.to_target_asset_off_exchange for row in dust}
+    for chance in report.last_chances:
+        chance.check()
+        yield LastChanceRow(report.account, chance, net.get(chance.asset), report.target)
 
 
-def _debts(report: AccountReport, failed: dict[str, FailureRow]) -> list[DebtRow]:
-    rows: list[DebtRow] = []
-    try:
-        for row in report.liabilities:
-            worth, counted_in = row.liability_qty, row.liability_asset
-            about = (report.account, row.asset, row.principal, row.interest)
-            rows.append(DebtRow(*about, worth, counted_in))
-    except DustError as error:
-        failed["liabilities"] = FailureRow(report.account, "liabilities", error)
-        return []
-    return rows
+def _debts(report: AccountReport) -> Iterator[DebtRow]:
+    for row in report.liabilities:
+        about = (report.account, row.asset, row.principal, row.interest)
+        yield DebtRow(*about, row.liability_qty, row.liability_asset)
 
 
 def _when(entry: LedgerEntry) -> tuple[datetime, int]:

@@ -29,7 +29,6 @@ _OTHER_KINDS: Final[Mapping[Kind, str]] = {
     Kind.SALE: "sale by quote",
     Kind.REPAYMENT: "repayment",
 }
-_SUMS: Final = tuple(Column(name, figures=True) for name in ("gross", "fee", "net"))
 
 
 class Section(NamedTuple):
@@ -67,11 +66,10 @@ def _assets(reports: ReportFigures) -> Section:
         texts(asset, *_unit(target, one), sums.count, sums.amount, sums.gross, sums.fee, sums.net)
         for (target, asset), sums in by_asset
     ]
-    about = (Column("accounts", figures=True), Column("amount", figures=True))
     table = Table(
         key="assets",
         caption=f"Dust by asset{_in(one)}",
-        columns=(Column("asset"), *_unit_column(one), *about, *_sums(one)),
+        columns=(Column("asset"), *_unit_column(one), *_figures("accounts", "amount"), *_sums(one)),
         rows=iter(rows),
         count=len(rows),
         sorted_by="net",
@@ -84,7 +82,6 @@ def _assets(reports: ReportFigures) -> Section:
 def _accounts(reports: ReportFigures, rows: SortedRows) -> Section:
     """Show what each account has."""
     one = _only(reports.targets)
-    counts = (Column(name, figures=True) for name in ("convertible", "assets held", "small debts"))
     table = Table(
         key="accounts",
         caption=f"Dust by account{_in(one)}",
@@ -92,7 +89,7 @@ def _accounts(reports: ReportFigures, rows: SortedRows) -> Section:
             Column("account"),
             *_unit_column(one),
             *_sums(one),
-            *counts,
+            *_figures("convertible", "assets held", "small debts"),
             Column("state"),
             Column("read at", time=True),
         ),
@@ -110,13 +107,7 @@ def _balances(reports: ReportFigures, rows: SortedRows) -> Section:
     table = Table(
         key="balances",
         caption=f"Every convertible balance{_in(one)}",
-        columns=(
-            Column("account"),
-            Column("asset"),
-            *_unit_column(one),
-            Column("amount", figures=True),
-            *_sums(one),
-        ),
+        columns=(*_named("account", "asset"), *_unit_column(one), *_figures("amount"), *_sums(one)),
         rows=_with_unit(2, rows, one),
         count=rows.count,
         sorted_by="net",
@@ -132,10 +123,8 @@ def _liabilities(reports: ReportFigures, rows: SortedRows) -> Section:
         key="debts",
         caption="Small liabilities that can be exchanged",
         columns=(
-            Column("account"),
-            Column("asset"),
-            Column("principal", figures=True),
-            Column("interest", figures=True),
+            *_named("account", "asset"),
+            *_figures("principal", "interest"),
             Column("worth", figures=True, adds_up=one is not None),
             Column("counted in"),
         ),
@@ -156,11 +145,9 @@ def _delistings(reports: ReportFigures, rows: SortedRows) -> Section:
         key="delistings",
         caption=f"What is about to be delisted{_in(one)}",
         columns=(
-            Column("account"),
-            Column("asset"),
-            Column("wallet"),
+            *_named("account", "asset", "wallet"),
             *_unit_column(one),
-            Column("net", figures=True),
+            *_figures("net"),
             Column("until", time=True),
             Column("what is known"),
         ),
@@ -178,11 +165,10 @@ def _delistings(reports: ReportFigures, rows: SortedRows) -> Section:
 
 def _elsewhere(rows: SortedRows) -> Section:
     """Show what lies in other wallets than spot."""
-    figures = (Column(name, figures=True) for name in ("free", "total", "worth in BTC"))
     table = Table(
         key="elsewhere",
         caption="What lies in other wallets",
-        columns=(Column("account"), Column("wallet"), Column("asset"), *figures),
+        columns=(*_named("account", "wallet", "asset"), *_figures("free", "total", "worth in BTC")),
         rows=iter(rows),
         count=rows.count,
         sorted_by="worth in BTC",
@@ -196,12 +182,7 @@ def _stays(rows: SortedRows) -> Section:
     table = Table(
         key="stays",
         caption="What stays, and why",
-        columns=(
-            Column("account"),
-            Column("asset"),
-            Column("amount", figures=True),
-            Column("because it is"),
-        ),
+        columns=(*_named("account", "asset"), *_figures("amount"), *_named("because it is")),
         rows=iter(rows),
         count=rows.count,
         sorted_by="account",
@@ -220,7 +201,7 @@ def _failures(rows: TableRows, manual: str | None) -> Section:
     what_to_do = Table(
         key="advice",
         caption="What to do about each kind",
-        columns=(Column("kind"), Column("times", figures=True), Column("what to do")),
+        columns=(*_named("kind"), *_figures("times"), *_named("what to do")),
         rows=(texts(kind, *rest) for kind, rest in kinds),
         count=len(kinds),
         sorted_by="times",
@@ -228,7 +209,7 @@ def _failures(rows: TableRows, manual: str | None) -> Section:
     each = Table(
         key="failures",
         caption="Every failure",
-        columns=(Column("account"), Column("part"), Column("kind"), Column("reason")),
+        columns=tuple(_named("account", "part", "kind", "reason")),
         rows=iter(rows.failures),
         count=rows.failures.count,
         sorted_by="",
@@ -246,12 +227,7 @@ def _history(ledger: LedgerFigures) -> Section:
     months = Table(
         key="months",
         caption=f"What came in by month{_in(one)}",
-        columns=(
-            Column("month"),
-            *_unit_column(one),
-            Column("assets converted", figures=True),
-            *_sums(one),
-        ),
+        columns=(Column("month"), *_unit_column(one), *_figures("assets converted"), *_sums(one)),
         rows=(
             texts(month, *_unit(target, one), sums.count, sums.gross, sums.fee, sums.net)
             for (target, month), sums in sorted(
@@ -267,15 +243,9 @@ def _history(ledger: LedgerFigures) -> Section:
         caption="Every call that moved funds, or may have",
         columns=(
             Column("when", time=True),
-            Column("account"),
-            Column("what"),
-            Column("assets"),
-            Column("state"),
-            Column("gross", figures=True),
-            Column("fee", figures=True),
-            Column("net", figures=True),
-            Column("in"),
-            Column("transaction"),
+            *_named("account", "what", "assets", "state"),
+            *_figures("gross", "fee", "net"),
+            *_named("in", "transaction"),
         ),
         rows=map(_call, ledger.entries),
         count=len(ledger.entries),
@@ -329,13 +299,21 @@ def _unit_column(one: str | None) -> tuple[Column, ...]:
     return (Column("in"),) if one is None else ()
 
 
+def _named(*names: str) -> Iterator[Column]:
+    return map(Column, names)
+
+
+def _figures(*names: str) -> Iterator[Column]:
+    return (Column(name, figures=True) for name in names)
+
+
 def _with_unit(column: int, rows: SortedRows, one: str | None) -> Iterator[list[str]]:
     """Give rows that have their unit in this column, and leave it out if there is only one."""
     return iter(rows) if one is None else without(column, rows)
 
 
 def _sums(one: str | None) -> tuple[Column, ...]:
-    return tuple(replace(each, adds_up=one is not None) for each in _SUMS)
+    return tuple(replace(each, adds_up=one is not None) for each in _figures("gross", "fee", "net"))
 
 
 def _footer(
