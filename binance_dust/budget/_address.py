@@ -17,12 +17,12 @@ WALL: Final = 300.0
 class AddressGate(Valve):
     """Shut by a ban, which says for how long, or by a firewall, where that is our guess."""
 
-    __slots__ = ("_walled", "guessed")
+    __slots__ = ("guessed", "walled")
 
     def __init__(self, patience: float) -> None:
         """Start open; wait `patience` seconds for the answer of a first call."""
         super().__init__(patience, half_open=False)
-        self._walled = False
+        self.walled = False
         """Whether a firewall has answered, and no lone call got a good answer since."""
         self.guessed: bool = False
 
@@ -32,10 +32,10 @@ class AddressGate(Valve):
         All pages that answer one burst are one event, and may be caused by one request in it. Then
         one call goes alone. If it meets the wall too, there is one.
         """
-        if self._walled and self.asks(call):
+        if self.walled and self.asks(call):
             return True
-        if not self._walled and now >= self.until:
-            self._walled = True
+        if not self.walled and now >= self.until:
+            self.walled = True
             self.open_half()
         return False
 
@@ -51,8 +51,14 @@ class AddressGate(Valve):
         if self.open or not super().ended(call, good=good):
             return False
         if good:
-            self._walled = False
+            self.walled = False
         return True
+
+    def follow(self, other: Valve, by: float) -> None:
+        """Know besides whether a firewall has answered, and whether it is a guess."""
+        super().follow(other, by)
+        if isinstance(other, AddressGate):
+            self.walled, self.guessed = other.walled, other.guessed
 
     def error(self, pool: str, now: float, server_time: float | None) -> BannedError:
         """Make the error of a call that would have to wait too long."""

@@ -73,6 +73,12 @@ class Valve:
         self.until = max(self.until, until)
         self.open_half()
 
+    def follow(self, other: Valve, by: float) -> None:
+        """Be shut or half open as another one is, whose clock is `by` behind: calls may be out."""
+        self.shut(other.until + by)
+        self._first, self._asking = other._first, list(other._asking)
+        self._expires = other._expires + by
+
     def __repr__(self) -> str:
         if self.open:
             return "<Valve open>"

@@ -83,6 +83,22 @@ def test_waiters_move_to_the_share_and_back_to_the_queue_in_redis(client: redis.
     run(main())
 
 
+def test_waiters_wait_once_after_a_short_outage(client: redis.Redis) -> None:
+    async def main() -> None:
+        (one,) = callers(client, 1, share=0.1, lease=5.0)
+        calls = asyncio.ensure_future(one.scan(170))
+        await asyncio.sleep(20.0)
+        await cut_off(one)
+        await asyncio.sleep(1.0)
+        back(one)
+        await asyncio.sleep(2.0)
+
+        assert one.budget.snapshot().pools[0].waiting == 170 - one.exchange.weight // 100
+        calls.cancel()
+
+    run(main())
+
+
 def test_what_was_spent_alone_is_told_when_redis_is_back(client: redis.Redis) -> None:
     async def main() -> None:
         one, two = callers(client, 2, share=0.5, lease=5.0)

@@ -15,7 +15,9 @@ from tests.worlds.process import Wait
 from tests.worlds.refusals import again_and_again, lone_pages, sent_into
 from tests.worlds.world import ENDPOINTS, WINDOW, Headers
 
-_NO_REASON: Final = {"headers", "latency", "losses", "clocks", "stops", "deaths", "refusals"}
+_NO_REASON: Final = frozenset(
+    {"headers", "latency", "losses", "clocks", "stops", "deaths", "refusals", "redis"}
+)
 """Deviations that are no reason for a ban; wrong headers may be one for a refusal."""
 _EPSILON: Final = 0.5
 _FEW: Final = 0.1

@@ -18,6 +18,7 @@ from tests.worlds.world import (
     Net,
     Others,
     Processes,
+    Redis,
     Refusals,
     Storm,
     Stream,
@@ -474,6 +475,41 @@ KEPT: Final[tuple[Kept, ...]] = (
             headers=Headers(nodes=3),
             net=Net(way=0.067, jitter=0.01),
             work=(Stream(calls=120),),
+        ),
+    ),
+    # Processes that share a budget.
+    Kept(
+        "Redis is far, and calls that were granted before a firewall's page was known",
+        World(
+            seed=17,
+            windows=Windows(mode="sliding", phase=57.63),
+            limits=Limits(documented=1500),
+            net=Net(way=0.038, jitter=0.029),
+            storm=Storm(kind="wall", at=54.544, pages=3),
+            redis=Redis(way=0.02, jitter=0.16),
+            work=(
+                Stream(calls=54),
+                Stream(endpoint="margin", calls=12),
+                Stream(endpoint="log", calls=15, every=2.0),
+            ),
+        ),
+    ),
+    Kept(
+        "Redis forgets while a call asks after a ban, and the answer is far",
+        World(
+            seed=139,
+            windows=Windows(mode="sliding", phase=44.931),
+            limits=Limits(documented=6000, true=0.1),
+            net=Net(way=11.175, jitter=0.0, timeout=90.0),
+            bans=Bans(after=5, lasts=30.0),
+            processes=Processes(stop_at=59.9, stop_for=0.5, suspend=True),
+            redis=Redis(forgets=(107.766, 178.231), down=3.0),
+            work=(
+                Stream(calls=60),
+                Stream(endpoint="margin", calls=27),
+                Stream(endpoint="log", calls=10, every=2.0),
+            ),
+            max_wait=20.0,
         ),
     ),
 )

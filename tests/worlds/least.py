@@ -21,6 +21,10 @@ BURST, RATE = 50, 450.0
 _FAR = 30_000.0
 _WINDOWS = 200
 """For so many windows others are thought of."""
+_FIRST_TRIPS, _TRIPS = 9, 3
+"""Round trips to Redis before the first burst, and in each window."""
+_BACK = 7.0
+"""Seconds until a Redis that can be reached again is used: a lease, and some more."""
 
 
 @lru_cache(maxsize=64)
@@ -134,6 +138,7 @@ def allowed_time(world: World) -> float:
     learnt, by choice: a header that forgets too soon looks the same as one that is wrong.
     """
     least, trip = least_time(world), world.net.round_trip
+    redis, far = _with_redis(world, least), world.redis.round_trip if world.redis else 0.0
     if not world.deviates:
         more = tuple(replace(each, calls=math.ceil(each.calls * 1.05)) for each in world.work)
         most = max(least * 1.05, least_time(replace(world, work=more)) * 1.02)
@@ -141,14 +146,17 @@ def allowed_time(world: World) -> float:
         witness = replace(world, work=more, limits=replace(world.limits, true=part))
         most = max(most, least_time(witness) * 1.02)
         windows = world.windows
-        if windows.mode == "fixed" and windows.length - windows.phase < 3 * trip + 0.5:
+        if (
+            windows.mode == "fixed"
+            and windows.length - windows.phase < 3 * trip + 0.5 + _FIRST_TRIPS * far
+        ):
             most += windows.length  # it begins too shortly before a cut to use that window
-        return most + 2 * trip + 0.5
+        return most + 2 * trip + 0.5 + redis
     if world.windows.length < WINDOW:
         whole = replace(world, windows=replace(world.windows, length=WINDOW, off=0.0))
         least = max(least, least_time(whole))
     length = max(world.windows.length, WINDOW)
-    allowed = least * 1.25 + 2 * length + 2 * trip
+    allowed = least * 1.25 + 2 * length + 2 * trip + redis
     if "latency" in world.deviates:
         allowed += math.ceil(least / world.windows.length) * trip
     if "losses" in world.deviates:
@@ -160,3 +168,16 @@ def allowed_time(world: World) -> float:
     processes = world.processes
     allowed += processes.stop_for + (processes.back_after if processes.die_at < math.inf else 0.0)
     return allowed
+
+
+def _with_redis(world: World, least: float) -> float:
+    """Give the seconds that a shared budget takes besides.
+
+    A far Redis: to load the state, to learn the time, and to let one call go first; likewise in
+    each window. One that forgets: until it is back, and all have said what they know.
+    """
+    redis = world.redis
+    if redis is None:
+        return 0.0
+    trips = _FIRST_TRIPS + _TRIPS * math.ceil(least / world.windows.length)
+    return trips * redis.round_trip + len(redis.forgets) * (redis.down + _BACK)

@@ -32,6 +32,11 @@ class Play:
         """Say whose knowledge a process acts upon."""
         return 0 if self.shared else process
 
+    def heard_by(self, process: int) -> int:
+        """Say whose refusals a process knows: while Redis is gone, only its own."""
+        redis = self.world.redis
+        return process if redis is not None and redis.forgets else self.knows(process)
+
     @property
     def finished(self) -> bool:
         """Whether every call was made, or told that it is too late."""

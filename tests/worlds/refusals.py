@@ -84,7 +84,7 @@ def sent_into(play: Play) -> Iterator[tuple[str, str]]:
         account = sent.account if by_account else ""
         for end, kind in kinds.items():
             place = (sent.title, account) if end == REFUSED else ("", "")
-            key = (end, play.knows(sent.process), *place)
+            key = (end, play.heard_by(sent.process), *place)
             if not leaves and (sent.end == end or key in shut):
                 shut.setdefault(key, _Shut()).hear(sent, end)
             elif leaves and key in shut and (why := shut[key].send(sent)) is not None:

@@ -243,6 +243,11 @@ class Redis(Part):
     down: float = 0.0
     """Seconds for which nobody can connect then."""
 
+    @property
+    def round_trip(self) -> float:
+        """The longest one."""
+        return 2 * (self.way + self.jitter)
+
 
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Stream(Part):
@@ -304,6 +309,7 @@ class World(Part):
             "copies": self.processes.copies > 1,
             "stops": self.processes.stop_for > 0,
             "deaths": self.processes.die_at < math.inf,
+            "redis": self.redis is not None and self.redis.forgets != (),
         }
         return frozenset(name for name, deviates in parts.items() if deviates)
 

@@ -220,12 +220,11 @@ class RedisBudget(Closing):
         if replica is None:
             return
         now = self._link.time()
-        share.shut_address(replica.shut_for() - (now - replica.clock.at))
+        share.go_on(replica.gate, replica.pools, self._settings.now() - now)
         for pool, room in replica.rooms(now):
-            charge = Charge(pool.name, pool.kind, 0, pool.account)
-            if pool.shut_for:
-                share.shut_pool(charge, pool.shut_for)
-            elif pool.used and room <= pool.limit * self._part * len(replica.members):
+            few = room <= pool.limit * self._part * len(replica.members)
+            if pool.used and not pool.shut_for and few:
+                charge = Charge(pool.name, pool.kind, 0, pool.account)
                 share.shut_pool(charge, pool.resets_in, guess=True)
 
     async def _reconnect(self) -> None:

@@ -177,8 +177,8 @@ class Link:
         read = replica.position, replica.check
         batch = encode([self.pid, self._serial, *read, lease, server_time, ops])
         reply = await self._lives.append(batch, last=last)
-        if connection != self._connections:
-            raise AwayError("connected anew meanwhile")
+        if connection != self._connections or not self._connected:
+            raise AwayError("lost meanwhile")
         if reply is None:
             await self._load()
             return
@@ -294,16 +294,17 @@ class Link:
         replica = self._lives.loaded
         self._read_at = self._settings.now()
         self._slowest = max(self._slowest, min(self._read_at - began, self.lease / _ROUND_TRIPS))
-        if known is not None:
-            self._ops.insert(0, known)
         member = replica.members.get(self.pid)
-        if member is not None and member.serial >= self._serial:
-            self._batch = None  # it had arrived
+        if self._batch is not None and (member is None or member.serial < self._serial):
+            self._ops[:0] = self._batch  # it had not arrived
+        self._batch = None
+        if known is not None:
+            self._ops.insert(0, known)  # before anything is said of the calls in it
         self.member.replica = replica
         replica.granted, replica.refused, replica.events = [], [], []
         replica.died = False
         replica.watched = dict.fromkeys(replica.look_at)
-        self.member.reconcile(replica)
+        self._ops += self.member.reconcile(replica)
         self.member.take(replica, self._read_at)
         self._asked = True
 

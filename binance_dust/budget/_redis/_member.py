@@ -164,7 +164,8 @@ class SharedMember:
         self._granted: list[SharedCall] = []
         """Calls that may be sent as soon as it is certain that the others take us for alive."""
         self._shut: dict[int, str | None] = {}
-        """Calls that were refused, with their pools, or banned: the others don't know it yet."""
+        """Calls that were refused, with their pools, banned, or met a firewall: the others don't
+        know it yet."""
         self._shut_at: dict[str | None, int] = {}
         """Since which entry the others know it."""
         self.replica: StoredReplica | None = None
@@ -240,8 +241,9 @@ class SharedMember:
 
     def settled(self, admission: RedisAdmission, answer: Feedback) -> None:
         """Take the answer of the exchange."""
-        if answer.bans or answer.status == TOO_MANY:
-            self._shut[admission.number] = None if answer.bans else key_of(admission.charge)
+        if answer.bans or answer.walled or answer.status == TOO_MANY:
+            of_pool = answer.status == TOO_MANY and not answer.bans
+            self._shut[admission.number] = key_of(admission.charge) if of_pool else None
         self.say(_messages.SETTLE, admission.number, *_messages.answer_fields(answer))
         replica = self.replica
         if replica is not None and (self._pid, admission.number) not in replica.calls:
@@ -295,7 +297,8 @@ class SharedMember:
             self._settings.observer(event)
         if replica.died:
             replica.died = False
-            self.reconcile(replica)
+            for op in self.reconcile(replica):
+                self.say(op) if isinstance(op, Ticket) else self.say(*op)
         watched, replica.watched = replica.watched, {}
         for pool in watched:
             self._set_timer(replica, pool)
@@ -332,24 +335,29 @@ class SharedMember:
         met = self._shut.values()
         return call.position < known_at or None in met or ticket.key in met
 
-    def reconcile(self, replica: StoredReplica) -> None:
-        """Compare with what the others know of this process, after they took it for dead."""
+    def reconcile(self, replica: StoredReplica) -> list[Op | Ticket]:
+        """Return what the others have to hear, who know an older state of this process, or none."""
         self._shut_at.clear()  # entries are counted anew, or all of them are known
         waiting = {number for pid, number in replica.waiters if pid == self._pid}
         admitted = {number for pid, number in replica.calls if pid == self._pid}
-        for number in waiting - self._tickets.keys():
-            self.say(_messages.LEAVE, number)
-        for number in admitted - self._calls.keys():
-            if number not in self._tickets:
-                self.say(_messages.RELEASE, number)
+        ops: list[Op | Ticket] = [
+            *([_messages.LEAVE, number] for number in sorted(waiting - self._tickets.keys())),
+            *(
+                [_messages.RELEASE, number]
+                for number in sorted(admitted - self._calls.keys() - self._tickets.keys())
+            ),
+        ]
         self._granted = [
             call
             for (pid, number), call in replica.calls.items()
             if pid == self._pid and number in self._tickets
         ]
-        for number, ticket in self._tickets.items():
-            if number not in waiting and number not in admitted:
-                self.say(ticket)
+        ops += [
+            ticket
+            for number, ticket in self._tickets.items()
+            if number not in waiting and number not in admitted
+        ]
+        return ops
 
     # --- timers ----------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 from binance_dust.budget._local import LocalBudget
@@ -12,6 +13,7 @@ from binance_dust.errors import DustError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from binance_dust.budget._address import AddressGate
     from binance_dust.budget._limits import RateLimits
     from binance_dust.budget._pool import Pool
     from binance_dust.budget._protocol import Clock
@@ -48,6 +50,15 @@ class LocalShare(LocalBudget):
         pool.valve.shut(self.now() + seconds)
         if guess:
             self._guesses[pool] = pool.valve.until
+
+    def go_on(self, gate: AddressGate, pools: list[Pool], by: float) -> None:
+        """Keep shut what all processes had shut; `by` is how far their clock is behind."""
+        if not gate.open:
+            self._gate.follow(gate, by)
+        for pool in pools:
+            if not pool.valve.open and pool.valve.until > -math.inf:
+                charge = Charge(pool.name, pool.kind, 0, pool.account)
+                self._pools.of(charge).valve.follow(pool.valve, by)
 
     def shut_address(self, seconds: float) -> None:
         """Keep the whole address shut for some time."""

@@ -23,6 +23,7 @@ from binance_dust.budget._redis._pools import text_of
 from binance_dust.budget._redis._replica import Replica
 
 if TYPE_CHECKING:
+    from binance_dust.budget._address import AddressGate
     from binance_dust.budget._pool import Pool
     from binance_dust.budget._redis._shared import SharedCall, SharedWaiter
 
@@ -169,6 +170,16 @@ class StoredReplica(Replica):
     def limits(self) -> RateLimits:
         """The limits that all processes agree on."""
         return self._limits
+
+    @property
+    def gate(self) -> AddressGate:
+        """What shuts the address."""
+        return self._gate
+
+    @property
+    def pools(self) -> list[Pool]:
+        """All pools."""
+        return list(self._pools)
 
     def shut_for(self) -> float:
         """Return for how long a ban keeps the address shut."""
