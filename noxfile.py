@@ -236,9 +236,15 @@ def lower_bounds(extras: str) -> Iterator[str]:
 
 @check
 def docs(session: nox.Session) -> None:
-    """Build the documentation, warnings being errors. Its code blocks are run by the tests."""
-    install(session, "docs")
-    session.run("sphinx-build", "-W", "-n", "-q", "-j", "2", "docs", "docs/_build/html")
+    """Build the documentation, warnings being errors, and look at it in a browser, if there is one.
+
+    Its code blocks are run by the tests. All pages are written each time, since the search's index
+    has the entries of no others.
+    """
+    install(session, "docs", "testing")
+    site = "docs/_build/html"
+    session.run("sphinx-build", "-W", "-n", "-a", "-q", "-j", "2", "docs", site)
+    session.run("pytest", "tests/docs/test_site.py", *session.posargs, env={"BUILT_SITE": site})
 
 
 @check

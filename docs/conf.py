@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import sys
+import tomllib
 from dataclasses import is_dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -12,11 +13,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sphinx import addnodes
+from sphinx.util import logging
 
 from binance_dust import __version__, models
+from binance_dust._answers.codes import BY_CODE
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
+
+logger = logging.getLogger(__name__)
+
+WORDS = Path(__file__).with_name("search.toml")
 
 project = "binance_dust"
 author = "The binance_dust maintainers"
@@ -25,6 +32,7 @@ release = version = __version__
 
 extensions = ["myst_parser", "sphinx.ext.autodoc"]
 exclude_patterns = ["_build"]
+templates_path = ["_templates"]
 source_suffix = {".md": "markdown", ".ipynb": "markdown"}
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
@@ -55,7 +63,10 @@ html_favicon = "_static/favicon.svg"
 html_static_path = ["_static"]
 html_css_files = ["site.css"]
 html_js_files = ["site.js"]
+html_additional_pages = {"404": "404.html"}
+html_search_scorer = str(Path(__file__).with_name("scorer.js"))
 html_copy_source = False
+pygments_dark_style = "github-dark"
 html_theme_options = {
     "light_logo": "mark.svg",
     "dark_logo": "mark-dark.svg",
@@ -70,7 +81,8 @@ def setup(app: Sphinx) -> None:
     app.connect("autodoc-process-docstring", mark_code)
     app.connect("autodoc-process-signature", tell_defaults)
     app.connect("source-read", read_notebook)
-    app.connect("doctree-read", index_numbers)
+    app.connect("doctree-read", index_words)
+    app.connect("doctree-read", index_codes)
     # Before Sphinx collects the images, and behind the theme.
     app.connect("doctree-read", pair_pictures, priority=100)
     app.connect("html-page-context", clear_first_page, priority=900)
@@ -105,15 +117,42 @@ def tell_defaults(*arguments: Any) -> tuple[str, str] | None:
     return signature and (re.sub(r"= (_[A-Z_]+)\b", told, signature), result)
 
 
-def index_numbers(app: Sphinx, page: Any) -> None:
-    """Let the search find rows by their number, which it ignores as a word."""
-    if app.env.docname != "reference/codes":
+def index_words(app: Sphinx, page: Any) -> None:
+    """Let the search lead to a page, or a heading of it, by the words that people type."""
+    app.env.note_dependency(str(WORDS))
+    for place, words in tomllib.loads(WORDS.read_text("utf-8")).items():
+        name, _, heading = place.partition("#")
+        if name != app.env.docname:
+            continue
+        if heading and not any(heading in node["ids"] for node in page.findall(is_section)):
+            logger.warning("%s: there is no such heading", place)
+        page[0].insert(0, entries([(word, heading) for word in words]))
+
+
+def index_codes(app: Sphinx, page: Any) -> None:
+    """Let the search find the rows about a code, which it ignores as a word: a number."""
+    told: dict[str, list[str]] = {}
+    if app.env.docname == "how-to/handle-errors":
+        for code, known in BY_CODE.items():
+            told.setdefault(known.error.__name__, []).append(str(code))
+    elif app.env.docname != "reference/codes":
         return
     for row in page.findall(lambda node: node.tagname == "row"):
-        for number in row[0].astext().split(", "):
-            if number.lstrip("-").isdigit():
-                row["ids"].append(anchor := f"code-{number.lstrip('-')}")
-                row.insert(0, addnodes.index(entries=[("single", number, anchor, "main", None)]))
+        names = row[0].astext().split(", ")
+        codes = [code for name in names for code in told.get(name, [name])]
+        if codes := [code for code in codes if code.lstrip("-").isdigit()]:
+            row["ids"].append(anchor := f"row-{names[0].lower().lstrip('-')}")
+            row.insert(0, entries([(code, anchor) for code in codes]))
+
+
+def entries(words: list[tuple[str, str]]) -> addnodes.index:
+    """Make entries of the index, each with the place that it leads to."""
+    return addnodes.index(entries=[("single", word, at, "main", None) for word, at in words])
+
+
+def is_section(node: Any) -> bool:
+    """Say whether a node is a heading with what is below it."""
+    return bool(node.tagname == "section")
 
 
 def pair_pictures(app: Sphinx, page: Any) -> None:

@@ -1,4 +1,4 @@
-// Copy buttons on code blocks: commands without prompts, and no output of theirs.
+// Copy buttons on code blocks, and a search that takes what people paste into it.
 "use strict";
 
 const PROMPT = /^(\$|>>>|\.\.\.)( |$)/;
@@ -28,7 +28,25 @@ const addButton = (block) => {
   block.append(button);
 };
 
+/** Search for the code in a pasted error, and look up each word of several in the index. */
+const widen = () => {
+  const [parse, find] = [Search._parseQuery, Search._performSearch];
+  const none = new Set();
+  Search._parseQuery = (query) => parse(/-\d{4,5}\b/.exec(query)?.[0] ?? query);
+  Search._performSearch = (query, ...terms) => {
+    const words = query.trim().split(/\s+/);
+    const single = words.length > 1 ? words.flatMap((word) => find(word, none, none, none, none)) : [];
+    const indexed = single.filter((found) => found.at(-1) === "index");
+    // Below a page that has all words in its title, and above those that only mention them.
+    for (const found of indexed) found[4] -= 60;
+    const all = [...find(query, ...terms), ...indexed].sort((one, other) => one[4] - other[4]);
+    const best = new Map(all.map((found) => [found[0] + found[2] + found[1], found]));
+    return all.filter((found) => best.get(found[0] + found[2] + found[1]) === found);
+  };
+};
+
 document.addEventListener("DOMContentLoaded", () => {
   // Over plain HTTP from another machine there is no clipboard.
   if (navigator.clipboard) document.querySelectorAll("div.highlight").forEach(addButton);
+  if (typeof Search !== "undefined") widen();
 });

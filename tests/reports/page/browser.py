@@ -69,13 +69,14 @@ class Tab:
         async with asyncio.timeout(_PATIENCE):
             return await answer
 
-    async def open(self, path: Path, *, width: int = 1280, height: int = 900) -> None:
-        """Load a file and wait until it is there."""
+    async def open(self, page: Path | str, *, width: int = 1280, height: int = 900) -> None:
+        """Load a file or an address, and wait until it is there."""
         for domain in ("Page", "Runtime", "Network", "Log", "Accessibility", "DOM"):
             await self.send(f"{domain}.enable")
         await self.resize(width, height)
         self._loaded.clear()
-        await self.send("Page.navigate", url=path.as_uri())
+        url = page if isinstance(page, str) else page.as_uri()
+        await self.send("Page.navigate", url=url)
         async with asyncio.timeout(_PATIENCE):
             await self._loaded.wait()
 
