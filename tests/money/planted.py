@@ -9,7 +9,7 @@ from decimal import Decimal
 from typing import Any, Final
 from unittest.mock import patch
 
-from binance_dust.conversion import _calls, _converter, _recover, _run
+from binance_dust.conversion import _calls, _mover, _recover, _run
 from binance_dust.conversion._evidence import Done, NotDone, NotYet
 from binance_dust.ledger import (
     Kind,
@@ -201,7 +201,7 @@ def _count_twice(stack: ExitStack) -> None:
 
 
 def _never_recover(stack: ExitStack) -> None:
-    _put(stack, _converter, "recover", _nothing)
+    _put(stack, _mover, "recover", _nothing)
 
 
 def _take_any_record(stack: ExitStack) -> None:
