@@ -19,7 +19,7 @@ from binance_dust._util import html
 from binance_dust._util.exact import total
 from binance_dust._util.html import field_names
 from binance_dust.budget import BudgetSnapshot
-from binance_dust.conversion import LiabilityQuote, Quote, Receipt
+from binance_dust.conversion import LiabilityQuote, Quote, Receipt, Skipped
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger import LedgerEntry, Series
 from binance_dust.models import Estimates
@@ -29,8 +29,6 @@ from binance_dust.sweeper import SweepReport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-
-    from binance_dust.conversion import Skipped
 
 __all__ = ["Bars", "Rows", "bars", "rows"]
 
@@ -109,40 +107,30 @@ def _report(report: AccountReport) -> Iterator[dict[str, Any]]:
 
 
 def _quote(quote: Quote | LiabilityQuote) -> Iterator[dict[str, Any]]:
-    common = _of_account(quote)
     figures = ("gross", "fee", "net") if isinstance(quote, Quote) else ("worth",)
-    for line in quote.lines:
-        amounts = {name: getattr(line, name) for name in figures}
-        yield {**common, "asset": line.asset, "amount": line.amount, **amounts, **_why(None)}
-    for each in quote.skipped:
-        nothing = dict.fromkeys(figures)
-        yield {**common, "asset": each.asset, "amount": each.amount, **nothing, **_why(each)}
+    return _lines(quote, figures, quote.skipped)
 
 
 def _receipt(receipt: Receipt) -> Iterator[dict[str, Any]]:
-    common = _of_account(receipt)
-    names = ("gross", "fee", "net", "transaction_id")
-    for line in receipt.lines:
-        done = {name: getattr(line, name) for name in names}
-        yield {**common, "asset": line.asset, "amount": line.amount, **done, **_why(None)}
-    for each in receipt.dropped:
-        nothing = dict.fromkeys(names)
-        yield {**common, "asset": each.asset, "amount": each.amount, **nothing, **_why(each)}
+    return _lines(receipt, ("gross", "fee", "net", "transaction_id"), receipt.dropped)
 
 
-def _of_account(x: Quote | LiabilityQuote | Receipt) -> dict[str, Any]:
-    return {
+def _lines(
+    x: Quote | LiabilityQuote | Receipt, names: tuple[str, ...], rest: tuple[Skipped, ...]
+) -> Iterator[dict[str, Any]]:
+    common = {
         "account": x.account,
         "account_type": getattr(x, "account_type", "MARGIN"),
         "target": x.target,
         "at": x.at,
     }
-
-
-def _why(skipped: Skipped | None) -> dict[str, Any]:
-    if skipped is None:
-        return {"reason": None, "detail": None, "until": None}
-    return {"reason": str(skipped.reason), "detail": skipped.detail, "until": skipped.until}
+    for each in (*x.lines, *rest):
+        about = {"asset": each.asset, "amount": each.amount}
+        figures = {name: getattr(each, name, None) for name in names}
+        why: dict[str, Any] = {"reason": None, "detail": None, "until": None}
+        if isinstance(each, Skipped):
+            why = {"reason": str(each.reason), "detail": each.detail, "until": each.until}
+        yield common | about | figures | why
 
 
 def _entry(entry: LedgerEntry) -> Iterator[dict[str, Any]]:

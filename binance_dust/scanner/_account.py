@@ -13,6 +13,7 @@ the same time.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias, TypeVar
 
 from binance_dust._answers.codes import has_no_margin
@@ -23,7 +24,7 @@ from binance_dust.errors import CredentialsError, DustError, UnreadableAnswerErr
 from binance_dust.models import Delistings
 from binance_dust.models._delistings import soonest
 from binance_dust.reports import AccountReport, Settled
-from binance_dust.scanner._lanes import ENDPOINTS, Question
+from binance_dust.scanner._lanes import ENDPOINTS, Question, SeenShare
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from binance_dust import models
     from binance_dust.client import DustClient
     from binance_dust.endpoints import AccountType
-    from binance_dust.scanner._lanes import Liabilities, SeenShare, SessionPart
+    from binance_dust.scanner._lanes import Liabilities, SessionPart
 
     Deliver: TypeAlias = Callable[[AccountReport], Awaitable[None]]
 
@@ -82,63 +83,48 @@ class DeskSchedules:
             return self._found
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScanPlan:
+    """What all accounts of a scan are asked, and what was learnt from those before."""
+
+    schedules: DeskSchedules
+    target: str = "BNB"
+    liabilities: Liabilities = "auto"
+    elsewhere: bool = False
+    account_type: AccountType | None = None
+    margin: SeenShare = field(default_factory=SeenShare)
+    debt: SeenShare = field(default_factory=SeenShare)
+
+
 class AccountScan:
     """One account, from its first question to its report."""
 
-    __slots__ = (
-        "_account_type",
-        "_client",
-        "_debt",
-        "_elsewhere",
-        "_errors",
-        "_margin",
-        "_part",
-        "_schedules",
-        "_target",
-    )
+    __slots__ = ("_client", "_errors", "_part", "_plan")
 
-    def __init__(  # noqa: PLR0913 - the choices of a scan, all by keyword
-        self,
-        client: DustClient,
-        *,
-        part: SessionPart,
-        target: str,
-        elsewhere: bool,
-        account_type: AccountType | None,
-        schedules: DeskSchedules,
-        margin: SeenShare,
-        debt: SeenShare,
-    ) -> None:
+    def __init__(self, client: DustClient, part: SessionPart, plan: ScanPlan) -> None:
         """Prepare; nothing is asked."""
         self._client = client._for_scans()  # noqa: SLF001 - only scans have this lane
         self._part = part
-        self._target = target
-        self._elsewhere = elsewhere
-        self._account_type = account_type
-        self._schedules = schedules
-        self._margin = margin
-        self._debt = debt
+        self._plan = plan
         self._errors: dict[str, DustError] = {}
 
-    async def run(self, liabilities: Liabilities, deliver: Deliver) -> None:
+    async def run(self, deliver: Deliver) -> None:
         """Ask everything, and deliver a report. Errors are part of the report.
 
         The account keeps its place until the report is taken: a slow reader slows the scan down,
         and no reports pile up.
         """
-        part, client = self._part, self._client
+        part, client, plan = self._part, self._client, self._plan
         async with part.places:
             assets, quote, wallets, known = await asyncio.gather(
                 self._try("assets", Question.ASSETS, client.user_assets),
                 self._try(
                     "quote",
                     Question.QUOTE,
-                    lambda: client.convertible_assets(
-                        self._target, account_type=self._account_type
-                    ),
+                    lambda: client.convertible_assets(plan.target, account_type=plan.account_type),
                 ),
                 self._look_elsewhere(),
-                self._check_debts(liabilities),
+                self._check_debts(),
             )
             read = _Read(assets or [], quote, wallets, await self._look_ahead())
             settled: Settled | None = known
@@ -146,7 +132,7 @@ class AccountScan:
                 # The list would be refused as well, for a weight of 100.
                 self._errors["liabilities"] = self._errors["assets"]
                 settled = None
-            self._count_debts(liabilities, settled)
+            self._count_debts(settled)
             if settled is not Settled.LIST:
                 await deliver(self._report(read, settled))
                 return
@@ -166,7 +152,7 @@ class AccountScan:
     ) -> AccountReport:
         return AccountReport(
             account=self._client.name,
-            target=self._target,
+            target=self._plan.target,
             at=self._client.session.now(),
             assets=read.assets,
             quote=read.quote,
@@ -182,7 +168,7 @@ class AccountScan:
         if not read.delistings:
             return []
         held = {"SPOT": [row.asset for row in read.assets]}
-        if self._account_type == "MARGIN" and read.quote is not None:
+        if self._plan.account_type == "MARGIN" and read.quote is not None:
             # What margin holds is not asked for: its dust is known.
             held["MARGIN"] = [row.asset for row in read.quote.details]
         for wallet in read.elsewhere or ():
@@ -196,7 +182,7 @@ class AccountScan:
 
     async def _look_elsewhere(self) -> list[models.WalletBalance] | None:
         """Read what lies in other wallets than spot, if the scan is to say so."""
-        if not self._elsewhere:
+        if not self._plan.elsewhere:
             return None
         found = await self._try(
             "elsewhere", Question.WALLETS, lambda: self._client.wallet_balances(details=True)
@@ -209,25 +195,25 @@ class AccountScan:
     async def _look_ahead(self) -> models.Delistings:
         """Read what will be delisted, if the scan is to say so and no account has."""
         try:
-            return await self._schedules.of(self._client)
+            return await self._plan.schedules.of(self._client)
         except DustError as error:
             self._errors["delistings"] = _bare(error)
             return Delistings()
 
-    async def _check_debts(self, liabilities: Liabilities) -> Settled:
+    async def _check_debts(self) -> Settled:
         """Find out whether the list has to be asked for."""
-        if liabilities == "auto":
+        if self._plan.liabilities == "auto":
             return await self._check_margin()
-        return Settled.LIST if liabilities else Settled.NOT_ASKED
+        return Settled.LIST if self._plan.liabilities else Settled.NOT_ASKED
 
-    def _count_debts(self, liabilities: Liabilities, settled: Settled | None) -> None:
+    def _count_debts(self, settled: Settled | None) -> None:
         """Count whether the list is needed: the rest of the scan is estimated from this.
 
         A refused key says nothing about debts, so that it is in no average.
         """
         needed = settled is Settled.LIST
-        if liabilities == "auto" and settled is not None:
-            self._debt.saw(yes=needed)
+        if self._plan.liabilities == "auto" and settled is not None:
+            self._plan.debt.saw(yes=needed)
         self._part.debts_known += 1
         self._part.lanes[Question.LIST].needed += needed
 
@@ -237,7 +223,7 @@ class AccountScan:
         except DustError:
             return Settled.LIST
         if info.is_margin_enabled is not None:
-            self._margin.saw(yes=info.is_margin_enabled)
+            self._plan.margin.saw(yes=info.is_margin_enabled)
         if info.is_margin_enabled is False:
             return Settled.NO_MARGIN
         self._part.lanes[Question.MARGIN_DEBT].needed += 1

@@ -19,10 +19,9 @@ from binance_dust.endpoints import to_account_type
 from binance_dust.errors import ConfigurationError
 from binance_dust.models import Delistings
 from binance_dust.reports import AccountReport
-from binance_dust.scanner._account import AccountScan, DeskSchedules
+from binance_dust.scanner._account import AccountScan, DeskSchedules, ScanPlan
 from binance_dust.scanner._lanes import (
     ScanProgress,
-    SeenShare,
     SessionPart,
     lanes_of,
     questions,
@@ -32,7 +31,7 @@ from binance_dust.scanner._lanes import (
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from binance_dust.endpoints import AccountType, WalletName
+    from binance_dust.endpoints import WalletName
     from binance_dust.scanner._lanes import Liabilities
     from binance_dust.session import Session
 
@@ -80,12 +79,14 @@ def scan(  # noqa: PLR0913 - the public face, all by keyword
     return Scan(
         _ScanRun(
             clients,
-            target=target,
-            liabilities=liabilities,
-            elsewhere=elsewhere,
+            ScanPlan(
+                schedules=DeskSchedules(delistings),
+                target=target,
+                liabilities=liabilities,
+                elsewhere=elsewhere,
+                account_type=None if account_type is None else to_account_type(account_type),
+            ),
             concurrency=concurrency,
-            account_type=None if account_type is None else to_account_type(account_type),
-            schedules=DeskSchedules(delistings),
             skip=frozenset(skip),
         )
     )
@@ -118,31 +119,22 @@ class Scan(Stream[AccountReport]):
 class _ScanRun:
     """The work of one scan, and how much of it is done."""
 
-    def __init__(  # noqa: PLR0913 - the choices of a scan, all by keyword
+    def __init__(
         self,
         clients: Iterable[DustClient] | AsyncIterable[DustClient],
+        plan: ScanPlan,
         *,
-        target: str,
-        liabilities: Liabilities,
-        elsewhere: bool,
         concurrency: int,
-        account_type: AccountType | None,
-        schedules: DeskSchedules,
         skip: frozenset[str],
     ) -> None:
         self._clients = clients
-        self._target = target
-        self._liabilities = liabilities
-        self._elsewhere = elsewhere
-        self._asked = questions(liabilities, elsewhere=elsewhere)
+        self._plan = plan
+        self._asked = questions(plan.liabilities, elsewhere=plan.elsewhere)
         self._concurrency = concurrency
-        self._account_type = account_type
-        self._schedules = schedules
         self._skip = skip
         self._ahead: asyncio.Semaphore | None = None
         """Room for clients that are read ahead; `None` if all are here already."""
         self._parts: dict[Session, SessionPart] = {}
-        self._margin, self._debt = SeenShare(), SeenShare()
         self._began: float | None = None
         self._ended: float | None = None
         self.results: Results[AccountReport] = Results(concurrency)
@@ -201,17 +193,7 @@ class _ScanRun:
         return part
 
     async def _read(self, group: asyncio.TaskGroup, part: SessionPart, client: DustClient) -> None:
-        account = AccountScan(
-            client,
-            part=part,
-            target=self._target,
-            elsewhere=self._elsewhere,
-            account_type=self._account_type,
-            schedules=self._schedules,
-            margin=self._margin,
-            debt=self._debt,
-        )
-        await account.run(self._liabilities, self._deliver)
+        await AccountScan(client, part, self._plan).run(self._deliver)
         part.under_way -= 1
         self._begin(group, part)
 
@@ -226,10 +208,10 @@ class _ScanRun:
             return ScanProgress(0, 0, self.total, 0.0, None, ())
         now = asyncio.get_running_loop().time() if self._ended is None else self._ended
         parts = tuple(self._parts.values())
-        lanes = lanes_of(parts, self._asked, self._margin, self._debt)
+        lanes = lanes_of(parts, self._asked, self._plan.margin, self._plan.debt)
         left = None
         if self.total is not None:
-            left = seconds_left(parts, lanes, self._margin, self._concurrency)
+            left = seconds_left(parts, lanes, self._plan.margin, self._concurrency)
         return ScanProgress(self.done, self.failed, self.total, now - self._began, left, lanes)
 
 

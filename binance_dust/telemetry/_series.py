@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import enum
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 __all__ = ["SERIES", "MetricSeries", "SeriesKind"]
@@ -30,12 +31,12 @@ class SeriesKind(enum.Enum):
     HISTOGRAM = "histogram"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True)
 class MetricSeries:
     """One series, or one for each combination of its labels."""
 
-    name: str
     kind: SeriesKind
+    name: str
     unit: str
     """`s` for seconds; a word in braces for what is counted."""
     text: str
@@ -57,136 +58,86 @@ class MetricSeries:
         return "_".join(words)
 
 
-WAITS: Final = MetricSeries(
-    name="wait.duration",
-    kind=SeriesKind.HISTOGRAM,
-    unit="s",
-    text="Time that calls waited for weight",
-    labels=("endpoint",),
-    bounds=_WAITS,
+_counter = partial(MetricSeries, SeriesKind.COUNTER)
+_gauge = partial(MetricSeries, SeriesKind.GAUGE)
+_histogram = partial(MetricSeries, SeriesKind.HISTOGRAM)
+
+WAITS: Final = _histogram(
+    "wait.duration", "s", "Time that calls waited for weight", ("endpoint",), _WAITS
 )
-REQUESTS: Final = MetricSeries(
-    name="request.duration",
-    kind=SeriesKind.HISTOGRAM,
-    unit="s",
-    text="Time from sending to the end of an answer",
-    labels=("endpoint", "status"),
-    bounds=_REQUESTS,
+REQUESTS: Final = _histogram(
+    "request.duration",
+    "s",
+    "Time from sending to the end of an answer",
+    ("endpoint", "status"),
+    _REQUESTS,
 )
-RETRIES: Final = MetricSeries(
-    name="retries",
-    kind=SeriesKind.COUNTER,
-    unit="{request}",
-    text="Requests that were sent again",
-    labels=("endpoint",),
+RETRIES: Final = _counter("retries", "{request}", "Requests that were sent again", ("endpoint",))
+REFUSALS: Final = _counter(
+    "refusals", "{request}", "Requests refused for their weight (429)", ("endpoint",)
 )
-REFUSALS: Final = MetricSeries(
-    name="refusals",
-    kind=SeriesKind.COUNTER,
-    unit="{request}",
-    text="Requests refused for their weight (429)",
-    labels=("endpoint",),
+BANS: Final = _counter("bans", "{ban}", "Bans of the address (418 or 403)")
+CONVERSIONS: Final = _counter(
+    "conversions",
+    "{call}",
+    "Calls that move funds, by how they ended; unknown means: may have moved them",
+    ("kind", "outcome"),
 )
-BANS: Final = MetricSeries(
-    name="bans", kind=SeriesKind.COUNTER, unit="{ban}", text="Bans of the address (418 or 403)"
+ACCOUNTS: Final = _counter(
+    "accounts",
+    "{account}",
+    "Accounts that a scan or a sweep is done with, by how that ended",
+    ("task", "outcome"),
 )
-CONVERSIONS: Final = MetricSeries(
-    name="conversions",
-    kind=SeriesKind.COUNTER,
-    unit="{call}",
-    text="Calls that move funds, by how they ended; unknown means: may have moved them",
-    labels=("kind", "outcome"),
+CLOCK: Final = _gauge("clock.offset", "s", "Seconds by which the exchange is ahead of this machine")
+USED: Final = _gauge(
+    "pool.used",
+    "{weight}",
+    "Weight used in the window, others' included; of accounts that of the one with most",
+    ("address", "endpoint", "payer"),
 )
-ACCOUNTS: Final = MetricSeries(
-    name="accounts",
-    kind=SeriesKind.COUNTER,
-    unit="{account}",
-    text="Accounts that a scan or a sweep is done with, by how that ended",
-    labels=("task", "outcome"),
+LIMIT: Final = _gauge(
+    "pool.limit",
+    "{weight}",
+    "Weight that a window takes, as it is believed now",
+    ("address", "endpoint", "payer"),
 )
-CLOCK: Final = MetricSeries(
-    name="clock.offset",
-    kind=SeriesKind.GAUGE,
-    unit="s",
-    text="Seconds by which the exchange is ahead of this machine",
+WAITING: Final = _gauge(
+    "pool.waiting", "{call}", "Calls that wait for weight", ("address", "endpoint", "payer")
 )
-USED: Final = MetricSeries(
-    name="pool.used",
-    kind=SeriesKind.GAUGE,
-    unit="{weight}",
-    text="Weight used in the window, others' included; of accounts that of the one with most",
-    labels=("address", "endpoint", "payer"),
+SHUT: Final = _gauge(
+    "address.shut",
+    "s",
+    "Seconds for which a ban keeps the address shut; 0 if it is open",
+    ("address",),
 )
-LIMIT: Final = MetricSeries(
-    name="pool.limit",
-    kind=SeriesKind.GAUGE,
-    unit="{weight}",
-    text="Weight that a window takes, as it is believed now",
-    labels=("address", "endpoint", "payer"),
+BUDGET_LOST: Final = _gauge(
+    "budget.lost", "{budget}", "1 while the shared budget can't be reached, else 0"
 )
-WAITING: Final = MetricSeries(
-    name="pool.waiting",
-    kind=SeriesKind.GAUGE,
-    unit="{call}",
-    text="Calls that wait for weight",
-    labels=("address", "endpoint", "payer"),
+BUDGET_LOSSES: Final = _counter(
+    "budget.losses", "{loss}", "Times that the shared budget could not be reached any more"
 )
-SHUT: Final = MetricSeries(
-    name="address.shut",
-    kind=SeriesKind.GAUGE,
-    unit="s",
-    text="Seconds for which a ban keeps the address shut; 0 if it is open",
-    labels=("address",),
+OPEN: Final = _gauge("entries.open", "{entry}", "Entries of the ledger whose outcome is not known")
+OLDEST: Final = _gauge(
+    "entries.oldest", "s", "Age of the oldest entry whose outcome is not known; 0 if there is none"
 )
-BUDGET_LOST: Final = MetricSeries(
-    name="budget.lost",
-    kind=SeriesKind.GAUGE,
-    unit="{budget}",
-    text="1 while the shared budget can't be reached, else 0",
+LAST: Final = _gauge(
+    "sweep.last.timestamp",
+    "s",
+    "When an account's turn in a sweep ended last, since the epoch; 0 before the first",
 )
-BUDGET_LOSSES: Final = MetricSeries(
-    name="budget.losses",
-    kind=SeriesKind.COUNTER,
-    unit="{loss}",
-    text="Times that the shared budget could not be reached any more",
+NEXT: Final = _gauge(
+    "sweep.next.timestamp",
+    "s",
+    "When the next account's turn comes, since the epoch; 0 if no turn is planned",
 )
-OPEN: Final = MetricSeries(
-    name="entries.open",
-    kind=SeriesKind.GAUGE,
-    unit="{entry}",
-    text="Entries of the ledger whose outcome is not known",
+WORKERS: Final = _gauge(
+    "workers",
+    "{worker}",
+    "Workers of the fleet, as the program that asks them sees them",
+    ("state",),
 )
-OLDEST: Final = MetricSeries(
-    name="entries.oldest",
-    kind=SeriesKind.GAUGE,
-    unit="s",
-    text="Age of the oldest entry whose outcome is not known; 0 if there is none",
-)
-LAST: Final = MetricSeries(
-    name="sweep.last.timestamp",
-    kind=SeriesKind.GAUGE,
-    unit="s",
-    text="When an account's turn in a sweep ended last, since the epoch; 0 before the first",
-)
-NEXT: Final = MetricSeries(
-    name="sweep.next.timestamp",
-    kind=SeriesKind.GAUGE,
-    unit="s",
-    text="When the next account's turn comes, since the epoch; 0 if no turn is planned",
-)
-WORKERS: Final = MetricSeries(
-    name="workers",
-    kind=SeriesKind.GAUGE,
-    unit="{worker}",
-    text="Workers of the fleet, as the program that asks them sees them",
-    labels=("state",),
-)
-IN_HAND: Final = MetricSeries(
-    name="worker.accounts",
-    kind=SeriesKind.GAUGE,
-    unit="{account}",
-    text="Accounts that this worker has in hand",
-)
+IN_HAND: Final = _gauge("worker.accounts", "{account}", "Accounts that this worker has in hand")
 
 SERIES: Final = (
     *(WAITS, REQUESTS, RETRIES, REFUSALS, BANS, CONVERSIONS, ACCOUNTS, CLOCK),

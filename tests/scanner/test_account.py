@@ -12,8 +12,8 @@ import pytest
 from binance_dust import CredentialsError, DustError, ExchangeError, NoAnswerError
 from binance_dust.reports import AccountReport, Settled
 from binance_dust.scanner import Question
-from binance_dust.scanner._account import AccountScan, DeskSchedules
-from binance_dust.scanner._lanes import SeenShare, SessionPart
+from binance_dust.scanner._account import AccountScan, DeskSchedules, ScanPlan
+from binance_dust.scanner._lanes import SessionPart
 
 ASSETS, QUOTE, ENABLED, DEBT, LIST, WALLETS = Question
 
@@ -53,25 +53,19 @@ class Account:
 async def read(
     account: Any, liabilities: Any = "auto"
 ) -> tuple[AccountReport, SessionPart, list[float]]:
-    part, margin, debt = SessionPart(account.session, 4), SeenShare(), SeenShare()
+    part, plan = SessionPart(account.session, 4), plan_of(liabilities)
     reports: list[AccountReport] = []
 
     async def deliver(report: AccountReport) -> None:
         reports.append(report)
 
-    scan = AccountScan(
-        account,
-        part=part,
-        target="BNB",
-        elsewhere=False,
-        account_type=None,
-        schedules=DeskSchedules(False),
-        margin=margin,
-        debt=debt,
-    )
-    await scan.run(liabilities, deliver)
+    await AccountScan(account, part, plan).run(deliver)
     (report,) = reports
-    return report, part, [margin.value, debt.value]
+    return report, part, [plan.margin.value, plan.debt.value]
+
+
+def plan_of(liabilities: Any = "auto") -> ScanPlan:
+    return ScanPlan(schedules=DeskSchedules(False), liabilities=liabilities)
 
 
 def counts(part: SessionPart) -> list[tuple[int, int, int]]:
@@ -170,26 +164,16 @@ async def test_a_key_that_is_refused_for_everything_is_not_tried_on_the_list(
 
 async def test_a_refused_key_says_nothing_about_debts() -> None:
     account: Any = Account(user_assets=KEY, convertible_assets=KEY, account_info=KEY)
-    part, margin, debt = SessionPart(account.session, 4), SeenShare(), SeenShare()
+    part, plan = SessionPart(account.session, 4), plan_of()
     for _ in range(3):
-        debt.saw(yes=False)
+        plan.debt.saw(yes=False)
 
     async def deliver(_: AccountReport) -> None:
         pass
 
-    scan = AccountScan(
-        account,
-        part=part,
-        target="BNB",
-        elsewhere=False,
-        account_type=None,
-        schedules=DeskSchedules(False),
-        margin=margin,
-        debt=debt,
-    )
-    await scan.run("auto", deliver)
+    await AccountScan(account, part, plan).run(deliver)
 
-    assert (margin.value, debt.value) == (1.0, 0.25)
+    assert (plan.margin.value, plan.debt.value) == (1.0, 0.25)
     assert (part.debts_known, part.lanes[LIST].needed) == (1, 0)
 
 

@@ -40,7 +40,8 @@ Style = Literal["plain", "koinly", "cointracking", "blockpit", "bittytax", "rotk
 class CsvLayout:
     """The columns of one style, and how to fill them."""
 
-    header: tuple[str, ...]
+    header: str
+    """The names of its columns, as the file's first line has them."""
     row: Callable[[BookRow], tuple[str, ...]]
     trades_only: bool = True
     """Whether it takes only confirmed trades."""
@@ -81,26 +82,12 @@ def _plain_cells(row: BookRow, trade: tuple[str, ...], fee: str, number: str) ->
     )
 
 
+# What is received is after the fee, and the fee is in the received asset.
 _PLAIN: Final = CsvLayout(
     header=(
-        "date",
-        "account",
-        "account_type",
-        "kind",
-        "sold_asset",
-        "sold_amount",
-        "received_asset",
-        "received_amount",  # after the fee
-        "fee",  # in the received asset; already taken off
-        "transaction_id",
-        "status",
-        "debt_ended_asset",
-        "debt_ended_amount",
-        "debt_begun_asset",
-        "debt_begun_amount",
-        "entry",
-        "moved_asset",
-        "moved_amount",
+        "date,account,account_type,kind,sold_asset,sold_amount,received_asset,"
+        "received_amount,fee,transaction_id,status,debt_ended_asset,debt_ended_amount,"
+        "debt_begun_asset,debt_begun_amount,entry,moved_asset,moved_amount"
     ),
     row=_plain_row,
     trades_only=False,
@@ -130,18 +117,8 @@ def _koinly_row(row: BookRow) -> tuple[str, ...]:
 
 _KOINLY: Final = CsvLayout(
     header=(
-        "Date",
-        "Sent Amount",
-        "Sent Currency",
-        "Received Amount",
-        "Received Currency",
-        "Fee Amount",
-        "Fee Currency",
-        "Net Worth Amount",
-        "Net Worth Currency",
-        "Label",
-        "Description",
-        "TxHash",
+        "Date,Sent Amount,Sent Currency,Received Amount,Received Currency,Fee Amount,"
+        "Fee Currency,Net Worth Amount,Net Worth Currency,Label,Description,TxHash"
     ),
     row=_koinly_row,
 )
@@ -173,21 +150,9 @@ def _cointracking_row(row: BookRow) -> tuple[str, ...]:
 
 _COINTRACKING: Final = CsvLayout(
     header=(
-        "Type",
-        "Buy Amount",
-        "Buy Currency",
-        "Sell Amount",
-        "Sell Currency",
-        "Fee",
-        "Fee Currency",
-        "Exchange",
-        "Trade-Group",
-        "Comment",
-        "Date",
-        "Liquidity pool (optional)",
-        "Tx-ID (optional)",
-        "Buy Value in Account Currency (optional)",
-        "Sell Value in Account Currency (optional)",
+        "Type,Buy Amount,Buy Currency,Sell Amount,Sell Currency,Fee,Fee Currency,Exchange,"
+        "Trade-Group,Comment,Date,Liquidity pool (optional),Tx-ID (optional),"
+        "Buy Value in Account Currency (optional),Sell Value in Account Currency (optional)"
     ),
     row=_cointracking_row,
 )
@@ -215,17 +180,9 @@ def _blockpit_row(row: BookRow) -> tuple[str, ...]:
 
 _BLOCKPIT: Final = CsvLayout(
     header=(
-        "Date (UTC)",
-        "Integration Name",
-        "Label",
-        "Outgoing Asset",
-        "Outgoing Amount",
-        "Incoming Asset",
-        "Incoming Amount",
-        "Fee Asset (optional)",
-        "Fee Amount (optional)",
-        "Comment (optional)",
-        "Trx. ID (optional)",
+        "Date (UTC),Integration Name,Label,Outgoing Asset,Outgoing Amount,Incoming Asset,"
+        "Incoming Amount,Fee Asset (optional),Fee Amount (optional),Comment (optional),"
+        "Trx. ID (optional)"
     ),
     row=_blockpit_row,
 )
@@ -252,19 +209,8 @@ def _bittytax_row(row: BookRow) -> tuple[str, ...]:
 
 _BITTYTAX: Final = CsvLayout(
     header=(
-        "Type",
-        "Buy Quantity",
-        "Buy Asset",
-        "Buy Value in GBP",
-        "Sell Quantity",
-        "Sell Asset",
-        "Sell Value in GBP",
-        "Fee Quantity",
-        "Fee Asset",
-        "Fee Value in GBP",
-        "Wallet",
-        "Timestamp",
-        "Note",
+        "Type,Buy Quantity,Buy Asset,Buy Value in GBP,Sell Quantity,Sell Asset,"
+        "Sell Value in GBP,Fee Quantity,Fee Asset,Fee Value in GBP,Wallet,Timestamp,Note"
     ),
     row=_bittytax_row,
 )
@@ -288,15 +234,8 @@ def _rotki_row(row: BookRow) -> tuple[str, ...]:
 
 _ROTKI: Final = CsvLayout(
     header=(
-        "Location",
-        "Spend Currency",
-        "Receive Currency",
-        "Receive Amount",
-        "Spend Amount",
-        "Fee",
-        "Fee Currency",
-        "Description",
-        "Timestamp",
+        "Location,Spend Currency,Receive Currency,Receive Amount,Spend Amount,Fee,"
+        "Fee Currency,Description,Timestamp"
     ),
     row=_rotki_row,
 )

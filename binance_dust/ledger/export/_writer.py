@@ -71,7 +71,7 @@ async def write_csv(
     counter = _RowCounter()
 
     async def chunks() -> AsyncIterator[str]:
-        yield _csv_text([layout.header])
+        yield f"{layout.header}\r\n"
         async for page in pages:
             yield _csv_text(counter.rows_of(page, layout))
 

@@ -3,9 +3,8 @@
 _document.py    the page put together, and written to a file
 _overview.py    its top: main figures and charts
 _sections.py    its sections
-_advice.py      what to do about each kind of error, and where the manual says more
 _table.py       one table
-_rows.py        what each report adds to the tables
+_rows.py        what each report adds to the tables; what to do about each kind of error
 _sorting.py     rows in order, most of them in a scratch file
 _figures.py     the sums that all of them show
 page.css        its style, light and dark

@@ -19,7 +19,6 @@ from binance_dust._util.files import draft_beside, mode_of, open_new, put_in_pla
 from binance_dust._util.html import escaped, moment
 from binance_dust._version import __version__
 from binance_dust.errors import ConfigurationError
-from binance_dust.reports._page._advice import manual
 from binance_dust.reports._page._figures import (
     EXACT,
     ReportFigures,
@@ -197,7 +196,7 @@ def _document(  # noqa: PLR0913 - all that is on a page
     price: TargetPrice | None,
 ) -> Iterator[str]:
     style, script = _asset("page.css"), _asset("page.js")
-    shown = sections(reports, rows, ledger, manual())
+    shown = sections(reports, rows, ledger, _manual())
     yield _head(title, style, script)
     yield _banner(title, reports, made_at, rehearsal=rehearsal)
     yield _contents(shown)
@@ -209,6 +208,18 @@ def _document(  # noqa: PLR0913 - all that is on a page
     yield '<script type="application/json" id="rest">'
     yield from _rest([table for section in shown for table in section.tables])
     yield f"</script>\n<script>{script}</script>\n</body>\n</html>\n"
+
+
+def _manual() -> str | None:
+    """Say where the pages of docs are, by what the installed package says of itself."""
+    from importlib.metadata import PackageNotFoundError, metadata
+
+    try:
+        urls = metadata("binance-dust").get_all("Project-URL") or []
+    except PackageNotFoundError:
+        return None
+    found = (url.partition(", ")[2] for url in urls if url.startswith("Documentation, "))
+    return next((url.rpartition("/")[0] + "/" for url in found), None)
 
 
 def _head(title: str, style: str, script: str) -> str:

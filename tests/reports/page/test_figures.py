@@ -14,7 +14,6 @@ from binance_dust import errors
 from binance_dust.errors import CredentialsError, DustError, UnreadableAnswerError
 from binance_dust.ledger import Kind
 from binance_dust.reports import AccountReport
-from binance_dust.reports._page._advice import advice
 from binance_dust.reports._page._figures import (
     EXACT,
     LedgerFigures,
@@ -24,6 +23,7 @@ from binance_dust.reports._page._figures import (
     read_report,
 )
 from binance_dust.reports._page._overview import months_between
+from binance_dust.reports._page._rows import advice
 from tests.reports.page.samples import debt, dust, entry, report
 
 AMOUNTS = st.integers(0, 10**14).map(lambda units: f"{Decimal(units).scaleb(-8):f}")
