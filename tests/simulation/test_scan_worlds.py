@@ -10,7 +10,7 @@ import pytest
 
 from binance_dust import Credentials, RateLimits, estimate_scan, scan
 from tests.budget.virtual import run
-from tests.simulation.world import World
+from tests.simulation.world import World, least
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -80,6 +80,45 @@ def test_the_order_in_which_sessions_come_does_not_matter(source: Callable[[Any]
 
         # In one window each address may ask 120 of them.
         assert world.loop.time() < 10.0
+
+    run(main())
+
+
+@pytest.mark.parametrize("mode", ["fixed", "sliding"])
+@pytest.mark.parametrize(
+    ("ahead", "begins"),
+    [
+        pytest.param(8192, 0.0, id="all"),
+        # 164 are under way, and 60 are read ahead: the other address is found when 176 are done.
+        pytest.param(60, 60.0, id="a part"),
+    ],
+)
+def test_a_generator_keeps_all_addresses_busy_as_far_as_it_is_read_ahead(
+    mode: Mode, ahead: int, begins: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """400 accounts of one address, then 340 of another: each is asked as fast as it may be."""
+    monkeypatch.setattr("binance_dust.scanner._scan._AHEAD", ahead)
+    monkeypatch.setattr("binance_dust.scanner._lanes.WAITING_FOR_LIST", 100)
+
+    async def main() -> None:
+        world = World(window_mode=mode)
+        accounts, done = world.accounts(740), dict[str, list[float]]()
+        async with world.session() as one, world.session(address="127.0.0.2") as two:
+            sessions = {"one": (one, accounts[:400]), "two": (two, accounts[400:])}
+            clients = (
+                session.client(account) for session, some in sessions.values() for account in some
+            )
+            names = {each.name: name for name, (_, some) in sessions.items() for each in some}
+            async for report in scan(clients, liabilities=True):
+                assert report.ok
+                done.setdefault(names[report.account], []).append(world.loop.time())
+
+        assert world.refusals == 0
+        trips = 0.5  # the clock, and the first call of each kind, which goes alone
+        for name, since in (("one", 0.0), ("two", begins)):
+            shortest = least(len(sessions[name][1]), 120, 60.0, 0.0, fixed=mode == "fixed")
+            assert since <= done[name][0] <= since * 1.02 + trips
+            assert done[name][-1] <= (since + shortest) * 1.02 + trips, name
 
     run(main())
 
