@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import textwrap
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +27,7 @@ FIRST_PAGE = DOCS / "index.md"
 REFERENCE = DOCS / "reference"
 SIZING = DOCS / "explanation" / "sizing-by-addresses.md"
 MEASUREMENTS = DOCS / "explanation" / "measurements.md"
+COMPARE = DOCS / "compare.md"
 MEASURED = DOCS / "measurements.jsonl"
 """What `nox -s bench -- all --save docs` leaves."""
 
@@ -278,14 +280,9 @@ PLACE: Final = re.compile(
 )
 
 
-def measurements() -> str:
-    """Write the page of the measurements: the saved figures, and the rest unchanged."""
-    return _with_figures(MEASUREMENTS.read_text(encoding="utf-8"))
-
-
-def first_page() -> str:
-    """Write the first page: the saved figures, and the rest unchanged."""
-    return _with_figures(FIRST_PAGE.read_text(encoding="utf-8"))
+def figures(page: Path) -> str:
+    """Write a page: the saved figures, and the rest unchanged."""
+    return _with_figures(page.read_text(encoding="utf-8"))
 
 
 def _with_figures(page: str) -> str:
@@ -309,8 +306,7 @@ PAGES: Final[dict[Path, Callable[[], str]]] = {
     SIZING: sizing,
     SERIES_PAGE: series,
     README: readme,
-    FIRST_PAGE: first_page,
-    MEASUREMENTS: measurements,
+    **{page: partial(figures, page) for page in (FIRST_PAGE, MEASUREMENTS, COMPARE)},
     **{DOCS / "pictures" / name: text.__str__ for name, text in DRAWN.items()},
 }
 

@@ -25,6 +25,8 @@ NAMES = (
         "startup-parts",
     ),
     *("ledger-calls", "ledger-reads"),
+    *("limiters-fixed", "limiters-sliding"),
+    *("compare-lost", "compare-exact", "compare-shown", "compare-calls", "compare-installed"),
 )
 """The tables, in the order in which they are kept."""
 

@@ -84,7 +84,7 @@ def _bars(table: Table) -> tuple[list[str], int]:
 def _panel(table: Table, at: int, left: float, top: float, width: float) -> Iterator[str]:
     column = table.columns[at]
     yield _text(left, top + 12, f"{column.title} ({column.better} is better)", "head")
-    found = {row.who: row.values[at] for row in table.rows}
+    found = {row.who: row.figure(at) for row in table.rows}
     room = width - NAMES - FIGURES
     longest = _longest(column, found)
     for number, (who, value) in enumerate(found.items()):
@@ -156,7 +156,7 @@ def _lines(table: Table) -> tuple[list[str], int]:
         for at, c in enumerate(table.columns)
         if c.title[0].isdigit()
     ]
-    points = {row.who: [(x, y) for at, x in counts if (y := row.values[at])] for row in table.rows}
+    points = {row.who: [(x, y) for at, x in counts if (y := row.figure(at))] for row in table.rows}
     found = [y for line in points.values() for _, y in line]
     bottom = TOP + HIGH
     across = Scale(counts[0][1], counts[-1][1], EDGE + LEFT, WIDTH - RIGHT)

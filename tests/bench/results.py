@@ -23,16 +23,23 @@ class Column(msgspec.Struct, frozen=True):
     best: float | None = None
     """The best that there can be: whoever has it is not behind anybody."""
 
-    def text(self, value: float | None) -> str:
+    def text(self, value: float | str | None) -> str:
         """Write a value as a table shows it."""
+        if isinstance(value, str):
+            return value
         return "-" if value is None else f"{value:,.{self.digits}f}"
 
 
 class Row(msgspec.Struct, frozen=True):
-    """Whoever was measured, and the figures; none where it was not, which the table explains."""
+    """Whoever was measured, and what was found; none where it was not, which the table explains."""
 
     who: str
-    values: tuple[float | None, ...]
+    values: tuple[float | str | None, ...]
+
+    def figure(self, at: int) -> float | None:
+        """Give a value that can be drawn."""
+        value = self.values[at]
+        return None if isinstance(value, str) else value
 
 
 class Table(msgspec.Struct, frozen=True, kw_only=True):
@@ -114,8 +121,10 @@ def _reason(table: Table, row: Row, column: Column) -> str | None:
     return table.reasons.get(f"{row.who}: {column.title}", table.reasons.get(row.who))
 
 
-def _not_led(column: Column, theirs: float | None, mine: float | None) -> bool:
-    if column.better is None or theirs is None or mine is None:
+def _not_led(column: Column, theirs: float | str | None, mine: float | str | None) -> bool:
+    if column.better is None or not isinstance(theirs, float | int):
+        return False
+    if not isinstance(mine, float | int):
         return False
     theirs, mine = round(theirs, column.digits), round(mine, column.digits)
     if mine == column.best:

@@ -17,6 +17,7 @@ from tests.bench.results import Measured, Table, this_machine
 MEASUREMENTS = (
     *("scan", "desk", "redis", "shared", "fleet"),  # what the limit allows
     *("calls", "keys", "decoding", "memory", "startup", "ledger"),  # what it takes of this machine
+    *("limiters", "compare"),  # what others do with the same task
 )
 
 

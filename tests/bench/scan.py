@@ -33,25 +33,36 @@ Keys = list[tuple[str, str]]
 Scan = Callable[[str, Keys, float], Coroutine[Any, Any, list[bool]]]
 
 
-def _serve(pipe: Connection, mode: Any, accounts: int, window: float) -> None:
+def _serve(pipe: Connection, mode: Any, accounts: int, window: float, others: int) -> None:
+    async def spend(exchange: Sandbox) -> None:
+        while others:
+            exchange.faults.spend(f"GET {LIST}", others)
+            # Again at the beginning of each window, before anybody else does.
+            await asyncio.sleep(window * 1.02 - time.time() % window)
+
     async def serve() -> None:
         async with Sandbox(window=window, window_mode=mode) as exchange:
             opened = [exchange.open_account(margin=True) for _ in range(accounts)]
             pipe.send((exchange.url, [(each.api_key, each.secret.reveal()) for each in opened]))
+            spending = asyncio.create_task(spend(exchange))
             await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
             pipe.send((exchange.refusals, exchange.bans, exchange.shut_out))
+            spending.cancel()
 
     asyncio.run(serve())
 
 
 @contextmanager
 def an_exchange(
-    mode: str, accounts: int = ACCOUNTS, window: float = WINDOW
+    mode: str, accounts: int = ACCOUNTS, window: float = WINDOW, others: int = 0
 ) -> Iterator[tuple[str, Keys, Callable[[], tuple[int, int, int]]]]:
-    """Run a sandbox, and give its URL, its accounts, and what it will have seen."""
+    """Run a sandbox, and give its URL, its accounts, and what it will have seen.
+
+    `others` is the weight that other software behind the address spends in each window.
+    """
     ours, theirs = multiprocessing.Pipe()
     process = multiprocessing.get_context("spawn").Process(
-        target=_serve, args=(theirs, mode, accounts, window)
+        target=_serve, args=(theirs, mode, accounts, window, others)
     )
     process.start()
     try:
@@ -67,7 +78,7 @@ def an_exchange(
         process.join(10)
 
 
-async def _answered(calls: list[Awaitable[Any]]) -> list[bool]:
+async def answered(calls: list[Awaitable[Any]]) -> list[bool]:
     results = await asyncio.gather(*calls, return_exceptions=True)
     return [not isinstance(result, BaseException) for result in results]
 
@@ -76,7 +87,7 @@ async def ours(url: str, keys: Keys, window: float) -> list[bool]:
     """Ours: one session, 300 clients, all asked at once."""
     async with Session(base_url=url, limits=RateLimits(window=window)) as session:
         clients = [session.client(Credentials(key, secret)) for key, secret in keys]
-        return await _answered([client.small_liabilities() for client in clients])
+        return await answered([client.small_liabilities() for client in clients])
 
 
 async def python_binance(url: str, keys: Keys, _window: float) -> list[bool]:
@@ -87,7 +98,7 @@ async def python_binance(url: str, keys: Keys, _window: float) -> list[bool]:
     for client in clients:
         client.MARGIN_API_URL = f"{url}/sapi"
     try:
-        return await _answered([client.get_small_liability_exchange_assets() for client in clients])
+        return await answered([client.get_small_liability_exchange_assets() for client in clients])
     finally:
         await asyncio.gather(*[client.close_connection() for client in clients])
 
@@ -100,7 +111,7 @@ async def ccxt(url: str, keys: Keys, _window: float) -> list[bool]:
     for exchange in exchanges:
         exchange.urls["api"]["sapi"] = f"{url}/sapi/v1"
     try:
-        return await _answered(
+        return await answered(
             [exchange.sapiGetMarginExchangeSmallLiability() for exchange in exchanges]
         )
     finally:
@@ -124,7 +135,7 @@ async def official_sdk(url: str, keys: Keys, _window: float) -> list[bool]:
 
     loop = asyncio.get_running_loop()
     with ThreadPoolExecutor(16) as pool:
-        return await _answered([loop.run_in_executor(pool, ask, *pair) for pair in keys])
+        return await answered([loop.run_in_executor(pool, ask, *pair) for pair in keys])
 
 
 CLIENTS: dict[str, Scan] = {
@@ -192,14 +203,20 @@ def _measure(mode: str, effort: Effort) -> Table:
 
 
 def _row(name: str, mode: str, effort: Effort, best: float) -> Row:
-    with an_exchange(mode, effort.accounts, effort.window) as (url, keys, seen):
+    done, refused, bans, took = try_out(CLIENTS[name], mode, effort)
+    share = took / best if done == effort.accounts and best else None
+    return Row(name, (done, refused, bans, share))
+
+
+def try_out(asked: Scan, mode: str, effort: Effort, others: int = 0) -> tuple[int, int, int, float]:
+    """Ask for all accounts: how many were answered, how many refused, the bans, the seconds."""
+    with an_exchange(mode, effort.accounts, effort.window, others) as (url, keys, seen):
         gc.collect()
         # Each begins at the same point of a window.
         time.sleep((START * effort.window - time.time()) % effort.window)
         began = time.perf_counter()
-        asked = CLIENTS[name](url, keys, effort.window)
-        done = asyncio.run(asyncio.wait_for(asked, PATIENCE))
+        calls = asked(url, keys, effort.window)
+        done = asyncio.run(asyncio.wait_for(calls, PATIENCE))
         took = time.perf_counter() - began
         refused, bans, shut_out = seen()
-    share = took / best if all(done) and best else None
-    return Row(name, (sum(done), refused + shut_out, bans, share))
+    return sum(done), refused + shut_out, bans, took

@@ -43,12 +43,17 @@ SHOWN = {
 }
 
 
-def blocks(page: Path, language: str) -> list[tuple[int, str]]:
-    """Give the fenced blocks of a page in one language, with the lines they begin at."""
+def blocks(page: Path, language: str, *, before: bool = False) -> list[tuple[int, str]]:
+    """Give the fenced blocks of a page in one language, with the lines they begin at.
+
+    Those with the mark `before` are programs of other libraries: test_compare.py runs them.
+    """
     return [
         (token.map[0] + 2 if token.map else 0, token.content)
         for token in MarkdownIt().parse(page.read_text(encoding="utf-8"))
-        if token.type == "fence" and (token.info.split() or [""])[0] == language
+        if token.type == "fence"
+        and (token.info.split() or [""])[0] == language
+        and ("before" in token.info.split()) is before
     ]
 
 
