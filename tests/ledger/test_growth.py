@@ -103,11 +103,11 @@ def test_a_million_rows_cost_a_call_nothing_and_a_sum_three_microseconds_each() 
     calls, reads = bench.measure(bench.Effort((1_000, 1_000_000), 50))
 
     for row in calls.rows:
-        few, many = row.values
+        few, many = row.figure(0), row.figure(1)
         assert few is not None
         assert many is not None
         assert many < 3 * few + 20, row.who
-    took = {row.who: row.values[1] or 0 for row in reads.rows}
+    took = {row.who: row.figure(1) or 0 for row in reads.rows}
     assert took["totals"] < 6
     assert took["CSV"] < 30
     assert took["memory on top, MiB"] < 100
