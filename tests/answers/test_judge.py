@@ -198,6 +198,22 @@ def test_an_unreadable_success_says_what_is_wrong_and_where(
     assert error.__context__ is None, "nothing of msgspec leaks"
 
 
+def test_an_answer_with_more_values_than_any_has_is_not_read() -> None:
+    """A comma, or a bracket that opens, begins a value: eight for each of these rows."""
+
+    def assets(rows: int) -> str:
+        return f"[{','.join([ROW] * rows)}]"
+
+    def log(more: int) -> str:
+        return json.dumps({"total": 0, "userAssetDribblets": [], "more": [0] * more})
+
+    assert len(read(ASSETS, assets(25_000))) == 25_000
+    assert read(endpoints.DUST_LOG(), log(49_996)).total == 0
+    for call, body in ((ASSETS, assets(25_001)), (endpoints.DUST_LOG(), log(49_997))):
+        with pytest.raises(UnreadableAnswerError, match="more than any answer"):
+            read(call, body)
+
+
 @pytest.mark.parametrize("status", [300, 302, 399])
 @pytest.mark.parametrize("body", [f"[{ROW}]", '{"code":-5006,"msg":"too soon"}'])
 def test_a_redirect_is_no_answer(status: int, body: str) -> None:

@@ -31,11 +31,13 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         "tests/signers/test_outside.py",
         "tests/cli/test_doctor.py",
     ),
+    "binance_dust/signers/": ("tests/signers",),
     "binance_dust/_util/keys.py": (
         "tests/test_credentials.py",
         "tests/contract/test_published_vectors.py",
     ),
     "binance_dust/_answers/judge.py": ("tests/answers", "tests/contract"),
+    "binance_dust/_answers/reading.py": ("tests/answers", "tests/contract"),
     "binance_dust/_answers/unreadable.py": ("tests/answers", "tests/util/test_misfit.py"),
     "binance_dust/_util/misfit.py": ("tests/util/test_misfit.py", "tests/answers"),
     "binance_dust/_call/wire.py": ("tests/call/test_wire.py", "tests/contract"),
@@ -451,6 +453,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " -> task.cancelling() > 0": _TYPES,
     },
     "binance_dust/_answers/judge.py": {
+        "_plain: len(bytes(raw)) <= _LOOKED_AT -> len(bytes(raw)) < _LOOKED_AT": _NOBODY_CARES,
         "Answer: 0.0 -> 1.0": "only tests leave it to the default",
     },
     "binance_dust/_answers/unreadable.py": {
