@@ -192,7 +192,7 @@ __all__ = [
 ]
 
 # These bring aiohttp along, so they are imported when first asked for: the pytest plugin is
-# loaded into every test run of everybody who has this package installed.
+# loaded into every test run where this package is installed.
 _HOMES = {
     name: home
     for home, names in {

@@ -1,4 +1,4 @@
-"""One account's key, from arguments, the environment or an accounts file; or who signs instead.
+"""One account's key, from arguments, the environment or an accounts file; or a signer.
 
 No repr, error or pickle shows a secret; `credentials.secret.reveal()` is the only way to its text.
 Give another process the account's *name* to look up, never its key.
@@ -114,7 +114,7 @@ class Credentials(NeverPickled):
 
     @property
     def signer(self) -> Signer | None:
-        """Who signs, if the key is not in this process."""
+        """What signs, if the key is not in this process."""
         return self._signer
 
     @property

@@ -195,7 +195,7 @@ class OutcomeAwaited(Event, frozen=True):
     entry_id: int
     reason: str
     seconds: float
-    """Until nothing more can come of the call; 0 if that is over."""
+    """Until the exchange can't carry out the call any more; 0 if it can't already."""
     at_most: float
     """Seconds until reading gives up, and the outcome stays unknown."""
 

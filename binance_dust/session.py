@@ -53,7 +53,7 @@ _LONGEST_WINDOW: Final = 60_000
 class Session(Closing):
     """Connections, clock and weight budgets of one outgoing address, shared by many clients.
 
-    Whoever creates a session closes it: `async with Session() as session`, or `await
+    Close a session that you create: `async with Session() as session`, or `await
     session.close()`. It is cheap to create and opens nothing before the first call.
     """
 

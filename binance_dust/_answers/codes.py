@@ -54,7 +54,7 @@ _ASSETS: Final = Verdict(NotConvertibleError)
 _COOLDOWN: Final = Verdict(CooldownError)
 _UNHEARD_OF: Final = Verdict(ExchangeError, Delivery.UNCLEAR)
 _REFUSED_BY_500: Final = Verdict(RejectedError, Delivery.UNCLEAR)
-"""Final for a read. What moves funds may have been carried out: nobody has seen that it was not."""
+"""Final for a read. A call that moves funds may still have been carried out."""
 
 
 def _expand(*rows: tuple[Verdict, tuple[int, ...]]) -> Iterator[tuple[int, Verdict]]:

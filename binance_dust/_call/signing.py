@@ -21,8 +21,8 @@ from binance_dust._util.keys import NeverPickled
 from binance_dust.credentials import Credentials, Secret
 from binance_dust.endpoints._spec import percent_encode
 from binance_dust.errors import CredentialsError, DustError, NotSentError
-from binance_dust.signers._line import SigningLine
-from binance_dust.signers._signer import LinedSigner, name_of, named, read_signature, too_slow
+from binance_dust.signers._queue import SigningQueue
+from binance_dust.signers._signer import QueuedSigner, name_of, named, read_signature, too_slow
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Hashable
@@ -116,7 +116,7 @@ class _RsaSigner(NeverPickled):
 class OutsideSigner(NeverPickled):
     """Asks a signer that is not ours: an agent, a program, or what a user wrote."""
 
-    __slots__ = ("_alike", "_at_once", "_line", "_make", "_timeout", "account", "name", "signer")
+    __slots__ = ("_alike", "_at_once", "_make", "_queue", "_timeout", "account", "name", "signer")
 
     def __init__(self, signer: Signer, account: str) -> None:
         """Take a signer, and the account's label for errors."""
@@ -124,12 +124,12 @@ class OutsideSigner(NeverPickled):
         self.name: Final = name_of(signer)
         self.account: Final = account
         self._make: Callable[[bytes], Awaitable[object]] = signer.sign
-        self._line: Hashable = id(signer)
+        self._queue: Hashable = id(signer)
         self._at_once, self._alike = _AT_ONCE, True
         timeout = getattr(signer, "timeout", None)
         self._timeout: float = timeout if isinstance(timeout, int | float) else _PATIENCE
-        if isinstance(signer, LinedSigner):
-            self._make, self._line = signer.make, signer.line
+        if isinstance(signer, QueuedSigner):
+            self._make, self._queue = signer.make, signer.queue
             self._at_once, self._alike = signer.at_once, signer.alike
 
     async def sign(
@@ -144,9 +144,9 @@ class OutsideSigner(NeverPickled):
         try:
             async with (
                 asyncio.timeout(limits.left),
-                SigningLine.at(self._line, self._at_once) as line,
+                SigningQueue.at(self._queue, self._at_once) as queue,
             ):
-                if self._alike and (wait := line.silent_for()):
+                if self._alike and (wait := queue.silent_for()):
                     return self._error(
                         pool, f"was too slow a moment ago, and is asked again in {wait:.1f} s"
                     )
@@ -154,7 +154,7 @@ class OutsideSigner(NeverPickled):
                 for last in (False, True):
                     payload = await stamped()
                     began = now()
-                    made = await self._ask(payload, pool, line)
+                    made = await self._ask(payload, pool, queue)
                     age = now() - began
                     if isinstance(made, DustError):
                         return made
@@ -168,16 +168,16 @@ class OutsideSigner(NeverPickled):
             " recv_window, or make it quicker",
         )
 
-    async def _ask(self, payload: Secret, pool: str, line: SigningLine) -> str | DustError:
+    async def _ask(self, payload: Secret, pool: str, queue: SigningQueue) -> str | DustError:
         began = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(self._timeout) as limit:
                 made = read_signature(await self._make(payload.reveal().encode()))
         except Exception as error:  # noqa: BLE001 - a user's signer may raise anything
             if limit.expired():
-                line.gave_up(began, self._timeout)
+                queue.gave_up(began, self._timeout)
                 return self._error(pool, too_slow(self._timeout))
-            line.answered()
+            queue.answered()
             if isinstance(error, NotSentError | CredentialsError):
                 return self._named(error, pool)
             return self._error(pool, f"failed ({type(error).__name__})")
@@ -185,7 +185,7 @@ class OutsideSigner(NeverPickled):
             # Cancelled. The frames below hold the payload, also those behind what led to this.
             error.__cause__ = error.__context__ = None
             raise error.with_traceback(None)  # noqa: B904 - it is the same error
-        line.answered()
+        queue.answered()
         return made or self._error(
             pool, "gave no signature: it is to be base64 (Ed25519, RSA) or hexadecimal (HMAC)"
         )

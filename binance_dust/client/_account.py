@@ -1,4 +1,4 @@
-"""An account, and how its calls are sent: what all methods of `DustClient` stand on."""
+"""An account, and how its calls are sent: what all methods of `DustClient` are built on."""
 
 from __future__ import annotations
 

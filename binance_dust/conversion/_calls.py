@@ -183,7 +183,7 @@ def exchange_call(
                 if can_have_done(entry, each, in_part=True)
                 for line in each.lines
             ]
-            # Twice the same asset: somebody else has exchanged, too, and one of the two is ours.
+            # Twice the same asset: another exchange was made as well, and one of the two is ours.
             if sorted(line.asset for line in lines) == sorted(entry.assets):
                 by_asset = {line.asset: line for line in lines}
                 return SendResult(lines=tuple(by_asset[asset] for asset in entry.assets))

@@ -110,7 +110,7 @@ def conclude(entry: LedgerEntry, evidence: Evidence) -> Conclusion:
 def _conclude_from_records(
     entry: LedgerEntry, evidence: Evidence, *, silent_for: timedelta
 ) -> Conclusion:
-    """Say what records prove after nothing more can come of the call."""
+    """Say what records prove when the exchange can't carry the call out any more."""
     shown = evidence.shown
     fitting = [record for record in shown.records if can_have_done(entry, record)]
     parts = [each for each in shown.records if can_have_done(entry, each, in_part=True)]
@@ -133,12 +133,12 @@ def conclude_again(
 ) -> Conclusion:
     """Say what the second witness proves where the first one can't tell.
 
-    `flow` is what it showed, without what other calls of ours have made. It has no fees, so what it
+    `flow` is what it showed, without the movements of our other calls. It has no fees, so what it
     confirms has no lines: a later `sync` adds them.
     """
     shown, start, end = evidence.shown, entry.sent_after, entry.expires_at
     if any(can_have_done(entry, each, in_part=True) for each in shown.records):
-        return first  # the first one has records, and can't tell whose they are: nor can this
+        return first  # neither witness can tell which call made these records
     if start is None or end is None:
         return first
     fitting = [

@@ -52,7 +52,7 @@ class Skipped(Record):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BaseQuote:
-    """What a `Quote` and a `LiabilityQuote` share: who and when, and how they are narrowed."""
+    """What all quotes share: account and times, and how they are narrowed."""
 
     account: str
     target: str

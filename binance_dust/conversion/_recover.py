@@ -90,7 +90,7 @@ def pause_before_next(expires_at: datetime | None, now: datetime) -> float:
 
 
 def _left(expires_at: datetime | None, now: datetime) -> float:
-    """Return the seconds until nothing more can come of a call."""
+    """Return the seconds until the exchange can't carry out a call any more."""
     if expires_at is None:
         return 0.0
     return max((expires_at + PROCESSING - now).total_seconds(), 0.0)
@@ -139,7 +139,7 @@ async def _read(
 async def _read_again(
     context: AccountContext, entry: LedgerEntry, clock: datetime, start: datetime, end: datetime
 ) -> Flow:
-    """Read the second witness, without what other calls of ours have made."""
+    """Read the second witness, without the movements of our other calls."""
     flow = await read_again(context.client, entry, clock=clock, start=start, end=end)
     seen = {
         as_observed(replace(entry, transaction_id=each.number, lines=(), at=each.at)): each

@@ -261,5 +261,5 @@ class LedgerEntry(LineTotals, Record):
 
     @property
     def imported(self) -> bool:
-        """Whether it came from the exchange's records, and not from a call of ours."""
+        """Whether it came from the exchange's records, and not from our call."""
         return self.intended_at is None

@@ -2,7 +2,8 @@
 
 A ledger that takes its first claim creates a small file in the folder `<ledger>-holders`, and locks
 it until it is closed. The system releases the lock when the process dies, however it dies. So
-whoever meets the claim tries the lock: if it is free, or the file is gone, the holder is dead.
+a process that finds the claim tries the lock: if it is free, or the file is gone, the holder is
+dead.
 
 The lock is `flock`'s: it belongs to the open file and not to the process, so two ledgers in one
 process are told apart. A forked child closes its copy, or it would keep the lock of a dead parent.
@@ -50,7 +51,7 @@ class Holder:
         if fcntl is None or self._ledger is None:
             return None
         try:
-            # Somebody who cleans up may have removed it.
+            # A person or a cleaning program may have removed it.
             if self._file is None or not os.fstat(self._file.fileno()).st_nlink:
                 self.release()
                 self._begin(self._ledger)

@@ -1,4 +1,4 @@
-"""Finds out whose books a client's are: asks the exchange for the account's number, once a key.
+"""Finds out which account a client is: asks the exchange for the account's number, once a key.
 
 The number costs 20 of the 6,000 that all of `/api/v3` shares. It is asked for the first time that a
 ledger meets a key, and remembered in the file. A key that may not ask, or an exchange that does not

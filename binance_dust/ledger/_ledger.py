@@ -50,10 +50,10 @@ class Ledger(LedgerReader):
         super().__init__(path, busy_timeout=busy_timeout)
         self._asking: dict[str, asyncio.Lock] = {}
 
-    # --- whose books -----------------------------------------------------------------------------
+    # --- accounts --------------------------------------------------------------------------------
 
     async def identify(self, client: DustClient) -> Identity:
-        """Find out whose books a client's are, and remember its name and key.
+        """Find out which account a client is, and remember its name and key.
 
         Converters and `sync` begin with it. The exchange is asked for the account's number once for
         each key, which costs 20 of the 6,000 that all of `/api/v3` shares. Names and keys of one
@@ -71,7 +71,7 @@ class Ledger(LedgerReader):
         return await identify(self._thread, client, self._asking, adopt_as=name)
 
     async def unclaimed(self, seen: Iterable[Observed], *, besides: int) -> list[Observed]:
-        """Drop the exchange's records that another call of ours than `besides` has."""
+        """Drop the exchange's records that belong to another of our calls than entry `besides`."""
         records = tuple(seen)
         return await self._thread.read(_outcomes.unclaimed, records, besides)
 
@@ -118,7 +118,7 @@ class Ledger(LedgerReader):
     async def find_written(self, entry_id: int) -> None:
         """Raise `LedgerError` if an entry would not be found in the file any more.
 
-        A call that had to wait between its intent and its sending asks this before it goes.
+        It is asked before a call is sent that had to wait after its intent.
         """
         await self._thread.run(lambda store: store.find_written(entry_id))
 

@@ -77,7 +77,7 @@ def settle(db: sqlite3.Connection, entry: LedgerEntry, new: Settlement) -> None:
     """Write a settlement that is news into an entry."""
     told = _record_of(entry, new)
     if new.by is SettledBy.READING and _is_taken(db, told, entry.id):
-        # Since it was read, another call of ours turned out to have made that record.
+        # Since it was read, the record turned out to be that of another of our calls.
         return
     if new.by is SettledBy.ANSWER:
         _take_back(db, entry, told)
@@ -128,7 +128,7 @@ def _instead_of(
 
 
 def _fold_into(db: sqlite3.Connection, entry: LedgerEntry) -> None:
-    """Stop counting imported entries of the record that a call of ours has now."""
+    """Stop counting imported entries of a record that our call has now."""
     seen = as_observed(entry)
     for each in _entries.candidates(db, seen):
         if each.imported and entry_has(each, seen):
@@ -230,16 +230,16 @@ def _may_come_from(entry: LedgerEntry, seen: Observed, now: datetime) -> bool:
 def _rivals(
     db: sqlite3.Connection, own: LedgerEntry, each: Observed, page: Sequence[Observed]
 ) -> bool:
-    """Whether another record fits a call of ours as well: then the log can't tell which it made."""
+    """Whether another record fits our call as well: then the log can't tell which it made."""
     others = [as_observed(entry) for entry in _entries.imported_within(db, own)]
     others += [other for other in page if other != each]
     return any(can_have_done(own, other) and not _is_taken(db, other, own.id) for other in others)
 
 
 def unclaimed(db: sqlite3.Connection, seen: Sequence[Observed], besides: int) -> list[Observed]:
-    """Drop the records that another call of ours has.
+    """Drop the records that another of our calls has.
 
-    A record that was imported stays: it may be of the call that is looked into.
+    A record that was imported stays: it may be of the call `besides`.
     """
     return [each for each in seen if not _is_taken(db, each, besides)]
 

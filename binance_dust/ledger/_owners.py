@@ -45,7 +45,7 @@ _HAS_BOOKS: Final = (
 
 
 class Identity(NamedTuple):
-    """Whose books a client's are."""
+    """Which account a client is, in a ledger."""
 
     owner: str
     """The account's first name in the ledger."""
@@ -84,7 +84,7 @@ def known_key(db: sqlite3.Connection, key_id: str) -> KnownKey | None:
 
 
 def bound(db: sqlite3.Connection, name: str, key_id: str) -> Identity | None:
-    """Return whose a name and a key are, if both are known and of one account.
+    """Return the account of a name and a key, if both are known and of one account.
 
     Its number is the one that the exchange told for this key.
     """

@@ -339,7 +339,7 @@ def same_ids(entry: LedgerEntry, seen: Observed) -> bool:
 def same_lines(entry: LedgerEntry, seen: Observed) -> bool:
     """Whether an entry and a record have the same lines: assets, amounts, gross and times.
 
-    One equal line is enough for a call of ours, because its answer may have shown only a part. It
+    One equal line is enough for our call, because its answer may have shown only a part. It
     is also enough where records have no id: rows of one exchange of debts may differ in time, and
     then they are several records.
     """

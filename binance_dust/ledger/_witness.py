@@ -1,4 +1,4 @@
-"""What the exchange's own records show of a call of ours: each kind of call has its witness.
+"""What the exchange's own records show of our call: each kind of call has its witness.
 
 | Kind | Where its record is | How it is found there |
 | --- | --- | --- |
@@ -90,7 +90,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Movement:
-    """What the capital flow has under one number: one call, of ours or of anybody's."""
+    """What the capital flow has under one number: one call, ours or another."""
 
     number: int | None
     at: datetime

@@ -92,7 +92,7 @@ class Delistings:
             for asset in leaving.cross_margin_assets or ():
                 self._margin[asset].append(_Stop(leaving.delist_time, None))
         self.unread: tuple[str, ...] = tuple(unread)
-        """Pairs that stop trading and whose assets can't be told apart."""
+        """Pairs that stop trading, and can't be split into two assets."""
 
     def of(self, asset: str, account_type: str | None = "SPOT") -> LastChance | None:
         """Say until when an asset can be converted; `None` if nothing is known to end it."""

@@ -193,7 +193,7 @@ class ReportFile:
 
     @contextlib.contextmanager
     def _system_errors(self, kind: type[DustError] = ConfigurationError) -> Iterator[None]:
-        """Raise errors of the system as errors of ours."""
+        """Raise errors of the system as `DustError`s."""
         try:
             yield
         except OSError as error:

@@ -74,7 +74,7 @@ class Format(Protocol):
         ...
 
     def may_begin(self, torn: bytes) -> bool:
-        """Whether a line that was cut off can be the beginning of one of ours."""
+        """Whether a line that was cut off can be the beginning of a report."""
         ...
 
 

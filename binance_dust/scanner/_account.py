@@ -51,7 +51,7 @@ class _Read(NamedTuple):
 
 
 class DeskSchedules:
-    """What will be delisted, read once for a whole desk: by the first account whose key is taken.
+    """What will be delisted, read once for all accounts: with the first key that is accepted.
 
     If it can't be read for another reason than a key, it is not asked for again.
     """
@@ -66,7 +66,7 @@ class DeskSchedules:
         self._reading = asyncio.Lock()
 
     async def of(self, client: DustClient) -> models.Delistings:
-        """Give the schedules; read them with this account's key if nobody has."""
+        """Give the schedules; read them with this account's key if they are not known."""
         if self._found is not None:
             return self._found
         async with self._reading:

@@ -1,4 +1,4 @@
-"""Keys that stay outside of this process: who makes the signatures instead.
+"""Keys that stay outside of this process, and signers that sign with them.
 
     credentials = Credentials(api_key, signer=SshAgent("desk.pub"), name="desk")
 
@@ -6,7 +6,7 @@
 (PKCS#1 v1.5 with SHA-256) signs, in base64, or an HMAC-SHA256 in hexadecimal.
 
     _signer        the protocol; what a signature looks like; what this package's signers share
-    _line          one agent makes so many signatures at once, first come first served
+    _queue         one agent makes so many signatures at once, first come first served
     _public_key    public keys: of OpenSSH or PEM, from a file or a text
     _agent         `SshAgent`: the key is in an ssh-agent
     _command       `Command`: a program makes the signature; also programs that print a secret

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Final
 from binance_dust._util.checks import seconds
 from binance_dust._util.words import count, visible
 from binance_dust.errors import ConfigurationError, CredentialsError, NotSentError
-from binance_dust.signers._line import SigningLine
 from binance_dust.signers._public_key import ED25519, read_public_key, read_string
-from binance_dust.signers._signer import LinedSigner
+from binance_dust.signers._queue import SigningQueue
+from binance_dust.signers._signer import QueuedSigner
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -40,12 +40,12 @@ _HEAD: Final = 4
 _PART: Final = 16 * 1024
 
 
-class SshAgent(LinedSigner):
+class SshAgent(QueuedSigner):
     """Signs with a key that an ssh-agent holds: Ed25519, or RSA with SHA-256.
 
     `public_key` is a path (`desk.pub`) or the text itself, of OpenSSH or PEM. `socket` is the
-    agent's socket, `SSH_AUTH_SOCK` by default. `timeout` is for one signature, in seconds: allow
-    for the time that somebody takes to confirm, if the key asks for that.
+    agent's socket, `SSH_AUTH_SOCK` by default. `timeout` is for one signature, in seconds: if a
+    person has to confirm each use of the key, allow for that.
     """
 
     __slots__ = ("_key", "_socket")
@@ -106,8 +106,8 @@ class SshAgent(LinedSigner):
 
     async def _ask(self, message: bytes) -> bytes:
         """Send a message over an idle connection, or else over a new one; return the answer."""
-        line = SigningLine.in_use(self.line)
-        kept = line.kept if line is not None else []
+        queue = SigningQueue.in_use(self.queue)
+        kept = queue.kept if queue is not None else []
         while True:
             idle = kept.pop() if kept else None
             connection = idle if isinstance(idle, _Connection) else await self._connect()
@@ -119,7 +119,7 @@ class SshAgent(LinedSigner):
                 raise NotSentError("the agent ended the connection without an answer") from None
             except ValueError:
                 raise self._no_agent() from None
-            if line is None:
+            if queue is None:
                 connection.close()
             else:
                 kept.append(connection)

@@ -20,7 +20,7 @@ from typing import IO, TYPE_CHECKING, Final, cast
 from binance_dust._util.checks import seconds
 from binance_dust._util.words import visible
 from binance_dust.errors import ConfigurationError, CredentialsError
-from binance_dust.signers._signer import LinedSigner, read_signature
+from binance_dust.signers._signer import QueuedSigner, read_signature
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -38,7 +38,7 @@ _BY_HAND: Final = "run it in a terminal to see what it says"
 _KILL: Final = getattr(signal, "SIGKILL", signal.SIGTERM)
 
 
-class Command(LinedSigner):
+class Command(QueuedSigner):
     """A program that reads the text to sign from its input, and prints the signature.
 
         Command(["openssl", "pkeyutl", "-sign", "-rawin", "-inkey", "/dev/shm/desk.pem",

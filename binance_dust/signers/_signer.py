@@ -15,7 +15,7 @@ from binance_dust.errors import CredentialsError, DustError, NotSentError
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-__all__ = ["LinedSigner", "Signer", "name_of", "named", "read_signature", "too_slow"]
+__all__ = ["QueuedSigner", "Signer", "name_of", "named", "read_signature", "too_slow"]
 
 _HMAC: Final = re.compile(r"[0-9A-Fa-f]{64}")
 _HMAC_BYTES: Final = 32
@@ -43,20 +43,20 @@ class Signer(Protocol):
         ...
 
 
-class LinedSigner(NeverPickled):
-    """What the signers of this package share: a name, a time limit, and a line to wait in."""
+class QueuedSigner(NeverPickled):
+    """What the signers of this package share: a name, a time limit, and a queue to wait in."""
 
-    __slots__ = ("line", "name", "timeout")
+    __slots__ = ("name", "queue", "timeout")
 
     at_once: ClassVar[int] = 8
-    """Signatures that are made at once for a line."""
+    """Signatures that are made at once for a queue."""
     alike: ClassVar[bool] = True
-    """Whether one signer's silence means that all others of its line get no answer either."""
+    """Whether one signer's silence means that all others of its queue get no answer either."""
 
-    def __init__(self, name: str, line: Hashable, timeout: float) -> None:
-        """Take a name for errors. Signers with an equal `line` wait for one another."""
+    def __init__(self, name: str, queue: Hashable, timeout: float) -> None:
+        """Take a name for errors. Signers with an equal `queue` wait for one another."""
         self.name: Final = name
-        self.line: Final = line
+        self.queue: Final = queue
         self.timeout: Final = timeout
 
     async def sign(self, payload: bytes) -> str:

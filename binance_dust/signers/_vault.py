@@ -12,7 +12,7 @@ from binance_dust._util.checks import seconds
 from binance_dust._util.files import read_private
 from binance_dust._util.words import visible
 from binance_dust.errors import ConfigurationError, CredentialsError, NotSentError
-from binance_dust.signers._signer import LinedSigner
+from binance_dust.signers._signer import QueuedSigner
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -31,7 +31,7 @@ _ADVICE: Final = {
 }
 
 
-class VaultTransit(LinedSigner):
+class VaultTransit(QueuedSigner):
     """Signs with a key of Vault's transit engine: Ed25519, or RSA.
 
     `token` is a text, or the path of a file that is read for each signature, as Vault Agent renews

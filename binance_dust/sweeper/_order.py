@@ -28,7 +28,7 @@ _AT_ONCE: Final = 64
 
 
 def read_first(first: First | None) -> First | None:
-    """Check who is to come first; names are read once."""
+    """Check which accounts come first; names are read once."""
     if first is None or isinstance(first, Delistings):
         return first
     if isinstance(first, str):

@@ -110,7 +110,7 @@ class AccountTurn:
         self._unsettled: list[LedgerEntry] = []
 
     async def run(self) -> SweepReport:
-        """Do what can be done now. The report says what happened, errors of ours included."""
+        """Do what can be done now. The report says what happened, also if it is an error."""
         try:
             return await self._settle_and_convert()
         except GuardError as error:

@@ -119,6 +119,8 @@ def test_a_date_is_held_against_the_date_of_the_answer_itself() -> None:
         (503, b"<html>Your IP is banned until 1800000120000</html>", 418, NOW + 120),
         (200, b"<html>Your IP is banned until 1800000120000</html>", 418, NOW + 120),
         (302, b"<html>Your IP is banned until 1800000120000</html>", 418, NOW + 120),
+        (200, b'{"code":0,"msg":"banned until 1800000120000"}', 200, None),
+        (302, b'{"msg":"banned until 1800000120000"}', 302, None),
         (400, b'{"code":-1015,"msg":"Too many new orders"}', 429, None),
         (400, b'{"code":-6009,"msg":"Too frequent"}', 429, None),
         (400, b'{"code":-12014,"msg":"Too frequent"}', 429, None),

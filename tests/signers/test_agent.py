@@ -30,7 +30,7 @@ from binance_dust import (
 )
 from binance_dust.sandbox import Sandbox
 from binance_dust.signers import SshAgent
-from binance_dust.signers._line import _LINES
+from binance_dust.signers._queue import _QUEUES
 from tests.ssh_agent import Agent
 
 WINDOW = 0.5
@@ -165,7 +165,7 @@ async def test_an_agent_that_dies_in_the_middle_of_a_scan_fails_its_accounts_onl
     assert failed
     assert all(isinstance(error, CredentialsError) for error in failed)
     assert all("ssh-agent (a" in str(error) for error in failed)
-    assert not _LINES
+    assert not _QUEUES
 
 
 async def test_an_agent_that_was_started_again_is_used_again(
@@ -254,7 +254,7 @@ async def test_an_agent_that_answers_wrongly_is_an_error_that_names_it(
 
     assert "ssh-agent (SHA256:" in str(direct.value)
     assert "(alice): ssh-agent (SHA256:" in str(called.value)
-    assert not _LINES
+    assert not _QUEUES
 
 
 async def test_a_hung_agent_holds_up_nobody_for_longer_than_its_time_limit(

@@ -30,7 +30,7 @@ from binance_dust._call.signing import (
 from binance_dust.credentials import Secret
 from binance_dust.sandbox import Sandbox
 from binance_dust.signers import Command, Signer, SshAgent
-from binance_dust.signers._line import _LINES
+from binance_dust.signers._queue import _QUEUES
 from tests.signers.test_agent import TEXT
 
 CANARY = "canary-secret-9f2c"
@@ -76,7 +76,7 @@ async def test_a_signer_of_ones_own_makes_every_signature(
 
     assert isinstance(alice.signer, Vault)
     assert [b"timestamp=" in each for each in alice.signer.payloads] == [True, True]
-    assert not _LINES
+    assert not _QUEUES
 
 
 async def test_a_call_with_the_key_alone_asks_no_signer(
@@ -371,8 +371,8 @@ def test_a_signer_and_its_credentials_are_never_pickled(signer: Signer) -> None:
 
 
 async def test_keys_in_the_process_pay_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither a line, nor a time limit, nor a step of the event loop."""
-    for name in ("OutsideSigner", "on_loan", "SigningLine"):
+    """Neither a queue, nor a time limit, nor a step of the event loop."""
+    for name in ("OutsideSigner", "on_loan", "SigningQueue"):
         monkeypatch.setattr(signing, name, None)
     ours: Any = signer_for(Credentials("key", "secret"))
     made = sign(ours, "a=b")

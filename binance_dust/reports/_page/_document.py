@@ -165,7 +165,7 @@ class PageDraft:
 
     @contextlib.contextmanager
     def _system_errors(self) -> Iterator[None]:
-        """Raise errors of the system as errors of ours."""
+        """Raise errors of the system as `ConfigurationError`."""
         try:
             yield
         except OSError as error:

@@ -214,7 +214,7 @@ def _failures(rows: TableRows, manual: str | None) -> Section:
         count=rows.failures.count,
         sorted_by="",
     )
-    lead = "These parts of these accounts are missing from every sum on this page."
+    lead = "What could not be read is missing from every sum on this page."
     if manual is not None:
         link = escaped(f"{manual}how-to/handle-errors.md")
         lead += f' <a href="{link}">What each error means, and what to do about it</a>.'

@@ -1,7 +1,7 @@
 """One agent makes so many signatures at once, and the calls that wait are served in turn.
 
-A call gets its timestamp when its turn comes, so that waiting here does not age it. A line is there
-while somebody uses it: nothing is left behind, and what it keeps open is closed with it.
+A call gets its timestamp when its turn comes, so that waiting here does not age it. A queue exists
+while a call uses it. The connections that it keeps open are closed with it.
 """
 
 from __future__ import annotations
@@ -13,20 +13,20 @@ from typing import TYPE_CHECKING, Final, Protocol, Self
 if TYPE_CHECKING:
     from collections.abc import Hashable
 
-__all__ = ["SigningLine"]
+__all__ = ["SigningQueue"]
 
 
 class _Closable(Protocol):
     def close(self) -> None: ...
 
 
-class SigningLine:
-    """The turns at one agent, in one event loop: `async with SigningLine.at(agent, 8) as line`."""
+class SigningQueue:
+    """The turns at one agent, in one loop: `async with SigningQueue.at(agent, 8) as queue`."""
 
     __slots__ = ("_answered", "_key", "_turns", "_users", "kept", "loop")
 
     def __init__(self, key: tuple[int, Hashable], at_once: int) -> None:
-        """Use `SigningLine.at`, which gives everybody the same line."""
+        """Use `SigningQueue.at`, which gives all callers the same queue."""
         self._key = key
         self.loop = asyncio.get_running_loop()
         self._turns = asyncio.Semaphore(at_once)
@@ -36,19 +36,19 @@ class SigningLine:
         """Idle connections to the agent."""
 
     @classmethod
-    def at(cls, agent: Hashable, at_once: int) -> SigningLine:
-        """Give the line at an agent; enter it before anything else happens."""
+    def at(cls, agent: Hashable, at_once: int) -> SigningQueue:
+        """Give the queue of an agent; enter it before anything else happens."""
         loop = asyncio.get_running_loop()
         key = id(loop), agent
-        line = _LINES.get(key)
-        if line is None or line.loop is not loop:  # one that ended in the middle of things
-            line = _LINES[key] = cls(key, at_once)
-        return line
+        queue = _QUEUES.get(key)
+        if queue is None or queue.loop is not loop:  # left by a loop that was ended halfway
+            queue = _QUEUES[key] = cls(key, at_once)
+        return queue
 
     @staticmethod
-    def in_use(agent: Hashable) -> SigningLine | None:
-        """Give the line at an agent, if somebody is in it."""
-        return _LINES.get((id(asyncio.get_running_loop()), agent))
+    def in_use(agent: Hashable) -> SigningQueue | None:
+        """Give the queue of an agent, if a call is in it."""
+        return _QUEUES.get((id(asyncio.get_running_loop()), agent))
 
     def answered(self) -> None:
         """Note that the agent answered, be it with a refusal."""
@@ -88,12 +88,12 @@ class SigningLine:
     def _leave(self) -> None:
         self._users -= 1
         if not self._users:
-            if _LINES.get(self._key) is self:
-                del _LINES[self._key]
+            if _QUEUES.get(self._key) is self:
+                del _QUEUES[self._key]
             while self.kept:
                 self.kept.pop().close()
 
 
-_LINES: Final[dict[tuple[int, Hashable], SigningLine]] = {}
+_QUEUES: Final[dict[tuple[int, Hashable], SigningQueue]] = {}
 _SILENT: Final[dict[tuple[int, Hashable], float]] = {}
 """Until when agents are not asked again."""
