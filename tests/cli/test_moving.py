@@ -15,7 +15,7 @@ from binance_dust.ledger import Kind
 from binance_dust.sandbox import Sandbox
 from binance_dust.sweeper import Outcome, SweepReport
 from tests.cli.conftest import Keep, Run
-from tests.ledger.conftest import NOW, entry_maker
+from tests.ledger.makers import NOW, entry_maker
 
 DUST = "POST /sapi/v1/asset/dust"
 LOG = "GET /sapi/v1/asset/dribblet"

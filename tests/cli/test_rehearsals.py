@@ -11,7 +11,7 @@ from pathlib import Path
 
 from binance_dust.reports import page
 from tests.cli.conftest import Run
-from tests.ledger.conftest import NOW, entry_maker
+from tests.ledger.makers import NOW, entry_maker
 
 MARK = "A rehearsal: the exchange is on this machine"
 ON_PAGE = "A rehearsal on a sandbox: nothing on this page is real."

@@ -20,7 +20,7 @@ from binance_dust.fleet import Worker
 from binance_dust.ledger import Books, Claim
 from binance_dust.sandbox import Sandbox
 from binance_dust.sweeper import Outcome, sweep
-from tests.ledger.conftest import MINUTE, NOW, intent, seen
+from tests.ledger.makers import MINUTE, NOW, intent, seen
 
 REAL, LOCAL = Books.REAL, Books.LOCAL
 OTHER = {REAL: LOCAL, LOCAL: REAL}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from binance_dust import Ledger
 from binance_dust.ledger import Kind, LedgerEntry, Observed
 from binance_dust.ledger._cooldown import DELAY, Cooldowns, Lesson, Scope, next_eligible_at
-from tests.ledger.conftest import (
+from tests.ledger.makers import (
     HOUR,
     NOW,
     MakeEntry,

@@ -11,7 +11,7 @@ import pytest
 
 from binance_dust import Ledger, LedgerEntry
 from binance_dust.ledger import Kind, SettledBy
-from tests.ledger.conftest import MINUTE, NOW, intent, line, seen
+from tests.ledger.makers import MINUTE, NOW, intent, line, seen
 
 OVER = NOW + MINUTE
 """Nothing more can come from a call of these tests."""

@@ -26,7 +26,7 @@ from binance_dust._util.plain import plain
 from binance_dust.ledger import Kind, LedgerEntry
 from binance_dust.ledger._rows import BookRow
 from binance_dust.ledger.export import LAYOUTS, Exported, Style, write_csv
-from tests.ledger.conftest import (
+from tests.ledger.makers import (
     HOUR,
     MINUTE,
     NOW,

@@ -29,7 +29,7 @@ from binance_dust.ledger import Books, _file, _schema
 from binance_dust.ledger._store import LedgerStore
 from binance_dust.sandbox import Sandbox
 from tests.conversion.far import MEMORY
-from tests.ledger.conftest import HOUR, MINUTE, NOW, intent, numbered
+from tests.ledger.makers import HOUR, MINUTE, NOW, intent, numbered
 from tests.systems import posix
 
 
@@ -353,7 +353,7 @@ LIMITED = """
 import asyncio, resource, signal, sys
 from binance_dust import Ledger, LedgerError
 from tests.conversion.far import MEMORY
-from tests.ledger.conftest import HOUR, MINUTE, NOW, numbered
+from tests.ledger.makers import HOUR, MINUTE, NOW, numbered
 
 async def main():
     async with Ledger(sys.argv[1]) as ledger:

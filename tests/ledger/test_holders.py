@@ -18,7 +18,7 @@ import pytest
 from binance_dust import Ledger
 from binance_dust.errors import GuardError, LedgerError
 from binance_dust.ledger import Claim, _holders
-from tests.ledger.conftest import MINUTE, NOW, intent
+from tests.ledger.makers import MINUTE, NOW, intent
 from tests.systems import posix
 
 MINE, THEIRS = (Claim("alice", "convert", holder) for holder in ("me", "they"))
@@ -26,7 +26,7 @@ HOLDS = """
 import asyncio, os, sys
 from binance_dust import Ledger
 from binance_dust.ledger import Claim
-from tests.ledger.conftest import MINUTE, NOW
+from tests.ledger.makers import MINUTE, NOW
 
 async def main():
     ledger = Ledger(sys.argv[1])

@@ -18,13 +18,13 @@ from binance_dust.ledger import Kind, LedgerEntry
 from binance_dust.ledger._records import moved
 from binance_dust.ledger.export import Exported, JournalStyle
 from binance_dust.sandbox import Sandbox
-from tests.ledger.conftest import HOUR, MINUTE, intent, line, seen
 from tests.ledger.importers import (
     Transaction,
     by_beancount,
     by_bittytax,
     by_hledger,
 )
+from tests.ledger.makers import HOUR, MINUTE, intent, line, seen
 
 pytestmark = pytest.mark.skipif(
     find_spec("bittytax") is None, reason="a session of its own installs them: nox -s importers"

@@ -18,7 +18,7 @@ from binance_dust import ConfigurationError, Ledger
 from binance_dust.ledger import JournalAccounts, Kind, LedgerEntry
 from binance_dust.ledger.export import Exported, JournalStyle
 from binance_dust.ledger.export._journal import Journal
-from tests.ledger.conftest import (
+from tests.ledger.makers import (
     HOUR,
     NOW,
     converted,

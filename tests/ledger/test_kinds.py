@@ -26,7 +26,7 @@ from binance_dust.ledger import (
 from binance_dust.ledger._entry import funds_of
 from binance_dust.ledger._records import from_capital_flow, from_order, from_transfers, moved
 from binance_dust.models import CapitalFlow, ConvertOrder, TransferRecord
-from tests.ledger.conftest import MINUTE, NOW, intent, line, seen
+from tests.ledger.makers import MINUTE, NOW, intent, line, seen
 from tests.ledger.test_migration import AT, write_old
 
 ONE = Decimal(1)

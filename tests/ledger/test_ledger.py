@@ -19,7 +19,7 @@ from binance_dust import ConfigurationError, GuardError, Ledger, LedgerEntry
 from binance_dust.ledger import Kind, SettledBy
 from binance_dust.ledger._schema import VERSION
 from binance_dust.ledger._store import LedgerStore
-from tests.ledger.conftest import MINUTE, NOW, intent, line, seen
+from tests.ledger.makers import MINUTE, NOW, intent, line, seen
 
 
 async def all_of(ledger: Ledger, **query: object) -> list[LedgerEntry]:
@@ -248,7 +248,7 @@ async def test_a_cancelled_write_is_still_done(path: Path) -> None:
 KILLED = """
 import asyncio, os, signal, sys
 from binance_dust import Ledger
-from tests.ledger.conftest import MINUTE, intent
+from tests.ledger.makers import MINUTE, intent
 
 async def main():
     async with Ledger(sys.argv[1]) as ledger:

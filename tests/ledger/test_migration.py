@@ -10,7 +10,7 @@ import pytest
 
 from binance_dust import GuardError, Ledger
 from binance_dust.ledger import Kind, _schema
-from tests.ledger.conftest import MINUTE, NOW, intent
+from tests.ledger.makers import MINUTE, NOW, intent
 
 AT = "2026-11-21T12:00:00.000000Z"
 LATER = "2026-11-22T12:00:00.000000Z"

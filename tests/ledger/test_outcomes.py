@@ -11,7 +11,7 @@ import pytest
 
 from binance_dust import ConfigurationError, GuardError, Ledger, LedgerEntry
 from binance_dust.ledger import Claim, Kind, LedgerLine, Observed, SettledBy
-from tests.ledger.conftest import MINUTE, NOW, intent, line, seen
+from tests.ledger.makers import MINUTE, NOW, intent, line, seen
 
 OVER = NOW + MINUTE
 READ: dict[str, Any] = {"now": OVER, "by": SettledBy.READING}

@@ -12,7 +12,7 @@ from binance_dust.ledger import Claim, _owners
 from binance_dust.ledger._owners import Identity
 from binance_dust.ledger._store import LedgerStore
 from binance_dust.ledger._synced import SyncedRange
-from tests.ledger.conftest import MINUTE, NOW, intent, seen
+from tests.ledger.makers import MINUTE, NOW, intent, seen
 
 
 @pytest.fixture

@@ -22,7 +22,7 @@ from binance_dust.ledger import (
 )
 from binance_dust.ledger._records import same_ids, same_lines
 from binance_dust.models import DustLog, SmallLiabilityExchange
-from tests.ledger.conftest import NOW, line, seen
+from tests.ledger.makers import NOW, line, seen
 
 PROCESSING = timedelta(seconds=10)
 LINES = (line("ADA", transaction_id=7), line("XRP", transaction_id=8))

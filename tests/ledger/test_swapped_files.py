@@ -23,7 +23,7 @@ from binance_dust.ledger import Claim, _file
 from binance_dust.ledger._store import LedgerStore
 from binance_dust.sandbox import Sandbox
 from tests.conversion.far import entries_of
-from tests.ledger.conftest import MINUTE, NOW, intent, numbered
+from tests.ledger.makers import MINUTE, NOW, intent, numbered
 from tests.systems import posix
 
 pytestmark = posix
@@ -37,7 +37,7 @@ DAMAGED = "it is damaged|not an SQLite database"
 NEWCOMER = """
 import asyncio, sys
 from binance_dust import Ledger
-from tests.ledger.conftest import NOW, numbered
+from tests.ledger.makers import NOW, numbered
 
 async def main():
     async with Ledger(sys.argv[1]) as ledger:
@@ -50,7 +50,7 @@ ENDS = """
 import asyncio, sys
 from binance_dust import Ledger, LedgerError
 from binance_dust.ledger import Claim
-from tests.ledger.conftest import MINUTE, NOW, numbered
+from tests.ledger.makers import MINUTE, NOW, numbered
 
 async def main():
     async with Ledger(sys.argv[1]) as ledger:

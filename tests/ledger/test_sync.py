@@ -27,7 +27,7 @@ from binance_dust import (
 from binance_dust.ledger import Kind, LedgerEntry, LedgerLine, Observed, from_dust_log
 from binance_dust.ledger._synced import Missing, SyncedRange
 from binance_dust.sandbox import DebtExchange, Sandbox
-from tests.ledger.conftest import MINUTE, intent
+from tests.ledger.makers import MINUTE, intent
 
 LOG = "/sapi/v1/asset/dribblet"
 HISTORY = "/sapi/v1/margin/exchange-small-liability-history"

@@ -21,7 +21,7 @@ from binance_dust import ConfigurationError, Ledger
 from binance_dust._util.exact import total_of_texts
 from binance_dust.ledger import Kind, LedgerEntry, _sums
 from binance_dust.ledger._totals import By, Total, chart, series, totals
-from tests.ledger.conftest import (
+from tests.ledger.makers import (
     HOUR,
     NOW,
     converted,
