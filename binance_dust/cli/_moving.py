@@ -97,6 +97,7 @@ def add_own_rules(parser: argparse.ArgumentParser) -> None:
         "rules", "The worker's own, for conversions: of these and a fleet's the tighter ones count."
     )
     _add_limits(group)
+    _rules.add_option(group)
 
 
 def _add_limits(group: argparse._ArgumentGroup) -> None:

@@ -8,7 +8,7 @@ from contextlib import nullcontext, suppress
 from typing import TYPE_CHECKING, Final
 
 from binance_dust._util.words import count
-from binance_dust.cli import _arguments, _context, _fleet, _metrics, _moving, _notify
+from binance_dust.cli import _arguments, _context, _fleet, _metrics, _moving, _notify, _rules
 from binance_dust.cli._problems import to_all
 from binance_dust.cli._streams import MessageLevel, print_stderr
 from binance_dust.cli._watch import MoveWatch
@@ -92,13 +92,17 @@ async def run(options: argparse.Namespace) -> int:
         _context.open_context(options, observer=observer) as context,
         Ledger(options.ledger) if options.ledger else nullcontext() as ledger,
     ):
+        file = _rules.find_rules(options)
+        if strangers := sorted({*file.accounts} - {client.name for client in context.clients}):
+            # Other workers may have their keys, and read the same file.
+            print_stderr(f"rules file {file.path}: no key here of {', '.join(strangers)}")
         worker: Worker = _fleet.import_fleet().Worker(
             context.clients,
             url,
             ledger=ledger,
             fleet=options.fleet_name,
             key=_fleet.fleet_key(options),
-            rules=_moving.own_rules(options),
+            each=_rules.merged(options, file, {**_moving.own_rules(options)}),
             liabilities=options.liabilities,
             name=options.name,
             concurrency=options.concurrency,

@@ -19,13 +19,13 @@ from binance_dust.conversion._policy import (
     to_decimal,
     to_when_below,
 )
-from binance_dust.endpoints import AccountType
+from binance_dust.endpoints import AccountType, to_account_types
 from binance_dust.errors import ConfigurationError, GuardError
 
 if TYPE_CHECKING:
     from decimal import Decimal
 
-    from binance_dust.sweeper import SweepRules
+    from binance_dust.sweeper import AccountRules, SweepRules
 
 __all__ = ["ConvertOptions", "EstimateOptions", "OwnRules", "ReadOptions", "read_options"]
 
@@ -101,10 +101,11 @@ class OwnRules:
         "_min_value",
         "_quote_ttl",
         "_target",
+        "_wallets",
         "_when_below",
     )
 
-    def __init__(self, rules: SweepRules, *, liabilities: bool = False) -> None:
+    def __init__(self, rules: AccountRules, *, liabilities: bool = False) -> None:
         """Read the rules; what they leave out is as in `Converter`. Debts are `liabilities`."""
         self._liabilities = liabilities
         known: dict[str, Any] = dict(rules)
@@ -112,6 +113,8 @@ class OwnRules:
         if target is not None:
             asset_names([target], "target")
         self._target: str | None = target
+        wallets = known.pop("account_types", None)
+        self._wallets = None if wallets is None else to_account_types(wallets)
         self._keep = KeepRule(known.pop("keep", ()))
         self._when_below = to_when_below(known.pop("when_below", {}))
         self._max_fee_rate = to_decimal(known.pop("max_fee_rate", MAX_FEE_RATE), "max_fee_rate")
@@ -125,6 +128,11 @@ class OwnRules:
         """Return the tighter of each two rules; `GuardError` if they can't both hold."""
         if self._target is not None and asked.target != self._target:
             raise GuardError(f"this worker converts into {self._target}, not {asked.target}")
+        if asked.what == "dust" and asked.account_type not in (
+            self._wallets or (asked.account_type,)
+        ):
+            allowed = " and ".join(self._wallets or ())
+            raise GuardError(f"this worker converts dust of {allowed} only")
         if asked.what == "liabilities" and not self._liabilities:
             raise GuardError("this worker exchanges no debts: start it with liabilities")
         rates = [self._max_fee_rate, *_given(asked.max_fee_rate, "max_fee_rate")]

@@ -51,7 +51,7 @@ if TYPE_CHECKING:
 
     from binance_dust.client import DustClient
     from binance_dust.reports import AccountReport
-    from binance_dust.sweeper import SweepReport, SweepRules
+    from binance_dust.sweeper import AccountRules, SweepReport, SweepRules
 
 __all__ = ["Worker"]
 
@@ -88,6 +88,7 @@ class Worker(Closing):
         fleet: str = "binance-dust",
         key: str | None = None,
         rules: SweepRules | None = None,
+        each: Callable[[DustClient], AccountRules] | None = None,
         liabilities: bool = False,
         name: str | None = None,
         concurrency: int = 64,
@@ -101,6 +102,8 @@ class Worker(Closing):
         the same `fleet` name and `key` meet at a URL; messages of anybody without the key are
         dropped. `rules` are the worker's own for conversions, as for `Converter`: of two rules the
         tighter one counts. So what a fleet may not loosen, like the cooldown, is loosened here.
+        `each` gives the rules and wallets of one account, as for `sweep`; each rule that it gives
+        replaces the one for all.
         Debts are exchanged only with `liabilities`.
         `concurrency` is as for `scan`; `room` limits how many accounts it has in hand at once. When
         it is closed, accounts in hand have `grace` seconds to finish, and the rest is given back.
@@ -114,7 +117,10 @@ class Worker(Closing):
             if instance(value, int, option) < 1:
                 raise ConfigurationError(f"{option} must be at least 1, not {value}")
         self._queues = FleetQueues(url, fleet, key=key)
-        self._rules = OwnRules({} if rules is None else rules, liabilities=liabilities)
+        self._rules: dict[str, OwnRules] = {}
+        for account, client in self._clients.items():
+            own: Any = {**(rules or {}), **(each(client) if each is not None else {})}
+            self._rules[account] = OwnRules(own, liabilities=liabilities)
         self._name = name or platform.node() or "worker"
         # Another one for each start: messages to an earlier start don't reach this one.
         self._id = f"{self._name}-{secrets.token_hex(4)}"
@@ -253,7 +259,7 @@ class Worker(Closing):
         try:
             try:
                 asked = read_options(item.options, ConvertOptions)
-                rules = self._rules.with_those_of(asked)
+                rules = self._rules[item.account].with_those_of(asked)
             except (ConfigurationError, GuardError) as error:
                 report = stopped(client, asked, error)
             else:

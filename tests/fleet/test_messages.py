@@ -37,6 +37,7 @@ RESULT = WorkResult(job="j", number=0, worker="w-1", value={})
                 "version": "",
                 "in_hand": 0,
                 "shut_for": 0.0,
+                "rehearsal": False,
             },
         ),
         (

@@ -150,6 +150,15 @@ def test_a_target_of_its_own_is_the_only_one() -> None:
         own.with_those_of(ConvertOptions())
 
 
+def test_wallets_of_its_own_are_the_only_ones() -> None:
+    own = OwnRules({"account_types": ["MARGIN"]}, liabilities=True)
+
+    assert own.with_those_of(ConvertOptions(account_type="MARGIN"))
+    assert own.with_those_of(ConvertOptions(what="liabilities", account_type="MARGIN"))
+    with pytest.raises(GuardError, match="dust of MARGIN only"):
+        own.with_those_of(ConvertOptions())
+
+
 @pytest.mark.parametrize("rules", [{"keep": "BTC"}, {"max_fee_rate": 0.1}, {"dry_run": True}])
 def test_rules_that_are_none_are_refused(rules: Any) -> None:
     with pytest.raises((TypeError, ConfigurationError)):

@@ -120,7 +120,10 @@ async def test_killing_a_worker_repeats_no_conversion(
     exchange: Sandbox, fleet: Fleet, start: Start, tmp_path: Path
 ) -> None:
     accounts = [exchange.open_account(f"account-{number}", ADA="6.21") for number in range(12)]
-    books = ("--ledger", str(tmp_path / "books.db"))
+    exchange.accounts["account-3"].deposit("XRP", "2")
+    rules = tmp_path / "rules.toml"
+    rules.write_text('[account-3]\nkeep = ["XRP"]\n[account-99]\nkeep = ["ADA"]\n', "utf-8")
+    books = ("--ledger", str(tmp_path / "books.db"), "--rules", str(rules))
     stuck = exchange.faults.delay(600, endpoint=DUST, account="account-7", times=1)
     victim = start(accounts, *books)
     reports = fleet.sweep(dry_run=False, cooldown=0)
@@ -138,6 +141,9 @@ async def test_killing_a_worker_repeats_no_conversion(
     assert {report.outcome for report in found.values()} == {Outcome.CONVERTED}
     # One answer was lost with its worker: that outcome was found out by reading.
     assert [name for name, report in found.items() if report.settled] == ["account-7"]
+    assert {row.asset for each in exchange.conversions for row in each.rows} == {"ADA"}
+    _, told = await asyncio.to_thread(victim.communicate)
+    assert "rules.toml: no key here of account-99" in " ".join(told.split())
     async with Ledger(tmp_path / "books.db") as ledger:
         entries = [entry async for entry in ledger.entries()]
         assert Counter(entry.account for entry in entries) == converted

@@ -63,6 +63,22 @@ async def test_it_is_a_dry_run_unless_told_otherwise(
     assert exchange.conversions == ()
 
 
+async def test_a_worker_has_rules_of_its_own_for_each_account(
+    exchange: Sandbox, start_worker: StartWorker, fleet: Fleet, ledger: Ledger
+) -> None:
+    accounts = [exchange.open_account(name, ADA="6.21", XRP="1") for name in ("alice", "bob")]
+    own = {"alice": {"keep": ["ADA"]}, "bob": {"account_types": ["MARGIN"]}}
+    rules: Any = {"keep": ["XRP"], "cooldown": 0}
+    await start_worker(accounts, ledger=ledger, rules=rules, each=lambda each: own[each.name])
+
+    found = await all_of(fleet, dry_run=True, keep=("BTC",))
+
+    assert found["alice"].quote is not None
+    assert found["alice"].quote.assets == ("XRP",)
+    assert found["bob"].outcome is Outcome.STOPPED
+    assert "dust of MARGIN only" in str(found["bob"].error)
+
+
 async def test_a_worker_without_a_ledger_moves_nothing(
     exchange: Sandbox, start_worker: StartWorker, fleet: Fleet
 ) -> None:
