@@ -2,7 +2,7 @@
 
 A sandbox, a sweep, a worker and a scan run for two minutes, and Debian's Prometheus asks them. The
 queries are those of `deploy/grafana/dashboard.json`, with their titles and places. The drawing is
-our own and not Grafana's.
+our own and not Grafana's. `nox -s proof -- whole` draws its hour with it.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import html
 import itertools
 import json
+import math
 import subprocess
 import sys
 import tempfile
@@ -17,13 +18,17 @@ import time
 import urllib.parse
 import urllib.request
 from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
 from docs.pictures import BROWSERS, PICTURES
 from tests.redis_server import a_server
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 DEPLOY: Final = Path(__file__).parents[1] / "deploy"
 PORTS: Final = {"sandbox": 9361, "sweep": 9364, "worker": 9365, "scan": 9366, "prometheus": 9390}
@@ -33,15 +38,6 @@ ROW, COLUMN = 26, WIDTH / 24
 """Of Grafana's grid, in pixels."""
 COLOURS: Final = ("#73bf69", "#f2cc0c", "#8ab8ff", "#ff780a", "#f2495c", "#5794f2", "#b877d9")
 UNITS: Final = {"s": " s", "percentunit": " of 1", "reqps": "/s", "short": ""}
-
-
-def ask(path: str, **query: Any) -> list[dict[str, Any]]:
-    """Ask Prometheus, and give the series of its answer."""
-    text = urllib.parse.urlencode(query)
-    url = f"http://127.0.0.1:{PORTS['prometheus']}/api/v1/{path}?{text}"
-    with urllib.request.urlopen(url, timeout=10) as answer:
-        found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
-    return found
 
 
 def start(stack: ExitStack, *command: str) -> None:
@@ -81,78 +77,118 @@ def run_all(stack: ExitStack, folder: Path, began: float) -> None:
         time.sleep(1)
 
 
-def panel(spec: dict[str, Any], now: float) -> str:
-    """Draw one panel at its place."""
-    place = spec["gridPos"]
-    left, top = place["x"] * COLUMN, place["y"] * ROW
-    wide, high = place["w"] * COLUMN - 8, place["h"] * ROW - 8
-    style = f"left:{left:.0f}px;top:{top:.0f}px;width:{wide:.0f}px;height:{high:.0f}px"
-    drawn = (stat if spec["type"] == "stat" else lines)(spec, now, wide - 20, high - 60)
-    return f'<div class="panel" style="{style}"><b>{html.escape(spec["title"])}</b>{drawn}</div>'
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """What a Prometheus says of some time, drawn as the panels of the dashboard."""
 
+    port: int
+    """Where Prometheus answers on this machine."""
+    now: float
+    """The end of what is shown, in seconds since the epoch."""
+    seconds: float = SECONDS
+    step: float = 2.0
+    """Seconds between two points of a line. Rates are over ten of them."""
+    marks: Sequence[tuple[float, str]] = ()
+    """Moments that are marked in each panel, with a colour."""
 
-def expressions(spec: dict[str, Any]) -> list[str]:
-    """Give a panel's queries, as Grafana would send them."""
-    texts = (target["expr"] for target in spec["targets"])
-    return [text.replace("$instance", ".*").replace("$__rate_interval", "20s") for text in texts]
+    def draw(self, folder: Path, into: Path) -> None:
+        """Draw all panels into a page in a folder, and take its picture."""
+        board = json.loads((DEPLOY / "grafana" / "dashboard.json").read_text("utf-8"))
+        panels = "".join(self._panel(spec) for spec in board["panels"])
+        height = max(each["gridPos"]["y"] + each["gridPos"]["h"] for each in board["panels"]) * ROW
+        style = (
+            "body{margin:0;background:#111217;color:#ccccdc;font:11px sans-serif}"
+            ".panel{position:absolute;margin:4px;padding:6px 10px;background:#181b1f;"
+            "overflow:hidden;box-sizing:border-box}.stat{font-size:30px;margin-top:12px}"
+            "i{display:block;color:#777}polyline{fill:none;stroke-width:1.5}"
+            ".names{height:26px;overflow:hidden}span{margin-right:8px}"
+        )
+        page = folder / "page.html"
+        page.write_text(f"<!doctype html><style>{style}</style>{panels}", encoding="utf-8")
+        size = f"--window-size={WIDTH},{height + 8}"
+        command = (BROWSERS[0], "--headless", "--no-sandbox", "--hide-scrollbars", size)
+        subprocess.run((*command, f"--screenshot={into}", str(page)), check=True, timeout=120)  # noqa: S603
 
+    def ask(self, path: str, **query: Any) -> list[dict[str, Any]]:
+        """Ask Prometheus, and give the series of its answer."""
+        text = urllib.parse.urlencode(query)
+        url = f"http://127.0.0.1:{self.port}/api/v1/{path}?{text}"
+        with urllib.request.urlopen(url, timeout=30) as answer:
+            found: list[dict[str, Any]] = json.load(answer)["data"]["result"]
+        return found
 
-def stat(spec: dict[str, Any], now: float, *_: float) -> str:
-    """Draw a single value."""
-    found = ask("query", query=expressions(spec)[0], time=now)
-    value = float(found[0]["value"][1]) if found else 0.0
-    unit = UNITS[spec["fieldConfig"]["defaults"]["unit"]]
-    return f'<div class="stat">{value:,.0f}{unit}</div>'
+    def _panel(self, spec: dict[str, Any]) -> str:
+        """Draw one panel at its place."""
+        place = spec["gridPos"]
+        left, top = place["x"] * COLUMN, place["y"] * ROW
+        wide, high = place["w"] * COLUMN - 8, place["h"] * ROW - 8
+        style = f"left:{left:.0f}px;top:{top:.0f}px;width:{wide:.0f}px;height:{high:.0f}px"
+        drawn = (self._stat if spec["type"] == "stat" else self._lines)(spec, wide - 20, high - 60)
+        return (
+            f'<div class="panel" style="{style}"><b>{html.escape(spec["title"])}</b>{drawn}</div>'
+        )
 
+    def _expressions(self, spec: dict[str, Any]) -> list[str]:
+        """Give a panel's queries, as Grafana would send them."""
+        texts = (target["expr"] for target in spec["targets"])
+        rate = f"{10 * self.step:.0f}s"
+        return [text.replace("$instance", ".*").replace("$__rate_interval", rate) for text in texts]
 
-def lines(spec: dict[str, Any], now: float, wide: float, high: float) -> str:
-    """Draw series over time, each with its name and its last value."""
-    colours, parts, names = itertools.cycle(COLOURS), [], []
-    found = [
-        (series, target["legendFormat"])
-        for target, text in zip(spec["targets"], expressions(spec), strict=True)
-        for series in ask("query_range", query=text, start=now - SECONDS, end=now, step=2)
-    ]
-    values = [float(value) for series, _ in found for _, value in series["values"]]
-    most = max([value for value in values if value == value], default=0.0) or 1.0  # noqa: PLR0124 - no NaN
-    unit = UNITS[spec["fieldConfig"]["defaults"]["unit"]]
-    for series, legend in found:
-        colour, name = next(colours), legend
-        for label, value in series["metric"].items():
-            name = name.replace("{{" + label + "}}", value)
-        dots = [
-            f"{(at - now + SECONDS) / SECONDS * wide:.1f},{high - float(value) / most * high:.1f}"
-            for at, value in series["values"]
-            if value != "NaN"
+    def _stat(self, spec: dict[str, Any], *_: float) -> str:
+        """Draw a single value."""
+        found = self.ask("query", query=self._expressions(spec)[0], time=self.now)
+        value = float(found[0]["value"][1]) if found else 0.0
+        unit = UNITS[spec["fieldConfig"]["defaults"]["unit"]]
+        return f'<div class="stat">{value:,.0f}{unit}</div>'
+
+    def _lines(self, spec: dict[str, Any], wide: float, high: float) -> str:
+        """Draw series over time, each with its name and its last value."""
+        colours, names = itertools.cycle(COLOURS), []
+        span = {"start": self.now - self.seconds, "end": self.now, "step": self.step}
+        found = [
+            (series, target["legendFormat"])
+            for target, text in zip(spec["targets"], self._expressions(spec), strict=True)
+            for series in self.ask("query_range", query=text, **span)
         ]
-        line = f'<polyline points="{" ".join(dots)}" stroke="{colour}"/>'
-        last = f"{float(series['values'][-1][1]):.3g}{unit}"
-        parts.append(line)
-        names.append(f'<span style="color:{colour}">{html.escape(name)} {last}</span>')
-    svg = f'<svg width="{wide:.0f}" height="{high:.0f}">{"".join(parts)}</svg>'
-    return f'<i>{most:.3g}{unit}</i>{svg}<div class="names">{" ".join(names)}</div>'
+        values = [float(value) for series, _ in found for _, value in series["values"]]
+        most = max([value for value in values if value == value], default=0.0) or 1.0  # noqa: PLR0124 - no NaN
 
+        def across(at: float) -> str:
+            return f"{(at - self.now + self.seconds) / self.seconds * wide:.1f}"
 
-def draw(folder: Path, into: Path) -> None:
-    """Draw all panels into a page, and take its picture."""
-    board = json.loads((DEPLOY / "grafana" / "dashboard.json").read_text("utf-8"))
-    now = time.time()
-    panels = "".join(panel(spec, now) for spec in board["panels"])
-    height = max(each["gridPos"]["y"] + each["gridPos"]["h"] for each in board["panels"]) * ROW
-    style = (
-        "body{margin:0;background:#111217;color:#ccccdc;font:11px sans-serif}"
-        ".panel{position:absolute;margin:4px;padding:6px 10px;background:#181b1f;overflow:hidden;"
-        "box-sizing:border-box}.stat{font-size:30px;margin-top:12px}i{display:block;color:#777}"
-        "polyline{fill:none;stroke-width:1.5}.names{height:26px;overflow:hidden}span{margin-right:8px}"
-    )
-    page = folder / "page.html"
-    page.write_text(f"<!doctype html><style>{style}</style>{panels}", encoding="utf-8")
-    size = f"--window-size={WIDTH},{height + 8}"
-    command = (BROWSERS[0], "--headless", "--no-sandbox", "--hide-scrollbars", size)
-    subprocess.run((*command, f"--screenshot={into}", str(page)), check=True, timeout=120)  # noqa: S603
+        parts = [
+            f'<line x1="{across(at)}" x2="{across(at)}" y1="0" y2="{high:.0f}" stroke="{colour}"/>'
+            for at, colour in self.marks
+        ]
+        unit = UNITS[spec["fieldConfig"]["defaults"]["unit"]]
+        for series, legend in found:
+            colour, name = next(colours), legend
+            for label, value in series["metric"].items():
+                name = name.replace("{{" + label + "}}", value)
+            for dots in self._pieces(series["values"]):
+                path = (f"{across(at)},{high - value / most * high:.1f}" for at, value in dots)
+                parts.append(f'<polyline points="{" ".join(path)}" stroke="{colour}"/>')
+            last = f"{float(series['values'][-1][1]):.3g}{unit}"
+            names.append(f'<span style="color:{colour}">{html.escape(name)} {last}</span>')
+        svg = f'<svg width="{wide:.0f}" height="{high:.0f}">{"".join(parts)}</svg>'
+        return f'<i>{most:.3g}{unit}</i>{svg}<div class="names">{" ".join(names)}</div>'
+
+    def _pieces(self, values: Sequence[tuple[float, str]]) -> list[list[tuple[float, float]]]:
+        """Part a line where nothing is known: Prometheus was away, or the series was."""
+        pieces: list[list[tuple[float, float]]] = []
+        before = -math.inf
+        for at, text in values:
+            if text == "NaN":
+                continue
+            if at - before > 1.5 * self.step:
+                pieces.append([])
+            pieces[-1].append((at, float(text)))
+            before = at
+        return pieces
 
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as home, ExitStack() as running:
         run_all(running, Path(home), time.time())
-        draw(Path(home), PICTURES / "dashboard.png")
+        picture = Picture(port=PORTS["prometheus"], now=time.time())
+        picture.draw(Path(home), PICTURES / "dashboard.png")

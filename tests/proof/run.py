@@ -1,7 +1,7 @@
 """The long forms: `python -m tests.proof.run fuzz soak sockets wire worlds money hostile`, or some.
 
 Each prints how far it got, and fails at the first finding. Fuzzing is bounded by time: what was
-reached by then is what is printed.
+reached by then is what is printed. `whole` takes an hour of real time, so it runs only if named.
 """
 
 from __future__ import annotations
@@ -30,11 +30,14 @@ from tests.proof.mutations import Mutator
 from tests.proof.proxy import Leg, Trouble, What
 from tests.proof.soak import Weight, soak
 from tests.proof.sockets import soak_sockets
+from tests.proof.whole.report import live
 from tests.proof.wire import hold_all, measure
 from tests.worlds.run import count_all, news, report, show
 
 _HANGS: Final = 120
 """Seconds in which nothing was printed: then all stacks are, and it ends."""
+_WORLD: Final = 900
+"""The same where it is quiet for a world, and while an operator settles what is open."""
 _PART: Final = 100_000
 
 
@@ -152,6 +155,24 @@ def run_hostile(options: argparse.Namespace) -> None:
         assert toll.slowest[0] < 0.1
 
 
+def run_whole(options: argparse.Namespace) -> None:
+    """Run everything together, in real time, through worlds and kills."""
+
+    def say(text: str) -> None:
+        tell(f"whole: {text}")
+        faulthandler.dump_traceback_later(_WORLD, exit=True)
+
+    home = options.folder or Path(tempfile.mkdtemp(prefix="dust-whole-"))
+    wrong = live(
+        home / f"seed-{options.seed}",
+        minutes=options.minutes,
+        seed=options.seed,
+        accounts=options.accounts,
+        tell=say,
+    )
+    assert not wrong, f"{len(wrong)} invariants broken: see {home}"
+
+
 _ANSWERS_ONLY: Final = ("twice", "echo", "change")
 _ALL: Final[dict[str, Callable[[argparse.Namespace], None]]] = {
     "fuzz": run_fuzz,
@@ -161,7 +182,9 @@ _ALL: Final[dict[str, Callable[[argparse.Namespace], None]]] = {
     "worlds": run_worlds,
     "money": run_money,
     "hostile": run_hostile,
+    "whole": run_whole,
 }
+_NAMED_ONLY: Final = ("whole",)
 
 
 def _parts(troubles: list[Trouble], size: int) -> Iterator[list[Trouble]]:
@@ -178,7 +201,9 @@ def tell(text: str) -> None:
 def main() -> None:
     """Run what is named, or all."""
     parser = argparse.ArgumentParser(description=__doc__, prog="python -m tests.proof.run")
-    parser.add_argument("what", nargs="*", choices=[[], *_ALL], help="all unless named")
+    parser.add_argument(
+        "what", nargs="*", choices=[[], *_ALL], help="all but `whole`, unless named"
+    )
     parser.add_argument("--seed", type=int, default=8, help="another, another day")
     parser.add_argument("--inputs", type=int, default=1_000_000)
     parser.add_argument("--knocks", type=int, default=10_000)
@@ -188,10 +213,13 @@ def main() -> None:
     parser.add_argument("--worlds", type=int, default=100_000)
     parser.add_argument("--lives", type=int, default=100_000)
     parser.add_argument("--answers", type=int, default=10_000)
+    parser.add_argument("--minutes", type=float, default=60.0, help="of real time, for `whole`")
+    parser.add_argument("--accounts", type=int, default=240, help="for `whole`")
+    parser.add_argument("--folder", type=Path, help="where `whole` keeps what it saw")
     options = parser.parse_args()
     logging.disable()
     tell(f"seed {options.seed}, process {os.getpid()}")
-    for name in options.what or _ALL:
+    for name in options.what or [name for name in _ALL if name not in _NAMED_ONLY]:
         _ALL[name](options)
     faulthandler.cancel_dump_traceback_later()
 
