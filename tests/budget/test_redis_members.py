@@ -158,6 +158,25 @@ def test_a_ban_quiets_every_process_and_is_told_to_calls_in_a_hurry(
     run(main())
 
 
+def test_a_call_that_is_asked_for_as_a_ban_is_heard_waits(client: redis.Redis) -> None:
+    """Both go in one batch, the question first: its grant comes when this process knows better."""
+
+    async def main() -> None:
+        (one,) = callers(client, 1)
+        await one.call(LIST)
+        banned = await one.budget.admit(LIST)
+        asking = asyncio.ensure_future(one.budget.admit(LOG))
+        await asyncio.sleep(0)
+        banned.settle(Feedback(418, retry_after=60.0))
+
+        await asyncio.sleep(1.0)
+        assert not asking.done()
+        await asyncio.sleep(60.1)
+        assert asking.done()
+
+    run(main())
+
+
 def test_what_a_killed_process_had_admitted_counts_for_a_window_and_is_free_then(
     client: redis.Redis,
 ) -> None:

@@ -46,6 +46,8 @@ _QUIET: Final = (
     "no:cacheprovider",
     "--assert=plain",
     "--tb=no",
+    "-m",
+    "not long",
 )
 _TELL: Final = "__reached__"
 

@@ -78,16 +78,21 @@ def sent_into(play: Play) -> Iterator[tuple[str, str]]:
     """Find calls that were sent into a refusal, a ban or a wall that had been heard."""
     by_account = play.world.payers(play.world.main) == ("uid",)
     kinds = {REFUSED: "sent into a refusal", BANNED: "sent into a ban", WALLED: "knocked at a wall"}
-    shut: dict[tuple[str, int, str, str], _Shut] = {}
+    shut: dict[tuple[str, int, tuple[str, str]], _Shut] = {}
     found: dict[str, str] = {}
     for leaves, sent in _told(play):
         account = sent.account if by_account else ""
         for end, kind in kinds.items():
             place = (sent.title, account) if end == REFUSED else ("", "")
-            key = (end, play.heard_by(sent.process), *place)
-            if not leaves and (sent.end == end or key in shut):
+            key = (end, play.heard_by(sent.process), place)
+            if not leaves and sent.end == end:
                 shut.setdefault(key, _Shut()).hear(sent, end)
-            elif leaves and key in shut and (why := shut[key].send(sent)) is not None:
+            elif not leaves:
+                # Where processes share a budget, a good answer to one is known to all.
+                for other, known in shut.items():
+                    if other == key or (play.shared and other[::2] == key[::2]):
+                        known.hear(sent, end)
+            elif key in shut and (why := shut[key].send(sent)) is not None:
                 found.setdefault(
                     kind, f"at {sent.at:.2f} process {sent.process} {why}: {sent.title}"
                 )

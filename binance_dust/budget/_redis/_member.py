@@ -328,12 +328,12 @@ class SharedMember:
             self._settings.observer(Waited(name_of(ticket.charge), now - ticket.asked))
 
     def _is_stale(self, call: SharedCall, ticket: Ticket) -> bool:
-        """Whether a call was admitted before the others knew of a refusal or a ban met here."""
+        """Whether a call was admitted before, or just as, the others knew of a refusal met here."""
         if not self._shut and not self._shut_at:
             return False
         known_at = max(self._shut_at.get(place, -1) for place in (None, ticket.key))
         met = self._shut.values()
-        return call.position < known_at or None in met or ticket.key in met
+        return call.position <= known_at or None in met or ticket.key in met
 
     def reconcile(self, replica: StoredReplica) -> list[Op | Ticket]:
         """Return what the others have to hear, who know an older state of this process, or none."""
