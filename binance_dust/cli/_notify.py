@@ -133,7 +133,9 @@ class Notifier:
 
     async def _deliver(self, message: Mapping[str, str | None]) -> None:
         body = json.dumps(message).encode()
-        problem = await (_post(self._target, body) if self._is_url else _run(self._argv, body))
+        problem = await (
+            _post(self._target, body) if self._is_url else _run(self._argv, body + b"\n")
+        )
         if problem is not None:
             # The URL may hold a token.
             where = urlsplit(self._target).hostname if self._is_url else self._argv[0]
