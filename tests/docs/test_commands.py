@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from binance_dust.cli import load_all
+
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 WORKFLOW = (ROOT / ".github" / "workflows" / "checks.yml").read_text(encoding="utf-8")
@@ -46,3 +48,9 @@ def test_the_environment_that_both_commands_make_is_no_part_of_the_checkout() ->
 
     # Else what is built is compared with it, and the second command fails in `wheel`.
     assert f"{folder}/" in (ROOT / ".gitignore").read_text(encoding="utf-8").splitlines()
+
+
+def test_readme_names_every_command() -> None:
+    told = README.partition("[All commands]")[2].partition("\n\n")[0]
+
+    assert set(re.findall(r"`([a-z-]+)`", told)) == set(load_all())
