@@ -101,6 +101,17 @@ def test_a_code_in_letters_or_with_a_zero_before_it_is_a_refusal_inside_a_succes
     assert caught.value.code == code
 
 
+@pytest.mark.parametrize(
+    ("written", "code"), [(2**63 - 1, 2**63 - 1), (2**63, "9223372036854775808")]
+)
+def test_a_code_that_the_ledger_can_not_keep_as_a_number_is_a_text(
+    written: int, code: int | str
+) -> None:
+    with pytest.raises(ExchangeError) as caught:
+        read(ASSETS, f'{{"code":{written},"msg":"no"}}', 400)
+    assert caught.value.code == code
+
+
 def test_a_wrapped_success_with_a_wrong_row_says_where() -> None:
     with pytest.raises(UnreadableAnswerError) as caught:
         read(ASSETS, '{"code":"000000","data":[{"asset":"ADA"}]}')

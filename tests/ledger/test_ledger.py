@@ -155,6 +155,8 @@ async def test_entries_are_found_by_what_they_are(ledger: Ledger) -> None:
         return [entry.transaction_id for entry in await all_of(ledger, **query)]
 
     assert await found() == [0, 1, 2]
+    assert await found(limit=0) == []
+    assert await found(limit=2**63 - 1) == [0, 1, 2]
     assert await found(newest_first=True, limit=2) == [2, 1]
     assert await found(account="alice") == [0, 2]
     assert await found(target="USDT") == [2]
