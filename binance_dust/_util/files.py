@@ -18,7 +18,10 @@ from typing import TYPE_CHECKING, Final
 from binance_dust.errors import ConfigurationError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from binance_dust.errors import DustError
 
 _BINARY: Final = getattr(os, "O_BINARY", 0)
 _NO_LINK: Final = getattr(os, "O_NOFOLLOW", 0)
@@ -50,6 +53,18 @@ def read_private(path: Path, subject: str) -> str:
     except ValueError:  # a null character in the path
         problem = f"can't read {str(path)!r}: that is not a path"
     raise ConfigurationError(f"{subject}: {problem}")
+
+
+@contextlib.contextmanager
+def writing(path: object, kind: type[DustError] = ConfigurationError) -> Iterator[None]:
+    """Raise errors of the system as ours: this file can't be written."""
+    try:
+        yield
+    except OSError as error:
+        reason = error.strerror or str(error) or type(error).__name__
+    else:
+        return
+    raise kind(f"{path} can't be written: {reason}")
 
 
 def _why_not_private(found: os.stat_result, path: Path) -> str | None:

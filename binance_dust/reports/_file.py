@@ -28,6 +28,7 @@ from binance_dust._util.files import (
     open_new,
     open_regular,
     put_in_place,
+    writing,
 )
 from binance_dust.errors import ConfigurationError, DustError
 from binance_dust.reports._account import AccountReport
@@ -62,7 +63,7 @@ class ReportFile:
         self._format: Final = _format_of(self._path)
         self._done: set[str] = set()
         self._targets: set[str] = set()
-        with self._system_errors():
+        with writing(self._path):
             self._file = self._open(resume=resume)
             self._end = os.fstat(self._file).st_size
 
@@ -85,7 +86,7 @@ class ReportFile:
         """Write a report; it is on disk when this returns."""
         if self._file < 0:
             raise ConfigurationError(f"{self._path} is closed: open it again to write more")
-        with self._system_errors(DustError):
+        with writing(self._path, DustError):
             self._append(self._format.encode(report))
         self._targets.add(report.target)
         if report.ok:
@@ -190,17 +191,6 @@ class ReportFile:
 
     def _refuse(self, reason: str) -> NoReturn:
         raise ConfigurationError(f"{self._path} {reason}")
-
-    @contextlib.contextmanager
-    def _system_errors(self, kind: type[DustError] = ConfigurationError) -> Iterator[None]:
-        """Raise errors of the system as `DustError`s."""
-        try:
-            yield
-        except OSError as error:
-            reason = error.strerror or type(error).__name__
-        else:
-            return
-        raise kind(f"can't write {self._path}: {reason}")
 
 
 def read_reports(path: str | os.PathLike[str]) -> Iterator[AccountReport]:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
-from binance_dust._util.files import draft_beside, mode_of, open_new, put_in_place
+from binance_dust._util.files import draft_beside, mode_of, open_new, put_in_place, writing
 from binance_dust._util.html import Record
 from binance_dust.errors import ConfigurationError
 from binance_dust.ledger._entry import OPEN, Kind
@@ -194,11 +194,8 @@ async def _batches(chunks: AsyncIterator[str], size: int = 1 << 16) -> AsyncIter
 
 
 async def _in_thread(path: str, work: Callable[[], Any]) -> Any:
-    try:
+    with writing(path):
         return await asyncio.to_thread(work)
-    except OSError as error:
-        words = error.strerror or str(error)
-    raise ConfigurationError(f"{path} can't be written: {words}")
 
 
 class AtomicFile:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final, Self
 import msgspec
 
 from binance_dust._util import checks
-from binance_dust._util.files import draft_beside, mode_of, open_new, put_in_place
+from binance_dust._util.files import draft_beside, mode_of, open_new, put_in_place, writing
 from binance_dust._util.html import escaped, moment
 from binance_dust._version import __version__
 from binance_dust.errors import ConfigurationError
@@ -122,7 +122,7 @@ class PageDraft:
         """Take one report."""
         found = read_report(report)
         self._figures.add(found)
-        with self._system_errors():
+        with writing(self._path):
             self._rows.add(found)
 
     def parts(
@@ -154,7 +154,7 @@ class PageDraft:
         parts = self.parts(title, entries, made_at, rehearsal=rehearsal, price=price)
         draft = draft_beside(self._path)
         try:
-            with self._system_errors(), decimal.localcontext(EXACT):
+            with writing(self._path), decimal.localcontext(EXACT):
                 _write(draft, parts, mode_of(self._path))
                 put_in_place(draft, self._path)
         finally:
@@ -162,17 +162,6 @@ class PageDraft:
             with contextlib.suppress(OSError):
                 draft.unlink(missing_ok=True)
         return self._path
-
-    @contextlib.contextmanager
-    def _system_errors(self) -> Iterator[None]:
-        """Raise errors of the system as `ConfigurationError`."""
-        try:
-            yield
-        except OSError as error:
-            problem = f"{self._path}: can't be written: {error.strerror or error}"
-        else:
-            return
-        raise ConfigurationError(problem)
 
 
 def _checked(title: str, made_at: datetime | None, *, rehearsal: bool) -> datetime:
