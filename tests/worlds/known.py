@@ -13,11 +13,13 @@ from typing import Final
 
 from tests.worlds.invariants import Violation
 from tests.worlds.play import Play
+from tests.worlds.process import BANNED, REFUSED, WALLED
 
 MOST_UNEXPLAINED: Final = 1 / 20
 """Part of the worlds with several deviations that may violate something for no reason below."""
 _CALLS: Final = 20
 _BANNED, _AGAIN, _SLOW = "a second ban", "refused again and again", "slow"
+_SENT_INTO: Final = frozenset({"sent into a refusal", "sent into a ban", "knocked at a wall"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,19 @@ def _no_count(play: Play) -> bool:
 
 def _silent(play: Play) -> bool:
     return play.world.headers.say in {"missing", "minus", "one", "other", "huge"}
+
+
+def _untold(play: Play) -> bool:
+    died, trips = play.world.processes.die_at, 2 * play.world.redis_trip
+    return play.shared and any(
+        sent.process == 0 and sent.end in {REFUSED, BANNED, WALLED} and died - trips <= sent.heard
+        for sent in play.notes.sent
+        if sent.heard is not None
+    )
+
+
+def _several(play: Play) -> bool:
+    return play.shared and bool(play.world.deviates & {"copies", "deaths"})
 
 
 def _once(play: Play) -> bool:
@@ -90,6 +105,18 @@ KNOWN: Final[tuple[Known, ...]] = (
         "deaths",
         "What a process spent before it died looks like the spending of others, and they are left"
         " their part for up to ten windows.",
+    ),
+    Known(
+        _SENT_INTO,
+        "deaths",
+        "A process heard of a refusal and died before it could tell the others.",
+        _untold,
+    ),
+    Known(
+        _SENT_INTO,
+        "payer",
+        "Processes that share a budget share what they spent, but each learns by itself who pays.",
+        _several,
     ),
     Known(
         frozenset({"refused for nothing"}),

@@ -138,7 +138,7 @@ def allowed_time(world: World) -> float:
     learnt, by choice: a header that forgets too soon looks the same as one that is wrong.
     """
     least, trip = least_time(world), world.net.round_trip
-    redis, far = _with_redis(world, least), world.redis.round_trip if world.redis else 0.0
+    redis = _with_redis(world, least)
     if not world.deviates:
         more = tuple(replace(each, calls=math.ceil(each.calls * 1.05)) for each in world.work)
         most = max(least * 1.05, least_time(replace(world, work=more)) * 1.02)
@@ -146,10 +146,8 @@ def allowed_time(world: World) -> float:
         witness = replace(world, work=more, limits=replace(world.limits, true=part))
         most = max(most, least_time(witness) * 1.02)
         windows = world.windows
-        if (
-            windows.mode == "fixed"
-            and windows.length - windows.phase < 3 * trip + 0.5 + _FIRST_TRIPS * far
-        ):
+        begins = 3 * trip + 0.5 + _FIRST_TRIPS * world.redis_trip
+        if windows.mode == "fixed" and windows.length - windows.phase < begins:
             most += windows.length  # it begins too shortly before a cut to use that window
         return most + 2 * trip + 0.5 + redis
     if world.windows.length < WINDOW:
@@ -180,4 +178,4 @@ def _with_redis(world: World, least: float) -> float:
     if redis is None:
         return 0.0
     trips = _FIRST_TRIPS + _TRIPS * math.ceil(least / world.windows.length)
-    return trips * redis.round_trip + len(redis.forgets) * (redis.down + _BACK)
+    return trips * world.redis_trip + len(redis.forgets) * (redis.down + _BACK)

@@ -288,12 +288,11 @@ class Process:
         return net.way + self._dice.random() * net.jitter
 
     async def _ask(self) -> ClockReading:
-        began = self.loop.time()
         sent, answer = await self._attempt(ENDPOINTS["time"], "", single=True, by=None)
         if answer is None or sent.end != GOOD:
             raise NotSentError("the exchange's time was not learnt")
-        told = int(answer.body[len(b'{"serverTime": ') : -1]) / 1000
-        return ClockReading(told, began, self.loop.time())
+        told, now = int(answer.body[len(b'{"serverTime": ') : -1]) / 1000, self.loop.time()
+        return ClockReading(told, now - (self.engine.now - sent.at), now)
 
     def foretell(self, endpoint: Endpoint) -> None:
         """Note when the last call that waits now is foretold to leave."""

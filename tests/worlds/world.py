@@ -314,6 +314,11 @@ class World(Part):
         return frozenset(name for name, deviates in parts.items() if deviates)
 
     @property
+    def redis_trip(self) -> float:
+        """The longest way to Redis and back, if there is one."""
+        return 0.0 if self.redis is None else self.redis.round_trip
+
+    @property
     def main(self) -> Endpoint:
         """The endpoint that deviations of weight and payer, and others, are about."""
         return ENDPOINTS[self.work[0].endpoint]
