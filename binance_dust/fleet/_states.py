@@ -20,6 +20,7 @@ from binance_dust.errors import (
     BannedError,
     BudgetExceededError,
     ClockError,
+    ConfigurationError,
     CredentialsError,
     NoAnswerError,
     NotSentError,
@@ -37,7 +38,7 @@ __all__ = ["AccountState", "Health", "WorkerState", "first_of_worker"]
 _OF_WORKERS: Final = (
     *(BannedError, RateLimitedError, BudgetExceededError),  # its address
     *(NotSentError, NoAnswerError),  # its network
-    *(ClockError, CredentialsError),  # its clock, and its copies of the keys
+    *(ClockError, CredentialsError, ConfigurationError),  # its clock, copies of keys, and settings
 )
 """Errors that another worker may not meet."""
 _MOST: Final = 3

@@ -21,11 +21,12 @@ from binance_dust.fleet import Fleet, FleetProgress, Worker, WorkerProgress
 from tests.budget.virtual import run
 from tests.simulation.world import World, WorldTransport
 
-WAYS = ("wrong secrets", "no address", "banned")
+WAYS = ("wrong secrets", "no address", "banned", "old version")
 ERRORS = {
     "wrong secrets": "CredentialsError",
     "no address": "NotSentError",
     "banned": "BannedError",
+    "old version": "ConfigurationError",
 }
 SICK_ADDRESS = "127.0.0.9"
 
@@ -35,6 +36,13 @@ class NoAddress(WorldTransport):
 
     async def send(self, request: wire.Request, *, within: float | None = None) -> Any:
         raise NotSentError("can't bind", endpoint=request.endpoint.title)
+
+
+class OldVersion(WorldTransport):
+    """In place of a budget that others have begun to share by a newer version of the package."""
+
+    async def send(self, request: wire.Request, *, within: float | None = None) -> Any:
+        raise ConfigurationError("others share this budget by another version of this package")
 
 
 async def fall_sick(way: str, world: World, worker: Worker) -> None:
@@ -47,6 +55,8 @@ async def fall_sick(way: str, world: World, worker: Worker) -> None:
                 worker._clients[name] = session.client(wrong)
         case "no address":
             session._pipeline.transport.__class__ = NoAddress
+        case "old version":
+            session._pipeline.transport.__class__ = OldVersion
         case "banned":
             world.exchange.faults.ban(7200, address=SICK_ADDRESS)
 

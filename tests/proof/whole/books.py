@@ -32,13 +32,13 @@ def entries(found: Iterable[LedgerEntry], witness: Witness) -> list[str]:
         for entry in found
         if entry.open or entry.imported
     ]
-    known: dict[int, LedgerEntry] = {}
+    known: dict[tuple[str, int | None], LedgerEntry] = {}
     debts: dict[str, list[LedgerEntry]] = {}
     confirmed = {entry.id: entry for entry in found if entry.status == "confirmed"}
     for entry in confirmed.values():
         if entry.kind is Kind.LIABILITIES:
             debts.setdefault(entry.account, []).append(entry)
-        elif known.setdefault(entry.transaction_id or 0, entry) is not entry:
+        elif known.setdefault((entry.account, entry.transaction_id), entry) is not entry:
             wrong.append(f"transaction {entry.transaction_id} has two entries")
     for move in witness.moves:
         same = _of(move, known, debts.get(move.account, ()), confirmed)
@@ -46,8 +46,8 @@ def entries(found: Iterable[LedgerEntry], witness: Witness) -> list[str]:
             wrong.append(f"{_named(move)} is not in the books")
             continue
         del confirmed[same.id]
-        if same.kind not in _KINDS[move.kind] or same.account != move.account:
-            wrong.append(f"{_named(move)} is a {same.kind} of {same.account} in the books")
+        if same.kind not in _KINDS[move.kind]:
+            wrong.append(f"{_named(move)} is a {same.kind} in the books")
         if _rows(same) != _rows(move):
             wrong.append(f"{_named(move)}: {_rows(move)} at the exchange, {_rows(same)} here")
     return wrong + [
@@ -58,7 +58,7 @@ def entries(found: Iterable[LedgerEntry], witness: Witness) -> list[str]:
 
 def _of(
     move: Move,
-    known: Mapping[int, LedgerEntry],
+    known: Mapping[tuple[str, int | None], LedgerEntry],
     debts: Sequence[LedgerEntry],
     left: Collection[int],
 ) -> LedgerEntry | None:
@@ -67,7 +67,7 @@ def _of(
     Exchanged debts have no number: what they say has to do.
     """
     if move.kind == "dust":
-        entry = known.get(move.transaction_id or 0)
+        entry = known.get((move.account, move.transaction_id))
         return entry if entry is not None and entry.id in left else None
     return next((each for each in debts if each.id in left and _rows(each) == _rows(move)), None)
 

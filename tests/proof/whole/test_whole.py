@@ -16,7 +16,7 @@ import pytest
 
 from binance_dust import Converter, Credentials, Ledger, Session
 from binance_dust.conversion import LiabilityExchanger
-from binance_dust.ledger import LedgerEntry
+from binance_dust.ledger import Kind, LedgerEntry
 from binance_dust.sandbox import Sandbox
 from tests.proof.whole import books, traffic, turns
 from tests.proof.whole.exchange import BOOKS, LastingExchange, become
@@ -108,8 +108,9 @@ async def test_each_fault_in_an_entry_is_named(lived: Lived) -> None:
         "is unknown": replace(first, status="unknown"),
         "happened without a call of ours": replace(first, intended_at=None),
         "is not in the books": replace(first, status="rejected"),
-        "has two entries": replace(first, transaction_id=second.transaction_id),
-        "of bob in the books": replace(first, account="bob"),
+        "has two entries": replace(second, id=99),
+        "is a sale in the books": replace(first, kind=Kind.SALE),
+        "and never happened": replace(first, account="bob"),
         "at the exchange": replace(first, lines=(other, *first.lines[1:])),
     }
     for words, entry in planted.items():
