@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import re
+import shlex
 from pathlib import Path
 
-from binance_dust.cli import load_all
+import pytest
+from markdown_it import MarkdownIt
+
+from binance_dust.cli import load_all, make_parser
+from tests.docs.test_code_blocks import PAGES
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -54,3 +59,20 @@ def test_readme_names_every_command() -> None:
     told = README.partition("[All commands]")[2].partition("\n\n")[0]
 
     assert set(re.findall(r"`([a-z-]+)`", told)) == set(load_all())
+
+
+SHOWN = [
+    line
+    for page in PAGES
+    for token in MarkdownIt().parse(page.read_text(encoding="utf-8"))
+    if token.type == "fence" and token.info == "text"
+    for line in token.content.splitlines()
+    if line.startswith("binance-dust ")
+]
+
+
+@pytest.mark.parametrize("line", SHOWN)
+def test_a_command_that_is_only_shown_is_understood(line: str) -> None:
+    words = shlex.split(line.removesuffix("&"), comments=True)
+
+    make_parser(load_all()).parse_args(words[1:])
