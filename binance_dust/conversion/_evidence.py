@@ -15,6 +15,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from decimal import Decimal
 from typing import TYPE_CHECKING, Final
 
 from binance_dust.ledger import Kind, Observed, can_have_done
@@ -22,7 +23,6 @@ from binance_dust.ledger._records import PROCESSING
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-    from decimal import Decimal
 
     from binance_dust.ledger import LedgerEntry
     from binance_dust.ledger._witness import Flow, Shown
@@ -206,7 +206,7 @@ def _of_the_call(entry: LedgerEntry, unread: Sequence[UnreadRow]) -> list[Unread
 
 def _less_than_before(entry: LedgerEntry, held: Mapping[str, Decimal]) -> list[str]:
     """Name the assets with a smaller balance than before the call."""
-    return [asset for asset, before in entry.held.items() if held.get(asset, before * 0) < before]
+    return [asset for asset, before in entry.held.items() if held.get(asset, Decimal(0)) < before]
 
 
 def _overlap(parts: Sequence[Observed]) -> bool:

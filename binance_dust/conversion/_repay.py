@@ -7,7 +7,8 @@ the same asset is free there. Nothing is bought for it.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from decimal import Decimal
+from typing import TYPE_CHECKING, Final
 
 from binance_dust._util import exact
 from binance_dust._util.checks import instance
@@ -32,7 +33,6 @@ from binance_dust.ledger import Kind
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime, timedelta
-    from decimal import Decimal
 
     from binance_dust.client import DustClient
     from binance_dust.conversion._policy import Keep
@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from binance_dust.models import MarginAccount
 
 __all__ = ["Repayer", "RepaymentLine", "RepaymentQuote", "RepaymentReceipt", "plan_repayments"]
+
+_NOTHING: Final = Decimal(0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,7 +190,7 @@ class _Payments:
         owed, free = debts_of(account), _free_of(account)
         left: list[tuple[RepaymentLine, Decimal]] = []
         for line in self._quote.lines:
-            now, can_pay = owed.get(line.asset, line.owed * 0), free.get(line.asset, line.owed * 0)
+            now, can_pay = owed.get(line.asset, _NOTHING), free.get(line.asset, _NOTHING)
             if _guards.is_changed(line.owed, now):
                 self._drop(line, Reason.CHANGED, f"{line.owed:f} owed then, {now:f} now")
             elif can_pay < line.amount:
@@ -213,7 +215,7 @@ def plan_repayments(
     lines: list[RepaymentLine] = []
     skipped: list[Skipped] = []
     for asset, owed in sorted(debts_of(account).items()):
-        held = free.get(asset, owed * 0)
+        held = free.get(asset, _NOTHING)
         if asset in keep:
             skipped.append(Skipped(asset=asset, amount=owed, reason=Reason.KEPT))
             continue

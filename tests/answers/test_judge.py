@@ -166,6 +166,12 @@ def test_a_code_in_digits_is_a_number_and_a_message_may_have_its_other_name() ->
     assert caught.value.message == "too soon"
 
 
+def test_a_message_that_is_longer_than_any_is_not_read() -> None:
+    with pytest.raises(ExchangeError) as caught:
+        read(ASSETS, f'{{"code":-1100,"msg":"{"x" * 70_000}"}}', 400)
+    assert caught.value.message.startswith('{"code":-1100,"msg":"xx')
+
+
 def test_an_html_refusal_shows_how_it_begins() -> None:
     with pytest.raises(RejectedError) as caught:
         read(ASSETS, "<html>\n  <title>403  Forbidden</title>", 403)

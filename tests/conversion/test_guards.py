@@ -27,6 +27,7 @@ from binance_dust.conversion._guards import (
     check_quote,
     check_rules,
     deviations,
+    refuse_needless,
 )
 from binance_dust.conversion._policy import Policy
 from binance_dust.ledger import LedgerLine
@@ -43,6 +44,7 @@ def checked(plan: Quote, rules: Policy, now: datetime = NOW) -> None:
 def test_a_quote_in_order_passes() -> None:
     checked(quote(), policy())
     checked(quote(), policy(), now=NOW + seconds(59.999))
+    checked(quote(), policy(min_value=line().net))
 
 
 @pytest.mark.parametrize(
@@ -61,11 +63,23 @@ def test_a_quote_in_order_passes() -> None:
         ),
         (quote(), policy(min_value=D("0.02")), "ADA: worth less than min_value"),
         (quote(line("BNB")), policy(), "BNB: is the target itself"),
+        (quote(line(net=D(0))), policy(max_fee_rate=D(1)), r"too small .*\(would bring 0 BNB\)$"),
     ],
 )
 def test_the_policy_stops_a_quote_it_does_not_allow(plan: Quote, rules: Policy, words: str) -> None:
     with pytest.raises(GuardError, match=words) as caught:
         checked(plan, rules)
+    assert caught.value.account == "alice"
+
+
+def test_a_conversion_is_needless_once_there_is_enough_of_what_was_low() -> None:
+    rules = policy(when_below={"BNB": D("0.05")})
+
+    for held in ({}, {"BNB": HeldAsset(asset="BNB", free=D("0.04999999"))}):
+        refuse_needless(held, rules, account="alice")
+    enough = {"BNB": HeldAsset(asset="BNB", free=D("0.05"))}
+    with pytest.raises(GuardError, match=r"any more: 0\.05 BNB is not below 0\.05") as caught:
+        refuse_needless(enough, rules, account="alice")
     assert caught.value.account == "alice"
 
 

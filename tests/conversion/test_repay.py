@@ -58,11 +58,18 @@ def test_what_is_paid_and_what_stays() -> None:
         MarginAsset(asset=asset, borrowed=D(owed), interest=D("0.1"), free=D(free))
         for asset, owed, free in [("ADA", "5", "9"), ("BTC", "1", "0"), ("ETH", "2", "0.5")]
     ]
-    rows.append(MarginAsset(asset="USDT", borrowed=D(3), interest=D(0), free=D(3)))
+    rows += [
+        MarginAsset(asset=asset, borrowed=D(3), interest=D(0), free=D(3))
+        for asset in ("USDT", "XRP")
+    ]
 
     lines, skipped = plan_repayments(MarginAccount(user_assets=rows), frozenset({"USDT"}))
 
-    assert {each.asset: each.amount for each in lines} == {"ADA": D("5.1"), "ETH": D("0.5")}
+    assert {each.asset: each.amount for each in lines} == {
+        "ADA": D("5.1"),
+        "ETH": D("0.5"),
+        "XRP": D(3),
+    }
     assert [(each.asset, each.amount, each.reason) for each in skipped] == [
         ("BTC", D("1.1"), Reason.NOTHING_HELD),
         ("ETH", D("1.6"), Reason.NOTHING_HELD),
@@ -155,6 +162,25 @@ async def test_interest_since_the_quote_is_paid_too_and_a_new_loan_is_not() -> N
 
 
 @in_virtual_time
+async def test_what_is_not_owed_or_not_held_any_more_is_not_paid() -> None:
+    scene = Debts({"USDT": "5", "ETH": "0.01", "BTC": "1"}, {"USDT": "8", "ETH": "1", "BTC": "2"})
+    async with scene.process() as process:
+        mover = repayer(process)
+        quote = await mover.quote()
+        assert scene.alice.margin is not None
+        del scene.alice.margin.debts["ETH"]
+        scene.alice.withdraw("BTC", "2", "MARGIN")
+
+        receipt = await mover.repay(quote)
+
+    assert receipt.assets == ("USDT",)
+    assert [(each.asset, each.reason, each.detail) for each in receipt.dropped] == [
+        ("BTC", Reason.CHANGED, "2 free then, 0 now"),
+        ("ETH", Reason.CHANGED, "0.01 owed then, 0 now"),
+    ]
+
+
+@in_virtual_time
 async def test_all_that_changed_stops_it_before_anything_is_sent() -> None:
     scene = Debts({"USDT": "5"}, {"USDT": "3"})
     async with scene.process(path=":memory:") as process:
@@ -207,10 +233,11 @@ async def test_an_error_that_is_no_refusal_ends_it(paid_before: bool) -> None:
     async with scene.process() as process:
         mover = repayer(process)
         quote = await mover.quote()
-        send = process.client.send
+        send, failed = process.client.send, []
 
         async def send_or_not(call: Any, **more: Any) -> Any:
             if call.endpoint is endpoints.REPAY and bool(scene.alice.repayments) is paid_before:
+                failed.append(call)
                 raise NotSentError("no connection", endpoint=call.endpoint.title)
             return await send(call, **more)
 
@@ -221,6 +248,7 @@ async def test_an_error_that_is_no_refusal_ends_it(paid_before: bool) -> None:
                 return
             receipt = await mover.repay(quote)
 
+    assert len(failed) == 1
     assert receipt.assets == ("ETH",)
     assert [(each.asset, each.reason) for each in receipt.dropped] == [
         ("USDT", Reason.NOT_TRIED),

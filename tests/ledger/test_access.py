@@ -14,7 +14,7 @@ import pytest
 
 from binance_dust import Converter, DustClient, Ledger, Quote, Session
 from binance_dust._call.way import is_local
-from binance_dust.conversion import LiabilityExchanger, LiabilityQuote
+from binance_dust.conversion import LiabilityExchanger, LiabilityQuote, Repayer
 from binance_dust.errors import ConfigurationError, GuardError
 from binance_dust.fleet import Worker
 from binance_dust.ledger import Books, Claim
@@ -107,6 +107,10 @@ class Setting(NamedTuple):
     def exchanger(self) -> LiabilityExchanger:
         return LiabilityExchanger(self.client, ledger=self.ledger)
 
+    @property
+    def repayer(self) -> Repayer:
+        return Repayer(self.client, ledger=self.ledger)
+
 
 async def swept(setting: Setting) -> None:
     async with sweep(
@@ -133,6 +137,8 @@ DOING: dict[str, Callable[[Setting], Awaitable[Any]]] = {
     "asking when for debts": lambda setting: setting.exchanger.next_eligible_at(),
     "exchanging": lambda setting: setting.exchanger.exchange(setting.debts),
     "recovering debts": lambda setting: setting.exchanger.recover(),
+    "quoting repayments": lambda setting: setting.repayer.quote(),
+    "recovering repayments": lambda setting: setting.repayer.recover(),
     "syncing": lambda setting: setting.ledger.sync(setting.client),
     "sweeping": swept,
     "hiring": hired,

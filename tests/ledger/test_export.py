@@ -303,6 +303,17 @@ async def test_a_ledger_s_rows_are_those_of_its_entries(ledger: Ledger) -> None:
     assert text.getvalue() == expected.getvalue()
 
 
+@pytest.mark.parametrize(
+    ("of_entry", "of_line", "number"), [(7, 8, "7"), (None, 8, "8"), (None, None, "")]
+)
+def test_a_row_has_the_number_of_its_entry_or_else_of_its_line(
+    of_entry: int | None, of_line: int | None, number: str
+) -> None:
+    row = rows_of_entry(books()[0])[0]._replace(transaction_id=of_entry, line_id=of_line)
+
+    assert row.number == number
+
+
 async def test_an_entry_without_any_line_is_counted_and_has_no_row(ledger: Ledger) -> None:
     debt = seen(line("ETH"), kind=Kind.LIABILITIES, account_type="MARGIN", target="USDT")
     await ledger.record([replace(debt, lines=())], now=NOW)
