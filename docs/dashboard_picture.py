@@ -107,7 +107,8 @@ class Picture:
         page.write_text(f"<!doctype html><style>{style}</style>{panels}", encoding="utf-8")
         size = f"--window-size={WIDTH},{height + 8}"
         command = (BROWSERS[0], "--headless", "--no-sandbox", "--hide-scrollbars", size)
-        subprocess.run((*command, f"--screenshot={into}", str(page)), check=True, timeout=120)  # noqa: S603
+        shot = (*command, f"--screenshot={into}", str(page))
+        subprocess.run(shot, check=True, timeout=120, capture_output=True)  # noqa: S603
 
     def ask(self, path: str, **query: Any) -> list[dict[str, Any]]:
         """Ask Prometheus, and give the series of its answer."""

@@ -5,6 +5,7 @@ Its figures, its alerts, its picture, and each invariant that broke.
 
 from __future__ import annotations
 
+import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -35,10 +36,11 @@ def live(
     tell(f"{minutes:.0f} minutes in {folder}, {time.strftime('%H:%M:%S UTC', time.gmtime())}")
     try:
         hour.run()
-        hour.settle()
-        hour.judge()
-        hour.out.alerts = look_at_prometheus(hour, folder / "dashboard.png")
-        hour.out.wrong += quiet_alerts(hour.out)
+        for step in (hour.settle, hour.judge, lambda: look_at_prometheus(hour, folder)):
+            try:
+                step()
+            except Exception as error:  # noqa: BLE001 - an hour is told of, whatever its end
+                hour.out.wrong.append(f"{type(error).__name__} in the end: {error}")
     finally:
         hour.stop()
     said = list(lines(hour.out))
@@ -48,8 +50,8 @@ def live(
     return hour.out.wrong
 
 
-def look_at_prometheus(hour: Hour, into: Path | None) -> Counter[str]:
-    """Draw the picture of the hour, and give the seconds for which each alert fired."""
+def look_at_prometheus(hour: Hour, folder: Path) -> None:
+    """Note for how long each alert fired, and draw the picture of the hour."""
     out, setting = hour.out, hour.out.setting
     now = time.time()
     seconds = now - out.began
@@ -63,13 +65,13 @@ def look_at_prometheus(hour: Hour, into: Path | None) -> Counter[str]:
             *((out.began + at, _KILL) for at, _ in out.kills),
         ],
     )
-    if into is not None and BROWSERS:
-        picture.draw(setting.folder, into)
     span = {"start": out.began, "end": now, "step": picture.step}
-    fired = Counter[str]()
     for series in picture.ask("query_range", query='ALERTS{alertstate="firing"}', **span):
-        fired[series["metric"]["alertname"]] += round(len(series["values"]) * picture.step)
-    return fired
+        seen = round(len(series["values"]) * picture.step)
+        out.alerts[series["metric"]["alertname"]] += seen
+    out.wrong += quiet_alerts(out)
+    if any(map(shutil.which, BROWSERS)):
+        picture.draw(folder, folder / "dashboard.png")
 
 
 def quiet_alerts(out: Outcome) -> list[str]:

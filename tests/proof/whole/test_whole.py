@@ -256,8 +256,9 @@ def test_what_stands_still_or_fails_in_calm_is_named() -> None:
     ]
     both, worlds = ("alice", "bob"), ("calm", "slow", "calm")
     assert turns.faults(turns.count(fine, (0, 10, 20), 20), both, worlds) == []
-    # What fails in a storm is no fault.
-    stormy = [*fine, a_turn(16, "bob", "failed")]
+    # What fails in a storm is no fault, nor what a trade stops.
+    moved = {**a_turn(28, "bob", "stopped by a rule"), "error": {"text": "changed since the quote"}}
+    stormy = [*fine, a_turn(16, "bob", "failed"), moved]
     assert turns.faults(turns.count(stormy, (0, 10, 20), 20), both, worlds) == []
     planted = {
         "calm, and yet 1 times failed: no luck": [*fine, a_turn(27, "bob", "failed")],

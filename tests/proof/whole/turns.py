@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Final
 
+_OF_TRADES: Final = "since the quote"
+"""What stops a turn if a trade changed a balance while it was quoted: as it should be."""
 _FAILED: Final = frozenset({"failed", "unknown", "can't be known", "stopped by a rule"})
 
 
@@ -36,8 +38,9 @@ def count(reports: Iterable[dict[str, Any]], worlds: Sequence[float], calm: floa
         seen.converted[sum(begin <= at for begin in worlds)] += outcome == "converted"
         if at >= calm:
             seen.calm.add(report["account"])
-            if outcome in _FAILED:
-                seen.failed[f"{outcome}: {(report['error'] or {}).get('text')}"] += 1
+            why = str((report["error"] or {}).get("text"))
+            if outcome in _FAILED and _OF_TRADES not in why:
+                seen.failed[f"{outcome}: {why}"] += 1
     return seen
 
 

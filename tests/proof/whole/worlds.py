@@ -85,7 +85,7 @@ STORMS: Final = (
         "firewall, errors, maintenance",
         {},
         (
-            _fault(0.05, "html_403", times=4),
+            _fault(0.05, "html_403", address="127.0.0.4", times=6),
             _fault(0.2, "fail", status=503, after_executing=False, times=30),
             _fault(0.35, "fail", status=503, after_executing=True, endpoint=_DUST, times=3),
             _fault(0.5, "maintenance", on=True),
