@@ -197,9 +197,9 @@ async def _lost(effort: Effort) -> Table:
         name="compare-lost",
         title=f"{effort.times} calls of each kind whose first answer is lost",
         about=(
-            "The sandbox executes each call and closes the connection without an answer. `sent` is "
-            "how often a conversion reached the exchange, on average, and `the error` what the "
-            "program is told."
+            "The sandbox executes each call and closes the connection without an answer. `a "
+            "conversion is sent` says how often it reached the exchange, on average, and `the "
+            "error` what the program is told then."
         ),
         columns=(
             Column("reads by GET answered", 0, "more", effort.times),
