@@ -63,13 +63,13 @@ class Door(Valve):
         if self.trial:
             if good and by_uid is not None and by_uid > self.trial:
                 self.trial = 0
-            return self.ended(call, good=good and not self.trial)
+            return self.ended(call, good=not self.trial)
         elsewhere = by_ip is not None and (by_uid is None or by_ip >= call.documented)
         return self.ended(call, good=good and not elsewhere)
 
     def ended(self, call: object, *, good: bool) -> bool:
         """Record how a call ended. Return whether others may go now, or ask again."""
-        asked = self.trial > 0 and call in self._asking
+        asked = bool(self.trial) and call in self._asking
         return super().ended(call, good=good) or asked
 
     def weigh(self, own: OwnWeight, now: float) -> None:

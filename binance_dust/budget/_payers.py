@@ -87,7 +87,6 @@ class Payers:
         if endpoint not in self._learnt or self._believed[endpoint] is not LimitKind.UID:
             return None
         self._needed[endpoint] = min(self._needed.get(endpoint, TO_ACCOUNT) * HARDER, MOST)
-        self._evidence.pop(endpoint, None)
         self._learnt.discard(endpoint)
         self._believed[endpoint] = LimitKind.IP
         return LimitKind.IP

@@ -210,6 +210,8 @@ def test_one_answer_undoes_what_was_learnt_and_not_what_the_user_knows() -> None
         (IP_CALL, Feedback(200, used_ip=1, used_uid=1)),
         (Charge("GET /x", LimitKind.IP, 1), TO_UID),
         (Charge("GET /x", LimitKind.REQUEST, 1, "alice"), TO_UID),
+        (Charge("GET /x", LimitKind.REQUEST, 1, "alice"), TO_IP),
+        (UID_CALL, TO_UID),
     ],
 )
 def test_answers_that_do_not_tell(charge: Charge, answer: Feedback) -> None:
@@ -218,14 +220,37 @@ def test_answers_that_do_not_tell(charge: Charge, answer: Feedback) -> None:
     assert [payers.read(charge, answer) for _ in range(2 * TO_ACCOUNT)] == [None] * 2 * TO_ACCOUNT
 
 
-BOTH = Feedback(200, used_ip=200, used_uid=200)
-
-
-def test_of_two_that_are_charged_the_address_pays() -> None:
+def test_an_answer_that_does_not_tell_leaves_the_evidence_alone() -> None:
     payers = Payers()
+    for _ in range(TO_ACCOUNT - 1):
+        payers.read(IP_CALL, TO_UID)
+    assert payers.read(IP_CALL, Feedback(200)) is None
+    assert payers.read(IP_CALL, TO_UID) is LimitKind.UID
 
-    assert [payers.read(UID_CALL, BOTH) for _ in range(TO_ADDRESS)][-1] is LimitKind.IP
-    assert [payers.read(IP_CALL, BOTH) for _ in range(2 * TO_ACCOUNT)] == [None] * 2 * TO_ACCOUNT
+
+def test_calls_that_were_charged_before_a_payer_was_learnt_change_nothing() -> None:
+    payers = Payers()
+    told = [payers.read(IP_CALL, TO_UID) for _ in range(TO_ACCOUNT + 3)]
+    assert told == [None] * (TO_ACCOUNT - 1) + [LimitKind.UID] + [None] * 3
+    assert payers.of("GET /x", LimitKind.IP) is LimitKind.UID
+
+
+def test_what_was_undone_needs_its_evidence_again() -> None:
+    payers = Payers()
+    for _ in range(TO_ADDRESS):
+        payers.read(UID_CALL, TO_IP)
+    assert payers.read(IP_CALL, TO_UID) is LimitKind.UID
+
+    heard = [payers.read(UID_CALL, TO_IP) for _ in range(TO_ADDRESS)]
+    assert heard == [None] * (TO_ADDRESS - 1) + [LimitKind.IP]
+
+
+@pytest.mark.parametrize("used", [100, 200])
+def test_of_two_that_are_charged_the_address_pays(used: int) -> None:
+    payers, both = Payers(), Feedback(200, used_ip=used, used_uid=200)
+
+    assert [payers.read(UID_CALL, both) for _ in range(TO_ADDRESS)][-1] is LimitKind.IP
+    assert [payers.read(IP_CALL, both) for _ in range(2 * TO_ACCOUNT)] == [None] * 2 * TO_ACCOUNT
 
 
 def test_a_header_of_the_address_that_does_not_hold_the_call_is_no_second_charge() -> None:
@@ -248,6 +273,15 @@ def test_a_refusal_refutes_that_accounts_pay_and_then_more_evidence_is_needed() 
     assert payers.of("GET /x", LimitKind.IP) is LimitKind.IP
     told = [payers.read(IP_CALL, TO_UID) for _ in range(8 * TO_ACCOUNT)]
     assert told == [None] * (8 * TO_ACCOUNT - 1) + [LimitKind.UID]
+
+
+def test_a_refusal_says_nothing_against_the_address_that_was_learnt_to_pay() -> None:
+    payers = Payers()
+    for _ in range(TO_ADDRESS):
+        payers.read(UID_CALL, TO_IP)
+
+    assert payers.read(IP_CALL, Feedback(429, retry_after=10.0)) is None
+    assert payers.read(IP_CALL, TO_UID) is LimitKind.UID, "one answer undoes it still"
 
 
 def test_a_test_of_the_ceiling_that_shut_the_pool_for_minutes_is_put_off_for_much_longer() -> None:

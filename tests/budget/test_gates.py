@@ -144,6 +144,7 @@ def asked(door: Door, now: float = 0.0) -> AdmittedCall:
         (Feedback(200, used_ip=100), False),
         (Feedback(200, used_ip=100, used_uid=100), False),
         (Feedback(200, used_ip=99, used_uid=100), True),
+        (Feedback(200, used_ip=99), False),
     ],
 )
 def test_a_door_opens_unless_the_address_was_charged(answer: Feedback, *, opens: bool) -> None:
@@ -153,6 +154,46 @@ def test_a_door_opens_unless_the_address_was_charged(answer: Feedback, *, opens:
 
     assert door.answered(call, answer, good=True)
     assert door.open is opens
+
+
+def test_a_door_waits_for_the_first_call_as_a_valve_does() -> None:
+    door = Door(5.0)
+    assert door.next_chance(1.0) == 1.0
+    first = asked(door, 2.0)
+    assert door.next_chance(3.0) == 7.0
+
+    assert not door.answered(AdmittedCall(100), BY_UID, good=True), "nobody asked it"
+    second = asked(door, 7.0)
+    assert not door.ended(first, good=False), "the second one asks now"
+    assert not door.passes(8.0)
+    assert door.answered(second, BY_UID, good=False)
+    assert not door.open
+    assert door.passes(8.0)
+
+
+def test_a_refusal_behind_an_open_door_lets_one_call_ask() -> None:
+    door = Door(5.0)
+    door.answered(asked(door), BY_UID, good=True)
+    assert door.open
+
+    door.refused(AdmittedCall(100), until=30.0)
+    assert not door.open
+    asking = asked(door, 1.0)
+    door.refused(AdmittedCall(100), until=30.0)
+    assert not door.passes(1.0), "that one asks already"
+    door.refused(asking, until=30.0)
+    assert door.next_chance(1.0) == 30.0
+
+
+@pytest.mark.parametrize(
+    ("answer", "good"), [(Feedback(429, used_uid=601), False), (Feedback(200), True)]
+)
+def test_a_trial_goes_on_after_what_tells_nothing(answer: Feedback, *, good: bool) -> None:
+    door = Door(5.0, trial=600)
+
+    assert door.answered(asked(door), answer, good=good)
+    assert door.trial == 600
+    assert not door.open
 
 
 def test_on_trial_a_few_calls_go_at_a_time_until_an_account_has_more_than_the_address() -> None:

@@ -10,6 +10,20 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         "tests/budget/test_replica.py",
         "tests/worlds/test_shared.py",
     ),
+    "binance_dust/budget/_payers.py": ("tests/budget/test_beliefs.py",),
+    "binance_dust/budget/_door.py": (
+        "tests/budget/test_gates.py",
+        "tests/budget/test_dispatch.py",
+        "tests/budget/test_local.py",
+    ),
+    **dict.fromkeys(
+        (f"binance_dust/budget/_{name}.py" for name in ("trust", "ceiling", "price", "beliefs")),
+        tuple(f"tests/budget/test_{name}.py" for name in ("beliefs", "pool", "count", "others")),
+    ),
+    **dict.fromkeys(
+        (f"binance_dust/budget/_{name}.py" for name in ("address", "look", "news", "pace")),
+        tuple(f"tests/budget/test_{name}.py" for name in ("gates", "dispatch", "local")),
+    ),
     "binance_dust/budget/_": (
         *(
             f"tests/budget/test_{name}.py"
@@ -166,6 +180,16 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "module: fcntl is not None -> True": "only Windows tells them apart",
         "module: fcntl is not None -> False": _FORKS,
         "module: os.register_at_fork(after_in_child=_forget) -> left out": _FORKS,
+    },
+    "binance_dust/budget/_door.py": {
+        "module: 3 -> 4": _NOBODY_CARES,
+    },
+    "binance_dust/budget/_payers.py": {
+        "Payers.of: self._believed -> True": _FASTER,
+        "Payers.read: used is not None and self._evidence -> used is not None": _FASTER,
+        "module: 4096 -> 4097": _NOBODY_CARES,
+        "module: 2 -> 3": _NOBODY_CARES,
+        "module: 16 -> 17": _NOBODY_CARES,
     },
     "binance_dust/budget/_pools.py": {
         "module: 2 -> 3": _NOBODY_CARES,
