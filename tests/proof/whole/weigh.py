@@ -11,8 +11,8 @@ from typing import Final
 _MIB: Final = 1 << 20
 LEAST: Final = 600.0
 """Seconds of a life below which nothing is judged: a process that began just now learns."""
-SLACK_MIB: Final = 6.0
-SLACK_PART: Final = 0.08
+SLACK_MIB: Final = 3.0
+SLACK_PART: Final = 0.05
 SLACK_FILES: Final = 4
 
 
