@@ -51,12 +51,16 @@ class Query:
         """Write the query for the ids of the matching entries."""
         where, values = self.where()
         # Otherwise SQLite walks all entries in order rather than sort the few that are open.
-        at = "+at" if self.status and set(self.status) <= set(OPEN) else "at"
+        at = "+at" if self._only_open else "at"
         order = " DESC" if self.newest_first else ""
         sql = f"SELECT id FROM entries{where} ORDER BY {at}{order}, id{order}"  # noqa: S608 - our own text; values are bound
         if self.limit is not None:
             sql, values = f"{sql} LIMIT ?", [*values, _limit(self.limit)]
         return sql, values
+
+    @property
+    def _only_open(self) -> bool:
+        return self.status is not None and set(self.status) <= set(OPEN)
 
     def ids(self, db: sqlite3.Connection) -> array[int]:
         """Find the ids of the matching entries, eight bytes each."""
@@ -84,8 +88,7 @@ class Query:
             condition = f"status IN ({', '.join(map(repr, self.status))})"
             # SQLite uses the index of open entries only where its own words stand, and not for
             # bound values.
-            only_open = self.status and set(self.status) <= set(OPEN)
-            require(f"{condition} AND {OPEN_ONLY}" if only_open else condition)
+            require(f"{condition} AND {OPEN_ONLY}" if self._only_open else condition)
         if self.asset is not None:
             # Of what was asked for: less may have been converted.
             require(

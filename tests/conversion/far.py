@@ -130,9 +130,17 @@ class _Wire:
 class Process:
     """A process of ours: its own session and its own connection to the ledger; it can be killed."""
 
-    def __init__(self, world: FarWorld, credentials: Any, path: Path | str, **options: Any) -> None:
+    def __init__(
+        self,
+        world: FarWorld,
+        credentials: Any,
+        path: Path | str,
+        *,
+        observer: Any = None,
+        **options: Any,
+    ) -> None:
         self.world = world
-        self.session = world.session(timeout=TIMEOUT)
+        self.session = world.session(timeout=TIMEOUT, observer=observer)
         self.client = DustClient(credentials, self.session)
         self.ledger = Ledger(path)
         self.converter = Converter(self.client, ledger=self.ledger, **{"cooldown": 0} | options)

@@ -16,6 +16,7 @@ from binance_dust import (
     OutcomeUnknownError,
     RejectedError,
 )
+from binance_dust._util.exact import to_moment
 from binance_dust.conversion import Reason, Skipped
 from binance_dust.conversion._account import HeldAsset
 from binance_dust.conversion._sales import plan_sales, rule_against_now
@@ -57,6 +58,9 @@ async def test_what_is_too_much_is_sold_beside_dust() -> None:
         entries = await entries_of(process.ledger)
         assert [entry.kind for entry in entries] == [Kind.DUST, Kind.SALE]
         assert entries[1].client_id == sold.quote_id
+        # It is not sent after the quote has expired.
+        until = to_moment(sold.until_ms) + process.session.recv_window
+        assert entries[1].expires_at == until
         assert (entries[1].transaction_id, entries[1].net) == (sold.order_id, sold.brings)
         assert scene.alice.free("BNB") == receipt.net
         totals = {each.key: each.net for each in await process.ledger.totals("kind")}

@@ -26,6 +26,7 @@ from binance_dust import (
 )
 from binance_dust.conversion import Reason
 from binance_dust.conversion._calls import read_conversion
+from binance_dust.events import FundsCallEnded
 from tests.conversion.far import DUST, MEMORY, check_books, entries_of
 from tests.conversion.scene import Scene, in_virtual_time
 from tests.conversion.values import NOW, conversion
@@ -90,6 +91,37 @@ async def test_a_cooldown_refusal_is_raised_and_on_record() -> None:
         # Converters with a guard learn from it.
         careful = Converter(process.client, ledger=process.ledger, cooldown=timedelta(seconds=1))
         assert await careful.next_eligible_at() > process.session.now()
+
+
+@in_virtual_time
+async def test_each_call_that_moves_funds_is_reported_as_the_ledger_has_it() -> None:
+    scene = Scene()
+    told: list[Any] = []
+    async with scene.process(observer=told.append) as process:
+        await process.convert_all()
+        scene.alice.deposit("ADA", "5")
+        with pytest.raises(CooldownError):
+            await process.convert_all()
+        scene.faults.convert_nothing(endpoint=DUST)
+        await asyncio.sleep(6 * 3600)
+        await process.convert_all()
+        await scene.lose_answer(process)
+        await process.converter.recover()
+        scene.alice.deposit("ADA", "5")
+        await asyncio.sleep(6 * 3600)
+        scene.world.garble = lambda path, body: b"{}" if path == DUST else body
+        with pytest.raises(OutcomeUnknownError):
+            await process.convert_all()
+
+        ended = [each for each in told if isinstance(each, FundsCallEnded)]
+
+        assert [(each.account, each.kind, each.outcome, each.entry_id) for each in ended] == [
+            ("alice", "dust", "confirmed", 1),
+            ("alice", "dust", "rejected", 2),
+            ("alice", "dust", "rejected", 3),
+            ("alice", "dust", "unknown", 4),
+            ("alice", "dust", "unknown", 5),
+        ]
 
 
 @in_virtual_time

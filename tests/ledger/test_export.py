@@ -23,7 +23,7 @@ from hypothesis import strategies as st
 
 from binance_dust import ConfigurationError, Ledger
 from binance_dust._util.plain import plain
-from binance_dust.ledger import Kind, LedgerEntry
+from binance_dust.ledger import Kind, LedgerEntry, _reader
 from binance_dust.ledger._rows import BookRow
 from binance_dust.ledger.export import LAYOUTS, Exported, Style, write_csv
 from tests.ledger.makers import (
@@ -312,6 +312,19 @@ def test_a_row_has_the_number_of_its_entry_or_else_of_its_line(
     row = rows_of_entry(books()[0])[0]._replace(transaction_id=of_entry, line_id=of_line)
 
     assert row.number == number
+
+
+async def test_pages_of_an_export_go_on_in_order_of_time(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ledger.record([numbered(n) for n in (1, 2, 0)], now=NOW)
+    at_once, in_pages = io.StringIO(newline=""), io.StringIO(newline="")
+
+    await ledger.export_csv(at_once)
+    monkeypatch.setattr(_reader, "_ROWS", 1)
+    await ledger.export_csv(in_pages)
+
+    assert in_pages.getvalue() == at_once.getvalue()
 
 
 async def test_an_entry_without_any_line_is_counted_and_has_no_row(ledger: Ledger) -> None:

@@ -121,6 +121,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     "binance_dust/ledger/_query.py": (
         "tests/ledger/test_ledger.py",
         "tests/ledger/test_totals.py",
+        "tests/ledger/test_export.py",
     ),
     "binance_dust/ledger/export/": ("tests/ledger/test_export.py", "tests/ledger/test_journal.py"),
     "binance_dust/ledger/_store.py": (
@@ -157,6 +158,7 @@ _FORKS: Final = "test_a_process_s_death_ends_its_claims_though_its_children_live
 _MILLIONS: Final = "a window's number is -1 or in the millions"
 _CLOSED: Final = "a closed budget is not looked at again: this only lets go of it sooner"
 _ESTIMATES: Final = "tests/simulation/test_scan_estimates.py may: it is too slow to judge"
+_PLANS: Final = "only slower: tests/ledger/test_query_plans.py may tell, and is too slow to judge"
 _MOMENT: Final = "of two pools that wait for the pace either may go first, in that very moment"
 
 EXPLAINED: Final[dict[str, dict[str, str]]] = {
@@ -371,6 +373,12 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " -> not each.imported and entry_has(each, told)": "what it opens is settled at once",
         "fold_doubles: break -> left out": "a record is once among the others",
         "_with_record: number is None -> False": "no record has this number",
+    },
+    "binance_dust/ledger/_query.py": {
+        "Query.sql: self._only_open -> True": _PLANS,
+        "Query.sql: self._only_open -> False": _PLANS,
+        "Query.where: self._only_open -> False": _PLANS,
+        "Query._only_open: set(self.status) <= set(OPEN) -> set(self.status) < set(OPEN)": _PLANS,
     },
     "binance_dust/conversion/_worth.py": {
         "_ask: logger.info('no price of %s in %s: %s', sold, target, error) -> left out": (
