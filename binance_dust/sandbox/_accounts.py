@@ -104,13 +104,11 @@ class OpenAccounts:
             if asset not in self._market:
                 self._market.list_asset(asset)
         pair = make_key(self._seed, name, key)
-        random = Random(f"{self._seed}/{name}/transactions")  # noqa: S311 - to be repeated
         account = Account(
             name=name,
             uid=self._free_uid(name),
             keys={pair.api_key: pair.check},
-            # As long as the real ones, and so far apart that two accounts hardly ever share one.
-            first_transaction=random.randrange(10_000_000, 90_000_000) * 10_000,
+            first_transaction=self._free_transactions(name),
             opened_ms=self._clock.now().ms,
             spot=Wallet(balances),
             funding=Wallet(funding),
@@ -144,6 +142,13 @@ class OpenAccounts:
         return next(
             uid for uid in iter(lambda: random.randrange(10**8, 10**9), 0) if uid not in taken
         )
+
+    def _free_transactions(self, name: str) -> int:
+        """Draw the first of an account's numbers: as long as real ones, and no other account's."""
+        taken = {account.first_transaction for account in self}
+        random = Random(f"{self._seed}/{name}/transactions")  # noqa: S311 - to be repeated
+        drawn = iter(lambda: random.randrange(10_000_000, 90_000_000) * 10_000, 0)
+        return next(number for number in drawn if number not in taken)
 
     def _free_name(self) -> str:
         for name in _NAMES:

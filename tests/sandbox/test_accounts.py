@@ -160,3 +160,11 @@ def test_a_history_is_dated_by_the_exchanges_own_clock() -> None:
     (done,) = exchange.make_history("alice", [NOW + timedelta(minutes=59)])
 
     assert done.done_at == pytest.approx(NOON - 60)
+
+
+def test_no_two_accounts_share_the_numbers_of_their_transactions() -> None:
+    # With this seed account-0032 and account-0056 draw the same.
+    exchange = Sandbox(seed=10)
+    exchange.open_accounts(100)
+
+    assert len({account.first_transaction for account in exchange.accounts}) == 100
