@@ -6,7 +6,6 @@ import json
 import re
 import sys
 import tomllib
-from dataclasses import is_dataclass
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -17,6 +16,9 @@ from sphinx.util import logging
 
 from binance_dust import __version__, models
 from binance_dust._answers.codes import BY_CODE
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+from docs.parameters import TEXTS, docstring_of, fields, real
 
 if TYPE_CHECKING:
     from sphinx.application import Sphinx
@@ -43,7 +45,8 @@ default_role = "code"
 # A class shows its own docstring and that of its constructor.
 autoclass_content = "both"
 autodoc_member_order = "bysource"
-autodoc_typehints = "signature"
+autodoc_typehints = "description"
+autodoc_typehints_description_target = "documented_params"
 autodoc_preserve_defaults = True
 python_use_unqualified_type_names = True
 
@@ -78,6 +81,7 @@ html_theme_options = {
 def setup(app: Sphinx) -> None:
     """Connect the functions of this file to the build."""
     app.connect("autodoc-process-docstring", drop_borrowed)
+    app.connect("autodoc-process-docstring", list_parameters)
     app.connect("autodoc-process-docstring", mark_code)
     app.connect("autodoc-process-signature", tell_defaults)
     app.connect("source-read", read_notebook)
@@ -96,6 +100,20 @@ def drop_borrowed(*arguments: Any) -> None:
         lines.clear()
 
 
+def list_parameters(app: Sphinx, *arguments: Any) -> None:
+    """List parameters one by one, and complain of those that nothing describes."""
+    what, name, value, _, lines = arguments
+    if what not in ("class", "function", "method"):
+        return
+    app.env.note_dependency(str(TEXTS))
+    told = docstring_of(value.__init__).splitlines() if what == "class" else []
+    if lines[: len(told)] != told:
+        return  # the docstring of its constructor comes next
+    lines[:], silent = fields(value, name, lines)
+    for parameter in silent:
+        logger.warning("%s: nothing describes the parameter %s", name, parameter)
+
+
 def mark_code(*arguments: Any) -> None:
     """Show indented parts of a docstring as code; docstrings themselves stay free of markup."""
     lines: list[str] = arguments[-1]
@@ -109,12 +127,7 @@ def tell_defaults(*arguments: Any) -> tuple[str, str] | None:
     """Show the value of a default instead of the name of a private constant."""
     value, signature, result = arguments[3], arguments[5], arguments[6]
     known = vars(sys.modules.get(getattr(value, "__module__", ""), object))
-
-    def told(name: re.Match[str]) -> str:
-        default = known[name[1]]
-        return f"= {type(default).__name__}()" if is_dataclass(default) else f"= {default!r}"
-
-    return signature and (re.sub(r"= (_[A-Z_]+)\b", told, signature), result)
+    return signature and (re.sub(r"(?<==)[\w.]+", lambda at: real(at[0], known), signature), result)
 
 
 def index_words(app: Sphinx, page: Any) -> None:

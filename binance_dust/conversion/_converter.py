@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
     from binance_dust.client import DustClient
     from binance_dust.conversion._account import HeldAsset
+    from binance_dust.conversion._policy import Keep
     from binance_dust.conversion._quote import GatherLine, QuoteLine
     from binance_dust.conversion._receipt import Receipt
     from binance_dust.endpoints import AccountType, WalletName
@@ -62,7 +63,7 @@ class Converter(FundsMover):
         ledger: Ledger,
         target: str = "BNB",
         account_type: WalletName = "SPOT",
-        keep: _policy.Keep = (),
+        keep: Keep = (),
         max_fee_rate: Decimal | str = MAX_FEE_RATE,
         min_value: Decimal | str | int = 0,
         quote_ttl: timedelta | float = QUOTE_TTL,
