@@ -127,8 +127,8 @@ def _why_not(  # noqa: PLR0911, PLR0913, PLR0917 - a line for each rule
 
 
 def _free_in_bitcoin(row: FundingAsset) -> Decimal:
-    """Say what the free part is worth."""
-    if not row.btc_valuation or not row.total:
+    """Say what the free part is worth; it is above zero."""
+    if row.btc_valuation is None:
         return Decimal(0)
     return ratio(product(row.btc_valuation, row.free), row.total)
 

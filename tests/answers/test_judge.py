@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
@@ -157,6 +158,15 @@ def test_a_refusal_is_an_exchange_error_with_everything_in_it() -> None:
         7.0,
     )
     assert (error.endpoint, error.account) == ("POST /sapi/v3/asset/getUserAsset", "alice")
+
+
+def test_a_wait_that_is_a_date_is_held_against_the_exchange_s_time() -> None:
+    headers = CIMultiDict({"Retry-After": "Fri, 15 Jan 2027 08:01:00 GMT"})
+    answer = Answer(429, headers, b"{}")
+    now = datetime(2027, 1, 15, 8, 0, tzinfo=UTC)
+
+    assert judge(ASSETS, answer, now=lambda: now).feedback.retry_after == 60.0
+    assert judge(ASSETS, answer).feedback.retry_after is None
 
 
 def test_a_code_in_digits_is_a_number_and_a_message_may_have_its_other_name() -> None:

@@ -47,6 +47,7 @@ def row(asset: str, worth: str, free: str = "1", **parts: str) -> FundingAsset:
         (row("ADA", "0.00009"), None),
         (row("ADA", "0.0001"), Reason.ABOVE_CEILING),
         (row("ADA", "0"), Reason.TOO_SMALL),
+        (FundingAsset(asset="ADA", free=D(1)), Reason.TOO_SMALL),
         (row("BNB", "0.00001"), Reason.TARGET),
         (row("LTC", "0.00001"), Reason.KEPT),
         (row("ADA", "0.00001", free="0"), "nothing"),
@@ -58,10 +59,13 @@ def row(asset: str, worth: str, free: str = "1", **parts: str) -> FundingAsset:
         (row("XRP", "0.00004"), None),
         (row("XRP", "0.00006"), Reason.ABOVE_CEILING),
         (row("SHIB", "0.00001"), Reason.UNSUPPORTED),
+        # What is in the spot wallet is in an order, so the list does not show it.
+        (row("DOT", "0.00001"), None),
     ],
 )
 def test_what_is_gathered_and_what_stays(asset: FundingAsset, reason: Reason | str | None) -> None:
     held = {name: _held(name, "0.00005") for name in ("XRP", "SHIB")}
+    held["DOT"] = HeldAsset(asset="DOT", free=D(0), unusable={Reason.IN_ORDER: D(1)})
     rules = policy(keep=frozenset({"LTC"}), min_value=D("0.0005"))
 
     lines, skipped = plan_gather([asset], rules, WORTH, held, frozenset({"XRP"}))
@@ -71,6 +75,14 @@ def test_what_is_gathered_and_what_stays(asset: FundingAsset, reason: Reason | s
     else:
         assert lines == ()
         assert [each.reason for each in skipped] == ([] if reason == "nothing" else [reason])
+
+
+def test_a_second_row_of_an_asset_does_not_mean_twice_as_much() -> None:
+    rows = [row("ADA", "0.00001"), row("ADA", "0.00001", free="2")]
+
+    lines, _ = plan_gather(rows, policy(), WORTH, {}, frozenset())
+
+    assert [(line.asset, line.amount) for line in lines] == [("ADA", D(1))]
 
 
 def _held(asset: str, worth: str) -> Any:
@@ -257,6 +269,16 @@ async def test_nothing_more_is_asked_than_there_is_to_know() -> None:
         async with scene.process(gather=True, min_value="0.0001") as process:
             await process.converter.quote()
             assert ("/sapi/v1/account/apiRestrictions" in scene.asked) is asked
+
+
+@in_virtual_time
+async def test_a_price_in_the_target_is_asked_for_only_if_a_rule_needs_it() -> None:
+    """The ceiling needs one quote; a worth in the target needs two more."""
+    for min_value, quotes in (("0", 1), ("0.0001", 3)):
+        scene = scene_with({"DOGE": "20"}, spot={"BNB": "0"})
+        async with scene.process(gather=True, min_value=min_value) as process:
+            await process.converter.quote()
+        assert scene.asked.count("/sapi/v1/convert/getQuote") == quotes
 
 
 @in_virtual_time

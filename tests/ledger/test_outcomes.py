@@ -238,6 +238,24 @@ async def test_lines_that_are_not_known_yet_are_added_when_they_show(ledger: Led
     assert [each.id for each in await books(ledger)] == [entry.id]
 
 
+@pytest.mark.parametrize(
+    ("kind", "wallet", "known"),
+    [(Kind.TRANSFER, "SPOT", True), (Kind.REPAYMENT, "MARGIN", True), (Kind.SALE, "SPOT", False)],
+)
+async def test_what_is_moved_as_it_is_needs_no_record_to_be_confirmed_by_hand(
+    ledger: Ledger, kind: Kind, wallet: Any, known: bool
+) -> None:
+    """A transfer or a repayment said how much. What a sale brought, only its record says."""
+    amounts = {"ADA": Decimal(7)}
+    asked = intent(kind=kind, account_type=wallet, target="ADA", held=amounts, amounts=amounts)
+    entry = await ledger.intend(asked, length=MINUTE)
+
+    done = await ledger.resolve(entry.id, "confirmed", "seen", now=OVER, transaction_id=9)
+
+    lines = [(each.asset, each.amount, each.net, each.transaction_id) for each in done.lines]
+    assert lines == ([("ADA", Decimal(7), Decimal(7), 9)] if known else [])
+
+
 async def test_the_record_of_another_call_can_not_be_named(ledger: Ledger) -> None:
     first = await ledger.intend(intent(), length=MINUTE)
     await ledger.confirm(first.id, ONE.lines, transaction_id=1, now=NOW)

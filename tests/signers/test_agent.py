@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -40,6 +41,11 @@ ED25519 = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
 
 def public(key: Any, form: Any = PublicFormat.OpenSSH, encoding: Any = Encoding.OpenSSH) -> str:
     return str(key.public_key().public_bytes(encoding, form).decode())
+
+
+def longer(text: str) -> str:
+    """Add a byte behind the key of a text."""
+    return base64.b64encode(base64.b64decode(text.split()[1]) + b"x").decode()
 
 
 TEXT = public(ED25519)
@@ -286,6 +292,7 @@ async def test_a_hung_agent_holds_up_nobody_for_longer_than_its_time_limit(
         ("ssh-ed25519-cert-v01@openssh.com AAAA", "certificate"),
         (TEXT[:-8], "damaged"),
         (TEXT.replace("ssh-ed25519 ", "ssh-rsa "), "damaged"),
+        (f"ssh-ed25519 {longer(TEXT)}", "damaged"),
         ("ssh-ed25519", "damaged"),
         ("ssh-ed25519 äöü", "damaged"),
         ("-----BEGIN OPENSSH PRIVATE KEY-----\ncanary", "that is a private key"),
@@ -298,6 +305,14 @@ def test_a_public_key_that_can_not_work_says_why(text: str, says: str, agent_les
     with pytest.raises(ConfigurationError, match=says) as caught:
         SshAgent(text, socket="/s")
     assert "canary" not in str(caught.value)
+
+
+def test_a_pem_without_the_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
+    pem = public(ED25519, PublicFormat.SubjectPublicKeyInfo, Encoding.PEM)
+
+    with pytest.raises(ConfigurationError, match="a PEM needs the extra 'keys'"):
+        SshAgent(pem, socket="/s")
 
 
 @pytest.fixture
