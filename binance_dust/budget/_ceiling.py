@@ -73,7 +73,7 @@ class WeightCeiling:
             self._step = min(self._step * 2, MOST_STEPS)
         if self.weight < limit:
             return False
-        self.weight, self._step, self._pause, self._test_at = math.inf, 1, 1, math.inf
+        self.weight, self._pause, self._test_at = math.inf, 1, math.inf
         return True
 
     def __repr__(self) -> str:

@@ -7,10 +7,10 @@ import math
 import pytest
 
 from binance_dust.budget import Charge, Feedback, LimitKind
-from binance_dust.budget._ceiling import DEAR, MOST_STEPS, SELDOM, WeightCeiling
+from binance_dust.budget._ceiling import DEAR, MOST_RISE, MOST_STEPS, SELDOM, WeightCeiling
 from binance_dust.budget._payers import TO_ACCOUNT, TO_ADDRESS, Payers
 from binance_dust.budget._price import SAME, SAME_LOWER, Prices
-from binance_dust.budget._trust import ENOUGH, HARDER, ODD, HeaderTrust
+from binance_dust.budget._trust import EASIER, ENOUGH, HARDER, MOST, ODD, HeaderTrust
 
 IP_CALL = Charge("GET /x", LimitKind.IP, 100, "alice")
 UID_CALL = Charge("GET /x", LimitKind.UID, 100, "alice")
@@ -35,6 +35,41 @@ def test_headers_are_trusted_after_some_and_each_wrong_one_asks_for_more() -> No
         trust.right()
 
 
+def needed(trust: HeaderTrust) -> int:
+    """Count the right headers until it is earned."""
+    count = 0
+    while not trust.earned:
+        trust.right()
+        count += 1
+    return count
+
+
+def test_trust_that_was_lost_is_regained_by_more_and_later_by_fewer() -> None:
+    fresh, short, long, longer = (HeaderTrust() for _ in range(4))
+    for trust in (fresh, short, long, longer):
+        assert needed(trust) == ENOUGH
+    for _ in range(EASIER * ENOUGH):
+        fresh.right()
+    fresh.wrong()
+    assert needed(fresh) == HARDER * ENOUGH, "never fewer than at first"
+
+    for trust, more in ((short, -1), (long, 0), (longer, 1)):
+        trust.wrong()
+        assert needed(trust) == HARDER * ENOUGH
+        for _ in range((EASIER - 1) * HARDER * ENOUGH + more):
+            trust.right()
+        trust.wrong()
+    assert needed(short) == HARDER**2 * ENOUGH
+    assert needed(long) == needed(longer) == HARDER**2 * ENOUGH // 2
+
+
+def test_however_often_trust_is_lost_it_can_be_regained() -> None:
+    trust = HeaderTrust()
+    for _ in range(9):
+        trust.wrong()
+    assert needed(trust) == MOST
+
+
 def test_a_header_that_cannot_be_is_news_once_and_nothing_when_it_is_the_rule() -> None:
     trust = HeaderTrust()
 
@@ -42,6 +77,7 @@ def test_a_header_that_cannot_be_is_news_once_and_nothing_when_it_is_the_rule() 
     assert trust.numb
 
     trust.possible()
+    assert trust.odd == 0
     assert not trust.numb
 
 
@@ -93,6 +129,42 @@ def test_a_good_answer_above_the_ceiling_raises_it_to_what_was_seen_and_no_furth
     assert ceiling.weight == 6_300, "a test that found room below says nothing"
     assert ceiling.let_in(12_000, 100, 12_000, test=False)
     assert ceiling.weight == math.inf
+
+
+def test_a_refusal_begins_the_steps_anew_and_they_are_a_part_of_the_ceiling_at_most() -> None:
+    ceiling = WeightCeiling(60.0)
+    ceiling.refused(1_000, 100, 0.0, 60.0)
+    steps = []
+    for _ in range(4):
+        used = int(ceiling.weight) + 1
+        assert not ceiling.let_in(used, 100, 12_000, test=True)
+        steps.append(ceiling.weight - used)
+    assert steps == [100, 200, 1303 * MOST_RISE, 1629 * MOST_RISE]
+
+    ceiling.refused(1_000, 100, 0.0, 60.0)
+    assert not ceiling.let_in(1_000, 100, 12_000, test=True)
+    assert ceiling.weight == 1_000, "nothing above it was let in"
+    ceiling.let_in(1_001, 100, 12_000, test=True)
+    assert ceiling.weight == 1_101
+
+
+def test_what_is_let_in_above_a_ceiling_is_followed_by_the_next_test_at_once() -> None:
+    ceiling = WeightCeiling(60.0)
+    ceiling.refused(1_000, 100, 0.0, 60.0)
+    assert not ceiling.test_due(30.0)
+    ceiling.let_in(1_001, 100, 12_000, test=True)
+    assert ceiling.test_due(30.0)
+
+
+def test_a_limit_that_is_doubted_again_is_tested_as_soon_as_the_first_time() -> None:
+    ceiling = WeightCeiling(60.0)
+    for now in (0.0, 60.0, 180.0):
+        ceiling.refused(1_000, 100, now, 60.0)
+    assert ceiling.let_in(12_000, 100, 12_000, test=False)
+    assert not ceiling.test_due(1e9)
+
+    ceiling.refused(1_000, 100, 500.0, 60.0)
+    assert ceiling.test_due(560.0)
 
 
 # --- weights -------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from binance_dust.budget import Feedback
+from binance_dust.budget._address import AddressGate
 from binance_dust.budget._count import AdmittedCall
 from binance_dust.budget._door import AT_ONCE, Door
 from binance_dust.budget._gates import Valve
@@ -121,6 +122,58 @@ def test_the_least_wait_for_the_pace_is_exact(rate: float, calls: int, seconds: 
         while not pace.take(now):
             now += 1 / 9_000
     assert seconds <= now - 1_000.0 <= seconds + 0.001
+
+
+def test_a_slow_pace_is_asked_when_there_may_be_room_and_a_quick_one_for_a_few_calls() -> None:
+    assert Pace(10).batch_in == pytest.approx(1 / 9)
+    assert Pace(500).batch_in > 1 / 450
+
+
+# --- what shuts the address ----------------------------------------------------------------------
+
+
+def test_pages_of_one_burst_are_one_event_and_a_page_for_a_lone_call_is_a_wall() -> None:
+    gate = AddressGate(5.0)
+    burst = [AdmittedCall(1) for _ in range(3)]
+    assert gate.open
+    assert not gate.guessed
+    assert not any(gate.meets_wall(call, 1.0) for call in burst[:2])
+    assert gate.passes(1.0)
+    lone = AdmittedCall(1)
+    gate.let_first(lone, 2.0)
+
+    assert not gate.meets_wall(burst[2], 2.5)
+    assert not gate.passes(2.5), "a late page of the burst ends no question"
+    assert not gate.ended(burst[2], good=True)
+    assert gate.meets_wall(lone, 3.0)
+
+
+def test_a_page_after_a_ban_is_the_first_of_its_kind_and_one_within_it_is_none() -> None:
+    gate = AddressGate(5.0)
+    assert gate.shut_for(60.0, 0.0, guessed=False)
+    assert not gate.meets_wall(AdmittedCall(1), 30.0)
+    first = AdmittedCall(1)
+    gate.let_first(first, 60.0)
+
+    assert not gate.meets_wall(first, 61.0)
+    assert gate.passes(61.0)
+
+
+def test_a_gate_goes_on_as_another_one_by_its_own_clock() -> None:
+    gate, other, shut = (AddressGate(5.0) for _ in range(3))
+    asking = AdmittedCall(1)
+    gate.meets_wall(AdmittedCall(1), 1.0)
+    gate.let_first(asking, 2.0)
+    other.follow(gate, 100.0)
+    assert other.next_chance(102.0) == 107.0
+    assert other.meets_wall(asking, 103.0)
+    other.ended(asking, good=False)
+    assert gate.asks(asking), "each has its own questions"
+
+    gate.shut_for(60.0, 10.0, guessed=True)
+    shut.follow(gate, 100.0)
+    assert shut.next_chance(150.0) == 170.0
+    assert shut.guessed
 
 
 # --- the door of an endpoint ---------------------------------------------------------------------

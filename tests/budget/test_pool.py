@@ -10,9 +10,11 @@ import pytest
 
 from binance_dust.budget._beliefs import News
 from binance_dust.budget._count import AdmittedCall
-from binance_dust.budget._look import others, resets_in
+from binance_dust.budget._look import look, others, resets_in
+from binance_dust.budget._news import take_news
 from binance_dust.budget._others import Others
 from binance_dust.budget._pool import Go
+from binance_dust.events import BoundaryLearnt, HeadersDoubted
 from tests.budget.bench import Bench
 
 # --- may it go -----------------------------------------------------------------------------------
@@ -495,6 +497,17 @@ def test_four_refusals_of_a_burst_are_enough_and_three_are_not() -> None:
     assert bench.pool.whole == 100
 
 
+@pytest.mark.parametrize(("spent", "news"), [(1_000, News.LIMIT), (1_100, None)])
+def test_a_refusal_near_the_limit_says_nothing_of_it(spent: int, news: News | None) -> None:
+    bench = Bench()
+    bench.spend(100, 0.0)
+    calls = burst(bench, spent // 100, 1.0)
+    for number, call in enumerate(calls[:-1], start=2):
+        bench.answer(call, 100 * number, 1.1)
+
+    assert bench.refuse(calls[-1], 5.0, 1.2) is news
+
+
 def test_where_others_were_seen_a_refusal_says_nothing_of_the_limit() -> None:
     bench = Bench()
     bench.spend(100, 0.0, used=500)
@@ -928,3 +941,19 @@ def test_all_is_given_back_when_the_last_is_forgotten_or_at_the_cut(
 
     assert resets_in(bench.pool, at) == pytest.approx(seconds)
     assert resets_in(bench.pool, 70.1) == 0.0
+
+
+def test_a_pool_shows_for_how_long_it_is_shut() -> None:
+    bench = Bench()
+    assert look(bench.pool, 3, 10.0).shut_for == 0.0
+    bench.pool.valve.shut(40.0)
+    assert look(bench.pool, 3, 10.0).shut_for == 30.0
+    assert look(bench.pool, 3, 50.0).shut_for == 0.0
+
+
+def test_news_are_taken_once() -> None:
+    bench = Bench()
+    assert take_news(bench.pool) == []
+    bench.pool.beliefs.news += [News.FIXED, News.HEADERS]
+    assert take_news(bench.pool) == [BoundaryLearnt("GET /x"), HeadersDoubted("GET /x")]
+    assert take_news(bench.pool) == []

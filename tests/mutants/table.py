@@ -22,7 +22,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     ),
     **dict.fromkeys(
         (f"binance_dust/budget/_{name}.py" for name in ("address", "look", "news", "pace")),
-        tuple(f"tests/budget/test_{name}.py" for name in ("gates", "dispatch", "local")),
+        tuple(f"tests/budget/test_{name}.py" for name in ("gates", "dispatch", "local", "pool")),
     ),
     "binance_dust/budget/_": (
         *(
@@ -182,6 +182,28 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "module: fcntl is not None -> True": "only Windows tells them apart",
         "module: fcntl is not None -> False": _FORKS,
         "module: os.register_at_fork(after_in_child=_forget) -> left out": _FORKS,
+    },
+    "binance_dust/budget/_trust.py": {
+        "module: 4 -> 5": _NOBODY_CARES,
+        "module: 4096 -> 4097": _NOBODY_CARES,
+        "module: 8 -> 9": _NOBODY_CARES,
+        "module: 3 -> 4": _NOBODY_CARES,
+    },
+    "binance_dust/budget/_ceiling.py": {
+        "WeightCeiling.__init__: 1 -> 2": "a refusal sets it before it is used",
+        "module: 16 -> 17": _NOBODY_CARES,
+    },
+    "binance_dust/budget/_address.py": {
+        "AddressGate.ended: self.open or not super().ended(call, good=good)"
+        " -> not super().ended(call, good=good)": _FASTER,
+        "AddressGate.follow: isinstance(other, AddressGate) -> True": _TYPES,
+    },
+    "binance_dust/budget/_news.py": {
+        "take_news: not news -> False": _FASTER,
+    },
+    "binance_dust/budget/_pace.py": {
+        "Pace.__init__: 0.0 -> 1.0": "the time is passed in before it is read",
+        "module: 0.02 -> 0.04": _NOBODY_CARES,
     },
     "binance_dust/budget/_door.py": {
         "module: 3 -> 4": _NOBODY_CARES,

@@ -100,6 +100,8 @@ def _silent(play: Play) -> Iterator[tuple[str, str]]:
     bound += 2 * world.net.round_trip + world.processes.stop_for
     if play.shared and "deaths" in world.deviates:
         bound += LEASE
+    if world.redis is not None and world.redis.forgets:
+        bound += world.redis.down + LEASE
     bound += max(world.net.timeout if "losses" in world.deviates else 0.0, 0.0)
     pools: dict[tuple[int, str, str], list[Wait]] = defaultdict(list)
     by_account = world.payers(world.main) == ("uid",)

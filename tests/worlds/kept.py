@@ -512,4 +512,14 @@ KEPT: Final[tuple[Kept, ...]] = (
             max_wait=20.0,
         ),
     ),
+    Kept(
+        "Redis forgets while a window is full, and there is room as soon as it is back",
+        World(
+            windows=Windows(phase=53.416),
+            limits=Limits(documented=6000),
+            charging=Charging(payer="both"),
+            redis=Redis(forgets=(120.864,), down=20.0),
+            work=(Stream(endpoint="exchange", calls=20),),
+        ),
+    ),
 )
