@@ -53,7 +53,7 @@ SMOKE = (
     "tests/sandbox/test_sandbox.py",
     "tests/util",
 )
-PEERS = "tests/sandbox/test_foreign_clients.py"
+PEERS = ("tests/sandbox/test_foreign_clients.py", "tests/docs/test_compare.py")
 FLEETS = (
     "tests/docs/test_reference.py",
     "tests/fleet",
@@ -206,7 +206,7 @@ def lowest(session: nox.Session, extras: str) -> None:
     bounds.write_text("\n".join(lowest_constraints(extras)), encoding="utf-8")
     what = wanted("testing", extras=extras)
     session.install("--constraint", str(bounds), *what, env=LOCKED_BUILDS)
-    left_out = [f"--ignore={path}" for path in (PEERS, *FLEETS)] + [f"--deselect={FLEETS_PAGE}"]
+    left_out = [f"--ignore={path}" for path in (*PEERS, *FLEETS)] + [f"--deselect={FLEETS_PAGE}"]
     chosen = [*FLEETS, FLEETS_PAGE] if "fleet" in extras else left_out
     session.run("pytest", *SIDE_BY_SIDE, *chosen, *session.posargs)
 

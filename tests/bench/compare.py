@@ -370,13 +370,25 @@ def _coverage(effort: Effort) -> Table:
             Column(f"of {len(dust)} about dust", 0, "more", len(dust)),
             Column(f"of {len(wanted)} of ours", 0, "more", len(wanted)),
             Column("in all", 0, None),
+            Column("exchanges", 0, None),
         ),
         rows=tuple(
-            Row(name, (float(len(dust & calls)), float(len(wanted & calls)), float(len(calls))))
+            Row(
+                name,
+                (*(float(len(each & calls)) for each in (dust, wanted, calls)), _exchanges(name)),
+            )
             for name, calls in found.items()
         ),
         plot=None,
     )
+
+
+def _exchanges(name: str) -> float:
+    if name != "ccxt":
+        return 1.0
+    import ccxt.async_support
+
+    return float(len(ccxt.async_support.exchanges))
 
 
 def _of_python_binance() -> Calls:
@@ -474,7 +486,8 @@ def _installed(effort: Effort) -> Table:
             "without compiled ones, as this environment has them. Instructions of the import are "
             "those above an empty interpreter's, counted by valgrind. The type is what `mypy "
             "--strict` sees in the sum of a conversion, and the errors are those of a user's four "
-            "lines. Of the official SDK, the four packages that our calls need."
+            "lines. Of the official SDK, the four packages that our calls need: wallet, "
+            "margin-trading, convert, spot."
         ),
         columns=(
             Column("version"),
@@ -495,7 +508,8 @@ def _installed(effort: Effort) -> Table:
 def _packages(name: str) -> tuple[str | float, ...]:
     every = _closure(PACKAGES[name])
     size = sum(map(_size, every)) / 2**20
-    return metadata.version(PACKAGES[name][0]), float(len(every)), size
+    versions = ", ".join(metadata.version(package) for package in PACKAGES[name])
+    return versions, float(len(every)), size
 
 
 def _closure(names: tuple[str, ...]) -> set[str]:

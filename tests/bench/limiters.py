@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import time
+from importlib import metadata
 from typing import Any
 
 from tests.bench.results import OURS, Column, Row, Table
@@ -78,6 +79,7 @@ def measure(effort: Effort = FULL) -> list[Table]:
 
 def _table(mode: str, effort: Effort) -> Table:
     best = least(mode, effort.accounts, effort.window)
+    versions = ", ".join(f"{name} {metadata.version(name)}" for name in LIMITERS if name != OURS)
     rows = []
     for name in effort.who:
         done, refused, bans, took = try_out(LIMITERS[name], mode, effort)
@@ -90,9 +92,9 @@ def _table(mode: str, effort: Effort) -> Table:
         about=(
             f"Weight {WEIGHT} of {LIMIT:,} a window of {effort.window:g} s, against the same "
             f"sandbox. The limit allows all of it in {best:.1f} s at least. Then again while "
-            f"others spend {OTHERS:,} a window behind the same address. Whoever counts a call when "
-            "it sets out, and not when it arrives, may be refused where windows slide: how often "
-            "differs from run to run."
+            f"others spend {OTHERS:,} a window behind the same address. {versions}. "
+            "Whoever counts a call when it sets out, and not when it arrives, may be refused where "
+            "windows slide: how often differs from run to run."
         ),
         first="limiter",
         columns=(

@@ -5,9 +5,7 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
-import re
 import warnings
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -112,19 +110,3 @@ def test_the_names_are_those_of_the_libraries(row: list[str]) -> None:
     assert python_binance == "-" or hasattr(AsyncClient, python_binance.strip("`"))
     assert of_ccxt == "-" or hasattr(ccxt.binance, of_ccxt.strip("`"))
     assert hasattr(getattr(importlib.import_module(module), rest), name.strip("`"))
-
-
-def test_the_versions_are_those_that_are_installed() -> None:
-    told = re.findall(r"(python-binance|ccxt|aiolimiter|pyrate-limiter) (\d[\d.]*\d)", TEXT)
-    sdk = TEXT.partition("Binance's own SDK (")[2].partition(")")[0]
-    told += [
-        (f"binance-sdk-{name}", number)
-        for name, number in re.findall(r"(?:binance-sdk)?-([a-z-]+) (\d[\d.]*\d)", sdk)
-    ]
-
-    assert len(told) == 8
-    assert dict(told) == {name: metadata.version(name) for name, _ in told}
-
-
-def test_ccxt_has_as_many_exchanges_as_is_told() -> None:
-    assert f"ccxt: {len(ccxt.exchanges)} of them" in TEXT
