@@ -52,6 +52,9 @@ GIVE_UP_AFTER: Final = timedelta(seconds=80)
 class Evidence:
     """What the exchange showed, read in this order: its clock, its records, then the balances."""
 
+    start: datetime
+    end: datetime
+    """Between these times, by its own clock, the exchange can have accepted the call."""
     clock: datetime
     """The exchange's clock. It is read first, so all else is at least as new."""
     shown: Shown
@@ -94,22 +97,17 @@ Conclusion = Done | NotDone | NotYet | Unknowable
 
 def conclude(entry: LedgerEntry, evidence: Evidence) -> Conclusion:
     """Say what one reading proves."""
-    expires_at = entry.expires_at
-    if expires_at is None:
-        return Unknowable("the ledger does not say until when the exchange can have accepted it")
-    if evidence.clock <= expires_at + PROCESSING:
+    if evidence.clock <= evidence.end + PROCESSING:
         return NotYet("the exchange can still carry it out")
     shown = evidence.shown
     if shown.refused is not None:
         return NotDone(shown.refused)
     if shown.pending is not None:
         return NotYet(shown.pending)
-    return _conclude_from_records(entry, evidence, silent_for=evidence.clock - expires_at)
+    return _conclude_from_records(entry, evidence)
 
 
-def _conclude_from_records(
-    entry: LedgerEntry, evidence: Evidence, *, silent_for: timedelta
-) -> Conclusion:
+def _conclude_from_records(entry: LedgerEntry, evidence: Evidence) -> Conclusion:
     """Say what records prove when the exchange can't carry the call out any more."""
     shown = evidence.shown
     fitting = [record for record in shown.records if can_have_done(entry, record)]
@@ -119,13 +117,13 @@ def _conclude_from_records(
             f"several records fit it{_named(fitting or parts)}, and the log does not say which of "
             "them is its own"
         )
-    if fitting and (others := _of_the_call(entry, shown.unread)):
+    if fitting and (others := _of_the_call(evidence)):
         return Unknowable(
             f"a record fits it{_named(fitting)}, and so may one that can't be read: {others[0]}"
         )
     if fitting:
         return Done(fitting[0])
-    return _conclude_without(entry, evidence, _combine(parts), silent_for=silent_for)
+    return _conclude_without(entry, evidence, _combine(parts))
 
 
 def conclude_again(
@@ -136,16 +134,13 @@ def conclude_again(
     `flow` is what it showed, without the movements of our other calls. It has no fees, so what it
     confirms has no lines: a later `sync` adds them.
     """
-    shown, start, end = evidence.shown, entry.sent_after, entry.expires_at
-    if any(can_have_done(entry, each, in_part=True) for each in shown.records):
+    if any(can_have_done(entry, each, in_part=True) for each in evidence.shown.records):
         return first  # neither witness can tell which call made these records
-    if start is None or end is None:
-        return first
     fitting = [
         each
         for each in flow.movements
         if each.assets - {entry.target} == frozenset(entry.assets) - {entry.target}
-        and start <= each.at <= end + PROCESSING
+        and _in_time(each.at, evidence)
     ]
     if len(fitting) == 1:
         (done,) = fitting
@@ -168,9 +163,10 @@ def conclude_again(
 
 
 def _conclude_without(
-    entry: LedgerEntry, evidence: Evidence, combined: Observed | None, *, silent_for: timedelta
+    entry: LedgerEntry, evidence: Evidence, combined: Observed | None
 ) -> Conclusion:
     """Say what a reading proves that shows no record with all of the assets."""
+    silent_for = evidence.clock - evidence.end
     if combined is not None and combined.assets == frozenset(entry.assets):
         return Done(combined)
     less = _less_than_before(entry, evidence.held)
@@ -194,14 +190,14 @@ def _shows_all(evidence: Evidence) -> bool:
     return evidence.shown.hidden is None and not evidence.shown.unread
 
 
-def _of_the_call(entry: LedgerEntry, unread: Sequence[UnreadRow]) -> list[UnreadRow]:
+def _of_the_call(evidence: Evidence) -> list[UnreadRow]:
     """Find the unreadable records that the call itself may have made, by their time."""
-    first, last = entry.sent_after, entry.expires_at
-    return [
-        row
-        for row in unread
-        if row.at is None or first is None or last is None or first <= row.at <= last + PROCESSING
-    ]
+    return [row for row in evidence.shown.unread if row.at is None or _in_time(row.at, evidence)]
+
+
+def _in_time(at: datetime, evidence: Evidence) -> bool:
+    """Whether what the exchange did at a time can be the call."""
+    return evidence.start <= at <= evidence.end + PROCESSING
 
 
 def _less_than_before(entry: LedgerEntry, held: Mapping[str, Decimal]) -> list[str]:

@@ -110,7 +110,7 @@ async def _examine(context: AccountContext, entry: LedgerEntry) -> Conclusion:
         clock = (await context.client.server_time()).server_time
         if clock <= end + PROCESSING:
             return NotYet("the exchange can still carry it out")
-        return await _conclude(context, entry, clock, start, end + _AFTERWARDS)
+        return await _conclude(context, entry, clock, start, end)
     except (DeliveryError, UnavailableError, RateLimitedError) as error:
         return NotYet(f"the exchange could not be read: {error}")
 
@@ -122,7 +122,7 @@ async def _conclude(
     evidence = await _read(context, entry, clock, start, end)
     conclusion = conclude(entry, evidence)
     if isinstance(conclusion, Unknowable) and has_second_witness(entry):
-        flow = await _read_again(context, entry, clock, start, end)
+        flow = await _read_again(context, entry, evidence)
         return conclude_again(entry, evidence, flow, conclusion)
     return conclusion
 
@@ -130,17 +130,24 @@ async def _conclude(
 async def _read(
     context: AccountContext, entry: LedgerEntry, clock: datetime, start: datetime, end: datetime
 ) -> Evidence:
-    shown = await read_records(context.client, entry, clock=clock, start=start, end=end)
+    shown = await read_records(
+        context.client, entry, clock=clock, start=start, end=end + _AFTERWARDS
+    )
     held = await read_left(context.client, entry.kind, entry.account_type)
     unclaimed = await context.ledger.unclaimed(shown.records, besides=entry.id)
-    return Evidence(clock=clock, shown=replace(shown, records=unclaimed), held=held)
+    shown = replace(shown, records=unclaimed)
+    return Evidence(start=start, end=end, clock=clock, shown=shown, held=held)
 
 
-async def _read_again(
-    context: AccountContext, entry: LedgerEntry, clock: datetime, start: datetime, end: datetime
-) -> Flow:
+async def _read_again(context: AccountContext, entry: LedgerEntry, evidence: Evidence) -> Flow:
     """Read the second witness, without the movements of our other calls."""
-    flow = await read_again(context.client, entry, clock=clock, start=start, end=end)
+    flow = await read_again(
+        context.client,
+        entry,
+        clock=evidence.clock,
+        start=evidence.start,
+        end=evidence.end + _AFTERWARDS,
+    )
     seen = {
         as_observed(replace(entry, transaction_id=each.number, lines=(), at=each.at)): each
         for each in flow.movements

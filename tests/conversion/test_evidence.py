@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
@@ -19,7 +19,7 @@ from tests.conversion.values import NOW, seconds
 D = Decimal
 
 
-EXPIRES = NOW + seconds(35)
+BEGAN, EXPIRES = NOW - seconds(1), NOW + seconds(35)
 
 
 def entry(**changes: Any) -> LedgerEntry:
@@ -34,13 +34,15 @@ def entry(**changes: Any) -> LedgerEntry:
         "status": "intended",
         "at": NOW,
         "intended_at": NOW,
-        "sent_after": NOW - seconds(1),
+        "sent_after": BEGAN,
         "expires_at": EXPIRES,
     }
     return LedgerEntry(**fields | changes)
 
 
-def record(*assets: str, at: datetime = NOW, number: int = 7, target: str = "BNB") -> Observed:
+def record(
+    *assets: str, at: datetime = NOW, number: int | None = 7, target: str = "BNB"
+) -> Observed:
     lines = tuple(
         LedgerLine(asset=asset, amount=D(1), gross=D(1), fee=D(0), at=at, transaction_id=number)
         for asset in assets
@@ -62,7 +64,7 @@ def read(
     """Say what was read; `complete` says whether the records showed all that there are."""
     records = given.pop("records")
     shown = Shown(records=records, unread=unread, hidden=None if complete else hidden)
-    return Evidence(shown=shown, **given)
+    return Evidence(start=BEGAN, end=EXPIRES, shown=shown, **given)
 
 
 BEFORE = {"ADA": D(6), "XRP": D(1)}
@@ -202,21 +204,31 @@ def test_a_conclusion_says_why(late: float, held: dict[str, D], complete: bool, 
     assert words in conclusion.reason
 
 
+@pytest.mark.parametrize(
+    ("records", "named"),
+    [
+        ([WHOLE, record("ADA", "XRP", number=8), record("ADA", number=9)], "fit it (7, 8), and"),
+        ([record("ADA"), record("ADA", number=8)], "fit it (7, 8), and"),
+        ([record("ADA", "XRP", number=None), record("ADA", "XRP", number=None)], "fit it, and"),
+    ],
+)
+def test_records_that_fit_are_named_by_their_numbers(records: list[Observed], named: str) -> None:
+    found = conclude(entry(), read(clock=EXPIRES + seconds(99), records=records, held=GONE))
+
+    assert isinstance(found, Unknowable)
+    assert named in found.reason
+
+
 def test_what_is_under_way_or_has_failed_says_so_itself() -> None:
     """An order, or a transfer, has a status of its own."""
 
     def say(late: float, **shown: Any) -> Any:
-        evidence = Evidence(clock=EXPIRES + seconds(late), shown=Shown(**shown), held={})
-        return conclude(entry(), evidence)
+        given = {"start": BEGAN, "end": EXPIRES, "clock": EXPIRES + seconds(late)}
+        return conclude(entry(), Evidence(**given, shown=Shown(**shown), held={}))
 
     assert say(500, pending="order 7 is PROCESS") == NotYet("order 7 is PROCESS")
     assert say(11, refused="order 7 has failed") == NotDone("order 7 has failed")
     assert isinstance(say(9, refused="order 7 has failed"), NotYet)
-
-
-def test_an_entry_without_an_expiry_proves_nothing_by_absence() -> None:
-    evidence = read(clock=NOW + timedelta(days=9), records=[], held=BEFORE)
-    assert isinstance(conclude(entry(expires_at=None), evidence), Unknowable)
 
 
 @given(

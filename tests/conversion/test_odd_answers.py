@@ -168,9 +168,19 @@ async def test_a_holding_that_can_not_be_read_is_not_taken_for_zero(
             await process.converter.quote()
 
 
-@pytest.mark.parametrize("at", [None, NOW, evidence.EXPIRES + seconds(11)])
+@pytest.mark.parametrize(
+    ("at", "may_fit"),
+    [
+        (None, True),
+        (NOW, True),
+        (evidence.BEGAN, True),
+        (evidence.BEGAN - seconds(0.001), False),
+        (evidence.EXPIRES + seconds(10), True),
+        (evidence.EXPIRES + seconds(10.001), False),
+    ],
+)
 def test_a_fitting_record_is_its_own_unless_an_unreadable_one_may_fit_too(
-    at: datetime | None,
+    at: datetime | None, may_fit: bool
 ) -> None:
     found = conclude(
         evidence.entry(),
@@ -182,8 +192,7 @@ def test_a_fitting_record_is_its_own_unless_an_unreadable_one_may_fit_too(
         ),
     )
 
-    late = at is not None and at > evidence.EXPIRES + seconds(10)
-    assert isinstance(found, Done if late else Unknowable)
+    assert isinstance(found, Unknowable if may_fit else Done)
 
 
 @pytest.mark.parametrize(("late", "kind"), [(11, NotYet), (79, NotYet), (81, Unknowable)])
