@@ -175,6 +175,7 @@ def pair_pictures(app: Sphinx, page: Any) -> None:
         if (Path(app.env.doc2path(app.env.docname)).parent / dark).exists():
             twin = image.deepcopy()
             twin["uri"] = dark
+            image["loading"] = twin["loading"] = "lazy"
             image["classes"].append("only-light")
             twin["classes"].append("only-dark")
             image.parent.insert(image.parent.index(image) + 1, twin)

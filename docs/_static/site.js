@@ -1,4 +1,4 @@
-// Copy buttons on code blocks, and a search that takes what people paste into it.
+// Copy buttons on code blocks, names that fit into tables, and a search that takes what people paste.
 "use strict";
 
 const PROMPT = /^(\$|>>>|\.\.\.)( |$)/;
@@ -28,6 +28,16 @@ const addButton = (block) => {
   block.append(button);
 };
 
+/** Let long names in tables break where their words end, so that the table fits. */
+const breakNames = () => {
+  for (const name of document.querySelectorAll("td code .pre")) {
+    if (name.textContent.length < 20) continue;
+    const words = name.textContent.split(/(?<=[_.,])|(?<=[a-z])(?=[A-Z])/);
+    name.replaceChildren(...words.flatMap((word) => [word, document.createElement("wbr")]));
+    name.style.whiteSpace = "normal";
+  }
+};
+
 /** Search for the code in a pasted error, and look up each word of several in the index. */
 const widen = () => {
   const [parse, find] = [Search._parseQuery, Search._performSearch];
@@ -48,5 +58,6 @@ const widen = () => {
 document.addEventListener("DOMContentLoaded", () => {
   // Over plain HTTP from another machine there is no clipboard.
   if (navigator.clipboard) document.querySelectorAll("div.highlight").forEach(addButton);
+  breakNames();
   if (typeof Search !== "undefined") widen();
 });

@@ -190,7 +190,8 @@ async def test_nothing_is_cut_at_1400_pixels_and_no_page_is_wider_than_a_phone(
 ) -> None:
     await tab.open(f"{address}search.html", width=1400)
 
-    assert await tab.run(f"{WIDE_AND_NARROW}({json.dumps(PAGES)})") == []
+    seen = await tab.run(f"{WIDE_AND_NARROW}({json.dumps(PAGES)})")
+    assert not seen, "\n".join(seen)
 
 
 async def test_a_button_copies_commands_without_prompts(tab: Tab, address: str) -> None:
