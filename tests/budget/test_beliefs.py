@@ -209,6 +209,23 @@ def test_calls_beside_others_of_ours_tell_nothing() -> None:
     assert not any(lone(prices, used) for used in (200, 300))
 
 
+@pytest.mark.parametrize("used", [[99] * 5, [100, 300, 500, 700, 900]])
+def test_lone_calls_with_another_in_between_tell_nothing(used: list[int]) -> None:
+    prices = Prices()
+    for each in used:
+        assert not prices.read(1, prices.admit(alone=False), each - 50, soon=True)
+        assert not lone(prices, each)
+        assert not prices.doubtful
+
+    assert prices.weight(1) == 1
+
+
+def test_headers_that_stand_still_are_no_weight() -> None:
+    prices = Prices()
+    assert not any(lone(prices, 100) for _ in range(2 * SAME_LOWER))
+    assert prices.weight(1) == 1
+
+
 def test_a_lower_weight_takes_more_of_them() -> None:
     prices = Prices()
 
@@ -228,6 +245,38 @@ def test_doubt_ends_after_some_calls_whatever_they_tell() -> None:
         lone(prices, 100)  # headers that stand still
 
     assert not prices.in_doubt(1)
+
+
+def test_a_weight_in_doubt_is_looked_at_by_some_calls_and_again_after_a_refusal() -> None:
+    prices = Prices()
+    prices.of(5)
+    assert not prices.doubtful
+    for used, doubtful in ((100, True), (250, True), (450, False)):
+        lone(prices, used, soon=used > 100)
+        assert (prices.doubtful, prices.in_doubt(1)) == (doubtful, doubtful)
+
+    prices.doubt()
+    assert prices.doubtful
+    assert prices.in_doubt(1)
+    assert not prices.in_doubt(5)
+
+
+def test_calls_that_weigh_what_is_believed_end_the_doubt_but_not_the_learning() -> None:
+    prices = Prices()
+    assert prices.weight(1) == 1
+    for used in (1, 2, 3):
+        assert not lone(prices, used)
+    assert not lone(prices, 103)
+    assert not prices.doubtful
+    assert [lone(prices, used) for used in (203, 303, 403, 503)] == [False, True, False, False]
+    assert prices.newest.documented == 1
+
+    prices.doubt()
+    assert not lone(prices, 603), "that is known"
+    lone(prices, 608, documented=5)
+    assert prices.newest.documented == 1
+    assert [lone(prices, 608 + n) for n in range(1, SAME + 1)] == [False] * (SAME - 1) + [True]
+    assert prices.weight(1) == 1, "the documents need no more than a higher weight"
 
 
 def test_a_weight_is_unlearnt() -> None:

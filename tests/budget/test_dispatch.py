@@ -293,3 +293,91 @@ def test_accounts_that_are_documented_to_pay_are_on_no_trial() -> None:
 
     assert door is not None
     assert door.trial == 0
+
+
+def test_a_trial_ends_when_accounts_were_let_in_for_more_than_the_address_can_have() -> None:
+    plain = opened()
+    address, door = plain.pool(), plain.pool(Charge(LIST.pool, LimitKind.UID, 100, "a")).door
+    assert door is not None
+
+    def let_in(calls: int) -> None:
+        for number in range(calls):
+            call = plain.ask(Charge(LIST.pool, LimitKind.UID, 100, f"a{number}"))
+            assert call is not None
+            plain.settle(call, Feedback(200, used_uid=100), plain.clock.at)
+
+    let_in(200)
+    plain.clock.at += 61.0
+    assert address.count.own.spent(plain.clock.at) == 0
+    let_in(240)
+    assert door.trial
+    let_in(1)
+    assert not door.trial
+
+
+def test_a_deadline_that_cannot_be_met_is_told_with_the_time_until_the_next_cut() -> None:
+    plain = opened()
+    while plain.ask(LIST) is not None:
+        pass
+
+    with pytest.raises(BudgetExceededError) as caught:
+        plain.ask(LIST, deadline=plain.clock.at + 20.0)
+    assert caught.value.retry_after == pytest.approx(20.25)
+
+
+def test_a_deadline_that_turns_out_to_be_too_early_is_told_with_the_time_that_is_left() -> None:
+    plain = opened()
+    while plain.ask(LIST) is not None:
+        pass
+    for call in plain.calls:
+        plain.good(call)
+    plain.ask(LIST, deadline=plain.clock.at + 25.0)
+    assert plain.errors == []
+
+    plain.clock.at += 21.0
+    plain.look(plain.pool(), plain.clock.at)
+    (error,) = plain.errors
+    assert isinstance(error, BudgetExceededError)
+    assert error.retry_after == pytest.approx(39.06)
+
+
+def test_a_deadline_that_the_pace_cannot_keep_is_told_with_the_time_that_it_takes() -> None:
+    """Four calls wait, and of twenty scans one goes before the fifth call."""
+    plain = opened(requests_per_second=1.0)
+    for lane, count in ((Lane.SCAN, 20), (Lane.CALL, 4)):
+        for _ in range(count):
+            assert plain.ask(LIST, lane) is None
+
+    with pytest.raises(BudgetExceededError) as caught:
+        plain.ask(LIST, deadline=plain.clock.at + 3.0)
+    assert caught.value.retry_after == pytest.approx(5 / 0.9)
+
+
+def test_pools_that_wait_for_the_pace_take_turns() -> None:
+    plain, other = opened(requests_per_second=100.0), Charge("GET /log", LimitKind.IP, 1)
+    first = plain.ask(other)
+    assert first is not None
+    plain.good(first)
+    for charge in (LIST, other):
+        for _ in range(20):
+            plain.ask(charge)
+    plain.calls.clear()
+
+    plain.clock.at += 1.0
+    plain.look_at_pace(plain.clock.at)
+    assert len(plain.calls) == 10
+    names = [call.pool.name for call in plain.calls]
+    assert names == ["GET /list", "GET /log"] * 5
+
+
+@pytest.mark.parametrize("status", [200, 429])
+def test_a_text_that_tells_of_a_ban_shuts_the_address_whatever_the_status(status: int) -> None:
+    plain = opened()
+    call = plain.ask(LIST)
+    assert call is not None
+
+    ban = Feedback(status, retry_after=50.0, banned_until=1.0)
+    plain.settle(call, ban, plain.clock.at)
+    assert plain.ask(Charge("GET /log", LimitKind.IP, 1)) is None
+    plain.clock.at += 52.0
+    assert plain.ask(Charge("GET /other", LimitKind.IP, 1)) is not None

@@ -155,6 +155,7 @@ _TYPES: Final = "never otherwise: it narrows a type for the checker"
 _NOBODY_CARES: Final = "a figure of taste: the next one does as well"
 _FASTER: Final = "only faster: without it the same is found out on the longer way"
 _FORKS: Final = "test_a_process_s_death_ends_its_claims_though_its_children_live has real processes"
+_EQUAL: Final = "a number that is only compared with others of its kind"
 _MILLIONS: Final = "a window's number is -1 or in the millions"
 _CLOSED: Final = "a closed budget is not looked at again: this only lets go of it sooner"
 _ESTIMATES: Final = "tests/simulation/test_scan_estimates.py may: it is too slow to judge"
@@ -204,6 +205,20 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     "binance_dust/budget/_pace.py": {
         "Pace.__init__: 0.0 -> 1.0": "the time is passed in before it is read",
         "module: 0.02 -> 0.04": _NOBODY_CARES,
+    },
+    "binance_dust/budget/_price.py": {
+        "Price.__init__: 0 -> 1": "it counts only what is believed anyway",
+        "Price.again: 0 -> 1": _FASTER,
+        "Prices.__init__: 0 -> 1": _EQUAL,
+        "Prices.admit: 1 -> 2": _EQUAL,
+        "Prices.read: self._prices.get(documented) or self.of(documented)"
+        " -> self.of(documented)": _FASTER,
+        "Prices.read: last < used and price.again(used - last) -> False": _FASTER,
+        "Prices.read: last < used and price.again(used - last)"
+        " -> price.again(used - last)": _FASTER,
+        "Prices.read: last < used -> last <= used": _FASTER,
+        "Prices.read: used - last -> used + last": _FASTER,
+        "module: 12 -> 13": _NOBODY_CARES,
     },
     "binance_dust/budget/_door.py": {
         "module: 3 -> 4": _NOBODY_CARES,
