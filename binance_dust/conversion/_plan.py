@@ -57,7 +57,7 @@ def plan_dust(
             lines.append(line)
         else:
             skipped.append(why)
-    if lines and (enough := not_needed(held, policy)) is not None:
+    if (enough := not_needed(held, policy)) is not None:
         skipped.extend(
             Skipped(asset=line.asset, amount=line.amount, reason=Reason.NOT_NEEDED, detail=enough)
             for line in lines

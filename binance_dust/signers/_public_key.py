@@ -46,7 +46,7 @@ def read_public_key(given: str | os.PathLike[str]) -> PublicKey:
     """Read a key from its text, or from the file that is named."""
     if isinstance(given, str) and given.lstrip().startswith(_BEGINNINGS):
         return _parse(given, "the public key", None)
-    if not isinstance(given, str | os.PathLike) or isinstance(given, bytes):
+    if not isinstance(given, str | os.PathLike):
         raise TypeError(f"public_key must be a path or a text, not {type(given).__name__}")
     path = Path(given)
     return _parse(_read(path), f"public key {visible(str(path))}", path)

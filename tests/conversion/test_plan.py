@@ -297,6 +297,7 @@ def test_the_target_of_debts_is_the_one_the_exchange_lists() -> None:
     _, skipped = plan_debts(rows, owed, target=target_of_debts(rows), keep=frozenset(), until=None)
 
     assert target_of_debts(rows) == "USDC"
+    assert target_of_debts([]) == "USDT"
     assert [(each.asset, each.reason, each.detail) for each in skipped] == [
         ("USDC", Reason.TARGET, ""),
         ("USDT", Reason.UNSUPPORTED, "too large, or of an asset that is not exchanged"),

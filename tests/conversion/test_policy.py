@@ -13,9 +13,12 @@ from binance_dust._util.checks import to_timedelta
 from binance_dust.conversion._policy import (
     KeepRule,
     asset_names,
+    lower,
+    most_to_sell,
     to_decimal,
     to_when_below,
 )
+from binance_dust.ledger import Kind
 from tests.conversion.values import policy, seconds
 
 D = Decimal
@@ -31,6 +34,9 @@ D = Decimal
         ({"min_value": D(-1)}, "min_value"),
         ({"quote_ttl": seconds(0)}, "quote_ttl"),
         ({"cooldown": seconds(-1)}, "cooldown"),
+        ({"above_max": D(0)}, "above_max must be above zero"),
+        ({"account_type": "MARGIN", "above_max": D(1)}, "for the spot wallet only"),
+        ({"account_type": "MARGIN", "gather": True}, "for the spot wallet only"),
     ],
 )
 def test_rules_that_can_not_work_are_rejected(changes: dict[str, Any], words: str) -> None:
@@ -38,9 +44,45 @@ def test_rules_that_can_not_work_are_rejected(changes: dict[str, Any], words: st
         policy(**changes)
 
 
-def test_max_fee_rate_may_be_nothing_or_everything() -> None:
+def test_rules_may_be_at_their_bounds() -> None:
     assert policy(max_fee_rate=D(0)).max_fee_rate == 0
     assert policy(max_fee_rate=D(1)).max_fee_rate == 1
+    assert policy(cooldown=seconds(0)).cooldown == seconds(0)
+    assert policy(above_max=D("0.1"), gather=True).above_max == D("0.1")
+
+
+def test_only_into_bnb_the_call_for_many_assets_is_used() -> None:
+    assert policy().kind is Kind.DUST
+    assert policy(target="USDT").kind is Kind.DUST_CONVERT
+
+
+def test_how_much_is_sold_needs_both_of_its_options() -> None:
+    assert most_to_sell(None, None) is None
+    assert most_to_sell("convert", "0.5") == D("0.5")
+    for above, most in (("sell", 1), (None, 1)):
+        with pytest.raises(ConfigurationError, match="'convert' or None"):
+            most_to_sell(above, most)
+    with pytest.raises(ConfigurationError, match="say up to which worth"):
+        most_to_sell("convert", None)
+
+
+def test_of_two_rules_each_asset_has_to_be_low_by_both() -> None:
+    first, second = to_when_below({"BNB": 1, "ETH": "0.5"}), to_when_below({"BNB": "2", "USDT": 3})
+
+    assert lower(first, second) == lower(second, first) == {"BNB": 1, "ETH": D("0.5"), "USDT": 3}
+
+
+def test_names_to_keep_can_be_added_to_a_rule() -> None:
+    def ask(_: Any) -> list[str]:
+        return ["XRP"]
+
+    names, function = KeepRule(["ADA"]) | ["LTC"], KeepRule(ask) | ["LTC"]
+
+    assert names.names == {"ADA", "LTC"}
+    assert names.functions == ()
+    assert function.names == {"LTC"}
+    assert function.functions == (ask,)
+    assert KeepRule(function).functions == (ask,)
 
 
 def test_the_default_wallet_is_not_named_since_older_pages_know_no_other() -> None:

@@ -115,6 +115,37 @@ async def test_the_plain_style() -> None:
     )
 
 
+async def test_what_is_moved_or_paid_is_no_trade_in_the_plain_style() -> None:
+    make = entry_maker()
+    same = ("ADA", "2", "2", "0")
+    wallets = {Kind.TRANSFER: "SPOT", Kind.REPAYMENT: "MARGIN"}
+
+    rows = await rows_of(
+        make(NOW, same, kind=kind, account_type=wallet, target="ADA")
+        for kind, wallet in wallets.items()
+    )
+
+    shown = [{name: row[name] for name in row if row[name] in ("ADA", "2")} for row in rows]
+    assert shown == [
+        {"moved_asset": "ADA", "moved_amount": "2"},
+        {"debt_ended_asset": "ADA", "debt_ended_amount": "2", "entry": "2"},
+    ]
+
+
+async def test_a_line_without_any_number_has_no_id_of_its_own() -> None:
+    (entry, *_) = books()
+    (row, *_) = rows_of_entry(entry)
+    text = io.StringIO(newline="")
+
+    async def pages() -> AsyncIterator[list[BookRow]]:
+        yield [row._replace(transaction_id=None, line_id=None)]
+
+    await write_csv(pages(), text, "koinly")
+
+    (shown,) = csv.DictReader(io.StringIO(text.getvalue()))
+    assert shown["TxHash"] == ""
+
+
 async def test_koinly_takes_the_fee_off_itself() -> None:
     first, second = await rows_of(books(), "koinly")
 

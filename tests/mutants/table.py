@@ -78,6 +78,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
             )
         ),
         "tests/ledger/test_access.py",
+        "tests/sweeper/test_rules.py",
     ),
     "binance_dust/models/_delistings.py": ("tests/test_delistings.py",),
     "binance_dust/sweeper/_order.py": ("tests/sweeper/test_rules.py",),
@@ -405,6 +406,9 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "record: own.transaction_id != each.transaction_id is not None -> True": _FASTER,
         "record: True -> False": "both have one length",
         "settle: new.by is SettledBy.ANSWER -> True": _FASTER,
+        "resolve: entry.expires_at is not None and (not entry.needs_resolve) and"
+        " (not is_over(entry, new.now))"
+        " -> not entry.needs_resolve and (not is_over(entry, new.now))": _TYPES,
         "settle: new.status == 'confirmed' -> True": _FASTER,
         "_take_back: each.id != entry.id and (not each.imported) and entry_has(each, told)"
         " -> not each.imported and entry_has(each, told)": "what it opens is settled at once",
@@ -416,6 +420,9 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Query.sql: self._only_open -> False": _PLANS,
         "Query.where: self._only_open -> False": _PLANS,
         "Query._only_open: set(self.status) <= set(OPEN) -> set(self.status) < set(OPEN)": _PLANS,
+    },
+    "binance_dust/signers/_public_key.py": {
+        "module: 64 -> 65": _NOBODY_CARES,
     },
     "binance_dust/conversion/_worth.py": {
         "_ask: logger.info('no price of %s in %s: %s', sold, target, error) -> left out": (
