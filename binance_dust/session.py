@@ -12,8 +12,6 @@ from binance_dust._call.clock import ServerClock, TimeSource
 from binance_dust._call.forecasts import Forecasts
 from binance_dust._call.pipeline import CLOSED, Pipeline
 from binance_dust._call.retry import RetryAllowance, RetryPolicy
-from binance_dust._call.transport import Transport
-from binance_dust._call.way import is_local
 from binance_dust._util.checks import instance, positive, seconds
 from binance_dust._util.lifetimes import Closing, OneLoop
 from binance_dust.budget import (
@@ -95,6 +93,10 @@ class Session(Closing):
         `payers` corrects who pays for an endpoint, by the name of its method:
         `{"small_liabilities": "uid"}`. The exchange's headers are believed in any case.
         """
+        # Here, because it takes long: importing a `Session`, as most commands do, needs no aiohttp.
+        from binance_dust._call.transport import Transport
+        from binance_dust._call.way import is_local
+
         self._closed = False
         self._loop: Final = OneLoop("a Session")
         retry = instance(_RETRY if retry is None else retry, RetryPolicy, "retry")

@@ -39,8 +39,8 @@ if TYPE_CHECKING:
 
     from binance_dust._call.pipeline import Pipeline
     from binance_dust._call.signing import AccountKey, KeySigner
-    from binance_dust.budget import Admission, Feedback, Lane
-    from binance_dust.endpoints import Call
+    from binance_dust.budget import Admission, Lane
+    from binance_dust.endpoints import Call, LimitKind
 
     Ready: TypeAlias = Callable[[], Awaitable[object]]
 
@@ -134,7 +134,8 @@ class Attempts(Generic[R]):
         if details:
             pipeline.report(Sent(self._charge.pool, request.account, self._number))
         try:
-            answer = await pipeline.transport.send(request, within=self._within())
+            within = None if self._deadline is None else self._within()
+            answer = await pipeline.transport.send(request, within=within)
             judgement = judge(
                 self._call,
                 answer,
@@ -151,7 +152,9 @@ class Attempts(Generic[R]):
             raise
         admission.settle(judgement.feedback)
         self.took = answer.sent, answer.received
-        self._learn_payer(judgement.feedback)
+        payer = pipeline.payers.read(self._charge, judgement.feedback)
+        if payer is not None:
+            self._learn_payer(payer)
         if details:
             seconds = answer.received - answer.sent
             pipeline.report(Answered(self._charge.pool, request.account, answer.status, seconds))
@@ -309,12 +312,10 @@ class Attempts(Generic[R]):
             return self._account.explain(error)
         return error
 
-    def _learn_payer(self, feedback: Feedback) -> None:
-        payer = self._pipeline.payers.read(self._charge, feedback)
-        if payer is not None:
-            self._pipeline.report(PayerLearnt(self._charge.pool, payer.value))
-            if isinstance(self._pipeline.budget, Movable):
-                self._pipeline.budget.move(self._charge.pool, payer)
+    def _learn_payer(self, payer: LimitKind) -> None:
+        self._pipeline.report(PayerLearnt(self._charge.pool, payer.value))
+        if isinstance(self._pipeline.budget, Movable):
+            self._pipeline.budget.move(self._charge.pool, payer)
 
     def _within(self) -> float | None:
         # A deadline never ends a write that is under way: its outcome would become unknown.

@@ -22,7 +22,6 @@ ten windows are forgotten.
 
 from __future__ import annotations
 
-import math
 from typing import Final
 
 CUSHION: Final = 2.0
@@ -55,6 +54,7 @@ class Others:
         "_begin",
         "_cap",
         "_half",
+        "_half_life",
         "_peak",
         "_peak_since",
         "_sample",
@@ -73,6 +73,7 @@ class Others:
         self._window = window
         self._begin = now
         self._half = limit / 2
+        self._half_life = HALF_LIFE * window
         self._cap = limit * MOST_CUSHION / CUSHION
         self._peak = 0
         self._peak_since = now
@@ -156,10 +157,10 @@ class Others:
             self._surprise, self._surprised_at = min(by, self._cap), now
 
     def _faded(self, now: float) -> float:
-        # In straight lines, and not by a power: that would differ from one machine to another.
-        halves, part = divmod((now - self._surprised_at) / (HALF_LIFE * self._window), 1.0)
-        faded = math.ldexp(self._surprise * (1 - part / 2), -int(min(halves, 64.0)))
-        return max(faded, self._cap / 2)
+        # In a straight line, and not by a power: that would differ from one machine to another.
+        # No surprise is above the cap, so that after one half-life the least is all there is.
+        age, least = (now - self._surprised_at) / self._half_life, self._cap / 2
+        return least if age >= 1 else max(self._surprise * (1 - age / 2), least)
 
     def refused(self, now: float, beyond: int, since_cut: float) -> None:
         """Record a refusal: about the whole limit is spent, and `beyond` ours of it by them."""

@@ -79,6 +79,18 @@ class SlotChain:
             self._newest = None
         return dropped
 
+    def sent_by(self, moment: float) -> int:
+        """Return the weight of the slots in which some call was sent by then.
+
+        Written out, because every header asks for it while others are seen.
+        """
+        weight, slot = 0, self.oldest
+        while slot is not None:
+            if slot.earliest <= moment:
+                weight += slot.weight
+            slot = slot.newer
+        return weight
+
     @staticmethod
     def of(slots: list[WeightSlot]) -> SlotChain:
         """Make a chain of slots."""
@@ -171,7 +183,8 @@ class OwnWeight:
         A sliding window certainly holds all other answered weight.
         """
         oldest = now - self._certain
-        return self.forgotten + sum(slot.weight for slot in self if slot.earliest <= oldest)
+        weight = self.forgotten + self._slots.sent_by(oldest)
+        return weight if self._lost is None else weight + self._lost.sent_by(oldest)
 
     def room_at(self, weight: int, now: float) -> float:
         """Return when `weight` of what counts now is forgotten, if all of it is answered now."""

@@ -54,6 +54,20 @@ def test_help_of_a_command_imports_no_client(command: str) -> None:
     assert execute(code, command).stdout.splitlines()[-1] == "[]"
 
 
+def test_no_help_imports_aiohttp() -> None:
+    code = (
+        "import contextlib, io, sys\n"
+        "from binance_dust.cli import COMMANDS, main\n"
+        "for name in COMMANDS:\n"
+        "    with contextlib.suppress(SystemExit), contextlib.redirect_stdout(io.StringIO()):\n"
+        "        main([name, '--help'])\n"
+        "    if 'aiohttp' in sys.modules:\n        sys.exit(name)\n"
+        "print('none')"
+    )
+
+    assert execute(code).stdout == "none\n"
+
+
 def test_help_and_version(run: Run) -> None:
     assert "binance-dust demo" in run("--help").out
     assert run("--version").out.startswith("binance-dust 0.")

@@ -172,7 +172,7 @@ def test_options_are_given_by_name_and_are_what_was_promised(
 @pytest.mark.parametrize(
     ("code", "absent"),
     [
-        ("from binance_dust import Session, DustClient", HEAVY),
+        ("from binance_dust import Session, DustClient, scan", (*HEAVY, "aiohttp")),
         ("import binance_dust, binance_dust.testing", (*HEAVY, "aiohttp", "tenacity")),
     ],
 )
