@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import random
 import socket
 import subprocess
 import time
@@ -24,6 +25,7 @@ from tests.proof.whole.parts import ROOT, Part, Setting, command, make, prepare,
 from tests.proof.whole.weigh import growth
 from tests.proof.whole.worlds import ADDRESSES, CALM, PARTS, WORLDS_OF_AN_HOUR, Blow, Step, draw
 
+_PORTS: Final = range(20_000, 32_000, 2)
 _ENDS: Final = ("sweep", *ADDRESSES)
 """What an operator tells to end before the books are looked at."""
 _BOOKS_GROW: Final = ("exchange", "prometheus")
@@ -81,14 +83,19 @@ class Outcome:
 
 
 def free_ports() -> dict[str, int]:
-    """Find ports that nobody uses; the exchange needs the next one as well."""
-    while True:
-        doors = [socket.create_server(("127.0.0.1", 0)) for _ in PARTS]
-        found = {part: door.getsockname()[1] for part, door in zip(PARTS, doors, strict=True)}
-        for door in doors:
-            door.close()
-        if found["exchange"] + 1 not in found.values():
-            return found
+    """Find ports that nobody uses, of those that no connection is given while a part is gone."""
+    asked = iter(random.sample(_PORTS, len(_PORTS)))
+    # The exchange needs the next one as well.
+    return {part: next(port for port in asked if _is_free(port, port + 1)) for part in PARTS}
+
+
+def _is_free(*ports: int) -> bool:
+    try:
+        for port in ports:
+            socket.create_server(("127.0.0.1", port)).close()
+    except OSError:
+        return False
+    return True
 
 
 def setting_for(folder: Path, *, minutes: float, seed: int, accounts: int) -> Setting:
