@@ -10,7 +10,7 @@ import pytest
 from binance_dust import DustClient, RejectedError
 from binance_dust.conversion._account import HeldAsset
 from binance_dust.conversion._worth import Worth, find_worth, with_ceiling, with_target
-from binance_dust.models import ConvertibleAssets, ConvertQuote
+from binance_dust.models import ConvertibleAsset, ConvertibleAssets, ConvertQuote
 from tests.conversion.values import line
 
 D = Decimal
@@ -85,6 +85,23 @@ def test_where_the_price_of_the_target_comes_from(
 
     assert found.target == (None if price is None else D(price))
     assert found.limit == 10
+
+
+def test_the_asset_of_the_ceiling_has_one_price_also_as_target() -> None:
+    """It is taken from the ceiling's side only if the list says nothing of its own."""
+    row = ConvertibleAsset(
+        asset="ADA",
+        amount_free=D(1),
+        to_quota_asset_amount=D(5),
+        to_target_asset_amount=D(4),
+        to_target_asset_off_exchange=D(4),
+    )
+    listed, has = ConvertibleAssets(details=[row], dribblet_base=D(10)), held(ADA="0.00005")
+
+    same = find_worth(listed, has, target="USDT")
+    assert same.bitcoin == same.target == 100_000
+    assert find_worth(listed, has, [line("ADA", gross=D(4))], target="USDT").target == 80_000
+    assert find_worth(listed, has, target="BNB").target is None
 
 
 async def test_a_quote_is_asked_for_only_where_nothing_is_known() -> None:
