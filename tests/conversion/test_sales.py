@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import timedelta
 from decimal import Decimal
 from typing import Any, cast
@@ -211,8 +212,12 @@ async def test_a_lost_answer_of_a_sale_is_settled_by_its_order(executed: bool) -
 async def test_an_order_that_takes_long_is_waited_for_and_then_recovered() -> None:
     scene = scene_with({"LTC": "2"}, sale_seconds=30.0)
     async with scene.process(**SELL) as process:
+        quote, clock = await process.converter.quote(), asyncio.get_running_loop().time
+        began = clock()
         with pytest.raises(OutcomeUnknownError, match="not done yet"):
-            await process.convert_all()
+            await process.converter.convert(quote)
+        # It is looked at six times, two seconds apart.
+        assert 10 < clock() - began < 12
         (entry,) = await process.converter.recover()
 
         assert (entry.status, entry.net) == ("confirmed", scene.alice.free("BNB"))

@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from binance_dust import (
@@ -73,6 +74,18 @@ def test_an_empty_result_converted_nothing_and_a_total_without_rows_is_unreadabl
     for gross, fee in (("0.1", "0"), ("0", "0.1")):
         with pytest.raises(UnreadableAnswerError, match="a total of"):
             read_conversion(conversion(gross=gross, fee=fee), NOW)
+    for missing in ("total_transferred", "total_service_charge"):
+        bare = msgspec.structs.replace(conversion(gross="0", fee="0"), **{missing: None})
+        with pytest.raises(UnreadableAnswerError, match="not both totals"):
+            read_conversion(bare, NOW)
+
+
+def test_a_total_that_is_missing_is_not_compared_with_the_rows() -> None:
+    answer = conversion(("ADA", "0.5", "0.01"), gross="7", fee="0.01")
+
+    assert len(read_conversion(answer, NOW).notes) == 1
+    without = msgspec.structs.replace(answer, total_transferred=None)
+    assert read_conversion(without, NOW).notes == ()
 
 
 @in_virtual_time
