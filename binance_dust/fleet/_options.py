@@ -128,11 +128,9 @@ class OwnRules:
         """Return the tighter of each two rules; `GuardError` if they can't both hold."""
         if self._target is not None and asked.target != self._target:
             raise GuardError(f"this worker converts into {self._target}, not {asked.target}")
-        if asked.what == "dust" and asked.account_type not in (
-            self._wallets or (asked.account_type,)
-        ):
-            allowed = " and ".join(self._wallets or ())
-            raise GuardError(f"this worker converts dust of {allowed} only")
+        own = self._wallets
+        if asked.what == "dust" and own is not None and asked.account_type not in own:
+            raise GuardError(f"this worker converts dust of {' and '.join(own) or 'nothing'} only")
         if asked.what == "liabilities" and not self._liabilities:
             raise GuardError("this worker exchanges no debts: start it with liabilities")
         rates = [self._max_fee_rate, *_given(asked.max_fee_rate, "max_fee_rate")]

@@ -9,6 +9,7 @@ together.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 import string
@@ -91,6 +92,8 @@ class KeyPair(NamedTuple):
         return f"<KeyPair {type(self.check).__name__}>"
 
 
+# An RSA key takes a quarter of a second, and many tests open the same account.
+@functools.lru_cache(maxsize=64)
 def make_key(seed: int, name: str, kind: KeyKind) -> KeyPair:
     """Make the key of one account; the same seed and name give the same key."""
     random = Random(f"{seed}/{name}/key")  # noqa: S311 - to be repeated, not guarded
