@@ -14,7 +14,7 @@ import hashlib
 import hmac
 import string
 from random import Random
-from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, Protocol
 
 from binance_dust.errors import ConfigurationError
 
@@ -92,8 +92,6 @@ class KeyPair(NamedTuple):
         return f"<KeyPair {type(self.check).__name__}>"
 
 
-# An RSA key takes a quarter of a second, and many tests open the same account.
-@functools.lru_cache(maxsize=64)
 def make_key(seed: int, name: str, kind: KeyKind) -> KeyPair:
     """Make the key of one account; the same seed and name give the same key."""
     random = Random(f"{seed}/{name}/key")  # noqa: S311 - to be repeated, not guarded
@@ -115,7 +113,7 @@ def make_key(seed: int, name: str, kind: KeyKind) -> KeyPair:
         key = _ed25519(random)
         check = PublicKeyCheck(key.public_key().verify)
     else:
-        key = _rsa(random)
+        key = _rsa(random.getstate())
         check = PublicKeyCheck(_rsa_verify(key.public_key()))
     pem = key.private_bytes(
         serialization.Encoding.PEM,
@@ -135,10 +133,17 @@ def _ed25519(random: Random) -> Ed25519PrivateKey:
     return ed25519.Ed25519PrivateKey.from_private_bytes(random.randbytes(32))
 
 
-def _rsa(random: Random) -> RSAPrivateKey:
-    """Make an RSA key of 2048 bits from the seed; the library itself makes random keys only."""
+# A key takes a quarter of a second, and many tests open the same account.
+@functools.lru_cache(maxsize=64)
+def _rsa(state: tuple[Any, ...]) -> RSAPrivateKey:
+    """Make an RSA key of 2048 bits from the state of a generator.
+
+    The library itself makes random keys only.
+    """
     from cryptography.hazmat.primitives.asymmetric import rsa
 
+    random = Random()  # noqa: S311 - to be repeated, not guarded
+    random.setstate(state)
     p, q = _prime(random), _prime(random)
     private = pow(_EXPONENT, -1, (p - 1) * (q - 1))
     return rsa.RSAPrivateNumbers(

@@ -17,7 +17,7 @@ from binance_dust.endpoints import LimitKind
 EPOCH = 1_800_000_000.0
 
 
-class Clock:
+class PoolClock:
     def __init__(self, *, known: bool = True) -> None:
         self.at = 0.0
         self.back = 0.0
@@ -33,11 +33,27 @@ class Clock:
         return EPOCH + 10.0 + self.at - self.back
 
 
-class Bench:
+class StoppedClock:
+    """A clock that stands still until it is set; it has no idea of the exchange's."""
+
+    def __init__(self, at: float = 100.0) -> None:
+        self.at = at
+
+    def monotonic(self) -> float:
+        return self.at
+
+    def server_time(self) -> float | None:
+        return None
+
+    def now(self) -> float:
+        return self.at
+
+
+class PoolBench:
     """A pool, its clock, and calls that end as they are told."""
 
     def __init__(self, *, fixed: bool = False, known: bool = True, limit: int = 1_200) -> None:
-        self.clock = Clock(known=known)
+        self.clock = PoolClock(known=known)
         self.boundary = Boundary(60.0, self.clock)
         self.boundary.fixed = fixed
         self.pool = Pool("GET /x", LimitKind.IP, None, (limit, 1_200), self.boundary)

@@ -16,7 +16,7 @@ import redis
 from binance_dust.budget import BudgetSnapshot, Charge, RateLimits, RedisBudget
 from binance_dust.budget._redis._script import digest, script
 from binance_dust.budget._redis._store import KEYS, Argument, AwayError
-from tests.budget.virtual import Caller, Exchange
+from tests.budget.virtual import VirtualCaller, VirtualExchange
 from tests.worlds.shared import MemoryLog
 
 _names = itertools.count()
@@ -25,7 +25,7 @@ _names = itertools.count()
 class VirtualStore:
     """A store that asks a real Redis, which takes no time but what the test says."""
 
-    def __init__(self, client: redis.Redis | None, name: str, exchange: Exchange) -> None:
+    def __init__(self, client: redis.Redis | None, name: str, exchange: VirtualExchange) -> None:
         self._client = client
         self._log = MemoryLog()
         self._keys = [f"{{{name}}}:{key}" for key in KEYS]
@@ -134,12 +134,12 @@ class VirtualBudget(RedisBudget):
             self._store.way = way
 
 
-class SharedCaller(Caller):
-    """As `Caller`, with its budget in Redis; several of them share one."""
+class SharedCaller(VirtualCaller):
+    """As `VirtualCaller`, with its budget in Redis; several of them share one."""
 
     def __init__(
         self,
-        exchange: Exchange,
+        exchange: VirtualExchange,
         *,
         client: redis.Redis | None,
         name: str | None = None,

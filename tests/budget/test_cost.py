@@ -10,12 +10,12 @@ import tracemalloc
 import pytest
 
 from binance_dust.budget import Charge, Feedback, LimitKind, LocalBudget, RateLimits
-from tests.budget.virtual import LIST, LOG, Caller, Clock, Exchange, run
+from tests.budget.virtual import LIST, LOG, VirtualCaller, VirtualClock, VirtualExchange, run
 
 
 def test_a_call_that_finds_room_is_admitted_without_suspending() -> None:
     async def main() -> None:
-        caller = Caller(Exchange())
+        caller = VirtualCaller(VirtualExchange())
         await caller.call(LIST)
         coroutine = caller.budget.admit(LIST)
 
@@ -36,8 +36,8 @@ def test_admission_costs_no_more_with_ten_thousand_waiting_elsewhere() -> None:
     """Two costs of one run, the best of many each: waiters elsewhere cost nothing."""
 
     async def main() -> None:
-        exchange = Exchange(start=10.0)
-        budget = LocalBudget(RateLimits(requests_per_second=1e9), Clock(exchange))
+        exchange = VirtualExchange(start=10.0)
+        budget = LocalBudget(RateLimits(requests_per_second=1e9), VirtualClock(exchange))
         (await budget.admit(LIST)).settle(Feedback(200, used_ip=100))
         before = await cost_of_admission(budget)
         batch = [asyncio.ensure_future(budget.admit(LIST)) for _ in range(10_000)]
@@ -63,7 +63,7 @@ async def cost_of_admission(budget: LocalBudget) -> float:
 
 def test_ten_thousand_waiters_cost_little() -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=10.0))
+        caller = VirtualCaller(VirtualExchange(start=10.0))
         await caller.budget.admit(LIST)
         gc.collect()
         tracemalloc.start()
@@ -83,8 +83,8 @@ def test_ten_thousand_waiters_cost_little() -> None:
 @pytest.mark.long
 def test_a_hundred_thousand_accounts_in_turn_need_no_more_memory_than_a_few() -> None:
     async def main() -> None:
-        exchange = Exchange()
-        caller = Caller(exchange, requests_per_second=1e9)
+        exchange = VirtualExchange()
+        caller = VirtualCaller(exchange, requests_per_second=1e9)
         most = 0
         for number in range(100_000):
             charge = Charge("POST /sapi/v1/asset/dust", LimitKind.UID, 10, str(number))

@@ -13,7 +13,7 @@ from binance_dust.budget._others import Others
 WINDOW = ServerWindow(7, 100.0, 160.0)
 
 
-class Call(NamedTuple):
+class SentCall(NamedTuple):
     """What was known when a call left."""
 
     weight: int = 100
@@ -44,23 +44,25 @@ def with_others(count: Count, *, level: int = 0, grown: int = 0, heard: float = 
     return others
 
 
-def listen(count: Count, call: Call, used: int, *, fixed: bool = False, now: float = 111.0) -> None:
+def listen(
+    count: Count, call: SentCall, used: int, *, fixed: bool = False, now: float = 111.0
+) -> None:
     count.read_header(call, used, now, WINDOW, fixed=fixed, trusted=True)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
     ("call", "used", "cut_at", "gone"),
     [
-        (Call(100, 500), 100, 500, 500),
-        (Call(100, 500), 350, 500, 250),
-        (Call(100, 500), 700, 500, -100),
+        (SentCall(100, 500), 100, 500, 500),
+        (SentCall(100, 500), 350, 500, 250),
+        (SentCall(100, 500), 700, 500, -100),
         # Only what was spent before a cut can be found forgotten.
-        (Call(100, 500), 100, 200, 200),
-        (Call(100, 500), 1, 0, 0),
+        (SentCall(100, 500), 100, 200, 200),
+        (SentCall(100, 500), 1, 0, 0),
     ],
 )
 def test_a_header_proves_forgotten_what_it_does_not_show(
-    call: Call, used: int, cut_at: int, gone: int
+    call: SentCall, used: int, cut_at: int, gone: int
 ) -> None:
     count = count_of(600, cut_at=cut_at)
 
@@ -71,10 +73,10 @@ def test_a_header_proves_forgotten_what_it_does_not_show(
 
 def test_no_others_are_seen_as_long_as_a_header_can_be_ours() -> None:
     count = count_of(600)
-    listen(count, Call(100, 500, cleared_before=50), 550)
+    listen(count, SentCall(100, 500, cleared_before=50), 550)
     assert count.others is None
 
-    listen(count, Call(100, 500, cleared_before=50), 551)
+    listen(count, SentCall(100, 500, cleared_before=50), 551)
     assert count.others is not None
     assert count.others.level == 0, "by as much as is certain, it is all ours"
     assert count.others.grown == 0
@@ -82,7 +84,7 @@ def test_no_others_are_seen_as_long_as_a_header_can_be_ours() -> None:
 
 def test_what_is_more_than_ours_is_theirs() -> None:
     count = count_of(600)
-    listen(count, Call(100, 500), 850)
+    listen(count, SentCall(100, 500), 850)
 
     assert count.others is not None
     assert (count.others.level, count.others.grown) == (250, 250)
@@ -105,7 +107,7 @@ def test_a_header_is_better_if_it_leaves_less_than_was_expected(
     count = count_of(600, cut_at=500, gone=50)
     others = with_others(count, grown=20)
 
-    listen(count, Call(100, 500, cut_before=500), used)
+    listen(count, SentCall(100, 500, cut_before=500), used)
 
     assert (count.gone, others.grown) == (gone, grown)
 
@@ -114,10 +116,10 @@ def test_a_header_of_a_window_that_is_over_tells_nothing_of_others_in_this_one()
     count = count_of(600, cut_at=500)
     others = with_others(count, level=10)
 
-    listen(count, Call(100, 500, cut_before=400), 900)
+    listen(count, SentCall(100, 500, cut_before=400), 900)
     assert (others.level, others.grown, others.heard) == (10, 0, 110.0)
 
-    listen(count, Call(100, 500, cut_before=500), 900)
+    listen(count, SentCall(100, 500, cut_before=500), 900)
     assert others.level > 10
 
 
@@ -133,7 +135,7 @@ def test_a_header_surprises_if_what_is_known_was_fresh_when_its_call_left_or_win
     assert others.cushion(111.0) == 12.0
 
     # Eight more than the six hundred that are expected; twice as much is kept.
-    listen(count, Call(100, 500, sent_at=sent_at), 608, fixed=fixed, now=112.0)
+    listen(count, SentCall(100, 500, sent_at=sent_at), 608, fixed=fixed, now=112.0)
 
     assert others.cushion(112.0) == pytest.approx(surprise)
 
@@ -195,7 +197,7 @@ def test_their_share_is_judged_from_the_cut_on_where_it_is_known(
     window: ServerWindow, share: float | None
 ) -> None:
     count = count_of(100)
-    count.read_header(Call(), 700, 140.0, window, fixed=False, trusted=True)  # type: ignore[arg-type]
+    count.read_header(SentCall(), 700, 140.0, window, fixed=False, trusted=True)  # type: ignore[arg-type]
     assert count.others is not None
 
     count.cut()

@@ -13,29 +13,16 @@ from binance_dust.budget._dispatch import Dispatcher
 from binance_dust.budget._pool import Pool
 from binance_dust.budget._queue import Queue, Waiter
 from binance_dust.errors import BudgetExceededError, DustError
+from tests.budget.bench import StoppedClock
 
 LIST = Charge("GET /list", LimitKind.IP, 100)
 
 
-class StoppedClock:
-    def __init__(self) -> None:
-        self.at = 1_000.0
-
-    def monotonic(self) -> float:
-        return self.at
-
-    def server_time(self) -> float | None:
-        return None
-
-    def now(self) -> float:
-        return self.at
-
-
-class Plain(Dispatcher[Waiter, PoolCall]):
+class KeepingDispatcher(Dispatcher[Waiter, PoolCall]):
     """Keeps what follows."""
 
     def __init__(self, **limits: Any) -> None:
-        self.clock = StoppedClock()
+        self.clock = StoppedClock(1_000.0)
         super().__init__(RateLimits(**{"requests_per_second": 1e6, **limits}), self.clock)
         self.calls: list[PoolCall] = []
         self.errors: list[DustError] = []
@@ -75,9 +62,9 @@ class Plain(Dispatcher[Waiter, PoolCall]):
         return self._pools.of(charge)
 
 
-def opened(**limits: Any) -> Plain:
+def opened(**limits: Any) -> KeepingDispatcher:
     """A dispatcher whose pool of lists has had an answer."""
-    plain = Plain(**limits)
+    plain = KeepingDispatcher(**limits)
     first = plain.ask(LIST)
     assert first is not None
     plain.good(first)
@@ -89,13 +76,13 @@ def of_account(name: str) -> Charge:
     return Charge("POST /exchange", LimitKind.UID, 3_000, name)
 
 
-def answer_uid(plain: Plain, call: PoolCall) -> None:
+def answer_uid(plain: KeepingDispatcher, call: PoolCall) -> None:
     plain.settle(call, Feedback(200, used_uid=3_000), plain.clock.at)
 
 
 @pytest.mark.parametrize("end", ["answered", "lost", "released", "elsewhere", "refused"])
 def test_the_first_call_of_all_accounts_goes_alone(end: str) -> None:
-    plain = Plain()
+    plain = KeepingDispatcher()
     first = plain.ask(of_account("a"))
     assert first is not None
     for name in "bcd":
@@ -119,7 +106,7 @@ def test_the_first_call_of_all_accounts_goes_alone(end: str) -> None:
 
 
 def test_a_door_that_was_opened_lets_accounts_of_one_endpoint_go_and_no_other() -> None:
-    plain = Plain()
+    plain = KeepingDispatcher()
     first = plain.ask(of_account("a"))
     other = plain.ask(Charge("POST /other", LimitKind.UID, 10, "a"))
     assert first is not None
@@ -288,7 +275,7 @@ def test_on_trial_what_accounts_are_said_to_pay_counts_for_the_address_too() -> 
 
 
 def test_accounts_that_are_documented_to_pay_are_on_no_trial() -> None:
-    plain = Plain()
+    plain = KeepingDispatcher()
     door = plain.pool(of_account("a")).door
 
     assert door is not None

@@ -15,18 +15,18 @@ from binance_dust.budget._door import AT_ONCE
 from binance_dust.budget._pool import Go
 from binance_dust.errors import BannedError, BudgetExceededError, ConfigurationError
 from binance_dust.events import Banned, BoundaryLost, Refused, Waited
-from tests.budget.virtual import ASSETS, LIST, LOG, Caller, Exchange, Latency, run
+from tests.budget.virtual import ASSETS, LIST, LOG, Latency, VirtualCaller, VirtualExchange, run
 
 QUICK = Latency(0.01, 0.01)
 GOOD = Feedback(200, used_ip=100)
 WALLED = Feedback(403, walled=True)
 
 
-def caller_of(start: float = 10.0, *, patience: float = math.inf, **limits: float) -> Caller:
-    return Caller(Exchange(start=start, latency=QUICK), patience=patience, **limits)
+def caller_of(start: float = 10.0, *, patience: float = math.inf, **limits: float) -> VirtualCaller:
+    return VirtualCaller(VirtualExchange(start=start, latency=QUICK), patience=patience, **limits)
 
 
-async def fill(caller: Caller, calls: int = 119) -> None:
+async def fill(caller: VirtualCaller, calls: int = 119) -> None:
     await caller.scan(calls)
 
 

@@ -15,13 +15,13 @@ from binance_dust.budget._news import take_news
 from binance_dust.budget._others import Others
 from binance_dust.budget._pool import Go
 from binance_dust.events import BoundaryLearnt, HeadersDoubted
-from tests.budget.bench import Bench
+from tests.budget.bench import PoolBench
 
 # --- may it go -----------------------------------------------------------------------------------
 
 
 def test_a_pool_sends_one_call_alone_at_first_and_after_a_window_of_silence() -> None:
-    bench = Bench()
+    bench = PoolBench()
 
     assert bench.ask(1_200, 0.0) is Go.ALONE
     assert bench.ask(1_201, 0.0) is Go.NO
@@ -32,7 +32,7 @@ def test_a_pool_sends_one_call_alone_at_first_and_after_a_window_of_silence() ->
 
 
 def test_the_weight_of_one_call_is_reserved_for_a_witness_unless_one_call_waits_alone() -> None:
-    bench = Bench()
+    bench = PoolBench()
     for _ in range(10):
         bench.spend(100, 0.0)
 
@@ -56,7 +56,7 @@ def test_the_weight_of_one_call_is_reserved_for_a_witness_unless_one_call_waits_
 def test_the_reserve_is_the_largest_call_up_to_a_quarter_of_the_limit(
     largest: int, known: bool, room: int
 ) -> None:
-    bench = Bench(known=known)
+    bench = PoolBench(known=known)
     bench.spend(largest, 0.0)
     small = [weight for weight in range(1, largest + 1) if bench.ask(weight, 1.0) is Go.YES]
 
@@ -67,7 +67,7 @@ def test_the_reserve_is_the_largest_call_up_to_a_quarter_of_the_limit(
 
 
 def test_a_witness_goes_when_the_pool_is_full_and_a_cut_has_passed_with_nothing_in_flight() -> None:
-    bench = Bench()
+    bench = PoolBench()
     for _ in range(11):
         bench.spend(100, 1.0)
 
@@ -80,7 +80,7 @@ def test_a_witness_goes_when_the_pool_is_full_and_a_cut_has_passed_with_nothing_
 
 
 def test_a_full_pool_without_a_reserve_sends_no_witness() -> None:
-    bench = Bench()
+    bench = PoolBench()
     for _ in range(12):
         bench.spend(100, 1.0)
 
@@ -88,7 +88,7 @@ def test_a_full_pool_without_a_reserve_sends_no_witness() -> None:
 
 
 def test_while_a_call_is_in_flight_no_witness_goes() -> None:
-    bench = Bench()
+    bench = PoolBench()
     for _ in range(10):
         bench.spend(100, 1.0)
     bench.send(100, 49.0)
@@ -97,7 +97,7 @@ def test_while_a_call_is_in_flight_no_witness_goes() -> None:
 
 
 def test_where_cuts_hold_a_call_goes_after_one_whatever_was_spent_before() -> None:
-    bench = Bench(fixed=True)
+    bench = PoolBench(fixed=True)
     bench.spend(1_200, 0.0)
 
     assert bench.ask(1_200, 50.2) is Go.NO
@@ -109,7 +109,7 @@ def test_where_cuts_hold_a_call_goes_after_one_whatever_was_spent_before() -> No
 
 def test_what_was_in_flight_at_a_cut_may_count_behind_it() -> None:
     """It was sent before the cut, and may have arrived after it: no call goes on top of it."""
-    bench = Bench(fixed=True)
+    bench = PoolBench(fixed=True)
     bench.spend(1, 0.0)
     bench.send(1_150, 49.0 + 60.0)
 
@@ -119,7 +119,7 @@ def test_what_was_in_flight_at_a_cut_may_count_behind_it() -> None:
 
 
 def test_a_released_witness_leaves_its_place_to_the_next_call() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(100, 0.0)
     witness = bench.send(100, 51.0)
     assert witness.witness
@@ -130,7 +130,7 @@ def test_a_released_witness_leaves_its_place_to_the_next_call() -> None:
 
 
 def test_a_witness_released_in_a_later_window_takes_nothing_back() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(100, 0.0)
     old = bench.send(100, 51.0)
     bench.spend(1, 60.0)
@@ -142,7 +142,7 @@ def test_a_witness_released_in_a_later_window_takes_nothing_back() -> None:
 
 
 def test_a_released_call_that_was_no_witness_makes_no_other_call_a_witness() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(100, 0.0)
 
     bench.pool.give_back(bench.send(100, 1.0))
@@ -151,7 +151,7 @@ def test_a_released_call_that_was_no_witness_makes_no_other_call_a_witness() -> 
 
 
 def test_without_an_answer_to_the_first_call_another_goes_after_a_twelfth_of_a_window() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.send(100, 0.0)
 
     assert bench.ask(100, 4.99) is Go.NO
@@ -159,7 +159,7 @@ def test_without_an_answer_to_the_first_call_another_goes_after_a_twelfth_of_a_w
 
 
 def test_after_a_cut_a_probe_of_others_stays_within_our_part_of_the_limit() -> None:
-    bench = Bench(limit=600)
+    bench = PoolBench(limit=600)
     bench.spend(100, 0.0)
     bench.spend(400, 1.0)
     with_others(bench, 1.0)
@@ -169,7 +169,7 @@ def test_after_a_cut_a_probe_of_others_stays_within_our_part_of_the_limit() -> N
 
 
 def test_copies_of_a_released_call_are_given_back_too() -> None:
-    bench = Bench()
+    bench = PoolBench()
     call = bench.send(100, 0.0)
     bench.pool.count.add_copies(call, 2)
     assert bench.pool.used(0.0) == 300
@@ -180,7 +180,7 @@ def test_copies_of_a_released_call_are_given_back_too() -> None:
 
 
 def test_copies_of_a_lost_call_are_lost_too() -> None:
-    bench = Bench()
+    bench = PoolBench()
     call = bench.send(100, 0.0)
     bench.pool.count.add_copies(call, 2)
     bench.pool.lose(call, 10.0)
@@ -189,7 +189,7 @@ def test_copies_of_a_lost_call_are_lost_too() -> None:
     assert bench.pool.used(80.1) == 0
 
 
-def with_others(bench: Bench, at: float, *, level: int = 0, heard: float | None = None) -> Others:
+def with_others(bench: PoolBench, at: float, *, level: int = 0, heard: float | None = None) -> Others:
     """Let others be known since long ago; the cushion that is kept for them is of twelve."""
     others = bench.pool.count.others = Others(60.0, 1_200, at - 100_000.0)
     others.heard = at if heard is None else heard
@@ -210,7 +210,7 @@ def with_others(bench: Bench, at: float, *, level: int = 0, heard: float | None 
 def test_after_a_cut_others_are_probed_if_cuts_hold_or_there_is_room(
     *, fixed: bool, level: int, go: Go
 ) -> None:
-    bench = Bench(fixed=fixed)
+    bench = PoolBench(fixed=fixed)
     bench.spend(100, 0.0)
     with_others(bench, 0.0, level=level).grown = level
 
@@ -231,7 +231,7 @@ def test_after_a_cut_others_are_probed_if_cuts_hold_or_there_is_room(
 def test_between_cuts_others_are_probed_with_the_room_beside_the_cushion(
     *, fixed: bool, grown: int, heard: float, go: Go
 ) -> None:
-    bench = Bench(fixed=fixed)
+    bench = PoolBench(fixed=fixed)
     bench.spend(100, 0.0)
     others = with_others(bench, 0.0, level=grown, heard=heard)
     others.grown = grown
@@ -256,7 +256,7 @@ def test_between_cuts_others_are_probed_with_the_room_beside_the_cushion(
 def test_no_reserve_is_kept_for_a_witness_that_goes_anyway_or_never(
     *, others: bool, fixed: bool, asked_up_to: int, reserve: int
 ) -> None:
-    bench = Bench(fixed=fixed)
+    bench = PoolBench(fixed=fixed)
     bench.spend(100, 0.0)
     bench.pool.asked += asked_up_to
     if others:
@@ -267,7 +267,7 @@ def test_no_reserve_is_kept_for_a_witness_that_goes_anyway_or_never(
 
 
 def test_with_others_a_burst_needs_a_fresh_header() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(100, 0.0)
     with_others(bench, 0.0)
 
@@ -276,7 +276,7 @@ def test_with_others_a_burst_needs_a_fresh_header() -> None:
 
 
 def test_a_call_is_judged_by_what_was_known_when_it_left_and_not_when_it_was_admitted() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(100, 0.0)
     call = bench.send(100, 1.0)
     bench.spend(100, 2.0)
@@ -315,7 +315,7 @@ def test_a_call_is_judged_by_what_was_known_when_it_left_and_not_when_it_was_adm
 def test_a_witness_proves_cuts_or_disproves_them_or_neither(
     *, before: int, answered: float, used: int, fixed: bool, proof: News | None, slides: bool
 ) -> None:
-    bench = Bench(fixed=fixed)
+    bench = PoolBench(fixed=fixed)
     call = bench.send(before, 0.0)
     bench.answer(call, before, answered)
 
@@ -325,7 +325,7 @@ def test_a_witness_proves_cuts_or_disproves_them_or_neither(
 
 
 def test_what_a_sliding_window_may_have_forgotten_by_itself_disproves_nothing() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(250, 0.0)
     bench.spend(250, 20.0)
 
@@ -334,13 +334,13 @@ def test_what_a_sliding_window_may_have_forgotten_by_itself_disproves_nothing() 
 
 
 def test_without_the_exchanges_time_there_is_no_witness() -> None:
-    bench = Bench(known=False)
+    bench = PoolBench(known=False)
 
     assert not bench.send(100, 0.0).witness
 
 
 def test_a_witness_beside_another_call_in_flight_disproves_nothing() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(400, 0.0)
     bench.send(10, 40.0)
     witness = bench.send(100, 50.5)
@@ -351,7 +351,7 @@ def test_a_witness_beside_another_call_in_flight_disproves_nothing() -> None:
 
 
 def test_a_header_that_is_no_witness_proves_nothing() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(400, 0.0)
     first = bench.send(100, 50.5)
     second = bench.send(100, 50.5)
@@ -362,7 +362,7 @@ def test_a_header_that_is_no_witness_proves_nothing() -> None:
 
 
 def test_without_the_exchanges_time_no_header_proves_anything_forgotten() -> None:
-    bench = Bench(known=False)
+    bench = PoolBench(known=False)
     bench.spend(100, 0.0)
     bench.spend(100, 1.0, used=1)
 
@@ -386,7 +386,7 @@ def test_without_the_exchanges_time_no_header_proves_anything_forgotten() -> Non
 def test_a_refusal_shuts_for_as_long_as_it_says_or_until_the_window_ends(
     fixed: bool, wait: float | None, shut: float
 ) -> None:
-    bench = Bench(fixed=fixed)
+    bench = PoolBench(fixed=fixed)
     bench.spend(100, 0.0)
 
     bench.refuse(bench.send(100, 9.0), wait, 10.0)
@@ -397,7 +397,7 @@ def test_a_refusal_shuts_for_as_long_as_it_says_or_until_the_window_ends(
 
 
 def test_a_refusal_that_is_heard_behind_its_window_shuts_for_the_margin_at_least() -> None:
-    bench = Bench(fixed=True)
+    bench = PoolBench(fixed=True)
     bench.spend(100, 0.0)
 
     bench.refuse(bench.send(100, 49.0), 0.0, 55.0)
@@ -406,7 +406,7 @@ def test_a_refusal_that_is_heard_behind_its_window_shuts_for_the_margin_at_least
 
 
 def test_a_witness_that_is_refused_is_not_sent_at_every_cut() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(10, 0.0)
     waited: list[int] = []
     window, since = 1, 0
@@ -425,7 +425,7 @@ def test_a_witness_that_is_refused_is_not_sent_at_every_cut() -> None:
 
 
 def test_a_witness_that_is_refused_after_the_last_pause_waits_as_long_again() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.pool._caution = 512
     bench.spend(10, 0.0)
     bench.refuse(bench.send(10, 51.0), 0.5, 51.0)
@@ -435,7 +435,7 @@ def test_a_witness_that_is_refused_after_the_last_pause_waits_as_long_again() ->
 
 
 def test_a_refused_witness_ends_the_belief_in_cuts_and_another_call_does_not() -> None:
-    bench = Bench(fixed=True)
+    bench = PoolBench(fixed=True)
     bench.spend(10, 0.0)
     witness, other = bench.send(10, 51.0), bench.send(10, 51.0)
 
@@ -447,7 +447,7 @@ def test_a_refused_witness_ends_the_belief_in_cuts_and_another_call_does_not() -
 
 
 def test_of_several_refusals_at_once_one_tells_of_others() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(10, 0.0)
     first, second = bench.send(100, 1.0), bench.send(1_000, 1.0, use_reserve=True)
     assert bench.pool.count.others is None
@@ -465,14 +465,14 @@ def test_of_several_refusals_at_once_one_tells_of_others() -> None:
     assert others.heard == bench.at + 5.0
 
 
-def burst(bench: Bench, calls: int, at: float) -> list[AdmittedCall]:
+def burst(bench: PoolBench, calls: int, at: float) -> list[AdmittedCall]:
     """Send calls that go at once."""
     return [bench.send(100, at, use_reserve=True) for _ in range(calls)]
 
 
 def test_a_burst_that_is_refused_far_below_the_limit_shows_a_lower_limit_and_not_others() -> None:
     """The first refusal comes before it is heard that four calls of the burst were let in."""
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(100, 0.0)
     calls = burst(bench, 8, 1.0)
 
@@ -488,7 +488,7 @@ def test_a_burst_that_is_refused_far_below_the_limit_shows_a_lower_limit_and_not
 
 
 def test_four_refusals_of_a_burst_are_enough_and_three_are_not() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(100, 0.0)
     calls = burst(bench, 5, 1.0)
 
@@ -499,7 +499,7 @@ def test_four_refusals_of_a_burst_are_enough_and_three_are_not() -> None:
 
 @pytest.mark.parametrize(("spent", "news"), [(1_000, News.LIMIT), (1_100, None)])
 def test_a_refusal_near_the_limit_says_nothing_of_it(spent: int, news: News | None) -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(100, 0.0)
     calls = burst(bench, spent // 100, 1.0)
     for number, call in enumerate(calls[:-1], start=2):
@@ -509,7 +509,7 @@ def test_a_refusal_near_the_limit_says_nothing_of_it(spent: int, news: News | No
 
 
 def test_where_others_were_seen_a_refusal_says_nothing_of_the_limit() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(100, 0.0, used=500)
     assert bench.pool.count.others is not None
     calls = burst(bench, 1, 0.5)
@@ -519,7 +519,7 @@ def test_where_others_were_seen_a_refusal_says_nothing_of_the_limit() -> None:
 
 
 def test_a_refusal_before_anything_was_let_in_does_not_tell_of_others() -> None:
-    bench = Bench()
+    bench = PoolBench()
 
     bench.refuse(bench.send(100, 0.0), 5.0, 0.1)
 
@@ -530,7 +530,7 @@ def test_a_refusal_before_anything_was_let_in_does_not_tell_of_others() -> None:
 @pytest.mark.parametrize(("back", "go"), [(0.0, Go.ALONE), (20.0, Go.NO)])
 def test_a_clock_that_was_set_back_puts_the_cut_ahead_again(back: float, go: Go) -> None:
     """By time all is forgotten a window later, but the exchange is still in the full window."""
-    bench = Bench(fixed=True)
+    bench = PoolBench(fixed=True)
     bench.spend(1_100, 51.0)
     bench.spend(50, 52.0)
     bench.spend(1, 100.0)
@@ -542,7 +542,7 @@ def test_a_clock_that_was_set_back_puts_the_cut_ahead_again(back: float, go: Go)
 def test_headers_that_never_reach_what_was_let_in_prove_no_cut() -> None:
     """Each of them is high enough for its own call: they come from nodes that count a part each."""
     for agrees in (True, False):
-        bench = Bench()
+        bench = PoolBench()
         bench.spend(100, 0.0)
         calls = burst(bench, 8, 1.0)
         for number, call in enumerate(calls):
@@ -572,7 +572,7 @@ def test_headers_that_never_reach_what_was_let_in_prove_no_cut() -> None:
 def test_a_recheck_is_due_when_room_or_a_cut_comes(
     weight: int, known: bool, at: float, again: float
 ) -> None:
-    bench = Bench(known=known)
+    bench = PoolBench(known=known)
     for _ in range(4):
         bench.spend(100, 0.0)
     for _ in range(7):
@@ -583,7 +583,7 @@ def test_a_recheck_is_due_when_room_or_a_cut_comes(
 
 
 def test_a_call_that_goes_alone_needs_no_reserve() -> None:
-    bench = Bench()
+    bench = PoolBench()
     for _ in range(4):
         bench.spend(100, 0.0)
     for _ in range(7):
@@ -598,7 +598,7 @@ def test_a_call_that_goes_alone_needs_no_reserve() -> None:
 
 
 def test_a_recheck_is_never_due_at_once() -> None:
-    bench = Bench()
+    bench = PoolBench()
     for _ in range(11):
         bench.spend(100, 0.0)
     bench.ask(100, 50.24)
@@ -618,7 +618,7 @@ def test_a_recheck_is_never_due_at_once() -> None:
 def test_rechecks_for_what_others_leave_over_come_faster_before_a_cut(
     at: float, again: float
 ) -> None:
-    bench = Bench(fixed=True)
+    bench = PoolBench(fixed=True)
     bench.spend(100, 0.0, used=1_200)
     assert bench.pool.count.others is not None
     bench.ask(100, at)
@@ -630,7 +630,7 @@ def test_rechecks_for_what_others_leave_over_come_faster_before_a_cut(
 
 
 def test_what_is_known_of_others_ends_a_window_after_it_was_heard() -> None:
-    bench = Bench(known=False)
+    bench = PoolBench(known=False)
     bench.spend(100, 0.0, used=1_200)
     bench.spend(1, 61.0, used=1_200) if bench.ask(1, 61.0) is not Go.NO else None
     others = bench.pool.count.others
@@ -643,7 +643,7 @@ def test_what_is_known_of_others_ends_a_window_after_it_was_heard() -> None:
 
 
 def test_a_pool_is_blocked_until_a_refusal_ends_and_not_while_a_call_is_in_flight() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(1_100, 0.0)
     assert bench.pool.blocked_until(200, 1.0) == pytest.approx(50.25)
     call = bench.send(100, 1.0, use_reserve=True)
@@ -678,7 +678,7 @@ def test_a_pool_is_blocked_until_a_refusal_ends_and_not_while_a_call_is_in_fligh
 def test_a_deadline_is_compared_with_the_best_that_may_come(
     windows: str, weight: int, at: float
 ) -> None:
-    bench = Bench(fixed=windows == "fixed")
+    bench = PoolBench(fixed=windows == "fixed")
     bench.boundary.slides = windows == "sliding"
     bench.spend(100, 0.0)
 
@@ -686,7 +686,7 @@ def test_a_deadline_is_compared_with_the_best_that_may_come(
 
 
 def test_by_the_sliding_rule_each_round_waits_for_what_was_spent_before() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.boundary.slides = True
     bench.spend(100, 0.0)
     bench.spend(500, 10.0)
@@ -702,7 +702,7 @@ def test_by_the_sliding_rule_each_round_waits_for_what_was_spent_before() -> Non
 
 
 def test_a_cut_without_a_witness_may_have_given_back_all() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(600, 40.0)
     bench.spend(500, 40.0)
     bench.pool._largest = 100
@@ -720,7 +720,7 @@ def test_a_cut_without_a_witness_may_have_given_back_all() -> None:
 
 
 def test_a_deadline_does_not_count_on_a_window_without_a_witness() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(1_100, 55.0)
     bench.pool.asked += 8
 
@@ -728,7 +728,7 @@ def test_a_deadline_does_not_count_on_a_window_without_a_witness() -> None:
 
 
 def test_a_deadline_does_not_count_on_cuts_once_a_count_went_on_past_one() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.boundary.slides = True
     bench.spend(1_100, 40.0)
 
@@ -741,7 +741,7 @@ def test_a_deadline_does_not_count_on_cuts_once_a_count_went_on_past_one() -> No
 def test_what_others_were_seen_to_spend_counts_where_it_counts_for_certain(
     *, fixed: bool, flying: bool, at: float
 ) -> None:
-    bench = Bench(fixed=fixed)
+    bench = PoolBench(fixed=fixed)
     bench.spend(100, 1.0, used=900)
     assert bench.pool.count.others is not None
     bench.pool.count.others.share = 1_200.0
@@ -753,14 +753,14 @@ def test_what_others_were_seen_to_spend_counts_where_it_counts_for_certain(
 
 
 def test_nothing_is_left_if_others_have_spent_the_limit() -> None:
-    bench = Bench(fixed=True)
+    bench = PoolBench(fixed=True)
     bench.spend(100, 1.0, used=1_200)
 
     assert bench.earliest(1, 3.0) == pytest.approx(50.25)
 
 
 def test_a_cut_is_forecast_by_this_machines_clock_until_the_exchanges_is_known() -> None:
-    bench = Bench(known=False)
+    bench = PoolBench(known=False)
     bench.spend(1_200, 0.0)
 
     assert bench.earliest(100, 1.0) == pytest.approx(50.25)
@@ -768,7 +768,7 @@ def test_a_cut_is_forecast_by_this_machines_clock_until_the_exchanges_is_known()
 
 
 def test_a_call_that_may_go_is_not_blocked() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(1_000, 0.0)
     bench.pool._largest = 100
 
@@ -778,7 +778,7 @@ def test_a_call_that_may_go_is_not_blocked() -> None:
 
 
 def test_after_a_cut_that_holds_all_is_there_at_once() -> None:
-    bench = Bench(fixed=True)
+    bench = PoolBench(fixed=True)
     bench.spend(100, 0.0)
     bench.spend(1_000, 1.0)
     bench.pool._largest = 100
@@ -790,8 +790,8 @@ def test_after_a_cut_that_holds_all_is_there_at_once() -> None:
 
 
 def test_from_the_moment_of_a_cut_on_it_is_past() -> None:
-    def full() -> Bench:
-        bench = Bench(fixed=True)
+    def full() -> PoolBench:
+        bench = PoolBench(fixed=True)
         bench.spend(100, 0.0)
         bench.spend(1_000, 1.0, used=1_100)
         bench.pool._largest = 100
@@ -804,7 +804,7 @@ def test_from_the_moment_of_a_cut_on_it_is_past() -> None:
 
 
 def test_the_whole_limit_of_a_new_pool_is_forecast_at_once() -> None:
-    bench = Bench()
+    bench = PoolBench()
 
     assert bench.earliest(1_200, 0.0) == 0.0
     assert bench.earliest(1_201, 0.0) > 0.0
@@ -812,7 +812,7 @@ def test_the_whole_limit_of_a_new_pool_is_forecast_at_once() -> None:
 
 
 def test_a_full_pool_promises_nothing() -> None:
-    bench = Bench()
+    bench = PoolBench()
     for _ in range(12):
         bench.spend(100, 0.0)
 
@@ -825,7 +825,7 @@ def test_a_full_pool_promises_nothing() -> None:
 
 @pytest.mark.parametrize("weight", [1, 5_000])
 def test_nothing_is_forecast_before_a_shut_pool_opens(weight: int) -> None:
-    bench = Bench(fixed=True)
+    bench = PoolBench(fixed=True)
     bench.spend(100, 0.0)
     bench.refuse(bench.send(100, 1.0), 300.0, 1.0)
 
@@ -856,7 +856,7 @@ def test_nothing_is_forecast_before_a_shut_pool_opens(weight: int) -> None:
 def test_a_forecast_takes_windows_to_slide_until_they_are_proven_fixed(
     weight: int, fixed: float, slides: float
 ) -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.spend(100, 0.0)
     bench.spend(100, 38.0)
 
@@ -872,7 +872,7 @@ def test_a_forecast_takes_windows_to_slide_until_they_are_proven_fixed(
     ("at", "idle"), [(0.0, False), (60.0, False), (60.03, False), (60.07, True), (600.0, True)]
 )
 def test_a_pool_is_idle_when_nothing_of_it_counts_any_more(at: float, idle: bool) -> None:
-    bench = Bench()
+    bench = PoolBench()
     assert bench.pool.idle(0.0)
     bench.spend(100, 0.0)
 
@@ -880,7 +880,7 @@ def test_a_pool_is_idle_when_nothing_of_it_counts_any_more(at: float, idle: bool
 
 
 def test_a_pool_is_not_idle_while_a_call_is_in_flight_or_it_is_shut() -> None:
-    bench = Bench()
+    bench = PoolBench()
     bench.pool.valve.shut(5.0)
     assert not bench.pool.idle(4.9)
     assert bench.pool.idle(5.0)
@@ -892,7 +892,7 @@ def test_a_pool_is_not_idle_while_a_call_is_in_flight_or_it_is_shut() -> None:
 
 
 def test_what_a_header_has_cleared_is_not_idle_before_its_window_is_over() -> None:
-    bench = Bench()
+    bench = PoolBench()
     call = bench.send(100, 0.0)
     bench.pool.lose(call, 10.0)
 
@@ -915,7 +915,7 @@ def test_what_a_header_has_cleared_is_not_idle_before_its_window_is_over() -> No
 def test_others_are_shown_by_their_share_if_it_is_known_and_not_for_longer_than_a_window(
     at: float, share: float | None, fixed: bool, seen: int
 ) -> None:
-    bench = Bench()
+    bench = PoolBench()
     assert others(bench.pool, 100.0) == 0
     seen_others = bench.pool.count.others = Others(60.0, 1_200, 100.0)
     seen_others.level = 500
@@ -932,7 +932,7 @@ def test_others_are_shown_by_their_share_if_it_is_known_and_not_for_longer_than_
 def test_all_is_given_back_when_the_last_is_forgotten_or_at_the_cut(
     fixed: bool, at: float, seconds: float
 ) -> None:
-    bench = Bench(fixed=fixed)
+    bench = PoolBench(fixed=fixed)
     assert resets_in(bench.pool, 0.0) == 0.0
     call = bench.send(100, 0.0)
     bench.answer(call, 100, 0.0)
@@ -944,7 +944,7 @@ def test_all_is_given_back_when_the_last_is_forgotten_or_at_the_cut(
 
 
 def test_a_pool_shows_for_how_long_it_is_shut() -> None:
-    bench = Bench()
+    bench = PoolBench()
     assert look(bench.pool, 3, 10.0).shut_for == 0.0
     bench.pool.valve.shut(40.0)
     assert look(bench.pool, 3, 10.0).shut_for == 30.0
@@ -952,7 +952,7 @@ def test_a_pool_shows_for_how_long_it_is_shut() -> None:
 
 
 def test_news_are_taken_once() -> None:
-    bench = Bench()
+    bench = PoolBench()
     assert take_news(bench.pool) == []
     bench.pool.beliefs.news += [News.FIXED, News.HEADERS]
     assert take_news(bench.pool) == [BoundaryLearnt("GET /x"), HeadersDoubted("GET /x")]

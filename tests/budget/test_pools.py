@@ -7,6 +7,7 @@ import pytest
 from binance_dust.budget import Charge, LimitKind, RateLimits
 from binance_dust.budget._pool import Pool
 from binance_dust.budget._pools import Pools, account_of, key_of, name_of, read_key
+from tests.budget.bench import StoppedClock
 
 
 @pytest.mark.parametrize(
@@ -23,17 +24,6 @@ def test_a_pool_is_named_after_its_endpoint_and_identified_by_its_payer(
 ) -> None:
     assert (name_of(charge), account_of(charge), key_of(charge)) == (name, account, key)
     assert read_key(key) == (charge.kind, name, account)
-
-
-class StoppedClock:
-    def monotonic(self) -> float:
-        return 100.0
-
-    def server_time(self) -> float | None:
-        return None
-
-    def now(self) -> float:
-        return 100.0
 
 
 def test_an_idle_account_is_forgotten_unless_calls_wait_for_its_pool() -> None:

@@ -15,7 +15,7 @@ from binance_dust import BannedError, BudgetExceededError, ConfigurationError, N
 from binance_dust.budget import Charge, Feedback, Lane, LimitKind, PoolSnapshot
 from binance_dust.events import Banned, BoundaryLearnt, Refused, SharedBudgetLost
 from tests.budget.shared import SharedCaller
-from tests.budget.virtual import LIST, LOG, Exchange, Latency, run
+from tests.budget.virtual import LIST, LOG, Latency, VirtualExchange, run
 
 QUICK = Latency(0.01, 0.01)
 
@@ -24,7 +24,7 @@ def callers(
     client: redis.Redis, count: int, way: float = 0.002, **options: Any
 ) -> list[SharedCaller]:
     """Open processes of one address."""
-    exchange = Exchange(start=10.0, latency=options.pop("latency", QUICK))
+    exchange = VirtualExchange(start=10.0, latency=options.pop("latency", QUICK))
     first = SharedCaller(exchange, client=client, **options)
     all_of_them = [first, *[first.another() for _ in range(count - 1)]]
     for caller in all_of_them:

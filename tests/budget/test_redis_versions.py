@@ -11,7 +11,7 @@ import redis
 from binance_dust import ConfigurationError
 from binance_dust.budget import Feedback
 from tests.budget.shared import SharedCaller
-from tests.budget.virtual import LIST, Exchange, Latency, run
+from tests.budget.virtual import LIST, Latency, VirtualExchange, run
 
 
 def keep_otherwise(caller: SharedCaller, layout: int = 7) -> None:
@@ -22,7 +22,7 @@ def keep_otherwise(caller: SharedCaller, layout: int = 7) -> None:
 
 
 def callers(client: redis.Redis) -> tuple[SharedCaller, SharedCaller]:
-    first = SharedCaller(Exchange(start=10.0, latency=Latency(0.01, 0.01)), client=client)
+    first = SharedCaller(VirtualExchange(start=10.0, latency=Latency(0.01, 0.01)), client=client)
     return first, first.another()
 
 

@@ -13,7 +13,7 @@ from binance_dust.budget._redis._stored import StoredReplica
 LIST = ("ip", "GET /list", None)
 
 
-class Log:
+class ReplicaLog:
     """Entries of some processes, taken by the replica of one of them."""
 
     def __init__(self, pid: str = "a") -> None:
@@ -29,7 +29,7 @@ class Log:
         read = (0, 0) if member is None else (member.position, member.check)
         self.replica.step(self.at, [pid, self.serial, *read, 5.0, None, list(ops)])
 
-    def opened(self) -> Log:
+    def opened(self) -> ReplicaLog:
         """Let the first call be answered."""
         self.say("a", ask(0))
         self.say("a", good(0))
@@ -55,7 +55,7 @@ def knew(until: float, ban: float = 0.0, weight: int = 700) -> list[Any]:
 
 
 def test_what_several_processes_knew_of_an_earlier_life_counts_once() -> None:
-    log = Log()
+    log = ReplicaLog()
     log.say("a", knew(500.0))
     log.say("b", knew(500.0))
     assert log.used == 800
@@ -65,7 +65,7 @@ def test_what_several_processes_knew_of_an_earlier_life_counts_once() -> None:
 
 
 def test_nothing_goes_for_a_lease_after_an_earlier_life_is_told_and_then_one_call() -> None:
-    log = Log()
+    log = ReplicaLog()
     log.say("a", knew(500.0))
     log.say("b", knew(500.0), after=3.0)
     log.say("a", ask(1), ask(2), after=0.5)
@@ -76,14 +76,14 @@ def test_nothing_goes_for_a_lease_after_an_earlier_life_is_told_and_then_one_cal
 
 
 def test_a_ban_of_an_earlier_life_is_kept() -> None:
-    log = Log()
+    log = ReplicaLog()
     log.say("a", knew(500.0, ban=100.0))
 
     assert 99.0 < log.replica.shut_for() <= 100.0
 
 
 def test_a_call_without_an_answer_ends_and_its_weight_counts() -> None:
-    log = Log().opened()
+    log = ReplicaLog().opened()
     log.say("a", ask(1))
     log.say("a", ["unknown", 1], ["unknown", 1], ["release", 1], good(1))
 
@@ -92,7 +92,7 @@ def test_a_call_without_an_answer_ends_and_its_weight_counts() -> None:
 
 
 def test_a_call_that_is_too_late_is_refused_and_not_admitted() -> None:
-    log = Log().opened()
+    log = ReplicaLog().opened()
 
     log.say("a", ask(1, left=0.0))
 
@@ -106,7 +106,7 @@ def test_a_call_that_is_too_late_is_refused_and_not_admitted() -> None:
 def test_a_grant_that_a_dead_process_cannot_have_read_is_given_back(
     *, reads: bool, used: int
 ) -> None:
-    log = Log()
+    log = ReplicaLog()
     log.say("a", ask(0))
     log.say("c", ask(1))
     log.say("a", good(0))  # and so "c" may go
@@ -122,7 +122,7 @@ def test_a_grant_that_a_dead_process_cannot_have_read_is_given_back(
 
 
 def test_who_owns_the_head_of_a_queue_is_told_when_it_changes_hands() -> None:
-    log = Log().opened()
+    log = ReplicaLog().opened()
     log.say("a", *[ask(n) for n in range(1, 120)])
     log.say("a", ask(120))
     log.say("b", ask(1))
@@ -134,7 +134,7 @@ def test_who_owns_the_head_of_a_queue_is_told_when_it_changes_hands() -> None:
 
 
 def test_what_changed_is_written_and_nothing_else() -> None:
-    log = Log().opened()
+    log = ReplicaLog().opened()
     other = ["ask", 7, "uid", "POST /other", "alice", 10, "call", 0.0, 0.0, None, 60.0]
     log.say("b", other)
     at = log.replica.position
@@ -151,7 +151,7 @@ def test_what_changed_is_written_and_nothing_else() -> None:
 
 
 def test_another_sum_is_noticed() -> None:
-    log = Log().opened()
+    log = ReplicaLog().opened()
     log.say("b", ask(1))
     member = log.replica.members["b"]
 

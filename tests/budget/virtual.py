@@ -116,7 +116,7 @@ class Latency:
         return dice.uniform(self.least, self.most)
 
 
-class Meter:
+class WindowMeter:
     """One window of weight, fixed or sliding."""
 
     def __init__(self, mode: Mode, window: float, offset: float) -> None:
@@ -153,7 +153,7 @@ def _plain_header(used: int, _: random.Random) -> int | None:
 
 
 @dataclass(kw_only=True)
-class Exchange:
+class VirtualExchange:
     """An address's pools at the exchange, and the way there."""
 
     mode: Mode = "fixed"
@@ -179,7 +179,7 @@ class Exchange:
         assert isinstance(loop, VirtualLoop)
         self.loop = loop
         self.dice = random.Random(self.seed)  # noqa: S311 - to be repeated
-        self.meters: dict[tuple[str, str | None], Meter] = {}
+        self.meters: dict[tuple[str, str | None], WindowMeter] = {}
         self.refused = 0
         self.shut_out = 0
         self.bans = 0
@@ -195,10 +195,10 @@ class Exchange:
     def now(self) -> float:
         return self._base + self.loop.time()
 
-    def meter(self, charge: Charge) -> Meter:
+    def meter(self, charge: Charge) -> WindowMeter:
         key = (charge.pool, charge.account)
         if key not in self.meters:
-            self.meters[key] = Meter(self.mode, self.window, self.offset)
+            self.meters[key] = WindowMeter(self.mode, self.window, self.offset)
         return self.meters[key]
 
     def spend(self, charge: Charge, weight: int) -> bool:
@@ -245,7 +245,7 @@ class Exchange:
             return Feedback(200, used_uid=shown)
         return Feedback(200, used_ip=shown)
 
-    def _refuse(self, meter: Meter, sent: float, now: float) -> Feedback:
+    def _refuse(self, meter: WindowMeter, sent: float, now: float) -> Feedback:
         self.refused += 1
         heard, until = self._heard
         if heard < sent < until:
@@ -261,10 +261,10 @@ class Exchange:
         )
 
 
-class Clock:
+class VirtualClock:
     """The loop's clock, and an idea of the exchange's."""
 
-    def __init__(self, exchange: Exchange, error: float | None = 0.0) -> None:
+    def __init__(self, exchange: VirtualExchange, error: float | None = 0.0) -> None:
         self._exchange = exchange
         self.error = error
         """By how much the idea is ahead; `None` for no idea."""
@@ -279,19 +279,19 @@ class Clock:
         return self._exchange.now() + (self.error or 0.0)
 
 
-class Caller:
+class VirtualCaller:
     """A budget, an exchange, and calls that go from one to the other."""
 
     def __init__(
         self,
-        exchange: Exchange,
+        exchange: VirtualExchange,
         *,
         clock_error: float | None = 0.0,
         patience: float = math.inf,
         **limits: Any,
     ) -> None:
         self.exchange = exchange
-        self.clock = Clock(exchange, clock_error)
+        self.clock = VirtualClock(exchange, clock_error)
         self.events: list[Event] = []
         limits = {"window": exchange.window, "ip_weight": exchange.limit} | limits
         made = RateLimits(**limits)

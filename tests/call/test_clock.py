@@ -14,7 +14,7 @@ from binance_dust import NoAnswerError, NotSentError
 from binance_dust._call.clock import ClockReading, ServerClock, SystemTime
 
 
-class World:
+class ClockWorld:
     """True time, a machine whose clock is wrong, and a line to the exchange with its delays."""
 
     def __init__(self, *, wrong: float = 0.0, there: float = 0.0, back: float = 0.0) -> None:
@@ -49,7 +49,7 @@ class World:
 
 
 async def test_before_it_is_learnt_the_machine_is_believed() -> None:
-    world = World(wrong=3.0)
+    world = ClockWorld(wrong=3.0)
 
     assert world.clock.server_time() is None
     assert world.clock.now() == world.wall()
@@ -57,7 +57,7 @@ async def test_before_it_is_learnt_the_machine_is_believed() -> None:
 
 
 async def test_half_the_round_trip_is_taken_for_the_way_back() -> None:
-    world = World(wrong=3600.0, there=0.05, back=0.05)
+    world = ClockWorld(wrong=3600.0, there=0.05, back=0.05)
 
     await world.clock.refresh()
 
@@ -71,7 +71,7 @@ def test_a_timestamp_is_never_a_second_ahead_however_slow_the_line(
     there: float, back: float, wrong: float
 ) -> None:
     async def learn() -> None:
-        world = World(wrong=wrong, there=there, back=back)
+        world = ClockWorld(wrong=wrong, there=there, back=back)
         await world.clock.refresh()
         ahead = world.clock.now() - world.exchange()
         assert ahead < 0.901, "the server refuses a second"
@@ -81,7 +81,7 @@ def test_a_timestamp_is_never_a_second_ahead_however_slow_the_line(
 
 
 async def test_the_machines_clock_may_jump_once_it_is_learnt() -> None:
-    world = World(wrong=1.0)
+    world = ClockWorld(wrong=1.0)
     await world.clock.refresh()
 
     world.wrong = -5000.0
@@ -90,7 +90,7 @@ async def test_the_machines_clock_may_jump_once_it_is_learnt() -> None:
 
 
 async def test_concurrent_learners_share_one_lookup() -> None:
-    world = World()
+    world = ClockWorld()
     world.gate.clear()
 
     learners = [asyncio.create_task(world.clock.refresh()) for _ in range(50)]
@@ -102,7 +102,7 @@ async def test_concurrent_learners_share_one_lookup() -> None:
 
 
 async def test_a_learner_who_is_cancelled_takes_nobody_along() -> None:
-    world = World()
+    world = ClockWorld()
     world.gate.clear()
     first = asyncio.create_task(world.clock.refresh())
     second = asyncio.create_task(world.clock.refresh())
@@ -118,7 +118,7 @@ async def test_a_learner_who_is_cancelled_takes_nobody_along() -> None:
 
 
 async def test_a_refused_timestamp_is_learnt_from_once_for_all_who_met_it() -> None:
-    world = World()
+    world = ClockWorld()
     await world.clock.refresh()
     old = world.clock.generation
 
@@ -131,7 +131,7 @@ async def test_a_refused_timestamp_is_learnt_from_once_for_all_who_met_it() -> N
 
 
 async def test_drift_is_looked_at_from_time_to_time() -> None:
-    world = World()
+    world = ClockWorld()
     await world.clock.refresh()
     assert not world.clock.due
 
@@ -147,7 +147,7 @@ async def test_drift_is_looked_at_from_time_to_time() -> None:
 
 
 async def test_a_failure_is_raised_and_not_repeated_by_every_call() -> None:
-    world = World(wrong=2.0)
+    world = ClockWorld(wrong=2.0)
     world.down = True
 
     with pytest.raises(NoAnswerError):
@@ -162,7 +162,7 @@ async def test_a_failure_is_raised_and_not_repeated_by_every_call() -> None:
 
 
 async def test_closing_lets_go_of_a_lookup() -> None:
-    world = World()
+    world = ClockWorld()
     world.gate.clear()
     learner = asyncio.create_task(world.clock.refresh())
     await asyncio.sleep(0)
@@ -174,7 +174,7 @@ async def test_closing_lets_go_of_a_lookup() -> None:
 
 
 async def test_closing_leaves_no_task_and_may_come_before_any_lookup() -> None:
-    world = World()
+    world = ClockWorld()
     await world.clock.close()
     world.gate.clear()
     learner = asyncio.create_task(world.clock.refresh())
@@ -187,7 +187,7 @@ async def test_closing_leaves_no_task_and_may_come_before_any_lookup() -> None:
 
 
 async def test_a_learner_who_is_cancelled_while_the_session_closes_is_cancelled() -> None:
-    world = World()
+    world = ClockWorld()
     world.gate.clear()
     learner = asyncio.create_task(world.clock.refresh())
     await asyncio.sleep(0)
@@ -202,7 +202,7 @@ async def test_a_learner_who_is_cancelled_while_the_session_closes_is_cancelled(
 
 
 async def test_a_learner_who_is_cancelled_by_other_means_is_cancelled_too() -> None:
-    world = World()
+    world = ClockWorld()
     world.gate.clear()
     learner = world.clock.refresh()
     learner.send(None)
@@ -213,7 +213,7 @@ async def test_a_learner_who_is_cancelled_by_other_means_is_cancelled_too() -> N
 
 
 async def test_whoever_comes_during_the_first_lookup_waits_for_it_and_later_nobody_does() -> None:
-    world = World()
+    world = ClockWorld()
     world.gate.clear()
     first = asyncio.create_task(world.clock.refresh())
     await asyncio.sleep(0.0)
@@ -243,7 +243,7 @@ async def test_whoever_comes_during_the_first_lookup_waits_for_it_and_later_nobo
 
 
 async def test_after_a_failure_nobody_asks_for_ten_seconds() -> None:
-    world = World()
+    world = ClockWorld()
     world.down = True
     with pytest.raises(NoAnswerError):
         await world.clock.refresh()
@@ -256,7 +256,7 @@ async def test_after_a_failure_nobody_asks_for_ten_seconds() -> None:
 
 
 async def test_a_refused_timestamp_makes_the_clock_due_and_all_wait_for_one_lookup() -> None:
-    world = World()
+    world = ClockWorld()
     world.clock.refused(0)
     assert world.clock.due
     await world.clock.refresh()
@@ -281,7 +281,7 @@ async def test_a_refused_timestamp_makes_the_clock_due_and_all_wait_for_one_look
 
 
 async def test_after_a_failure_a_refused_timestamp_does_not_make_every_call_ask() -> None:
-    world = World()
+    world = ClockWorld()
     await world.clock.refresh()
     world.clock.refused(1)
     world.down = True
@@ -305,7 +305,7 @@ async def test_after_a_failure_a_refused_timestamp_does_not_make_every_call_ask(
 async def test_a_step_of_one_clock_against_the_other_makes_the_time_due_at_once(
     step: float, due: bool
 ) -> None:
-    world = World(wrong=3.0)
+    world = ClockWorld(wrong=3.0)
     await world.clock.refresh()
 
     world.epoch += step
@@ -326,7 +326,7 @@ async def test_a_step_of_one_clock_against_the_other_makes_the_time_due_at_once(
 
 
 async def test_a_step_is_asked_about_once_even_if_there_is_no_answer() -> None:
-    world = World()
+    world = ClockWorld()
     await world.clock.refresh()
     world.epoch += 3600.0
     world.down = True
@@ -339,7 +339,7 @@ async def test_a_step_is_asked_about_once_even_if_there_is_no_answer() -> None:
 
 
 async def test_that_it_was_not_learnt_is_news_once_an_outage() -> None:
-    world = World()
+    world = ClockWorld()
     assert [world.clock.is_news() for _ in range(3)] == [True, False, False]
 
     await world.clock.refresh()
@@ -348,7 +348,7 @@ async def test_that_it_was_not_learnt_is_news_once_an_outage() -> None:
 
 
 async def test_whoever_listens_is_told_the_offset_and_the_round_trip() -> None:
-    world = World(wrong=3.0, there=0.25, back=0.25)
+    world = ClockWorld(wrong=3.0, there=0.25, back=0.25)
     told: list[tuple[float, float]] = []
     world.clock.on_learnt = lambda offset, trip: told.append((offset, trip))
 
@@ -360,7 +360,7 @@ async def test_whoever_listens_is_told_the_offset_and_the_round_trip() -> None:
 
 
 async def test_without_another_source_time_is_that_of_the_loop_and_of_the_machine() -> None:
-    clock = ServerClock(World().ask)
+    clock = ServerClock(ClockWorld().ask)
 
     assert clock.monotonic() == pytest.approx(asyncio.get_running_loop().time(), abs=5.0)
     assert clock.now() == pytest.approx(time.time(), abs=5.0)

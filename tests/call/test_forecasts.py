@@ -28,7 +28,7 @@ FREE = PoolSnapshot(
 HALF = replace(FREE, used=12_000, others=6_000, resets_in=30.0)
 
 
-class Plain:
+class ForetellingBudget:
     """A budget that foretells half a second for each call beyond those that `go_at_once`."""
 
     def __init__(
@@ -64,7 +64,7 @@ class Plain:
 def test_without_others_and_with_a_quick_pace_it_is_what_the_budget_says(
     pool: list[PoolSnapshot],
 ) -> None:
-    assert Plain(*pool).forecasts().of_address(LIST, 240) == pytest.approx(120.0)
+    assert ForetellingBudget(*pool).forecasts().of_address(LIST, 240) == pytest.approx(120.0)
 
 
 @pytest.mark.parametrize(
@@ -86,14 +86,16 @@ def test_without_others_and_with_a_quick_pace_it_is_what_the_budget_says(
 def test_in_fixed_windows_others_spend_between_our_calls(
     pool: PoolSnapshot, calls: int, of_budget: int
 ) -> None:
-    assert Plain(pool).forecasts().of_address(LIST, calls) == pytest.approx(of_budget / 2)
+    assert ForetellingBudget(pool).forecasts().of_address(LIST, calls) == pytest.approx(
+        of_budget / 2
+    )
 
 
 def test_others_that_have_a_part_of_their_own_take_nothing_of_ours() -> None:
-    budget = Plain(replace(HALF, limit=6_000, used=6_000))
+    budget = ForetellingBudget(replace(HALF, limit=6_000, used=6_000))
 
     assert budget.forecasts(headroom=0.5).of_address(LIST, 240) == pytest.approx(120.0)
-    budget = Plain(replace(HALF, limit=6_000, used=6_000, others=9_000))
+    budget = ForetellingBudget(replace(HALF, limit=6_000, used=6_000, others=9_000))
     assert budget.forecasts(headroom=0.5).of_address(LIST, 240) == pytest.approx(240.0)
 
 
@@ -118,14 +120,14 @@ def test_others_that_have_a_part_of_their_own_take_nothing_of_ours() -> None:
 def test_where_windows_slide_each_gives_back_what_we_have_spent(
     pool: PoolSnapshot, calls: int, seconds: float
 ) -> None:
-    budget = Plain(replace(pool, fixed=False), go_at_once=10_000)
+    budget = ForetellingBudget(replace(pool, fixed=False), go_at_once=10_000)
 
     assert budget.forecasts().of_address(LIST, calls) == pytest.approx(seconds)
 
 
 def test_it_is_never_less_than_what_the_budget_says() -> None:
-    assert Plain(replace(HALF, fixed=False)).forecasts().of_address(LIST, 100) == 90.0
-    budget = Plain(replace(HALF, fixed=False, used=0))
+    assert ForetellingBudget(replace(HALF, fixed=False)).forecasts().of_address(LIST, 100) == 90.0
+    budget = ForetellingBudget(replace(HALF, fixed=False, used=0))
     assert budget.forecasts().of_address(LIST, 100) == 50.0
 
 
@@ -143,24 +145,24 @@ def test_it_is_never_less_than_what_the_budget_says() -> None:
     ],
 )
 def test_the_pace_is_in_it(calls: int, at_once: int, seconds: float) -> None:
-    budget = Plain(pace=20.0, go_at_once=at_once)
+    budget = ForetellingBudget(pace=20.0, go_at_once=at_once)
 
     assert budget.forecasts().of_address(LIST, calls) == pytest.approx(seconds)
 
 
 def test_calls_that_wait_already_are_foretold_without_any_more() -> None:
-    assert Plain(pace=20.0, shut_for=7.0).forecasts().of_address(LIST, 0) == 7.0
-    budget = Plain(replace(HALF, fixed=False, used=0, shut_for=90.0), shut_for=90.0)
+    assert ForetellingBudget(pace=20.0, shut_for=7.0).forecasts().of_address(LIST, 0) == 7.0
+    budget = ForetellingBudget(replace(HALF, fixed=False, used=0, shut_for=90.0), shut_for=90.0)
     assert budget.forecasts().of_address(LIST, 1) == 90.0
 
 
 def test_calls_that_accounts_pay_wait_for_the_pace_alone() -> None:
-    assert Plain(HALF, pace=20.0).forecasts().of_account(182) == pytest.approx(10.0)
+    assert ForetellingBudget(HALF, pace=20.0).forecasts().of_account(182) == pytest.approx(10.0)
 
 
 def test_a_snapshot_is_used_again_the_longer_the_more_pools_there_are() -> None:
     accounts = [replace(FREE, kind=LimitKind.UID, account=f"a{n}") for n in range(999)]
-    budget = Plain(FREE, *accounts)
+    budget = ForetellingBudget(FREE, *accounts)
     forecasts = budget.forecasts()
     for budget.now, looked in ((0.0, 1), (0.49, 1), (0.51, 2), (1.0, 2), (2.0, 3)):
         forecasts.of_address(LIST, 1)
@@ -174,7 +176,7 @@ def test_a_snapshot_is_used_again_the_longer_the_more_pools_there_are() -> None:
 def test_the_pools_of_accounts_are_not_those_of_the_address() -> None:
     theirs = replace(HALF, kind=LimitKind.UID, account="alice")
 
-    assert Plain(theirs).forecasts().of_address(LIST, 240) == pytest.approx(120.0)
+    assert ForetellingBudget(theirs).forecasts().of_address(LIST, 240) == pytest.approx(120.0)
 
 
 def test_a_call_goes_at_once_as_far_as_a_burst_and_the_pace_allow() -> None:

@@ -40,7 +40,7 @@ Outcome = BaseException | tuple[int, str, dict[str, str]]
 TIME: Outcome = (200, '{"serverTime":1700000000000}', {})
 
 
-class Notes:
+class PipelineNotes:
     """A transport and a budget in one: what they are told, in order."""
 
     def __init__(self, *outcomes: Outcome) -> None:
@@ -62,7 +62,9 @@ class Notes:
         now = asyncio.get_running_loop().time()
         return Answer(status, CIMultiDict(headers), body.encode(), now, now)
 
-    async def admit(self, charge: Charge, *, deadline: Any = None, lane: Any = None) -> Notes:
+    async def admit(
+        self, charge: Charge, *, deadline: Any = None, lane: Any = None
+    ) -> PipelineNotes:
         self.told.append("admit")
         self.charges.append(charge)
         self.deadlines.append(deadline)
@@ -84,7 +86,7 @@ class Notes:
         pass
 
 
-def session_with(notes: Notes, **options: Any) -> Session:
+def session_with(notes: PipelineNotes, **options: Any) -> Session:
     options = {"retry": RetryPolicy(attempts=2, max_wait=0.001)} | options
     session = Session(budget=notes, **options)  # type: ignore[arg-type]
     session._pipeline = replace(session._pipeline, transport=notes)  # type: ignore[misc, arg-type]
@@ -92,7 +94,7 @@ def session_with(notes: Notes, **options: Any) -> Session:
 
 
 async def test_waiting_comes_before_signing_and_the_budget_hears_of_the_end() -> None:
-    notes = Notes(TIME, (200, "[]", {}))
+    notes = PipelineNotes(TIME, (200, "[]", {}))
 
     assert await session_with(notes).client(CREDENTIALS).small_liabilities() == []
 
@@ -116,7 +118,7 @@ async def test_waiting_comes_before_signing_and_the_budget_hears_of_the_end() ->
 async def test_however_an_attempt_ends_the_budget_is_told_how_far_it_got(
     outcome: Outcome, end: str
 ) -> None:
-    notes = Notes(outcome)
+    notes = PipelineNotes(outcome)
     session = session_with(notes, retry=RetryPolicy(attempts=1))
 
     with pytest.raises(BaseException):  # noqa: B017, PT011 - whatever comes of it
@@ -133,7 +135,7 @@ async def test_closing_ends_the_pause_before_another_attempt(
     monkeypatch.setattr(random, "uniform", lambda low, high: high)
     failed = asyncio.Event()
     session = session_with(
-        Notes(NoAnswerError("dropped")),
+        PipelineNotes(NoAnswerError("dropped")),
         retry=RetryPolicy(attempts=2),
         observer=lambda event: failed.set() if isinstance(event, Retried) else None,
     )
@@ -150,7 +152,7 @@ async def test_closing_ends_the_pause_before_another_attempt(
 
 
 async def test_each_attempt_pays_again_and_is_signed_anew() -> None:
-    notes = Notes(TIME, NoAnswerError("dropped"), (200, "[]", {}))
+    notes = PipelineNotes(TIME, NoAnswerError("dropped"), (200, "[]", {}))
 
     await session_with(notes).client(CREDENTIALS).small_liabilities()
 
@@ -169,7 +171,7 @@ class Broken:
 
 
 async def test_a_failure_to_sign_gives_the_weight_back() -> None:
-    notes = Notes(TIME)
+    notes = PipelineNotes(TIME)
     client = session_with(notes).client(CREDENTIALS)
     client._account.signer = Broken()
     with pytest.raises(ZeroDivisionError):
@@ -182,7 +184,7 @@ async def test_a_call_that_need_not_wait_is_admitted_without_a_coroutine(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     now = int(time.time() * 1000)
-    notes = Notes((200, f'{{"serverTime":{now}}}', {}), *[(200, "[]", {})] * 2)
+    notes = PipelineNotes((200, f'{{"serverTime":{now}}}', {}), *[(200, "[]", {})] * 2)
     session = Session()
     session._pipeline = replace(session._pipeline, transport=notes)  # type: ignore[misc, arg-type]
     client = session.client(CREDENTIALS)
@@ -197,7 +199,7 @@ async def test_a_call_that_need_not_wait_is_admitted_without_a_coroutine(
 
 async def test_weight_of_a_call_that_can_not_be_signed_at_once_goes_back() -> None:
     now = int(time.time() * 1000)
-    notes = Notes((200, f'{{"serverTime":{now}}}', {}), (200, "[]", {}))
+    notes = PipelineNotes((200, f'{{"serverTime":{now}}}', {}), (200, "[]", {}))
     session = Session()
     session._pipeline = replace(session._pipeline, transport=notes)  # type: ignore[misc, arg-type]
     client = session.client(CREDENTIALS)
@@ -212,7 +214,7 @@ async def test_weight_of_a_call_that_can_not_be_signed_at_once_goes_back() -> No
 
 
 async def test_a_deadline_shortens_reads_and_never_a_write_that_is_under_way() -> None:
-    notes = Notes(TIME, (200, "[]", {}), NoAnswerError("dropped"))
+    notes = PipelineNotes(TIME, (200, "[]", {}), NoAnswerError("dropped"))
     session = session_with(notes, retry=RetryPolicy(attempts=1, deadline=5.0))
     client = session.client(CREDENTIALS)
 
@@ -228,7 +230,7 @@ async def test_a_deadline_shortens_reads_and_never_a_write_that_is_under_way() -
 
 
 async def test_a_client_may_have_a_patience_of_its_own_behind_the_same_session() -> None:
-    notes = Notes(TIME, *[(200, "[]", {})] * 4)
+    notes = PipelineNotes(TIME, *[(200, "[]", {})] * 4)
     session = session_with(notes, retry=RetryPolicy(attempts=1, deadline=60.0))
     quick, usual = session.client(CREDENTIALS, deadline=5.0), session.client(CREDENTIALS)
     patient = DustClient(CREDENTIALS, session, deadline=600.0)
@@ -286,7 +288,9 @@ def test_a_deadline_that_can_not_work_is_refused(deadline: Any, error: type[Exce
 async def test_an_unknown_outcome_has_the_numbers_of_the_answer_that_left_the_doubt(
     answer: Any, code: int | None, status: int | None
 ) -> None:
-    client = session_with(Notes(TIME, answer), retry=RetryPolicy(attempts=1)).client(CREDENTIALS)
+    client = session_with(PipelineNotes(TIME, answer), retry=RetryPolicy(attempts=1)).client(
+        CREDENTIALS
+    )
 
     with pytest.raises(OutcomeUnknownError) as caught:
         await client.dust_transfer(["ADA"])
@@ -300,8 +304,8 @@ async def test_an_unknown_outcome_has_the_numbers_of_the_answer_that_left_the_do
 async def test_who_can_not_be_sent_in_time_is_told_which_time_it_is(
     deadline: float | None, whose: str
 ) -> None:
-    class Full(Notes):
-        async def admit(self, charge: Charge, **_: Any) -> Notes:
+    class Full(PipelineNotes):
+        async def admit(self, charge: Charge, **_: Any) -> PipelineNotes:
             raise BudgetExceededError("too late", pool=charge.pool, retry_after=40.0)
 
     session = session_with(Full(), retry=RetryPolicy(deadline=deadline))
@@ -325,7 +329,7 @@ async def test_of_an_outage_one_warning_tells_that_the_clock_was_not_learnt(
 ) -> None:
     caplog.set_level(logging.DEBUG, "binance_dust")
     out = NoAnswerError("unreachable")
-    line = session_with(Notes(out, out, out, TIME, out, out))._pipeline
+    line = session_with(PipelineNotes(out, out, out, TIME, out, out))._pipeline
 
     for _ in range(2):
         await asyncio.gather(*[line.learn_clock(past=line.clock.generation) for _ in range(3)])
@@ -349,7 +353,7 @@ IP = {"X-SAPI-USED-IP-WEIGHT-1M": "100"}
 async def test_who_pays_is_learnt_from_many_answers_in_a_row_and_unlearnt_by_one() -> None:
     events: list[Event] = []
     answers = [(200, "[]", UID)] * (TO_ACCOUNT + 1) + [(200, "[]", IP)] * 2
-    notes = Notes(TIME, *answers)
+    notes = PipelineNotes(TIME, *answers)
     client = session_with(notes, observer=events.append).client(CREDENTIALS)
 
     for _ in answers:
@@ -366,7 +370,7 @@ async def test_who_pays_is_learnt_from_many_answers_in_a_row_and_unlearnt_by_one
 
 @pytest.mark.parametrize("headers", [IP, {}, UID | IP, {"X-SAPI-USED-UID-WEIGHT-1M": "-1"}])
 async def test_a_header_that_agrees_or_says_nothing_changes_nothing(headers: Any) -> None:
-    notes = Notes(TIME, (200, "[]", headers), (200, "[]", headers))
+    notes = PipelineNotes(TIME, (200, "[]", headers), (200, "[]", headers))
     client = session_with(notes).client(CREDENTIALS)
 
     await client.small_liabilities()
@@ -376,7 +380,7 @@ async def test_a_header_that_agrees_or_says_nothing_changes_nothing(headers: Any
 
 
 async def test_who_knows_better_may_say_so() -> None:
-    notes = Notes(TIME, (200, "[]", IP), (200, "[]", IP))
+    notes = PipelineNotes(TIME, (200, "[]", IP), (200, "[]", IP))
     client = session_with(notes, payers={"small_liabilities": "uid"}).client(CREDENTIALS)
 
     await client.small_liabilities()

@@ -56,7 +56,7 @@ def test_the_table_decides_by_row_and_by_how_far_it_got(
     assert act(Replay.NEVER, error) is write
 
 
-class Play:
+class WrittenAttempts:
     """Attempts that go as written, and the time that passes meanwhile."""
 
     def __init__(self, *rest: DustError | str) -> None:
@@ -102,7 +102,7 @@ class Play:
 
 
 async def test_a_read_goes_on_until_it_succeeds() -> None:
-    play = Play(UNSENT, REFUSED, "done")
+    play = WrittenAttempts(UNSENT, REFUSED, "done")
 
     assert await play.run(UNKNOWN) == "done"
     assert play.attempts == 4
@@ -111,7 +111,7 @@ async def test_a_read_goes_on_until_it_succeeds() -> None:
 
 
 async def test_the_pause_that_is_told_is_the_pause_that_is_made() -> None:
-    play = Play(UNSENT, REFUSED, "done")
+    play = WrittenAttempts(UNSENT, REFUSED, "done")
 
     await play.run(UNKNOWN)
 
@@ -120,7 +120,7 @@ async def test_the_pause_that_is_told_is_the_pause_that_is_made() -> None:
 
 
 async def test_the_first_attempt_counts() -> None:
-    play = Play(*[UNKNOWN] * 10)
+    play = WrittenAttempts(*[UNKNOWN] * 10)
 
     with pytest.raises(NoAnswerError):
         await play.run(UNKNOWN, attempts=3)
@@ -128,7 +128,7 @@ async def test_the_first_attempt_counts() -> None:
 
 
 async def test_one_attempt_is_one_attempt() -> None:
-    play = Play("never")
+    play = WrittenAttempts("never")
 
     with pytest.raises(NotSentError):
         await play.run(UNSENT, attempts=1)
@@ -137,7 +137,7 @@ async def test_one_attempt_is_one_attempt() -> None:
 
 @pytest.mark.parametrize("error", [UNKNOWN, UNCLEAR, FINAL])
 async def test_funds_are_not_sent_again_when_nobody_knows(error: DustError) -> None:
-    play = Play("never")
+    play = WrittenAttempts("never")
 
     with pytest.raises(DustError):
         await play.run(error, Replay.NEVER)
@@ -145,7 +145,7 @@ async def test_funds_are_not_sent_again_when_nobody_knows(error: DustError) -> N
 
 
 async def test_funds_that_never_left_are_sent_again_but_not_past_the_unknown() -> None:
-    play = Play(REFUSED, UNKNOWN, "never")
+    play = WrittenAttempts(REFUSED, UNKNOWN, "never")
 
     with pytest.raises(NoAnswerError):
         await play.run(UNSENT, Replay.NEVER)
@@ -155,7 +155,7 @@ async def test_funds_that_never_left_are_sent_again_but_not_past_the_unknown() -
 async def test_pauses_grow_with_full_jitter_and_stay_below_the_longest() -> None:
     longest: list[float] = []
     for _ in range(200):
-        play = Play(*[UNKNOWN] * 7, "done")
+        play = WrittenAttempts(*[UNKNOWN] * 7, "done")
         await play.run(UNKNOWN, attempts=9, max_wait=3.0)
         longest = [max(pair) for pair in zip(play.pauses, longest or play.pauses, strict=True)]
 
@@ -167,7 +167,7 @@ async def test_pauses_grow_with_full_jitter_and_stay_below_the_longest() -> None
 
 @pytest.mark.parametrize("error", [ClockError("late"), RateLimitedError("slow", retry_after=3.0)])
 async def test_what_names_its_remedy_needs_no_pause_of_ours(error: DustError) -> None:
-    play = Play("done")
+    play = WrittenAttempts("done")
 
     await play.run(error)
 
@@ -178,7 +178,7 @@ async def test_what_names_its_remedy_needs_no_pause_of_ours(error: DustError) ->
     "error", [RateLimitedError("slow", retry_after=61.0), BannedError("out", retry_after=61.0)]
 )
 async def test_a_longer_wait_than_allowed_is_raised_at_once(error: DustError) -> None:
-    play = Play("never")
+    play = WrittenAttempts("never")
 
     with pytest.raises(type(error)):
         await play.run(error, max_wait=60.0)
@@ -186,7 +186,7 @@ async def test_a_longer_wait_than_allowed_is_raised_at_once(error: DustError) ->
 
 
 async def test_a_deadline_ends_it_before_a_pause_that_would_pass_it() -> None:
-    play = Play(*[UNKNOWN] * 100)
+    play = WrittenAttempts(*[UNKNOWN] * 100)
 
     with pytest.raises(NoAnswerError):
         await play.run(UNKNOWN, attempts=100, deadline=2.0)
@@ -195,7 +195,7 @@ async def test_a_deadline_ends_it_before_a_pause_that_would_pass_it() -> None:
 
 
 async def test_without_a_deadline_the_attempts_end_it() -> None:
-    play = Play(*[UNKNOWN] * 100)
+    play = WrittenAttempts(*[UNKNOWN] * 100)
 
     with pytest.raises(NoAnswerError):
         await play.run(UNKNOWN, deadline=None)
@@ -203,7 +203,7 @@ async def test_without_a_deadline_the_attempts_end_it() -> None:
 
 
 async def test_a_pause_that_would_reach_the_deadline_is_not_begun() -> None:
-    play = Play("never")
+    play = WrittenAttempts("never")
 
     with pytest.raises(ClockError):
         await play.run(ClockError("late"), deadline=0.0)
@@ -214,7 +214,7 @@ async def test_a_pause_that_would_reach_the_deadline_is_not_begun() -> None:
     "error", [RateLimitedError("slow", retry_after=60.0), BannedError("out", retry_after=60.0)]
 )
 async def test_a_wait_that_is_just_allowed_is_waited(error: DustError) -> None:
-    assert await Play("done").run(error, max_wait=60.0) == "done"
+    assert await WrittenAttempts("done").run(error, max_wait=60.0) == "done"
 
 
 def test_five_attempts_within_a_minutes_wait_each_unless_said_otherwise() -> None:
@@ -254,7 +254,7 @@ async def test_an_outage_is_not_multiplied() -> None:
     sent = 0
     for _ in range(10_000):
         allowance.earn()
-        play = Play(*[UNKNOWN] * 4)
+        play = WrittenAttempts(*[UNKNOWN] * 4)
         with pytest.raises(NoAnswerError):
             await play.run(UNKNOWN, allowance=allowance)
         sent += play.attempts
@@ -265,13 +265,15 @@ async def test_an_outage_is_not_multiplied() -> None:
 async def test_what_the_exchange_asks_to_be_sent_again_costs_no_allowance() -> None:
     allowance = RetryAllowance()
     for _ in range(1_000):
-        await Play("done").run(RateLimitedError("slow", retry_after=1.0), allowance=allowance)
+        await WrittenAttempts("done").run(
+            RateLimitedError("slow", retry_after=1.0), allowance=allowance
+        )
 
-    assert await Play("done").run(UNKNOWN, allowance=allowance) == "done"
+    assert await WrittenAttempts("done").run(UNKNOWN, allowance=allowance) == "done"
 
 
 async def test_a_ban_may_be_sat_out() -> None:
-    play = Play("done")
+    play = WrittenAttempts("done")
 
     assert await play.run(BannedError("banned")) == "done"
 

@@ -202,7 +202,7 @@ Handler = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 
 
-class Server:
+class ToldServer:
     """A server that does what it is told with each connection."""
 
     def __init__(self) -> None:
@@ -217,8 +217,10 @@ class Server:
 
 
 @asynccontextmanager
-async def serving(act: Callable[[Server, Any, Any], Awaitable[None]]) -> AsyncIterator[Server]:
-    server = Server()
+async def serving(
+    act: Callable[[ToldServer, Any, Any], Awaitable[None]],
+) -> AsyncIterator[ToldServer]:
+    server = ToldServer()
     tasks: set[asyncio.Task[None]] = set()
 
     async def handle(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -244,14 +246,14 @@ async def serving(act: Callable[[Server, Any, Any], Awaitable[None]]) -> AsyncIt
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def well(server: Server, reader: Any, writer: Any) -> None:
+async def well(server: ToldServer, reader: Any, writer: Any) -> None:
     while True:
         await server.head(reader)
         writer.write(OK)
 
 
 def saying(reply: bytes) -> Any:
-    async def act(server: Server, reader: Any, writer: Any) -> None:
+    async def act(server: ToldServer, reader: Any, writer: Any) -> None:
         await server.head(reader)
         writer.write(reply)
         await writer.drain()
@@ -259,7 +261,7 @@ def saying(reply: bytes) -> Any:
     return act
 
 
-async def silent(server: Server, reader: Any, writer: Any) -> None:
+async def silent(server: ToldServer, reader: Any, writer: Any) -> None:
     await server.head(reader)
     await asyncio.Event().wait()
 
@@ -279,7 +281,7 @@ async def test_no_request_waits_for_a_connection_after_it_was_signed() -> None:
     """aiohttp's usual limit is a hundred: behind it, signed requests would queue and age."""
     everybody_is_here = asyncio.Event()
 
-    async def all_at_once(server: Server, reader: Any, writer: Any) -> None:
+    async def all_at_once(server: ToldServer, reader: Any, writer: Any) -> None:
         await server.head(reader)
         if len(server.heads) == 120:
             everybody_is_here.set()
@@ -295,7 +297,7 @@ async def test_no_request_waits_for_a_connection_after_it_was_signed() -> None:
 async def test_cookies_are_not_kept_for_they_would_be_shared_between_accounts() -> None:
     reply = b"HTTP/1.1 200 OK\r\nSet-Cookie: who=alice; Path=/\r\nContent-Length: 2\r\n\r\n{}"
 
-    async def with_cookies(server: Server, reader: Any, writer: Any) -> None:
+    async def with_cookies(server: ToldServer, reader: Any, writer: Any) -> None:
         while True:
             await server.head(reader)
             writer.write(reply)
@@ -394,7 +396,7 @@ async def test_aiohttp_sends_nothing_again_by_itself(*, told: bool) -> None:
     Also not a release of aiohttp that can't be told: then a gate lets each request through once.
     """
 
-    async def once_well_then_dead(server: Server, reader: Any, writer: Any) -> None:
+    async def once_well_then_dead(server: ToldServer, reader: Any, writer: Any) -> None:
         await server.head(reader)
         writer.write(OK)
         await server.head(reader)

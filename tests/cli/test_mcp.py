@@ -35,7 +35,7 @@ TOLERANCE = Decimal("0.00000001")  # previews round, conversions cut
 READS = {"scan", "quote", "books", "doctor"}
 
 
-class Agent:
+class AskingAgent:
     """The SDK's client, at a server on a sandbox."""
 
     def __init__(
@@ -85,7 +85,7 @@ async def agent(
     max_value: str | None = None,
     rules: AccountRules | None = None,
     record: Path | None = None,
-) -> AsyncIterator[Agent]:
+) -> AsyncIterator[AskingAgent]:
     """Start a server in this process, with what the command would make of its options."""
     record = record or folder / "dust.db.mcp.jsonl"
     async with (
@@ -112,7 +112,7 @@ async def agent(
         )
         server = command.make_server(desk, may_convert=may_convert)
         async with sdk.Client(server) as client:
-            yield Agent(client, exchange, ledger, record, keys)
+            yield AskingAgent(client, exchange, ledger, record, keys)
         await desk.finish()
 
 

@@ -24,7 +24,7 @@ DUST = "POST /sapi/v1/asset/dust"
 LOG = "GET /sapi/v1/asset/dribblet"
 
 
-class Report:
+class TurnReport:
     account, what, account_type = "alice", "dust", "SPOT"
     unsettled = ()
 
@@ -61,7 +61,7 @@ async def test_a_sweep_that_fails_is_told_at_its_end_or_by_account_if_it_has_non
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     turns: list[Any] = [
-        Report(outcome)
+        TurnReport(outcome)
         for outcome in (Outcome.FAILED, Outcome.FAILED, Outcome.CONVERTED, Outcome.FAILED)
     ]
     once, sent_once = notifier(monkeypatch)

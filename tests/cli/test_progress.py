@@ -21,7 +21,7 @@ from tests.cli.conftest import Keep, Run
 LIST = "GET /sapi/v1/margin/exchange-small-liability"
 
 
-class FakeSession:
+class DrawnSession:
     """The part of a session that is drawn."""
 
     def __init__(self, *pools: PoolSnapshot, shut_for: float = 0) -> None:
@@ -76,7 +76,7 @@ def lane(session: int = 0, question: Question = Question.LIST) -> LaneProgress:
 
 
 def test_progress_can_be_read_without_colours() -> None:
-    lines = drawn(progress(lane()), FakeSession(pool()))
+    lines = drawn(progress(lane()), DrawnSession(pool()))
 
     assert "120 of 1,000 accounts, 3 failed, 1 min 1 s gone, 7 min 20 s left" in lines[0]
     told = [" ".join(line.split()) for line in lines]
@@ -86,7 +86,7 @@ def test_progress_can_be_read_without_colours() -> None:
 
 
 def test_each_of_several_addresses_has_its_own_rows() -> None:
-    lines = drawn(progress(lane(0), lane(1)), FakeSession(pool()), FakeSession(pool(used=100)))
+    lines = drawn(progress(lane(0), lane(1)), DrawnSession(pool()), DrawnSession(pool(used=100)))
 
     assert lines[1].startswith("address")
     assert lines[2].startswith("10.0.0.1")
@@ -95,9 +95,9 @@ def test_each_of_several_addresses_has_its_own_rows() -> None:
 
 
 def test_refusals_bans_and_other_spenders_are_shown() -> None:
-    refused = drawn(progress(lane()), FakeSession(pool(shut_for=12)))
-    shared = drawn(progress(lane()), FakeSession(pool(others=700)))
-    banned = drawn(progress(lane()), FakeSession(pool(), shut_for=130))
+    refused = drawn(progress(lane()), DrawnSession(pool(shut_for=12)))
+    shared = drawn(progress(lane()), DrawnSession(pool(others=700)))
+    banned = drawn(progress(lane()), DrawnSession(pool(), shut_for=130))
 
     assert "refused: shut for 12 s" in refused[2]
     assert "others spend 700" in shared[2]
@@ -107,17 +107,17 @@ def test_refusals_bans_and_other_spenders_are_shown() -> None:
 def test_a_lane_without_calls_is_not_shown() -> None:
     empty = LaneProgress(0, Question.MARGIN_DEBT, 0, 0, 0, 0.0)
 
-    assert not [line for line in drawn(progress(empty), FakeSession()) if "debt" in line]
+    assert not [line for line in drawn(progress(empty), DrawnSession()) if "debt" in line]
 
 
 def test_without_a_total_there_is_no_time_left() -> None:
     assert progress_line(progress(total=None)) == "120 accounts, 3 failed, 1 min 1 s gone"
-    assert drawn(progress(lane(), total=None), FakeSession())
+    assert drawn(progress(lane(), total=None), DrawnSession())
 
 
 @pytest.mark.parametrize("width", [20, 40, 80, 200])
 def test_the_drawing_fits_any_terminal(width: int) -> None:
-    lines = drawn(progress(lane()), FakeSession(pool()), width=width)
+    lines = drawn(progress(lane()), DrawnSession(pool()), width=width)
 
     assert max(map(len, lines)) <= width
 
@@ -135,7 +135,7 @@ def test_events_are_counted_and_the_last_problem_is_kept(
         Retried(LIST, "alice", 1, "NoAnswerError: GET /x (alice): the line [red]broke", 0.3),
     ):
         events(event)
-    lines = drawn(progress(), FakeSession(), events=events)
+    lines = drawn(progress(), DrawnSession(), events=events)
 
     assert str(events) == "2 waits, 1 refused, 1 bans, 1 sent again, longest wait 1 min 1 s"
     assert lines[-1] == "GET /x (alice): the line [red]broke; again in 0.3 s"

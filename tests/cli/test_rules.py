@@ -31,14 +31,14 @@ min_value = "0.5"
 """
 
 
-class FakeClient:
+class NamedClient:
     def __init__(self, name: str) -> None:
         self.name = name
 
 
 def found(path: Path, account: str, **asked: Any) -> dict[str, Any]:
     options = argparse.Namespace(rules=str(path), sandbox=False, target=asked.get("target"))
-    client: Any = FakeClient(account)
+    client: Any = NamedClient(account)
     return dict(merged(options, find_rules(options), asked)(client))
 
 

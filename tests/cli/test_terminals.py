@@ -18,7 +18,7 @@ from binance_dust.cli._tables import TerminalTable, figure, prose, text, wrapped
 from binance_dust.cli._watch import MoveWatch, _AwaitedEntry
 from binance_dust.sandbox import Sandbox
 from tests.cli.conftest import Keep, Run
-from tests.cli.test_progress import FakeSession, drawn, lane, pool, progress
+from tests.cli.test_progress import DrawnSession, drawn, lane, pool, progress
 
 WIDTHS = (60, 80, 120)
 COLOUR = re.compile("\x1b\\[[0-9;]*[34][0-9][0-9;]*m")
@@ -229,8 +229,8 @@ def test_what_is_drawn_while_a_command_runs_fits_too(width: int) -> None:
     watch = MoveWatch(lambda: 100.0)
     for entry in range(5):
         watch._reading[entry] = _AwaitedEntry(LONG, 145.0, 400.0)
-    scan = drawn(progress(lane()), FakeSession(pool(others=500)), width=width)
-    whole = drawn(progress(lane()), FakeSession(pool(others=500)), width=1000)
+    scan = drawn(progress(lane()), DrawnSession(pool(others=500)), width=width)
+    whole = drawn(progress(lane()), DrawnSession(pool(others=500)), width=1000)
     moves = replayed([((line,), {}) for line in watch._lines()], width)
 
     for told, all_of_it in (

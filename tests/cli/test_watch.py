@@ -24,7 +24,7 @@ ASSETS = "POST /sapi/v3/asset/getUserAsset"
 BURN = "GET /sapi/v1/bnbBurn"
 
 
-class Clock:
+class SetClock:
     now = 100.0
 
     def __call__(self) -> float:
@@ -42,7 +42,7 @@ def retried(account: str, endpoint: str = BURN, text: str = "no connection: refu
 
 
 def test_one_cause_is_one_line_and_is_counted(said: list[str]) -> None:
-    clock = Clock()
+    clock = SetClock()
     problems = Problems(said.append, clock)
     problems(ExchangeOpened("https://api.binance.com"))
     for number in range(48):
@@ -68,7 +68,7 @@ def test_one_cause_is_one_line_and_is_counted(said: list[str]) -> None:
 
 
 def test_refusals_bans_and_a_lost_redis_are_said_once_until_they_are_over(said: list[str]) -> None:
-    problems = Problems(said.append, Clock())
+    problems = Problems(said.append, SetClock())
     for _ in range(3):
         problems(happened.Refused(BURN, 9))
         problems(happened.Banned(130))
@@ -88,7 +88,7 @@ def test_refusals_bans_and_a_lost_redis_are_said_once_until_they_are_over(said: 
 def test_a_lost_answer_is_said_at_once_and_counted_down(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    clock = Clock()
+    clock = SetClock()
     watch = MoveWatch(clock)
 
     watch(happened.FundsCallEnded("alice", "dust", "unknown", 7))
@@ -119,7 +119,7 @@ def test_a_lost_answer_is_said_at_once_and_counted_down(
 async def test_progress_has_a_pace_and_an_early_end_has_a_tally(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    clock = Clock()
+    clock = SetClock()
     watch = MoveWatch(clock)
 
     lines: list[str] = []
@@ -127,7 +127,9 @@ async def test_progress_has_a_pace_and_an_early_end_has_a_tally(
     async def ended_early() -> None:
         async with watch.shown(25), watch.finishing():
             for number in range(10):
-                report: Any = Report(f"a{number}", Outcome.NOTHING if number else Outcome.CONVERTED)
+                report: Any = DoneReport(
+                    f"a{number}", Outcome.NOTHING if number else Outcome.CONVERTED
+                )
                 watch.take(report)
             watch(happened.FundsCallEnded("a0", "dust", "confirmed", 1))
             watch(happened.FundsCallEnded("a12", "dust", "confirmed", 2))
@@ -151,7 +153,7 @@ async def test_progress_has_a_pace_and_an_early_end_has_a_tally(
 
 
 async def test_what_goes_on_for_ever_says_only_what_is_being_read() -> None:
-    watch = MoveWatch(Clock())
+    watch = MoveWatch(SetClock())
     async with watch.shown(25, for_ever=True):
         drawing: Any = watch._drawing
         idle = drawing._line()
@@ -161,7 +163,7 @@ async def test_what_goes_on_for_ever_says_only_what_is_being_read() -> None:
     assert (idle, reading) == ("", "alice: reading how entry 7 ended, known in 46 s")
 
 
-class Report:
+class DoneReport:
     def __init__(self, account: str, outcome: Outcome) -> None:
         self.account = account
         self.outcome = outcome

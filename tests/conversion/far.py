@@ -25,7 +25,7 @@ from binance_dust.sandbox._exchange import Handling
 from binance_dust.sandbox._requests import HttpRequest
 from binance_dust.session import Session
 from tests.budget.virtual import VirtualLoop
-from tests.simulation.world import World
+from tests.simulation.world import SimulatedWorld
 
 DUST = "/sapi/v1/asset/dust"
 CONVERT = "/sapi/v1/asset/dust-convert/convert"
@@ -37,7 +37,7 @@ MEMORY = "/dev/shm" if Path("/dev/shm").is_dir() else None  # noqa: S108 - a fol
 """Flushing to a real disk would take most of the time of tests that begin a ledger each."""
 
 
-class FarWorld(World):
+class FarWorld(SimulatedWorld):
     """The exchange, and a way to it on which requests travel by themselves."""
 
     def __init__(self, **options: Any) -> None:
@@ -127,7 +127,7 @@ class _Wire:
         pass
 
 
-class Process:
+class FarProcess:
     """A process of ours: its own session and its own connection to the ledger; it can be killed."""
 
     def __init__(

@@ -13,7 +13,7 @@ import pytest
 from binance_dust import Ledger, OutcomeUnknownError
 from binance_dust.conversion import LiabilityExchanger
 from tests.budget.virtual import run
-from tests.conversion.far import CONVERT, DUST, FarWorld, Process
+from tests.conversion.far import CONVERT, DUST, FarProcess, FarWorld
 
 EXCHANGE = "POST /sapi/v1/margin/exchange-small-liability"
 HISTORY = "/sapi/v1/margin/exchange-small-liability-history"
@@ -33,12 +33,14 @@ class Scene:
     @asynccontextmanager
     async def process(
         self, *, path: Path | str = ":memory:", **options: Any
-    ) -> AsyncIterator[Process]:
-        async with Process(self.world, self.credentials, path, **options) as process:
+    ) -> AsyncIterator[FarProcess]:
+        async with FarProcess(self.world, self.credentials, path, **options) as process:
             yield process
             await self.world.quiet()
 
-    async def lose_answer(self, process: Process, *, executed: bool = True) -> OutcomeUnknownError:
+    async def lose_answer(
+        self, process: FarProcess, *, executed: bool = True
+    ) -> OutcomeUnknownError:
         """Convert, and lose the answer; give the error."""
         self.faults.lose_answer(after_executing=executed, endpoint=DUST)
         with pytest.raises(OutcomeUnknownError) as caught:

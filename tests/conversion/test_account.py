@@ -13,7 +13,7 @@ import pytest
 from binance_dust import Converter, Credentials, GuardError, Quote
 from binance_dust.conversion._account import AccountContext, debts_of, spot_holdings
 from binance_dust.models import MarginAccount, MarginAsset
-from tests.conversion.far import ASSETS, LIST, MEMORY, Process
+from tests.conversion.far import ASSETS, LIST, MEMORY, FarProcess
 from tests.conversion.scene import DUST_OF_TWO, Scene, in_virtual_time
 from tests.conversion.values import user_asset
 
@@ -89,7 +89,7 @@ async def test_a_process_that_overslept_its_claim_sends_nothing() -> None:
             assert len(scene.sent) == 1
 
 
-async def quote_in(seconds: float, process: Process) -> Quote:
+async def quote_in(seconds: float, process: FarProcess) -> Quote:
     await asyncio.sleep(seconds)
     return await process.converter.quote()
 

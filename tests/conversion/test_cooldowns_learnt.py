@@ -10,7 +10,7 @@ import pytest
 
 from binance_dust import CooldownError
 from tests.budget.virtual import run
-from tests.conversion.far import FarWorld, Process
+from tests.conversion.far import FarProcess, FarWorld
 
 HOUR = 3600.0
 
@@ -25,7 +25,7 @@ class Schedule:
         self.keys = {name: self.world.exchange.accounts.open(name, {}) for name in names}
         self.refusals = 0
 
-    async def convert(self, process: Process, name: str = "alice") -> float:
+    async def convert(self, process: FarProcess, name: str = "alice") -> float:
         """Try at each time that the converter says until it works; tell how late it was."""
         world = self.world
         before = [each.done_at for each in world.conversions(name)]
@@ -52,7 +52,7 @@ def test_the_second_scheduled_conversion_lands_just_after_the_account_may_conver
         schedule = Schedule(rule * HOUR, "alice")
         cooldown = timedelta(hours=configured)
         path = folder / "dust.db"
-        async with Process(
+        async with FarProcess(
             schedule.world, schedule.keys["alice"], path, cooldown=cooldown
         ) as process:
             await schedule.convert(process)
@@ -60,7 +60,7 @@ def test_the_second_scheduled_conversion_lands_just_after_the_account_may_conver
             second = await schedule.convert(process)
             paid = schedule.refusals
         # What was learnt outlives the process.
-        async with Process(
+        async with FarProcess(
             schedule.world, schedule.keys["alice"], path, cooldown=cooldown
         ) as process:
             third = await schedule.convert(process)
@@ -76,13 +76,13 @@ def test_a_cooldown_learnt_by_one_account_holds_for_the_next(folder: Path) -> No
     async def main() -> None:
         schedule = Schedule(6 * HOUR, "alice", "bob")
         cooldown, path = timedelta(hours=24), folder / "dust.db"
-        async with Process(
+        async with FarProcess(
             schedule.world, schedule.keys["alice"], path, cooldown=cooldown
         ) as process:
             for _ in range(3):
                 await schedule.convert(process)
             paid = schedule.refusals
-        async with Process(
+        async with FarProcess(
             schedule.world, schedule.keys["bob"], path, cooldown=cooldown
         ) as process:
             await schedule.convert(process, "bob")

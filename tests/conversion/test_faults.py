@@ -18,10 +18,10 @@ from tests.conversion.far import (
     LIST,
     LOG,
     MEMORY,
+    FarProcess,
     FarWorld,
     Killed,
     Mortal,
-    Process,
     check_books,
     entries_of,
     run_with_deaths,
@@ -31,7 +31,7 @@ TIME = "/api/v3/time"
 WRITES = (DUST, CONVERT)
 
 
-class Trouble(NamedTuple):
+class ArmedFault(NamedTuple):
     """One fault, to be armed before a round."""
 
     name: str
@@ -67,14 +67,14 @@ def merged(*parts: st.SearchStrategy[dict[str, Any]]) -> st.SearchStrategy[dict[
 
 anywhere = st.sampled_from([*WRITES, *WRITES, LOG, ASSETS, LIST, TIME])
 troubles = st.one_of(
-    st.builds(Trouble, st.just("lose_answer"), anywhere, merged(times, after)),
-    st.builds(Trouble, st.just("fail"), anywhere, merged(times, after, errors)),
-    st.builds(Trouble, st.just("fail"), st.sampled_from(WRITES), merged(times, definite)),
-    st.builds(Trouble, plain, anywhere, times),
-    st.builds(Trouble, st.just("convert_nothing"), st.sampled_from(WRITES), times),
-    st.builds(Trouble, st.just("delay"), anywhere, merged(times, legs, seconds)),
-    st.builds(Trouble, st.just("refuse"), anywhere, times),
-    st.builds(Trouble, st.just("no connection"), anywhere, st.just({})),
+    st.builds(ArmedFault, st.just("lose_answer"), anywhere, merged(times, after)),
+    st.builds(ArmedFault, st.just("fail"), anywhere, merged(times, after, errors)),
+    st.builds(ArmedFault, st.just("fail"), st.sampled_from(WRITES), merged(times, definite)),
+    st.builds(ArmedFault, plain, anywhere, times),
+    st.builds(ArmedFault, st.just("convert_nothing"), st.sampled_from(WRITES), times),
+    st.builds(ArmedFault, st.just("delay"), anywhere, merged(times, legs, seconds)),
+    st.builds(ArmedFault, st.just("refuse"), anywhere, times),
+    st.builds(ArmedFault, st.just("no connection"), anywhere, st.just({})),
 )
 deaths = st.none() | st.integers(1, 14)
 
@@ -82,7 +82,7 @@ deaths = st.none() | st.integers(1, 14)
 class Round(NamedTuple):
     """One attempt at a conversion, and one at finding out how it ended."""
 
-    troubles: list[Trouble]
+    troubles: list[ArmedFault]
     converter_dies: int | None
     recoverer_dies: int | None
     target: str
@@ -98,7 +98,7 @@ rounds = st.builds(
 
 
 async def live(world: FarWorld, alice: Any, path: Path, turn: Round, *, recover: bool) -> None:
-    async with Process(world, alice, path, target=turn.target) as process:
+    async with FarProcess(world, alice, path, target=turn.target) as process:
         work = process.converter.recover() if recover else process.convert_all()
         dies = turn.recoverer_dies if recover else turn.converter_dies
         mortal = Mortal(work, dies)
@@ -147,7 +147,7 @@ def test_under_any_faults_each_intent_happens_at_most_once_and_the_books_are_rig
 
         await asyncio.sleep(100)
         await world.quiet()
-        async with Process(world, alice, path) as process:
+        async with FarProcess(world, alice, path) as process:
             before = len(world.conversions())
             await process.converter.recover()
             assert len(world.conversions()) == before

@@ -20,10 +20,10 @@ from tests.conversion.far import (
     CONVERT,
     DUST,
     Cancelled,
+    FarProcess,
     FarWorld,
     Killed,
     Mortal,
-    Process,
     check_books,
     entries_of,
     run_with_deaths,
@@ -34,7 +34,7 @@ async def one_life(
     world: FarWorld, alice: Any, path: Path, after: int | None, **options: Any
 ) -> Mortal:
     """Quote and convert in a process that is killed on the way, and does not clean up."""
-    async with Process(world, alice, path, **options) as process:
+    async with FarProcess(world, alice, path, **options) as process:
         mortal = Mortal(process.convert_all(), after)
         with contextlib.suppress(Killed, OutcomeUnknownError):
             await mortal
@@ -62,7 +62,7 @@ def test_a_conversion_that_is_killed_anywhere_happens_once_at_most(
             world.exchange.faults.delay(late, on=leg, endpoint=endpoint)
         path = folder / f"{target}-{after}.db"
         mortal = await one_life(world, alice, path, after, target=target)
-        async with Process(world, alice, path, target=target) as process:
+        async with FarProcess(world, alice, path, target=target) as process:
             # At once, while the call may still be on its way.
             settled = await process.converter.recover()
             assert [entry.status for entry in settled] in ([], ["confirmed"], ["rejected"])
@@ -99,11 +99,11 @@ def test_a_recovery_that_is_killed_anywhere_is_begun_again(executed: bool, folde
         world.exchange.faults.lose_answer(after_executing=executed, endpoint=DUST)
         path = folder / f"{after}.db"
         await one_life(world, alice, path, None)
-        async with Process(world, alice, path) as process:
+        async with FarProcess(world, alice, path) as process:
             mortal = Mortal(process.converter.recover(), after)
             with contextlib.suppress(Killed):
                 await mortal
-        async with Process(world, alice, path) as process:
+        async with FarProcess(world, alice, path) as process:
             # At once: the claim has died with its process.
             await process.converter.recover()
             (entry,) = await entries_of(process.ledger)
@@ -134,7 +134,10 @@ def test_what_is_cancelled_anywhere_claims_nothing_afterwards(role: Any, folder:
         if role == "recover":
             world.exchange.faults.lose_answer(endpoint=DUST)
             await one_life(world, alice, path, None)
-        async with Process(world, alice, path) as process, Process(world, alice, path) as other:
+        async with (
+            FarProcess(world, alice, path) as process,
+            FarProcess(world, alice, path) as other,
+        ):
             work = process.convert_all() if role == "convert" else process.converter.recover()
             task = Cancelled(work, after)
             with contextlib.suppress(asyncio.CancelledError):

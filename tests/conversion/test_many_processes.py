@@ -15,10 +15,10 @@ from binance_dust import DustError
 from tests.conversion.far import (
     DUST,
     MEMORY,
+    FarProcess,
     FarWorld,
     Killed,
     Mortal,
-    Process,
     check_books,
     entries_of,
     run_with_deaths,
@@ -46,7 +46,7 @@ def test_many_processes_at_once_convert_once(
     ) -> Mortal:
         begins, recovers, dies = worker
         await asyncio.sleep(begins)
-        async with Process(world, alice, path) as process:
+        async with FarProcess(world, alice, path) as process:
             work = process.converter.recover() if recovers else process.convert_all()
             mortal = Mortal(work, dies)
             with contextlib.suppress(Killed, DustError):
@@ -64,7 +64,7 @@ def test_many_processes_at_once_convert_once(
         await asyncio.sleep(100)
         await world.quiet()
 
-        async with Process(world, alice, path) as process:
+        async with FarProcess(world, alice, path) as process:
             await process.converter.recover()
             assert not [entry for entry in await entries_of(process.ledger) if entry.open]
             await check_books(world, process.ledger)

@@ -12,7 +12,7 @@ import pytest
 
 from binance_dust import ConfigurationError, Converter, Credentials, GuardError, Ledger
 from binance_dust.client import DustClient
-from tests.conversion.far import DUST, Process, entries_of
+from tests.conversion.far import DUST, FarProcess, entries_of
 from tests.conversion.scene import DUST_OF_TWO, Scene, in_virtual_time
 
 ACCOUNT = "/api/v3/account"
@@ -25,8 +25,8 @@ def another_key(scene: Scene, name: str | None = None, account: str = "alice") -
 @asynccontextmanager
 async def process_of(
     scene: Scene, credentials: Credentials, path: Path | str
-) -> AsyncIterator[Process]:
-    async with Process(scene.world, credentials, path) as process:
+) -> AsyncIterator[FarProcess]:
+    async with FarProcess(scene.world, credentials, path) as process:
         yield process
         await scene.world.quiet()
 

@@ -17,7 +17,16 @@ import pytest
 
 from binance_dust import DustRejectedError, GuardError, OutcomeUnknownError, Receipt
 from binance_dust.conversion._recover import pause_before_next
-from tests.conversion.far import ASSETS, DUST, LIST, LOG, MEMORY, Process, check_books, entries_of
+from tests.conversion.far import (
+    ASSETS,
+    DUST,
+    LIST,
+    LOG,
+    MEMORY,
+    FarProcess,
+    check_books,
+    entries_of,
+)
 from tests.conversion.scene import Scene, in_virtual_time
 from tests.conversion.values import NOW
 
@@ -78,18 +87,18 @@ async def test_a_fresh_process_recovers_by_the_exchange_s_clock(wrong: float) ->
     scene = Scene(wrong_clock=wrong)
     with tempfile.TemporaryDirectory(dir=MEMORY) as folder:
         path = Path(folder) / "dust.db"
-        async with Process(scene.world, scene.credentials, path) as process:
+        async with FarProcess(scene.world, scene.credentials, path) as process:
             scene.faults.lose_answer(after_executing=False, endpoint=DUST)
             with pytest.raises(OutcomeUnknownError):
                 await process.convert_all()
-        async with Process(scene.world, scene.credentials, path) as process:
+        async with FarProcess(scene.world, scene.credentials, path) as process:
             (entry,) = await process.converter.recover()
 
             assert entry.status == "rejected"
         # A quote may come from elsewhere, and this process has asked nothing yet.
-        async with Process(scene.world, scene.credentials, path) as process:
+        async with FarProcess(scene.world, scene.credentials, path) as process:
             quote = await process.converter.quote()
-        async with Process(scene.world, scene.credentials, path) as process:
+        async with FarProcess(scene.world, scene.credentials, path) as process:
             assert (await process.converter.convert(quote)).complete
 
 

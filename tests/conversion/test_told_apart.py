@@ -11,7 +11,7 @@ import pytest
 from binance_dust import Converter, GuardError, OutcomeUnknownError, Receipt
 from binance_dust.conversion import LiabilityExchanger
 from binance_dust.sandbox import Fault
-from tests.conversion.far import CONVERT, DUST, LOG, Process, check_books, entries_of
+from tests.conversion.far import CONVERT, DUST, LOG, FarProcess, check_books, entries_of
 from tests.conversion.scene import EXCHANGE, Scene, in_virtual_time
 
 
@@ -154,7 +154,7 @@ async def test_the_sender_s_late_answer_overrules_a_settlement_by_reading(readab
         await check_books(scene.world, process.ledger)
 
 
-async def _log_of_two(scene: Scene, process: Process) -> Any:
+async def _log_of_two(scene: Scene, process: FarProcess) -> Any:
     from binance_dust.ledger import from_dust_log
 
     while len(scene.world.conversions()) < 2:  # noqa: ASYNC110 - virtual time
@@ -193,7 +193,7 @@ async def test_what_can_not_be_known_says_so_with_the_command_that_ends_it() -> 
 # --- other funds of the account ---
 
 
-async def _debts_left_open(scene: Scene, process: Process) -> LiabilityExchanger:
+async def _debts_left_open(scene: Scene, process: FarProcess) -> LiabilityExchanger:
     exchanger = LiabilityExchanger(process.client, ledger=process.ledger, cooldown=0)
     quote = await exchanger.quote()
     scene.faults.lose_answer(after_executing=False, endpoint=EXCHANGE)

@@ -298,7 +298,7 @@ steps = st.lists(
 )
 
 
-class Play:
+class FleetPlay:
     """A fleet, and workers that take what they are handed."""
 
     def __init__(self, *, funds: bool) -> None:
@@ -388,7 +388,7 @@ class Play:
 def test_every_account_ends_once_whatever_happens_to_workers_and_messages(
     happenings: list[tuple[str, Any]], funds: bool
 ) -> None:
-    play = Play(funds=funds)
+    play = FleetPlay(funds=funds)
     for happening, about in happenings:
         play.do(happening, about)
     play.end_well()

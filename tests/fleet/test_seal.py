@@ -17,7 +17,7 @@ KEY = "0123456789abcdef"
 ITEM = WorkItem(job="j", number=0, account="alice", reply_to="q", worker_time=2.5)
 
 
-class Clock:
+class SealClock:
     def __init__(self) -> None:
         self.now = 1_800_000_000.0
 
@@ -68,7 +68,7 @@ def test_whatever_is_changed_on_the_way_is_noticed(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("passed", [61.0, -61.0, 1e9])
 def test_what_was_kept_is_not_believed_later(passed: float) -> None:
-    clock = Clock()
+    clock = SealClock()
     travels = sealed(Seal(KEY, clock))
     clock.now += passed
 
@@ -77,7 +77,7 @@ def test_what_was_kept_is_not_believed_later(passed: float) -> None:
 
 
 def test_numbers_are_remembered_for_as_long_as_they_could_come_again() -> None:
-    clock = Clock()
+    clock = SealClock()
     fleet, worker = Seal(KEY, clock), Seal(KEY, clock)
     for _ in range(100):
         worker.open(sealed(fleet), CONVERT, "f:w")

@@ -35,7 +35,7 @@ def make_entry() -> MakeEntry:
     return entry_maker()
 
 
-class Exchange:
+class HiddenRule:
     """One account of an exchange with a hidden rule, and a scheduler that learns it."""
 
     def __init__(self, rule: timedelta, configured: timedelta) -> None:
@@ -72,7 +72,7 @@ class Exchange:
 def test_the_second_scheduled_conversion_lands_just_after_eligibility(
     rule: int, configured: int
 ) -> None:
-    exchange = Exchange(rule * HOUR, configured * HOUR)
+    exchange = HiddenRule(rule * HOUR, configured * HOUR)
 
     exchange.convert_again()
     second = exchange.convert_again()
@@ -90,7 +90,7 @@ def test_the_second_scheduled_conversion_lands_just_after_eligibility(
     configured=st.sampled_from([HOUR, 6 * HOUR, 24 * HOUR]),
 )
 def test_any_rule_is_found_with_few_refusals(rule: timedelta, configured: timedelta) -> None:
-    exchange = Exchange(rule, configured)
+    exchange = HiddenRule(rule, configured)
 
     exchange.convert_again()
     late = [exchange.convert_again() for _ in range(4)]
@@ -188,7 +188,7 @@ def test_without_a_known_conversion_a_refusal_starts_the_cooldown(
 
 @pytest.mark.parametrize(("was", "becomes"), [(1, 6), (1, 24), (6, 24), (24, 1), (24, 6), (6, 1)])
 def test_a_rule_that_changes_is_learnt_again(was: int, becomes: int) -> None:
-    exchange = Exchange(was * HOUR, 6 * HOUR)
+    exchange = HiddenRule(was * HOUR, 6 * HOUR)
     for _ in range(3):
         exchange.convert_again()
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from binance_dust import Ledger
 from binance_dust.ledger._store import LedgerStore
-from tests.conversion.far import Process, entries_of
+from tests.conversion.far import FarProcess, entries_of
 from tests.conversion.scene import Scene, in_virtual_time
 
 FLAT = (
@@ -77,7 +77,7 @@ def steps_that_grow(sql: str, plan: list[str]) -> list[str]:
     ]
 
 
-async def convert_and_recover(scene: Scene, process: Process) -> None:
+async def convert_and_recover(scene: Scene, process: FarProcess) -> None:
     await process.convert_all()
     scene.alice.deposit("ADA", "5")
     await scene.lose_answer(process)

@@ -195,7 +195,7 @@ NOTICED: dict[Callable[[Path, Path], None], str] = {
 HARMLESS = (nothing, folder_renamed_and_back)
 
 
-class Desk:
+class SwappedDesk:
     """Two accounts on one ledger. The first has converted since the backup was made."""
 
     def __init__(self, exchange: Sandbox, session: Session, ledger: Ledger, path: Path) -> None:
@@ -265,7 +265,7 @@ async def test_what_happens_to_the_files_is_noticed_before_anything_is_sent(
     path: Path, happens: Callable[[Path, Path], None], words: str
 ) -> None:
     async with Sandbox(seed=7) as exchange, Session(base_url=exchange.url) as session:
-        desk = Desk(exchange, session, Ledger(path, busy_timeout=1), path)
+        desk = SwappedDesk(exchange, session, Ledger(path, busy_timeout=1), path)
         async with desk:
             await asyncio.to_thread(happens, path, desk.backup)
 
@@ -284,7 +284,7 @@ async def test_what_is_sent_is_in_the_file_itself(
 ) -> None:
     """Also if the side files are lost while the call is under way, and all processes die."""
     async with Sandbox(seed=7) as exchange, Session(base_url=exchange.url) as session:
-        desk = Desk(exchange, session, Ledger(path), path)
+        desk = SwappedDesk(exchange, session, Ledger(path), path)
         async with desk:
             await asyncio.to_thread(happens, path, desk.backup)
 
@@ -357,7 +357,7 @@ async def test_closing_it_leaves_the_file_that_has_taken_its_place_alone(path: P
 
 async def test_a_program_that_reads_for_long_keeps_nothing_from_being_sent(path: Path) -> None:
     async with Sandbox(seed=7) as exchange, Session(base_url=exchange.url) as session:
-        desk = Desk(exchange, session, Ledger(path), path)
+        desk = SwappedDesk(exchange, session, Ledger(path), path)
         async with desk:
             reader = sqlite3.connect(path, isolation_level=None)
             reader.execute("BEGIN")

@@ -19,7 +19,7 @@ BEGIN = datetime(2024, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-class FakeClient:
+class LogClient:
     """Client, session and credentials in one: a log, and a clock that the test sets."""
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ steps = st.lists(
 @given(steps=steps)
 def test_no_record_is_missing_at_the_end(steps: list[tuple[str, int | None]]) -> None:
     async def main() -> None:
-        account, books = FakeClient(), FakeLedger()
+        account, books = LogClient(), FakeLedger()
         client: Any = account
         ledger: Any = books
         for what, number in steps:

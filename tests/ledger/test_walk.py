@@ -21,7 +21,7 @@ Counting = Literal["range", "ever", "shown", "too many", "nothing", "whole"]
 
 
 @dataclass
-class Log:
+class WalkedLog:
     """A log as the exchange's may be: which rows of a range it shows, and what it counts."""
 
     times: list[int]
@@ -66,7 +66,7 @@ class Log:
         return Page(total, tuple((self.times[n], n) for n in shown))
 
 
-def walk_through(log: Log, since: int = ALL, until: int = NOW) -> Walk:
+def walk_through(log: WalkedLog, since: int = ALL, until: int = NOW) -> Walk:
     walk = Walk(since, until, page=log.page)
     steps = walk.steps()
     try:
@@ -77,7 +77,7 @@ def walk_through(log: Log, since: int = ALL, until: int = NOW) -> Walk:
         return walk
 
 
-def recoverable(log: Log, since: int = ALL) -> set[tuple[int, int]]:
+def recoverable(log: WalkedLog, since: int = ALL) -> set[tuple[int, int]]:
     """Of a millisecond with more rows than a page, the log shows one page."""
     if log.forgets:
         return set(log.records[-log.page :])
@@ -120,7 +120,7 @@ def test_everything_that_a_log_can_show_is_found(  # noqa: PLR0917 - what a log 
     since: int,
 ) -> None:
     times = [at + n * step for at, count, step in clusters for n in range(count)]
-    log = Log([min(at, NOW) for at in times], page, order, counting, forgets)
+    log = WalkedLog([min(at, NOW) for at in times], page, order, counting, forgets)
 
     walk = walk_through(log, since)
 
@@ -137,7 +137,7 @@ def test_exactly_what_an_honest_log_hides_is_a_gap(
     clusters: list[tuple[int, int, int]], page: int
 ) -> None:
     times = [at + n * step for at, count, step in clusters for n in range(count)]
-    log = Log([min(at, NOW) for at in times], page)
+    log = WalkedLog([min(at, NOW) for at in times], page)
 
     walk = walk_through(log)
 
@@ -151,7 +151,7 @@ def test_exactly_what_an_honest_log_hides_is_a_gap(
 
 
 def test_a_short_log_is_one_call() -> None:
-    log = Log([NOW - n * 20 * DAY for n in range(99)])
+    log = WalkedLog([NOW - n * 20 * DAY for n in range(99)])
 
     walk = walk_through(log)
 
@@ -160,14 +160,14 @@ def test_a_short_log_is_one_call() -> None:
 
 
 def test_an_empty_log_is_one_call() -> None:
-    log = Log([])
+    log = WalkedLog([])
 
     assert walk_through(log).found == set()
     assert log.asked == [None]
 
 
 def test_a_second_look_is_one_call() -> None:
-    log = Log([NOW - n * DAY for n in range(2000)])
+    log = WalkedLog([NOW - n * DAY for n in range(2000)])
 
     walk = walk_through(log, since=NOW - 40 * DAY)
 
@@ -179,7 +179,7 @@ def test_ten_thousand_records_take_about_a_hundred_calls() -> None:
     """300 rows within a minute, the others spread over two years."""
     spread = [NOW - (n * 2 * 365 * DAY) // 9_700 for n in range(9_700)]
     dense = [NOW - 400 * DAY + n * 199 for n in range(300)]
-    log = Log(spread + dense)
+    log = WalkedLog(spread + dense)
 
     walk = walk_through(log)
 
@@ -192,7 +192,7 @@ def test_a_log_that_behaves_differently_costs_more_calls_and_loses_nothing() -> 
     spread = [NOW - (n * 365 * DAY) // 2_000 for n in range(2_000)]
     dense = [NOW - 100 * DAY + n * 199 for n in range(300)]
     for counting in ("ever", "shown", "nothing"):
-        log = Log(spread + dense, counting=counting)
+        log = WalkedLog(spread + dense, counting=counting)
 
         walk = walk_through(log)
 
@@ -201,7 +201,7 @@ def test_a_log_that_behaves_differently_costs_more_calls_and_loses_nothing() -> 
 
 
 def test_a_crowded_millisecond_is_a_gap_with_its_count() -> None:
-    log = Log([NOW - 5 * DAY] * 250 + [NOW - n * DAY for n in range(40)])
+    log = WalkedLog([NOW - 5 * DAY] * 250 + [NOW - n * DAY for n in range(40)])
 
     walk = walk_through(log)
 
@@ -212,7 +212,7 @@ def test_a_crowded_millisecond_is_a_gap_with_its_count() -> None:
 
 
 def test_a_log_that_forgets_differs_from_one_that_pages() -> None:
-    log = Log([NOW - n * DAY for n in range(250)], forgets=True)
+    log = WalkedLog([NOW - n * DAY for n in range(250)], forgets=True)
 
     walk = walk_through(log)
 
@@ -223,7 +223,7 @@ def test_a_log_that_forgets_differs_from_one_that_pages() -> None:
 
 
 def test_rows_counted_by_the_whole_log_but_in_no_range_are_a_gap() -> None:
-    log = Log([NOW - n * DAY for n in range(250)], forgets=True, counting="whole")
+    log = WalkedLog([NOW - n * DAY for n in range(250)], forgets=True, counting="whole")
 
     walk = walk_through(log)
 
@@ -236,7 +236,7 @@ def test_rows_counted_by_the_whole_log_but_in_no_range_are_a_gap() -> None:
 def test_a_crowded_millisecond_is_a_gap_without_a_reliable_count(
     counting: Counting,
 ) -> None:
-    log = Log([NOW - 5 * DAY] * 250 + [NOW - n * DAY for n in range(40)], counting=counting)
+    log = WalkedLog([NOW - 5 * DAY] * 250 + [NOW - n * DAY for n in range(40)], counting=counting)
 
     walk = walk_through(log)
 
@@ -249,14 +249,14 @@ def test_no_millisecond_between_two_ranges_is_left_out() -> None:
     newest = [NOW - n for n in range(PAGE)]
     oldest = newest[-1]
     edges = [oldest - LONGEST * n + step for n in (1, 2) for step in (-2 * n, -n, -1, 0, 1)]
-    log = Log([*newest, *edges, ALL])
+    log = WalkedLog([*newest, *edges, ALL])
 
     assert walk_through(log).found == set(log.records)
 
 
 def test_the_documented_sample_takes_few_calls() -> None:
     """Its `total` is 8, but it has 2 rows."""
-    log = Log([NOW - DAY, NOW - 2 * DAY], counting="too many")
+    log = WalkedLog([NOW - DAY, NOW - 2 * DAY], counting="too many")
 
     walk = walk_through(log)
 
@@ -266,7 +266,7 @@ def test_the_documented_sample_takes_few_calls() -> None:
 
 @pytest.mark.parametrize("count", [PAGE - 1, PAGE, PAGE + 1])
 def test_a_page_that_is_just_full_is_not_the_end(count: int) -> None:
-    log = Log([NOW - n * DAY for n in range(count)])
+    log = WalkedLog([NOW - n * DAY for n in range(count)])
 
     walk = walk_through(log)
 
@@ -275,7 +275,7 @@ def test_a_page_that_is_just_full_is_not_the_end(count: int) -> None:
 
 
 def test_a_log_that_ignores_ranges_is_not_searched() -> None:
-    log = Log([NOW - n * DAY for n in range(900)], deaf=True)
+    log = WalkedLog([NOW - n * DAY for n in range(900)], deaf=True)
 
     walk = walk_through(log)
 
@@ -286,7 +286,7 @@ def test_a_log_that_ignores_ranges_is_not_searched() -> None:
 
 def test_rows_just_outside_the_range_are_accepted() -> None:
     """The log searches by the time of the call, and shows the time of the conversion."""
-    log = Log([NOW - n * DAY for n in range(300)])
+    log = WalkedLog([NOW - n * DAY for n in range(300)])
     show = log.show
 
     def late(span: TimeRange | None) -> Page:
@@ -324,7 +324,7 @@ def test_counts_that_prove_wrong_later_make_no_gap() -> None:
 
 
 def test_an_empty_range_is_not_asked_for() -> None:
-    log = Log([NOW])
+    log = WalkedLog([NOW])
 
     assert walk_through(log, since=NOW + 1).found == set()
     assert log.asked == []

@@ -24,7 +24,7 @@ _WITHOUT_TIME: Final = (TRANSFER, REPAYMENT)
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
+class BooksRow:
     """An entry as it stands in the file."""
 
     id: int
@@ -77,9 +77,9 @@ class Books:
         self._connection: Any = None
         self._file: tuple[int, int] | None = None
         self._version = -1
-        self._rows: dict[int, Row] = {}
+        self._rows: dict[int, BooksRow] = {}
 
-    def read(self) -> tuple[dict[int, Row], bool]:
+    def read(self) -> tuple[dict[int, BooksRow], bool]:
         """Read all entries; tell whether anything has changed since the last reading."""
         try:
             state = self.path.stat()
@@ -109,7 +109,7 @@ class Books:
             " reason FROM entries"
         ).fetchall()
         self._rows = {
-            row[0]: Row(
+            row[0]: BooksRow(
                 *row, assets=frozenset(asked.get(row[0], ())), lines=tuple(lines.get(row[0], ()))
             )
             for row in found

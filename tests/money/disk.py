@@ -174,7 +174,7 @@ def _applied(content: bytes, writes: Sequence[Write]) -> bytes:
 # --- apsw as sqlite3 -----------------------------------------------------------------------------
 
 
-class Row(tuple[Any, ...]):
+class DiskRow(tuple[Any, ...]):
     """A row that can be asked by name."""
 
     __slots__ = ()
@@ -234,14 +234,14 @@ class Connection:
 
 
 _FLAGS: Final = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE | apsw.SQLITE_OPEN_URI
-_KINDS: dict[Any, type[Row]] = {}
+_KINDS: dict[Any, type[DiskRow]] = {}
 
 
-def _named(cursor: Any, row: tuple[Any, ...]) -> Row:
+def _named(cursor: Any, row: tuple[Any, ...]) -> DiskRow:
     names = tuple(column[0] for column in cursor.get_description())
     if names not in _KINDS:
         known = {name: number for number, name in enumerate(names)}
-        _KINDS[names] = type("NamedRow", (Row,), {"names": known, "__slots__": ()})
+        _KINDS[names] = type("NamedRow", (DiskRow,), {"names": known, "__slots__": ()})
     return _KINDS[names](row)
 
 

@@ -12,7 +12,7 @@ from tests.money.life import Deed, Life, Line, Program, Rules, Storage, Stroke
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class KeptLife:
     """A life that once failed."""
 
     why: str
@@ -23,8 +23,8 @@ class Kept:
 OPEN: Final[frozenset[str]] = frozenset()
 """What drawn lives still violate. Nothing is added."""
 
-KEPT: Final[tuple[Kept, ...]] = (
-    Kept(
+KEPT: Final[tuple[KeptLife, ...]] = (
+    KeptLife(
         "two keys of one account under two names, and no fault at all",
         Life(
             programs=(
@@ -33,11 +33,11 @@ KEPT: Final[tuple[Kept, ...]] = (
             )
         ),
     ),
-    Kept(
+    KeptLife(
         "two keys of one account under two names convert at once",
         Life(programs=(Program(), Program(key="other name"))),
     ),
-    Kept(
+    KeptLife(
         "a key with a name, and then without",
         Life(
             programs=(
@@ -47,7 +47,7 @@ KEPT: Final[tuple[Kept, ...]] = (
             rules=Rules(debts=("ETH", "XRP", "DOGE")),
         ),
     ),
-    Kept(
+    KeptLife(
         "a key without a name is rotated",
         Life(
             programs=(
@@ -57,11 +57,11 @@ KEPT: Final[tuple[Kept, ...]] = (
             line=Line(writes=("lost answer",)),
         ),
     ),
-    Kept(
+    KeptLife(
         "two accounts of one name in one ledger",
         Life(programs=(Program(), Program(key="namesake", begin=1.056))),
     ),
-    Kept(
+    KeptLife(
         "the owner converts the same while our call is on its way, and sync reads it",
         Life(
             programs=(Program(), Program(jobs=("sync",), begin=2.0)),
@@ -69,7 +69,7 @@ KEPT: Final[tuple[Kept, ...]] = (
             line=Line(writes=("late execution",), late=4.5),
         ),
     ),
-    Kept(
+    KeptLife(
         "a call is refused for its time, and sent again after its entry was settled by the log",
         Life(
             seed=4060,
@@ -78,7 +78,7 @@ KEPT: Final[tuple[Kept, ...]] = (
             line=Line(way=1.139, writes=("late execution",), late=4.9),
         ),
     ),
-    Kept(
+    KeptLife(
         "a receipt has one record, and its entry another",
         Life(
             seed=4296,
@@ -87,7 +87,7 @@ KEPT: Final[tuple[Kept, ...]] = (
             line=Line(writes=("late execution",), late=4.9),
         ),
     ),
-    Kept(
+    KeptLife(
         "the owner has converted the same a second before, and our answer is lost",
         Life(
             seed=3166,
@@ -99,25 +99,25 @@ KEPT: Final[tuple[Kept, ...]] = (
             line=Line(writes=("lost answer",)),
         ),
     ),
-    Kept(
+    KeptLife(
         "a process is killed that holds the account",
         Life(programs=(Program(back_after=0.1),), strokes=(Stroke(step=31),)),
     ),
-    Kept(
+    KeptLife(
         "a job is cancelled while it takes the account",
         Life(
             programs=(Program(jobs=("convert", "convert")),),
             strokes=(Stroke(what="cancel", step=31),),
         ),
     ),
-    Kept(
+    KeptLife(
         "two accounts of one name begin at once, and nobody tells their numbers",
         Life(
             programs=(Program(begin=0.01), Program(key="namesake"), Program(begin=70.0)),
             rules=Rules(uid="lost"),
         ),
     ),
-    Kept(
+    KeptLife(
         "a claim can't be released, because the disk is full",
         Life(
             programs=(Program(jobs=("convert", "convert")),),
@@ -125,7 +125,7 @@ KEPT: Final[tuple[Kept, ...]] = (
             rules=Rules(balances=("ADA",)),
         ),
     ),
-    Kept(
+    KeptLife(
         "a call is carried out twice, and has two records",
         Life(
             seed=1103238,
@@ -133,7 +133,7 @@ KEPT: Final[tuple[Kept, ...]] = (
             line=Line(way=0.015, jitter=0.01, writes=("twice",), late=0.5),
         ),
     ),
-    Kept(
+    KeptLife(
         "a call is refused for its time, and sent again after the file was cut",
         Life(
             seed=1109921,
@@ -141,7 +141,7 @@ KEPT: Final[tuple[Kept, ...]] = (
             line=Line(writes=("late execution",), late=5.2),
         ),
     ),
-    Kept(
+    KeptLife(
         "a process is killed that recovers",
         Life(
             programs=(Program(), Program(jobs=("recover",), begin=12.0, back_after=0.1)),
@@ -149,7 +149,7 @@ KEPT: Final[tuple[Kept, ...]] = (
             strokes=(Stroke(process=1, step=25),),
         ),
     ),
-    Kept(
+    KeptLife(
         "two accounts exchange the same debts in the same millisecond, and no record has a number",
         Life(
             seed=75491,

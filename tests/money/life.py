@@ -34,8 +34,8 @@ __all__ = [
     "Deed",
     "Key",
     "Life",
+    "LifeMachine",
     "Line",
-    "Machine",
     "Program",
     "Rules",
     "Storage",
@@ -133,7 +133,7 @@ class Stroke(Part):
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Machine(Part):
+class LifeMachine(Part):
     """The machine that all processes run on."""
 
     suspend_at: float = 0.0
@@ -207,7 +207,7 @@ class Life(Part):
     programs: tuple[Program, ...] = (Program(),)
     owner: tuple[Deed, ...] = ()
     strokes: tuple[Stroke, ...] = ()
-    machine: Machine = field(default_factory=Machine)
+    machine: LifeMachine = field(default_factory=LifeMachine)
     storage: Storage = field(default_factory=Storage)
     line: Line = field(default_factory=Line)
     rules: Rules = field(default_factory=Rules)

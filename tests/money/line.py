@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from binance_dust.sandbox import Account
     from binance_dust.sandbox._exchange import Exchange, Handling
     from tests.money import life
-    from tests.money.process import Process
+    from tests.money.process import MoneyProcess
     from tests.worlds.engine import Engine
 
 BASE_URL: Final = "http://127.0.0.1:1"
@@ -48,7 +48,7 @@ class Call:
     """A call that moves funds, from when it left."""
 
     number: int
-    process: Process
+    process: MoneyProcess
     account: str
     path: str
     assets: frozenset[str]
@@ -95,7 +95,9 @@ class Roads:
         """Whether nothing is lost or late any more."""
         self.dice = random.Random(f"{seed}/line")  # noqa: S311 - to be repeated
 
-    def leave(self, process: Process, request: wire.Request, future: asyncio.Future[Any]) -> None:
+    def leave(
+        self, process: MoneyProcess, request: wire.Request, future: asyncio.Future[Any]
+    ) -> None:
         """Send a request on its way."""
         path, _, query = request.path_and_query.partition("?")
         method = request.endpoint.method
@@ -121,7 +123,7 @@ class Roads:
 
         self.engine.at(self.engine.now + way, arrive)
 
-    def _note(self, process: Process, path: str, query: str) -> Call:
+    def _note(self, process: MoneyProcess, path: str, query: str) -> Call:
         given = parse_qs(query)
         names = given.get("asset", []) + given.get("assetNames", [])
         sales = self.exchange.accounts[process.key.account].sales
@@ -206,7 +208,7 @@ class Wire:
 
     base_url = BASE_URL
 
-    def __init__(self, roads: Roads, process: Process) -> None:
+    def __init__(self, roads: Roads, process: MoneyProcess) -> None:
         self._roads = roads
         self._process = process
 

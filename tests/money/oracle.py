@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from binance_dust import GuardError, Ledger
 from binance_dust.conversion import RepaymentReceipt
 from binance_dust.sandbox._account import Sale
-from tests.money.books import IMPORTED, Books, Record, Row, record_of, records_of
+from tests.money.books import IMPORTED, Books, BooksRow, Record, record_of, records_of
 from tests.money.life import KEYS
 from tests.money.line import KINDS, done_by
 
@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 
     from binance_dust.ledger import Total
     from tests.money.line import Call
-    from tests.money.play import Stage
-    from tests.money.process import Process, Work
+    from tests.money.play import MoneyStage
+    from tests.money.process import MoneyProcess, Work
 
 _FIRST_ORDER: Final = 900_000_000_000_000_000
 """The sandbox's orders have numbers from here on."""
@@ -59,7 +59,7 @@ BY_ENTRIES: Final = {RECEIPT, FOREVER, WRONG, FOREIGN, MISSING, UNHEARD, SUMS}
 
 
 @dataclass(frozen=True, slots=True)
-class Violation:
+class BrokenRule:
     """An invariant that did not hold."""
 
     kind: str
@@ -72,15 +72,15 @@ class Violation:
 class Oracle:
     """Looks after every step."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: MoneyStage) -> None:
         self._stage = stage
         self._books: dict[int, Books] = {}
-        self._seen: dict[int, dict[int, Row]] = {}
+        self._seen: dict[int, dict[int, BooksRow]] = {}
         self._calls: dict[tuple[int, int], Call] = {}
         self._told: set[tuple[str, str]] = set()
         self._sums: dict[int, dict[tuple[bool, str], Decimal]] = {}
         self._receipts: list[tuple[int, Any]] = []
-        self.violations: list[Violation] = []
+        self.violations: list[BrokenRule] = []
         self.checks: Counter[str] = Counter()
 
     def violated(self, kind: str, text: str, once: str = "") -> None:
@@ -91,7 +91,7 @@ class Oracle:
             return
         self._told.add((kind, once or text))
         self._stage.note(f"VIOLATED {kind}: {text}")
-        self.violations.append(Violation(kind, f"{self._stage.engine.now:.3f} s: {text}"))
+        self.violations.append(BrokenRule(kind, f"{self._stage.engine.now:.3f} s: {text}"))
 
     def close(self) -> None:
         """Close the files."""
@@ -100,7 +100,7 @@ class Oracle:
 
     # --- after every piece of work on a ledger ---------------------------------------------------
 
-    def look(self, process: Process) -> None:
+    def look(self, process: MoneyProcess) -> None:
         """Judge what a process has just written into its ledger."""
         ledger = process.program.ledger
         rows, changed = self._read(ledger)
@@ -118,7 +118,7 @@ class Oracle:
                 self._settled(ledger, row)
         self._once(ledger, rows)
 
-    def _settled(self, ledger: int, row: Row) -> None:
+    def _settled(self, ledger: int, row: BooksRow) -> None:
         """Judge an entry that has just been settled."""
         call = self._calls.get((ledger, row.id))
         by_answer = row.settled_by == "answer"
@@ -130,7 +130,7 @@ class Oracle:
         if not by_answer and call.can_come(now):
             self.violated(EARLY, f"{row}, {call}")
 
-    def _once(self, ledger: int, rows: dict[int, Row]) -> None:
+    def _once(self, ledger: int, rows: dict[int, BooksRow]) -> None:
         """See that every record is in one entry at most, and that the exchange knows it."""
         known = self._known()
         counts: Counter[Record] = Counter()
@@ -162,7 +162,7 @@ class Oracle:
                     known[record] = (*known.get(record, ()), account.name)
         return known
 
-    def _read(self, ledger: int) -> tuple[dict[int, Row], bool]:
+    def _read(self, ledger: int) -> tuple[dict[int, BooksRow], bool]:
         if ledger not in self._books:
             self._books[ledger] = Books(self._path(ledger), self._stage.connect)
         try:
@@ -204,7 +204,7 @@ class Oracle:
             if same and other.funds == call.funds and not other.answered and other.can_come(now):
                 self.violated(BESIDE, f"{call} beside {other}")
 
-    def _on_disk(self, ledger: int) -> dict[int, Row]:
+    def _on_disk(self, ledger: int) -> dict[int, BooksRow]:
         """Read what is certain to be found by anybody who opens the path now."""
         stage, path = self._stage, self._path(ledger)
         if stage.disk is None and not stage.harmed:
@@ -251,7 +251,7 @@ class Oracle:
 
     # --- jobs ------------------------------------------------------------------------------------
 
-    def refused(self, process: Process, error: BaseException) -> None:
+    def refused(self, process: MoneyProcess, error: BaseException) -> None:
         """Judge a claim that was refused, at the moment in which it was."""
         if not isinstance(error, GuardError) or not error.busy or "took over" in str(error):
             return
@@ -327,7 +327,7 @@ class Oracle:
         where = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
         self.violated(CRASHED, f"{who}: {error!r} at {where}")
 
-    def endless(self, process: Process) -> None:
+    def endless(self, process: MoneyProcess) -> None:
         """Note a process that does not end."""
         self.violated(ENDLESS, f"process {process.number}: {process.under_way}")
 
@@ -359,14 +359,14 @@ class Oracle:
         for ledger, receipt in self._receipts:
             self._compare(ledger, receipt)
 
-    def _rows(self, ledger: int) -> dict[int, Row]:
+    def _rows(self, ledger: int) -> dict[int, BooksRow]:
         rows, _ = self._read(ledger)
         return self._seen.get(ledger, rows)
 
-    def _made(self, ledger: int, row: Row) -> set[Record]:
+    def _made(self, ledger: int, row: BooksRow) -> set[Record]:
         return {record for each in self.made_by(ledger, row.id) for record in records_of(each)}
 
-    def _outcome(self, ledger: int, row: Row) -> None:
+    def _outcome(self, ledger: int, row: BooksRow) -> None:
         """Judge how an entry of ours stands in the end."""
         call, made = self._calls.get((ledger, row.id)), self._made(ledger, row)
         if row.open:
@@ -379,7 +379,7 @@ class Oracle:
         if row.status == "rejected" and call.fate != "twice":
             self.violated(WRONG, f"{row}, {call} has made {made}")
 
-    def _touched(self, row: Row, made: set[Record]) -> bool:
+    def _touched(self, row: BooksRow, made: set[Record]) -> bool:
         """Whether somebody else has moved what an entry is about, so that nobody can tell."""
         others = {asset for record in self._known() if record not in made for asset in record[1:2]}
         return bool(row.assets & (others | self._stage.moved))
@@ -402,7 +402,9 @@ class Oracle:
             if len(accounts) > 1
         }
 
-    def _complete(self, ledger: int, rows: dict[int, Row], ways: Iterable[tuple[int, str]]) -> None:
+    def _complete(
+        self, ledger: int, rows: dict[int, BooksRow], ways: Iterable[tuple[int, str]]
+    ) -> None:
         """See that each record of the accounts of a ledger is once in its books."""
         accounts = {KEYS[key].account for each, key in ways if each == ledger}
         held = Counter(record for row in rows.values() for record in row.records)

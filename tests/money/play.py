@@ -41,12 +41,12 @@ from tests.money.life import Deed, Job, Key, Life, Program, Stroke
 from tests.money.line import Roads
 from tests.money.loop import InlineThread
 from tests.money.oracle import Oracle
-from tests.money.process import Process
+from tests.money.process import MoneyProcess
 from tests.worlds.engine import Engine
 from tests.worlds.exchange import EPOCH
 
 if TYPE_CHECKING:
-    from tests.money.oracle import Violation
+    from tests.money.oracle import BrokenRule
 
 _PATIENCE: Final = 3 * 3600.0
 _NIGHT: Final = 200.0
@@ -58,7 +58,7 @@ _LARGE: Final = {"LTC": "2", "SOL": "1"}
 _MARGIN: Final = {"USDT": "8", "ETH": "0.0004", "XRP": "2"}
 
 
-class Stage:
+class MoneyStage:
     """Everything that there is in a life."""
 
     def __init__(self, life: Life, folder: Path) -> None:
@@ -92,8 +92,8 @@ class Stage:
         self.oracle = Oracle(self)
         self.roads.on_sent = self.oracle.sent
         self.roads.on_done = self.oracle.carried_out
-        self.processes: list[Process] = []
-        self.buried: list[Process] = []
+        self.processes: list[MoneyProcess] = []
+        self.buried: list[MoneyProcess] = []
         self.notes: list[str] = []
         self.hits: Counter[str] = Counter()
         self.moved: set[str] = set()
@@ -127,7 +127,7 @@ class Stage:
             if (here := Path(f"{path}{suffix}")).exists():
                 shutil.copyfile(here, f"{into}{suffix}")
 
-    def works(self, process: Process) -> None:
+    def works(self, process: MoneyProcess) -> None:
         """Tell the disk who works now; what one process has lost is no other's matter."""
         _file._ABANDONED = process.abandoned  # type: ignore[misc]
         if self.disk is not None:
@@ -159,7 +159,7 @@ class Stage:
 
     # --- what happens ----------------------------------------------------------------------------
 
-    def struck(self, process: Process, stroke: Stroke) -> None:
+    def struck(self, process: MoneyProcess, stroke: Stroke) -> None:
         """Write down where a stroke has hit."""
         where = sorted({_where(task) for task in asyncio.all_tasks(process.loop)} - {""})
         self.hits[f"{stroke.what} at {', '.join(where)}"] += 1
@@ -179,9 +179,9 @@ class Stage:
 
         self.engine.at(self.engine.now + program.back_after, start)
 
-    def start(self, program: Program, strokes: tuple[Stroke, ...] = ()) -> Process:
+    def start(self, program: Program, strokes: tuple[Stroke, ...] = ()) -> MoneyProcess:
         """Start a process."""
-        process = Process(self, len(self.processes), program, strokes)
+        process = MoneyProcess(self, len(self.processes), program, strokes)
         self.processes.append(process)
         return process
 
@@ -360,9 +360,9 @@ class Stage:
 class Lived:
     """What came of a life."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: MoneyStage) -> None:
         self.life = stage.life
-        self.violations: list[Violation] = stage.oracle.violations
+        self.violations: list[BrokenRule] = stage.oracle.violations
         self.notes = stage.notes
         self.hits = stage.hits
         self.longest = stage.processes[0].loop.steps
@@ -379,7 +379,7 @@ def play(life: Life) -> Lived:
     _empty_ledger()  # in a thread of its own, before there is none
     folder = Path(tempfile.mkdtemp(dir=MEMORY, prefix="money-"))
     try:
-        stage = Stage(life, folder)
+        stage = MoneyStage(life, folder)
         with patch.object(_thread, "ThreadPoolExecutor", InlineThread), _below(stage.disk):
             try:
                 stage.live()

@@ -20,7 +20,7 @@ from tests.worlds.exchange import EPOCH
 if TYPE_CHECKING:
     from binance_dust.ledger._store import LedgerStore
     from tests.money.life import Key, Program, Stroke
-    from tests.money.play import Stage
+    from tests.money.play import MoneyStage
 
 _SELL: Final = {"above": "convert", "above_max": 1_000_000}
 _PAUSE: Final = 1.0
@@ -44,7 +44,7 @@ _ROLES: Final = {
 class Work:
     """A job under way, or over."""
 
-    process: Process
+    process: MoneyProcess
     job: str
     began: float
     over: float | None = None
@@ -60,10 +60,10 @@ class Work:
         return f"{self.job} of process {self.process.number}"
 
 
-class _Time:
+class _MoneyTime:
     """This process's clocks."""
 
-    def __init__(self, process: Process) -> None:
+    def __init__(self, process: MoneyProcess) -> None:
         self._stage = process.stage
         self.monotonic = process.loop.time
 
@@ -71,11 +71,11 @@ class _Time:
         return EPOCH + self._stage.engine.now + self._stage.wall
 
 
-class Process:
+class MoneyProcess:
     """One process, from its start to its end or death."""
 
     def __init__(
-        self, stage: Stage, number: int, program: Program, strokes: tuple[Stroke, ...] = ()
+        self, stage: MoneyStage, number: int, program: Program, strokes: tuple[Stroke, ...] = ()
     ) -> None:
         self.stage = stage
         self.number = number
@@ -183,7 +183,7 @@ class Process:
         # Nobody lets go of a file while another waits in real time.
         async with Ledger(self.stage.path(self.program.ledger), busy_timeout=0.01) as ledger:
             self.store = ledger._thread._store
-            session = Session(base_url=BASE_URL, time=_Time(self))
+            session = Session(base_url=BASE_URL, time=_MoneyTime(self))
             wire: Any = Wire(self.stage.roads, self)
             session._pipeline = replace(session._pipeline, transport=wire)  # type: ignore[misc]
             async with session:

@@ -32,7 +32,7 @@ Part = TypeVar("Part")
 
 
 @dataclass
-class Tally:
+class LivesTally:
     """What was found in some lives."""
 
     lives: int = 0
@@ -50,7 +50,7 @@ class Tally:
     found: list[str] = field(default_factory=list)
     """Lives without a seed that violate something."""
 
-    def add(self, other: Tally) -> None:
+    def add(self, other: LivesTally) -> None:
         """Add what another part of the lives has shown."""
         for name in ("lives", "steps", "calls", "failed"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
@@ -61,7 +61,7 @@ class Tally:
             self.seeds[kind] = (self.seeds[kind] + seeds)[:_SEEDS]
 
 
-def count(seeds: Iterable[int]) -> Tally:
+def count(seeds: Iterable[int]) -> LivesTally:
     """Live lives, and count what they violate."""
     logging.disable()
     gc.freeze()
@@ -71,15 +71,15 @@ def count(seeds: Iterable[int]) -> Tally:
     return tally
 
 
-def count_each(part: tuple[str, int]) -> Tally:
+def count_each(part: tuple[str, int]) -> LivesTally:
     """Live a base life with each stroke at some of its steps, and count what is violated."""
     base, first = part
     logging.disable()
     return _tally((0, life) for life in each(base, every=_SLICES, first=first))
 
 
-def _tally(lives: Iterable[tuple[int, Life]]) -> Tally:
-    tally = Tally()
+def _tally(lives: Iterable[tuple[int, Life]]) -> LivesTally:
+    tally = LivesTally()
     for seed, life in lives:
         lived = play(life)
         tally.lives += 1
@@ -97,20 +97,20 @@ def _tally(lives: Iterable[tuple[int, Life]]) -> Tally:
     return tally
 
 
-def count_all(first: int, lives: int, jobs: int, tell: Callable[[str], None]) -> Tally:
+def count_all(first: int, lives: int, jobs: int, tell: Callable[[str], None]) -> LivesTally:
     """Live many lives, in several processes."""
     parts = [range(at, min(at + _PART, first + lives)) for at in range(first, first + lives, _PART)]
     return _add_up(_in_processes(count, parts, jobs), tell)
 
 
-def count_all_each(jobs: int, tell: Callable[[str], None]) -> Tally:
+def count_all_each(jobs: int, tell: Callable[[str], None]) -> LivesTally:
     """Live all base lives with each stroke at each of their steps."""
     parts = [(base, first) for base in BASES for first in range(1, _SLICES + 1)]
     return _add_up(_in_processes(count_each, parts, jobs), tell)
 
 
-def _add_up(tallies: Iterator[Tally], tell: Callable[[str], None]) -> Tally:
-    whole, began, told = Tally(), time.perf_counter(), 0.0
+def _add_up(tallies: Iterator[LivesTally], tell: Callable[[str], None]) -> LivesTally:
+    whole, began, told = LivesTally(), time.perf_counter(), 0.0
     for tally in tallies:
         whole.add(tally)
         for kind, seeds in tally.seeds.items():
@@ -122,7 +122,9 @@ def _add_up(tallies: Iterator[Tally], tell: Callable[[str], None]) -> Tally:
     return whole
 
 
-def _in_processes(work: Callable[[Part], Tally], parts: list[Part], jobs: int) -> Iterator[Tally]:
+def _in_processes(
+    work: Callable[[Part], LivesTally], parts: list[Part], jobs: int
+) -> Iterator[LivesTally]:
     if jobs == 1:
         yield from map(work, parts)
         return
@@ -130,7 +132,7 @@ def _in_processes(work: Callable[[Part], Tally], parts: list[Part], jobs: int) -
         yield from pool.map(work, parts)
 
 
-def report(tally: Tally) -> str:
+def report(tally: LivesTally) -> str:
     """Say what was lived, and what was found."""
     places = {hit.partition(" at ")[2] for hit in tally.hits}
     whole = (
@@ -160,7 +162,7 @@ def show(life: Life, only: str | None = None) -> str:
     return "\n".join(lines)
 
 
-def news(tally: Tally) -> list[str]:
+def news(tally: LivesTally) -> list[str]:
     """Name what is violated now and was not before."""
     found = [f"{kind}: seed {tally.seeds[kind][0]}" for kind in tally.kinds.keys() - OPEN]
     for kept in KEPT:

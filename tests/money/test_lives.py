@@ -11,7 +11,7 @@ import pytest
 from tests.money import life as names
 from tests.money.draw import draw
 from tests.money.each import BASES, each
-from tests.money.kept import KEPT, OPEN, Kept
+from tests.money.kept import KEPT, OPEN, KeptLife
 from tests.money.life import Life
 from tests.money.play import play
 from tests.money.shrink import kinds, shrink
@@ -73,7 +73,7 @@ def test_many_lives_keep_the_invariants(first: int) -> None:
 
 
 @pytest.mark.parametrize("kept", KEPT, ids=lambda kept: kept.why)
-def test_a_life_that_once_failed(kept: Kept) -> None:
+def test_a_life_that_once_failed(kept: KeptLife) -> None:
     assert kinds(kept.life) <= kept.open
 
 

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from tests.money import oracle
-from tests.money.life import Life, Line, Machine, Program, Rules
+from tests.money.life import Life, LifeMachine, Line, Program, Rules
 from tests.money.planted import PLANTED, Planted
 from tests.money.shrink import kinds, shrink
 from tests.systems import posix
@@ -43,7 +43,7 @@ def test_a_life_shrinks_to_what_matters() -> None:
     life = Life(
         seed=7,
         programs=(Program(jobs=("recover", "convert")), Program(jobs=("sync",), begin=3.0)),
-        machine=Machine(wall=100.0),
+        machine=LifeMachine(wall=100.0),
         line=Line(way=0.3, lost=0.2),
         rules=Rules(log_lag=20.0, debts=("ETH",)),
     )

@@ -12,7 +12,7 @@ from binance_dust import NoAnswerError, NotSentError
 from binance_dust._answers.judge import Answer
 from binance_dust._call import wire
 from tests.proof.mutations import Mutator
-from tests.simulation.world import World, WorldTransport
+from tests.simulation.world import SimulatedWorld, WorldTransport
 
 _TIMEOUT: Final = 30.0
 _LIST: Final = "GET /sapi/v1/margin/exchange-small-liability"
@@ -22,7 +22,7 @@ _WRONG_WAITS: Final = ("0", "1", "-1", "soon", "")
 """None of them long: what is told to wait for hours waits for hours."""
 
 
-class RoughWorld(World):
+class RoughWorld(SimulatedWorld):
     """The exchange is as good as ever; what lies between, and happens to it, is not."""
 
     def __init__(self, *, seed: int, **rules: Any) -> None:

@@ -12,13 +12,13 @@ from binance_dust._answers.judge import Answer
 from binance_dust._call import wire
 from binance_dust.reports import Settled
 from tests.budget.virtual import run
-from tests.simulation.world import World, WorldTransport
+from tests.simulation.world import SimulatedWorld, WorldTransport
 
 MARGIN = "GET /sapi/v1/margin/account"
 TIME = "GET /api/v3/time"
 
 
-class Spoilt(World):
+class Spoilt(SimulatedWorld):
     """A world where one endpoint's answers are changed on their way."""
 
     def __init__(self, endpoint: str, change: Callable[[bytes], bytes]) -> None:

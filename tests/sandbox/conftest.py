@@ -69,7 +69,7 @@ class Reply:
 
 
 @dataclass
-class Bench:
+class ExchangeBench:
     """One exchange, and the keys of its accounts."""
 
     rules: Rules = field(default_factory=Rules)
@@ -124,17 +124,17 @@ class Bench:
 
 
 @pytest.fixture(scope="session")
-def new_bench() -> Callable[..., Bench]:
+def new_bench() -> Callable[..., ExchangeBench]:
     """Make benches, with rules as keywords."""
 
-    def make(*, seed: int = 0, now: float = NOON, **rules: Any) -> Bench:
-        return Bench(Rules(**rules), FakeTime(now), seed)
+    def make(*, seed: int = 0, now: float = NOON, **rules: Any) -> ExchangeBench:
+        return ExchangeBench(Rules(**rules), FakeTime(now), seed)
 
     return make
 
 
 @pytest.fixture
-def bench(new_bench: Callable[..., Bench]) -> Bench:
+def bench(new_bench: Callable[..., ExchangeBench]) -> ExchangeBench:
     """A bench with default rules and the account alice."""
     made = new_bench()
     made.open("alice", ADA="6.21", XRP="1.5", BNB="0.01", USDT="50300000001.44911105")
@@ -149,7 +149,7 @@ def nothing_is_logged(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     assert not caplog.records, caplog.text
 
 
-class Caller:
+class HttpCaller:
     """A plain HTTP client with one address, without our library."""
 
     def __init__(self, exchange: Sandbox, session: aiohttp.ClientSession) -> None:
@@ -171,13 +171,13 @@ class Caller:
 
 
 @pytest.fixture
-async def new_caller() -> AsyncIterator[Callable[..., Awaitable[Caller]]]:
+async def new_caller() -> AsyncIterator[Callable[..., Awaitable[HttpCaller]]]:
     """Make callers, each with its own connection pool."""
     async with AsyncExitStack() as stack:
 
-        async def make(exchange: Sandbox, address: str = "127.0.0.1") -> Caller:
+        async def make(exchange: Sandbox, address: str = "127.0.0.1") -> HttpCaller:
             connector = aiohttp.TCPConnector(local_addr=(needs_address(address), 0), limit=0)
             session = aiohttp.ClientSession(connector=connector)
-            return Caller(exchange, await stack.enter_async_context(session))
+            return HttpCaller(exchange, await stack.enter_async_context(session))
 
         yield make

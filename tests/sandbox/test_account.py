@@ -12,13 +12,13 @@ from binance_dust.sandbox import Holding
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.sandbox.conftest import Bench
+    from tests.sandbox.conftest import ExchangeBench
 
 ASSETS = "POST /sapi/v3/asset/getUserAsset"
 
 
 def test_only_assets_above_zero_are_listed_with_exact_amounts(
-    new_bench: Callable[..., Bench],
+    new_bench: Callable[..., ExchangeBench],
 ) -> None:
     bench = new_bench()
     bench.open(
@@ -49,18 +49,20 @@ def test_only_assets_above_zero_are_listed_with_exact_amounts(
 
 
 @pytest.mark.parametrize("wrong", [1.5, True])
-def test_an_amount_that_is_not_exact_is_refused(bench: Bench, wrong: Any) -> None:
+def test_an_amount_that_is_not_exact_is_refused(bench: ExchangeBench, wrong: Any) -> None:
     with pytest.raises(TypeError):
         bench.exchange.accounts["alice"].deposit("ADA", wrong)
 
 
 @pytest.mark.parametrize("wrong", ["-1", "NaN", "Infinity", "many"])
-def test_an_amount_that_is_negative_or_no_number_is_refused(bench: Bench, wrong: str) -> None:
+def test_an_amount_that_is_negative_or_no_number_is_refused(
+    bench: ExchangeBench, wrong: str
+) -> None:
     with pytest.raises(ValueError, match="amount"):
         bench.exchange.accounts["alice"].deposit("ADA", wrong)
 
 
-def test_a_test_can_change_balances(new_bench: Callable[..., Bench]) -> None:
+def test_a_test_can_change_balances(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench()
     account = bench.open(ADA="1")
 

@@ -12,7 +12,7 @@ from binance_dust.sandbox._requests import HttpRequest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.sandbox.conftest import Bench
+    from tests.sandbox.conftest import ExchangeBench
 
 STATUS = "GET /sapi/v1/account/status"
 ASSETS = "POST /sapi/v3/asset/getUserAsset"
@@ -20,11 +20,11 @@ DUST = "POST /sapi/v1/asset/dust"
 CONVERT = "POST /sapi/v1/asset/dust-convert/convert"
 
 
-def stamp(bench: Bench, ahead: int = 0) -> str:
+def stamp(bench: ExchangeBench, ahead: int = 0) -> str:
     return f"timestamp={int(bench.time.now * 1000) + ahead}"
 
 
-def test_a_signed_request_is_answered(bench: Bench) -> None:
+def test_a_signed_request_is_answered(bench: ExchangeBench) -> None:
     reply = bench.ask(STATUS)
 
     assert (reply.status, reply.json) == (200, {"data": "Normal"})
@@ -34,7 +34,9 @@ def test_a_signed_request_is_answered(bench: Bench) -> None:
     ("api_key", "code"),
     [(None, -2014), ("", -2014), ("short", -2014), ("!" * 64, -2014), ("a" * 64, -2015)],
 )
-def test_a_malformed_or_unknown_key_is_answered_401(bench: Bench, api_key: str, code: int) -> None:
+def test_a_malformed_or_unknown_key_is_answered_401(
+    bench: ExchangeBench, api_key: str, code: int
+) -> None:
     request = HttpRequest(method="GET", path="/sapi/v1/account/status", api_key=api_key)
 
     answer = bench.exchange.handle(request)
@@ -63,7 +65,7 @@ def test_a_malformed_or_unknown_key_is_answered_401(bench: Bench, api_key: str, 
     ],
 )
 def test_timestamp_and_recv_window_are_checked(
-    bench: Bench, ahead: int, window: str | None, code: int | None
+    bench: ExchangeBench, ahead: int, window: str | None, code: int | None
 ) -> None:
     query = stamp(bench, ahead) + ("" if window is None else f"&recvWindow={window}")
 
@@ -84,14 +86,16 @@ def test_timestamp_and_recv_window_are_checked(
         ("timestamp=%FF", -1100),
     ],
 )
-def test_a_missing_or_malformed_timestamp_is_refused(bench: Bench, query: str, code: int) -> None:
+def test_a_missing_or_malformed_timestamp_is_refused(
+    bench: ExchangeBench, query: str, code: int
+) -> None:
     reply = bench.send(STATUS, query)
 
     # The two equal timestamps are too old, which is checked first.
     assert reply.code in ({code, -1021} if code == -1101 else {code})
 
 
-def test_a_signature_is_mandatory_and_must_fit(bench: Bench) -> None:
+def test_a_signature_is_mandatory_and_must_fit(bench: ExchangeBench) -> None:
     good = bench.send(STATUS, stamp(bench))
 
     assert good.status == 200
@@ -100,7 +104,7 @@ def test_a_signature_is_mandatory_and_must_fit(bench: Bench) -> None:
     assert bench.send(STATUS, f"{stamp(bench)}&signature={'0' * 64}", signed=False).code == -1022
 
 
-def test_the_signature_covers_query_and_body_with_nothing_between(bench: Bench) -> None:
+def test_the_signature_covers_query_and_body_with_nothing_between(bench: ExchangeBench) -> None:
     query, body = "asset=ADA", f"{stamp(bench)}&needBtcValuation=true"
     glued, joined = bench.sign(query + body), bench.sign(f"{query}&{body}")
 
@@ -119,7 +123,7 @@ def test_the_signature_covers_query_and_body_with_nothing_between(bench: Bench) 
     assert status(joined) == 400
 
 
-def test_two_signatures_are_refused(bench: Bench) -> None:
+def test_two_signatures_are_refused(bench: ExchangeBench) -> None:
     signature = f"signature={bench.sign(stamp(bench))}"
 
     twice = bench.send(ASSETS, f"{stamp(bench)}&{signature}", body=signature, signed=False)
@@ -127,13 +131,13 @@ def test_two_signatures_are_refused(bench: Bench) -> None:
     assert twice.code == -1101
 
 
-def test_a_parameter_in_query_and_body_is_taken_from_the_query(bench: Bench) -> None:
+def test_a_parameter_in_query_and_body_is_taken_from_the_query(bench: ExchangeBench) -> None:
     reply = bench.send(ASSETS, "asset=ADA", body=f"asset=XRP&{stamp(bench)}")
 
     assert [row["asset"] for row in reply.json] == ["ADA"]
 
 
-def test_a_signature_that_is_not_last_is_refused(bench: Bench) -> None:
+def test_a_signature_that_is_not_last_is_refused(bench: ExchangeBench) -> None:
     signature = bench.sign(f"asset=ADA&{stamp(bench)}")
     query = f"asset=ADA&signature={signature}&{stamp(bench)}"
 
@@ -141,11 +145,15 @@ def test_a_signature_that_is_not_last_is_refused(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize("raw", ["asset=币安人生", "asset=A B", 'asset=["ADA"]', "asset=%zz"])
-def test_an_unencoded_query_is_refused_even_if_its_signature_fits(bench: Bench, raw: str) -> None:
+def test_an_unencoded_query_is_refused_even_if_its_signature_fits(
+    bench: ExchangeBench, raw: str
+) -> None:
     assert bench.send(ASSETS, f"{raw}&{stamp(bench)}").code == -1022
 
 
-def test_a_name_that_is_not_ascii_is_found_by_its_encoding(new_bench: Callable[..., Bench]) -> None:
+def test_a_name_that_is_not_ascii_is_found_by_its_encoding(
+    new_bench: Callable[..., ExchangeBench],
+) -> None:
     bench = new_bench()
     bench.open("alice", 币安人生="3")
     bench.exchange.accounts["alice"].deposit("币安人生", 3)
@@ -156,7 +164,7 @@ def test_a_name_that_is_not_ascii_is_found_by_its_encoding(new_bench: Callable[.
 
 
 def test_a_rule_accepts_signatures_over_unencoded_text_as_older_servers_did(
-    new_bench: Callable[..., Bench],
+    new_bench: Callable[..., ExchangeBench],
 ) -> None:
     for accept, status in ((False, 400), (True, 200)):
         bench = new_bench(accept_unencoded=accept)
@@ -181,7 +189,7 @@ def test_a_rule_accepts_signatures_over_unencoded_text_as_older_servers_did(
     ],
 )
 def test_an_unknown_path_is_404_and_an_unknown_method_405(
-    bench: Bench, endpoint: str, status: int, code: int
+    bench: ExchangeBench, endpoint: str, status: int, code: int
 ) -> None:
     reply = bench.ask(endpoint)
 
@@ -225,7 +233,7 @@ def test_an_unknown_path_is_404_and_an_unknown_method_405(
     ],
 )
 def test_a_wrong_parameter_has_its_code(
-    bench: Bench, endpoint: str, parameters: dict[str, Any], code: int
+    bench: ExchangeBench, endpoint: str, parameters: dict[str, Any], code: int
 ) -> None:
     reply = bench.ask(endpoint, **parameters)
 
@@ -233,7 +241,7 @@ def test_a_wrong_parameter_has_its_code(
 
 
 def test_several_assets_may_be_repeated_or_joined_by_commas(
-    new_bench: Callable[..., Bench],
+    new_bench: Callable[..., ExchangeBench],
 ) -> None:
     for query in ("asset=ADA&asset=XRP", "asset=ADA%2CXRP", "asset=ADA,XRP", "asset=ADA%2C+XRP"):
         bench = new_bench()
@@ -250,7 +258,7 @@ def test_several_assets_may_be_repeated_or_joined_by_commas(
     [("both", 200, 200), ("comma", 400, 200), ("repeat", 200, 400)],
 )
 def test_a_rule_says_how_dust_convert_takes_several_assets(
-    new_bench: Callable[..., Bench], several_assets: str, repeated: int, joined: int
+    new_bench: Callable[..., ExchangeBench], several_assets: str, repeated: int, joined: int
 ) -> None:
     for query, status in (("asset=ADA&asset=XRP", repeated), ("asset=ADA%2CXRP", joined)):
         bench = new_bench(several_assets=several_assets)
@@ -268,7 +276,7 @@ def test_a_rule_says_how_dust_convert_takes_several_assets(
     ],
 )
 def test_a_key_without_the_right_is_refused(
-    new_bench: Callable[..., Bench], right: str, refused: str, allowed: str
+    new_bench: Callable[..., ExchangeBench], right: str, refused: str, allowed: str
 ) -> None:
     taken: dict[str, Any] = {right: False}
     bench = new_bench()
@@ -279,7 +287,7 @@ def test_a_key_without_the_right_is_refused(
 
 
 def test_a_key_bound_to_an_address_is_refused_from_elsewhere(
-    new_bench: Callable[..., Bench],
+    new_bench: Callable[..., ExchangeBench],
 ) -> None:
     bench = new_bench()
     bench.open("alice", permissions=Permissions(addresses=frozenset({"127.0.0.2"})))
@@ -290,7 +298,7 @@ def test_a_key_bound_to_an_address_is_refused_from_elsewhere(
     assert shown.json["ipRestrict"] is True
 
 
-def test_the_time_is_checked_again_before_executing(bench: Bench) -> None:
+def test_the_time_is_checked_again_before_executing(bench: ExchangeBench) -> None:
     query = f"asset=ADA&{stamp(bench)}"
     signature = bench.sign(query)
     handling = bench.exchange.receive(
@@ -310,7 +318,7 @@ def test_the_time_is_checked_again_before_executing(bench: Bench) -> None:
     assert not bench.exchange.accounts["alice"].conversions
 
 
-def test_public_endpoints_need_no_key(bench: Bench) -> None:
+def test_public_endpoints_need_no_key(bench: ExchangeBench) -> None:
     for endpoint in ("GET /api/v3/time", "GET /sapi/v1/system/status", "GET /api/v3/ping"):
         assert bench.send(endpoint, account="nobody", signed=False).status == 200
     schedule = "GET /sapi/v1/spot/delist-schedule"

@@ -14,7 +14,7 @@ from binance_dust.sandbox import Holding
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.sandbox.conftest import Bench
+    from tests.sandbox.conftest import ExchangeBench
 
 ASSETS = "POST /sapi/v3/asset/getUserAsset"
 QUERY = "POST /sapi/v1/asset/dust-convert/query-convertible-assets"
@@ -36,7 +36,9 @@ def half_up(value: Decimal) -> Decimal:
 # Previews
 
 
-def test_a_preview_matches_the_exchanges_own_sample(new_bench: Callable[..., Bench]) -> None:
+def test_a_preview_matches_the_exchanges_own_sample(
+    new_bench: Callable[..., ExchangeBench],
+) -> None:
     """The documents' numbers: AR at 4.3 and BNB at 910, in the quota asset itself."""
     bench = new_bench()
     bench.open(AR="0.00856", BNB="0.00082768")
@@ -69,7 +71,9 @@ def test_a_preview_matches_the_exchanges_own_sample(new_bench: Callable[..., Ben
     }
 
 
-def test_previews_round_half_up_and_conversions_round_down(new_bench: Callable[..., Bench]) -> None:
+def test_previews_round_half_up_and_conversions_round_down(
+    new_bench: Callable[..., ExchangeBench],
+) -> None:
     bench = new_bench()
     bench.open(ADA="6.21", GBP="0.15949157")
     bench.exchange.market.list_asset("GBP", price="4.132534")
@@ -89,7 +93,7 @@ def test_previews_round_half_up_and_conversions_round_down(new_bench: Callable[.
     assert rows[1]["serviceChargeAmount"] == "0.00001448"
 
 
-def test_a_preview_uses_the_callers_own_price(new_bench: Callable[..., Bench]) -> None:
+def test_a_preview_uses_the_callers_own_price(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench()
     bench.open(ADA="10")
 
@@ -105,14 +109,14 @@ def test_a_preview_uses_the_callers_own_price(new_bench: Callable[..., Bench]) -
     ("price", "code"), [("0", -1130), ("1e3", -1100), ("9" * 21, -1100), ("9" * 20, None)]
 )
 def test_the_callers_price_is_a_number_above_zero_of_at_most_twenty_digits(
-    bench: Bench, price: str, code: int | None
+    bench: ExchangeBench, price: str, code: int | None
 ) -> None:
     reply = bench.ask(QUERY, targetAsset="BTC", dustQuotaAssetToTargetAssetPrice=price)
 
     assert reply.code == code
 
 
-def test_only_what_can_be_converted_now_is_listed(new_bench: Callable[..., Bench]) -> None:
+def test_only_what_can_be_converted_now_is_listed(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench()
     bench.exchange.market.list_asset("AAA", price="1", ceiling="2")
     bench.open(
@@ -139,7 +143,7 @@ def test_only_what_can_be_converted_now_is_listed(new_bench: Callable[..., Bench
 # Converting
 
 
-def test_a_conversion_moves_balances_to_the_digit(new_bench: Callable[..., Bench]) -> None:
+def test_a_conversion_moves_balances_to_the_digit(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench()
     account = bench.open(ADA=Holding("6.21", locked="1"), XRP="1.5", BNB="0.01", ALPHACA="100")
 
@@ -172,7 +176,7 @@ AMOUNTS = st.decimals("0.00000001", "1000000", places=8, allow_nan=False)
     target=st.sampled_from(["BNB", "USDT", "USDC"]),
 )
 def test_a_conversion_differs_from_its_preview_by_one_step_at_most(
-    new_bench: Callable[..., Bench], holdings: dict[str, Decimal], target: str
+    new_bench: Callable[..., ExchangeBench], holdings: dict[str, Decimal], target: str
 ) -> None:
     bench = new_bench()
     account = bench.open(**holdings)
@@ -195,7 +199,7 @@ def test_a_conversion_differs_from_its_preview_by_one_step_at_most(
     assert all(account.free(asset) == holdings[asset] for asset in holdings.keys() - preview.keys())
 
 
-def ask_preview(bench: Bench, target: str) -> list[dict[str, str]]:
+def ask_preview(bench: ExchangeBench, target: str) -> list[dict[str, str]]:
     lines: list[dict[str, str]] = bench.ask(QUERY, targetAsset=target).json["details"]
     return lines
 
@@ -213,7 +217,7 @@ def ask_preview(bench: Bench, target: str) -> list[dict[str, str]]:
     ],
 )
 def test_one_asset_that_cannot_be_converted_fails_the_batch(
-    new_bench: Callable[..., Bench], asset: str, code: int, words: str
+    new_bench: Callable[..., ExchangeBench], asset: str, code: int, words: str
 ) -> None:
     bench = new_bench()
     account = bench.open(
@@ -231,7 +235,7 @@ def test_one_asset_that_cannot_be_converted_fails_the_batch(
 
 
 def test_rules_set_a_minimum_value_and_a_greatest_number_of_assets(
-    new_bench: Callable[..., Bench],
+    new_bench: Callable[..., ExchangeBench],
 ) -> None:
     bench = new_bench(minimum="0.5", max_assets=2)
     bench.open(ADA="1", XRP="1", TRX="20", DOGE="20")
@@ -241,7 +245,7 @@ def test_rules_set_a_minimum_value_and_a_greatest_number_of_assets(
     assert bench.ask(DUST, asset="XRP,TRX").status == 200
 
 
-def test_each_asset_may_have_its_own_fee(new_bench: Callable[..., Bench]) -> None:
+def test_each_asset_may_have_its_own_fee(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench()
     bench.exchange.market.list_asset("ADA", fee="0.025")
     bench.open(ADA="1", KOGE="0.01")
@@ -257,7 +261,7 @@ def test_each_asset_may_have_its_own_fee(new_bench: Callable[..., Bench]) -> Non
 # Prices
 
 
-def test_prices_move_by_seed_within_their_bounds(new_bench: Callable[..., Bench]) -> None:
+def test_prices_move_by_seed_within_their_bounds(new_bench: Callable[..., ExchangeBench]) -> None:
     def prices(seed: int) -> list[str]:
         bench = new_bench(seed=seed)
         bench.open(ADA="1")
@@ -278,7 +282,7 @@ def test_prices_move_by_seed_within_their_bounds(new_bench: Callable[..., Bench]
 
 @pytest.mark.parametrize(("part", "converts"), [("0.049", True), ("0.05", False), ("-0.06", False)])
 def test_a_price_that_moved_by_five_percent_stops_the_conversion(
-    new_bench: Callable[..., Bench], part: str, converts: bool
+    new_bench: Callable[..., ExchangeBench], part: str, converts: bool
 ) -> None:
     bench = new_bench()
     account = bench.open(ADA="1", XRP="1")
@@ -297,7 +301,7 @@ def test_a_price_that_moved_by_five_percent_stops_the_conversion(
 
 
 def test_a_rule_answers_a_moved_price_with_nothing_converted(
-    new_bench: Callable[..., Bench],
+    new_bench: Callable[..., ExchangeBench],
 ) -> None:
     bench = new_bench(price_moved_code=None)
     account = bench.open(ADA="1")
@@ -317,7 +321,7 @@ def test_a_rule_answers_a_moved_price_with_nothing_converted(
 
 @pytest.mark.parametrize("code", [-5006, 32110])
 def test_an_account_cools_down_after_a_conversion(
-    new_bench: Callable[..., Bench], code: int
+    new_bench: Callable[..., ExchangeBench], code: int
 ) -> None:
     bench = new_bench(cooldown=600.0, cooldown_code=code)
     account = bench.open(ADA="1", XRP="1")
@@ -333,7 +337,9 @@ def test_an_account_cools_down_after_a_conversion(
     assert len(account.conversions) == 2
 
 
-def test_moving_the_exchanges_clock_ends_no_cooldown(new_bench: Callable[..., Bench]) -> None:
+def test_moving_the_exchanges_clock_ends_no_cooldown(
+    new_bench: Callable[..., ExchangeBench],
+) -> None:
     bench = new_bench()
     bench.open(ADA="1", XRP="1")
     bench.ask(DUST, asset="ADA")
@@ -346,7 +352,7 @@ def test_moving_the_exchanges_clock_ends_no_cooldown(new_bench: Callable[..., Be
 
 @pytest.mark.parametrize(("scope", "second"), [("asset", 200), ("account", 400)])
 def test_dust_convert_cools_down_by_asset_or_by_account(
-    new_bench: Callable[..., Bench], scope: str, second: int
+    new_bench: Callable[..., ExchangeBench], scope: str, second: int
 ) -> None:
     bench = new_bench(convert_cooldown=scope)
     account = bench.open(ADA="1", XRP="1", TRX="1")
@@ -359,7 +365,7 @@ def test_dust_convert_cools_down_by_asset_or_by_account(
 
 
 def test_the_margin_wallet_has_its_own_dust_and_its_own_log(
-    new_bench: Callable[..., Bench],
+    new_bench: Callable[..., ExchangeBench],
 ) -> None:
     bench = new_bench()
     account = bench.open(ADA="1", margin={"XRP": "1"})
@@ -373,7 +379,9 @@ def test_the_margin_wallet_has_its_own_dust_and_its_own_log(
     assert bench.ask(LOG, accountType="MARGIN").json["total"] == 1
 
 
-def test_an_account_without_margin_has_no_margin_wallet(new_bench: Callable[..., Bench]) -> None:
+def test_an_account_without_margin_has_no_margin_wallet(
+    new_bench: Callable[..., ExchangeBench],
+) -> None:
     bench = new_bench()
     account = bench.open(ADA="1")
 
@@ -383,7 +391,7 @@ def test_an_account_without_margin_has_no_margin_wallet(new_bench: Callable[...,
 
 
 def test_the_decimal_context_of_a_test_does_not_change_the_exchange(
-    new_bench: Callable[..., Bench],
+    new_bench: Callable[..., ExchangeBench],
 ) -> None:
     bench = new_bench()
     for name in ("alice", "bob"):

@@ -9,14 +9,14 @@ import pytest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.sandbox.conftest import Bench
+    from tests.sandbox.conftest import ExchangeBench
 
 CONVERT = "POST /sapi/v1/asset/dust-convert/convert"
 DUST = "POST /sapi/v1/asset/dust"
 LOG = "GET /sapi/v1/asset/dribblet"
 
 
-def test_the_log_shows_what_was_converted(new_bench: Callable[..., Bench]) -> None:
+def test_the_log_shows_what_was_converted(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench(cooldown=0.0)
     bench.open(ADA="1", XRP="1", TRX="1")
     first = bench.ask(DUST, asset="ADA,XRP").json
@@ -47,7 +47,7 @@ def test_the_log_shows_what_was_converted(new_bench: Callable[..., Bench]) -> No
     [("detail", False, True), ("group", True, False), ("nowhere", False, False)],
 )
 def test_a_rule_says_where_the_log_names_the_target(
-    new_bench: Callable[..., Bench], place: str, in_group: bool, in_detail: bool
+    new_bench: Callable[..., ExchangeBench], place: str, in_group: bool, in_detail: bool
 ) -> None:
     bench = new_bench(log_target=place)
     bench.open(ADA="1")
@@ -60,7 +60,7 @@ def test_a_rule_says_where_the_log_names_the_target(
 
 
 def test_the_log_holds_the_last_hundred_and_counts_them_all(
-    new_bench: Callable[..., Bench],
+    new_bench: Callable[..., ExchangeBench],
 ) -> None:
     bench = new_bench(cooldown=0.0)
     account = bench.open()
@@ -77,7 +77,7 @@ def test_the_log_holds_the_last_hundred_and_counts_them_all(
     assert log["userAssetDribblets"][0]["transId"] == newest.transaction_id
 
 
-def test_the_log_requires_both_bounds_or_no_bound(new_bench: Callable[..., Bench]) -> None:
+def test_the_log_requires_both_bounds_or_no_bound(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench(cooldown=0.0)
     bench.open(ADA="1", XRP="1")
     bench.ask(DUST, asset="ADA")
@@ -94,7 +94,7 @@ def test_the_log_requires_both_bounds_or_no_bound(new_bench: Callable[..., Bench
     assert bench.ask(LOG, endTime=now - 50_000).json["total"] == 1
 
 
-def test_a_conversion_may_show_late(new_bench: Callable[..., Bench]) -> None:
+def test_a_conversion_may_show_late(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench(log_lag=5.0)
     bench.open(ADA="1")
     bench.ask(DUST, asset="ADA")

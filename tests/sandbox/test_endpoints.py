@@ -21,7 +21,7 @@ from binance_dust.sandbox._replies import REPLIES
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.sandbox.conftest import Bench
+    from tests.sandbox.conftest import ExchangeBench
 
 from tests.sandbox.conftest import NOON
 
@@ -60,7 +60,7 @@ def test_parameters_that_the_exchange_requires_are_required_by_the_client(
 
 @ROWS
 def test_answers_have_the_shape_of_the_documented_samples(
-    new_bench: Callable[..., Bench], name: str, endpoint: Any
+    new_bench: Callable[..., ExchangeBench], name: str, endpoint: Any
 ) -> None:
     """Every field of a sample is in the sandbox's answer, and is of the same kind."""
     bench = new_bench(liability_cooldown=0.0, quote_seconds=7_200.0)

@@ -16,7 +16,7 @@ from binance_dust.sandbox._weight import WeightLimits
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from tests.sandbox.conftest import Caller
+    from tests.sandbox.conftest import HttpCaller
 
 pytestmark = pytest.mark.usefixtures("nothing_is_logged")
 
@@ -32,7 +32,9 @@ async def exchange() -> AsyncIterator[Sandbox]:
 
 
 @pytest.fixture
-async def caller(exchange: Sandbox, new_caller: Callable[[Sandbox], Awaitable[Caller]]) -> Caller:
+async def caller(
+    exchange: Sandbox, new_caller: Callable[[Sandbox], Awaitable[HttpCaller]]
+) -> HttpCaller:
     return await new_caller(exchange)
 
 
@@ -43,7 +45,7 @@ async def struck(fault: Fault) -> None:
 
 @pytest.mark.parametrize("after_executing", [True, False])
 async def test_an_answer_is_lost_after_executing_or_before(
-    exchange: Sandbox, caller: Caller, after_executing: bool
+    exchange: Sandbox, caller: HttpCaller, after_executing: bool
 ) -> None:
     alice = exchange.open_account("alice", ADA="6.21")
     lost = exchange.faults.lose_answer(after_executing=after_executing, endpoint=PATH)
@@ -63,7 +65,7 @@ async def test_an_answer_is_lost_after_executing_or_before(
 
 @pytest.mark.parametrize("after_executing", [True, False])
 async def test_a_refusal_is_lost_too(
-    exchange: Sandbox, caller: Caller, after_executing: bool
+    exchange: Sandbox, caller: HttpCaller, after_executing: bool
 ) -> None:
     alice = exchange.open_account("alice", BZRX="3")
     exchange.faults.lose_answer(after_executing=after_executing, times=2)
@@ -77,7 +79,7 @@ async def test_a_refusal_is_lost_too(
 
 @pytest.mark.parametrize("after_executing", [True, False])
 async def test_a_server_error_comes_after_executing_or_before(
-    exchange: Sandbox, caller: Caller, after_executing: bool
+    exchange: Sandbox, caller: HttpCaller, after_executing: bool
 ) -> None:
     alice = exchange.open_account("alice", ADA="6.21")
     exchange.faults.fail(502, after_executing=after_executing)
@@ -92,7 +94,7 @@ async def test_a_server_error_comes_after_executing_or_before(
     assert (reply.status, reply.code) == (500, -1007)
 
 
-async def test_a_body_is_cut(exchange: Sandbox, caller: Caller) -> None:
+async def test_a_body_is_cut(exchange: Sandbox, caller: HttpCaller) -> None:
     alice = exchange.open_account("alice", ADA="6.21")
     exchange.faults.cut_body(endpoint=DUST)
 
@@ -103,7 +105,7 @@ async def test_a_body_is_cut(exchange: Sandbox, caller: Caller) -> None:
     assert (await caller.ask(STATUS, alice)).status == 200, "the next connection is whole"
 
 
-async def test_a_body_is_garbled(exchange: Sandbox, caller: Caller) -> None:
+async def test_a_body_is_garbled(exchange: Sandbox, caller: HttpCaller) -> None:
     alice = exchange.open_account("alice", ADA="6.21")
     exchange.faults.garble_body()
 
@@ -118,7 +120,7 @@ async def test_a_body_is_garbled(exchange: Sandbox, caller: Caller) -> None:
     [(DUST, ["unexpected"]), ("POST /sapi/v3/asset/getUserAsset", {"unexpected": [1]})],
 )
 async def test_a_body_has_another_shape(
-    exchange: Sandbox, caller: Caller, endpoint: str, shape: Any
+    exchange: Sandbox, caller: HttpCaller, endpoint: str, shape: Any
 ) -> None:
     alice = exchange.open_account("alice", ADA="6.21")
     exchange.faults.wrong_shape()
@@ -129,7 +131,7 @@ async def test_a_body_has_another_shape(
 
 
 async def test_the_firewall_answers_a_page_and_nothing_is_charged(
-    exchange: Sandbox, caller: Caller
+    exchange: Sandbox, caller: HttpCaller
 ) -> None:
     alice = exchange.open_account("alice", ADA="6.21")
     exchange.faults.html_403()
@@ -146,7 +148,7 @@ async def test_the_firewall_answers_a_page_and_nothing_is_charged(
     ("retry_after", "shown"), [(7, "7"), (0, "0"), (0.5, "0.5"), ("soon", "soon"), (None, None)]
 )
 async def test_a_refusal_has_the_retry_after_that_was_armed(
-    exchange: Sandbox, caller: Caller, retry_after: Any, shown: str | None
+    exchange: Sandbox, caller: HttpCaller, retry_after: Any, shown: str | None
 ) -> None:
     alice = exchange.open_account("alice", ADA="6.21")
     exchange.faults.refuse(429, retry_after=retry_after)
@@ -160,7 +162,7 @@ async def test_a_refusal_has_the_retry_after_that_was_armed(
 
 
 async def test_a_ban_shuts_out_one_address_until_it_is_lifted(
-    exchange: Sandbox, new_caller: Callable[..., Awaitable[Caller]]
+    exchange: Sandbox, new_caller: Callable[..., Awaitable[HttpCaller]]
 ) -> None:
     alice = exchange.open_account("alice")
     here, there = await new_caller(exchange), await new_caller(exchange, "127.0.0.2")
@@ -175,7 +177,9 @@ async def test_a_ban_shuts_out_one_address_until_it_is_lifted(
     assert (await here.ask(STATUS, alice)).status == 200
 
 
-async def test_the_weight_header_can_be_missing_or_wrong(exchange: Sandbox, caller: Caller) -> None:
+async def test_the_weight_header_can_be_missing_or_wrong(
+    exchange: Sandbox, caller: HttpCaller
+) -> None:
     alice = exchange.open_account("alice")
     header = "X-SAPI-USED-IP-WEIGHT-1M"
     exchange.faults.misreport_weight(None)
@@ -187,7 +191,7 @@ async def test_the_weight_header_can_be_missing_or_wrong(exchange: Sandbox, call
 
 
 async def test_a_conversion_is_answered_with_an_empty_result(
-    exchange: Sandbox, caller: Caller
+    exchange: Sandbox, caller: HttpCaller
 ) -> None:
     alice = exchange.open_account("alice", ADA="6.21")
     fault = exchange.faults.convert_nothing()
@@ -209,7 +213,7 @@ async def test_convert_nothing_is_refused_for_an_endpoint_that_only_reads(
         exchange.faults.convert_nothing(endpoint=STATUS)
 
 
-async def test_other_requests_pass_a_delayed_one(exchange: Sandbox, caller: Caller) -> None:
+async def test_other_requests_pass_a_delayed_one(exchange: Sandbox, caller: HttpCaller) -> None:
     """The delayed request is not finished when the other is answered; no time is measured."""
     alice = exchange.open_account("alice", ADA="6.21")
     slow = exchange.faults.delay(3600, endpoint=DUST, on="answer")
@@ -228,7 +232,7 @@ async def test_other_requests_pass_a_delayed_one(exchange: Sandbox, caller: Call
     ("on", "seen", "converted"), [("request", 0, 0), ("execution", 0, 0), ("answer", 1, 1)]
 )
 async def test_a_delay_is_at_one_stage(
-    exchange: Sandbox, caller: Caller, on: Any, seen: int, converted: int
+    exchange: Sandbox, caller: HttpCaller, on: Any, seen: int, converted: int
 ) -> None:
     alice = exchange.open_account("alice", ADA="6.21")
     slow = exchange.faults.delay(3600, on=on)
@@ -244,7 +248,7 @@ async def test_a_delay_is_at_one_stage(
         await converting
 
 
-async def test_a_short_delay_ends(exchange: Sandbox, caller: Caller) -> None:
+async def test_a_short_delay_ends(exchange: Sandbox, caller: HttpCaller) -> None:
     alice = exchange.open_account("alice")
     exchange.faults.delay((0.001, 0.002), on="request")
     exchange.faults.delay(0.001, on="execution")
@@ -362,7 +366,7 @@ def test_a_fault_counts_only_its_hits() -> None:
 
 
 async def test_fields_are_left_out_wherever_they_stand_or_the_nth_of_them(
-    exchange: Sandbox, caller: Caller
+    exchange: Sandbox, caller: HttpCaller
 ) -> None:
     alice = exchange.open_account("alice", ADA="6.21", XRP="1.5")
     assets = "POST /sapi/v3/asset/getUserAsset"
@@ -379,7 +383,7 @@ async def test_fields_are_left_out_wherever_they_stand_or_the_nth_of_them(
 
 
 async def test_other_values_are_put_into_fields_and_numbers_keep_their_digits(
-    exchange: Sandbox, caller: Caller
+    exchange: Sandbox, caller: HttpCaller
 ) -> None:
     alice = exchange.open_account("alice", margin={"USDT": "1"}, debts={"ETH": "0.00000001"})
     debts = "GET /sapi/v1/margin/exchange-small-liability"
@@ -392,7 +396,7 @@ async def test_other_values_are_put_into_fields_and_numbers_keep_their_digits(
 
 
 async def test_misspelt_fields_are_mended_by_a_rule(
-    new_caller: Callable[[Sandbox], Awaitable[Caller]],
+    new_caller: Callable[[Sandbox], Awaitable[HttpCaller]],
 ) -> None:
     async with Sandbox(seed=7, spelling="mended") as exchange:
         caller = await new_caller(exchange)

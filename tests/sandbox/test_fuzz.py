@@ -20,7 +20,7 @@ from binance_dust.sandbox._endpoints import SERVED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from tests.sandbox.conftest import Bench
+    from tests.sandbox.conftest import ExchangeBench
 
 pytestmark = pytest.mark.usefixtures("nothing_is_logged")
 
@@ -194,7 +194,7 @@ PAIRS = st.lists(st.tuples(NAMES, VALUES), max_size=6)
     signed=st.booleans(),
 )
 def test_parameters_of_any_kind(
-    new_bench: Callable[..., Bench],
+    new_bench: Callable[..., ExchangeBench],
     *,
     endpoint: Any,
     pairs: list[tuple[str, str]],

@@ -14,7 +14,7 @@ from binance_dust.sandbox import Debt
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.sandbox.conftest import Bench
+    from tests.sandbox.conftest import ExchangeBench
 
 LIST = "GET /sapi/v1/margin/exchange-small-liability"
 EXCHANGE = "POST /sapi/v1/margin/exchange-small-liability"
@@ -25,7 +25,7 @@ BORROWED = ["ADA", "XRP", "TRX", "DOGE", "DOT", "LINK", "LTC", "NEAR", "SOL", "U
 
 
 def test_a_small_debt_is_listed_with_a_number_for_its_value(
-    new_bench: Callable[..., Bench],
+    new_bench: Callable[..., ExchangeBench],
 ) -> None:
     bench = new_bench()
     bench.open(debts={"ETH": Debt("0.001", interest="0.00083334")})
@@ -42,7 +42,7 @@ def test_a_small_debt_is_listed_with_a_number_for_its_value(
 
 
 def test_only_debts_below_the_ceiling_and_in_other_assets_are_listed(
-    new_bench: Callable[..., Bench],
+    new_bench: Callable[..., ExchangeBench],
 ) -> None:
     bench = new_bench()
     bench.exchange.market.list_asset("TEN", price="10")
@@ -51,7 +51,7 @@ def test_only_debts_below_the_ceiling_and_in_other_assets_are_listed(
     assert [debt["asset"] for debt in bench.ask(LIST).json] == ["ADA"]
 
 
-def test_an_account_without_margin_has_no_list(new_bench: Callable[..., Bench]) -> None:
+def test_an_account_without_margin_has_no_list(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench()
     bench.open("alice")
     bench.open("bob", margin=True)
@@ -67,7 +67,7 @@ def test_an_account_without_margin_has_no_list(new_bench: Callable[..., Bench]) 
 @settings(max_examples=30)
 @given(st.dictionaries(st.sampled_from(BORROWED), st.integers(1, 2000)))
 def test_margin_account_and_account_info_agree_with_the_list(
-    new_bench: Callable[..., Bench], owed: dict[str, int]
+    new_bench: Callable[..., ExchangeBench], owed: dict[str, int]
 ) -> None:
     bench = new_bench()
     debts = {asset: Debt(Decimal(amount) / 100, interest="0.01") for asset, amount in owed.items()}
@@ -84,7 +84,7 @@ def test_margin_account_and_account_info_agree_with_the_list(
 
 
 def test_exchanging_turns_debts_into_one_in_usdt_and_reduces_nothing(
-    new_bench: Callable[..., Bench],
+    new_bench: Callable[..., ExchangeBench],
 ) -> None:
     bench = new_bench()
     account = bench.open(debts={"ETH": "0.001", "ADA": "10", "USDT": "1"})
@@ -110,7 +110,7 @@ def test_exchanging_turns_debts_into_one_in_usdt_and_reduces_nothing(
 
 @pytest.mark.parametrize(("body", "read"), [("", None), ("{}", {})])
 def test_a_rule_sets_the_body_of_an_exchange(
-    new_bench: Callable[..., Bench], body: str, read: Any
+    new_bench: Callable[..., ExchangeBench], body: str, read: Any
 ) -> None:
     bench = new_bench(liability_body=body)
     bench.open(debts={"ETH": "0.001"})
@@ -131,7 +131,7 @@ def test_a_rule_sets_the_body_of_an_exchange(
     ],
 )
 def test_an_exchange_is_refused_as_a_whole(
-    new_bench: Callable[..., Bench], names: str, code: int
+    new_bench: Callable[..., ExchangeBench], names: str, code: int
 ) -> None:
     bench = new_bench()
     account = bench.open(debts={**dict.fromkeys(BORROWED, "0.01"), "SOL": "1"})
@@ -145,7 +145,7 @@ def test_an_exchange_is_refused_as_a_whole(
     assert bench.ask(EXCHANGE, assetNames="ADA").status == 200, "a refusal starts no cooldown"
 
 
-def test_an_exchange_may_follow_after_six_hours(new_bench: Callable[..., Bench]) -> None:
+def test_an_exchange_may_follow_after_six_hours(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench(liability_cooldown_code=-3007)
     bench.open(debts={"ETH": "0.001", "ADA": "1"})
     assert bench.ask(EXCHANGE, assetNames="ETH").status == 200
@@ -156,7 +156,7 @@ def test_an_exchange_may_follow_after_six_hours(new_bench: Callable[..., Bench])
     assert bench.ask(EXCHANGE, assetNames="ADA").status == 200
 
 
-def test_the_history_comes_in_pages_newest_first(new_bench: Callable[..., Bench]) -> None:
+def test_the_history_comes_in_pages_newest_first(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench(liability_cooldown=0.0)
     account = bench.open(debts={})
     began = int(bench.time.now * 1000)
@@ -177,7 +177,9 @@ def test_the_history_comes_in_pages_newest_first(new_bench: Callable[..., Bench]
     assert amounts(current=1, size=9) == [], "thirty days back by default"
 
 
-def test_each_endpoint_costs_what_the_documents_say(new_bench: Callable[..., Bench]) -> None:
+def test_each_endpoint_costs_what_the_documents_say(
+    new_bench: Callable[..., ExchangeBench],
+) -> None:
     bench = new_bench()
     bench.open(debts={"ETH": "0.001"})
 

@@ -9,10 +9,10 @@ from binance_dust.sandbox import Permissions
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.sandbox.conftest import Bench
+    from tests.sandbox.conftest import ExchangeBench
 
 
-def test_a_bnb_switch_that_is_not_sent_stays_as_it_is(bench: Bench) -> None:
+def test_a_bnb_switch_that_is_not_sent_stays_as_it_is(bench: ExchangeBench) -> None:
     switch = "/sapi/v1/bnbBurn"
     assert bench.ask(f"GET {switch}").json == {"spotBNBBurn": True, "interestBNBBurn": False}
 
@@ -26,7 +26,7 @@ def test_a_bnb_switch_that_is_not_sent_stays_as_it_is(bench: Bench) -> None:
         assert answer == {"spotBNBBurn": value, "interestBNBBurn": True}
 
 
-def test_permissions_of_the_key_are_shown(new_bench: Callable[..., Bench]) -> None:
+def test_permissions_of_the_key_are_shown(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench()
     bench.open(permissions=Permissions(withdrawals=True, margin=False))
 
@@ -40,7 +40,7 @@ def test_permissions_of_the_key_are_shown(new_bench: Callable[..., Bench]) -> No
     assert shown["createTime"] == int(bench.time.now * 1000)
 
 
-def test_funding_and_margin_wallets_are_shown(new_bench: Callable[..., Bench]) -> None:
+def test_funding_and_margin_wallets_are_shown(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench()
     bench.open(BTC="1", funding={"BTC": "2", "ADA": "1"}, margin={"BTC": "3"})
 
@@ -55,7 +55,7 @@ def test_funding_and_margin_wallets_are_shown(new_bench: Callable[..., Bench]) -
     assert {row["asset"]: row["btcValuation"] for row in valued} == {"ADA": "0.0000047", "BTC": "2"}
 
 
-def test_assets_that_cannot_be_converted_cannot_be_withdrawn_either(bench: Bench) -> None:
+def test_assets_that_cannot_be_converted_cannot_be_withdrawn_either(bench: ExchangeBench) -> None:
     detail = bench.ask("GET /sapi/v1/asset/assetDetail").json
     one = bench.ask("GET /sapi/v1/asset/assetDetail", asset="ADA").json
     coins = {row["coin"]: row for row in bench.ask("GET /sapi/v1/capital/config/getall").json}
@@ -66,7 +66,7 @@ def test_assets_that_cannot_be_converted_cannot_be_withdrawn_either(bench: Bench
     assert coins["BZRX"]["trading"] is False
 
 
-def test_exchange_info_lists_pairs_and_the_limits_of_api_alone(bench: Bench) -> None:
+def test_exchange_info_lists_pairs_and_the_limits_of_api_alone(bench: ExchangeBench) -> None:
     info = bench.ask("GET /api/v3/exchangeInfo").json
 
     symbols = {row["symbol"] for row in info["symbols"]}
@@ -75,7 +75,7 @@ def test_exchange_info_lists_pairs_and_the_limits_of_api_alone(bench: Bench) -> 
     assert info["rateLimits"][0]["limit"] == 6000
 
 
-def test_the_exchange_gives_its_own_time(bench: Bench) -> None:
+def test_the_exchange_gives_its_own_time(bench: ExchangeBench) -> None:
     bench.exchange.faults.drift_clock(3)
 
     told = bench.send("GET /api/v3/time", signed=False).json["serverTime"]

@@ -13,7 +13,7 @@ from binance_dust.sandbox import Sandbox
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from tests.sandbox.conftest import Caller
+    from tests.sandbox.conftest import HttpCaller
 
 ASSETS = "POST /sapi/v3/asset/getUserAsset"
 QUESTIONS: list[tuple[str, dict[str, Any]]] = [
@@ -31,7 +31,7 @@ def fake_time() -> Any:
     return lambda: 1_790_000_040.0
 
 
-async def answers(seed: int, new_caller: Callable[..., Awaitable[Caller]]) -> list[Any]:
+async def answers(seed: int, new_caller: Callable[..., Awaitable[HttpCaller]]) -> list[Any]:
     async with Sandbox(seed=seed, clock=fake_time()) as exchange:
         accounts = exchange.open_accounts(6)
         accounts.append(exchange.open_account("own", ADA="6.21", MYSTERY="3"))
@@ -44,7 +44,7 @@ async def answers(seed: int, new_caller: Callable[..., Awaitable[Caller]]) -> li
 
 
 async def test_the_same_seed_gives_the_same_answers(
-    new_caller: Callable[..., Awaitable[Caller]],
+    new_caller: Callable[..., Awaitable[HttpCaller]],
 ) -> None:
     first, again = await answers(3, new_caller), await answers(3, new_caller)
     other = await answers(4, new_caller)
@@ -54,7 +54,7 @@ async def test_the_same_seed_gives_the_same_answers(
 
 
 async def test_two_sandboxes_do_not_touch_each_other(
-    new_caller: Callable[..., Awaitable[Caller]],
+    new_caller: Callable[..., Awaitable[HttpCaller]],
 ) -> None:
     async with Sandbox() as one, Sandbox() as two:
         alice = one.open_account("alice", ADA="1")
@@ -92,7 +92,7 @@ def test_it_opens_with_25_accounts_in_less_than_a_second() -> None:
 
 
 async def test_no_secret_and_no_signature_is_shown_or_logged(
-    new_caller: Callable[..., Awaitable[Caller]], caplog: pytest.LogCaptureFixture
+    new_caller: Callable[..., Awaitable[HttpCaller]], caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     async with Sandbox() as exchange:
@@ -125,7 +125,7 @@ async def test_no_secret_and_no_signature_is_shown_or_logged(
 
 
 async def test_requests_are_remembered_up_to_a_number(
-    new_caller: Callable[..., Awaitable[Caller]],
+    new_caller: Callable[..., Awaitable[HttpCaller]],
 ) -> None:
     async with Sandbox(remember=3) as exchange:
         alice, bob = exchange.open_account("alice"), exchange.open_account("bob")
@@ -142,7 +142,7 @@ async def test_requests_are_remembered_up_to_a_number(
 
 
 async def test_the_exchange_has_its_own_clock(
-    new_caller: Callable[..., Awaitable[Caller]],
+    new_caller: Callable[..., Awaitable[HttpCaller]],
 ) -> None:
     async with Sandbox() as exchange:
         alice = exchange.open_account("alice")

@@ -19,13 +19,13 @@ from binance_dust.sandbox._server import LoopThread
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable
 
-    from tests.sandbox.conftest import Caller
+    from tests.sandbox.conftest import HttpCaller
 
 ASSETS = "POST /sapi/v3/asset/getUserAsset"
 
 
 async def test_two_addresses_have_separate_weight(
-    new_caller: Callable[..., Awaitable[Caller]],
+    new_caller: Callable[..., Awaitable[HttpCaller]],
 ) -> None:
     async with Sandbox(ip_weight=1) as exchange:
         alice = exchange.open_account("alice")
@@ -83,7 +83,7 @@ async def test_a_taken_port_is_an_error_on_entering_the_sandbox() -> None:
 
 
 async def test_closing_does_not_wait_for_a_delayed_answer(
-    new_caller: Callable[..., Awaitable[Caller]],
+    new_caller: Callable[..., Awaitable[HttpCaller]],
 ) -> None:
     async with Sandbox() as exchange:
         alice = exchange.open_account("alice")

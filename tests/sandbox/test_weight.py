@@ -16,7 +16,7 @@ from binance_dust.sandbox._weight import FixedWindow, PoolMeter, SlidingWindow, 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from tests.sandbox.conftest import Bench, Reply
+    from tests.sandbox.conftest import ExchangeBench, Reply
 
 STATUS = "GET /sapi/v1/account/status"
 INFO = "GET /sapi/v1/account/info"
@@ -109,12 +109,12 @@ def test_a_meter_keeps_the_most_weight_asked_in_each_kind_of_window(
 # Requests are charged, refused and banned
 
 
-def ask_from(bench: Bench, address: str, endpoint: str, account: str = "alice") -> Reply:
+def ask_from(bench: ExchangeBench, address: str, endpoint: str, account: str = "alice") -> Reply:
     stamp = f"timestamp={int(bench.time.now * 1000)}"
     return bench.send(endpoint, stamp, account=account, address=address)
 
 
-def test_each_endpoint_has_its_own_pool_for_each_address(bench: Bench) -> None:
+def test_each_endpoint_has_its_own_pool_for_each_address(bench: ExchangeBench) -> None:
     bench.open("bob")
 
     assert bench.ask(STATUS).headers == {"X-SAPI-USED-IP-WEIGHT-1M": "1"}
@@ -123,7 +123,7 @@ def test_each_endpoint_has_its_own_pool_for_each_address(bench: Bench) -> None:
     assert ask_from(bench, "127.0.0.2", STATUS).used == 1, "so has another address"
 
 
-def test_a_pool_by_account_follows_the_account_wherever_it_asks_from(bench: Bench) -> None:
+def test_a_pool_by_account_follows_the_account_wherever_it_asks_from(bench: ExchangeBench) -> None:
     bench.open("bob", ADA="1")
 
     first = bench.ask(DUST, asset="ADA")
@@ -132,7 +132,7 @@ def test_a_pool_by_account_follows_the_account_wherever_it_asks_from(bench: Benc
     assert bench.ask(DUST, account="bob", asset="ADA").used == 10
 
 
-def test_all_of_api_shares_one_pool_of_an_address(bench: Bench) -> None:
+def test_all_of_api_shares_one_pool_of_an_address(bench: ExchangeBench) -> None:
     assert bench.send(TIME, signed=False).headers == {"X-MBX-USED-WEIGHT-1M": "1"}
     assert bench.send("GET /api/v3/exchangeInfo", signed=False).used == 21
     assert ask_from(bench, "127.0.0.1", "GET /api/v3/account").used == 41
@@ -143,20 +143,20 @@ def test_all_of_api_shares_one_pool_of_an_address(bench: Bench) -> None:
     ("query", "code"),
     [("timestamp=1", -1021), ("", -1102), ("timestamp=x", -1100)],
 )
-def test_failed_requests_are_charged(bench: Bench, query: str, code: int) -> None:
+def test_failed_requests_are_charged(bench: ExchangeBench, query: str, code: int) -> None:
     failed = bench.send(STATUS, query)
 
     assert (failed.code, failed.used) == (code, 1)
     assert bench.ask(STATUS).used == 2
 
 
-def test_a_wrong_key_is_charged_to_the_address_and_to_no_account(bench: Bench) -> None:
+def test_a_wrong_key_is_charged_to_the_address_and_to_no_account(bench: ExchangeBench) -> None:
     assert bench.send(STATUS, account="nobody", signed=False).used == 1
     assert bench.send(DUST, account="nobody", signed=False).headers == {}
     assert bench.ask(DUST, asset="ADA").used == 10
 
 
-def test_the_limit_is_reached_and_not_passed(new_bench: Callable[..., Bench]) -> None:
+def test_the_limit_is_reached_and_not_passed(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench(now=600.0 + 13)
     bench.open("alice", debts={"ETH": "0.001"})
 
@@ -173,7 +173,7 @@ def test_the_limit_is_reached_and_not_passed(new_bench: Callable[..., Bench]) ->
 
 
 def test_a_sliding_window_frees_weight_in_the_order_it_was_spent(
-    new_bench: Callable[..., Bench],
+    new_bench: Callable[..., ExchangeBench],
 ) -> None:
     bench = new_bench(window_mode="sliding", ip_weight=3)
     bench.open()
@@ -197,7 +197,7 @@ def test_a_sliding_window_frees_weight_in_the_order_it_was_spent(
     phase=st.integers(0, 59),
 )
 def test_no_window_admits_more_than_its_limit(
-    new_bench: Callable[..., Bench], gaps: list[int], mode: str, phase: int
+    new_bench: Callable[..., ExchangeBench], gaps: list[int], mode: str, phase: int
 ) -> None:
     bench = new_bench(now=600.0 + phase, window_mode=mode, ip_weight=5, ban_after=None)
     bench.open()
@@ -217,7 +217,7 @@ def test_no_window_admits_more_than_its_limit(
         assert len(window) <= 5
 
 
-def test_a_rule_sends_retry_after_zero(new_bench: Callable[..., Bench]) -> None:
+def test_a_rule_sends_retry_after_zero(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench(ip_weight=1, retry_after_zero=True)
     bench.open()
 
@@ -227,7 +227,7 @@ def test_a_rule_sends_retry_after_zero(new_bench: Callable[..., Bench]) -> None:
 
 
 def test_an_address_that_goes_on_after_a_429_is_banned_longer_each_time(
-    new_bench: Callable[..., Bench],
+    new_bench: Callable[..., ExchangeBench],
 ) -> None:
     bench = new_bench(ip_weight=1, ban_after=3)
     bench.open("alice")
@@ -250,7 +250,7 @@ def test_an_address_that_goes_on_after_a_429_is_banned_longer_each_time(
     assert bench.exchange.limits.bans == 3
 
 
-def test_a_ban_grows_to_three_days_and_no_further(new_bench: Callable[..., Bench]) -> None:
+def test_a_ban_grows_to_three_days_and_no_further(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench(ip_weight=1, ban_after=0)
     bench.open()
     longest = 0
@@ -264,7 +264,9 @@ def test_a_ban_grows_to_three_days_and_no_further(new_bench: Callable[..., Bench
     assert longest == 3 * 86_400
 
 
-def test_an_admitted_request_resets_the_count_of_refusals(new_bench: Callable[..., Bench]) -> None:
+def test_an_admitted_request_resets_the_count_of_refusals(
+    new_bench: Callable[..., ExchangeBench],
+) -> None:
     bench = new_bench(ip_weight=1, ban_after=3)
     bench.open()
 
@@ -275,14 +277,14 @@ def test_an_admitted_request_resets_the_count_of_refusals(new_bench: Callable[..
     assert bench.exchange.limits.bans == 0
 
 
-def test_a_rule_switches_bans_off(new_bench: Callable[..., Bench]) -> None:
+def test_a_rule_switches_bans_off(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench(ip_weight=1, ban_after=None)
     bench.open()
 
     assert {bench.ask(STATUS).status for _ in range(300)} == {200, 429}
 
 
-def test_other_software_spends_behind_the_same_address(bench: Bench) -> None:
+def test_other_software_spends_behind_the_same_address(bench: ExchangeBench) -> None:
     faults = bench.exchange.faults
     path = "/sapi/v1/account/status"
 
@@ -301,7 +303,7 @@ def test_other_software_spends_behind_the_same_address(bench: Bench) -> None:
 
 
 def test_the_peak_shows_the_most_weight_asked_in_each_kind_of_window(
-    new_bench: Callable[..., Bench],
+    new_bench: Callable[..., ExchangeBench],
 ) -> None:
     bench = new_bench(now=600.0 + 50, ip_weight=300)
     bench.open("alice", debts={"ETH": "0.001"})
@@ -323,7 +325,7 @@ def test_the_peak_shows_the_most_weight_asked_in_each_kind_of_window(
     assert bench.exchange.peak_weight(endpoint, "127.0.0.1", None) == 500, "refused ones too"
 
 
-def test_maintenance_closes_everything_but_the_status(bench: Bench) -> None:
+def test_maintenance_closes_everything_but_the_status(bench: ExchangeBench) -> None:
     bench.exchange.faults.maintenance()
 
     reply = bench.ask(STATUS)
@@ -342,7 +344,7 @@ def test_maintenance_closes_everything_but_the_status(bench: Bench) -> None:
 HEADER = {"ip": "X-SAPI-USED-IP-WEIGHT-1M", "uid": "X-SAPI-USED-UID-WEIGHT-1M"}
 
 
-def test_cuts_may_come_later_than_the_minute(new_bench: Callable[..., Bench]) -> None:
+def test_cuts_may_come_later_than_the_minute(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench(now=600.0 + 13, window_offset=17.0, ip_weight=2)
     bench.open()
 
@@ -353,7 +355,7 @@ def test_cuts_may_come_later_than_the_minute(new_bench: Callable[..., Bench]) ->
     assert bench.exchange.peak_weight(STATUS, None, None) == 4
 
 
-def test_a_call_may_cost_more_than_documented(new_bench: Callable[..., Bench]) -> None:
+def test_a_call_may_cost_more_than_documented(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench(weights={"account_status": 100})
     bench.open()
 
@@ -361,7 +363,7 @@ def test_a_call_may_cost_more_than_documented(new_bench: Callable[..., Bench]) -
     assert bench.ask(INFO).used == 1
 
 
-def test_others_may_pay_than_documented(new_bench: Callable[..., Bench]) -> None:
+def test_others_may_pay_than_documented(new_bench: Callable[..., ExchangeBench]) -> None:
     bench = new_bench(
         payers={"account_status": "uid", "dust_transfer": "ip", "account_info": "both"}
     )
@@ -376,7 +378,7 @@ def test_others_may_pay_than_documented(new_bench: Callable[..., Bench]) -> None
 
 
 def test_a_call_that_both_pay_for_is_refused_if_one_has_no_room(
-    new_bench: Callable[..., Bench],
+    new_bench: Callable[..., ExchangeBench],
 ) -> None:
     bench = new_bench(payers={"account_info": "both"}, uid_weight=1)
     bench.open("alice")
@@ -399,7 +401,7 @@ def test_a_call_that_both_pay_for_is_refused_if_one_has_no_room(
     ],
 )
 def test_headers_may_say_anything(
-    new_bench: Callable[..., Bench], says: str, headers: list[dict[str, str]]
+    new_bench: Callable[..., ExchangeBench], says: str, headers: list[dict[str, str]]
 ) -> None:
     bench = new_bench(weight_header=says, ip_weight=12_000)
     bench.open()
@@ -408,7 +410,9 @@ def test_headers_may_say_anything(
     assert bench.exchange.used_weight(STATUS, "127.0.0.1") == len(headers), "the count is right"
 
 
-def test_each_of_several_nodes_tells_what_it_has_counted(new_bench: Callable[..., Bench]) -> None:
+def test_each_of_several_nodes_tells_what_it_has_counted(
+    new_bench: Callable[..., ExchangeBench],
+) -> None:
     bench = new_bench(nodes=3, ip_weight=8)
     bench.open()
 
@@ -417,7 +421,7 @@ def test_each_of_several_nodes_tells_what_it_has_counted(new_bench: Callable[...
 
 
 @pytest.mark.parametrize("mode", ["fixed", "sliding"])
-def test_others_spend_evenly(new_bench: Callable[..., Bench], mode: str) -> None:
+def test_others_spend_evenly(new_bench: Callable[..., ExchangeBench], mode: str) -> None:
     bench = new_bench(now=600.0, window_mode=mode, others={"account_status": 6_000})
     bench.open()
     bench.ask(STATUS)
@@ -433,7 +437,7 @@ def test_others_spend_evenly(new_bench: Callable[..., Bench], mode: str) -> None
 
 
 def test_others_spend_when_a_window_begins_and_never_above_the_limit(
-    new_bench: Callable[..., Bench],
+    new_bench: Callable[..., ExchangeBench],
 ) -> None:
     bench = new_bench(
         now=600.0 + 10, others={"account_status": 9_000}, others_mode="at the cut", ip_weight=9_002

@@ -18,7 +18,7 @@ from binance_dust.scanner._lanes import SessionPart
 ASSETS, QUOTE, ENABLED, DEBT, LIST, WALLETS = Question
 
 
-class Account:
+class ToldAccount:
     """Answers each question as it was told to."""
 
     def __init__(self, room: float = 0.0, pace: float = 100.0, **answers: Any) -> None:
@@ -36,7 +36,7 @@ class Account:
             "small_liabilities": ["a debt"],
         } | answers
 
-    def _for_scans(self) -> Account:
+    def _for_scans(self) -> ToldAccount:
         return self
 
     def __getattr__(self, name: str) -> Any:
@@ -109,7 +109,7 @@ async def test_what_an_account_is_asked_is_settled_and_counted(
     asked: tuple[int, int, int],
     shares: list[float],
 ) -> None:
-    report, part, seen = await read(Account(**answers))
+    report, part, seen = await read(ToldAccount(**answers))
 
     assert report.settled_by is settled
     assert counts(part) == [
@@ -133,7 +133,7 @@ async def test_what_an_account_is_asked_is_settled_and_counted(
 async def test_with_liabilities_true_or_false_no_cheap_question_is_asked(
     *, liabilities: bool, settled: Settled, listed: list[str]
 ) -> None:
-    report, part, seen = await read(Account(), liabilities)
+    report, part, seen = await read(ToldAccount(), liabilities)
 
     assert report.settled_by is settled
     assert report.liabilities == listed
@@ -155,7 +155,7 @@ async def test_with_liabilities_true_or_false_no_cheap_question_is_asked(
 async def test_a_key_that_is_refused_for_everything_is_not_tried_on_the_list(
     answers: dict[str, Any], asked: int, parts: set[str]
 ) -> None:
-    report, part, _ = await read(Account(**answers))
+    report, part, _ = await read(ToldAccount(**answers))
 
     assert part.lanes[LIST].asked == part.lanes[LIST].needed == asked
     assert report.assets == ([] if "user_assets" in answers else ["an asset"])
@@ -163,7 +163,7 @@ async def test_a_key_that_is_refused_for_everything_is_not_tried_on_the_list(
 
 
 async def test_a_refused_key_says_nothing_about_debts() -> None:
-    account: Any = Account(user_assets=KEY, convertible_assets=KEY, account_info=KEY)
+    account: Any = ToldAccount(user_assets=KEY, convertible_assets=KEY, account_info=KEY)
     part, plan = SessionPart(account.session, 4), plan_of()
     for _ in range(3):
         plan.debt.saw(yes=False)
@@ -178,7 +178,9 @@ async def test_a_refused_key_says_nothing_about_debts() -> None:
 
 
 async def test_a_refused_key_is_no_error_of_a_list_that_was_not_to_be_asked() -> None:
-    report, _, _ = await read(Account(user_assets=KEY, convertible_assets=KEY), liabilities=False)
+    report, _, _ = await read(
+        ToldAccount(user_assets=KEY, convertible_assets=KEY), liabilities=False
+    )
 
     assert set(report.errors) == {"assets", "quote"}
     assert report.settled_by is Settled.NOT_ASKED
@@ -186,7 +188,7 @@ async def test_a_refused_key_is_no_error_of_a_list_that_was_not_to_be_asked() ->
 
 @pytest.mark.parametrize(("room", "timed"), [(0.0, 1), (0.5, 0), (2.0, 0)])
 async def test_a_call_that_had_to_wait_for_weight_is_not_timed(room: float, timed: int) -> None:
-    _, part, _ = await read(Account(room))
+    _, part, _ = await read(ToldAccount(room))
 
     for lane in (part.lanes[question] for question in Question if question is not WALLETS):
         assert len(lane.took) == timed
@@ -194,7 +196,7 @@ async def test_a_call_that_had_to_wait_for_weight_is_not_timed(room: float, time
 
 
 async def test_a_call_that_had_to_wait_for_the_pace_is_not_timed() -> None:
-    _, part, _ = await read(Account(pace=20.0))
+    _, part, _ = await read(ToldAccount(pace=20.0))
 
     # Two go in a burst, and the others within a twentieth of a second each.
     assert [len(lane.took) for lane in part.lanes.values()] == [1, 1, 0, 0, 0, 0]

@@ -24,7 +24,7 @@ from binance_dust.scanner._lanes import (
 ASSETS, QUOTE, ENABLED, DEBT, LIST, WALLETS = Question
 
 
-class FakeSession:
+class ForetellingSession:
     """Foretells a second for each weight, and allows a hundred requests in one."""
 
     def __init__(self, pace: float = 100.0) -> None:
@@ -47,7 +47,7 @@ def clients_of(*sessions: Any) -> list[DustClient]:
 
 
 def part_of(session: Any = None) -> SessionPart:
-    used: Any = session or FakeSession()
+    used: Any = session or ForetellingSession()
     return SessionPart(used, 4)
 
 
@@ -128,7 +128,7 @@ def test_the_remaining_calls_are_those_found_needed_and_a_share_of_the_unknown_a
 
 
 def test_the_estimate_has_a_lane_for_each_question_of_each_session_the_slowest_first() -> None:
-    one, two = FakeSession(), FakeSession()
+    one, two = ForetellingSession(), ForetellingSession()
 
     found = estimate_scan(clients_of(one, one, one, two))
 
@@ -155,7 +155,7 @@ def test_the_estimate_has_a_lane_for_each_question_of_each_session_the_slowest_f
 def test_shares_are_of_all_accounts_and_count_only_where_cheap_questions_are_asked(
     liabilities: Any, margin: float, debt: float, calls: tuple[int | None, int | None]
 ) -> None:
-    session = FakeSession()
+    session = ForetellingSession()
     found = estimate_scan(
         clients_of(*[session] * 10),
         liabilities=liabilities,
@@ -169,7 +169,7 @@ def test_shares_are_of_all_accounts_and_count_only_where_cheap_questions_are_ask
 
 
 def test_where_no_weight_is_short_the_pace_of_an_address_is_the_limit() -> None:
-    slow, quick = FakeSession(pace=0.01), FakeSession(pace=1.0)
+    slow, quick = ForetellingSession(pace=0.01), ForetellingSession(pace=1.0)
 
     found = estimate_scan(clients_of(slow, quick, quick), liabilities=False)
 
@@ -279,7 +279,7 @@ def test_where_no_lane_is_short_the_time_left_is_that_of_the_accounts_read_at_on
 
 
 def test_where_the_pace_is_short_it_is_the_time_left_of_all_lanes_of_a_session() -> None:
-    slow, quick = part_of(FakeSession(pace=1.0)), part_of(FakeSession(pace=100.0))
+    slow, quick = part_of(ForetellingSession(pace=1.0)), part_of(ForetellingSession(pace=100.0))
     lanes = (
         LaneProgress(0, ASSETS, 5, 2, 8, 7.0),
         LaneProgress(0, QUOTE, 5, 5, 9, 1.0),

@@ -36,7 +36,7 @@ from tests.signers.test_agent import TEXT
 CANARY = "canary-secret-9f2c"
 
 
-class Vault:
+class OutsideKey:
     """Signs with a key that is elsewhere."""
 
     name = "vault key desk"
@@ -60,7 +60,7 @@ class Vault:
 
 def held(credentials: Credentials, **options: Any) -> Credentials:
     return Credentials(
-        credentials.api_key, signer=Vault(credentials, **options), name=credentials.name
+        credentials.api_key, signer=OutsideKey(credentials, **options), name=credentials.name
     )
 
 
@@ -74,7 +74,7 @@ async def test_a_signer_of_ones_own_makes_every_signature(
     assert [row.asset for row in await client.user_assets()] == ["ADA"]
     await client.dust_transfer(["ADA"])
 
-    assert isinstance(alice.signer, Vault)
+    assert isinstance(alice.signer, OutsideKey)
     assert [b"timestamp=" in each for each in alice.signer.payloads] == [True, True]
     assert not _QUEUES
 
@@ -86,7 +86,7 @@ async def test_a_call_with_the_key_alone_asks_no_signer(
 
     assert await session.client(alice).delist_schedule() == []
 
-    assert isinstance(alice.signer, Vault)
+    assert isinstance(alice.signer, OutsideKey)
     assert alice.signer.payloads == []
     (seen,) = exchange.requests_of("/sapi/v1/spot/delist-schedule")
     assert (seen.account, seen.parameters) == ("alice", {})
@@ -162,7 +162,7 @@ async def test_a_signature_that_is_encoded_already_is_taken(
 
 async def test_a_wrong_signature_names_who_made_it(exchange: Sandbox, session: Session) -> None:
     alice, bob = (exchange.open_account(name, key="ed25519") for name in ("alice", "bob"))
-    wrong = Credentials(alice.api_key, signer=Vault(bob), name="alice")
+    wrong = Credentials(alice.api_key, signer=OutsideKey(bob), name="alice")
 
     with pytest.raises(CredentialsError, match=r"-1022 .*signed by vault key desk") as caught:
         await session.client(wrong).user_assets()
@@ -187,7 +187,7 @@ async def test_a_slow_signer_holds_up_no_other_account(
     await asyncio.wait_for(quick.user_assets(), 0.8)
     assert not first.done()
     assert await first
-    assert isinstance(slow.credentials.signer, Vault)
+    assert isinstance(slow.credentials.signer, OutsideKey)
     assert len(slow.credentials.signer.payloads) == 1, "it is still good when there is weight again"
 
 
@@ -199,7 +199,7 @@ async def test_a_signature_that_is_too_old_when_there_is_weight_again_is_made_an
     async with Session(base_url=exchange.url, recv_window=900) as session:
         assert await session.client(alice).user_assets()
 
-    assert isinstance(alice.signer, Vault)
+    assert isinstance(alice.signer, OutsideKey)
     assert len(alice.signer.payloads) == 4, "twice, because it takes long, and that twice"
 
 
@@ -278,7 +278,7 @@ async def test_many_accounts_on_one_signer_wait_before_their_timestamps(
 ) -> None:
     """100 signatures, 16 at once, take longer than a timestamp lives; none is refused."""
     accounts = [exchange.open_account(f"a{n}", ADA="1") for n in range(100)]
-    vaults = [Vault(each, takes=0.1) for each in accounts]
+    vaults = [OutsideKey(each, takes=0.1) for each in accounts]
     async with Session(base_url=exchange.url, recv_window=400) as session:
         clients = [
             session.client(Credentials(each.api_key, signer=Shared(vault), name=each.name))
@@ -296,7 +296,7 @@ class Shared(Command):
     running = most = 0
     at_once = 8
 
-    def __init__(self, vault: Vault) -> None:
+    def __init__(self, vault: OutsideKey) -> None:
         super().__init__(["shared"])
         self._vault = vault
 
@@ -315,7 +315,7 @@ async def test_a_signature_that_took_long_is_made_again_with_a_fresh_timestamp(
 ) -> None:
     alice = held(exchange.open_account("alice", ADA="1"), takes=0.3)
     vault = alice.signer
-    assert isinstance(vault, Vault)
+    assert isinstance(vault, OutsideKey)
 
     async def quicker(payload: bytes, make: Any = vault.sign) -> Any:
         made = await make(payload)
@@ -329,7 +329,7 @@ async def test_a_signature_that_took_long_is_made_again_with_a_fresh_timestamp(
         assert len(vault.payloads) == 2
 
         vault.takes = 0.3
-        vault.sign = Vault.sign.__get__(vault)  # type: ignore[method-assign]
+        vault.sign = OutsideKey.sign.__get__(vault)  # type: ignore[method-assign]
         client = session.client(alice)
         assert await client.user_assets()
         assert len(vault.payloads) == 4, "quick at no time, and quick enough"

@@ -9,7 +9,7 @@ import pytest
 from binance_dust import RateLimits, RetryPolicy
 from binance_dust.events import ClockLearnt, Event, Retried
 from tests.budget.virtual import run
-from tests.simulation.world import World
+from tests.simulation.world import SimulatedWorld
 
 TIME = "GET /api/v3/time"
 
@@ -25,7 +25,7 @@ def test_a_machine_that_wakes_learns_the_time_before_it_sends(asleep: float) -> 
 
     async def main() -> None:
         events: list[Event] = []
-        world = World(start=1.0, window_mode="sliding")
+        world = SimulatedWorld(start=1.0, window_mode="sliding")
         async with world.session(observer=events.append) as session:
             clients = [session.client(account) for account in world.accounts(300)]
             lists = asyncio.gather(*[client.small_liabilities() for client in clients])
@@ -45,7 +45,7 @@ def test_a_machine_that_wakes_learns_the_time_before_it_sends(asleep: float) -> 
 def test_the_machines_own_clock_may_be_set_without_harm() -> None:
     async def main() -> None:
         events: list[Event] = []
-        world = World(start=1.0)
+        world = SimulatedWorld(start=1.0)
         async with world.session(observer=events.append) as session:
             client = session.client(world.account("alice"))
             await client.user_assets()
@@ -66,7 +66,7 @@ def test_the_first_refused_timestamp_holds_all_that_are_not_yet_sent(pace: int) 
 
     async def main() -> None:
         events: list[Event] = []
-        world = World(start=1.0, window_mode="sliding", latency=(0.02, 0.02))
+        world = SimulatedWorld(start=1.0, window_mode="sliding", latency=(0.02, 0.02))
         limits = RateLimits(requests_per_second=pace)
         async with world.session(observer=events.append, limits=limits) as session:
             clients = [session.client(account) for account in world.accounts(239)]
@@ -86,7 +86,7 @@ def test_the_first_refused_timestamp_holds_all_that_are_not_yet_sent(pace: int) 
 
 def test_calls_that_do_not_retry_learn_from_a_refused_timestamp_too() -> None:
     async def main() -> None:
-        world = World(start=1.0)
+        world = SimulatedWorld(start=1.0)
         async with world.session(retry=RetryPolicy(attempts=1)) as session:
             client = session.client(world.account("alice"))
             await client.user_assets()

@@ -10,7 +10,7 @@ import pytest
 
 from binance_dust.fleet import Fleet, FleetProgress, FleetStream, Worker
 from tests.budget.virtual import run
-from tests.simulation.world import World
+from tests.simulation.world import SimulatedWorld
 
 ACCOUNTS = 2_000
 
@@ -25,7 +25,7 @@ async def watch(reports: FleetStream[Any], seen: list[FleetProgress]) -> None:
 
 async def scan(workers: int) -> tuple[float, list[FleetProgress]]:
     """Scan by so many workers; give the seconds it took, and how far it was now and then."""
-    world = World(start=10.0)
+    world = SimulatedWorld(start=10.0)
     accounts = world.accounts(ACCOUNTS)
     names = set()
     seen: list[FleetProgress] = []

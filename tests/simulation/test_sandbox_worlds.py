@@ -7,7 +7,7 @@ import pytest
 from binance_dust import scan
 from binance_dust.sandbox import WORLDS, Rules, Sandbox
 from tests.budget.virtual import run
-from tests.simulation.world import World
+from tests.simulation.world import SimulatedWorld
 
 BANNED_ONCE = {"half-limit": 1}
 """Half of what is documented is only learnt from refusals."""
@@ -16,7 +16,7 @@ BANNED_ONCE = {"half-limit": 1}
 @pytest.mark.parametrize("name", sorted(WORLDS))
 def test_a_scan_gets_through(name: str) -> None:
     async def main() -> None:
-        world = World(start=20.0, **WORLDS[name])
+        world = SimulatedWorld(start=20.0, **WORLDS[name])
         async with world.session() as session:
             keys = [
                 world.exchange.accounts.open(f"a{n}", {"ADA": "6.21"}, margin=True)

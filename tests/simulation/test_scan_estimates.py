@@ -10,13 +10,15 @@ from hypothesis import strategies as st
 
 from binance_dust import BannedError, Credentials, CredentialsError, estimate_scan, scan
 from tests.budget.virtual import run
-from tests.simulation.world import World
+from tests.simulation.world import SimulatedWorld
 
 Mode = Literal["fixed", "sliding"]
 QUOTE = "POST /sapi/v1/asset/dust-convert/query-convertible-assets"
 
 
-def open_accounts(world: World, count: int, *, margin: int = 10, debt: int = 10) -> list[Any]:
+def open_accounts(
+    world: SimulatedWorld, count: int, *, margin: int = 10, debt: int = 10
+) -> list[Any]:
     """Open accounts of which so many in ten have margin, and so many debts."""
     accounts = world.exchange.accounts
     return [
@@ -38,7 +40,7 @@ def test_the_time_left_is_within_a_tenth_of_what_it_turns_out_to_be(
     mode: Mode, start: float, seed: int
 ) -> None:
     async def main() -> None:
-        world = World(start=start, seed=seed, window_mode=mode)
+        world = SimulatedWorld(start=start, seed=seed, window_mode=mode)
         async with world.session() as session:
             clients = [session.client(account) for account in open_accounts(world, 700)]
             estimates: list[tuple[float, float]] = []
@@ -67,7 +69,7 @@ def test_the_estimate_beforehand_is_not_too_short_nor_too_long_by_more_than_a_wi
     start: float, mode: Mode
 ) -> None:
     async def main() -> None:
-        world = World(start=start, window_mode=mode)
+        world = SimulatedWorld(start=start, window_mode=mode)
         async with world.session() as session:
             clients = [session.client(account) for account in open_accounts(world, 500)]
             estimate = estimate_scan(clients, liabilities=True)
@@ -88,7 +90,7 @@ def test_the_estimate_beforehand_is_not_too_short_nor_too_long_by_more_than_a_wi
 
 def test_a_desk_of_a_thousand_is_told_what_other_wallets_cost_and_it_takes_that_long() -> None:
     async def main() -> None:
-        world = World(start=20.0)
+        world = SimulatedWorld(start=20.0)
         async with world.session() as session:
             clients = [session.client(account) for account in open_accounts(world, 1_000)]
             options: Any = {"liabilities": False, "elsewhere": True}
@@ -109,7 +111,7 @@ def test_a_desk_of_a_thousand_is_told_what_other_wallets_cost_and_it_takes_that_
 @pytest.mark.long
 def test_shares_that_are_known_make_the_estimate_of_a_frugal_scan_true() -> None:
     async def main() -> None:
-        world = World(start=5.0)
+        world = SimulatedWorld(start=5.0)
         async with world.session() as session:
             accounts = open_accounts(world, 3000, margin=3, debt=1)
             clients = [session.client(account) for account in accounts]
@@ -129,7 +131,7 @@ def test_shares_that_are_known_make_the_estimate_of_a_frugal_scan_true() -> None
 @pytest.mark.long
 def test_a_frugal_scan_learns_how_many_have_debts_and_foretells_its_end() -> None:
     async def main() -> None:
-        world = World(start=30.0)
+        world = SimulatedWorld(start=30.0)
         async with world.session() as session:
             accounts = open_accounts(world, 4000, margin=5, debt=2)
             reports = scan([session.client(account) for account in accounts])
@@ -149,7 +151,7 @@ def test_a_frugal_scan_learns_how_many_have_debts_and_foretells_its_end() -> Non
 
 def test_where_no_lane_is_short_the_time_left_is_that_of_the_answers() -> None:
     async def main() -> None:
-        world = World(latency=(0.2, 0.2))
+        world = SimulatedWorld(latency=(0.2, 0.2))
         async with world.session() as session:
             accounts = open_accounts(world, 400)
             reports = scan(
@@ -170,7 +172,7 @@ def test_where_no_lane_is_short_the_time_left_is_that_of_the_answers() -> None:
 
 def test_the_slowest_lane_does_not_block_the_fast_ones() -> None:
     async def main() -> None:
-        world = World(start=1.0)
+        world = SimulatedWorld(start=1.0)
         async with world.session() as session:
             accounts = open_accounts(world, 600, margin=5, debt=5)
             clients = [session.client(account) for account in accounts]
@@ -190,7 +192,7 @@ def test_500_accounts_among_them_bad_keys_slow_ones_and_broken_parts() -> None:
     """500 reports, the right errors in each, and the end was foretold."""
 
     async def main() -> None:
-        world = World(start=10.0)
+        world = SimulatedWorld(start=10.0)
         faults, slow, banned = world.exchange.faults, range(20, 25), range(30, 33)
         async with world.session() as session:
             accounts = open_accounts(world, 500)
@@ -228,7 +230,7 @@ def test_500_accounts_among_them_bad_keys_slow_ones_and_broken_parts() -> None:
 @pytest.mark.parametrize("mode", ["fixed", "sliding"])
 def test_a_thousand_accounts_take_one_window_instead_of_nine(mode: Mode) -> None:
     async def main() -> tuple[dict[str, list[str]], float]:
-        world = World(start=1.0, window_mode=mode)
+        world = SimulatedWorld(start=1.0, window_mode=mode)
         async with world.session() as session:
             accounts = open_accounts(world, 1000, margin=3, debt=1)
             clients = [session.client(account) for account in accounts]

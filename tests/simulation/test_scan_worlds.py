@@ -10,7 +10,7 @@ import pytest
 
 from binance_dust import Credentials, RateLimits, estimate_scan, scan
 from tests.budget.virtual import run
-from tests.simulation.world import World, least
+from tests.simulation.world import SimulatedWorld, least
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ Mode = Literal["fixed", "sliding"]
 
 
 @contextlib.contextmanager
-def others_spend(world: World, weight: int) -> Iterator[None]:
+def others_spend(world: SimulatedWorld, weight: int) -> Iterator[None]:
     """Let others behind the address spend weight for lists, each second."""
 
     async def spend() -> None:
@@ -39,7 +39,7 @@ def test_keys_that_are_dead_say_nothing_about_debts() -> None:
     """Of 600 accounts half have a dead key, and the others owe nothing."""
 
     async def main() -> None:
-        world = World(start=5.0)
+        world = SimulatedWorld(start=5.0)
         accounts = [
             world.exchange.accounts.open(f"account-{number}", {"ADA": "6.21"})
             for number in range(600)
@@ -66,7 +66,7 @@ def test_the_order_in_which_sessions_come_does_not_matter(source: Callable[[Any]
     """All accounts of one address come first, and those of the other do not wait for them."""
 
     async def main() -> None:
-        world = World(start=1.0)
+        world = SimulatedWorld(start=1.0)
         accounts = world.accounts(3100)
         async with world.session() as one, world.session(address="127.0.0.2") as two:
             clients = [one.client(account) for account in accounts[:3000]]
@@ -101,7 +101,7 @@ def test_a_generator_keeps_all_addresses_busy_as_far_as_it_is_read_ahead(
     monkeypatch.setattr("binance_dust.scanner._lanes.WAITING_FOR_LIST", 100)
 
     async def main() -> None:
-        world = World(window_mode=mode)
+        world = SimulatedWorld(window_mode=mode)
         accounts, done = world.accounts(740), dict[str, list[float]]()
         async with world.session() as one, world.session(address="127.0.0.2") as two:
             sessions = {"one": (one, accounts[:400]), "two": (two, accounts[400:])}
@@ -126,7 +126,7 @@ def test_a_generator_keeps_all_addresses_busy_as_far_as_it_is_read_ahead(
 @pytest.mark.parametrize("mode", ["fixed", "sliding"])
 def test_others_that_are_known_to_spend_half_are_in_what_is_foretold(mode: Mode) -> None:
     async def main() -> None:
-        world = World(start=1.0, window_mode=mode)
+        world = SimulatedWorld(start=1.0, window_mode=mode)
         async with world.session() as session:
             accounts = world.accounts(600)
             clients = [session.client(account) for account in accounts]
@@ -155,7 +155,7 @@ def test_others_that_are_known_to_spend_half_are_in_what_is_foretold(mode: Mode)
 @pytest.mark.parametrize("liabilities", [False, True])
 def test_a_slow_pace_is_in_what_is_foretold(liabilities: bool) -> None:
     async def main() -> None:
-        world = World(start=1.0, window=3.0)
+        world = SimulatedWorld(start=1.0, window=3.0)
         limits = RateLimits(window=3.0, requests_per_second=20)
         async with world.session(limits=limits) as session:
             clients = [session.client(account) for account in world.accounts(150)]

@@ -12,13 +12,13 @@ from hypothesis import strategies as st
 from binance_dust import BannedError, BudgetExceededError, DustError, RetryPolicy
 from binance_dust.events import Banned, Event, Refused
 from tests.budget.virtual import run
-from tests.simulation.world import World, least
+from tests.simulation.world import SimulatedWorld, least
 
 Mode = Literal["fixed", "sliding"]
 LIST = "GET /sapi/v1/margin/exchange-small-liability"
 
 
-async def scan(world: World, count: int, **options: Any) -> float:
+async def scan(world: SimulatedWorld, count: int, **options: Any) -> float:
     """Ask every account once for its small-liability list; give the seconds it took."""
     async with world.session(**options) as session:
         clients = [session.client(credentials) for credentials in world.accounts(count)]
@@ -35,7 +35,7 @@ def test_300_accounts_are_all_answered_as_fast_as_the_limit_allows(
     mode: Mode, start: float, seed: int
 ) -> None:
     async def main() -> None:
-        world = World(start=start, seed=seed, window_mode=mode)
+        world = SimulatedWorld(start=start, seed=seed, window_mode=mode)
 
         took = await scan(world, 300)
 
@@ -62,7 +62,7 @@ def test_no_call_is_refused_however_slow_the_connection_and_wrong_the_clock(
     mode: Mode, start: float, slow: float, wrong_clock: float, seed: int
 ) -> None:
     async def main() -> None:
-        world = World(
+        world = SimulatedWorld(
             start=start,
             latency=(0.001, 0.001 + slow),
             wrong_clock=wrong_clock,
@@ -81,7 +81,7 @@ def test_no_call_is_refused_however_slow_the_connection_and_wrong_the_clock(
 @pytest.mark.parametrize("mode", ["fixed", "sliding"])
 def test_a_long_scan_uses_98_parts_in_a_hundred_of_the_limit(mode: Mode) -> None:
     async def main() -> None:
-        world = World(start=20.0, window_mode=mode)
+        world = SimulatedWorld(start=20.0, window_mode=mode)
         count = 120 * 30
 
         took = await scan(world, count)
@@ -96,7 +96,7 @@ def test_a_long_scan_uses_98_parts_in_a_hundred_of_the_limit(mode: Mode) -> None
 
 def test_a_single_call_of_a_bot_goes_ahead_of_a_scan() -> None:
     async def main() -> None:
-        world = World()
+        world = SimulatedWorld()
         async with world.session() as session:
             clients = [session.client(credentials) for credentials in world.accounts(601)]
             scanning = [
@@ -116,7 +116,7 @@ def test_a_single_call_of_a_bot_goes_ahead_of_a_scan() -> None:
 
 def test_a_deadline_that_can_not_be_met_is_told_at_once() -> None:
     async def main() -> None:
-        world = World(start=1.0)
+        world = SimulatedWorld(start=1.0)
         async with world.session() as patient:
             clients = [patient.client(credentials) for credentials in world.accounts(200)]
             waiting = [asyncio.create_task(c.small_liabilities()) for c in clients]
@@ -138,7 +138,7 @@ def test_a_deadline_that_can_not_be_met_is_told_at_once() -> None:
 def test_a_ban_shuts_the_address_for_every_account_and_one_goes_first_when_it_lifts() -> None:
     async def main() -> None:
         events: list[Event] = []
-        world = World()
+        world = SimulatedWorld()
         retry = RetryPolicy(max_wait=600.0)
         async with world.session(observer=events.append, retry=retry) as session:
             clients = [session.client(credentials) for credentials in world.accounts(50)]
@@ -159,7 +159,7 @@ def test_a_ban_shuts_the_address_for_every_account_and_one_goes_first_when_it_li
 
 def test_a_long_ban_is_an_error_at_once() -> None:
     async def main() -> None:
-        world = World()
+        world = SimulatedWorld()
         async with world.session(retry=RetryPolicy(max_wait=60.0)) as session:
             first, second = (session.client(credentials) for credentials in world.accounts(2))
             await first.user_assets()
@@ -180,7 +180,7 @@ def test_a_long_ban_is_an_error_at_once() -> None:
 def test_others_behind_the_address_cost_a_refusal_or_two_and_never_a_ban() -> None:
     async def main() -> None:
         events: list[Event] = []
-        world = World(window_mode="fixed")
+        world = SimulatedWorld(window_mode="fixed")
 
         async def others() -> None:
             while True:
@@ -204,7 +204,7 @@ def test_others_behind_the_address_cost_a_refusal_or_two_and_never_a_ban() -> No
 @given(st.data())
 def test_a_cancelled_call_costs_nothing(data: st.DataObject) -> None:
     async def main() -> None:
-        world = World()
+        world = SimulatedWorld()
         async with world.session() as session:
             clients = [session.client(credentials) for credentials in world.accounts(300)]
             calls = [asyncio.create_task(client.small_liabilities()) for client in clients]
@@ -223,7 +223,7 @@ def test_a_cancelled_call_costs_nothing(data: st.DataObject) -> None:
 
 def test_a_long_ban_in_the_middle_of_a_scan_ends_all_waiting_calls() -> None:
     async def main() -> None:
-        world = World()
+        world = SimulatedWorld()
         async with world.session() as session:
             clients = [session.client(credentials) for credentials in world.accounts(300)]
             calls = [asyncio.create_task(client.small_liabilities()) for client in clients]
@@ -244,7 +244,7 @@ def test_a_long_ban_in_the_middle_of_a_scan_ends_all_waiting_calls() -> None:
 
 def test_closing_ends_all_waiting_calls() -> None:
     async def main() -> None:
-        world = World()
+        world = SimulatedWorld()
         session = world.session()
         clients = [session.client(credentials) for credentials in world.accounts(300)]
         calls = [asyncio.create_task(client.small_liabilities()) for client in clients]
@@ -263,7 +263,7 @@ def test_closing_ends_all_waiting_calls() -> None:
 @pytest.mark.parametrize("retry_after", ["0", "7", None, "Fri, 15 Jan 2027 08:00:30 GMT", "soon"])
 def test_a_refusal_is_waited_out_as_long_as_was_asked(retry_after: str | None) -> None:
     async def main() -> None:
-        world = World(start=10.0)
+        world = SimulatedWorld(start=10.0)
         async with world.session() as session:
             clients = [session.client(credentials) for credentials in world.accounts(5)]
             await clients[0].small_liabilities()

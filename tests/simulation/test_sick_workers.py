@@ -19,7 +19,7 @@ from binance_dust._call import wire
 from binance_dust.events import logger
 from binance_dust.fleet import Fleet, FleetProgress, Worker, WorkerProgress
 from tests.budget.virtual import run
-from tests.simulation.world import World, WorldTransport
+from tests.simulation.world import SimulatedWorld, WorldTransport
 
 WAYS = ("wrong secrets", "no address", "banned", "old version")
 ERRORS = {
@@ -45,7 +45,7 @@ class OldVersion(WorldTransport):
         raise ConfigurationError("others share this budget by another version of this package")
 
 
-async def fall_sick(way: str, world: World, worker: Worker) -> None:
+async def fall_sick(way: str, world: SimulatedWorld, worker: Worker) -> None:
     """Make a worker sick that was well when it was opened."""
     session: Any = worker._any_client.session
     match way:
@@ -61,11 +61,11 @@ async def fall_sick(way: str, world: World, worker: Worker) -> None:
             world.exchange.faults.ban(7200, address=SICK_ADDRESS)
 
 
-class Scene:
+class SickScene:
     """Workers at addresses of their own, some of which are sick."""
 
     def __init__(self, accounts: int, *, start: float = 10.0) -> None:
-        self.world = World(start=start)
+        self.world = SimulatedWorld(start=start)
         self.accounts = self.world.accounts(accounts)
         self.stack = AsyncExitStack()
 
@@ -96,7 +96,7 @@ def named(progress: FleetProgress, name: str) -> WorkerProgress:
 
 
 async def one_sick_of_four(way: str, accounts: int) -> None:
-    scene = Scene(accounts)
+    scene = SickScene(accounts)
     # It answers first, and would fail most accounts: it has room again at once.
     await scene.worker("sick", way=way)
     for number in (1, 2, 3):
@@ -134,7 +134,7 @@ def test_two_thousand_accounts_and_one_sick_worker_of_four(way: str) -> None:
 
 def test_three_sick_workers_of_four_spoil_no_account() -> None:
     async def scenario() -> FleetProgress:
-        scene = Scene(60)
+        scene = SickScene(60)
         for number, way in enumerate(WAYS):
             await scene.worker(way, way=way, number=number)
         await scene.worker("well", number=7)
@@ -152,7 +152,7 @@ def test_what_fails_at_a_well_worker_too_is_the_accounts_fault() -> None:
     """Revoked keys are tried twice each, and no worker is put aside for them."""
 
     async def scenario() -> tuple[list[AccountReport], FleetProgress, int]:
-        scene = Scene(60)
+        scene = SickScene(60)
         for number in (1, 2, 3, 4):
             await scene.worker(f"well {number}", number=number)
         for account in scene.accounts[::4]:
@@ -172,7 +172,7 @@ def test_what_fails_at_a_well_worker_too_is_the_accounts_fault() -> None:
 
 def test_a_worker_alone_fails_what_it_fails() -> None:
     async def scenario() -> tuple[list[AccountReport], FleetProgress]:
-        scene = Scene(5)
+        scene = SickScene(5)
         await scene.worker("sick", way="no address")
         return await scene.scan()
 
@@ -185,7 +185,7 @@ def test_a_worker_alone_fails_what_it_fails() -> None:
 @pytest.mark.parametrize("way", ["wrong secrets", "no address"])
 def test_a_worker_that_is_sick_from_the_start_takes_no_work(way: str) -> None:
     async def scenario() -> None:
-        scene = Scene(5)
+        scene = SickScene(5)
         worker = await scene.worker("sick", way=way)
         await worker.close()
         async with scene.stack:
@@ -199,7 +199,7 @@ def test_a_worker_that_is_sick_from_the_start_takes_no_work(way: str) -> None:
 
 def test_one_key_that_is_refused_keeps_no_worker_from_work() -> None:
     async def scenario() -> None:
-        scene = Scene(7)
+        scene = SickScene(7)
         scene.world.exchange.accounts.remove_key(scene.accounts[0].api_key)
         await scene.worker("well")
         tried = [endpoint for _, endpoint in scene.world.sent]

@@ -22,7 +22,7 @@ from binance_dust.sandbox._requests import HttpRequest
 from tests.budget.virtual import EPOCH
 
 
-class World:
+class SimulatedWorld:
     """An exchange, and the network on the way to it."""
 
     def __init__(
@@ -94,7 +94,7 @@ class WorldTransport:
 
     base_url = "http://127.0.0.1:1"
 
-    def __init__(self, world: World) -> None:
+    def __init__(self, world: SimulatedWorld) -> None:
         """Send from 127.0.0.1, unless the session has another address."""
         self._world = world
         self.address = "127.0.0.1"

@@ -6,14 +6,16 @@ from typing import Any
 
 from binance_dust import DustClient, Session
 from binance_dust.sweeper import SweepReport
-from tests.simulation.world import World
+from tests.simulation.world import SimulatedWorld
 
 DUST = "POST /sapi/v1/asset/dust"
 CONVERT = "POST /sapi/v1/asset/dust-convert/convert"
 HOUR, DAY = 3600.0, 86_400.0
 
 
-def open_accounts(world: World, session: Session, count: int, **balances: str) -> list[DustClient]:
+def open_accounts(
+    world: SimulatedWorld, session: Session, count: int, **balances: str
+) -> list[DustClient]:
     accounts = world.exchange.accounts
     held = balances or {"ADA": "6.21", "XRP": "1.5"}
     return [session.client(accounts.open(f"account-{n}", held)) for n in range(count)]
@@ -23,10 +25,10 @@ async def all_of(reports: Any) -> dict[str, SweepReport]:
     return {report.account: report async for report in reports}
 
 
-def conversions(world: World) -> list[str]:
+def conversions(world: SimulatedWorld) -> list[str]:
     return [name for name, endpoint in arrived(world) if endpoint == DUST]
 
 
-def arrived(world: World) -> list[tuple[str, str]]:
+def arrived(world: SimulatedWorld) -> list[tuple[str, str]]:
     seen = world.exchange.requests.of()
     return [(str(request.account), f"{request.method} {request.path}") for request in seen]

@@ -15,16 +15,16 @@ from binance_dust.ledger import Kind
 from binance_dust.sandbox import Permissions
 from binance_dust.sweeper import Outcome, SweepReport
 from tests.conversion.scene import in_virtual_time
-from tests.simulation.world import World
+from tests.simulation.world import SimulatedWorld
 
 RULES: dict[str, Any] = {"gather": True, "above": "convert", "above_max": "2"}
 REPAY = "/sapi/v1/margin/borrow-repay"
 ACCEPT = "/sapi/v1/convert/acceptQuote"
 
 
-def world_with_everything() -> tuple[World, Any]:
+def world_with_everything() -> tuple[SimulatedWorld, Any]:
     """Open an account with dust in two wallets, too much of an asset, and three debts."""
-    world = World(volatility="0", cooldown=0)
+    world = SimulatedWorld(volatility="0", cooldown=0)
     opened = world.exchange.accounts.open(
         "alice",
         {"ADA": "6.21", "LTC": "2"},

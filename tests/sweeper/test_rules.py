@@ -15,7 +15,7 @@ from binance_dust.fleet._conversions import report_from_plain, report_to_plain
 from binance_dust.models import Delisting, Delistings, MarginDelisting
 from binance_dust.sweeper import Outcome
 from tests.conversion.scene import in_virtual_time
-from tests.simulation.world import World
+from tests.simulation.world import SimulatedWorld
 from tests.sweeper.accounts import DUST, all_of, arrived, conversions, open_accounts
 
 LOW = {"BNB": "0.05"}
@@ -23,7 +23,7 @@ LOW = {"BNB": "0.05"}
 
 @in_virtual_time
 async def test_only_accounts_whose_fees_run_low_are_converted() -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         clients = open_accounts(world, session, 3)
         world.exchange.accounts["account-0"].deposit("BNB", "0.05")
@@ -49,7 +49,7 @@ async def test_only_accounts_whose_fees_run_low_are_converted() -> None:
 
 @in_virtual_time
 async def test_a_conversion_that_is_not_needed_any_more_is_not_sent() -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         (client,) = open_accounts(world, session, 1)
         converter = Converter(client, ledger=ledger, when_below=LOW)
@@ -65,7 +65,7 @@ async def test_a_conversion_that_is_not_needed_any_more_is_not_sent() -> None:
 @pytest.mark.parametrize("is_async", [False, True])
 @in_virtual_time
 async def test_a_function_says_what_each_account_keeps_now(is_async: bool) -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         clients = open_accounts(world, session, 2)
         trades = {"account-0": ["ADA"], "account-1": ["ADA", "XRP"]}
@@ -89,7 +89,7 @@ async def test_a_function_says_what_each_account_keeps_now(is_async: bool) -> No
 
 @in_virtual_time
 async def test_a_trade_that_opens_after_the_quote_stops_the_conversion() -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         (client,) = open_accounts(world, session, 1)
         trades: list[str] = []
@@ -105,7 +105,7 @@ async def test_a_trade_that_opens_after_the_quote_stops_the_conversion() -> None
 
 @in_virtual_time
 async def test_a_bot_that_does_not_answer_stops_its_account_and_no_other() -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         clients = open_accounts(world, session, 2)
 
@@ -138,7 +138,7 @@ SCHEDULES = Delistings(
 
 @in_virtual_time
 async def test_accounts_with_what_will_be_delisted_come_first() -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         held = [{"ADA": "6"}, {"ADA": "6", "XRP": "1.5"}, {"DOGE": "9", "XRP": "1"}, {"XRP": "2"}]
         accounts = world.exchange.accounts
@@ -174,7 +174,7 @@ async def test_accounts_with_what_will_be_delisted_come_first() -> None:
 
 @in_virtual_time
 async def test_what_leaves_margin_puts_its_account_first_if_margin_is_swept() -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         accounts = world.exchange.accounts
         held = [
@@ -209,7 +209,7 @@ async def test_what_leaves_margin_puts_its_account_first_if_margin_is_swept() ->
 @in_virtual_time
 async def test_accounts_may_be_named_that_come_first() -> None:
     """As an earlier scan has found them."""
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         clients = open_accounts(world, session, 4)
 

@@ -16,7 +16,7 @@ from binance_dust.sandbox import Holding
 from binance_dust.sweeper import Outcome, SweepReport
 from tests.budget.virtual import run
 from tests.conversion.scene import Scene, in_virtual_time
-from tests.simulation.world import World
+from tests.simulation.world import SimulatedWorld
 from tests.sweeper.accounts import (
     DAY,
     DUST,
@@ -43,7 +43,7 @@ async def test_a_cooling_account_without_dust_is_reported_with_its_next_time() -
 
 @in_virtual_time
 async def test_a_dry_run_is_the_default_and_moves_nothing() -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         clients = open_accounts(world, session, 5)
 
@@ -61,7 +61,7 @@ async def test_a_dry_run_is_the_default_and_moves_nothing() -> None:
 
 @in_virtual_time
 async def test_every_account_is_converted_once_and_the_ledger_agrees_with_the_exchange() -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         clients = open_accounts(world, session, 40)
 
@@ -83,7 +83,7 @@ async def test_every_account_is_converted_once_and_the_ledger_agrees_with_the_ex
 
 @in_virtual_time
 async def test_rules_are_the_converters_and_hold_for_every_account() -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         clients = open_accounts(world, session, 3)
 
@@ -102,7 +102,7 @@ async def test_rules_are_the_converters_and_hold_for_every_account() -> None:
 
 @in_virtual_time
 async def test_keep_holds_for_every_account_even_if_it_is_an_iterator() -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         clients = open_accounts(world, session, 3)
 
@@ -124,7 +124,7 @@ async def test_keep_holds_for_every_account_even_if_it_is_an_iterator() -> None:
 async def test_a_schedule_goes_on_for_days_and_respects_the_cooldown(cooldown: int) -> None:
     """Every turn of an hour's schedule lands after eligibility, and few are refused."""
 
-    world = World(cooldown=cooldown * HOUR)
+    world = SimulatedWorld(cooldown=cooldown * HOUR)
     async with world.session() as session, Ledger(":memory:") as ledger:
         (client,) = open_accounts(world, session, 1)
         account = world.exchange.accounts[client.name]
@@ -149,7 +149,7 @@ async def test_a_schedule_goes_on_for_days_and_respects_the_cooldown(cooldown: i
 
 
 def test_a_restart_goes_on_where_the_last_one_was(tmp_path: Path) -> None:
-    async def life(world: World, until: float) -> list[SweepReport]:
+    async def life(world: SimulatedWorld, until: float) -> list[SweepReport]:
         seen = []
         async with world.session() as session, Ledger(tmp_path / "dust.db") as ledger:
             client = session.client(account)
@@ -171,7 +171,7 @@ def test_a_restart_goes_on_where_the_last_one_was(tmp_path: Path) -> None:
 
     async def main() -> None:
         nonlocal account
-        world = World()
+        world = SimulatedWorld()
         account = world.exchange.accounts.open("alice", {"ADA": "6.21"})
 
         first = await life(world, 2 * DAY)
@@ -190,7 +190,7 @@ def test_a_restart_goes_on_where_the_last_one_was(tmp_path: Path) -> None:
 
 @in_virtual_time
 async def test_a_sweep_that_is_left_finishes_what_is_under_way_and_begins_nothing_new() -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         clients = open_accounts(world, session, 8)
         # One takes long, and next to it there would be time for all the others.
@@ -213,7 +213,7 @@ async def test_a_sweep_that_is_left_finishes_what_is_under_way_and_begins_nothin
 
 @in_virtual_time
 async def test_both_wallets_of_an_account_are_swept_one_after_the_other() -> None:
-    world = World(cooldown=0.0)
+    world = SimulatedWorld(cooldown=0.0)
     async with world.session() as session, Ledger(":memory:") as ledger:
         account = world.exchange.accounts.open("alice", {"ADA": "6.21"}, margin={"XRP": "2.5"})
 
@@ -233,7 +233,7 @@ async def test_both_wallets_of_an_account_are_swept_one_after_the_other() -> Non
 
 @in_virtual_time
 async def test_small_debts_are_gathered_as_well_and_accounts_without_margin_have_none() -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         accounts = world.exchange.accounts
         owing = accounts.open("alice", {}, debts={"ETH": "0.001", "XRP": "1"})
@@ -263,7 +263,7 @@ async def test_small_debts_are_gathered_as_well_and_accounts_without_margin_have
 @pytest.mark.parametrize(("cooldown", "times"), [(0, 2), (DAY, 1)])
 @in_virtual_time
 async def test_the_rules_of_a_sweep_hold_for_debts_too(cooldown: Any, times: int) -> None:
-    world = World(liability_cooldown=0.0)
+    world = SimulatedWorld(liability_cooldown=0.0)
     async with world.session() as session, Ledger(":memory:") as ledger:
         account = world.exchange.accounts.open("alice", {}, debts={"ETH": "0.001", "XRP": "1"})
         options: Any = {"account_types": (), "liabilities": True, "cooldown": cooldown}

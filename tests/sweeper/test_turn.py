@@ -21,7 +21,7 @@ from binance_dust.ledger import Claim
 from binance_dust.sweeper import Outcome, SweepReport
 from binance_dust.sweeper._turn import UnderWay
 from tests.conversion.scene import in_virtual_time
-from tests.simulation.world import World
+from tests.simulation.world import SimulatedWorld
 from tests.sweeper.accounts import (
     CONVERT,
     DUST,
@@ -33,7 +33,7 @@ from tests.sweeper.accounts import (
 
 @in_virtual_time
 async def test_an_accepted_call_that_did_nothing_is_no_conversion() -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         clients = open_accounts(world, session, 1, ADA="6.21")
         world.exchange.faults.convert_nothing(endpoint=DUST)
@@ -49,7 +49,7 @@ async def test_an_accepted_call_that_did_nothing_is_no_conversion() -> None:
 
 @in_virtual_time
 async def test_a_lost_answer_is_found_out_by_reading_in_the_same_turn() -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         clients = open_accounts(world, session, 3)
         world.exchange.faults.lose_answer(endpoint=DUST, account="account-1")
@@ -78,7 +78,7 @@ async def test_a_lost_answer_is_found_out_by_reading_in_the_same_turn() -> None:
 @pytest.mark.parametrize(("executed", "entries"), [(True, 2), (False, 1)])
 @in_virtual_time
 async def test_conversions_before_a_lost_answer_are_reported(executed: bool, entries: int) -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         (client,) = open_accounts(world, session, 1)
         world.exchange.faults.lose_answer(endpoint=CONVERT, skip=1, after_executing=executed)
@@ -99,7 +99,7 @@ async def test_a_conversion_that_the_ledger_could_not_record_is_no_failure(
 ) -> None:
     """A disk that fills up between the intent and the answer."""
 
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         (client,) = open_accounts(world, session, 1)
         confirm = ledger.confirm
@@ -121,7 +121,7 @@ async def test_a_conversion_that_the_ledger_could_not_record_is_no_failure(
 
 @in_virtual_time
 async def test_an_outcome_that_another_process_is_recovering_is_unknown() -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         (client,) = open_accounts(world, session, 1)
         world.exchange.faults.lose_answer(endpoint=DUST)
@@ -147,7 +147,7 @@ async def test_an_outcome_that_another_process_is_recovering_is_unknown() -> Non
 @pytest.mark.parametrize("role", ["convert", "recover"])
 @in_virtual_time
 async def test_an_account_that_another_process_works_on_is_not_cooling_down(role: Any) -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         (client,) = open_accounts(world, session, 1)
         if role == "recover":
@@ -169,7 +169,7 @@ async def test_an_account_that_another_process_works_on_is_not_cooling_down(role
 
 @in_virtual_time
 async def test_one_account_that_fails_does_not_end_it() -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         clients = open_accounts(world, session, 4)
         world.exchange.faults.fail(
@@ -192,7 +192,7 @@ async def test_one_account_that_fails_does_not_end_it() -> None:
 
 @in_virtual_time
 async def test_a_plan_can_be_narrowed_before_it_is_carried_out() -> None:
-    world = World()
+    world = SimulatedWorld()
     async with world.session() as session, Ledger(":memory:") as ledger:
         clients = open_accounts(world, session, 2)
 

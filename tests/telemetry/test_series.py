@@ -183,7 +183,7 @@ def test_the_last_turn_and_the_next_are_known(page: Page) -> None:
     assert page.value("sweep_next_timestamp_seconds") == 0
 
 
-class FakeSession:
+class WatchedSession:
     """The part of a session that is asked."""
 
     closed = False
@@ -211,7 +211,7 @@ async def test_pools_are_shown_by_address_and_of_accounts_only_the_fullest(page:
     pools += [
         pool(LimitKind.UID, f"key-{number}", number, 180_000) for number in range(499, -1, -1)
     ]
-    session: Any = FakeSession(*pools, shut_for=90.0)
+    session: Any = WatchedSession(*pools, shut_for=90.0)
     page.telemetry.watch(sessions={session: "10.0.0.2"})
 
     await page.telemetry.refresh()
@@ -241,7 +241,7 @@ async def test_workers_are_counted_by_state(page: Page) -> None:
 
 
 async def test_the_oldest_open_entry_is_known_by_its_age(page: Page) -> None:
-    session: Any = FakeSession()
+    session: Any = WatchedSession()
     async with Ledger(":memory:") as ledger:
         page.telemetry.watch(sessions=[session], ledger=ledger)
         await page.telemetry.refresh()

@@ -34,17 +34,17 @@ from binance_dust.errors import UnreadableAnswerError
 from binance_dust.models import ConvertedAsset, MarginAsset, UserAsset
 
 
-class Row(AnswerStruct, frozen=True, gc=False):
+class AmountRow(AnswerStruct, frozen=True, gc=False):
     asset: str
     amount_free: Amount
     at: Moment | None = None
 
 
-def decode(body: bytes) -> Row:
-    return msgspec.json.Decoder(Row, strict=False, float_hook=str).decode(body)
+def decode(body: bytes) -> AmountRow:
+    return msgspec.json.Decoder(AmountRow, strict=False, float_hook=str).decode(body)
 
 
-def row(amount: str) -> Row:
+def row(amount: str) -> AmountRow:
     return decode(b'{"asset":"ADA","amountFree":%s}' % amount.encode())
 
 
@@ -98,7 +98,9 @@ def test_an_amount_is_exact_whether_the_wire_sent_text_or_number(json: str, text
 def test_what_is_no_finite_number_is_refused_where_it_is_read(json: str) -> None:
     answer = row(json)
 
-    with pytest.raises(UnreadableAnswerError, match=r"Row\.amount_free: .* is not a finite number"):
+    with pytest.raises(
+        UnreadableAnswerError, match=r"AmountRow\.amount_free: .* is not a finite number"
+    ):
         _ = answer.amount_free
 
 
@@ -119,7 +121,9 @@ def test_an_answer_survives_pickle_and_copy() -> None:
 
 
 def test_an_answer_can_be_made_by_hand_for_tests() -> None:
-    answer = Row(asset="ADA", amount_free=Decimal("6.21"), at=datetime(2026, 1, 1, tzinfo=UTC))
+    answer = AmountRow(
+        asset="ADA", amount_free=Decimal("6.21"), at=datetime(2026, 1, 1, tzinfo=UTC)
+    )
 
     assert answer.amount_free == Decimal("6.21")
     assert answer.at == datetime(2026, 1, 1, tzinfo=UTC)
@@ -133,7 +137,7 @@ def test_an_answer_can_not_be_changed() -> None:
 
 
 def test_a_repr_shows_values_and_never_raises() -> None:
-    assert repr(row('"1.50"')) == "Row(asset='ADA', amount_free=1.50, at=None)"
+    assert repr(row('"1.50"')) == "AmountRow(asset='ADA', amount_free=1.50, at=None)"
     assert "is not a finite number" in repr(row('"NaN"'))
 
 
@@ -188,7 +192,7 @@ def test_what_is_no_time_is_refused(sent: object) -> None:
 
 
 def test_a_time_that_can_not_be_read_is_named() -> None:
-    with pytest.raises(UnreadableAnswerError, match=r"Row\.at: 'soon' is not a time"):
+    with pytest.raises(UnreadableAnswerError, match=r"AmountRow\.at: 'soon' is not a time"):
         _ = decode(b'{"asset":"A","amountFree":"1","at":"soon"}').at
 
 

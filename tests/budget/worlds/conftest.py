@@ -33,13 +33,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
 @pytest.fixture(scope="module", autouse=True)
 def where(request: Any) -> Iterator[None]:
     """Make the callers of the module share a budget in Redis, if the test is for that."""
-    alone = request.module.Caller
+    alone = request.module.VirtualCaller
     if request.param != "alone":
         in_redis = request.param == "shared"
-        request.module.Caller = partial(
+        request.module.VirtualCaller = partial(
             SharedCaller,
             client=request.getfixturevalue("client") if in_redis else None,
             lease=3_600.0,  # some of these tests take days: few heartbeats
         )
     yield
-    request.module.Caller = alone
+    request.module.VirtualCaller = alone

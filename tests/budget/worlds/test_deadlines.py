@@ -9,14 +9,14 @@ import pytest
 
 from binance_dust.budget import Charge, Feedback, Lane
 from binance_dust.errors import BudgetExceededError
-from tests.budget.virtual import ASSETS, LIST, Caller, Exchange, Latency, run
+from tests.budget.virtual import ASSETS, LIST, Latency, VirtualCaller, VirtualExchange, run
 
 SWIFT = Latency(0.0005, 0.0005)
 """A way so short that every answer is here before the pace lets the next batch go."""
 
 
 async def hurry(
-    caller: Caller, charge: Charge, calls: int, seconds: float, lane: Lane = Lane.CALL
+    caller: VirtualCaller, charge: Charge, calls: int, seconds: float, lane: Lane = Lane.CALL
 ) -> tuple[list[Feedback], list[BudgetExceededError], list[float]]:
     """Make calls at once with a deadline; return answers, late calls, and when they were told."""
     loop = caller.exchange.loop
@@ -44,7 +44,7 @@ def test_a_call_that_waits_only_for_the_pace_is_not_too_late(
     mode: str, start: float, lane: Lane
 ) -> None:
     async def main() -> None:
-        caller = Caller(Exchange(mode=mode, start=start, latency=SWIFT))  # type: ignore[arg-type]
+        caller = VirtualCaller(VirtualExchange(mode=mode, start=start, latency=SWIFT))  # type: ignore[arg-type]
 
         answers, late, _ = await hurry(caller, ASSETS, 200, 5.0, lane)
 
@@ -59,7 +59,7 @@ def test_what_fits_the_window_is_answered_and_the_rest_is_told_at_once(
     seconds: float, fit: int
 ) -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=4.0, latency=SWIFT))
+        caller = VirtualCaller(VirtualExchange(start=4.0, latency=SWIFT))
 
         answers, late, told = await hurry(caller, LIST, 200, seconds)
 
@@ -74,7 +74,7 @@ def test_what_fits_the_window_is_answered_and_the_rest_is_told_at_once(
 
 def test_a_cut_that_may_hold_is_waited_for() -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=57.0, latency=SWIFT))
+        caller = VirtualCaller(VirtualExchange(start=57.0, latency=SWIFT))
 
         answers, late, _ = await hurry(caller, LIST, 200, 5.0)
 
@@ -86,7 +86,7 @@ def test_a_cut_that_may_hold_is_waited_for() -> None:
 
 def test_a_cut_that_does_not_hold_is_told_as_soon_as_it_is_seen() -> None:
     async def main() -> None:
-        caller = Caller(Exchange(mode="sliding", start=56.0, latency=SWIFT))
+        caller = VirtualCaller(VirtualExchange(mode="sliding", start=56.0, latency=SWIFT))
 
         answers, late, told = await hurry(caller, LIST, 200, 20.0)
 
@@ -103,7 +103,7 @@ def test_a_cut_that_does_not_hold_is_told_as_soon_as_it_is_seen() -> None:
 
 def test_calls_that_the_pace_would_delay_too_long_are_told_at_once() -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=4.0, latency=SWIFT), requests_per_second=100)
+        caller = VirtualCaller(VirtualExchange(start=4.0, latency=SWIFT), requests_per_second=100)
 
         answers, late, told = await hurry(caller, ASSETS, 1_000, 5.0)
 
@@ -121,7 +121,7 @@ def test_the_wait_for_the_pace_counts_only_calls_that_go_before(
     ahead: list[int], scans: int
 ) -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=4.0, latency=SWIFT))
+        caller = VirtualCaller(VirtualExchange(start=4.0, latency=SWIFT))
         light = msgspec.structs.replace(ASSETS, weight=1)
         first = await caller.budget.admit(ASSETS)
         batch = [
@@ -145,9 +145,9 @@ def test_the_wait_for_the_pace_counts_only_calls_that_go_before(
 
 def test_waiters_behind_the_first_call_are_told_when_others_have_spent_the_rest() -> None:
     async def main() -> None:
-        exchange = Exchange(start=4.0, latency=Latency(0.5, 0.5))
+        exchange = VirtualExchange(start=4.0, latency=Latency(0.5, 0.5))
         exchange.spend(LIST, 6_000)
-        caller = Caller(exchange)
+        caller = VirtualCaller(exchange)
 
         answers, late, told = await hurry(caller, LIST, 119, 10.0)
 
@@ -161,7 +161,7 @@ def test_waiters_behind_the_first_call_are_told_when_others_have_spent_the_rest(
 
 def test_waiters_behind_the_first_call_after_a_ban_are_not_judged_by_their_pool() -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=4.0, latency=SWIFT))
+        caller = VirtualCaller(VirtualExchange(start=4.0, latency=SWIFT))
         for charge in (LIST, ASSETS):
             await caller.call(charge)
         now = caller.exchange.loop.time()
@@ -184,7 +184,7 @@ def test_waiters_behind_the_first_call_after_a_ban_are_not_judged_by_their_pool(
 
 def test_a_waiter_at_its_deadline_is_not_told_that_weight_is_free_in_no_time() -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=4.0, latency=SWIFT))
+        caller = VirtualCaller(VirtualExchange(start=4.0, latency=SWIFT))
         (await caller.budget.admit(LIST)).sent()  # its answer is long in coming
 
         _, (error,), (told,) = await hurry(caller, LIST, 1, 2.0)

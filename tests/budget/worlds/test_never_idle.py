@@ -10,12 +10,21 @@ from hypothesis import strategies as st
 
 from binance_dust.budget import Charge, Lane
 from binance_dust.events import BoundaryLearnt
-from tests.budget.virtual import ASSETS, LIST, LOG, Caller, Exchange, Latency, Mode, run
+from tests.budget.virtual import (
+    ASSETS,
+    LIST,
+    LOG,
+    Latency,
+    Mode,
+    VirtualCaller,
+    VirtualExchange,
+    run,
+)
 
 MODES: list[Mode] = ["fixed", "sliding"]
 
 
-def least(calls: int, room: int, exchange: Exchange) -> float:
+def least(calls: int, room: int, exchange: VirtualExchange) -> float:
     """Return the earliest time of the last answer, if one call has to go alone first.
 
     `room` calls fit into a window. The first goes alone, so that the others go a round trip later;
@@ -46,8 +55,8 @@ def test_300_accounts_take_little_longer_than_they_must(
     mode: Mode, start: float, way: float, clock_error: float
 ) -> None:
     async def main() -> None:
-        exchange = Exchange(mode=mode, start=start, latency=Latency(way, way))
-        caller = Caller(exchange, clock_error=clock_error)
+        exchange = VirtualExchange(mode=mode, start=start, latency=Latency(way, way))
+        caller = VirtualCaller(exchange, clock_error=clock_error)
 
         took = await caller.scan(300)
 
@@ -66,8 +75,8 @@ def test_a_slow_way_costs_no_more_than_being_careful_about_it(
 ) -> None:
     async def main() -> None:
         latency = Latency(0.02, 0.2, slow=slow, slow_part=0.3)
-        exchange = Exchange(mode=mode, start=start, latency=latency, seed=seed)
-        caller = Caller(exchange)
+        exchange = VirtualExchange(mode=mode, start=start, latency=latency, seed=seed)
+        caller = VirtualCaller(exchange)
 
         took = await caller.scan(300)
 
@@ -86,8 +95,8 @@ def test_a_day_of_scanning_10_000_accounts_uses_98_parts_in_a_hundred(mode: Mode
     """Whoever is done begins anew, in the lane of scans, a hundred at a time."""
 
     async def main() -> None:
-        exchange = Exchange(mode=mode, start=17.0, latency=Latency(0.05, 0.3))
-        caller = Caller(exchange)
+        exchange = VirtualExchange(mode=mode, start=17.0, latency=Latency(0.05, 0.3))
+        caller = VirtualCaller(exchange)
         day = 24 * 3600.0
         accounts = iter(range(10_000_000))
 
@@ -113,8 +122,8 @@ def test_a_day_of_scanning_10_000_accounts_uses_98_parts_in_a_hundred(mode: Mode
 @pytest.mark.parametrize("mode", MODES)
 def test_an_hour_of_several_endpoints_uses_each_ones_limit(mode: Mode) -> None:
     async def main() -> None:
-        exchange = Exchange(mode=mode, start=44.0, limit=1_200)
-        caller = Caller(exchange)
+        exchange = VirtualExchange(mode=mode, start=44.0, limit=1_200)
+        caller = VirtualCaller(exchange)
 
         await caller.keep_busy([LIST, ASSETS, LOG], 3600.0, workers=30)
 
@@ -127,8 +136,8 @@ def test_an_hour_of_several_endpoints_uses_each_ones_limit(mode: Mode) -> None:
 
 def test_without_the_exchanges_time_the_sliding_rule_is_used_whole() -> None:
     async def main() -> None:
-        exchange = Exchange(mode="fixed", start=10.0)
-        caller = Caller(exchange, clock_error=None)
+        exchange = VirtualExchange(mode="fixed", start=10.0)
+        caller = VirtualCaller(exchange, clock_error=None)
 
         took = await caller.scan(120 * 10)
 
@@ -140,8 +149,8 @@ def test_without_the_exchanges_time_the_sliding_rule_is_used_whole() -> None:
 
 def test_a_clock_that_is_learnt_late_is_used_from_then_on() -> None:
     async def main() -> None:
-        exchange = Exchange(mode="fixed", start=10.0)
-        caller = Caller(exchange, clock_error=None)
+        exchange = VirtualExchange(mode="fixed", start=10.0)
+        caller = VirtualCaller(exchange, clock_error=None)
         scanning = asyncio.ensure_future(caller.scan(119 * 5))
         await asyncio.sleep(30.0)
         caller.clock.error = 0.0
@@ -156,8 +165,8 @@ def test_a_clock_that_is_learnt_late_is_used_from_then_on() -> None:
 
 def test_the_only_waiter_does_not_wait_for_a_witness_that_is_of_no_use() -> None:
     async def main() -> None:
-        exchange = Exchange(start=10.0)
-        caller = Caller(exchange)
+        exchange = VirtualExchange(start=10.0)
+        caller = VirtualCaller(exchange)
 
         took = await caller.scan(120)
 
@@ -169,8 +178,8 @@ def test_the_only_waiter_does_not_wait_for_a_witness_that_is_of_no_use() -> None
 
 def test_one_call_goes_alone_and_then_the_rest_of_the_window_in_one_burst() -> None:
     async def main() -> None:
-        exchange = Exchange(start=10.0, latency=Latency(0.1, 0.1))
-        caller = Caller(exchange, requests_per_second=1e6)
+        exchange = VirtualExchange(start=10.0, latency=Latency(0.1, 0.1))
+        caller = VirtualCaller(exchange, requests_per_second=1e6)
 
         scanning = asyncio.ensure_future(caller.scan(300))
         await asyncio.sleep(5.0)
@@ -187,8 +196,8 @@ def test_one_call_goes_alone_and_then_the_rest_of_the_window_in_one_burst() -> N
 @pytest.mark.long
 def test_headroom_is_left_to_others() -> None:
     async def main() -> None:
-        exchange = Exchange(start=0.0)
-        caller = Caller(exchange, headroom=0.25)
+        exchange = VirtualExchange(start=0.0)
+        caller = VirtualCaller(exchange, headroom=0.25)
 
         await caller.keep_busy([ASSETS], 60.0 * 5 - 1, workers=2_000)
 
@@ -201,8 +210,8 @@ def test_headroom_is_left_to_others() -> None:
 @pytest.mark.many_calls
 def test_headroom_that_others_use_is_not_left_twice() -> None:
     async def main() -> None:
-        exchange = Exchange(start=20.0, mode="fixed")
-        caller = Caller(exchange, headroom=0.5)
+        exchange = VirtualExchange(start=20.0, mode="fixed")
+        caller = VirtualCaller(exchange, headroom=0.5)
 
         async def others() -> None:
             while True:
@@ -221,8 +230,8 @@ def test_headroom_that_others_use_is_not_left_twice() -> None:
 
 def test_the_spot_pool_is_one_for_all_its_endpoints() -> None:
     async def main() -> None:
-        exchange = Exchange()
-        caller = Caller(exchange, request_weight=10)
+        exchange = VirtualExchange()
+        caller = VirtualCaller(exchange, request_weight=10)
         kind = LOG.kind.__class__.REQUEST
         for name in ("GET /api/v3/time", "GET /api/v3/ping"):
             admission = await caller.budget.admit(Charge(name, kind, 1))
@@ -242,9 +251,9 @@ def test_headers_that_cease_leave_the_limit_to_us(mode: Mode) -> None:
     """The last header said "full", and none comes any more: one call asks, and not each one."""
 
     async def main() -> None:
-        exchange = Exchange(mode=mode, start=5.0)
+        exchange = VirtualExchange(mode=mode, start=5.0)
         exchange.header = lambda used, _: used if exchange.loop.time() < 30.0 else None
-        caller = Caller(exchange)
+        caller = VirtualCaller(exchange)
 
         await caller.keep_busy([LOG], 600.0, workers=300)
 

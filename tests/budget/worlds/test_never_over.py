@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from binance_dust.budget import Charge
 from binance_dust.endpoints import LimitKind
-from tests.budget.virtual import Caller, Exchange, Latency, run
+from tests.budget.virtual import Latency, VirtualCaller, VirtualExchange, run
 
 LIGHT = Charge("GET /light", LimitKind.IP, 1)
 MIDDLING = Charge("GET /light", LimitKind.IP, 10)
@@ -21,7 +21,7 @@ HEAVY = Charge("GET /light", LimitKind.IP, 100)
 
 
 @dataclass(frozen=True)
-class Headers:
+class SpoiltHeaders:
     """How often a header is missing, or says -1, which is read as no header."""
 
     missing: float
@@ -44,7 +44,7 @@ worlds = st.fixed_dictionaries(
         "offset": st.sampled_from([0.0, 0.0, 0.0, 7.0, 31.0, 59.5]),
         "limit": st.sampled_from([400, 1200]),
         "latency": latencies,
-        "header": st.builds(Headers, st.sampled_from([0.0, 0.0, 0.3, 1.0])),
+        "header": st.builds(SpoiltHeaders, st.sampled_from([0.0, 0.0, 0.3, 1.0])),
         "lost": st.sampled_from([0.0, 0.0, 0.05]),
         "seed": st.integers(0, 10_000),
     }
@@ -62,7 +62,9 @@ waves = st.lists(
 )
 
 
-async def live(caller: Caller, waves: list[tuple[float, int, Charge, float]], step: float) -> None:
+async def live(
+    caller: VirtualCaller, waves: list[tuple[float, int, Charge, float]], step: float
+) -> None:
     """Send waves of calls, some of which are cancelled; set the clock anew somewhere between."""
     dice = Random(caller.exchange.seed)  # noqa: S311 - to be repeated
     tasks: list[asyncio.Task[Any]] = []
@@ -88,8 +90,8 @@ def test_a_process_alone_is_never_refused(
     waves: list[tuple[float, int, Charge, float]],
 ) -> None:
     async def main() -> None:
-        exchange = Exchange(**world)
-        caller = Caller(exchange, clock_error=clock)
+        exchange = VirtualExchange(**world)
+        caller = VirtualCaller(exchange, clock_error=clock)
 
         await live(caller, waves, step)
 

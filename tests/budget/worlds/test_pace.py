@@ -7,15 +7,15 @@ import asyncio
 import pytest
 
 from binance_dust.endpoints import LimitKind
-from tests.budget.virtual import LOG, Caller, Exchange, run
+from tests.budget.virtual import LOG, VirtualCaller, VirtualExchange, run
 
 
 @pytest.mark.many_calls
 @pytest.mark.parametrize("rate", [5, 50, 500])
 def test_no_second_has_more_requests_than_the_pace_allows(rate: float) -> None:
     async def main() -> None:
-        exchange = Exchange()
-        caller = Caller(exchange, requests_per_second=rate, ip_weight=12_000)
+        exchange = VirtualExchange()
+        caller = VirtualCaller(exchange, requests_per_second=rate, ip_weight=12_000)
 
         took = await caller.scan(int(rate * 6), LOG)
 
@@ -33,8 +33,8 @@ def test_the_pace_is_shared_fairly_between_pools() -> None:
     """A bot's call on one endpoint does not wait for a scan's thousands on another."""
 
     async def main() -> None:
-        exchange = Exchange(start=1.0)
-        caller = Caller(exchange, requests_per_second=50)
+        exchange = VirtualExchange(start=1.0)
+        caller = VirtualCaller(exchange, requests_per_second=50)
         await caller.call(LOG)
         other = LOG.__class__("GET /other", LimitKind.IP, 1)
         await caller.call(other)

@@ -10,12 +10,21 @@ import pytest
 from binance_dust.budget import Feedback, LocalBudget, RateLimits
 from binance_dust.errors import BannedError, BudgetExceededError
 from binance_dust.events import Banned, Refused
-from tests.budget.virtual import ASSETS, EPOCH, LIST, LOG, Caller, Exchange, Latency, run
+from tests.budget.virtual import (
+    ASSETS,
+    EPOCH,
+    LIST,
+    LOG,
+    Latency,
+    VirtualCaller,
+    VirtualExchange,
+    run,
+)
 
 GOOD = Feedback(200, used_ip=100)
 
 
-async def refuse(caller: Caller, feedback: Feedback) -> None:
+async def refuse(caller: VirtualCaller, feedback: Feedback) -> None:
     admission = await caller.budget.admit(LIST)
     admission.sent()
     admission.settle(feedback)
@@ -28,7 +37,7 @@ def test_a_refusal_shuts_its_pool_for_as_long_as_the_exchange_says(
     retry_after: float | None, wait: float
 ) -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=10.0))
+        caller = VirtualCaller(VirtualExchange(start=10.0))
 
         await refuse(caller, Feedback(429, retry_after=retry_after))
 
@@ -47,7 +56,7 @@ def test_a_refusal_shuts_its_pool_for_as_long_as_the_exchange_says(
 
 def test_where_windows_are_fixed_a_refusal_without_a_time_lasts_until_the_cut() -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=50.0, latency=Latency(0.01, 0.01)))
+        caller = VirtualCaller(VirtualExchange(start=50.0, latency=Latency(0.01, 0.01)))
         for _ in range(6):
             await caller.call(LIST)
         await asyncio.sleep(15.0)
@@ -65,7 +74,7 @@ def test_where_windows_are_fixed_a_refusal_without_a_time_lasts_until_the_cut() 
 
 def test_after_a_refusal_one_call_goes_first_and_the_others_after_its_answer() -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=10.0))
+        caller = VirtualCaller(VirtualExchange(start=10.0))
         await refuse(caller, Feedback(429, retry_after=5.0))
         waiting = [asyncio.ensure_future(caller.budget.admit(LIST)) for _ in range(10)]
 
@@ -84,7 +93,7 @@ def test_after_a_refusal_one_call_goes_first_and_the_others_after_its_answer() -
 @pytest.mark.parametrize("ending", ["unknown", "release", "silence"])
 def test_without_an_answer_to_the_first_call_another_goes(ending: str) -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=10.0))
+        caller = VirtualCaller(VirtualExchange(start=10.0))
         first = await caller.budget.admit(LIST)
         second = asyncio.ensure_future(caller.budget.admit(LIST))
         third = asyncio.ensure_future(caller.budget.admit(LIST))
@@ -119,7 +128,7 @@ def test_a_ban_shuts_the_address_for_every_pool_until_it_lifts(
     feedback: Feedback, wait: float
 ) -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=10.0))
+        caller = VirtualCaller(VirtualExchange(start=10.0))
         before = asyncio.ensure_future(caller.budget.admit(ASSETS))
         await before
         waiting = [asyncio.ensure_future(caller.budget.admit(ASSETS)) for _ in range(5)]
@@ -149,7 +158,7 @@ def test_a_ban_shuts_the_address_for_every_pool_until_it_lifts(
 
 def test_answers_to_what_left_before_a_ban_do_not_lift_it() -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=10.0))
+        caller = VirtualCaller(VirtualExchange(start=10.0))
         one, two = await caller.budget.admit(ASSETS), await caller.budget.admit(LOG)
 
         one.settle(Feedback(418, retry_after=100.0))
@@ -162,7 +171,7 @@ def test_answers_to_what_left_before_a_ban_do_not_lift_it() -> None:
 
 def test_a_ban_is_told_at_once_to_calls_that_can_not_wait_so_long() -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=10.0))
+        caller = VirtualCaller(VirtualExchange(start=10.0))
         await caller.call(ASSETS)
         now = caller.exchange.loop.time()
         first = await caller.budget.admit(LIST)
@@ -188,8 +197,8 @@ def test_a_ban_is_told_at_once_to_calls_that_can_not_wait_so_long() -> None:
 @pytest.mark.local_only(reason="about the local budget")
 def test_a_ban_longer_than_the_patience_is_an_error() -> None:
     async def main() -> None:
-        exchange = Exchange(start=10.0)
-        caller = Caller(exchange)
+        exchange = VirtualExchange(start=10.0)
+        caller = VirtualCaller(exchange)
         budget = LocalBudget(RateLimits(), caller.clock, patience=60.0)
         first = await budget.admit(LIST)
         waiting = [asyncio.ensure_future(budget.admit(LIST)) for _ in range(3)]
@@ -209,7 +218,7 @@ def test_a_ban_longer_than_the_patience_is_an_error() -> None:
 
 def test_a_firewall_is_probed_with_one_call_and_then_left_alone() -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=10.0))
+        caller = VirtualCaller(VirtualExchange(start=10.0))
         await caller.call(ASSETS)
         walled = Feedback(403, walled=True)
         (await caller.budget.admit(ASSETS)).settle(walled)
@@ -230,7 +239,7 @@ def test_a_firewall_is_probed_with_one_call_and_then_left_alone() -> None:
 
 def test_a_single_403_costs_the_others_one_round_trip() -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=10.0))
+        caller = VirtualCaller(VirtualExchange(start=10.0))
         await caller.call(ASSETS)
         (await caller.budget.admit(ASSETS)).settle(Feedback(403, walled=True))
 
@@ -244,7 +253,7 @@ def test_a_single_403_costs_the_others_one_round_trip() -> None:
 
 def test_copies_that_the_transport_sent_are_charged() -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=10.0))
+        caller = VirtualCaller(VirtualExchange(start=10.0))
         admission = await caller.budget.admit(LIST)
         admission.sent()
         admission.sent(extra=2)
@@ -263,7 +272,7 @@ def test_copies_that_the_transport_sent_are_charged() -> None:
 @pytest.mark.parametrize("first", ["settle", "unknown", "release"])
 def test_an_admission_ends_once(first: str) -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=10.0))
+        caller = VirtualCaller(VirtualExchange(start=10.0))
         admission = await caller.budget.admit(LIST)
         endings = {
             "settle": lambda: admission.settle(GOOD),
@@ -288,7 +297,7 @@ def test_an_admission_ends_once(first: str) -> None:
 @pytest.mark.local_only(reason="about the local budget")
 def test_objects_show_their_state() -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=10.0))
+        caller = VirtualCaller(VirtualExchange(start=10.0))
         caller.exchange.spend(LIST, 500)
         await caller.call(LIST)
         admission = await caller.budget.admit(LIST)
@@ -310,7 +319,7 @@ def test_objects_show_their_state() -> None:
 
 def test_a_snapshot_shows_every_pool() -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=10.0, latency=Latency(0.01, 0.01)))
+        caller = VirtualCaller(VirtualExchange(start=10.0, latency=Latency(0.01, 0.01)))
         await caller.scan(50)
         admission = await caller.budget.admit(LIST)
 

@@ -8,19 +8,19 @@ import pytest
 
 from binance_dust import BudgetExceededError, ConfigurationError
 from binance_dust.budget import Charge, Lane, LimitKind
-from tests.budget.virtual import LIST, Caller, Exchange, Latency, run
+from tests.budget.virtual import LIST, Latency, VirtualCaller, VirtualExchange, run
 
 QUICK = Latency(0.01, 0.01)
 
 
-async def fill(caller: Caller, charge: Charge = LIST) -> None:
+async def fill(caller: VirtualCaller, charge: Charge = LIST) -> None:
     """Use up a window but for the witness."""
     await caller.scan((12_000 - charge.weight) // charge.weight, charge)
 
 
 def test_first_come_first_served() -> None:
     async def main() -> None:
-        caller = Caller(Exchange(start=10.0, latency=QUICK))
+        caller = VirtualCaller(VirtualExchange(start=10.0, latency=QUICK))
         await fill(caller)
         served: list[int] = []
 
@@ -38,8 +38,8 @@ def test_first_come_first_served() -> None:
 
 def test_a_large_call_is_not_starved_by_small_ones_that_came_later() -> None:
     async def main() -> None:
-        exchange = Exchange(start=10.0, latency=QUICK)
-        caller = Caller(exchange)
+        exchange = VirtualExchange(start=10.0, latency=QUICK)
+        caller = VirtualCaller(exchange)
         small = Charge(LIST.pool, LimitKind.IP, 1)
         await fill(caller)
         large = asyncio.ensure_future(caller.call(LIST))
@@ -58,8 +58,8 @@ def test_a_large_call_is_not_starved_by_small_ones_that_came_later() -> None:
 
 def test_a_call_goes_ahead_of_scans_and_scans_are_not_starved() -> None:
     async def main() -> None:
-        exchange = Exchange(start=10.0, latency=QUICK)
-        caller = Caller(exchange)
+        exchange = VirtualExchange(start=10.0, latency=QUICK)
+        caller = VirtualCaller(exchange)
         await fill(caller)
         scans = [asyncio.ensure_future(caller.call(LIST, lane=Lane.SCAN)) for _ in range(400)]
         await asyncio.sleep(1.0)
@@ -84,8 +84,8 @@ def test_a_call_goes_ahead_of_scans_and_scans_are_not_starved() -> None:
 @pytest.mark.parametrize("patience", [0.0, 1.0, 30.0])
 def test_a_deadline_that_can_not_be_met_is_told_at_once(patience: float) -> None:
     async def main() -> None:
-        exchange = Exchange(start=10.0, latency=QUICK)
-        caller = Caller(exchange)
+        exchange = VirtualExchange(start=10.0, latency=QUICK)
+        caller = VirtualCaller(exchange)
         await fill(caller)
         await caller.call(LIST)
         now = exchange.loop.time()
@@ -102,8 +102,8 @@ def test_a_deadline_that_can_not_be_met_is_told_at_once(patience: float) -> None
 
 def test_a_deadline_that_can_be_met_is_waited_for() -> None:
     async def main() -> None:
-        exchange = Exchange(start=10.0, latency=QUICK)
-        caller = Caller(exchange)
+        exchange = VirtualExchange(start=10.0, latency=QUICK)
+        caller = VirtualCaller(exchange)
         await fill(caller)
 
         await caller.call(LIST, deadline=exchange.loop.time() + 130.0)
@@ -115,7 +115,7 @@ def test_a_deadline_that_can_be_met_is_waited_for() -> None:
 
 def test_what_can_never_fit_is_refused_at_once() -> None:
     async def main() -> None:
-        caller = Caller(Exchange())
+        caller = VirtualCaller(VirtualExchange())
 
         with pytest.raises(ConfigurationError, match="can never fit"):
             await caller.call(Charge("GET /x", LimitKind.IP, 12_001))
@@ -125,8 +125,8 @@ def test_what_can_never_fit_is_refused_at_once() -> None:
 
 def test_ten_thousand_waiters_share_one_timer_and_leave_no_trace() -> None:
     async def main() -> None:
-        exchange = Exchange(start=10.0, latency=QUICK)
-        caller = Caller(exchange)
+        exchange = VirtualExchange(start=10.0, latency=QUICK)
+        caller = VirtualCaller(exchange)
         await fill(caller)
         before = caller.budget.snapshot().pools[0].used
         calls = [asyncio.ensure_future(caller.call(LIST)) for _ in range(10_000)]
@@ -150,8 +150,8 @@ def test_ten_thousand_waiters_share_one_timer_and_leave_no_trace() -> None:
 
 def test_an_account_that_is_idle_is_forgotten() -> None:
     async def main() -> None:
-        exchange = Exchange(latency=QUICK)
-        caller = Caller(exchange)
+        exchange = VirtualExchange(latency=QUICK)
+        caller = VirtualCaller(exchange)
         for number in range(1_000):
             await caller.call(Charge("POST /x", LimitKind.UID, 10, f"account-{number}"))
             await asyncio.sleep(1.0)
@@ -164,8 +164,8 @@ def test_an_account_that_is_idle_is_forgotten() -> None:
 
 def test_closing_refuses_all_waiters() -> None:
     async def main() -> None:
-        exchange = Exchange(start=10.0, latency=QUICK)
-        caller = Caller(exchange)
+        exchange = VirtualExchange(start=10.0, latency=QUICK)
+        caller = VirtualCaller(exchange)
         await fill(caller)
         calls = [asyncio.ensure_future(caller.call(LIST)) for _ in range(50)]
         await asyncio.sleep(0.1)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from binance_dust.budget import Charge, Feedback
-from tests.budget.virtual import ASSETS, LIST, Caller, Exchange, Mode, run
+from tests.budget.virtual import ASSETS, LIST, Mode, VirtualCaller, VirtualExchange, run
 
 MODES: list[Mode] = ["fixed", "sliding"]
 HOUR = 3600.0
@@ -18,27 +18,27 @@ HALF = 100.0
 """Weight a second: half of what the limit allows."""
 
 
-async def even(exchange: Exchange, charge: Charge) -> None:
+async def even(exchange: VirtualExchange, charge: Charge) -> None:
     while True:
         exchange.spend(charge, round(HALF))
         await asyncio.sleep(1.0)
 
 
-async def fine(exchange: Exchange, charge: Charge) -> None:
+async def fine(exchange: VirtualExchange, charge: Charge) -> None:
     dice = Random(1)  # noqa: S311 - to be repeated
     while True:
         exchange.spend(charge, dice.randint(1, 10))
         await asyncio.sleep(dice.expovariate(HALF / 5.5))
 
 
-async def lumpy(exchange: Exchange, charge: Charge) -> None:
+async def lumpy(exchange: VirtualExchange, charge: Charge) -> None:
     dice = Random(1)  # noqa: S311 - to be repeated
     while True:
         exchange.spend(charge, 100)
         await asyncio.sleep(dice.expovariate(HALF / 100))
 
 
-Others = Callable[[Exchange, Charge], Coroutine[Any, Any, None]]
+Others = Callable[[VirtualExchange, Charge], Coroutine[Any, Any, None]]
 
 
 @pytest.mark.long
@@ -53,8 +53,8 @@ def test_others_who_spend_half_cost_a_refusal_or_two_and_little_of_the_rest(
     mode: Mode, others: Others, charge: Charge, seconds: float
 ) -> None:
     async def main() -> None:
-        exchange = Exchange(mode=mode, start=13.0)
-        caller = Caller(exchange)
+        exchange = VirtualExchange(mode=mode, start=13.0)
+        caller = VirtualCaller(exchange)
         spending = asyncio.ensure_future(others(exchange, charge))
 
         await caller.keep_busy([charge], seconds, workers=150)
@@ -75,8 +75,8 @@ def test_others_whose_calls_are_large_and_rare_are_not_starved(mode: Mode) -> No
     """They are as large as all that is kept for surprises; where windows slide they come later."""
 
     async def main() -> None:
-        exchange = Exchange(mode=mode, start=13.0)
-        caller = Caller(exchange)
+        exchange = VirtualExchange(mode=mode, start=13.0)
+        caller = VirtualCaller(exchange)
         spending = asyncio.ensure_future(lumpy(exchange, LIST))
 
         await caller.keep_busy([LIST], HOUR, workers=150)
@@ -95,8 +95,8 @@ def test_others_whose_calls_are_large_and_rare_are_not_starved(mode: Mode) -> No
 @pytest.mark.parametrize("retry_after", ["true", "zero", "missing"])
 def test_others_who_come_all_at_once_and_go_again_ban_nobody(mode: Mode, retry_after: Any) -> None:
     async def main() -> None:
-        exchange = Exchange(mode=mode, start=13.0, retry_after=retry_after)
-        caller = Caller(exchange)
+        exchange = VirtualExchange(mode=mode, start=13.0, retry_after=retry_after)
+        caller = VirtualCaller(exchange)
 
         async def every_minute() -> None:
             while True:
@@ -119,8 +119,8 @@ def test_others_who_come_all_at_once_and_go_again_ban_nobody(mode: Mode, retry_a
 @pytest.mark.parametrize("mode", MODES)
 def test_two_processes_without_a_shared_budget_are_not_banned(mode: Mode) -> None:
     async def main() -> None:
-        exchange = Exchange(mode=mode, start=13.0)
-        one, two = Caller(exchange), Caller(exchange)
+        exchange = VirtualExchange(mode=mode, start=13.0)
+        one, two = VirtualCaller(exchange), VirtualCaller(exchange)
         both = [
             asyncio.ensure_future(caller.keep_busy([LIST], HOUR / 2, workers=130))
             for caller in (one, two)
@@ -135,9 +135,9 @@ def test_two_processes_without_a_shared_budget_are_not_banned(mode: Mode) -> Non
 
 def test_the_first_call_hears_what_others_have_spent_before_the_burst() -> None:
     async def main() -> None:
-        exchange = Exchange(mode="sliding", start=20.0)
+        exchange = VirtualExchange(mode="sliding", start=20.0)
         exchange.spend(LIST, 9_000)
-        caller = Caller(exchange)
+        caller = VirtualCaller(exchange)
 
         scanning = asyncio.ensure_future(caller.scan(100))
         await asyncio.sleep(30.0)
@@ -156,9 +156,9 @@ def test_advice_expires() -> None:
     """A window after the last header nothing is known of others, and one call goes to look."""
 
     async def main() -> None:
-        exchange = Exchange(mode="fixed", start=1.0)
+        exchange = VirtualExchange(mode="fixed", start=1.0)
         exchange.spend(LIST, 11_800)
-        caller = Caller(exchange)
+        caller = VirtualCaller(exchange)
         await caller.call(LIST)
         assert caller.budget.snapshot().pools[0].others == 11_800
 
@@ -178,8 +178,8 @@ def test_advice_expires() -> None:
 @pytest.mark.parametrize("mode", MODES)
 def test_others_who_left_are_forgotten(mode: Mode) -> None:
     async def main() -> None:
-        exchange = Exchange(mode=mode, start=13.0)
-        caller = Caller(exchange)
+        exchange = VirtualExchange(mode=mode, start=13.0)
+        caller = VirtualCaller(exchange)
         spending = asyncio.ensure_future(even(exchange, LIST))
         working = asyncio.ensure_future(caller.keep_busy([LIST], 2 * HOUR, workers=150))
         await asyncio.sleep(HOUR / 2)
@@ -198,8 +198,8 @@ def test_a_header_that_is_too_low_in_the_middle_of_a_window_is_not_believed() ->
     """A count that lags, or belongs to something else, must not let more through."""
 
     async def main() -> None:
-        exchange = Exchange(mode="fixed", start=1.0, header=lambda _used, _dice: 1)
-        caller = Caller(exchange)
+        exchange = VirtualExchange(mode="fixed", start=1.0, header=lambda _used, _dice: 1)
+        caller = VirtualCaller(exchange)
 
         scanning = asyncio.ensure_future(caller.scan(300))
         await asyncio.sleep(50.0)
@@ -214,8 +214,8 @@ def test_a_header_that_is_too_low_in_the_middle_of_a_window_is_not_believed() ->
 
 def test_a_late_header_of_the_last_window_is_not_taken_for_others() -> None:
     async def main() -> None:
-        exchange = Exchange(mode="fixed", start=59.0)
-        caller = Caller(exchange)
+        exchange = VirtualExchange(mode="fixed", start=59.0)
+        caller = VirtualCaller(exchange)
         first = await caller.budget.admit(LIST)
         first.sent()
         first.settle(Feedback(200, used_ip=100))
