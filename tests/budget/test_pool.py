@@ -189,7 +189,9 @@ def test_copies_of_a_lost_call_are_lost_too() -> None:
     assert bench.pool.used(80.1) == 0
 
 
-def with_others(bench: PoolBench, at: float, *, level: int = 0, heard: float | None = None) -> Others:
+def with_others(
+    bench: PoolBench, at: float, *, level: int = 0, heard: float | None = None
+) -> Others:
     """Let others be known since long ago; the cushion that is kept for them is of twelve."""
     others = bench.pool.count.others = Others(60.0, 1_200, at - 100_000.0)
     others.heard = at if heard is None else heard

@@ -15,6 +15,8 @@ from contextlib import asynccontextmanager
 from datetime import timedelta
 from decimal import Decimal
 from functools import partial
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -29,10 +31,15 @@ from binance_dust.sandbox import Sandbox
 from binance_dust.sweeper import AccountRules
 from tests.cli.program import ENVIRONMENT
 
-sdk = pytest.importorskip("mcp")
+pytestmark = pytest.mark.skipif(find_spec("mcp") is None, reason="needs the extra mcp")
 
 TOLERANCE = Decimal("0.00000001")  # previews round, conversions cut
 READS = {"scan", "quote", "books", "doctor"}
+
+
+def sdk() -> Any:
+    """Import the SDK when a test runs: every worker of a run collects, and it takes a second."""
+    return import_module("mcp")
 
 
 class AskingAgent:
@@ -111,7 +118,7 @@ async def agent(
             record=CallRecord(str(record)),
         )
         server = command.make_server(desk, may_convert=may_convert)
-        async with sdk.Client(server) as client:
+        async with sdk().Client(server) as client:
             yield AskingAgent(client, exchange, ledger, record, keys)
         await desk.finish()
 
@@ -331,10 +338,10 @@ async def test_a_process_of_its_own_serves_over_stdio_and_ends_with_its_agent(
 ) -> None:
     ledger = tmp_path / "dust.db"
     arguments = ["-m", "binance_dust", "mcp", "--sandbox", "--allow-conversions"]
-    started = sdk.StdioServerParameters(
+    started = sdk().StdioServerParameters(
         command=sys.executable, args=[*arguments, "--ledger", str(ledger)], env=dict(ENVIRONMENT)
     )
-    async with asyncio.timeout(60), sdk.Client(started) as client:
+    async with asyncio.timeout(60), sdk().Client(started) as client:
         seen = (await client.call_tool("scan", {})).structured_content
         account = seen["accounts"][0]["account"]
         quote = (await client.call_tool("quote", {"account": account})).structured_content

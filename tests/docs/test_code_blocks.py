@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import os
 import re
@@ -14,6 +15,7 @@ from typing import Any
 
 import pytest
 from markdown_it import MarkdownIt
+from markdown_it.token import Token
 
 from tests.redis_server import a_server
 from tests.systems import needs_address
@@ -43,6 +45,12 @@ SHOWN = {
 }
 
 
+@functools.cache
+def parsed(page: Path) -> list[Token]:
+    """Parse a page once: it is asked for several languages, by every worker of a run."""
+    return MarkdownIt().parse(page.read_text(encoding="utf-8"))
+
+
 def blocks(page: Path, language: str, *, before: bool = False) -> list[tuple[int, str]]:
     """Give the fenced blocks of a page in one language, with the lines they begin at.
 
@@ -50,7 +58,7 @@ def blocks(page: Path, language: str, *, before: bool = False) -> list[tuple[int
     """
     return [
         (token.map[0] + 2 if token.map else 0, token.content)
-        for token in MarkdownIt().parse(page.read_text(encoding="utf-8"))
+        for token in parsed(page)
         if token.type == "fence"
         and (token.info.split() or [""])[0] == language
         and ("before" in token.info.split()) is before
@@ -131,7 +139,7 @@ def test_other_commands_are_run_elsewhere() -> None:
 
 def test_no_block_hides_in_a_language_that_nobody_runs() -> None:
     for page in PAGES:
-        for token in MarkdownIt().parse(page.read_text(encoding="utf-8")):
+        for token in parsed(page):
             if token.type == "fence":
                 assert (token.info.split() or [""])[0] in SHOWN | {"python"}, name_of(page)
 
@@ -150,7 +158,7 @@ def targets(page: Path) -> list[str]:
     """Give what a page links to and shows, but for other people's sites."""
     found = [
         str(child.attrs.get("href") or child.attrs.get("src"))
-        for token in MarkdownIt().parse(page.read_text(encoding="utf-8"))
+        for token in parsed(page)
         for child in token.children or []
         if child.type in ("link_open", "image")
     ]
@@ -159,7 +167,7 @@ def targets(page: Path) -> list[str]:
 
 def anchors(page: Path) -> set[str]:
     """Give the headings of a page as links name them."""
-    tokens = MarkdownIt().parse(page.read_text(encoding="utf-8"))
+    tokens = parsed(page)
     titles = [
         following.content
         for token, following in itertools.pairwise(tokens)

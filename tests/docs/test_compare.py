@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import importlib
 import inspect
-import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +14,10 @@ from binance_dust import DustClient
 from binance_dust.sandbox import Sandbox
 from tests.docs.test_code_blocks import blocks
 
-with warnings.catch_warnings():
-    # Deprecations inside these libraries are not ours.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    import ccxt.async_support as ccxt
-    from binance import AsyncClient
-    from binance_common.configuration import ConfigurationRestAPI
+
+def peers() -> Any:
+    return importlib.import_module("tests.sandbox.peers")
+
 
 PAGE = Path(__file__).parents[2] / "docs" / "compare.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -36,9 +33,9 @@ SDK = {
 async def exchange(monkeypatch: pytest.MonkeyPatch) -> Any:
     """A sandbox in the place where each of the others looks for the exchange."""
     async with Sandbox(seed=7) as exchange:
-        monkeypatch.setattr(AsyncClient, "API_URL", f"{exchange.url}/api")
-        monkeypatch.setattr(AsyncClient, "MARGIN_API_URL", f"{exchange.url}/sapi")
-        describe, make = ccxt.binance.describe, ConfigurationRestAPI.__init__
+        monkeypatch.setattr(peers().AsyncClient, "API_URL", f"{exchange.url}/api")
+        monkeypatch.setattr(peers().AsyncClient, "MARGIN_API_URL", f"{exchange.url}/sapi")
+        describe, make = peers().ccxt.binance.describe, peers().ConfigurationRestAPI.__init__
 
         def described(self: Any) -> Any:
             found = describe(self)
@@ -51,8 +48,8 @@ async def exchange(monkeypatch: pytest.MonkeyPatch) -> Any:
         def configured(self: Any, *arguments: Any, **named: Any) -> None:
             make(self, *arguments, **({"base_path": exchange.url} | named))
 
-        monkeypatch.setattr(ccxt.binance, "describe", described)
-        monkeypatch.setattr(ConfigurationRestAPI, "__init__", configured)
+        monkeypatch.setattr(peers().ccxt.binance, "describe", described)
+        monkeypatch.setattr(peers().ConfigurationRestAPI, "__init__", configured)
         yield exchange
 
 
@@ -107,6 +104,6 @@ def test_the_names_are_those_of_the_libraries(row: list[str]) -> None:
     module, rest = SDK[package]
 
     assert hasattr(DustClient, ours.strip("`"))
-    assert python_binance == "-" or hasattr(AsyncClient, python_binance.strip("`"))
-    assert of_ccxt == "-" or hasattr(ccxt.binance, of_ccxt.strip("`"))
+    assert python_binance == "-" or hasattr(peers().AsyncClient, python_binance.strip("`"))
+    assert of_ccxt == "-" or hasattr(peers().ccxt.binance, of_ccxt.strip("`"))
     assert hasattr(getattr(importlib.import_module(module), rest), name.strip("`"))

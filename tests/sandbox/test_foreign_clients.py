@@ -7,7 +7,6 @@ models must read our answers, and its signatures must pass our check.
 from __future__ import annotations
 
 import asyncio
-import warnings
 from contextlib import closing
 from datetime import UTC, datetime
 from decimal import Decimal
@@ -15,37 +14,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from pydantic import BaseModel
 
 from binance_dust.sandbox import Debt, Holding, Permissions, Sandbox
-
-with warnings.catch_warnings():
-    # Deprecations inside these libraries are not ours.
-    warnings.simplefilter("ignore", DeprecationWarning)
-    import ccxt.async_support as ccxt
-    from binance import AsyncClient, Client
-    from binance.exceptions import BinanceAPIException
-    from binance_common.configuration import ConfigurationRestAPI
-    from binance_common.errors import BadRequestError, TooManyRequestsError
-    from binance_sdk_convert.convert import Convert
-    from binance_sdk_margin_trading.margin_trading import MarginTrading
-    from binance_sdk_margin_trading.rest_api.models import (
-        MarginAccountBorrowRepayIsIsolatedEnum,
-        MarginAccountBorrowRepayTypeEnum,
-    )
-    from binance_sdk_wallet.rest_api.models import (
-        DustTransferAccountTypeEnum,
-        GetAssetsThatCanBeConvertedIntoBnbAccountTypeEnum,
-        UserUniversalTransferTypeEnum,
-    )
-    from binance_sdk_wallet.wallet import Wallet
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from binance_common.configuration import ConfigurationRestAPI
+
     from binance_dust.credentials import Credentials
 
 KINDS = ["hmac", "ed25519", "rsa"]
+
+
+def peers() -> Any:
+    return import_module("tests.sandbox.peers")
 
 
 @pytest.fixture
@@ -77,7 +60,7 @@ def official(exchange: Sandbox, credentials: Credentials) -> ConfigurationRestAP
     keys: dict[str, Any] = {"api_secret": secret}
     if "PRIVATE KEY" in secret:
         keys = {"private_key": secret}
-    return ConfigurationRestAPI(
+    return peers().ConfigurationRestAPI(
         api_key=credentials.api_key, base_path=exchange.url, timeout=10_000, **keys
     )
 
@@ -95,14 +78,15 @@ async def test_the_official_wallet_sdk_reads_and_converts(exchange: Sandbox, kin
 
 
 def use_the_official_wallet(configuration: ConfigurationRestAPI) -> None:
-    wallet: Any = Wallet(config_rest_api=configuration).rest_api  # all of its fields are optional
+    # All fields of its answers are optional.
+    wallet: Any = peers().Wallet(config_rest_api=configuration).rest_api
     try:
         assets = wallet.user_asset(need_btc_valuation=False).data()
         free = {asset.asset: asset.free for asset in assets}
         assert free["USDT"] == "50300000001.44911105"
         assert free["ADA"] == "6.21"
 
-        spot = GetAssetsThatCanBeConvertedIntoBnbAccountTypeEnum["SPOT"]
+        spot = peers().GetAssetsThatCanBeConvertedIntoBnbAccountTypeEnum["SPOT"]
         dust = wallet.get_assets_that_can_be_converted_into_bnb(account_type=spot).data()
         assert [line.asset for line in dust.details] == ["ADA", "AR"]
         assert dust.dribblet_percentage == "0.02"
@@ -114,7 +98,7 @@ def use_the_official_wallet(configuration: ConfigurationRestAPI) -> None:
         assert rows["BNB"].to_target_asset_off_exchange == "0.73812502"
         assert rows["BNB"].exchange == "0.01506378"
 
-        account = DustTransferAccountTypeEnum["SPOT"]
+        account = peers().DustTransferAccountTypeEnum["SPOT"]
         done = wallet.dust_transfer(asset="ADA,AR", account_type=account).data()
         assert [row.from_asset for row in done.transfer_result] == ["ADA", "AR"]
 
@@ -134,7 +118,7 @@ def use_the_official_wallet(configuration: ConfigurationRestAPI) -> None:
         assert wallet.funding_wallet().data()[0].asset == "TRX"
         assert wallet.query_user_wallet_balance().data()[0].wallet_name == "Spot"
 
-        with pytest.raises(BadRequestError, match="Only transfer once"):
+        with pytest.raises(peers().BadRequestError, match="Only transfer once"):
             wallet.dust_transfer(asset="ADA", account_type=account)
         converted = wallet.dust_convert(asset="BNB", target_asset="USDT", client_id="one").data()
         assert converted.transfer_result[0].from_asset == "BNB"
@@ -155,7 +139,7 @@ async def test_the_official_margin_sdk_reads_liabilities_and_is_refused_beyond_t
 
 
 def use_the_official_margin(configuration: ConfigurationRestAPI) -> None:
-    margin: Any = MarginTrading(config_rest_api=configuration).rest_api
+    margin: Any = peers().MarginTrading(config_rest_api=configuration).rest_api
     try:
         (debt,) = margin.get_small_liability_exchange_coin_list().data()
         assert (debt.asset, debt.principal, debt.interest) == ("ETH", "0.001", "0.00083334")
@@ -174,7 +158,7 @@ def use_the_official_margin(configuration: ConfigurationRestAPI) -> None:
 
         for _ in range(119):
             margin.get_small_liability_exchange_coin_list()
-        with pytest.raises(TooManyRequestsError):
+        with pytest.raises(peers().TooManyRequestsError):
             margin.get_small_liability_exchange_coin_list()
     finally:
         margin._session.close()
@@ -203,7 +187,7 @@ def assert_known(model: Any) -> None:
         assert model
         for part in model:
             assert_known(part)
-    elif isinstance(model, BaseModel):
+    elif isinstance(model, peers().BaseModel):
         inside = vars(model).get("actual_instance")
         if inside is not None:
             assert_known(inside)
@@ -220,9 +204,9 @@ async def test_the_official_wallet_sdk_knows_what_lies_beside_dust(
     exchange: Sandbox, beside_dust: Credentials
 ) -> None:
     def use() -> tuple[Any, ...]:
-        wallet: Any = Wallet(config_rest_api=official(exchange, beside_dust)).rest_api
+        wallet: Any = peers().Wallet(config_rest_api=official(exchange, beside_dust)).rest_api
         with closing(wallet._session):
-            kind = UserUniversalTransferTypeEnum["FUNDING_MAIN"]
+            kind = peers().UserUniversalTransferTypeEnum["FUNDING_MAIN"]
             moved = wallet.user_universal_transfer(type=kind, asset="TRX", amount=2).data()
             answers = (
                 wallet.query_user_universal_transfer_history(type="FUNDING_MAIN").data(),
@@ -245,13 +229,15 @@ async def test_the_official_margin_sdk_knows_what_lies_beside_dust(
     exchange: Sandbox, beside_dust: Credentials
 ) -> None:
     def use() -> tuple[Any, ...]:
-        margin: Any = MarginTrading(config_rest_api=official(exchange, beside_dust)).rest_api
+        margin: Any = (
+            peers().MarginTrading(config_rest_api=official(exchange, beside_dust)).rest_api
+        )
         with closing(margin._session):
             paid = margin.margin_account_borrow_repay(
                 asset="ETH",
-                is_isolated=MarginAccountBorrowRepayIsIsolatedEnum["FALSE"],
+                is_isolated=peers().MarginAccountBorrowRepayIsIsolatedEnum["FALSE"],
                 amount="0.0005",
-                type=MarginAccountBorrowRepayTypeEnum["REPAY"],
+                type=peers().MarginAccountBorrowRepayTypeEnum["REPAY"],
             ).data()
             margin.small_liability_exchange(asset_names="ETH")
             flow = margin.query_cross_isolated_margin_capital_flow().data()
@@ -271,7 +257,7 @@ async def test_the_official_convert_sdk_knows_sales_by_quote(
     exchange: Sandbox, beside_dust: Credentials
 ) -> None:
     def use() -> tuple[Any, ...]:
-        convert: Any = Convert(config_rest_api=official(exchange, beside_dust)).rest_api
+        convert: Any = peers().Convert(config_rest_api=official(exchange, beside_dust)).rest_api
         with closing(convert._session):
             pairs = convert.list_all_convert_pairs(from_asset="ADA", to_asset="USDT").data()
             quote = convert.send_quote_request(
@@ -321,7 +307,7 @@ async def test_python_binance_reads_and_converts(exchange: Sandbox, kind: str) -
     secret = credentials.secret.reveal()
     keys: dict[str, Any] = {"api_secret": secret} if kind == "hmac" else {"private_key": secret}
 
-    class Local(AsyncClient):  # type: ignore[misc]  # the library is untyped
+    class Local(peers().AsyncClient):  # type: ignore[misc]  # the library is untyped
         API_URL = f"{exchange.url}/api"
         MARGIN_API_URL = f"{exchange.url}/sapi"
 
@@ -339,7 +325,7 @@ async def test_python_binance_reads_and_converts(exchange: Sandbox, kind: str) -
         exchanged = await client.exchange_small_liability_assets(assetNames="ETH")
         history = await client.get_small_liability_exchange_history(current=1, size=10)
         balance = await client.get_asset_balance(asset="AR")
-        with pytest.raises(BinanceAPIException, match="Only transfer once"):
+        with pytest.raises(peers().BinanceAPIException, match="Only transfer once"):
             await client.transfer_dust(asset="AR")
     finally:
         await client.close_connection()
@@ -356,7 +342,7 @@ async def test_python_binance_reads_and_converts(exchange: Sandbox, kind: str) -
 async def test_python_binance_in_its_blocking_form(exchange: Sandbox) -> None:
     credentials = open_account(exchange)
 
-    class Local(Client):  # type: ignore[misc]  # the library is untyped
+    class Local(peers().Client):  # type: ignore[misc]  # the library is untyped
         API_URL = f"{exchange.url}/api"
         MARGIN_API_URL = f"{exchange.url}/sapi"
 
@@ -388,7 +374,7 @@ async def test_python_binance_in_its_blocking_form(exchange: Sandbox) -> None:
 async def test_ccxt_reads_and_converts(exchange: Sandbox, kind: str) -> None:
     credentials = open_account(exchange, kind)
     url = exchange.url
-    async with ccxt.binance(
+    async with peers().ccxt.binance(
         {
             "apiKey": credentials.api_key,
             "secret": credentials.secret.reveal(),
@@ -416,7 +402,7 @@ async def test_ccxt_reads_and_converts(exchange: Sandbox, kind: str) -> None:
         debts = await client.sapi_get_margin_exchange_small_liability()
         permissions = await client.sapi_get_account_apirestrictions()
         status = await client.fetch_status()
-        with pytest.raises(ccxt.ExchangeError, match="-5006"):
+        with pytest.raises(peers().ccxt.ExchangeError, match="-5006"):
             await client.sapi_post_asset_dust({"asset": "AR"})
 
     assert "ADA/BNB" in markets
