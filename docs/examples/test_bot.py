@@ -59,14 +59,25 @@ async def test_leftovers_become_bnb_and_positions_stay(sandbox: Sandbox) -> None
     assert str(sandbox.account("alice").free("SOL")) == "0.02"
 
 
-async def test_a_lost_answer_is_found_out_and_nothing_is_sent_again(sandbox: Sandbox) -> None:
+async def test_a_lost_answer_is_found_out_and_nothing_is_sent_again(
+    sandbox: Sandbox,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", logger="bot")
     alice = sandbox.open_account("alice", ADA="6.21")
     sandbox.faults.lose_answer(endpoint=CONVERT)
 
-    async with leftovers(sandbox, alice) as under_test:
-        await under_test.tidy()
+    with monkeypatch.context() as hurried:
+        hurried.setattr(bot, "PATIENCE", 0.05)
+        async with leftovers(sandbox, alice, ledger=tmp_path / "dust.db") as under_test:
+            await under_test.tidy()
+    sandbox.faults.jump_clock(60)  # nothing more can come of the call: no need to wait for that
+    async with leftovers(sandbox, alice, ledger=tmp_path / "dust.db") as under_test:
         await under_test.tidy()
 
+    assert "entry 1 (ADA) is confirmed" in caplog.messages
     assert len(sandbox.conversions) == len(sandbox.requests_of(CONVERT)) == 1
 
 

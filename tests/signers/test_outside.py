@@ -276,9 +276,9 @@ async def test_a_deadline_ends_the_wait_for_a_signature(exchange: Sandbox) -> No
 async def test_many_accounts_on_one_signer_wait_before_their_timestamps(
     exchange: Sandbox,
 ) -> None:
-    """100 signatures, 16 at once, take longer than a timestamp lives; none is refused."""
+    """100 signatures, 8 at once, take longer than a timestamp lives; none is refused."""
     accounts = [exchange.open_account(f"a{n}", ADA="1") for n in range(100)]
-    vaults = [OutsideKey(each, takes=0.1) for each in accounts]
+    vaults = [OutsideKey(each, takes=0.06) for each in accounts]
     async with Session(base_url=exchange.url, recv_window=400) as session:
         clients = [
             session.client(Credentials(each.api_key, signer=Shared(vault), name=each.name))
