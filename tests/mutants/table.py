@@ -90,6 +90,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     "binance_dust/ledger/_records.py": (
         "tests/ledger/test_records.py",
         "tests/ledger/test_entries.py",
+        "tests/ledger/test_kinds.py",
         "tests/ledger/test_sync.py",
     ),
     "binance_dust/ledger/_witness.py": (
@@ -420,6 +421,12 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Query.sql: self._only_open -> False": _PLANS,
         "Query.where: self._only_open -> False": _PLANS,
         "Query._only_open: set(self.status) <= set(OPEN) -> set(self.status) < set(OPEN)": _PLANS,
+    },
+    "binance_dust/signers/_signer.py": {
+        "module: 2049 -> 2050": "of these sizes only multiples of 8 are taken",
+        "QueuedSigner: 8 -> 9": _NOBODY_CARES,
+        "QueuedSigner.sign: 0 -> 1": "`named` gives every error the status 0",
+        "QueuedSigner.make: raise NotImplementedError -> left out": "each signer has its own",
     },
     "binance_dust/signers/_public_key.py": {
         "module: 64 -> 65": _NOBODY_CARES,

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from binance_dust import CredentialsError, NotSentError
+from binance_dust import ConfigurationError, CredentialsError, NotSentError
 from binance_dust.signers._signer import name_of, named, read_signature
 
 HMAC = "5ca1ab1e" * 8
@@ -86,3 +86,5 @@ def test_what_a_signer_says_keeps_its_kind_and_gets_its_name() -> None:
     assert isinstance(refused, CredentialsError)
     assert isinstance(unsent, NotSentError)
     assert refused.status == 0
+    other = named(ConfigurationError("no such key"), "agent")
+    assert (type(other), str(other)) == (CredentialsError, "agent: no such key")
