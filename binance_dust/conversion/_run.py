@@ -110,8 +110,6 @@ class Run:
         refusal = None
         if dust := tuple(line.asset for line in left if not line.sale):
             refusal = await self._convert_dust(dust)
-        if refusal is not None and not sales:
-            raise refusal
         await self._sell_all(sales)
         if refusal is not None and not self._done:
             raise refusal

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, Self
+from unittest.mock import patch
 
 from multidict import CIMultiDict
 
@@ -125,6 +126,22 @@ class _Wire:
 
     async def close(self) -> None:
         pass
+
+
+@contextlib.contextmanager
+def unsent(path: str) -> Iterator[list[Any]]:
+    """Let calls to a path fail before they leave this machine; give those that did."""
+    send = DustClient.send
+    failed: list[Any] = []
+
+    async def send_or_not(client: DustClient, call: Any, **more: Any) -> Any:
+        if call.endpoint.path == path:
+            failed.append(call)
+            raise NotSentError("no connection", endpoint=call.endpoint.title)
+        return await send(client, call, **more)
+
+    with patch.object(DustClient, "send", send_or_not):
+        yield failed
 
 
 class FarProcess:

@@ -11,9 +11,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from binance_dust.conversion._evidence import Done, Evidence, NotDone, NotYet, Unknowable, conclude
+from binance_dust.conversion._evidence import (
+    Done,
+    Evidence,
+    NotDone,
+    NotYet,
+    Unknowable,
+    conclude,
+    conclude_again,
+)
 from binance_dust.ledger import Kind, LedgerEntry, LedgerLine, Observed
-from binance_dust.ledger._witness import Shown
+from binance_dust.ledger._witness import Flow, Movement, Shown
 from tests.conversion.values import NOW, seconds
 
 D = Decimal
@@ -217,6 +225,47 @@ def test_records_that_fit_are_named_by_their_numbers(records: list[Observed], na
 
     assert isinstance(found, Unknowable)
     assert named in found.reason
+
+
+def test_of_a_record_with_all_assets_and_another_with_some_the_first_is_the_call_s() -> None:
+    records = [record("ADA", number=8), WHOLE]
+
+    found = conclude(entry(), read(clock=EXPIRES + seconds(99), records=records, held=GONE))
+
+    assert found == Done(WHOLE)
+
+
+@pytest.mark.parametrize(
+    ("at", "records", "number"),
+    [
+        (NOW, [], 7),
+        (BEGAN, [], 7),
+        (EXPIRES + seconds(10), [], 7),
+        (BEGAN - seconds(0.001), [], None),
+        (EXPIRES + seconds(10.001), [], None),
+        # The log has a part of it, and does not say whose: the flow does not, either.
+        (NOW, [record("ADA", number=8)], None),
+    ],
+)
+@pytest.mark.parametrize("kind", [Kind.DUST, Kind.LIABILITIES])
+def test_the_second_witness_finds_the_call_by_assets_and_time(
+    at: datetime, records: list[Observed], number: int | None, kind: Kind
+) -> None:
+    flow = Flow(movements=[Movement(number=7, at=at, assets=frozenset({"ADA", "XRP", "BNB"}))])
+    reading = read(
+        clock=EXPIRES + seconds(99), records=[replace(each, kind=kind) for each in records], held={}
+    )
+    first = Unknowable("less than before")
+
+    found = conclude_again(entry(kind=kind), reading, flow, first)
+
+    if number is None:
+        assert found is first
+    else:
+        assert isinstance(found, Done)
+        # Exchanged debts have no number in the ledger.
+        assert found.record.transaction_id == (7 if kind is Kind.DUST else None)
+        assert (found.record.at, found.record.lines) == (at, ())
 
 
 def test_what_is_under_way_or_has_failed_says_so_itself() -> None:

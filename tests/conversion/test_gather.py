@@ -7,7 +7,13 @@ from typing import Any
 
 import pytest
 
-from binance_dust import ConfigurationError, Converter, GuardError, OutcomeUnknownError
+from binance_dust import (
+    ConfigurationError,
+    Converter,
+    GuardError,
+    NotSentError,
+    OutcomeUnknownError,
+)
 from binance_dust.conversion import Reason
 from binance_dust.conversion._account import HeldAsset
 from binance_dust.conversion._gather import plan_gather
@@ -15,7 +21,7 @@ from binance_dust.conversion._worth import Worth
 from binance_dust.ledger import Kind
 from binance_dust.models import FundingAsset
 from binance_dust.sandbox import Permissions
-from tests.conversion.far import ASSETS, DUST, entries_of
+from tests.conversion.far import ASSETS, DUST, entries_of, unsent
 from tests.conversion.scene import DUST_OF_TWO, Scene, in_virtual_time
 from tests.conversion.values import policy
 
@@ -305,3 +311,16 @@ async def test_a_refusal_that_is_not_about_the_asset_is_met_once() -> None:
         ("ADA", Reason.REFUSED),
         ("DOGE", Reason.NOT_TRIED),
     ]
+
+
+@in_virtual_time
+async def test_an_error_that_is_no_refusal_ends_it_before_anything_was_gathered() -> None:
+    scene = scene_with({"DOGE": "20", "ADA": "0.5"})
+    async with scene.process(gather=True) as process:
+        quote = await process.converter.quote()
+
+        with unsent("/sapi/v1/asset/transfer") as failed, pytest.raises(NotSentError):
+            await process.converter.convert(quote)
+
+    assert len(failed) == 1
+    assert DUST not in scene.asked

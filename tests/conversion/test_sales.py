@@ -14,6 +14,7 @@ from binance_dust import (
     Converter,
     CooldownError,
     DustClient,
+    NotSentError,
     OutcomeUnknownError,
     RejectedError,
 )
@@ -24,7 +25,7 @@ from binance_dust.conversion._sales import plan_sales, rule_against_now
 from binance_dust.conversion._worth import Worth
 from binance_dust.ledger import Kind
 from binance_dust.models import ConvertPair, ConvertQuote
-from tests.conversion.far import DUST, entries_of
+from tests.conversion.far import DUST, entries_of, unsent
 from tests.conversion.scene import DUST_OF_TWO, Scene, in_virtual_time
 from tests.conversion.values import NOW, line, policy
 
@@ -374,3 +375,21 @@ async def test_a_refusal_that_is_not_about_the_asset_is_met_once() -> None:
     assert scene.asked.count(ACCEPT) == 1
     assert set(receipt.assets) == {"ADA", "XRP"}
     assert [each.reason for each in receipt.dropped] == [Reason.REFUSED, Reason.NOT_TRIED]
+
+
+@pytest.mark.parametrize("dust", [DUST_OF_TWO, {}])
+@in_virtual_time
+async def test_an_error_that_is_no_refusal_ends_the_sales(dust: dict[str, str]) -> None:
+    scene = scene_with(dust | {"LTC": "2", "BCH": "1"})
+    async with scene.process(**SELL) as process:
+        quote = await process.converter.quote()
+
+        with unsent(ACCEPT) as failed:
+            if not dust:
+                with pytest.raises(NotSentError):
+                    await process.converter.convert(quote)
+                return
+            receipt = await process.converter.convert(quote)
+
+    assert len(failed) == 1
+    assert [each.reason for each in receipt.dropped] == [Reason.NOT_TRIED] * 2

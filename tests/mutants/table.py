@@ -436,6 +436,12 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
             _NOBODY_CARES
         ),
     },
+    "binance_dust/conversion/_run.py": {
+        "Run._carry_out: self._quote.gather -> True": "one call more, and the same is done",
+        "Run._sell: found is not None or offer.quote_id is None -> found is not None": _TYPES,
+        "Run._read_gathered: exact.difference(line.amount, amount).copy_abs() >= _guards.TOLERANCE"
+        " -> exact.difference(line.amount, amount).copy_abs() > _guards.TOLERANCE": _NOBODY_CARES,
+    },
     "binance_dust/conversion/_quote.py": {
         "BaseQuote._table: raise NotImplementedError -> left out": "each kind of quote has its own",
     },
