@@ -92,6 +92,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         "tests/ledger/test_entries.py",
         "tests/ledger/test_kinds.py",
         "tests/ledger/test_sync.py",
+        *(f"tests/conversion/test_{name}.py" for name in ("odd_answers", "send", "sales")),
     ),
     "binance_dust/ledger/_witness.py": (
         "tests/ledger/test_kinds.py",
