@@ -213,9 +213,11 @@ def _look_closer(
         try:
             return Judgement(feedback, read_result(call.endpoint, data))
         except (msgspec.MsgspecError, RecursionError):
-            problem = why_unreadable(call.endpoint.result, spelt(data), "$.data")
+            problem = why_unreadable(
+                call.endpoint.result, spelt(call.endpoint.result, data), "$.data"
+            )
     else:
-        problem = why_unreadable(call.endpoint.result, spelt(answer.body))
+        problem = why_unreadable(call.endpoint.result, spelt(call.endpoint.result, answer.body))
     return Judgement(feedback, None, _unreadable(call, answer, account, clean, *problem))
 
 

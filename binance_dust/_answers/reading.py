@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from functools import cache
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast, get_args, get_type_hints
 
 import msgspec
 
@@ -31,9 +32,10 @@ def has_too_much(endpoint: Endpoint[..., Any], body: bytes) -> bool:
     return len(body) > most and sum(map(body.count, (b",", b"[", b"{"))) > most
 
 
-def spelt(body: bytes) -> bytes:
+def spelt(kind: object, body: bytes) -> bytes:
     """Give a body in which the misspelt fields are misspelt, also if the exchange has mended it."""
-    if _MENDED not in body:
+    # Searching takes a tenth of the time of decoding, so only those are searched that can have one.
+    if not _misspelt(kind) or _MENDED not in body:
         return body
     for right, sent in _KEYS:
         if right in body:
@@ -41,12 +43,23 @@ def spelt(body: bytes) -> bytes:
     return body
 
 
+@cache
+def _misspelt(kind: Any) -> bool:
+    """Whether an answer of this type has a field that the exchange misspells."""
+    if not isinstance(kind, type) or not issubclass(kind, msgspec.Struct):
+        return any(map(_misspelt, get_args(kind)))
+    names = {name.encode() for name in kind.__struct_encode_fields__}
+    return not names.isdisjoint(SPELLINGS.values()) or any(
+        map(_misspelt, get_type_hints(kind).values())
+    )
+
+
 def read_result(endpoint: Endpoint[..., R], body: bytes) -> R:
     """Read a body; raises an error of msgspec if it is not the declared result.
 
     Rows that don't depend on one another are read one by one if some of them can't be read.
     """
-    body = spelt(body)
+    body = spelt(endpoint.result, body)
     decoder = endpoint.decoder
     try:
         result = decoder.decode(body)
