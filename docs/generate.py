@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import functools
 import re
 import textwrap
 from functools import partial
@@ -19,6 +20,7 @@ from tests.bench import keep, show
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from binance_dust import DustClient
     from binance_dust.scanner import ScanEstimate
 
 DOCS = Path(__file__).parent
@@ -209,10 +211,15 @@ def _sizes(case: dict[str, Any]) -> str:
 
 
 def _estimate(accounts: int, addresses: int, case: dict[str, Any]) -> ScanEstimate:
+    return estimate_scan(_clients(accounts, addresses), **case)
+
+
+@functools.cache
+def _clients(accounts: int, addresses: int) -> list[DustClient]:
+    """Make accounts that are spread over addresses; nothing is sent."""
     sessions = [Session(time=Standstill()) for _ in range(addresses)]
     unused = Credentials("unused", "unused")
-    clients = [sessions[number % addresses].client(unused) for number in range(accounts)]
-    return estimate_scan(clients, **case)
+    return [sessions[number % addresses].client(unused) for number in range(accounts)]
 
 
 def _slowest(estimate: ScanEstimate) -> str:
