@@ -7,8 +7,7 @@ What users open and hold:
 
 - `_sandbox`: `Sandbox`, what a test holds and asks
 - `_standalone`: a sandbox for other programs: served until cancelled, its keys in a file
-- `_rules`: the settings of a sandbox, each with its default and the reason
-- `_worlds`: settings by name, of an exchange that is not as documented
+- `_rules`: the settings of a sandbox, each with its default and the reason; worlds by name
 - `_faults`: what goes wrong, when a test says so
 - `_control`: the same over HTTP, for rehearsals from a shell
 
@@ -50,10 +49,9 @@ from binance_dust.sandbox._account import (
 )
 from binance_dust.sandbox._faults import Fault, Faults
 from binance_dust.sandbox._requests import Seen
-from binance_dust.sandbox._rules import Rules
+from binance_dust.sandbox._rules import WORLDS, Rules
 from binance_dust.sandbox._sandbox import Sandbox
 from binance_dust.sandbox._standalone import serve_forever, write_accounts
-from binance_dust.sandbox._worlds import WORLDS
 
 __all__ = [
     "WORLDS",

@@ -1,5 +1,7 @@
 """The settings of a sandbox: what is unknown of the real exchange, and what a test may change.
 
+`WORLDS` are settings by name: how the exchange may be when it is not as documented.
+
 Where the exchange's documents are silent or disagree, the default follows the newest of them. The
 text of the field says what else was seen.
 """
@@ -9,6 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 from decimal import Decimal
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final, Literal, TypedDict, get_args
 
 from binance_dust.sandbox._amounts import exact
@@ -268,3 +271,29 @@ class RuleChanges(TypedDict, total=False):
     sale_seconds: float
     spelling: Spelling
     remember: int
+
+
+_LIST: Final = "small_liabilities"
+
+WORLDS: Final[Mapping[str, RuleChanges]] = MappingProxyType(
+    {
+        "half-limit": {"ip_weight": 6_000, "uid_weight": 90_000, "spot_weight": 3_000},
+        "sliding": {"window_mode": "sliding"},
+        "shifted-windows": {"window_offset": 17.0},
+        "no-header": {"weight_header": "missing"},
+        "late-header": {"weight_header": "late"},
+        "false-header": {"weight_header": "huge"},
+        "other-payers-header": {"weight_header": "other payer"},
+        "three-nodes": {"nodes": 3},
+        "dear-lists": {"weights": {_LIST: 500}},
+        "account-pays": {"payers": {_LIST: "uid"}},
+        "both-pay": {"payers": {_LIST: "both"}},
+        "others-half": {"others": {_LIST: 6_000}},
+        "others-at-the-cut": {"others": {_LIST: 6_000}, "others_mode": "at the cut"},
+        "strict-bans": {"ban_after": 3},
+        "retry-after-zero": {"retry_after_zero": True},
+    }
+)
+"""Rules by name, for `Sandbox(**WORLDS["half-limit"])` and `binance-dust sandbox --world`.
+
+Each was measured somewhere, or is what a change of the exchange would look like."""
