@@ -356,7 +356,7 @@ def proof(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Renew the lock: `-- --upgrade` for all, `-- --upgrade-package NAME` for one.
 
-    Told nothing, it keeps what is there, takes in what is missing, and drops what nobody needs.
+    Without options it keeps what is there, adds what is missing, and drops what is not needed.
     Its own tool is the newest one: the lock can't hold what the lock is made by.
     """
     session.install(*nox.project.dependency_groups(PYPROJECT, "lock"))

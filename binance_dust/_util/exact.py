@@ -186,7 +186,7 @@ def total(amounts: Iterable[Decimal]) -> Decimal:
 
 
 def total_of_texts(amounts: str) -> Decimal:
-    """Add up amounts that stand in one text, with blanks between; `ValueError` if one is none."""
+    """Add up amounts in one text, with blanks between; `ValueError` if one can't be read."""
     try:
         found = total(map(_read, amounts.split(" ")))
     except decimal.DecimalException:

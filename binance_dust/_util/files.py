@@ -29,7 +29,7 @@ _NO_WAIT: Final = getattr(os, "O_NONBLOCK", 0)
 
 
 def open_regular(path: Path, flags: int = os.O_RDONLY) -> int:
-    """Open a file that is there, and refuse what is none: a pipe would wait, a device act."""
+    """Open a file that is there; refuse a pipe, which would wait, and a device, which would act."""
     handle = os.open(path, flags | _BINARY | _NO_WAIT)
     if stat.S_ISREG(os.fstat(handle).st_mode):
         return handle

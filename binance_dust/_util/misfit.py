@@ -43,7 +43,7 @@ class _TooLong:
 
 
 def load(body: bytes) -> object:
-    """Read JSON into plain values; raises `ValueError` or `RecursionError` if it is none.
+    """Read JSON into plain values; raises `ValueError` or `RecursionError` if it can't.
 
     This is not the decoder of answers: it keeps what that one refuses, so that it can be found.
     """

@@ -63,8 +63,8 @@ def add_url(parser: argparse.ArgumentParser, text: str) -> None:
     parser.add_argument(
         "--fleet-key",
         metavar="FILE",
-        help="a file with the key that fleet and workers share, so that nobody else who can write"
-        f" to Redis is believed; else {_KEY_VARIABLE}",
+        help="a file with the key that fleet and workers share: messages that others write to Redis"
+        f" are dropped then; else {_KEY_VARIABLE}",
     )
 
 

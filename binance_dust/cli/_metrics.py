@@ -1,7 +1,7 @@
-"""`--metrics`: Prometheus is answered while a command runs, and so is who asks for its health.
+"""`--metrics`: a command answers Prometheus while it runs, and says at `/health` that it runs.
 
-`/health` says that the process is there and its loop turns, and nothing about the exchange: nobody
-should start a program again because its address is banned.
+`/health` says that the process is there and its loop turns. It says nothing about the exchange: a
+program should not be restarted because its address is banned.
 """
 
 from __future__ import annotations

@@ -94,7 +94,7 @@ def add_rules(parser: argparse.ArgumentParser) -> argparse._ArgumentGroup:
 def add_own_rules(parser: argparse.ArgumentParser) -> None:
     """Add the rules that a worker has of its own, whatever a fleet asks for."""
     group = parser.add_argument_group(
-        "rules", "The worker's own, for conversions: of these and a fleet's the tighter ones count."
+        "rules", "The worker's own, for conversions; a fleet can only tighten them."
     )
     _add_limits(group)
     _rules.add_option(group)

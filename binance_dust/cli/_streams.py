@@ -44,7 +44,7 @@ def make_streams_safe() -> None:
 
 
 def outlive_readers() -> None:
-    """Go on when whoever reads stdout has gone: for what moves funds, and has an exit code to give.
+    """Go on when the reader of stdout has gone: what moves funds has an exit code to give.
 
     Without this, `head` at the end of a pipe would stop a conversion halfway.
     """

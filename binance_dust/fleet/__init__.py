@@ -13,7 +13,7 @@ _worker_job.py    what a worker has in hand for one job, and its part of a scan
 _conversions.py   a worker's part of a sweep: conversions at most once, and their reports
 _options.py       what a fleet may ask for, and the worker's own rules
 _messages.py      what travels, and what is done with it
-_seal.py          messages that only who has the fleet's key can write
+_seal.py          messages that only the owners of the fleet's key can write
 _queues.py        how it travels: queues within a process or in Redis
 """
 

@@ -1,6 +1,6 @@
 """Asking workers: one request to all of them, their answers, and the end of it.
 
-The shortest question is who is there, and how they are.
+The shortest question is which workers are there, and how they are.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class WorkerInfo:
     converts: bool
     """Whether it has a ledger; without one it only reads."""
     in_hand: int
-    """Accounts that it has in hand, for all who ask."""
+    """Accounts that it has in hand, for all fleets."""
     shut_for: float
     """Seconds for which a ban keeps its address shut."""
     leaving: bool
@@ -92,7 +92,7 @@ class WorkerInfo:
 
 
 class StatusJob(Asking):
-    """Asks all workers once, and waits for those who answer."""
+    """Asks all workers once, and waits for their answers."""
 
     def __init__(self, queues: FleetQueues, timing: Timing) -> None:
         """Prepare; nothing is sent."""

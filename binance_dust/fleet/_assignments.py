@@ -208,7 +208,7 @@ class Assignments:
         return number < len(self._accounts) and self._accounts[number].name == account
 
     def take_back_doubtful(self, number: int) -> None:
-        """Take back an account that may have reached its worker: whoever is next finds out."""
+        """Take back an account that may have reached its worker: the next worker finds out."""
         self._give_back(number)
 
     def take_back_unsent(self, number: int) -> None:

@@ -122,7 +122,7 @@ async def convert(
 
 
 async def _not_yet(client: DustClient, ledger: Ledger, asked: ConvertOptions) -> SweepReport | None:
-    """Report an account whose turn has not come: who asks may have forgotten the last one."""
+    """Report an account that converted too recently: a fleet that restarted does not know that."""
     if not asked.every:
         return None
     newest = ledger.entries(

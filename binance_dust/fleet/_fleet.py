@@ -59,7 +59,7 @@ class Fleet(Closing):
     ) -> None:
         """Say where to meet the workers; nothing is opened. `name` keeps fleets at a URL apart.
 
-        `key` is a text that fleet and workers share: with it, messages of anybody else are dropped.
+        `key` is a text that fleet and workers share: messages without it are dropped.
         """
         self._queues = FleetQueues(url, name, key=key)
         self._timing = instance(Timing() if timing is None else timing, Timing, "timing")

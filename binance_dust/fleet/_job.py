@@ -1,4 +1,4 @@
-"""One job of a fleet: it asks who is there, hands accounts out, and gives the results as a stream.
+"""One job of a fleet: it asks for workers, hands accounts out, and gives the results as a stream.
 
 The stream's `progress` says how far the job is.
 """

@@ -52,7 +52,7 @@ Patience = Annotated[float, msgspec.Meta(gt=0, le=3600)]
 
 
 class StatusRequest(msgspec.Struct, frozen=True, kw_only=True, rename={"more": "rest"}):
-    """A fleet's question to all workers about one job: who is there, and with what in hand."""
+    """A fleet's question to all workers about one job: which are there, with what in hand."""
 
     job: str
     reply_to: str

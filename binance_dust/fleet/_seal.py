@@ -1,9 +1,10 @@
-"""Seals: who has the fleet's key, and nobody else, can write a message that is believed.
+"""Seals: only with the fleet's key can a message be written that is believed.
 
-Whoever can write to the Redis of a fleet could order conversions, list accounts, and report what
-never was. With a key that only fleet and workers have, each message carries a code over its task,
-its queue, its time, a number and its text. So it can't be made up, changed, sent to another queue,
-kept for later, or sent twice. It can still be read, held back or thrown away.
+Without them, every program that can write to the Redis of a fleet could order conversions, list
+accounts, and report what never was. With a key that only fleet and workers have, each message
+carries a code over its task, its queue, its time, a number and its text. So it can't be made up,
+changed, sent to another queue, kept for later, or sent twice. It can still be read, held back or
+thrown away.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ _MOST_REMEMBERED: Final = 200_000
 
 
 class NotBelievedError(Exception):
-    """A message is not from who has the key, or it is not from now."""
+    """A message was written without the key, or not just now."""
 
 
 class _SealedMessage(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -63,7 +63,7 @@ _TASKS: Final = 1 << 16
 _GONE: Final = 6
 """A fleet is gone if it is silent for so many times its own patience."""
 _MOST_JOBS: Final = 256
-"""Jobs at once: more is no fleet, but somebody who wants memory."""
+"""Jobs at once: more would be an attack on the memory."""
 _REMEMBERED: Final = 1024
 """Ended jobs that are remembered, so that their late messages are ignored."""
 
@@ -99,7 +99,7 @@ class Worker(Closing):
         """Take the accounts; nothing is opened.
 
         With an open `ledger` it also converts, if a fleet asks for that. Fleets and workers with
-        the same `fleet` name and `key` meet at a URL; messages of anybody without the key are
+        the same `fleet` name and `key` meet at a URL; messages without the key are
         dropped. `rules` are the worker's own for conversions, as for `Converter`: of two rules the
         tighter one counts. So what a fleet may not loosen, like the cooldown, is loosened here.
         `each` gives the rules and wallets of one account, as for `sweep`; each rule that it gives
