@@ -197,6 +197,11 @@ class Attempts(Generic[R]):
         if signed and isinstance(signer, OutsideSigner):
             return await on_loan(self._admit, self._sign, self._still_good)
         admission = await self._admit()
+        if signed and self._pipeline.clock.due and self._pipeline.clock.wrong:
+            # After a ban one call goes first. If it were this one, the lookup would wait for it.
+            admission.release()
+            await self._pipeline.learn_clock()
+            admission = await self._admit()
         try:
             return admission, await self._sign()
         except BaseException:

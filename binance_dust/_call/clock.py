@@ -153,6 +153,11 @@ class ServerClock:
             or (self._wrong and self._asks())
         )
 
+    @property
+    def wrong(self) -> bool:
+        """Whether no call can be stamped before the next lookup: the time is unknown, or wrong."""
+        return self._wrong
+
     def _asks(self) -> bool:
         return self._learning is not None and not self._learning.done()
 

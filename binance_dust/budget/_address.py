@@ -17,13 +17,15 @@ WALL: Final = 300.0
 class AddressGate(Valve):
     """Shut by a ban, which says for how long, or by a firewall, where that is our guess."""
 
-    __slots__ = ("guessed", "walled")
+    __slots__ = ("banned", "guessed", "walled")
 
     def __init__(self, patience: float) -> None:
         """Start open; wait `patience` seconds for the answer of a first call."""
         super().__init__(patience, half_open=False)
         self.walled = False
         """Whether a firewall has answered, and no lone call got a good answer since."""
+        self.banned: bool = False
+        """Whether it was ever shut by a ban."""
         self.guessed: bool = False
 
     def meets_wall(self, call: object, now: float) -> bool:
@@ -44,11 +46,12 @@ class AddressGate(Valve):
         known = self.until > now
         self.shut(now + seconds)
         self.guessed = guessed
+        self.banned = self.banned or not guessed
         return not known
 
-    def ended(self, call: object, *, good: bool) -> bool:
+    def ended(self, call: object, *, good: bool, told: bool = True) -> bool:
         """Record how a call ended. Return whether others may go now, or ask again."""
-        if self.open or not super().ended(call, good=good):
+        if self.open or not super().ended(call, good=good, told=told):
             return False
         if good:
             self.walled = False
@@ -58,7 +61,7 @@ class AddressGate(Valve):
         """Know besides whether a firewall has answered, and whether it is a guess."""
         super().follow(other, by)
         if isinstance(other, AddressGate):
-            self.walled, self.guessed = other.walled, other.guessed
+            self.walled, self.guessed, self.banned = other.walled, other.guessed, other.banned
 
     def error(self, pool: str, now: float, server_time: float | None) -> BannedError:
         """Make the error of a call that would have to wait too long."""

@@ -24,6 +24,8 @@ FEW: Final = 4
 """Calls of a burst that have to be let in, or refused, before the limit is doubted."""
 MUCH: Final = 1 / 4
 """Part of the limit that has to be let in before headers agree again that have contradicted it."""
+ENOUGH: Final = 3 / 4
+"""Part of the limit that has to be let in after a ban until all calls go at once again."""
 UNDISPUTED: Final = 1 / 4
 """Part of the limit that others can't have spent in the moment after a cut."""
 BEFORE_CUT: Final = 1 / 8
@@ -48,6 +50,7 @@ class Beliefs:
 
     __slots__ = (
         "_agreed",
+        "_alone",
         "_highest",
         "_highest_at",
         "_needed",
@@ -81,7 +84,9 @@ class Beliefs:
         self._needed = 0.0
         """So much has to be let in before it may be said to agree."""
         self._refusals = 0
-        """Calls of one burst that were refused."""
+        """Calls that were refused since a window was nearly full."""
+        self._alone = True
+        """Whether no others were seen before it."""
         self._unexplained = False
         """Whether they may turn out to be the limit's doing: too few had been let in so far."""
         self.ceiling: WeightCeiling = WeightCeiling(window)
@@ -157,7 +162,11 @@ class Beliefs:
 
         Around a cut it may do so: nobody knows what the exchange had forgotten.
         """
-        if self.prices.read(call.documented, call.number, used, soon=call.soon):
+        learnt = self.prices.read(call.documented, call.number, used, soon=call.soon)
+        odd = self.prices.doubtful or count.others is not None
+        if odd and not learnt and now - count.last_answer < self._soon:
+            learnt = self.prices.compare(call.documented, used)
+        if learnt:
             self.news.append(News.WEIGHT)
             count.take_more(call, used, now)
         same_window = call.cut_before == count.cut_at and self.cut_number == window.number >= 0
@@ -205,6 +214,12 @@ class Beliefs:
         if self.ceiling.let_in(held, call.weight, self._whole, test=call.test):
             self.news.append(News.LIMIT)
 
+    @property
+    def explains_ban(self) -> bool:
+        """Whether a ban would not come again: its cause was learnt, or much was let in since."""
+        most = min(self._whole, self.ceiling.weight)
+        return most < self._whole or self.prices.learnt or self._highest >= most * ENOUGH
+
     def refused(
         self, call: AdmittedCall, count: Count, now: float, wait: float, *, first: bool
     ) -> bool:
@@ -212,24 +227,37 @@ class Beliefs:
 
         It shuts the pool for a `wait`. All refusals of a burst are one event: the `first` of them
         may come before it is heard how many of the burst were let in, so that later ones may
-        explain it.
+        explain it. They add up until a window was nearly full.
         """
         if first:
-            self._refusals = 0
-            self._unexplained = count.others is None and now - self._highest_at <= self._window
+            self._unexplained, self._alone = True, count.others is None
+            if not call.number:  # it was not alone, so that more of a burst may be refused
+                self.prices.doubt(call.documented)
+            if self._is_nearly_full:
+                self._refusals = 0
         self._refusals += 1
-        if not (first and call.test) and not (self._unexplained and self._too_soon(call.weight)):
+        sudden = self._unexplained and self._too_soon(call.weight)
+        if not sudden and not (first and call.test):
             return False
-        self._unexplained = False
+        self._unexplained, self._refusals = False, 0
+        if not first:
+            count.others = None  # they were only thought of to explain this burst
         if self.ceiling.refused(self._highest, call.weight, now, wait):
             self.news.append(News.LIMIT)
-        self.prices.doubt()
         return True
 
     def _too_soon(self, weight: int) -> bool:
-        """Whether a burst was refused far below the limit, and that is no accident of a moment."""
-        enough = self._highest >= FEW * weight or self._refusals >= FEW
-        return enough and self._highest < min(self._whole, self.ceiling.weight) * NEAR
+        """Whether a burst was refused far below the limit, and that is no accident of a moment.
+
+        If others were seen before, they may have taken what a few calls need.
+        """
+        enough = (self._alone and self._highest >= FEW * weight) or self._refusals >= FEW
+        return enough and not self._is_nearly_full
+
+    @property
+    def _is_nearly_full(self) -> bool:
+        """Whether the window that was counted last has held nearly as much as it may."""
+        return self._highest >= min(self._whole, self.ceiling.weight) * NEAR
 
     def __repr__(self) -> str:
         return f"<Beliefs {self.ceiling!r}, {self.prices!r}, {self.trust!r}>"

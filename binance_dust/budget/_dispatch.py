@@ -62,7 +62,7 @@ class Dispatcher(ABC, Generic[W, C]):
         self._gate = AddressGate(limits.window * PATIENCE)
         self._queues: dict[Pool, Queue[W]] = {}
         """The queue of each pool with waiters, the longest waiting first."""
-        self._pools = Pools(limits, clock, self._queues)
+        self._pools = Pools(limits, clock, self._queues, lambda: self._gate.banned)
         self._paced: dict[Pool, None] = {}
         """Pools that only wait for the pace, in turn."""
 
@@ -276,8 +276,10 @@ class Dispatcher(ABC, Generic[W, C]):
         refused = status == TOO_MANY
         good = not (banned or refused or answer.walled)
         result = good and status < FIRST_ERROR
-        pool.answer(call, answer.used(pool.kind), now, good=good, result=result)
+        used = answer.used(pool.kind)
+        pool.answer(call, used, now, good=good, result=result)
         if banned:
+            pool.bar(call, now)
             self._shut(now, ban_lasts(answer, self._clock.server_time()))
         elif refused:
             pool.refuse(call, answer.retry_after, now)
@@ -296,12 +298,12 @@ class Dispatcher(ABC, Generic[W, C]):
                 self._try_out(call, door, now)
             if door.answered(call, answer, good=good):
                 self._look_at_all(now, door)
-        self._ended(call, now, good=good)
+        self._ended(call, now, good=good, told=result or used is not None)
 
     def _refused_at_door(self, pool: Pool, door: Door, call: C) -> None:
-        """Take the refusal of an account; on trial, the address may be the one that is meant."""
+        """Take the refusal of an account; the address may be the one that is meant."""
         door.refused(call, pool.valve.until)
-        if door.trial and (address := self._pools.address(pool.name)) is not None:
+        if (address := self._pools.address(pool.name)) is not None:
             address.valve.shut(pool.valve.until)
 
     def _try_out(self, call: C, door: Door, now: float) -> None:
@@ -339,9 +341,11 @@ class Dispatcher(ABC, Generic[W, C]):
             self._look_at_all(now, door)
         self._ended(call, now, good=False)
 
-    def _ended(self, call: C, now: float, *, good: bool) -> None:
+    def _ended(self, call: C, now: float, *, good: bool, told: bool = True) -> None:
         pool = call.pool
-        pool.valve.ended(call, good=good)
+        asked = pool.valve.ended(call, good=good, told=told)
+        if asked and good and pool.valve.careful and pool.beliefs.explains_ban:
+            pool.valve.trust()
         if self._gate.ended(call, good=good):
             self._look_at_all(now)
         elif self._queues:
@@ -351,6 +355,8 @@ class Dispatcher(ABC, Generic[W, C]):
         """Shut the address for every pool."""
         if self._gate.shut_for(seconds, now, guessed=guessed):
             self._tell(Banned(seconds, guessed))
+            if not guessed:
+                self._pools.beware()
         server_time = self._clock.server_time()
         for pool, queue in self._queues.items():
             for waiter in queue.remove_impatient(seconds):

@@ -12,15 +12,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from binance_dust.budget._gates import Valve
+from binance_dust.budget._gates import AT_ONCE, Valve
 
 if TYPE_CHECKING:
     from binance_dust._answers.weight import Feedback
     from binance_dust.budget._count import AdmittedCall
     from binance_dust.budget._own import OwnWeight
 
-AT_ONCE: Final = 3
-"""Calls that are under way at a time on trial: fewer than an exchange bans for."""
 CERTAIN: Final = 2
 """So many limits of the address in one window are more than any windows of it let in."""
 
@@ -67,10 +65,10 @@ class Door(Valve):
         elsewhere = by_ip is not None and (by_uid is None or by_ip >= call.documented)
         return self.ended(call, good=good and not elsewhere)
 
-    def ended(self, call: object, *, good: bool) -> bool:
+    def ended(self, call: object, *, good: bool, told: bool = True) -> bool:
         """Record how a call ended. Return whether others may go now, or ask again."""
         asked = bool(self.trial) and call in self._asking
-        return super().ended(call, good=good) or asked
+        return super().ended(call, good=good, told=told) or asked
 
     def weigh(self, own: OwnWeight, now: float) -> None:
         """End the trial if more was let in than the address has, whatever its windows are."""

@@ -3,6 +3,12 @@
 from __future__ import annotations
 
 import math
+from typing import Final
+
+AT_ONCE: Final = 3
+"""Calls that are under way at a time where caution is needed: fewer than an exchange bans for."""
+VAIN: Final = 3
+"""After so many lone calls that told nothing the others go without knowing."""
 
 
 class Valve:
@@ -14,7 +20,17 @@ class Valve:
     the valve, however late it comes.
     """
 
-    __slots__ = ("_asking", "_expires", "_first", "_patience", "open", "until")
+    __slots__ = (
+        "_asking",
+        "_expires",
+        "_first",
+        "_patience",
+        "_told",
+        "_vain",
+        "careful",
+        "open",
+        "until",
+    )
 
     def __init__(self, patience: float, *, half_open: bool) -> None:
         """Start open or half open; wait `patience` seconds for the answer of a first call."""
@@ -23,13 +39,24 @@ class Valve:
         self._asking: list[object] = []
         """Calls that went first since the valve was shut, and have no answer yet."""
         self._expires = math.inf
+        self._vain = 0
+        """Calls in a row that went first, and told nothing."""
+        self._told = False
+        """Whether a call that went first has told something since the valve was shut."""
+        self.careful: bool = False
+        """Whether a few calls at a time go until `trust`: nothing explains a ban so far."""
         self.until: float = -math.inf
         self.open: bool = not half_open
         """Whether all calls may pass without further checks; else the next one goes alone."""
 
     def passes(self, now: float) -> bool:
         """Whether a call may pass now: alone, if the valve is half open."""
-        return self.open or (now >= self.until and (self._first is None or now >= self._expires))
+        if self.open:
+            return True
+        room = self._first is None
+        if self.careful and self._told:
+            room = len(self._asking) < AT_ONCE
+        return now >= self.until and (room or now >= self._expires)
 
     def next_chance(self, now: float) -> float:
         """Return when a call may pass at the latest, if nothing is heard before."""
@@ -48,8 +75,11 @@ class Valve:
         """Whether a call went first since the valve was shut."""
         return call in self._asking
 
-    def ended(self, call: object, *, good: bool) -> bool:
-        """Record how a call ended. Return whether others may go now, or ask again."""
+    def ended(self, call: object, *, good: bool, told: bool = True) -> bool:
+        """Record how a call ended. Return whether others may go now, or ask again.
+
+        A good answer may have `told` nothing of what was asked: then the next call asks.
+        """
         if not self._asking or call not in self._asking:
             return False
         self._asking.remove(call)
@@ -57,16 +87,29 @@ class Valve:
         if next_may_ask:
             self._first = None
         if good:
+            self._vain = 0 if told else self._vain + 1
+            self._told = told or self._vain >= VAIN
+        if good and self._told and not self.careful:
             self._first = None
             self._asking.clear()
             self.open = True
         return next_may_ask or good
 
+    def beware(self) -> None:
+        """Let only a few calls go at a time."""
+        self.careful, self.open = True, False
+
+    def trust(self) -> None:
+        """Let all go again, after a good answer to a call that went first."""
+        self.careful, self.open = False, True
+        self._first = None
+        self._asking.clear()
+
     def open_half(self) -> None:
         """Make the next call go alone. What was asked before tells nothing."""
         self._first = None
         self._asking.clear()
-        self.open = False
+        self.open = self._told = False
 
     def shut(self, until: float) -> None:
         """Shut until some moment; then be half open."""

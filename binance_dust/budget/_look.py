@@ -17,7 +17,7 @@ def look(pool: Pool, waiting: int, now: float) -> PoolSnapshot:
         kind=pool.kind,
         account=pool.account,
         limit=pool.limit,
-        used=pool.used(now),
+        used=used(pool, now),
         in_flight=pool.count.in_flight,
         waiting=waiting,
         resets_in=resets_in(pool, now),
@@ -25,6 +25,11 @@ def look(pool: Pool, waiting: int, now: float) -> PoolSnapshot:
         fixed=pool.boundary.fixed,
         others=others(pool, now),
     )
+
+
+def used(pool: Pool, now: float) -> int:
+    """Return the weight that the exchange may be counting."""
+    return round(pool.count.total(now, fixed=pool.boundary.fixed))
 
 
 def others(pool: Pool, now: float) -> int:

@@ -139,7 +139,10 @@ class Pool:
         others = count.others
         free = self.limit - count.ours(now) if others is None else self.free(now)
         if not valve.open or now - count.last_answer > self._window:
-            return _ALONE if weight <= free or self.cut_passed() else _NO
+            if valve.careful and count.in_flight and self.beliefs.prices.in_doubt(weight):
+                return _NO
+            room = weight <= free or self.cut_passed()
+            return _ALONE if room and not self._is_set_back(weight, now) else _NO
         # A witness is of no use if no other call waits for what it finds out.
         if weight + kept + (0 if use_reserve else self.reserve(weight)) <= free:
             prices = self.beliefs.prices
@@ -309,8 +312,7 @@ class Pool:
     ) -> None:
         """Record an answer and what its header says.
 
-        A `good` one is no refusal, and so its call was counted. Only one with a `result` tells what
-        is let in: who knows what an error was counted as.
+        The call of a `good` one was counted. Only one with a `result` tells what is let in.
         """
         count, boundary, beliefs = self.count, self.boundary, self.beliefs
         if used is not None and not beliefs.is_possible(used):
@@ -328,6 +330,7 @@ class Pool:
             count.read_header(call, used, now, self.current, fixed=fixed, trusted=trusted)
         elif good and result:
             count.heard_nothing()
+            beliefs.prices.heard_nothing(call.documented, call.number, soon=call.soon)
         if good and result:
             beliefs.let_in(call, used, count, self.current, now)
             if self.whole < self.documented:
@@ -369,12 +372,16 @@ class Pool:
         first = now >= self.valve.until
         if self.beliefs.refused(call, self.count, now, wait, first=first):
             self._believe_limit()
-            if not first:
-                self.count.others = None  # they were only thought of to explain this burst
         elif first and self.count.last_answer > _NEVER:
             # Before anything was let in, it may be what an earlier process of ours has spent.
             self.count.refused(now, self.current, fixed=self.boundary.fixed)
         self.valve.shut(now + wait)
+
+    def bar(self, call: AdmittedCall, now: float) -> None:
+        """Record that the address was banned: in a burst of refusals this is one of them."""
+        shut = self.valve.until - now
+        if shut > 0 and self.beliefs.refused(call, self.count, now, shut, first=False):
+            self._believe_limit()
 
     def _full_to_the_ceiling(self, weight: int, now: float) -> bool:
         """Whether nothing but the ceiling forbids a call, so that it can test it."""
@@ -387,10 +394,6 @@ class Pool:
         """Whether nothing is lost if this pool is forgotten."""
         learnt = self.whole < self.documented
         return now >= self.valve.until and self.count.own.spent(now) == 0 and not learnt
-
-    def used(self, now: float) -> int:
-        """Return the weight that the exchange may be counting."""
-        return round(self.count.total(now, fixed=self.boundary.fixed))
 
     def __repr__(self) -> str:
         account = f" ({self.account})" if self.account else ""

@@ -15,7 +15,7 @@ from binance_dust.budget._pool import PATIENCE, Pool
 from binance_dust.endpoints import LimitKind
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Hashable, Iterator
+    from collections.abc import Callable, Container, Hashable, Iterator
 
     from binance_dust.budget._limits import RateLimits
     from binance_dust.budget._protocol import Charge, Clock
@@ -51,9 +51,24 @@ def read_key(key: str) -> tuple[LimitKind, str, str | None]:
 class Pools:
     """The pools, found by endpoint and payer."""
 
-    __slots__ = ("_accounts", "_boundaries", "_clock", "_doors", "_limits", "_pools", "_waited_for")
+    __slots__ = (
+        "_accounts",
+        "_banned",
+        "_boundaries",
+        "_clock",
+        "_doors",
+        "_limits",
+        "_pools",
+        "_waited_for",
+    )
 
-    def __init__(self, limits: RateLimits, clock: Clock, waited_for: Container[Pool] = ()) -> None:
+    def __init__(
+        self,
+        limits: RateLimits,
+        clock: Clock,
+        waited_for: Container[Pool] = (),
+        banned: Callable[[], bool] = bool,
+    ) -> None:
         """Start empty. Pools in `waited_for` are never forgotten."""
         self._limits = limits
         self._clock = clock
@@ -63,6 +78,8 @@ class Pools:
         self._pools: dict[Hashable, Pool] = {}
         self._accounts: deque[Hashable] = deque()
         """Keys of the pools of accounts, the one first that was checked longest ago."""
+        self._banned = banned
+        """Whether the address was ever banned."""
 
     def of(self, charge: Charge) -> Pool:
         """Find the pool that pays for a call, or open it."""
@@ -73,6 +90,16 @@ class Pools:
     def address(self, name: str) -> Pool | None:
         """Find the address's own pool of an endpoint, if it has one."""
         return self._pools.get(name)
+
+    def beware(self) -> None:
+        """Let endpoints go gently after a ban: something weighs more, or less fits, than is known.
+
+        Accounts are not asked: there may be thousands, and it is the address that is banned.
+        """
+        for name in self._boundaries:
+            pool = self.address(name)
+            if pool is not None and not pool.beliefs.explains_ban:
+                pool.valve.beware()
 
     def like(self, charge: Charge) -> Pool:
         """Find the pool, or make one that is not kept: for forecasts."""
@@ -99,13 +126,15 @@ class Pools:
             boundary = self._boundaries[name] = Boundary(limits.window, self._clock)
         ours = (limits.of(kind), limits.whole(kind))
         pool = Pool(name, kind, account_of(charge), ours, boundary)
+        if kind is LimitKind.IP and self._banned():
+            pool.valve.beware()
         if kind is LimitKind.UID:
             pool.door = self._doors.get(name)
             if pool.door is None:
                 address = self.address(name)
                 trial = 0 if address is None else address.documented
                 pool.door = self._doors[name] = Door(limits.window * PATIENCE, trial)
-        elif name in self._doors:
+        if kind is not LimitKind.UID and name in self._doors:
             # Accounts were said to pay, and it was found that the address does.
             pool.valve.shut(self._doors[name].until)
         return pool

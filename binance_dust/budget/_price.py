@@ -8,12 +8,18 @@ enough; a lower one needs more of them. Any header that is too low for a higher 
 
 from __future__ import annotations
 
+import math
 from typing import Final
 
 SAME: Final = 3
 """Equal differences in a row that prove a higher weight."""
 SAME_LOWER: Final = 12
 """Those that prove a lower one."""
+CERTAIN: Final = 4_096
+"""Headers of one moment that differ by multiples of another weight prove it when that many to one
+would have to be an accident."""
+ASKS: Final = 6
+"""So many calls go alone at the most while a weight is in doubt: not each of them tells."""
 
 
 class Price:
@@ -28,7 +34,7 @@ class Price:
         """The weight that is believed."""
         self._seen = documented
         self._times = 0
-        self._asks = SAME
+        self._asks = ASKS
         """So many more calls go alone while the weight is in doubt."""
 
     @property
@@ -37,11 +43,11 @@ class Price:
         return self._seen != self.weight and self._asks > 0
 
     def doubt(self) -> None:
-        """Look at the next calls again."""
-        self._asks = SAME
+        """Look at the next calls again, until one adds what is believed."""
+        self._asks, self._seen, self._times = ASKS, 0, 0
 
     def asked(self) -> None:
-        """Record that a lone call was answered, whatever it told."""
+        """Record that a lone call was answered which could have told, whatever it did tell."""
         self._asks = max(0, self._asks - 1)
 
     def again(self, weight: int) -> bool:
@@ -58,6 +64,10 @@ class Price:
         self.weight = weight
         return True
 
+    def learn(self, weight: int) -> None:
+        """Believe what calls of a burst have added."""
+        self.weight = self._seen = weight
+
     def __repr__(self) -> str:
         return f"<Price {self.weight}, documented {self.documented}>"
 
@@ -65,7 +75,17 @@ class Price:
 class Prices:
     """What calls cost in one pool, by their documented weights."""
 
-    __slots__ = ("_admitted", "_last", "_prices", "doubtful", "newest")
+    __slots__ = (
+        "_admitted",
+        "_base",
+        "_compared",
+        "_last",
+        "_prices",
+        "_step",
+        "_steps",
+        "doubtful",
+        "newest",
+    )
 
     newest: Price
     """The one that was learnt last."""
@@ -79,6 +99,14 @@ class Prices:
         """Whether any weight is in doubt: asked before every call."""
         self._last = 0
         """The header of the last call, if it went alone; else -1."""
+        self._compared = -1
+        """The header that was compared last."""
+        self._base = 0
+        """A header, with which those after it are compared."""
+        self._step = 0
+        """What they all differ by, or multiples of it."""
+        self._steps = 0
+        """How many of them."""
 
     def weight(self, documented: int) -> int:
         """Return what calls of a documented weight are believed to weigh."""
@@ -91,6 +119,11 @@ class Prices:
         if price is None:
             price = self._prices[documented] = Price(documented)
         return price
+
+    @property
+    def learnt(self) -> bool:
+        """Whether a call is believed to weigh something else than documented."""
+        return any(price.weight != price.documented for price in self._prices.values())
 
     def in_doubt(self, weight: int) -> bool:
         """Whether calls of a weight that is believed have to go alone, so that they tell it."""
@@ -121,7 +154,8 @@ class Prices:
         price = self._prices.get(documented) or self.of(documented)
         if last < used and price.again(used - last):
             return False
-        price.asked()
+        if soon:
+            price.asked()
         learnt = False
         # Else others went in between, or a new window began.
         if 0 <= last < used and (soon or not last):
@@ -131,11 +165,45 @@ class Prices:
         self._look_for_doubt()
         return learnt
 
+    def compare(self, documented: int, used: int) -> bool:
+        """Compare headers of one moment; return whether another weight is believed now.
+
+        If others spend nothing in this moment, they differ by multiples of what a call weighs.
+        """
+        price, last, self._compared = self.of(documented), self._compared, used
+        if used == last:
+            return False
+        step = math.gcd(self._step, used - self._base)
+        odds = step // math.gcd(step, price.weight)
+        if odds == 1 or last < 0 or len(self._prices) > 1:
+            self._base, self._step, self._steps = used, 0, 0
+            return False
+        self._step = step
+        self._steps += 1
+        if self._steps < SAME or odds**self._steps < CERTAIN or step <= documented:
+            return False
+        self._steps = 0
+        price.learn(step)
+        self.newest = price
+        self._look_for_doubt()
+        return True
+
+    def heard_nothing(self, documented: int, number: int, *, soon: bool) -> None:
+        """Record a good answer without a header."""
+        if number != self._admitted:
+            return
+        self._last = -1
+        price = self._prices.get(documented)
+        if self.doubtful and soon and price is not None:
+            price.asked()
+            self._look_for_doubt()
+
     def _look_for_doubt(self) -> None:
         self.doubtful = any(price.in_doubt for price in self._prices.values())
 
-    def doubt(self) -> None:
+    def doubt(self, documented: int) -> None:
         """Look at all weights again: a refusal came unexpected."""
+        self.of(documented)
         for price in self._prices.values():
             price.doubt()
         self._look_for_doubt()

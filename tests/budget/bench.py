@@ -107,3 +107,8 @@ class PoolBench:
         call = self.send(weight, at, use_reserve=True)
         ours = self.pool.count.ours(at)
         return self.answer(call, ours if used is None else used, at)
+
+
+def burst(bench: PoolBench, calls: int, at: float) -> list[AdmittedCall]:
+    """Send calls that go at once."""
+    return [bench.send(100, at, use_reserve=True) for _ in range(calls)]

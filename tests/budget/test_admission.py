@@ -6,6 +6,7 @@ import pytest
 
 from binance_dust.budget import Charge, Feedback, LimitKind, RateLimits
 from binance_dust.budget._admission import LocalAdmission
+from binance_dust.budget._look import used
 from binance_dust.budget._pool import Go
 from binance_dust.budget._pools import Pools
 
@@ -55,7 +56,7 @@ def test_a_call_that_leaves_is_marked_anew_and_its_copies_are_charged() -> None:
     admission.sent(extra=2)
 
     assert (admission.sent_at, admission.extra) == (3.0, 300)
-    assert admission.pool.used(4.0) == 400
+    assert used(admission.pool, 4.0) == 400
 
 
 @pytest.mark.parametrize("first", ["settled", "lost", "released"])

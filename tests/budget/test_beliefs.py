@@ -7,10 +7,12 @@ import math
 import pytest
 
 from binance_dust.budget import Charge, Feedback, LimitKind
+from binance_dust.budget._beliefs import News
 from binance_dust.budget._ceiling import DEAR, MOST_RISE, MOST_STEPS, SELDOM, WeightCeiling
 from binance_dust.budget._payers import TO_ACCOUNT, TO_ADDRESS, Payers
-from binance_dust.budget._price import SAME, SAME_LOWER, Prices
+from binance_dust.budget._price import ASKS, SAME, SAME_LOWER, Prices
 from binance_dust.budget._trust import EASIER, ENOUGH, HARDER, MOST, ODD, HeaderTrust
+from tests.budget.bench import PoolBench, burst
 
 IP_CALL = Charge("GET /x", LimitKind.IP, 100, "alice")
 UID_CALL = Charge("GET /x", LimitKind.UID, 100, "alice")
@@ -241,7 +243,7 @@ def test_doubt_ends_after_some_calls_whatever_they_tell() -> None:
     lone(prices, 100)
     assert prices.in_doubt(1)
 
-    for _ in range(SAME):
+    for _ in range(ASKS):
         lone(prices, 100)  # headers that stand still
 
     assert not prices.in_doubt(1)
@@ -251,32 +253,100 @@ def test_a_weight_in_doubt_is_looked_at_by_some_calls_and_again_after_a_refusal(
     prices = Prices()
     prices.of(5)
     assert not prices.doubtful
-    for used, doubtful in ((100, True), (250, True), (450, False)):
-        lone(prices, used, soon=used > 100)
-        assert (prices.doubtful, prices.in_doubt(1)) == (doubtful, doubtful)
+    lone(prices, 100, soon=False)
+    for number in range(1, ASKS + 1):
+        assert prices.doubtful
+        assert prices.in_doubt(1)
+        lone(prices, 100 + 100 * number + 10 * number**2)
+    assert not prices.doubtful
+    assert not prices.in_doubt(1)
 
-    prices.doubt()
+    prices.doubt(1)
     assert prices.doubtful
     assert prices.in_doubt(1)
-    assert not prices.in_doubt(5)
 
 
 def test_calls_that_weigh_what_is_believed_end_the_doubt_but_not_the_learning() -> None:
     prices = Prices()
     assert prices.weight(1) == 1
-    for used in (1, 2, 3):
+    for used in range(1, ASKS + 1):
         assert not lone(prices, used)
-    assert not lone(prices, 103)
+    assert not lone(prices, 106)
     assert not prices.doubtful
-    assert [lone(prices, used) for used in (203, 303, 403, 503)] == [False, True, False, False]
+    assert [lone(prices, used) for used in (206, 306, 406, 506)] == [False, True, False, False]
     assert prices.newest.documented == 1
 
-    prices.doubt()
-    assert not lone(prices, 603), "that is known"
-    lone(prices, 608, documented=5)
+    prices.doubt(1)
+    assert not lone(prices, 606), "that is known"
+    lone(prices, 611, documented=5)
     assert prices.newest.documented == 1
-    assert [lone(prices, 608 + n) for n in range(1, SAME + 1)] == [False] * (SAME - 1) + [True]
+    assert [lone(prices, 611 + n) for n in range(1, SAME + 1)] == [False] * (SAME - 1) + [True]
     assert prices.weight(1) == 1, "the documents need no more than a higher weight"
+
+
+def test_doubt_ends_with_the_first_call_that_adds_what_is_believed() -> None:
+    prices = Prices()
+    prices.doubt(1)
+    assert prices.in_doubt(1)
+    lone(prices, 7)
+    assert prices.in_doubt(1), "others may have spent the rest of it before"
+    lone(prices, 8)
+
+    assert not prices.in_doubt(1)
+
+
+def test_calls_that_could_not_tell_leave_the_doubt_and_those_without_a_header_end_it() -> None:
+    prices = Prices()
+    prices.doubt(1)
+    for _ in range(2 * ASKS):
+        lone(prices, 100, soon=False)
+    assert prices.in_doubt(1)
+
+    for _ in range(ASKS):
+        prices.heard_nothing(1, prices.admit(alone=True), soon=True)
+    assert not prices.in_doubt(1)
+
+
+def test_a_header_that_is_missing_makes_the_next_one_tell_nothing() -> None:
+    prices = Prices()
+    lone(prices, 1)
+    prices.heard_nothing(1, prices.admit(alone=True), soon=True)
+    lone(prices, 3)
+
+    assert [lone(prices, used) for used in (5, 7)] == [False, False]
+
+
+def test_headers_of_one_moment_that_differ_by_multiples_are_a_higher_weight() -> None:
+    prices = Prices()
+    heard = [prices.compare(100, used) for used in (3_000, 1_500, 2_000, 3_500, 500, 1_000, 2_500)]
+
+    assert heard.index(True) == 6
+    assert prices.weight(100) == 500
+    assert prices.learnt
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        (500, 600, 700, 800, 900, 1_000, 1_100, 1_200),  # what is believed
+        (500, 550, 650, 750, 900, 1_000, 1_100, 1_250),  # others, too
+        (500, 500, 500, 500, 500, 500, 500, 500, 500),  # that stand still
+        (550, 600, 650, 700, 750, 800, 850, 900, 950),  # less than is believed
+        (200, 400, 600, 800, 1_000, 1_200),  # not enough of them
+    ],
+)
+def test_headers_that_are_no_proof_of_a_weight(headers: tuple[int, ...]) -> None:
+    prices = Prices()
+
+    assert not any(prices.compare(100, used) for used in headers)
+    assert not prices.learnt
+
+
+def test_calls_of_two_weights_are_not_compared() -> None:
+    prices = Prices()
+    lone(prices, 1, documented=1)
+
+    assert not any(prices.compare(100, 500 * number) for number in range(1, 20))
 
 
 def test_a_weight_is_unlearnt() -> None:
@@ -287,6 +357,67 @@ def test_a_weight_is_unlearnt() -> None:
     assert prices.unlearn(1)
     assert prices.weight(1) == 1
     assert not prices.unlearn(1), "that is no news"
+
+
+# --- refusals ------------------------------------------------------------------------------------
+
+
+def test_four_refusals_far_below_the_limit_are_its_doing_although_others_were_seen() -> None:
+    """They add up as long as no window was nearly full."""
+    bench = PoolBench()
+    bench.spend(100, 0.0, used=500)
+    calls = burst(bench, 1, 0.5)
+    bench.refuse(calls[0], 5.0, 0.6)
+    for at in (10.0, 20.0):
+        assert bench.refuse(bench.send(100, at), 5.0, at + 0.1) is None
+    assert bench.pool.whole == 1_200
+
+    assert bench.refuse(bench.send(100, 30.0), 5.0, 30.1) is News.LIMIT
+    assert bench.pool.whole == 500
+
+
+def test_refusals_are_forgotten_once_a_window_was_nearly_full() -> None:
+    bench = PoolBench()
+    bench.spend(100, 0.0, used=500)
+    for at in (10.0, 20.0, 30.0):
+        call = bench.send(100, at)
+        bench.refuse(call, 5.0, at + 0.1)
+    bench.spend(100, 40.0, used=1_100)
+
+    bench.pool.refuse(call, 5.0, 50.0)
+    assert bench.news() is None
+    assert bench.pool.whole == 1_200
+
+
+def test_a_ban_in_a_burst_of_refusals_counts_as_one_and_alone_it_does_not() -> None:
+    bench = PoolBench()
+    bench.spend(100, 0.0)
+    calls = burst(bench, 6, 1.0)
+    for call in calls[:2]:
+        bench.pool.bar(call, 1.1)
+    assert bench.pool.whole == 1_200
+
+    for call in calls[2:4]:
+        bench.refuse(call, 5.0, 1.1)
+    bench.pool.bar(calls[4], 1.2)
+    assert bench.pool.whole == 1_200
+    bench.pool.bar(calls[5], 1.2)
+
+    assert bench.pool.whole == 100
+
+
+def test_what_explains_a_ban_is_much_that_was_let_in_since_or_what_was_learnt() -> None:
+    bench = PoolBench()
+    bench.spend(100, 0.0)
+    assert not bench.pool.beliefs.explains_ban
+    bench.spend(100, 1.0, used=899)
+    assert not bench.pool.beliefs.explains_ban
+    bench.spend(100, 2.0, used=900)
+    assert bench.pool.beliefs.explains_ban
+
+    learnt = PoolBench().pool.beliefs
+    learnt.ceiling.weight = 600
+    assert learnt.explains_ban
 
 
 # --- payers --------------------------------------------------------------------------------------

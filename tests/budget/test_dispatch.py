@@ -10,12 +10,14 @@ import pytest
 from binance_dust.budget import Charge, Feedback, Lane, LimitKind, RateLimits
 from binance_dust.budget._count import PoolCall
 from binance_dust.budget._dispatch import Dispatcher
+from binance_dust.budget._gates import AT_ONCE
 from binance_dust.budget._pool import Pool
 from binance_dust.budget._queue import Queue, Waiter
 from binance_dust.errors import BudgetExceededError, DustError
 from tests.budget.bench import StoppedClock
 
 LIST = Charge("GET /list", LimitKind.IP, 100)
+MARGIN = Charge("GET /margin", LimitKind.IP, 10)
 
 
 class KeepingDispatcher(Dispatcher[Waiter, PoolCall]):
@@ -78,6 +80,69 @@ def of_account(name: str) -> Charge:
 
 def answer_uid(plain: KeepingDispatcher, call: PoolCall) -> None:
     plain.settle(call, Feedback(200, used_uid=3_000), plain.clock.at)
+
+
+def ban(plain: KeepingDispatcher, call: PoolCall) -> None:
+    plain.settle(call, Feedback(418, retry_after=60.0), plain.clock.at)
+
+
+def test_after_a_ban_a_few_go_at_a_time_until_much_was_let_in() -> None:
+    """Also in pools that are opened later; what accounts pay for is left alone."""
+    plain = opened()
+    call = plain.ask(LIST)
+    assert call is not None
+    ban(plain, call)
+    plain.clock.at += 100.0
+    for charge in (LIST, MARGIN):
+        first = plain.ask(charge)
+        assert first is not None
+        plain.good(first, charge.weight)
+        calls = [plain.ask(charge) for _ in range(AT_ONCE + 1)]
+        assert [call is not None for call in calls] == [True] * AT_ONCE + [False]
+        assert plain.pool(charge).valve.careful
+
+        assert calls[0] is not None
+        plain.good(calls[0], 9_000)
+        assert not plain.pool(charge).valve.careful
+        assert plain.pool(charge).valve.open
+    assert not plain.pool(of_account("a")).valve.careful
+
+
+def test_a_ban_that_is_explained_and_a_firewall_need_no_such_care() -> None:
+    plain = opened()
+    plain.pool().beliefs.ceiling.weight = 600
+    call = plain.ask(LIST)
+    assert call is not None
+    ban(plain, call)
+    assert not plain.pool().valve.careful
+
+    walled = opened()
+    for _ in range(2):
+        call = walled.ask(LIST)
+        assert call is not None
+        walled.settle(call, Feedback(403, walled=True), walled.clock.at)
+    assert walled._gate.until > walled.clock.at
+    assert not walled.pool().valve.careful
+
+
+def test_an_error_without_a_header_does_not_open_a_pool_and_one_with_a_header_does() -> None:
+    for used, opens in ((None, False), (100, True)):
+        plain = KeepingDispatcher()
+        first = plain.ask(LIST)
+        assert first is not None
+        plain.good(first, used, status=400)
+        assert plain.pool().valve.open is opens
+
+
+def test_a_refusal_of_an_account_shuts_the_address_too_which_may_be_meant() -> None:
+    plain = KeepingDispatcher()
+    address = plain.pool(Charge("POST /exchange", LimitKind.IP, 3_000, "a"))
+    call = plain.ask(of_account("a"))
+    assert call is not None
+
+    plain.settle(call, Feedback(429, retry_after=50.0), plain.clock.at)
+
+    assert address.valve.until == plain.clock.at + 50.0
 
 
 @pytest.mark.parametrize("end", ["answered", "lost", "released", "elsewhere", "refused"])

@@ -7,8 +7,8 @@ import pytest
 from binance_dust.budget import Feedback
 from binance_dust.budget._address import AddressGate
 from binance_dust.budget._count import AdmittedCall
-from binance_dust.budget._door import AT_ONCE, Door
-from binance_dust.budget._gates import Valve
+from binance_dust.budget._door import Door
+from binance_dust.budget._gates import AT_ONCE, VAIN, Valve
 from binance_dust.budget._own import OwnWeight
 from binance_dust.budget._pace import Pace
 
@@ -50,6 +50,44 @@ def test_a_valve_opens_only_if_the_first_call_ended_well(*, good: bool) -> None:
     assert half_open.passes(1.0)
     assert half_open.open is good
     assert not half_open.ended(ONE, good=True), "it was heard of already"
+
+
+def test_a_good_answer_that_tells_nothing_lets_the_next_call_ask_until_it_was_in_vain() -> None:
+    half_open = valve()
+    for number in range(VAIN):
+        assert not half_open.open
+        half_open.let_first(number, 0.0)
+        assert half_open.ended(number, good=True, told=False)
+
+    assert half_open.open
+
+    half_open.shut(0.0)
+    half_open.let_first(ONE, 0.0)
+    half_open.ended(ONE, good=True, told=True)
+    half_open.open_half()
+    half_open.let_first(ONE, 0.0)
+    half_open.ended(ONE, good=True, told=False)
+    assert not half_open.open, "what was in vain before counts no more"
+
+
+def test_after_a_ban_that_nothing_explains_a_few_go_at_a_time_once_one_was_answered() -> None:
+    careful = valve(half_open=False)
+    careful.beware()
+    assert careful.passes(0.0)
+    careful.let_first(ONE, 0.0)
+    assert not careful.passes(1.0)
+    careful.ended(ONE, good=True)
+
+    for number in range(AT_ONCE):
+        assert careful.passes(1.0)
+        careful.let_first(number, 1.0)
+    assert [careful.passes(at) for at in (1.0, 5.9, 6.0)] == [False, False, True]
+    careful.ended(0, good=True)
+    assert careful.passes(1.0)
+
+    careful.trust()
+    assert careful.open
+    assert not careful.ended(1, good=True), "nobody waits for it any more"
 
 
 def test_a_shut_valve_opens_at_the_latest_moment_that_was_told() -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from binance_dust.budget import Charge, Feedback, Lane, LimitKind, LocalBudget, RateLimits
 from binance_dust.budget._admission import LocalAdmission
-from binance_dust.budget._door import AT_ONCE
+from binance_dust.budget._gates import AT_ONCE
 from binance_dust.budget._pool import Go
 from binance_dust.errors import BannedError, BudgetExceededError, ConfigurationError
 from binance_dust.events import Banned, BoundaryLost, Refused, Waited

@@ -9,13 +9,12 @@ from __future__ import annotations
 import pytest
 
 from binance_dust.budget._beliefs import News
-from binance_dust.budget._count import AdmittedCall
-from binance_dust.budget._look import look, others, resets_in
+from binance_dust.budget._look import look, others, resets_in, used
 from binance_dust.budget._news import take_news
 from binance_dust.budget._others import Others
 from binance_dust.budget._pool import Go
 from binance_dust.events import BoundaryLearnt, HeadersDoubted
-from tests.budget.bench import PoolBench
+from tests.budget.bench import PoolBench, burst
 
 # --- may it go -----------------------------------------------------------------------------------
 
@@ -172,11 +171,11 @@ def test_copies_of_a_released_call_are_given_back_too() -> None:
     bench = PoolBench()
     call = bench.send(100, 0.0)
     bench.pool.count.add_copies(call, 2)
-    assert bench.pool.used(0.0) == 300
+    assert used(bench.pool, 0.0) == 300
 
     bench.pool.give_back(call)
 
-    assert bench.pool.used(0.0) == 0
+    assert used(bench.pool, 0.0) == 0
 
 
 def test_copies_of_a_lost_call_are_lost_too() -> None:
@@ -185,8 +184,8 @@ def test_copies_of_a_lost_call_are_lost_too() -> None:
     bench.pool.count.add_copies(call, 2)
     bench.pool.lose(call, 10.0)
 
-    assert bench.pool.used(80.0) == 300
-    assert bench.pool.used(80.1) == 0
+    assert used(bench.pool, 80.0) == 300
+    assert used(bench.pool, 80.1) == 0
 
 
 def with_others(
@@ -290,7 +289,7 @@ def test_a_call_is_judged_by_what_was_known_when_it_left_and_not_when_it_was_adm
     # A copy that the transport sent counts, and changes nothing of that.
     bench.pool.count.add_copies(call, 1)
     assert (call.sent_at, call.extra) == (3.0, 100)
-    assert bench.pool.used(4.0) == 400
+    assert used(bench.pool, 4.0) == 400
 
 
 # --- what a witness proves -----------------------------------------------------------------------
@@ -467,11 +466,6 @@ def test_of_several_refusals_at_once_one_tells_of_others() -> None:
     assert others.heard == bench.at + 5.0
 
 
-def burst(bench: PoolBench, calls: int, at: float) -> list[AdmittedCall]:
-    """Send calls that go at once."""
-    return [bench.send(100, at, use_reserve=True) for _ in range(calls)]
-
-
 def test_a_burst_that_is_refused_far_below_the_limit_shows_a_lower_limit_and_not_others() -> None:
     """The first refusal comes before it is heard that four calls of the burst were let in."""
     bench = PoolBench()
@@ -518,6 +512,18 @@ def test_where_others_were_seen_a_refusal_says_nothing_of_the_limit() -> None:
 
     assert bench.refuse(calls[0], 5.0, 1.0) is None
     assert bench.pool.whole == 1_200
+
+
+@pytest.mark.parametrize("half_open", [True, False])
+def test_nothing_goes_into_a_full_window_of_a_clock_that_was_set_back(*, half_open: bool) -> None:
+    bench = PoolBench(fixed=True)
+    bench.spend(1_100, 51.0)
+    bench.spend(100, 52.0)
+    bench.clock.back = 62.0
+    if half_open:
+        bench.pool.valve.open_half()
+
+    assert bench.ask(100, 113.0) is Go.NO
 
 
 def test_a_refusal_before_anything_was_let_in_does_not_tell_of_others() -> None:

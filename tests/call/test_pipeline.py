@@ -104,6 +104,26 @@ async def test_waiting_comes_before_signing_and_the_budget_hears_of_the_end() ->
     assert "timestamp=1700000000" in notes.requests[1].path_and_query
 
 
+async def test_no_weight_is_held_while_the_time_is_asked_for() -> None:
+    """After a ban one call goes first: not one that waits for another to tell the time."""
+
+    class Slow(PipelineNotes):
+        async def admit(
+            self, charge: Charge, *, deadline: Any = None, lane: Any = None
+        ) -> PipelineNotes:
+            if charge.pool == LIST and not self.charges[1:]:
+                session._pipeline.clock.refused(session._pipeline.clock.generation)
+            return await super().admit(charge)
+
+    notes = Slow(TIME, TIME, (200, "[]", {}))
+    session = session_with(notes)
+
+    assert await session.client(CREDENTIALS).small_liabilities() == []
+
+    whole = ["admit", "sent", "send", "settle"]
+    assert notes.told == [*whole, "admit", "release", *whole, *whole]
+
+
 @pytest.mark.parametrize(
     ("outcome", "end"),
     [

@@ -176,7 +176,8 @@ def _recovers(play: Play) -> Iterator[tuple[str, str]]:
     )
     if not backlog or play.ended < end:
         return
-    through = sum(w for at, t, w in exchange.accepted if t == title and begin <= at < end)
+    burst = begin - WINDOW / 60  # one that is under way counts whole
+    through = sum(w for at, t, w in exchange.accepted if t == title and burst <= at < end)
     fits = 2 * world.limit("ip") * length / world.windows.length
     if through < fits * 0.8 - 2 * world.charged(world.main):
         yield "strangled for good", f"{through} of {fits:.0f} in two windows from {begin:.0f} on"

@@ -246,7 +246,6 @@ KEPT: Final[tuple[Kept, ...]] = (
     Kept(
         "two copies without a shared budget, fixed",
         World(limits=Limits(documented=6000), processes=Processes(copies=2)),
-        frozenset({"a second ban"}),
     ),
     Kept(
         "a firewall's page, once, in a stream of calls",
@@ -408,7 +407,6 @@ KEPT: Final[tuple[Kept, ...]] = (
             net=Net(way=0.025, jitter=0.005),
             work=(Stream(calls=110),),
         ),
-        frozenset({"banned for nothing"}),
     ),
     Kept(
         "a tenth of the limit, sliding",
@@ -475,6 +473,48 @@ KEPT: Final[tuple[Kept, ...]] = (
             headers=Headers(nodes=3),
             net=Net(way=0.067, jitter=0.01),
             work=(Stream(calls=120),),
+        ),
+    ),
+    Kept(
+        "charged five times, in a stream of calls that never follow at once",
+        World(
+            windows=Windows(mode="sliding"),
+            limits=Limits(documented=6000),
+            charging=Charging(times=5),
+            bans=Bans(after=5),
+            work=(Stream(calls=37, every=1.523),),
+        ),
+    ),
+    Kept(
+        "charged five times, and answers are so late that no call goes alone",
+        World(charging=Charging(times=5), net=Net(way=13.72), work=(Stream(calls=120),)),
+    ),
+    Kept(
+        "charged 100 times, and the first call is refused for its timestamp",
+        World(
+            limits=Limits(documented=1500),
+            charging=Charging(times=100),
+            processes=Processes(stop_for=400.0),
+            work=(Stream(endpoint="log", calls=45),),
+        ),
+    ),
+    Kept(
+        "charged 100 times, and answers get lost",
+        World(
+            limits=Limits(documented=6000),
+            charging=Charging(times=100),
+            net=Net(lost_answers=0.15),
+            work=(Stream(endpoint="log", calls=180),),
+        ),
+    ),
+    Kept(
+        "half of the limit, and what an earlier life has spent looks like others",
+        World(
+            windows=Windows(phase=27.355),
+            limits=Limits(documented=1500, true=0.5),
+            bans=Bans(after=3),
+            processes=Processes(die_at=100.212),
+            work=(Stream(calls=27),),
         ),
     ),
     # Processes that share a budget.

@@ -18,6 +18,7 @@ from binance_dust._answers.judge import read_feedback
 from binance_dust._call.clock import ClockReading, ServerClock
 from binance_dust._call.forecasts import Forecasts
 from binance_dust.budget import (
+    Admission,
     Budget,
     Charge,
     Feedback,
@@ -223,23 +224,16 @@ class Process:
     ) -> tuple[Sent, Response | None]:
         kind = self._payers.of(endpoint.title, LimitKind(endpoint.payer))
         charge = Charge(endpoint.title, kind, endpoint.weight, account or None)
-        now = self.engine.now
-        wait = Wait(self.number, endpoint.title, account, single, now, None)
-        if by is not None:
-            wait.deadline = now + by - self.loop.time()
-        self.notes.waits.append(wait)
-        lane = Lane.CALL if single else Lane.SCAN
-        try:
-            admission = await self.budget.admit(charge, deadline=by, lane=lane)
-        except (BudgetExceededError, BannedError) as error:
-            wait.error, wait.wait = type(error).__name__, error.retry_after
-            raise
-        finally:
-            wait.ended = self.engine.now
+        signed = endpoint.payer != "request"
+        admission = await self._admitted(charge, single=single, by=by)
+        if signed and self.clock.due and self.clock.wrong:
+            admission.release()
+            await self._look_at_clock()
+            admission = await self._admitted(charge, single=single, by=by)
         sent = Sent(self.number, endpoint.title, account, self.engine.now, next(self.notes.turns))
         self.notes.sent.append(sent)
         admission.sent()
-        stamp = self.clock.now() if endpoint.payer != "request" else None
+        stamp, generation = self.clock.now() if signed else None, self.clock.generation
         try:
             answer = await self._send(
                 Request(endpoint.title, account, stamp, self.world.net.recv_window)
@@ -260,11 +254,29 @@ class Process:
             self.clock.server_time(),
         )
         sent.end, sent.wait = _end(feedback, answer)
+        if sent.end == CLOCK:
+            self.clock.refused(generation)
         admission.settle(feedback)
         payer = self._payers.read(charge, feedback)
         if payer is not None and isinstance(self.budget, Movable):
             self.budget.move(endpoint.title, payer)
         return sent, answer
+
+    async def _admitted(self, charge: Charge, *, single: bool, by: float | None) -> Admission:
+        """Wait for the budget, and note how long."""
+        now = self.engine.now
+        wait = Wait(self.number, charge.pool, charge.account or "", single, now, None)
+        if by is not None:
+            wait.deadline = now + by - self.loop.time()
+        self.notes.waits.append(wait)
+        lane = Lane.CALL if single else Lane.SCAN
+        try:
+            return await self.budget.admit(charge, deadline=by, lane=lane)
+        except (BudgetExceededError, BannedError) as error:
+            wait.error, wait.wait = type(error).__name__, error.retry_after
+            raise
+        finally:
+            wait.ended = self.engine.now
 
     def _send(self, request: Request) -> asyncio.Future[Response | None]:
         net = self.world.net

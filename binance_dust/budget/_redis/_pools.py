@@ -32,9 +32,15 @@ class SharedPools(Pools):
 
     __slots__ = ("_frozen", "_turn", "changed", "gone", "position", "thaw", "turns")
 
-    def __init__(self, limits: RateLimits, clock: Clock, waited_for: Container[Pool]) -> None:
+    def __init__(
+        self,
+        limits: RateLimits,
+        clock: Clock,
+        waited_for: Container[Pool],
+        banned: Callable[[], bool],
+    ) -> None:
         """Start empty."""
-        super().__init__(limits, clock, waited_for)
+        super().__init__(limits, clock, waited_for, banned)
         self._frozen: dict[Hashable, bytes] = {}
         self._turn = 0
         self.turns: dict[Hashable, int] = {}

@@ -45,7 +45,9 @@ class Replica(Dispatcher[SharedWaiter, SharedCall]):
         """Start before the first entry, as the process `pid`."""
         self.clock = LogClock()
         super().__init__(limits, self.clock)
-        self._pools: SharedPools = SharedPools(limits, self.clock, self._queues)
+        self._pools: SharedPools = SharedPools(
+            limits, self.clock, self._queues, lambda: self._gate.banned
+        )
         self.pid = pid
         self.position = 0
         """How many entries were taken."""
