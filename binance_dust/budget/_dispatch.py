@@ -312,7 +312,6 @@ class Dispatcher(ABC, Generic[W, C]):
         if address is None:
             return
         own = address.count.own
-        own.spent(now)
         own.taken += call.weight
         own.answer(call.weight, call.sent_at, now)
         door.weigh(own, now)

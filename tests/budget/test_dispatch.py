@@ -293,6 +293,23 @@ def test_a_refusal_for_longer_than_a_turn_is_told_to_all_and_to_those_who_come()
     plain._join(plain.pool(), Waiter(100, Lane.CALL, plain.clock.at), None, plain.clock.at)
 
 
+def test_a_long_refusal_is_told_to_nobody_if_nobody_waits() -> None:
+    plain = opened()
+    call = plain.ask(LIST)
+    assert call is not None
+    plain.settle(call, Feedback(429, retry_after=300.0), plain.clock.at)
+    assert plain.errors == []
+
+
+def test_a_call_that_is_lost_is_in_flight_no_more_and_counts() -> None:
+    plain = opened()
+    call = plain.ask(LIST)
+    assert call is not None
+    plain.lose(call, plain.clock.at)
+    assert plain.pool().count.in_flight == 0
+    assert plain.pool().count.ours(plain.clock.at) == 200
+
+
 def test_a_refusal_for_no_longer_than_a_turn_is_waited_for() -> None:
     plain = opened()
     call = plain.ask(LIST)
@@ -366,6 +383,15 @@ def test_a_trial_ends_when_accounts_were_let_in_for_more_than_the_address_can_ha
     let_in(1)
     assert not door.trial
 
+    taken, call = address.count.own.taken, plain.ask(Charge(LIST.pool, LimitKind.UID, 100, "a"))
+    assert call is not None
+    plain.settle(call, Feedback(200, used_uid=100), plain.clock.at)
+    assert address.count.own.taken == taken, "from now on accounts pay for themselves"
+    call = plain.ask(Charge(LIST.pool, LimitKind.UID, 100, "a"))
+    assert call is not None
+    plain.settle(call, Feedback(429, retry_after=9.0), plain.clock.at)
+    assert address.valve.until < plain.clock.at
+
 
 def test_a_deadline_that_cannot_be_met_is_told_with_the_time_until_the_next_cut() -> None:
     plain = opened()
@@ -433,3 +459,19 @@ def test_a_text_that_tells_of_a_ban_shuts_the_address_whatever_the_status(status
     assert plain.ask(Charge("GET /log", LimitKind.IP, 1)) is None
     plain.clock.at += 52.0
     assert plain.ask(Charge("GET /other", LimitKind.IP, 1)) is not None
+
+
+def test_a_single_call_goes_as_soon_as_there_is_room_for_it_and_nothing_is_kept_from_it() -> None:
+    plain = opened()
+    plain.clock.at += 10.0
+    while plain.ask(LIST) is not None:
+        pass
+    for call in plain.calls:
+        plain.good(call)
+    plain.calls.clear()
+    plain.ask(LIST)
+
+    while not plain.calls:
+        plain.clock.at = plain.watched[plain.pool()]
+        plain.look(plain.pool(), plain.clock.at)
+    assert plain.clock.at == pytest.approx(1_060.06)

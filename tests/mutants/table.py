@@ -5,12 +5,18 @@ from __future__ import annotations
 from typing import Final
 
 JUDGES: Final[dict[str, tuple[str, ...]]] = {
+    "binance_dust/budget/_redis/_replica.py": ("tests/budget/test_replica.py",),
     "binance_dust/budget/_redis/": (
         *(f"tests/budget/test_redis_{name}.py" for name in ("away", "members", "versions")),
         "tests/budget/test_replica.py",
         "tests/worlds/test_shared.py",
     ),
     "binance_dust/budget/_payers.py": ("tests/budget/test_beliefs.py",),
+    "binance_dust/budget/_dispatch.py": (
+        "tests/budget/test_dispatch.py",
+        "tests/budget/test_local.py",
+        "tests/budget/test_kept.py",
+    ),
     "binance_dust/budget/_door.py": (
         "tests/budget/test_gates.py",
         "tests/budget/test_dispatch.py",
@@ -158,6 +164,8 @@ _TYPES: Final = "never otherwise: it narrows a type for the checker"
 _NOBODY_CARES: Final = "a figure of taste: the next one does as well"
 _FASTER: Final = "only faster: without it the same is found out on the longer way"
 _FORKS: Final = "test_a_process_s_death_ends_its_claims_though_its_children_live has real processes"
+_INSTANT: Final = "the very instant: it may as well be a moment later"
+_SUM: Final = "any sum does that differs with what was admitted"
 _EQUAL: Final = "a number that is only compared with others of its kind"
 _MILLIONS: Final = "a window's number is -1 or in the millions"
 _CLOSED: Final = "a closed budget is not looked at again: this only lets go of it sooner"
@@ -209,6 +217,42 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Pace.__init__: 0.0 -> 1.0": "the time is passed in before it is read",
         "module: 0.02 -> 0.04": _NOBODY_CARES,
     },
+    "binance_dust/budget/_redis/_replica.py": {
+        "Replica.__init__: False -> True": "each entry sets it before it is used",
+        "Replica.step: self._ours -> True": "our own entry is the last of those that are read",
+        "Replica.step: member.heard + member.lease < now -> member.heard + member.lease"
+        " <= now": _INSTANT,
+        "Replica.step: self.members.get(pid) or self.members.setdefault(pid, Member())"
+        " -> self.members.setdefault(pid, Member())": _FASTER,
+        "Replica.step: pid in self.members -> True": "nobody looks at one who has quit",
+        "Replica.step: self._paced -> True": _FASTER,
+        "Replica._remove: member is None -> False": _TYPES,
+        "Replica._remove: 1 -> 2": _TYPES,
+        "Replica._drop: queue is not None -> True": _TYPES,
+        "Replica._pool: 0 -> 1": "a call that finds a pool, and is not made",
+        "Replica._op_ask: left is None or left > 0 -> left is None": _FASTER,
+        "Replica._op_ask: 0 -> 1": _FASTER,
+        "Replica._op_ask: pool not in self._queues and (not self._paced) and (left is None or"
+        " left > 0) -> pool not in self._queues and (left is None or left > 0)": _MOMENT,
+        "Replica._op_ban: now + seconds > self._gate.until -> True": "a gate keeps the later end",
+        "Replica._op_ban: now + seconds > self._gate.until -> now + seconds"
+        " >= self._gate.until": "a gate keeps the later end",
+        "Replica._try: now < self.opens -> now <= self.opens": _INSTANT,
+        "Replica._make: waiter is None -> False": _TYPES,
+        "Replica._make: raise TypeError -> left out": _TYPES,
+        "Replica._grant: self.check * 31 -> self.check / 31": _SUM,
+        "Replica._grant: 31 -> 32": _SUM,
+        "Replica._grant: self.check * 31 + call.weight -> self.check * 31 - call.weight": _SUM,
+        "Replica._grant: self.check * 31 + call.weight + call.ticket"
+        " -> self.check * 31 + call.weight - call.ticket": _SUM,
+        "module: 2147483647 -> 2147483648": _SUM,
+        "Replica._watch: now < self.opens -> now <= self.opens": _INSTANT,
+        "Replica._watch: at < before - self._limits.window * LEAST_WAIT"
+        " -> at <= before - self._limits.window * LEAST_WAIT": _INSTANT,
+        "Replica._watch_pace: self._pace_at <= now -> self._pace_at < now": _INSTANT,
+        "Replica.rooms: pool.window_at(now) -> left out": "what others are left until a cut is"
+        " a guess anyway",
+    },
     "binance_dust/budget/_price.py": {
         "Price.__init__: 0 -> 1": "it counts only what is believed anyway",
         "Price.again: 0 -> 1": _FASTER,
@@ -250,6 +294,15 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "LocalBudget._refuse_all: self._queues.clear() -> left out": _CLOSED,
     },
     "binance_dust/budget/_dispatch.py": {
+        "Dispatcher.settle: good and status < FIRST_ERROR -> status < FIRST_ERROR": "what is not"
+        " good is an error by its status too, but for the text of a ban, and that shuts all",
+        "Dispatcher._refusal: pool.valve.until - now > max(waiter.patience, self._turn)"
+        " -> pool.valve.until - now >= max(waiter.patience, self._turn)": _INSTANT,
+        "Dispatcher._try_out: address is None -> False": _TYPES,
+        "Dispatcher._recheck_at: kept -> True": _FASTER,
+        "Dispatcher._try: most and go is not _YES and ((kept := pool.kept_weight(weight, now))"
+        " < most) -> most and (kept := pool.kept_weight(weight, now)) < most": _FASTER,
+        "Dispatcher._refuse_late: reserve_at <= now -> reserve_at < now": _INSTANT,
         "Dispatcher._try: not gate.open and (not gate.passes(now))"
         " -> not gate.passes(now)": _FASTER,
         "Dispatcher._try: door is not None and (not door.open) and (not door.passes(now))"

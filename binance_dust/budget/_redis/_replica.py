@@ -249,9 +249,7 @@ class Replica(Dispatcher[SharedWaiter, SharedCall]):
     ) -> None:
         """Count what a process has spent alone, as ages; and keep shut what it met shut."""
         pool = self._pool(kind, name, account)
-        own = pool.count.own
-        own.spent(now)
-        own.add([(now - row[0], now - row[1], row[2]) for row in rows], lost, now)
+        pool.count.own.add([(now - row[0], now - row[1], row[2]) for row in rows], lost, now)
         if shut > 0:
             pool.valve.shut(now + shut)
         self._touched[pool] = None
