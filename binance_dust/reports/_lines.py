@@ -13,7 +13,7 @@ from __future__ import annotations
 import csv
 import io
 import re
-from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, TypeAlias
 
 import msgspec
 
@@ -57,27 +57,6 @@ class ForeignLineError(Exception):
     """A line that this package did not write; the text gives its number."""
 
 
-class Format(Protocol):
-    """How reports are written and found again."""
-
-    @property
-    def head(self) -> bytes:
-        """The first bytes of the file."""
-        ...
-
-    def encode(self, report: AccountReport) -> bytes:
-        """Write a report as whole lines."""
-        ...
-
-    def reports(self, lines: Iterable[bytes]) -> Iterator[StoredReport]:
-        """Find the complete reports in whole lines; an incomplete one at the end is left out."""
-        ...
-
-    def may_begin(self, torn: bytes) -> bool:
-        """Whether a line that was cut off can be the beginning of a report."""
-        ...
-
-
 class _ReportLine(msgspec.Struct):
     """The fields that a line must have to be a report."""
 
@@ -116,7 +95,7 @@ class JsonLines:
             yield StoredReport(known.account, known.target, not known.errors, line)
 
     def may_begin(self, torn: bytes) -> bool:
-        """Whether it begins as a report does."""
+        """Whether a line that was cut off begins as a report does."""
         return torn.startswith(self._BEGIN) or self._BEGIN.startswith(torn)
 
 
@@ -154,11 +133,12 @@ class CsvRows:
                 rows = []
 
     def may_begin(self, torn: bytes) -> bool:
-        """Whether it can be the head; after the head any row can be cut off."""
+        """Whether a line that was cut off can be the head; behind it any row can be cut off."""
         return self.head.startswith(torn)
 
 
-FORMATS: Final[dict[str, type[JsonLines | CsvRows]]] = {
+Format: TypeAlias = JsonLines | CsvRows
+FORMATS: Final[dict[str, type[Format]]] = {
     ".jsonl": JsonLines,
     ".ndjson": JsonLines,
     ".csv": CsvRows,

@@ -32,7 +32,7 @@ from binance_dust.events import (
 from binance_dust.ledger import OPEN, Kind
 from binance_dust.sweeper import Outcome, SweepReport
 from binance_dust.telemetry import _series as s
-from binance_dust.telemetry._sinks import MetricSink, OtelSink, PrometheusSink
+from binance_dust.telemetry._sinks import OtelSink, PrometheusSink
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,7 +68,7 @@ class Telemetry:
         """Create the series, all counters at 0."""
         if provider is not None and registry is not None:
             raise ConfigurationError("provider or registry: metrics go one way")
-        self._sink: MetricSink = (
+        self._sink: OtelSink | PrometheusSink = (
             OtelSink(provider) if registry is None else PrometheusSink(registry)
         )
         self._sessions: dict[Session, str] = {}

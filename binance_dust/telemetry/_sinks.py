@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from binance_dust._version import __version__
 from binance_dust.errors import ConfigurationError
@@ -12,22 +12,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from prometheus_client import CollectorRegistry
 
-__all__ = ["MetricSink", "OtelSink", "PrometheusSink"]
-
-
-class MetricSink(Protocol):
-    """Takes values of the series."""
-
-    def record(self, series: MetricSeries, value: float, *labels: str) -> None:
-        """Add to a counter, set a gauge, or put a value into a histogram.
-
-        `labels` are the values of the series' labels, in their order.
-        """
-        ...
-
-    def clear(self, series: MetricSeries) -> None:
-        """Forget a gauge's values: those that are true are set again at once."""
-        ...
+__all__ = ["OtelSink", "PrometheusSink"]
 
 
 class OtelSink:
@@ -58,7 +43,10 @@ class OtelSink:
             self._instruments[series] = made
 
     def record(self, series: MetricSeries, value: float, *labels: str) -> None:
-        """Record a value."""
+        """Add to a counter, set a gauge, or put a value into a histogram.
+
+        `labels` are the values of the series' labels, in their order.
+        """
         instrument = self._instruments[series]
         attributes = dict(zip(series.labels, labels, strict=True))
         match series.kind:
