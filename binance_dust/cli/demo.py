@@ -9,6 +9,7 @@ import asyncio
 import tempfile
 import time
 from collections import Counter
+from contextlib import AsyncExitStack
 from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -26,7 +27,7 @@ from binance_dust.cli._tables import TerminalTable, figure, figures, text
 from binance_dust.cli._watch import MoveWatch
 from binance_dust.conversion import Converter, Reason, Receipt
 from binance_dust.ledger import Ledger
-from binance_dust.reports import write_page
+from binance_dust.reports._page import PageDraft
 from binance_dust.sandbox import Sandbox
 from binance_dust.scanner import estimate_scan, scan
 from binance_dust.session import Session
@@ -34,7 +35,7 @@ from binance_dust.sweeper import Outcome, sweep
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
@@ -90,10 +91,12 @@ async def run(options: argparse.Namespace) -> int:
     observer, clock = to_all(events, watch), _MovableClock()
     limits = RateLimits(window=_WINDOW)
     async with (
+        AsyncExitStack() as stack,
         Sandbox(seed=options.seed, window=_WINDOW, clock=clock.wall) as exchange,
         Session(base_url=exchange.url, limits=limits, observer=observer, time=clock) as session,
         Ledger(folder / "ledger.db") as ledger,
     ):
+        draft = stack.enter_context(PageDraft(page))
         clients = [session.client(account) for account in exchange.open_accounts(options.accounts)]
         out.print(
             f"A local exchange is open at [cyan]{exchange.url}[/] with"
@@ -101,38 +104,41 @@ async def run(options: argparse.Namespace) -> int:
             " Nothing leaves this machine.\n"
             f"Its minute takes {_WINDOW:g} seconds; an endpoint may cost 12,000 in each."
         )
-        reports = await _scan(out, exchange, session, clients, events)
-        await _quote(out, ledger, _richest(clients, reports))
+        foretold = _Foretold()
+        await _scan(out, exchange, session, clients, events, (draft.add, foretold.add))
+        await _quote(out, ledger, next(each for each in clients if each.name == foretold.richest))
         skipping = asyncio.create_task(_skip_waiting(exchange, clock))
-        turns = await _convert(out, exchange, ledger, clients, watch)
+        outcomes = await _convert(out, exchange, ledger, clients, watch, foretold)
         skipping.cancel()
-        correct = not {turn.outcome for turn in turns} & _WRONG
-        _compare(out, reports, turns)
+        correct = not outcomes & _WRONG
+        out.print(foretold.told())
         correct = await _show_books(out, exchange, ledger) and correct
         entries = [entry async for entry in ledger.entries()]
-        write_page(page, reports, entries=entries, title="A rehearsal", rehearsal=True)
+        draft.write(entries, "A rehearsal", rehearsal=True)
     out.print(f"\nThe page to look at: {page}", markup=False)
     _print_next(out)
-    return 0 if correct and all(report.ok for report in reports) else 1
+    return 0 if correct and foretold.complete else 1
 
 
-async def _scan(
+async def _scan(  # noqa: PLR0913, PLR0917 - what the other steps have, too
     out: Console,
     exchange: Sandbox,
     session: Session,
     clients: Sequence[DustClient],
     events: EventCounter,
-) -> list[AccountReport]:
+    takers: Sequence[Callable[[AccountReport], None]],
+) -> None:
+    """Scan, pass each report on and keep none."""
     estimate = estimate_scan(clients)
     # Less than the limits let through at once takes no time by them.
     waits = f"waits of {duration(estimate.seconds)} at most" if estimate.seconds else "no wait"
     _head(out, "1", f"Scan: {waits} by the limits")
-    totals, reports = ScanTotals("BNB"), []
+    totals = ScanTotals("BNB")
     scanning = scan(clients)
     async with scanning, show_scan(scanning, events, {session: None}):
         async for report in scanning:
-            reports.append(report)
-            totals.add(report)
+            for take in (totals.add, *takers):
+                take(report)
     print_totals(totals)
     out.print(
         f"{len(exchange.requests)} requests in {scanning.progress.elapsed:.1f} s,"
@@ -140,7 +146,6 @@ async def _scan(
         f" asked for {len(exchange.requests_of(_DEBT_LIST))} of {count(len(clients), 'account')}:"
         " cheaper questions had settled the rest."
     )
-    return reports
 
 
 async def _quote(out: Console, ledger: Ledger, client: DustClient) -> None:
@@ -151,25 +156,27 @@ async def _quote(out: Console, ledger: Ledger, client: DustClient) -> None:
         out.print(skipped_table(quote.skipped))
 
 
-async def _convert(
+async def _convert(  # noqa: PLR0913, PLR0917 - what the other steps have, too
     out: Console,
     exchange: Sandbox,
     ledger: Ledger,
     clients: Sequence[DustClient],
     watch: MoveWatch,
-) -> list[SweepReport]:
+    foretold: _Foretold,
+) -> set[Outcome]:
     """Sweep every account; two answers are lost after the exchange has acted."""
     unlucky = [client.name for client in clients[:_UNLUCKY]]
     for name in unlucky:
         exchange.faults.lose_answer(endpoint=_DUST_TRANSFER, account=name)
     _head(out, "3", f"Convert: all of it, and the answers to {' and '.join(unlucky)} get lost")
-    unknown, turns = 0, []
+    unknown, counts = 0, Counter[Outcome]()
     async with watch.shown(len(clients)):
         for part in (clients[:_UNLUCKY], clients[_UNLUCKY:]):
             async with sweep(part, ledger=ledger, dry_run=False) as reports, watch.finishing():
                 async for report in reports:
                     watch.take(report)
-                    turns.append(report)
+                    counts[report.outcome] += 1
+                    foretold.gone(report)
                     if report.settled:
                         (entry,) = report.settled
                         unknown += 1
@@ -179,7 +186,7 @@ async def _convert(
                             f" [green]{entry.status}[/], {entry.net:f} BNB, transaction"
                             f" {entry.transaction_id}."
                         )
-    counts = Counter(turn.outcome for turn in turns)
+    outcomes = set(counts)
     done, nothing = counts.pop(Outcome.CONVERTED, 0), counts.pop(Outcome.NOTHING, 0)
     out.print(
         f"{done} accounts converted, {unknown} of them known by reading only;"
@@ -187,37 +194,55 @@ async def _convert(
     )
     for outcome, number in counts.items():
         out.print(f"[bold red]{count(number, 'account')}[/]: {outcome}.")
-    return turns
+    return outcomes
 
 
-def _compare(out: Console, reports: Sequence[AccountReport], turns: Sequence[SweepReport]) -> None:
-    """Say where what the scan foretold has gone."""
-    foretold = {
-        (report.account, row.asset): row.to_target_asset_off_exchange
-        for report in reports
-        for row in (report.quote.details if report.quote else ())
-    }
-    promised = total(foretold.values())
-    came, stays = Amounts(), Amounts()
-    for turn in turns:
+class _Foretold:
+    """What the scan has foretold, and where it has gone."""
+
+    def __init__(self) -> None:
+        self._worths: dict[str, dict[str, Decimal]] = {}
+        """What each asset of an account would bring, until it is known what it brought."""
+        self._promised = self._most = Decimal(0)
+        self._came, self._stays = Amounts(), Amounts()
+        self.richest = ""
+        """The account that would bring most."""
+        self.complete = True
+        """Whether all could be read."""
+
+    def add(self, report: AccountReport) -> None:
+        """Take what the scan says of an account."""
+        rows = report.quote.details if report.quote else ()
+        worths = {row.asset: row.to_target_asset_off_exchange for row in rows}
+        self._worths[report.account] = worths
+        self._promised = total((self._promised, *worths.values()))
+        self.complete = self.complete and report.ok
+        if not self.richest or report.net > self._most:
+            self.richest, self._most = report.account, report.net
+
+    def gone(self, turn: SweepReport) -> None:
+        """Take what a turn of the sweep has brought, and what it left."""
         done = [turn.receipt] if isinstance(turn.receipt, Receipt) else turn.settled
         for each in done:
-            came.add(each.target, each.net)
-        plan = turn.quote
+            self._came.add(each.target, each.net)
+        plan, worths = turn.quote, self._worths.get(turn.account, {})
         if plan is None:
-            continue
+            return
         # Parts of a balance last: the scan has foretold the free part.
         for skipped in sorted(plan.skipped, key=lambda each: each.reason in _OF_PARTS):
-            worth = foretold.pop((turn.account, skipped.asset), None)
+            worth = worths.pop(skipped.asset, None)
             if worth is not None and skipped.asset not in plan.assets:
-                stays.add(skipped.reason, worth)
-    got = total(came.values())
-    parts = [f"{worth:f} BNB stays: {reason}" for reason, worth in stays.items()]
-    rest = difference(difference(promised, got), total(stays.values()))
-    if rest:
-        parts.append(f"{rest:f} BNB is what the exchange rounds")
-    why = f" ({'; '.join(parts)})" if parts else ""
-    out.print(f"Of the {promised:f} BNB that the scan foretold, {got:f} BNB came{why}.")
+                self._stays.add(skipped.reason, worth)
+
+    def told(self) -> str:
+        """Say where all of it has gone."""
+        got = total(self._came.values())
+        parts = [f"{worth:f} BNB stays: {reason}" for reason, worth in self._stays.items()]
+        rest = difference(difference(self._promised, got), total(self._stays.values()))
+        if rest:
+            parts.append(f"{rest:f} BNB is what the exchange rounds")
+        why = f" ({'; '.join(parts)})" if parts else ""
+        return f"Of the {self._promised:f} BNB that the scan foretold, {got:f} BNB came{why}."
 
 
 class _MovableClock:
@@ -265,11 +290,6 @@ def _figures(rows: list[tuple[Decimal, Decimal]]) -> tuple[str, ...]:
     gross = sum((row[0] for row in rows), Decimal(0))
     fee = sum((row[1] for row in rows), Decimal(0))
     return str(len(rows)), f"{gross:f}", f"{fee:f}", f"{gross - fee:f} BNB"
-
-
-def _richest(clients: Sequence[DustClient], reports: Sequence[AccountReport]) -> DustClient:
-    best = max(reports, key=lambda report: report.net)
-    return next(client for client in clients if client.name == best.account)
 
 
 def _head(out: Console, number: str, text: str) -> None:

@@ -28,8 +28,8 @@ BLOCKS = "It blocks: it would need a thread for each call at once."
 REASONS = {
     BARE: "It only signs and sends: it has no budget, no clock of the exchange and no retries, and "
     "leaves amounts as text.",
-    "ccxt": "It leaves amounts as text. Ours reads each as an exact number, which takes two fifths of "
-    "all its instructions at 1,000 assets; without that, it would take fewer than ccxt.",
+    "ccxt": "It leaves amounts as text. Ours reads each as an exact number, which takes two fifths "
+    "of all its instructions at 1,000 assets; without that, it would take fewer than ccxt.",
     ON_UVLOOP: "It is ours, on the event loop of the extra `uvloop`.",
 }
 _READ = re.compile(r"I\s+refs:\s+([\d,]+)")
