@@ -387,10 +387,6 @@ def test_a_trial_ends_when_accounts_were_let_in_for_more_than_the_address_can_ha
     assert call is not None
     plain.settle(call, Feedback(200, used_uid=100), plain.clock.at)
     assert address.count.own.taken == taken, "from now on accounts pay for themselves"
-    call = plain.ask(Charge(LIST.pool, LimitKind.UID, 100, "a"))
-    assert call is not None
-    plain.settle(call, Feedback(429, retry_after=9.0), plain.clock.at)
-    assert address.valve.until < plain.clock.at
 
 
 def test_a_deadline_that_cannot_be_met_is_told_with_the_time_until_the_next_cut() -> None:
