@@ -1,5 +1,7 @@
 """`binance-dust history`: list conversions and exchanged debts, as the exchange remembers them.
 
+Transfers and repayments only if they are asked for: a week of repayments costs a weight of 100.
+
 One answer of the dust log spans 90 days and holds the newest hundred conversions. A longer time is
 asked for in spans. After a full answer, the time before its oldest conversion is asked for again.
 """
@@ -12,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, Literal
 
+from binance_dust._util.exact import difference
 from binance_dust._util.plain import plain
 from binance_dust.cli import _arguments, _context
 from binance_dust.cli._output import (
@@ -28,13 +31,13 @@ from binance_dust.errors import ConfigurationError, DustError, UnreadableAnswerE
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterator, Mapping
+    from collections.abc import AsyncIterator, Iterator, Mapping
     from decimal import Decimal
 
     from binance_dust.cli._context import CommandContext
     from binance_dust.client import DustClient
     from binance_dust.endpoints import AccountType
-    from binance_dust.models import DustLogEntry, SmallLiabilityExchange, UnreadRow
+    from binance_dust.models import CapitalFlow, DustLogEntry, TransferRecord, UnreadRow
 
 LONGEST_SPAN: Final = timedelta(days=90)
 """What one question may ask for (-4047 if it asks for more)."""
@@ -44,12 +47,12 @@ _FULL: Final = 100
 """Conversions in an answer, at most."""
 _MILLISECOND: Final = timedelta(milliseconds=1)
 
-HistoryKind = Literal["dust", "margin dust", "liability"]
+HistoryKind = Literal["dust", "margin dust", "liability", "transfer", "repayment"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryRow:
-    """One asset that was converted, or one debt that was exchanged."""
+    """One asset that was converted, moved or paid, or one debt that was exchanged."""
 
     account: str
     kind: HistoryKind
@@ -59,14 +62,14 @@ class HistoryRow:
     target: str
     gross: Decimal
     fee: Decimal | None = None
-    """`None` for a debt: the exchange shows no fee."""
+    """`None` for all but dust: the exchange shows no fee."""
     transaction_id: int | None = None
     """`None` for a debt: the exchange gives no id."""
 
     @property
     def net(self) -> Decimal:
         """The amount received, or the debt that is owed now."""
-        return self.gross if self.fee is None else self.gross - self.fee
+        return self.gross if self.fee is None else difference(self.gross, self.fee)
 
 
 @dataclass(slots=True)
@@ -97,13 +100,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--only",
-        choices=("dust", "liabilities"),
-        help="only conversions (dust), or only exchanged debts (liabilities)",
+        choices=("dust", "liabilities", "transfers", "repayments"),
+        help="only conversions (dust), or only exchanged debts (liabilities); or transfers from the"
+        " funding to the spot wallet, or repayments of debts, which are not shown otherwise",
     )
     parser.add_argument("--json", action="store_true", help="lines of JSON, for programs")
     parser.epilog = (
         "Without --since the exchange shows the newest hundred conversions, and the debts that were"
-        " exchanged in the last 30 days."
+        " exchanged in the last 30 days; of transfers and repayments it shows those of the last"
+        " seven days."
     )
     _context.add_arguments(parser)
 
@@ -114,8 +119,7 @@ async def run(options: argparse.Namespace) -> int:
         raise ConfigurationError("--since is after --until")
     read = partial(
         _read_history,
-        dust=options.only != "liabilities",
-        liabilities=options.only != "dust",
+        only=options.only or "dust liabilities",
         since=options.since,
         until=options.until,
     )
@@ -141,7 +145,7 @@ async def run(options: argparse.Namespace) -> int:
             failed = failed or bool(found.errors)
             for row in found.rows:
                 table.add_row(*_cells(row))
-                if row.kind != "liability":
+                if row.kind in ("dust", "margin dust"):
                     received.add(row.target, row.net)
                 if options.json:
                     print_json(_as_json(row), rehearsal=context.rehearsal)
@@ -168,20 +172,23 @@ def spans(since: datetime, until: datetime) -> Iterator[tuple[datetime, datetime
 async def _read_history(
     client: DustClient,
     *,
-    dust: bool,
-    liabilities: bool,
+    only: str,
     since: datetime | None,
     until: datetime | None,
 ) -> AccountHistory:
     """Read one account. A part that fails does not stop the others."""
     history = AccountHistory()
-    if dust:
+    if "dust" in only:
         await _add_dust(history, client, "dust", since, until)
-    margin = await _has_margin(client)
-    if dust and margin:
-        await _add_dust(history, client, "margin dust", since, until)
-    if liabilities and margin:
-        await _add_liabilities(history, client, since, until)
+    if only == "transfers":
+        await _add(history, "transfer", _transfers(client, since, until))
+    elif await _has_margin(client):
+        if "dust" in only:
+            await _add_dust(history, client, "margin dust", since, until)
+        if "liabilities" in only:
+            await _add(history, "liability", _liabilities(client, since, until))
+        if only == "repayments":
+            await _add(history, "repayment", _repayments(client, since, until))
     history.rows.sort(key=lambda row: row.at)
     return history
 
@@ -263,29 +270,59 @@ def _dust_rows(account: str, kind: HistoryKind, entry: DustLogEntry) -> Iterator
         )
 
 
-async def _add_liabilities(
-    history: AccountHistory, client: DustClient, since: datetime | None, until: datetime | None
-) -> None:
+async def _add(history: AccountHistory, kind: HistoryKind, rows: AsyncIterator[HistoryRow]) -> None:
+    try:
+        async for row in rows:
+            history.rows.append(row)
+    except DustError as error:
+        history.errors[kind] = error
+
+
+async def _liabilities(
+    client: DustClient, since: datetime | None, until: datetime | None
+) -> AsyncIterator[HistoryRow]:
     times: list[tuple[datetime | None, datetime | None]] = [(None, until)]
     if since is not None:
         times = [*spans(since, until or client.session.now())]
-    try:
-        for start, end in times:
-            async for exchange in client.small_liability_history(start=start, end=end):
-                history.rows.append(_liability_row(client.name, exchange))
-    except DustError as error:
-        history.errors["liability"] = error
+    for start, end in times:
+        async for exchange in client.small_liability_history(start=start, end=end):
+            yield HistoryRow(
+                account=client.name,
+                kind="liability",
+                at=exchange.timestamp,
+                asset=exchange.asset,
+                amount=exchange.amount,
+                target=exchange.target_asset,
+                gross=exchange.target_amount,
+            )
 
 
-def _liability_row(account: str, exchange: SmallLiabilityExchange) -> HistoryRow:
+async def _transfers(
+    client: DustClient, since: datetime | None, until: datetime | None
+) -> AsyncIterator[HistoryRow]:
+    async for done in client.transfers(kind="FUNDING_MAIN", start=since, end=until):
+        if done.status == "CONFIRMED":
+            yield _moved(client, "transfer", done)
+
+
+async def _repayments(
+    client: DustClient, since: datetime | None, until: datetime | None
+) -> AsyncIterator[HistoryRow]:
+    async for done in client.capital_flow(kind="REPAY", start=since, end=until):
+        yield _moved(client, "repayment", done)
+
+
+def _moved(client: DustClient, kind: HistoryKind, done: TransferRecord | CapitalFlow) -> HistoryRow:
+    amount = done.amount.copy_abs()  # what leaves an account is negative in its flow
     return HistoryRow(
-        account=account,
-        kind="liability",
-        at=exchange.timestamp,
-        asset=exchange.asset,
-        amount=exchange.amount,
-        target=exchange.target_asset,
-        gross=exchange.target_amount,
+        account=client.name,
+        kind=kind,
+        at=done.timestamp,
+        asset=done.asset,
+        amount=amount,
+        target=done.asset,
+        gross=amount,
+        transaction_id=done.tran_id,
     )
 
 
@@ -335,7 +372,7 @@ def _cells(row: HistoryRow) -> tuple[str, ...]:
 def _print(table: TerminalTable, received: Amounts) -> None:
     out = make_console()
     if not table.row_count:
-        out.print("Nothing was converted or exchanged in that time.")
+        out.print("Nothing was converted, exchanged or moved in that time.")
         return
     out.print(table)
     if received:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from itertools import pairwise
 
 import pytest
 
+from binance_dust import DustClient
 from binance_dust.cli.history import LONGEST_SPAN, OLDEST, spans
-from binance_dust.sandbox import Sandbox
+from binance_dust.sandbox import Permissions, Sandbox
 from tests.cli.conftest import Keep, Run
 
 
@@ -32,6 +35,33 @@ def test_history_is_printed_as_a_table_with_the_amount_received(run: Run) -> Non
     assert done.code == 0
     assert "liability" not in done.out
     assert "Received for dust, after fees: 0.0" in done.out
+
+
+def test_transfers_and_repayments_are_listed_if_they_are_asked_for(
+    run: Run, exchange: Sandbox, keep: Keep, at: tuple[str, ...]
+) -> None:
+    alice = exchange.open_account(
+        "alice",
+        permissions=Permissions(universal_transfer=True),
+        funding={"TRX": "5"},
+        margin={"ETH": "1"},
+        debts={"ETH": "0.01"},
+    )
+    asked = ("history", "--accounts", str(keep(alice)), *at)
+
+    async def move() -> None:
+        async with DustClient(alice, base_url=exchange.url) as client:
+            await client.transfer("TRX", Decimal(2))
+            await client.repay("ETH", Decimal("0.004"))
+
+    asyncio.run(move())
+    (moved,) = run(*asked, "--only", "transfers", "--json").rows
+    (paid,) = run(*asked, "--only", "repayments", "--json").rows
+
+    assert (moved["kind"], moved["asset"], moved["amount"]) == ("transfer", "TRX", "2")
+    assert (paid["kind"], paid["asset"], paid["amount"]) == ("repayment", "ETH", "0.004")
+    assert moved["transaction_id"] != paid["transaction_id"]
+    assert run(*asked, "--json").rows == []
 
 
 def test_a_long_time_is_asked_for_in_spans_and_a_wrong_one_is_wrong_use(
