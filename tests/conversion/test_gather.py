@@ -324,3 +324,36 @@ async def test_an_error_that_is_no_refusal_ends_it_before_anything_was_gathered(
 
     assert len(failed) == 1
     assert DUST not in scene.asked
+
+
+@in_virtual_time
+async def test_what_is_refused_of_one_asset_does_not_keep_the_next_one() -> None:
+    scene = scene_with({"DOGE": "20", "ADA": "0.5"})
+    async with scene.process(gather=True) as process:
+        quote = await process.converter.quote()
+        scene.faults.fail(400, code=-1102, after_executing=False, endpoint=TRANSFER)
+
+        receipt = await process.converter.convert(quote)
+
+    assert [line.asset for line in receipt.gathered] == ["DOGE"]
+    assert ("ADA", Reason.REFUSED) in [(each.asset, each.reason) for each in receipt.dropped]
+
+
+@in_virtual_time
+async def test_what_came_to_the_spot_wallet_meanwhile_is_not_converted_with_it() -> None:
+    scene = scene_with({"DOGE": "20"})
+    async with scene.process(gather=True) as process:
+        quote = await process.converter.quote()
+
+        def deposit(path: str, body: bytes) -> bytes:
+            if path == "/sapi/v1/asset/transfer":
+                scene.alice.deposit("DOGE", "1")
+            return body
+
+        scene.world.garble = deposit
+        receipt = await process.converter.convert(quote)
+
+    assert "DOGE" not in receipt.assets
+    (left,) = [each for each in receipt.dropped if each.asset == "DOGE"]
+    assert left.reason is Reason.CHANGED
+    assert left.detail == "20 expected, 21 listed, it is in the spot wallet now"

@@ -393,3 +393,16 @@ async def test_an_error_that_is_no_refusal_ends_the_sales(dust: dict[str, str]) 
 
     assert len(failed) == 1
     assert [each.reason for each in receipt.dropped] == [Reason.NOT_TRIED] * 2
+
+
+@in_virtual_time
+async def test_a_sale_that_is_refused_is_told_though_nothing_else_was_done() -> None:
+    scene = scene_with({"LTC": "2"})
+    async with scene.process(**SELL) as process:
+        quote = await process.converter.quote()
+        scene.faults.fail(400, code=-1102, after_executing=False, endpoint=ACCEPT)
+
+        receipt = await process.converter.convert(quote)
+
+    assert not receipt
+    assert [(each.asset, each.reason) for each in receipt.dropped] == [("LTC", Reason.REFUSED)]
