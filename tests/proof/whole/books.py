@@ -56,6 +56,25 @@ def entries(found: Iterable[LedgerEntry], witness: Witness) -> list[str]:
     ]
 
 
+def denied(found: Iterable[LedgerEntry], witness: Witness) -> list[str]:
+    """Name the entries that are rejected, and happened. A `sync` would mend them: ask before it."""
+    found = list(found)
+    confirmed = [entry for entry in found if entry.status == "confirmed"]
+    numbers = {(entry.account, entry.transaction_id) for entry in confirmed}
+    rows = {(entry.account, *_rows(entry)) for entry in confirmed}
+    left = [
+        move
+        for move in witness.moves
+        if (move.account, move.transaction_id) not in numbers
+        and (move.account, *_rows(move)) not in rows
+    ]
+    return [
+        f"entry {entry.id} of {entry.account} is rejected, and happened: {entry.reason}"
+        for entry in found
+        if entry.status == "rejected" and matching(entry, Witness(moves=left), ()) is not None
+    ]
+
+
 def _of(
     move: Move,
     known: Mapping[tuple[str, int | None], LedgerEntry],

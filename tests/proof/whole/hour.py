@@ -239,6 +239,7 @@ class Hour:
             if not self._open():
                 break
             self._operate("recover")
+        out.wrong += books.denied(self._all(), witness(read(setting.folder / BOOKS)))
         self._operate("sync")
         out.witness = witness(read(setting.folder / BOOKS))
         for entry in self._open():

@@ -122,6 +122,19 @@ async def test_each_fault_in_an_entry_is_named(lived: Lived) -> None:
     assert [each.endswith("is not in the books") for each in wrong] == [True]
 
 
+async def test_an_entry_that_is_rejected_and_happened_is_named(lived: Lived) -> None:
+    first, second, debts = lived.entries
+
+    assert books.denied(lived.entries, lived.witness) == []
+    for entry in lived.entries:
+        wrong = replace(entry, status="rejected", reason="planted")
+        others = [each for each in lived.entries if each is not entry]
+        assert len(books.denied([wrong, *others], lived.witness)) == 1
+    # One that was refused, and was tried again at once: the second is what happened.
+    again = replace(first, id=99, status="rejected", reason="too soon")
+    assert books.denied([again, first, second, debts], lived.witness) == []
+
+
 async def test_funds_that_moved_twice_are_named(lived: Lived) -> None:
     move = lived.witness.moves[0]
     lived.witness.moves.append(replace(move, transaction_id=1))
