@@ -36,13 +36,15 @@ Scan = Callable[[str, Keys, float], Coroutine[Any, Any, list[bool]]]
 def _serve(pipe: Connection, mode: Any, accounts: int, window: float, others: int) -> None:
     async def spend(exchange: Sandbox) -> None:
         while others:
-            exchange.faults.spend(f"GET {LIST}", others)
-            # Again at the beginning of each window, before anybody else does.
+            # At the beginning of each window, before anybody else does.
             await asyncio.sleep(window * 1.02 - time.time() % window)
+            exchange.faults.spend(f"GET {LIST}", others)
 
     async def serve() -> None:
         async with Sandbox(window=window, window_mode=mode) as exchange:
             opened = [exchange.open_account(margin=True) for _ in range(accounts)]
+            if others:
+                exchange.faults.spend(f"GET {LIST}", others)
             pipe.send((exchange.url, [(each.api_key, each.secret.reveal()) for each in opened]))
             spending = asyncio.create_task(spend(exchange))
             await asyncio.get_running_loop().run_in_executor(None, pipe.recv)
