@@ -13,6 +13,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from binance_dust import GuardError, Ledger, UnreadableAnswerError
@@ -156,8 +157,10 @@ async def test_an_order_is_a_record_when_it_is_done(ledger: Ledger) -> None:
     for status in ("PROCESS", "ACCEPT_SUCCESS", "FAIL"):
         unfinished = ConvertOrder(order_id=9, order_status=status)
         assert from_order(unfinished, entry) is None
-    with pytest.raises(UnreadableAnswerError, match="amounts"):
-        from_order(ConvertOrder(order_id=9, order_status="SUCCESS", create_time=NOW), entry)
+    for name in ("from_asset", "to_asset", "from_amount", "to_amount", "order_id", "create_time"):
+        words = "number or a time" if name in ("order_id", "create_time") else "amounts"
+        with pytest.raises(UnreadableAnswerError, match=words):
+            from_order(msgspec.structs.replace(order, **{name: None}), entry)
 
 
 async def test_equal_numbers_of_two_kinds_are_two_records(ledger: Ledger) -> None:

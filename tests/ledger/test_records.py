@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from binance_dust import UnreadableAnswerError
 from binance_dust._util.exact import from_moment
 from binance_dust.ledger import (
     Kind,
@@ -207,6 +208,21 @@ def test_a_log_record_has_the_log_s_own_time_or_else_that_of_its_first_detail() 
 
     assert [record.at for record in records] == [NOW - timedelta(seconds=1), NOW]
     assert [record.ids for record in records] == [{7, 9}, {7, 9}]
+
+
+def test_a_log_record_without_any_time_can_not_be_read() -> None:
+    group = {"transId": 9, "userAssetDribbletDetails": [logged(NOW, operateTime=None)]}
+    log = msgspec.convert({"total": 1, "userAssetDribblets": [group]}, DustLog)
+
+    with pytest.raises(UnreadableAnswerError, match="it has no time"):
+        list(from_dust_log(log, "alice", "SPOT"))
+
+
+def test_each_amount_that_a_call_said_has_to_be_that_of_the_record() -> None:
+    said = {"ADA": LINES[0].amount, "XRP": LINES[1].amount}
+
+    assert can_have_done(entry(amounts=said), SEEN)
+    assert not can_have_done(entry(amounts=said | {"XRP": Decimal(1)}), SEEN)
 
 
 def test_an_exchange_of_debts_has_no_fee() -> None:
