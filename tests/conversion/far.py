@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import itertools
 from collections.abc import Callable, Coroutine, Generator, Iterator, Sequence
 from dataclasses import replace
 from decimal import Decimal
@@ -129,13 +130,14 @@ class _Wire:
 
 
 @contextlib.contextmanager
-def unsent(path: str) -> Iterator[list[Any]]:
-    """Let calls to a path fail before they leave this machine; give those that did."""
+def unsent(path: str, *, after: int = 0) -> Iterator[list[Any]]:
+    """Let calls to a path fail before they leave this machine, but the first ones; give those."""
     send = DustClient.send
     failed: list[Any] = []
+    passed = itertools.count()
 
     async def send_or_not(client: DustClient, call: Any, **more: Any) -> Any:
-        if call.endpoint.path == path:
+        if call.endpoint.path == path and next(passed) >= after:
             failed.append(call)
             raise NotSentError("no connection", endpoint=call.endpoint.title)
         return await send(client, call, **more)

@@ -357,3 +357,32 @@ async def test_what_came_to_the_spot_wallet_meanwhile_is_not_converted_with_it()
     (left,) = [each for each in receipt.dropped if each.asset == "DOGE"]
     assert left.reason is Reason.CHANGED
     assert left.detail == "20 expected, 21 listed, it is in the spot wallet now"
+
+
+@in_virtual_time
+async def test_an_error_that_is_no_refusal_keeps_the_rest_where_it_is() -> None:
+    scene = scene_with({"ADA": "0.5", "DOGE": "20", "SHIB": "9000", "TRX": "7.5"})
+    async with scene.process(gather=True) as process:
+        quote = await process.converter.quote()
+        assert len(quote.gather) == 4
+
+        with unsent("/sapi/v1/asset/transfer", after=1) as failed:
+            receipt = await process.converter.convert(quote)
+
+    assert len(failed) == 1
+    assert [line.asset for line in receipt.gathered] == ["ADA"]
+    assert [(each.asset, each.reason) for each in receipt.dropped] == [
+        (asset, Reason.NOT_TRIED) for asset in ("DOGE", "SHIB", "TRX")
+    ]
+
+
+@in_virtual_time
+async def test_what_was_gathered_keeps_to_the_rules_of_the_list() -> None:
+    """Only there, its fee shows."""
+    scene = scene_with({"DOGE": "20"})
+    async with scene.process(gather=True, max_fee_rate="0.01") as process:
+        receipt = await process.convert_all()
+
+    (left,) = receipt.dropped
+    assert (left.asset, left.reason) == ("DOGE", Reason.FEE_TOO_HIGH)
+    assert left.detail == "2.00 %, at most 1.00 % allowed, it is in the spot wallet now"

@@ -489,6 +489,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     "binance_dust/conversion/_run.py": {
         "Run._carry_out: self._quote.gather -> True": "one call more, and the same is done",
         "Run._sell: found is not None or offer.quote_id is None -> found is not None": _TYPES,
+        'Run._sell: found or (Reason.CHANGED, "it can\'t be accepted") -> found': _TYPES,
         "Run._read_gathered: exact.difference(line.amount, amount).copy_abs() >= _guards.TOLERANCE"
         " -> exact.difference(line.amount, amount).copy_abs() > _guards.TOLERANCE": _NOBODY_CARES,
     },
