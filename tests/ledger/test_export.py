@@ -125,6 +125,7 @@ async def test_what_is_moved_or_paid_is_no_trade_in_the_plain_style() -> None:
         for kind, wallet in wallets.items()
     )
 
+    assert all(None not in row for row in rows), "no more cells than columns"
     shown = [{name: row[name] for name in row if row[name] in ("ADA", "2")} for row in rows]
     assert shown == [
         {"moved_asset": "ADA", "moved_amount": "2"},

@@ -486,6 +486,11 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
             _NOBODY_CARES
         ),
     },
+    "binance_dust/conversion/_calls.py": {
+        "sale_call.read: order is not answer and (done := from_order(order, entry)) is not None"
+        " -> (done := from_order(order, entry)) is not None": "no answer to an acceptance says"
+        " that it is done",
+    },
     "binance_dust/conversion/_run.py": {
         "Run._carry_out: self._quote.gather -> True": "one call more, and the same is done",
         "Run._sell: found is not None or offer.quote_id is None -> found is not None": _TYPES,
