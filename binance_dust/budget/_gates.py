@@ -121,6 +121,8 @@ class Valve:
         self.shut(other.until + by)
         self._first, self._asking = other._first, list(other._asking)
         self._expires = other._expires + by
+        self._told, self._vain = other._told, other._vain
+        self.careful = self.careful or other.careful
 
     def __repr__(self) -> str:
         if self.open:

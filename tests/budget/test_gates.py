@@ -214,6 +214,21 @@ def test_a_gate_goes_on_as_another_one_by_its_own_clock() -> None:
     assert shut.guessed
 
 
+def test_a_valve_that_follows_a_careful_one_is_careful() -> None:
+    valve, other = Valve(5.0, half_open=True), Valve(5.0, half_open=True)
+    valve.beware()
+    for number in range(2):
+        call = AdmittedCall(1)
+        valve.let_first(call, 1.0)
+        valve.ended(call, good=True)
+        other.follow(valve, 100.0)
+        assert not other.open, number
+        for _ in range(AT_ONCE):
+            assert other.passes(101.0)
+            other.let_first(AdmittedCall(1), 101.0)
+        assert not other.passes(101.0)
+
+
 # --- the door of an endpoint ---------------------------------------------------------------------
 
 BY_UID = Feedback(200, used_uid=100)

@@ -47,9 +47,9 @@ def test_reads_go_on_within_a_share_and_say_so(client: redis.Redis) -> None:
         batch = waiting(one, 30)
         for _ in range(6):  # what others seem to have spent is looked at by calls that go alone
             await asyncio.sleep(0.1)
-            for task in batch:
-                if task.done() and not task.cancelled():
-                    task.result().settle(Feedback(200, used_ip=200))
+            answered = [task for task in batch if task.done() and not task.cancelled()]
+            for used, task in enumerate(answered, start=2):
+                task.result().settle(Feedback(200, used_ip=100 * used))
 
         assert news(one) == [SharedBudgetLost]
         # A tenth is twelve; one is left for the witness.

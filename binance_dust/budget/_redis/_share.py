@@ -55,15 +55,18 @@ class LocalShare(LocalBudget):
         """Keep shut what all processes had shut; `by` is how far their clock is behind."""
         if not gate.open:
             self._gate.follow(gate, by)
+        self._gate.banned = gate.banned
         for pool in pools:
-            if not pool.valve.open and pool.valve.until > -math.inf:
+            valve = pool.valve
+            if not valve.open and (valve.careful or valve.until > -math.inf):
                 charge = Charge(pool.name, pool.kind, 0, pool.account)
-                self._pools.of(charge).valve.follow(pool.valve, by)
+                self._pools.of(charge).valve.follow(valve, by)
 
     def shut_address(self, seconds: float) -> None:
         """Keep the whole address shut for some time."""
         if seconds > 0:
-            self._gate.shut(self.now() + seconds)
+            self._gate.shut_for(seconds, self.now(), guessed=False)
+            self._pools.beware()
 
     def take_refusal(self, charge: Charge, status: str, wait: float) -> None:
         """Take the answer to a call that Redis had admitted."""

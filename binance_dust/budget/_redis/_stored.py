@@ -192,7 +192,7 @@ class StoredReplica(Replica):
     def shut_address(self, seconds: float) -> None:
         """Keep the address shut."""
         if seconds > 0:
-            self._gate.shut(self.clock.at + seconds)
+            self._gate.shut_for(seconds, self.clock.at, guessed=False)
 
     def open_after(self, seconds: float) -> None:
         """Admit nothing for a while, so that all can say what they know; then one call alone."""
