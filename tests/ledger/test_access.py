@@ -12,12 +12,13 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from binance_dust import Converter, DustClient, Ledger, Quote, Session
+from binance_dust import Converter, Credentials, DustClient, Ledger, Quote, Session
 from binance_dust._call.way import is_local
 from binance_dust.conversion import LiabilityExchanger, LiabilityQuote, Repayer
 from binance_dust.errors import ConfigurationError, GuardError
 from binance_dust.fleet import Worker
 from binance_dust.ledger import Books, Claim
+from binance_dust.ledger._access import key_id_of
 from binance_dust.sandbox import Sandbox
 from binance_dust.sweeper import Outcome, sweep
 from tests.ledger.makers import MINUTE, NOW, intent, seen
@@ -63,6 +64,12 @@ def treat_as(client: DustClient, books: Books) -> None:
 def test_only_loopback_addresses_are_local(base_url: str, local: bool) -> None:
     assert is_local(base_url) is local
     assert Session(base_url=base_url).is_local is local
+
+
+def test_a_key_keeps_the_id_that_ledgers_know_it_by() -> None:
+    client = Session().client(Credentials("the-key-of-alice", "secret"))
+
+    assert key_id_of(client) == "c56afa272807529f"
 
 
 @pytest.mark.parametrize("books", Books)
