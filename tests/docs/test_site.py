@@ -123,6 +123,8 @@ async def test_the_search_finds_the_how_to_first(search: Tab, words: str, page: 
         ("dust_log", "reference/client#binance_dust.DustClient.dust_log"),
         ("endpoints", "reference/endpoints"),
         ("install", "tutorial/first-calls"),
+        ("ccxt", "compare"),
+        ("python-binance", "compare"),
     ],
 )
 async def test_the_search_finds_a_name_or_a_title_first(search: Tab, words: str, page: str) -> None:
