@@ -39,6 +39,9 @@ source_suffix = {".md": "markdown", ".ipynb": "markdown"}
 myst_enable_extensions = ["colon_fence", "deflist"]
 myst_heading_anchors = 3
 
+# Two hyphens are those of an option, and no dash.
+smartquotes_action = "qe"
+
 # Text between backticks in a docstring is code.
 default_role = "code"
 

@@ -31,10 +31,14 @@ const addButton = (block) => {
 /** Let long names in tables break where their words end, so that the table fits. */
 const breakNames = () => {
   for (const name of document.querySelectorAll("td code .pre")) {
-    if (name.textContent.length < 20) continue;
-    const words = name.textContent.split(/(?<=[_.,])|(?<=[a-z])(?=[A-Z])/);
+    const words = name.textContent.split(/(?<=[_.,/])|(?<=[a-z])(?=[A-Z])/);
+    if (words[0].startsWith("--")) {
+      const option = Object.assign(document.createElement("span"), { className: "option" });
+      option.textContent = words[0];
+      words[0] = option;
+    }
     name.replaceChildren(...words.flatMap((word) => [word, document.createElement("wbr")]));
-    name.style.whiteSpace = "normal";
+    name.classList.add(name.textContent.length < 20 ? "breaks-on-a-phone" : "breaks");
   }
 };
 
