@@ -41,6 +41,17 @@ def everything(error: DustError) -> str:
     return f"{error} {error!r} {vars(error)} {json.dumps(plain(error))}"
 
 
+@pytest.mark.parametrize("escaped", [True, False])
+def test_what_is_not_printable_in_a_result_is_spelled_out(escaped: bool) -> None:
+    """Also if JSON has it as it is, and not as an escape."""
+    row = {"asset": "A\u202eB", "free": "1"}
+    body = json.dumps([row], ensure_ascii=escaped).encode()
+
+    found = judge(endpoints.USER_ASSETS(), Answer(200, CIMultiDict(), body)).unwrap()
+
+    assert [each.asset for each in found] == [r"A\u202eB"]
+
+
 @pytest.mark.parametrize("status", STATUSES)
 def test_a_message_can_steer_no_terminal_and_forge_no_line(
     status: int, caplog: pytest.LogCaptureFixture

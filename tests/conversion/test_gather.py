@@ -386,3 +386,18 @@ async def test_what_was_gathered_keeps_to_the_rules_of_the_list() -> None:
     (left,) = receipt.dropped
     assert (left.asset, left.reason) == ("DOGE", Reason.FEE_TOO_HIGH)
     assert left.detail == "2.00 %, at most 1.00 % allowed, it is in the spot wallet now"
+
+
+@in_virtual_time
+async def test_nothing_is_brought_if_the_account_has_converted_since_the_quote() -> None:
+    scene = scene_with({"DOGE": "20"})
+    async with scene.process(gather=True, cooldown=3600) as process:
+        quote = (await process.converter.quote()).only("DOGE")
+        assert not quote.lines
+        other = Converter(process.client, ledger=process.ledger)
+        await other.convert(await other.quote())
+
+        with pytest.raises(GuardError, match="cooling down"):
+            await process.converter.convert(quote)
+
+    assert "/sapi/v1/asset/transfer" not in scene.asked

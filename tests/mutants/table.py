@@ -604,6 +604,9 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "_plain: len(bytes(raw)) <= _LOOKED_AT -> len(bytes(raw)) < _LOOKED_AT": _NOBODY_CARES,
         "Answer: 0.0 -> 1.0": "only tests leave it to the default",
     },
+    "binance_dust/_answers/reading.py": {
+        "has_too_much: len(body) <= _MOST_OF_A_PAGE -> False": _FASTER,
+    },
     "binance_dust/_answers/unreadable.py": {
         "excerpt: 16 -> 17": _NOBODY_CARES,
     },
