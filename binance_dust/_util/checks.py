@@ -31,11 +31,9 @@ def positive(value: Any, name: str, *, most: float = math.inf) -> float:
     return value
 
 
-def seconds(value: Any, name: str, *, most: float = math.inf) -> float:
+def seconds(value: Any, name: str) -> float:
     """Return a length of time above zero in seconds; it may be a timedelta."""
-    return positive(
-        value.total_seconds() if isinstance(value, timedelta) else value, name, most=most
-    )
+    return positive(value.total_seconds() if isinstance(value, timedelta) else value, name)
 
 
 def to_timedelta(value: timedelta | float, name: str) -> timedelta:

@@ -7,12 +7,14 @@ is added: a quote's number is good for one attempt. Each call is on record befor
 from __future__ import annotations
 
 import asyncio
+import inspect
 import json
 import os
 import secrets
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, Final, ParamSpec
 
 from binance_dust._util.exact import total
 from binance_dust._util.plain import plain
@@ -33,7 +35,7 @@ from binance_dust.ledger._entry import why_stuck
 from binance_dust.scanner import scan
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from decimal import Decimal
 
     from binance_dust.cli._context import CommandContext
@@ -46,7 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AgentDesk", "CallRecord"]
 
-R = TypeVar("R")
+P = ParamSpec("P")
 
 _QUOTES: Final = 1_000
 """Quotes that are remembered. Older ones have expired long before."""
@@ -99,6 +101,31 @@ class CallRecord:
         raise LedgerError(problem, path=self.path)
 
 
+def _recorded(
+    work: Callable[Concatenate[AgentDesk, P], Awaitable[dict[str, Any]]],
+) -> Callable[Concatenate[AgentDesk, P], Awaitable[dict[str, Any]]]:
+    """Do the work of a call with a line on record before it, and one after it."""
+    _, *names = inspect.signature(work).parameters
+
+    @wraps(work)
+    async def recorded(desk: AgentDesk, /, *args: P.args, **kwargs: P.kwargs) -> dict[str, Any]:
+        record = desk.record
+        call = record.begin(work.__name__, dict(zip(names, args, strict=False)) | kwargs)
+        try:
+            answer = await work(desk, *args, **kwargs)
+        except DustError as error:
+            ended = "unknown" if _may_have_moved(error) else "refused"
+            record.end(call, ended, error=str(error), entries=list(getattr(error, "entry_ids", ())))
+            raise
+        except BaseException as error:
+            record.end(call, "cut short", error=type(error).__name__)
+            raise
+        record.end(call, "answered", entries=answer.get("entry_ids", []))
+        return {**answer, "rehearsal": True} if desk.rehearsal else answer
+
+    return recorded
+
+
 class AgentDesk:
     """Accounts, books and rules of one server, and what an agent may do with them."""
 
@@ -114,26 +141,23 @@ class AgentDesk:
         record: CallRecord,
     ) -> None:
         """Prepare; nothing is asked."""
-        self._context = context
         self._clients = {client.name: client for client in context.clients}
         self._ledger = ledger
         self._rules = rules
         self._examine = examine
         self._target = target
         self._max_value = max_value
-        self._record = record
+        self.record = record
+        self.rehearsal = context.rehearsal
         self._quotes: dict[str, tuple[Converter, Quote] | None] = {}
         """`None` for a quote that was used."""
         self._under_way: set[asyncio.Task[Any]] = set()
 
     # --- reading ---------------------------------------------------------------------------------
 
+    @_recorded
     async def scan(self, accounts: Sequence[str] | None, target: str | None) -> dict[str, Any]:
         """Read what accounts hold and owe; an account's assets are listed if it was named."""
-        arguments = {"accounts": accounts, "target": target}
-        return await self._recorded("scan", arguments, self._scan(accounts, target))
-
-    async def _scan(self, accounts: Sequence[str] | None, target: str | None) -> dict[str, Any]:
         asked = [self._client(name) for name in accounts] if accounts else [*self._clients.values()]
         into = target or self._target
         reports = [report async for report in scan(asked, target=into)]
@@ -150,12 +174,9 @@ class AgentDesk:
             "accounts_not_read_completely": sum(not each.ok for each in reports),
         }
 
+    @_recorded
     async def quote(self, account: str, wallet: str | None) -> dict[str, Any]:
         """Plan a conversion, and give the plan a number."""
-        arguments = {"account": account, "wallet": wallet}
-        return await self._recorded("quote", arguments, self._quote(account, wallet))
-
-    async def _quote(self, account: str, wallet: str | None) -> dict[str, Any]:
         client = self._client(account)
         rules: Any = {**self._rules(client)}
         wallets = tuple(rules.pop("account_types", ("SPOT",)))
@@ -171,12 +192,9 @@ class AgentDesk:
                 del self._quotes[next(iter(self._quotes))]
         return {"quote_id": number, **as_json(quote)}
 
-    async def books(self, by: str, account: str | None) -> dict[str, Any]:
+    @_recorded
+    async def books(self, by: Any, account: str | None) -> dict[str, Any]:
         """Sum up the ledger, and list what is open and what came last."""
-        arguments = {"by": by, "account": account}
-        return await self._recorded("books", arguments, self._books(by, account))
-
-    async def _books(self, by: Any, account: str | None) -> dict[str, Any]:
         if account is not None:
             self._client(account)
         sums = await self._ledger.totals(by, account=account)
@@ -189,22 +207,18 @@ class AgentDesk:
             "last_calls": [as_json(each) async for each in last],
         }
 
+    @_recorded
     async def doctor(self) -> dict[str, Any]:
         """Check clock, exchange, keys, accounts and budgets."""
-        return await self._recorded("doctor", {}, self._doctor())
-
-    async def _doctor(self) -> dict[str, Any]:
         found: list[Any] = []
         worst = await self._examine(_doctor_report.JsonPrinter(found.append))
         return {"worst": worst.value, "findings": found}
 
     # --- moving funds ----------------------------------------------------------------------------
 
+    @_recorded
     async def convert(self, quote_id: str) -> dict[str, Any]:
         """Carry out a quote that this server gave, once."""
-        return await self._recorded("convert", {"quote_id": quote_id}, self._convert(quote_id))
-
-    async def _convert(self, quote_id: str) -> dict[str, Any]:
         if quote_id not in self._quotes:
             raise GuardError(f"this server has given no quote {quote_id!r}: ask for one")
         found = self._quotes[quote_id]
@@ -242,28 +256,6 @@ class AgentDesk:
         raise ConfigurationError(
             f"no account {name!r}: there are {', '.join(known[:_SHOWN])}{more}"
         )
-
-    async def _recorded(
-        self, tool: str, arguments: dict[str, Any], work: Coroutine[Any, Any, dict[str, Any]]
-    ) -> dict[str, Any]:
-        """Do the work of a call, with a line on record before it and one after it."""
-        try:
-            call = self._record.begin(tool, arguments)
-        except LedgerError:
-            work.close()
-            raise
-        try:
-            answer = await work
-        except DustError as error:
-            ended = "unknown" if _may_have_moved(error) else "refused"
-            entries = getattr(error, "entry_ids", ())
-            self._record.end(call, ended, error=str(error), entries=list(entries))
-            raise
-        except BaseException as error:
-            self._record.end(call, "cut short", error=type(error).__name__)
-            raise
-        self._record.end(call, "answered", entries=answer.get("entry_ids", []))
-        return {**answer, "rehearsal": True} if self._context.rehearsal else answer
 
 
 def _may_have_moved(error: DustError) -> bool:
