@@ -214,11 +214,12 @@ class Beliefs:
         if self.ceiling.let_in(held, call.weight, self._whole, test=call.test):
             self.news.append(News.LIMIT)
 
-    @property
-    def explains_ban(self) -> bool:
+    def explains_ban(self, count: Count) -> bool:
         """Whether a ban would not come again: its cause was learnt, or much was let in since."""
         most = min(self._whole, self.ceiling.weight)
-        return most < self._whole or self.prices.learnt or self._highest >= most * ENOUGH
+        if most < self._whole or self.prices.learnt or count.since_cut >= most * ENOUGH:
+            return True
+        return self.trusts(fixed=False) and self._highest >= most * ENOUGH
 
     def refused(
         self, call: AdmittedCall, count: Count, now: float, wait: float, *, first: bool

@@ -163,8 +163,8 @@ class Dispatcher(ABC, Generic[W, C]):
             return _errors.never_fits(pool.name, weight, pool.ours)
         if self._gate.until - now > waiter.patience:
             return self._gate.error(pool.name, now, self._clock.server_time())
-        if pool.valve.until - now > max(waiter.patience, self._turn):
-            return _errors.shut(pool.name, pool.valve.until - now)
+        if (wait := _shut_until(pool) - now) > max(waiter.patience, self._turn):
+            return _errors.shut(pool.name, wait)
         if deadline is None:
             return None
         ahead = 0 if queue is None else queue.weight_before(waiter.lane, weight)
@@ -198,7 +198,7 @@ class Dispatcher(ABC, Generic[W, C]):
                 continue
             if served >= most:
                 return True
-            use_reserve = queue.waiting == 1 and now >= waiter.since + self._reserve_after
+            use_reserve = queue.waiting == 1 and now >= self._reserve_at(pool, waiter)
             keep = self._keeps(pool, queue, waiter, now)
             call = self._try(
                 pool, waiter.weight, now, keep=keep, use_reserve=use_reserve, waiter=waiter
@@ -219,6 +219,12 @@ class Dispatcher(ABC, Generic[W, C]):
             self._watch(pool, queue, at, now)
         return False
 
+    def _reserve_at(self, pool: Pool, waiter: W) -> float:
+        """Return when the only call that waits may take the reserve: at a cut, if one is near."""
+        at, cut = waiter.since + self._reserve_after, pool.current.closes
+        near = pool.current.number >= 0 and at < cut <= at + self._reserve_after
+        return cut if near and not pool.boundary.slides else at
+
     def _keeps(self, pool: Pool, queue: Queue[W], head: W, now: float) -> bool:
         """Whether scans leave something to single calls: not if all that waits fits in."""
         if not queue.only_scans:
@@ -227,7 +233,7 @@ class Dispatcher(ABC, Generic[W, C]):
 
     def _refuse_late(self, pool: Pool, queue: Queue[W], head: W, now: float) -> None:
         """Tell those whose deadline comes before the next chance."""
-        reserve_at = queue.alone_for(head, self._reserve_after)
+        reserve_at = self._reserve_at(pool, head) if queue.waiting == 1 else math.inf
         use_reserve = reserve_at <= now
         chance = pool.blocked_until(head.weight, now, use_reserve=use_reserve)
         if not use_reserve:
@@ -243,7 +249,7 @@ class Dispatcher(ABC, Generic[W, C]):
         for valve in (self._gate, pool.door):
             if valve is not None and not valve.passes(now):
                 at = max(valve.next_chance(now), pool.valve.until)
-        freed = [queue.alone_for(head, self._reserve_after)]
+        freed = [self._reserve_at(pool, head)] if queue.waiting == 1 else []
         if kept:
             freed.append(head.since + self._tail_after)
         return min([at, *(moment for moment in freed if moment > now)])
@@ -316,11 +322,11 @@ class Dispatcher(ABC, Generic[W, C]):
         own.answer(call.weight, call.sent_at, now)
         door.weigh(own, now)
 
-    def _tell_waiters(self, pool: Pool, now: float) -> None:
-        """Tell who would have to wait for longer than they allowed."""
-        wait = pool.valve.until - now
-        queue = self._queues.get(pool)
-        if queue is not None and wait > self._turn:
+    def _tell_waiters(self, refused: Pool, now: float) -> None:
+        """Tell who would have to wait for longer than they allowed, also behind a shut door."""
+        for pool, queue in self._queues.items():
+            if pool.name != refused.name or (wait := _shut_until(pool) - now) <= self._turn:
+                continue
             for waiter in queue.remove_impatient(wait):
                 self._refuse(waiter, _errors.shut(pool.name, wait))
 
@@ -343,7 +349,7 @@ class Dispatcher(ABC, Generic[W, C]):
     def _ended(self, call: C, now: float, *, good: bool, told: bool = True) -> None:
         pool = call.pool
         asked = pool.valve.ended(call, good=good, told=told)
-        if asked and good and pool.valve.careful and pool.beliefs.explains_ban:
+        if asked and good and pool.valve.careful and pool.beliefs.explains_ban(pool.count):
             pool.valve.trust()
         if self._gate.ended(call, good=good):
             self._look_at_all(now)
@@ -380,3 +386,9 @@ class Dispatcher(ABC, Generic[W, C]):
         )
         shut_for = max(0.0, self._gate.until - now)
         return BudgetSnapshot(pools, shut_for, self._limits.requests_per_second)
+
+
+def _shut_until(pool: Pool) -> float:
+    """Return when a refusal ends: of a pool, or of another account of its endpoint."""
+    until = pool.valve.until
+    return until if pool.door is None else max(until, pool.door.until)

@@ -98,7 +98,7 @@ class Pools:
         """
         for name in self._boundaries:
             pool = self.address(name)
-            if pool is not None and not pool.beliefs.explains_ban:
+            if pool is not None and not pool.beliefs.explains_ban(pool.count):
                 pool.valve.beware()
 
     def like(self, charge: Charge) -> Pool:
@@ -134,6 +134,9 @@ class Pools:
                 address = self.address(name)
                 trial = 0 if address is None else address.documented
                 pool.door = self._doors[name] = Door(limits.window * PATIENCE, trial)
+                if address is not None:
+                    # A refusal of the address may be heard while headers name accounts.
+                    pool.door.shut(address.valve.until)
         if kind is not LimitKind.UID and name in self._doors:
             # Accounts were said to pay, and it was found that the address does.
             pool.valve.shut(self._doors[name].until)

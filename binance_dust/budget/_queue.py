@@ -140,10 +140,6 @@ class Queue(Generic[W]):
         self._lanes[waiter.lane].popleft()
         self.leave(waiter)
 
-    def alone_for(self, head: W, seconds: float) -> float:
-        """Return when the only call that waits has waited so long; never, if there are others."""
-        return head.since + seconds if self.waiting == 1 else math.inf
-
     @property
     def only_scans(self) -> bool:
         """Whether no single call waits: then scans leave a part of the pool to those that come."""

@@ -409,15 +409,15 @@ def test_a_ban_in_a_burst_of_refusals_counts_as_one_and_alone_it_does_not() -> N
 def test_what_explains_a_ban_is_much_that_was_let_in_since_or_what_was_learnt() -> None:
     bench = PoolBench()
     bench.spend(100, 0.0)
-    assert not bench.pool.beliefs.explains_ban
+    assert not bench.pool.beliefs.explains_ban(bench.pool.count)
     bench.spend(100, 1.0, used=899)
-    assert not bench.pool.beliefs.explains_ban
+    assert not bench.pool.beliefs.explains_ban(bench.pool.count)
     bench.spend(100, 2.0, used=900)
-    assert bench.pool.beliefs.explains_ban
+    assert bench.pool.beliefs.explains_ban(bench.pool.count)
 
-    learnt = PoolBench().pool.beliefs
-    learnt.ceiling.weight = 600
-    assert learnt.explains_ban
+    learnt = PoolBench().pool
+    learnt.beliefs.ceiling.weight = 600
+    assert learnt.beliefs.explains_ban(learnt.count)
 
 
 # --- payers --------------------------------------------------------------------------------------

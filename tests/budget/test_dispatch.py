@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from binance_dust.budget import Charge, Feedback, Lane, LimitKind, RateLimits
+from binance_dust.budget._boundary import ServerWindow
 from binance_dust.budget._count import PoolCall
 from binance_dust.budget._dispatch import Dispatcher
 from binance_dust.budget._gates import AT_ONCE
@@ -102,20 +103,24 @@ def test_after_a_ban_a_few_go_at_a_time_until_much_was_let_in() -> None:
         assert plain.pool(charge).valve.careful
 
         assert calls[0] is not None
-        plain.good(calls[0], 9_000)
+        plain.pool(charge).count.since_cut = 9_000 - charge.weight
+        plain.good(calls[0])
         assert not plain.pool(charge).valve.careful
         assert plain.pool(charge).valve.open
     assert not plain.pool(of_account("a")).valve.careful
 
 
-def test_a_ban_that_is_explained_and_a_firewall_need_no_such_care() -> None:
+def test_a_ban_that_is_explained_needs_no_such_care() -> None:
     plain = opened()
-    plain.pool().beliefs.ceiling.weight = 600
+    plain.pool().beliefs.ceiling.weight = 6_000
     call = plain.ask(LIST)
     assert call is not None
     ban(plain, call)
+
     assert not plain.pool().valve.careful
 
+
+def test_a_firewall_needs_no_such_care() -> None:
     walled = opened()
     for _ in range(2):
         call = walled.ask(LIST)
@@ -132,6 +137,42 @@ def test_an_error_without_a_header_does_not_open_a_pool_and_one_with_a_header_do
         assert first is not None
         plain.good(first, used, status=400)
         assert plain.pool().valve.open is opens
+
+
+def test_a_refusal_of_the_address_holds_for_accounts_that_pay_from_then_on() -> None:
+    plain = opened()
+    call = plain.ask(Charge("POST /exchange", LimitKind.IP, 3_000, "a"))
+    assert call is not None
+    plain.settle(call, Feedback(429, retry_after=50.0), plain.clock.at)
+
+    assert plain.ask(of_account("a")) is None
+    plain.clock.at += 50.0
+    assert plain.ask(of_account("b")) is not None
+
+
+def test_waiters_behind_a_door_are_told_of_a_refusal_for_minutes_and_so_are_those_who_come() -> (
+    None
+):
+    plain = KeepingDispatcher()
+    first = plain.ask(of_account("a"))
+    assert first is not None
+    pool = plain.pool(of_account("b"))
+    plain._join(pool, Waiter(3_000, Lane.CALL, plain.clock.at, 60.0), None, plain.clock.at)
+
+    plain.settle(first, Feedback(429, retry_after=300.0), plain.clock.at)
+
+    assert [error.retry_after for error in plain.errors] == [300.0]  # type: ignore[attr-defined]
+    with pytest.raises(BudgetExceededError):
+        plain._join(pool, Waiter(3_000, Lane.CALL, plain.clock.at, 60.0), None, plain.clock.at)
+
+
+def test_the_only_call_that_waits_leaves_the_reserve_to_the_witness_if_a_cut_is_near() -> None:
+    for opens, sliding, takes in ((4.0, False, 64.0), (9.0, False, 63.0), (4.0, True, 63.0)):
+        plain = opened()
+        pool = plain.pool()
+        pool.boundary.slides = sliding
+        pool.current = ServerWindow(7, 1_000.0, 1_060.0 + opens)
+        assert plain._reserve_at(pool, Waiter(100, Lane.CALL, 1_060.0)) == 1_000.0 + takes
 
 
 def test_a_refusal_of_an_account_shuts_the_address_too_which_may_be_meant() -> None:

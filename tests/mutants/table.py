@@ -296,8 +296,9 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     "binance_dust/budget/_dispatch.py": {
         "Dispatcher.settle: good and status < FIRST_ERROR -> status < FIRST_ERROR": "what is not"
         " good is an error by its status too, but for the text of a ban, and that shuts all",
-        "Dispatcher._refusal: pool.valve.until - now > max(waiter.patience, self._turn)"
-        " -> pool.valve.until - now >= max(waiter.patience, self._turn)": _INSTANT,
+        "Dispatcher._refusal: (wait := (_shut_until(pool) - now))"
+        " > max(waiter.patience, self._turn)"
+        " -> (wait := (_shut_until(pool) - now)) >= max(waiter.patience, self._turn)": _INSTANT,
         "Dispatcher._try_out: address is None -> False": _TYPES,
         "Dispatcher._recheck_at: kept -> True": _FASTER,
         "Dispatcher._try: most and go is not _YES and ((kept := pool.kept_weight(weight, now))"
@@ -327,7 +328,8 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Dispatcher._try: weight > pool.limit -> weight >= pool.limit": "the same if it is equal",
         "Dispatcher._keeps: queue.weight > pool.free(now)"
         " -> queue.weight >= pool.free(now)": _NOBODY_CARES,
-        "Dispatcher._tell_waiters: wait > self._turn -> wait >= self._turn": _NOBODY_CARES,
+        "Dispatcher._tell_waiters: (wait := (_shut_until(pool) - now)) <= self._turn"
+        " -> (wait := (_shut_until(pool) - now)) < self._turn": _NOBODY_CARES,
         "Dispatcher._look_at_all: door is None or pool.door is door -> True": _FASTER,
     },
     "binance_dust/budget/_queue.py": {

@@ -62,6 +62,28 @@ def _several(play: Play) -> bool:
     return play.shared and bool(play.world.deviates & {"copies", "deaths"})
 
 
+def _once_a_life(play: Play) -> bool:
+    world = play.world
+    died = world.processes.die_at + world.net.way + world.net.jitter
+    before = sum(begin <= died for begin, _ in play.exchange.bans)
+    return not play.shared and max(before, len(play.exchange.bans) - before) <= 1
+
+
+def _unmeasured(play: Play) -> bool:
+    return _no_count(play) and "weight" in play.world.deviates
+
+
+def _slowly_told(play: Play) -> bool:
+    world = play.world
+    return world.payers(world.main) == ("uid",) and (
+        "latency" in world.deviates or world.headers.say == "missing"
+    )
+
+
+def _accounts_are_said_to_pay(play: Play) -> bool:
+    return play.world.main.payer == "uid"
+
+
 def _once(play: Play) -> bool:
     return play.exchange.refused == 1 and play.world.clocks.step < 0
 
@@ -105,6 +127,34 @@ KNOWN: Final[tuple[Known, ...]] = (
         "deaths",
         "What a process spent before it died looks like the spending of others, and they are left"
         " their part for up to ten windows.",
+    ),
+    Known(
+        frozenset({_BANNED}),
+        "deaths",
+        "A process that died has forgotten what was learnt from a ban: the same may come once more"
+        " in its second life.",
+        _once_a_life,
+    ),
+    Known(
+        frozenset({_BANNED, _AGAIN}),
+        "headers",
+        "Headers that don't count what we count can't tell what a call weighs, and that others, who"
+        " seem to spend, are the weight itself.",
+        _unmeasured,
+    ),
+    Known(
+        frozenset({_SLOW}),
+        "payer",
+        "That accounts pay lets more through: sixteen answers have to say so, and then three calls"
+        " at a time go, until more was let in than the address has. Where answers take long, or"
+        " have no header, that takes long.",
+        _slowly_told,
+    ),
+    Known(
+        frozenset({"sent into a refusal"}),
+        "payer",
+        "Accounts are said to pay: after the refusal of one of them another one asks.",
+        _accounts_are_said_to_pay,
     ),
     Known(
         _SENT_INTO,

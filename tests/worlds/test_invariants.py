@@ -106,6 +106,14 @@ def test_a_violation_has_a_reason_only_where_the_world_gives_one() -> None:
     assert reason(alone, second_ban) is None
 
 
+def test_a_second_ban_has_a_reason_if_each_life_of_a_process_has_one() -> None:
+    second_ban = Violation("a second ban", "2 bans")
+    died = play(World(limits=SMALL, processes=Processes(die_at=1.0), work=(Stream(calls=2),)))
+    for bans, explained in (((0.5, 50.0), True), ((50.0, 99.0), False), ((0.5, 0.6), False)):
+        died.exchange.bans = [(begin, begin + 9.0) for begin in bans]
+        assert (reason(died, second_ban) is not None) is explained
+
+
 def test_what_has_no_reason_is_news_with_its_seed() -> None:
     tally = Tally(several=1_000, hidden=50, unexplained=[(3, "(documented)", "slow")])
     assert news(tally, shared=True) == ["slow, (documented): seed 3"]
