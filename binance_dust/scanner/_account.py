@@ -269,8 +269,8 @@ class AccountScan:
         time = asyncio.get_running_loop().time
         began = time()
         # A call that had to wait, for weight or the pace, does not show how long answers take.
-        room = self._part.pace.take(began)
-        room = self._part.session.forecast(ENDPOINTS[question], 1) <= 0 and room
+        timed = self._part.pace.take(began) and lane.is_timed
+        timed = timed and self._part.session.forecast(ENDPOINTS[question], 1) <= 0
         try:
             found = await answer
             # Checked here, so that only this part fails, and not a later sum over reports.
@@ -287,7 +287,7 @@ class AccountScan:
                 )
         finally:
             lane.answered += 1
-            if room:
+            if timed:
                 lane.took.append(time() - began)
         return found
 

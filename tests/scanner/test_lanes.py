@@ -105,6 +105,17 @@ def test_the_usual_answer_is_the_middle_one() -> None:
     assert list(lane.took) == [7.0] * 64
 
 
+def test_the_first_calls_of_a_lane_are_timed_and_then_each_eighth() -> None:
+    lane = LaneCounts()
+    timed = []
+    for number in range(1, 97):
+        lane.asked = number
+        if lane.is_timed:
+            timed.append(number)
+
+    assert timed == [*range(1, 65), 72, 80, 88, 96]
+
+
 def test_the_remaining_calls_are_those_found_needed_and_a_share_of_the_unknown_accounts() -> None:
     part = part_of()
     margin, debt = SeenShare(), SeenShare()
