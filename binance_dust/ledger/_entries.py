@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any, Final
 from binance_dust._util.exact import to_amount
 from binance_dust.errors import ConfigurationError, GuardError
 from binance_dust.ledger._entry import (
+    KINDS,
     OPEN,
-    Kind,
+    WAYS,
     LedgerEntry,
     LedgerLine,
     SettledBy,
@@ -376,7 +377,7 @@ def _entry_of(
         id=entry_id,
         account=account,
         key_id=key_id,
-        kind=Kind(kind),
+        kind=KINDS[kind],
         account_type=account_type,
         target=target,
         assets=tuple(asset for _, _, asset, _, _ in asked),
@@ -389,7 +390,7 @@ def _entry_of(
         sent_after=moment_or_none(sent_after),
         expires_at=moment_or_none(expires_at),
         settled_at=moment_or_none(settled_at),
-        settled_by=None if settled_by is None else SettledBy(settled_by),
+        settled_by=None if settled_by is None else WAYS[settled_by],
         transaction_id=transaction_id,
         code=code,
         reason=reason,

@@ -136,10 +136,7 @@ class LaneCounts:
 
     @property
     def is_timed(self) -> bool:
-        """Whether the call that was asked last is timed: the first ones, and then some.
-
-        Whether it had to wait is only known by a forecast, which costs a tenth of the call.
-        """
+        """Whether the last call is timed: that needs a forecast, so of many calls only some are."""
         return self.asked <= _REMEMBERED or self.asked % _TIMED == 0
 
     @property
