@@ -6,8 +6,9 @@ const PROMPT = /^(\$|>>>|\.\.\.)( |$)/;
 /** Give what is worth copying of a block: its commands if it has prompts, and else all of it. */
 const copied = (text) => {
   const lines = text.trimEnd().split("\n");
-  const typed = lines.filter((line) => PROMPT.test(line));
-  return (typed.length ? typed.map((line) => line.replace(PROMPT, "")) : lines).join("\n") + "\n";
+  // Three dots alone are Python's, and no prompt.
+  const typed = lines.some((line) => /^(\$|>>>) /.test(line)) && lines.filter((line) => PROMPT.test(line));
+  return (typed ? typed.map((line) => line.replace(PROMPT, "")) : lines).join("\n") + "\n";
 };
 
 const addButton = (block) => {

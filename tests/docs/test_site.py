@@ -226,6 +226,19 @@ async def test_a_button_copies_commands_without_prompts(tab: Tab, address: str) 
     assert "$" not in copied[1]
 
 
+@pytest.mark.parametrize(
+    ("shown", "copied"),
+    [
+        ("$ ls -a\n.\n..\n$ pwd\n", "ls -a\npwd\n"),
+        (">>> if x:\n...     y\n...\n7\n", "if x:\n    y\n\n"),
+        ("class Known:\n...\n", "class Known:\n...\n"),
+        ("price = $5\n", "price = $5\n"),
+    ],
+)
+async def test_what_is_copied_is_what_was_typed(search: Tab, shown: str, copied: str) -> None:
+    assert await search.run(f"copied({json.dumps(shown)})") == copied
+
+
 async def test_a_page_that_is_not_there_leads_back(browser: Browser, address: str) -> None:
     async with browser.tab() as tab:
         await tab.open(f"{address}how-to/deep/er/share-budget.html")
