@@ -144,9 +144,11 @@ class Count:
 
     def total(self, now: float, *, fixed: bool) -> float:
         """Return the weight that the exchange may be counting, with others' as far as seen."""
+        own = self.own
+        spent, held = own.spent(now), own.taken - self.gone
         if self.others is None:
-            return self.ours(now)
-        return self.others.expected(now, self.own.spent(now), self.held, fixed=fixed)
+            return min(spent, held)
+        return self.others.expected(now, spent, held, fixed=fixed)
 
     # --- calls -----------------------------------------------------------------------------------
 

@@ -55,6 +55,7 @@ class Others:
         "_cap",
         "_half",
         "_half_life",
+        "_least",
         "_peak",
         "_peak_since",
         "_sample",
@@ -75,6 +76,7 @@ class Others:
         self._half = limit / 2
         self._half_life = HALF_LIFE * window
         self._cap = limit * MOST_CUSHION / CUSHION
+        self._least = self._cap / 2
         self._peak = 0
         self._peak_since = now
         self._sample: float | None = None
@@ -153,14 +155,15 @@ class Others:
 
     def surprised(self, now: float, by: float) -> None:
         """Record by how much a header was above our estimate, if it was."""
-        if by >= self._faded(now):
+        # Most headers are near the estimate, and the last surprise never counts less than `_least`.
+        if by >= self._least and by >= self._faded(now):
             self._surprise, self._surprised_at = min(by, self._cap), now
 
     def _faded(self, now: float) -> float:
         # In a straight line, and not by a power: that would differ from one machine to another.
         # No surprise is above the cap, so that after one half-life the least is all there is.
-        age, least = (now - self._surprised_at) / self._half_life, self._cap / 2
-        return least if age >= 1 else max(self._surprise * (1 - age / 2), least)
+        age = (now - self._surprised_at) / self._half_life
+        return self._least if age >= 1 else max(self._surprise * (1 - age / 2), self._least)
 
     def refused(self, now: float, beyond: int, since_cut: float) -> None:
         """Record a refusal: about the whole limit is spent, and `beyond` ours of it by them."""

@@ -41,14 +41,12 @@ class Pace(AsyncLimiter):
         self.batch_in: float = max(1 / leak, BATCH)
         """Seconds after which it is worth asking again."""
 
-    @property
-    def _loop(self) -> Pace:  # type: ignore[override]
-        """What the bucket asks for the time."""
-        return self
-
-    def time(self) -> float:
-        """Return the time that was passed in."""
-        return self._now
+    def _leak(self) -> None:
+        """Leak as aiolimiter does, until the time that was passed in and not that of a loop."""
+        if self._level:
+            leaked = (self._now - self._last_check) * self._rate_per_sec
+            self._level = max(self._level - leaked, 0)
+        self._last_check = self._now
 
     def least_wait(self, calls: int) -> float:
         """Return the seconds until the last of so many calls can go, if there are no others."""
