@@ -24,7 +24,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     ),
     **dict.fromkeys(
         (f"binance_dust/budget/_{name}.py" for name in ("trust", "ceiling", "price", "beliefs")),
-        tuple(f"tests/budget/test_{name}.py" for name in ("beliefs", "pool", "count", "others")),
+        tuple(f"tests/budget/test_{name}.py" for name in ("beliefs", "evidence", "pool")),
     ),
     **dict.fromkeys(
         (f"binance_dust/budget/_{name}.py" for name in ("address", "look", "news", "pace")),
@@ -166,6 +166,8 @@ _FASTER: Final = "only faster: without it the same is found out on the longer wa
 _FORKS: Final = "test_a_process_s_death_ends_its_claims_though_its_children_live has real processes"
 _INSTANT: Final = "the very instant: it may as well be a moment later"
 _SUM: Final = "any sum does that differs with what was admitted"
+_CEILING: Final = "what was let in is the ceiling by then, so that nothing is far below it"
+_ONE: Final = "a weight of one more or less"
 _EQUAL: Final = "a number that is only compared with others of its kind"
 _MILLIONS: Final = "a window's number is -1 or in the millions"
 _CLOSED: Final = "a closed budget is not looked at again: this only lets go of it sooner"
@@ -252,6 +254,30 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Replica._watch_pace: self._pace_at <= now -> self._pace_at < now": _INSTANT,
         "Replica.rooms: pool.window_at(now) -> left out": "what others are left until a cut is"
         " a guess anyway",
+    },
+    "binance_dust/budget/_beliefs.py": {
+        "Beliefs.__init__: 1 -> 2": _MILLIONS,
+        "Beliefs.__init__: 0 -> 1": _ONE,
+        "Beliefs.__init__: 0.0 -> 1.0": _ONE,
+        "Beliefs.__init__: True -> False": "the first refusal of a burst sets it",
+        "Beliefs.__init__: False -> True": "the first refusal of a burst sets it",
+        "Beliefs.cut: 0 -> 1": _ONE,
+        "Beliefs.is_possible: self.trust.odd -> True": _FASTER,
+        "Beliefs.weigh_header: 0 -> 1": _MILLIONS,
+        "Beliefs.weigh_header: self.cut_number == window.number >= 0"
+        " -> self.cut_number == window.number > 0": _MILLIONS,
+        "Beliefs.let_in: 0 -> 1": _ONE,
+        "Beliefs.let_in: self.cut_number == window.number >= 0"
+        " -> self.cut_number == window.number > 0": _MILLIONS,
+        "Beliefs.let_in: held > self._peak -> held >= self._peak": _FASTER,
+        "Beliefs.let_in: not self._agreed and ours >= self._needed"
+        " -> ours >= self._needed": _FASTER,
+        "Beliefs.let_in: held < ours -> held <= ours": _FASTER,
+        "Beliefs.refused: False -> True": _CEILING,
+        "Beliefs.refused: self._unexplained and self._too_soon(call.weight)"
+        " -> self._too_soon(call.weight)": _CEILING,
+        "Beliefs.refused: 0 -> 1": "one refusal of an earlier burst more or less",
+        "module: 4 -> 5": _NOBODY_CARES,
     },
     "binance_dust/budget/_price.py": {
         "Price.__init__: 0 -> 1": "it counts only what is believed anyway",
