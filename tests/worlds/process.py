@@ -314,9 +314,10 @@ class Process:
         self.notes.forecasts.append((now, endpoint.title, now + seconds))
 
     def end(self) -> None:
-        """Die: tasks are gone, and what is under way is not heard."""
-        self.loop.end()
-        self.engine.loops.remove(self.loop)
+        """Die: tasks are gone, and what is under way is not heard. Once is enough."""
+        if self.loop in self.engine.loops:
+            self.engine.loops.remove(self.loop)
+            self.loop.end()
 
 
 def _deliver(future: asyncio.Future[Response | None], answer: Response | None) -> None:
