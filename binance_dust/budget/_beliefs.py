@@ -232,7 +232,7 @@ class Beliefs:
         """
         if first:
             self._unexplained, self._alone = True, count.others is None
-            if not call.number:  # it was not alone, so that more of a burst may be refused
+            if call.number < 0:  # it was not alone, so that more of a burst may be refused
                 self.prices.doubt(call.documented)
             if self._is_nearly_full:
                 self._refusals = 0

@@ -79,6 +79,7 @@ class Prices:
         "_admitted",
         "_base",
         "_compared",
+        "_doubted",
         "_last",
         "_prices",
         "_step",
@@ -97,6 +98,8 @@ class Prices:
         """Calls that were admitted."""
         self.doubtful: bool = False
         """Whether any weight is in doubt: asked before every call."""
+        self._doubted = 0
+        """Calls that were admitted before the last refusal that came unexpected."""
         self._last = 0
         """The header of the last call, if it went alone; else -1."""
         self._compared = -1
@@ -130,12 +133,12 @@ class Prices:
         return any(price.weight == weight and price.in_doubt for price in self._prices.values())
 
     def admit(self, *, alone: bool) -> int:
-        """Count a call; return the number by which its answer is known to be a lone call's."""
+        """Count a call; return its number, by which its answer is known: negative if not alone."""
         self._admitted += 1
         if alone:
             return self._admitted
         self._last = -1
-        return 0
+        return -self._admitted
 
     def unlearn(self, documented: int) -> bool:
         """Believe the documents again; return whether that is news."""
@@ -148,8 +151,10 @@ class Prices:
 
         Only a call that left `soon` after the one before tells what it weighs.
         """
-        if number != self._admitted:
-            return False  # it was not alone
+        if number != self._admitted:  # it was not alone
+            if self.doubtful and abs(number) > self._doubted:
+                self._asked(documented)
+            return False
         last, self._last = self._last, used
         price = self._prices.get(documented) or self.of(documented)
         if last < used and price.again(used - last):
@@ -190,13 +195,15 @@ class Prices:
 
     def heard_nothing(self, documented: int, number: int, *, soon: bool) -> None:
         """Record a good answer without a header."""
-        if number != self._admitted:
-            return
-        self._last = -1
-        price = self._prices.get(documented)
-        if self.doubtful and soon and price is not None:
-            price.asked()
-            self._look_for_doubt()
+        if number == self._admitted:
+            self._last = -1
+        if self.doubtful and abs(number) > self._doubted and (soon or number < 0):
+            self._asked(documented)
+
+    def _asked(self, documented: int) -> None:
+        """Record an answer that told nothing: where answers take long, no call goes alone."""
+        self.of(documented).asked()
+        self._look_for_doubt()
 
     def _look_for_doubt(self) -> None:
         self.doubtful = any(price.in_doubt for price in self._prices.values())
@@ -204,6 +211,7 @@ class Prices:
     def doubt(self, documented: int) -> None:
         """Look at all weights again: a refusal came unexpected."""
         self.of(documented)
+        self._doubted = self._admitted
         for price in self._prices.values():
             price.doubt()
         self._look_for_doubt()

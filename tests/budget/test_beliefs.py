@@ -307,6 +307,24 @@ def test_calls_that_could_not_tell_leave_the_doubt_and_those_without_a_header_en
     assert not prices.in_doubt(1)
 
 
+def test_answers_to_calls_that_left_after_the_refusal_end_the_doubt_where_none_goes_alone() -> None:
+    prices = Prices()
+    before = [prices.admit(alone=False) for _ in range(2 * ASKS)]
+    prices.doubt(1)
+    for number in before:
+        prices.read(1, number, 100, soon=True)
+        prices.heard_nothing(1, number, soon=True)
+    assert prices.in_doubt(1)
+
+    after = [prices.admit(alone=False) for _ in range(ASKS + 1)]
+    for number in after[:3]:
+        prices.read(1, number, 100, soon=True)
+    for number in after[3:-1]:
+        assert prices.in_doubt(1)
+        prices.heard_nothing(1, number, soon=False)
+    assert not prices.in_doubt(1)
+
+
 def test_a_header_that_is_missing_makes_the_next_one_tell_nothing() -> None:
     prices = Prices()
     lone(prices, 1)
