@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from binance_dust.budget import _beliefs
 from binance_dust.budget._beliefs import Beliefs, News
 from binance_dust.budget._boundary import Boundary, ServerWindow
 from binance_dust.budget._count import AdmittedCall, Count
@@ -13,6 +14,7 @@ from binance_dust.budget._trust import ENOUGH
 from tests.budget.bench import StoppedClock
 
 WINDOW = ServerWindow(5, 0.0, 60.0)
+MOST = int(1_200 * _beliefs.ENOUGH)
 
 
 class Evidence:
@@ -284,6 +286,26 @@ def test_a_window_is_full_if_it_is_past_or_has_no_room(
     evidence.count.own.taken += taken
     window = ServerWindow(number, 0.0, 60.0)
     assert evidence.beliefs.is_full(window, 100, 1_200, evidence.count) is full
+
+
+@pytest.mark.parametrize(
+    ("since_cut", "highest", "earned", "explained"),
+    [
+        (MOST - 1, 0, False, False),
+        (MOST, 0, False, True),
+        (0, MOST, False, False),
+        (0, MOST - 1, True, False),
+        (0, MOST, True, True),
+    ],
+)
+def test_a_ban_would_not_come_again_after_much_was_let_in(
+    since_cut: int, highest: int, *, earned: bool, explained: bool
+) -> None:
+    evidence = Evidence().earn() if earned else Evidence()
+    evidence.let_in(100)
+    evidence.count.since_cut = since_cut
+    evidence.beliefs._highest = highest
+    assert evidence.beliefs.explains_ban(evidence.count) is explained
 
 
 # --- weights -------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ import pytest
 from binance_dust import BudgetExceededError
 from binance_dust.budget import Charge, LimitKind, RateLimits
 from binance_dust.budget._pool import Pool
+from binance_dust.budget._redis._shared import LogClock
 from binance_dust.budget._redis._stored import StoredReplica
 
 LIST = ("ip", "GET /list", None)
@@ -331,6 +332,20 @@ def test_waiters_that_a_ban_refuses_elsewhere_are_written() -> None:
     assert "pool ip GET /other" in log.replica.fields(at)[0]
 
 
+def test_waiters_that_a_firewall_refuses_elsewhere_are_written() -> None:
+    log, walled = ReplicaLog().opened(), [403, None, None, None, None, None, True]
+    for ticket in (5, 6):
+        log.say("a", ["ask", ticket, "ip", "GET /other", None, 1, "call", 0.0, 0.0, None, 60.0])
+    log.say("a", ask(1))
+    log.say("a", ["settle", 1, *walled])
+    log.say("a", ask(2))
+    at = log.replica.position
+    log.say("a", ["settle", 2, *walled])
+
+    assert not log.replica.waiters
+    assert "pool ip GET /other" in log.replica.fields(at)[0]
+
+
 @pytest.mark.parametrize(("read", "gone"), [(2, False), (3, True)])
 def test_a_process_that_hears_nothing_is_removed_if_it_has_read_no_more(
     read: int, *, gone: bool
@@ -404,6 +419,15 @@ def test_one_call_goes_first_after_an_earlier_life_whatever_was_known_of_its_poo
     assert list(log.replica.calls) == [("a", 1)]
 
 
+def test_a_deadline_before_anything_may_go_is_kept() -> None:
+    log = ReplicaLog().opened()
+    log.say("a", knew(500.0))
+    log.say("a", ask(1, left=2.0), lease=90.0)
+    assert log.replica.look_at[log.pool] - log.replica.clock.at == pytest.approx(2.0, abs=1e-6)
+    log.say("a", ["look", *LIST], after=2.0)
+    assert [ticket for ticket, _ in log.replica.refused] == [1]
+
+
 # --- the pace ------------------------------------------------------------------------------------
 
 
@@ -470,3 +494,105 @@ def test_another_sum_is_noticed() -> None:
 
     assert log.replica.diverged
     assert member.check != 0
+
+
+# --- time, and pools that lie frozen -------------------------------------------------------------
+
+
+def test_the_time_of_the_log_goes_on_if_that_of_redis_goes_back() -> None:
+    clock = LogClock()
+    clock.set(100.0)
+    assert (clock.at, clock.server_time(), clock.now()) == (100.0, None, 100.0)
+    assert (clock.of(90.0), clock.of(110.0)) == (100.0, 110.0)
+    clock.set(90.0)
+    clock.set(90.0)
+    assert clock.at == 100.0
+    clock.set(95.0)
+    assert (clock.at, clock.of(97.0)) == (105.0, 107.0)
+    clock.offset = 7.0
+    assert (clock.server_time(), clock.now()) == (112.0, 112.0)
+
+
+def of_account(name: str, ticket: int) -> list[Any]:
+    return ["ask", ticket, "uid", "POST /other", name, 10, "call", 0.0, 0.0, None, 600.0]
+
+
+def loaded(log: ReplicaLog) -> ReplicaLog:
+    """Another process, which loads what was written."""
+    other = ReplicaLog("b")
+    other.replica = StoredReplica.load(log.replica.fields()[0], log.replica.position, "b")
+    other.at = log.at
+    return other
+
+
+def pools_of(fields: dict[str, bytes]) -> set[str]:
+    return {name.removeprefix("pool ") for name in fields if name.startswith("pool ")}
+
+
+def test_pools_that_were_loaded_are_there_and_only_those_that_change_are_written() -> None:
+    log = ReplicaLog().opened()
+    for ticket, name in enumerate(("ann", "ben", "cy"), start=1):
+        log.say("a", of_account(name, ticket))
+        log.say("a", ["settle", ticket, 200, None, 10, None, None, None, False])
+    other = loaded(log)
+    pools, at = other.replica._pools, other.replica.position
+    assert len(pools) == 4
+    for name in ("ann", "nobody"):
+        like = pools.like(Charge("POST /other", LimitKind.UID, 0, name))
+        assert like.count.own.taken == (10 if name == "ann" else 0)
+    assert len(pools) == 4
+    assert pools.address("POST /other") is None
+    address = pools.address(LIST[1])
+    assert address is not None
+    assert address.count.own.taken == 100
+
+    assert pools_of(other.replica.fields(at - 1)[0]) == {"ip GET /list"}
+    other.say("b", of_account("ben", 7))
+    assert pools_of(other.replica.fields(at)[0]) == {"uid POST /other\tben"}
+    assert {pool.account for pool in pools} == {None, "ann", "ben", "cy"}
+    used = {pool.account: pool.count.own.taken for pool in pools}
+    assert used == {None: 100, "ann": 10, "ben": 20, "cy": 10}
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_accounts_are_forgotten_in_turn_and_that_is_written(*, anew: bool) -> None:
+    log = ReplicaLog().opened()
+    for ticket, name in enumerate(("cy", "ann", "ben"), start=1):
+        log.say("a", of_account(name, ticket))
+        log.say("a", ["settle", ticket, 200, None, 10, None, None, None, False])
+    log = loaded(log) if anew else log
+    log.at += 100.0
+    at = log.replica.position
+    log.say("b", of_account("dan", 9), lease=90.0)
+
+    fields, gone = log.replica.fields(at)
+    assert gone == ["pool uid POST /other\tcy", "pool uid POST /other\tann"]
+    assert pools_of(fields) == {"uid POST /other\tdan"}
+    assert {pool.account for pool in log.replica._pools} == {None, "dan", "ben"}
+    assert len(pools_of(log.replica.fields()[0])) == 3
+    log.say("b", of_account("cy", 10), lease=90.0)
+    assert gone[0] not in log.replica.fields(at)[1]
+    assert loaded(log).replica.fields()[0] == log.replica.fields()[0]
+
+
+def test_accounts_that_were_checked_and_kept_are_written_with_their_turns() -> None:
+    log = ReplicaLog().opened()
+    for ticket, name in enumerate(("cy", "ann", "ben"), start=1):
+        log.say("a", of_account(name, ticket))
+        log.say("a", ["settle", ticket, 200, None, 10, None, None, None, False])
+    at = log.replica.position
+    log.say("a", of_account("dan", 9))
+
+    pool = "uid POST /other\t"
+    assert pools_of(log.replica.fields(at)[0]) == {f"{pool}dan", f"{pool}cy", f"{pool}ann"}
+    turns = log.replica._pools.turns
+    assert sorted(turns, key=lambda key: turns[key]) == [
+        ("POST /other", name) for name in ("ben", "cy", "ann", "dan")
+    ]
+
+
+def test_what_was_spent_elsewhere_is_written() -> None:
+    log = ReplicaLog().opened()
+    at = log.replica.position
+    log.say("a", ["spent", *LIST, [], 5, 0.0])
+    assert pools_of(log.replica.fields(at)[0]) == {"ip GET /list"}

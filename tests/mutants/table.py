@@ -5,7 +5,10 @@ from __future__ import annotations
 from typing import Final
 
 JUDGES: Final[dict[str, tuple[str, ...]]] = {
-    "binance_dust/budget/_redis/_replica.py": ("tests/budget/test_replica.py",),
+    **dict.fromkeys(
+        (f"binance_dust/budget/_redis/_{name}.py" for name in ("replica", "shared", "pools")),
+        ("tests/budget/test_replica.py",),
+    ),
     "binance_dust/budget/_redis/": (
         *(f"tests/budget/test_redis_{name}.py" for name in ("away", "members", "versions")),
         "tests/budget/test_replica.py",
@@ -167,6 +170,7 @@ _FORKS: Final = "test_a_process_s_death_ends_its_claims_though_its_children_live
 _INSTANT: Final = "the very instant: it may as well be a moment later"
 _SUM: Final = "any sum does that differs with what was admitted"
 _CEILING: Final = "what was let in is the ceiling by then, so that nothing is far below it"
+_ENTRY: Final = "an entry sets it before it is used"
 _ONE: Final = "a weight of one more or less"
 _EQUAL: Final = "a number that is only compared with others of its kind"
 _MILLIONS: Final = "a window's number is -1 or in the millions"
@@ -219,8 +223,20 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Pace.__init__: 0.0 -> 1.0": "the time is passed in before it is read",
         "module: 0.02 -> 0.04": _NOBODY_CARES,
     },
+    "binance_dust/budget/_redis/_shared.py": {
+        "LogClock.__init__: 0.0 -> 1.0": _ENTRY,
+        "LogClock.set: now < self.at -> now <= self.at": _FASTER,
+        "Member.__init__: 0.0 -> 1.0": _ENTRY,
+        "Member.__init__: 0 -> 1": _ENTRY,
+    },
+    "binance_dust/budget/_redis/_pools.py": {
+        "text_of: 0 -> 1": "a call that finds a pool, and is not made",
+        "SharedPools.__init__: 0 -> 1": _EQUAL,
+        "SharedPools.of: self.gone -> True": _FASTER,
+        "SharedPools._line_up: 1 -> 2": _EQUAL,
+    },
     "binance_dust/budget/_redis/_replica.py": {
-        "Replica.__init__: False -> True": "each entry sets it before it is used",
+        "Replica.__init__: False -> True": _ENTRY,
         "Replica.step: self._ours -> True": "our own entry is the last of those that are read",
         "Replica.step: member.heard + member.lease < now -> member.heard + member.lease"
         " <= now": _INSTANT,

@@ -345,7 +345,8 @@ class Replica(Dispatcher[SharedWaiter, SharedCall]):
         if pool in self._paced:
             at = max(min(self._pace_at, queue.next_deadline() or math.inf), now)
         if now < self.opens:
-            at = self.opens  # the pool was not asked: it may have room by then
+            # The pool was not asked: it may have room by then.
+            at = min(self.opens, queue.next_deadline() or math.inf)
         before = self.look_at.get(pool, math.inf)
         sooner = at < before - self._limits.window * LEAST_WAIT
         if self._ours and head.pid != self.pid and (sooner or self._heads.get(pool) is not head):
