@@ -15,6 +15,8 @@ SAME: Final = 3
 """Equal differences in a row that prove a higher weight."""
 SAME_LOWER: Final = 12
 """Those that prove a lower one."""
+STEPS: Final = 6
+"""Of fewer headers all may happen to differ by multiples of twice or three times the weight."""
 CERTAIN: Final = 4_096
 """Headers of one moment that differ by multiples of another weight prove it when that many to one
 would have to be an accident."""
@@ -185,7 +187,7 @@ class Prices:
             return False
         self._step = step
         self._steps += 1
-        if self._steps < SAME or odds**self._steps < CERTAIN or step <= documented:
+        if self._steps < STEPS or odds**self._steps < CERTAIN or step <= documented:
             return False
         self._steps = 0
         price.learn(step)

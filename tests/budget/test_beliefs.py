@@ -351,6 +351,7 @@ def test_headers_of_one_moment_that_differ_by_multiples_are_a_higher_weight() ->
         (500, 500, 500, 500, 500, 500, 500, 500, 500),  # that stand still
         (550, 600, 650, 700, 750, 800, 850, 900, 950),  # less than is believed
         (200, 400, 600, 800, 1_000, 1_200),  # not enough of them
+        (30_000, 60_000, 30_000, 90_000, 30_000, 60_000),  # likewise: three times what it is
     ],
 )
 def test_headers_that_are_no_proof_of_a_weight(headers: tuple[int, ...]) -> None:
