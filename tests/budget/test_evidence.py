@@ -308,6 +308,13 @@ def test_a_ban_would_not_come_again_after_much_was_let_in(
     assert evidence.beliefs.explains_ban(evidence.count) is explained
 
 
+def test_headers_that_did_not_reach_all_explain_no_ban() -> None:
+    evidence = Evidence().earn()
+    evidence.let_in(50)
+    evidence.beliefs._highest = MOST
+    assert not evidence.beliefs.explains_ban(evidence.count)
+
+
 # --- weights -------------------------------------------------------------------------------------
 
 

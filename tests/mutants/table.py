@@ -289,6 +289,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Beliefs.let_in: not self._agreed and ours >= self._needed"
         " -> ours >= self._needed": _FASTER,
         "Beliefs.let_in: held < ours -> held <= ours": _FASTER,
+        "Beliefs.refused: call.number < 0 -> call.number <= 0": "numbers begin at one",
         "Beliefs.refused: False -> True": _CEILING,
         "Beliefs.refused: self._unexplained and self._too_soon(call.weight)"
         " -> self._too_soon(call.weight)": _CEILING,

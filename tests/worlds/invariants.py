@@ -79,7 +79,7 @@ def _told_in_time(play: Play) -> Iterator[tuple[str, str]]:
         if wait.deadline is None:
             continue
         late = ended - max(wait.deadline, wait.since)
-        if late > _EPSILON + stopped + wait.deadline * 1e-3:
+        if late > _EPSILON + stopped + wait.deadline * 1e-3 + 2 * play.world.redis_trip:
             yield "waited past its deadline", f"{late:.2f} s, {wait}"
             return
     for wait in play.notes.waits:
