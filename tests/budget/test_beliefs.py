@@ -334,13 +334,26 @@ def test_a_header_that_is_missing_makes_the_next_one_tell_nothing() -> None:
     assert [lone(prices, used) for used in (5, 7)] == [False, False]
 
 
-def test_headers_of_one_moment_that_differ_by_multiples_are_a_higher_weight() -> None:
+@pytest.mark.parametrize(
+    ("headers", "weight"),
+    [
+        ((3_070, 570, 1_070, 1_570, 2_070, 2_570, 3_570), 500),
+        ((570, 1_070, 1_090, 1_590, 2_090, 2_590, 3_090, 3_590, 4_090), 500),  # others between
+        ((500, 500, 1_000, 1_000, 1_500, 1_500, 2_000, 2_500, 3_000, 3_500), 500),
+        (tuple(range(400, 3_200, 400)), 400),  # 4,096 to one
+        (tuple(range(200, 2_800, 200)), 200),
+    ],
+)
+def test_headers_of_one_moment_that_differ_by_multiples_are_a_higher_weight(
+    headers: tuple[int, ...], weight: int
+) -> None:
     prices = Prices()
-    heard = [prices.compare(100, used) for used in (3_000, 1_500, 2_000, 3_500, 500, 1_000, 2_500)]
+    prices.doubt(100)
 
-    assert heard.index(True) == 6
-    assert prices.weight(100) == 500
+    assert [prices.compare(100, used) for used in headers].index(True) == len(headers) - 1
+    assert prices.weight(100) == prices.newest.weight == weight
     assert prices.learnt
+    assert not prices.doubtful
 
 
 @pytest.mark.parametrize(
@@ -359,6 +372,15 @@ def test_headers_that_are_no_proof_of_a_weight(headers: tuple[int, ...]) -> None
 
     assert not any(prices.compare(100, used) for used in headers)
     assert not prices.learnt
+
+
+def test_headers_of_one_moment_do_not_bring_the_documents_back() -> None:
+    prices = Prices()
+    for number in range(1, SAME_LOWER + 1):
+        lone(prices, 50 * number, documented=100)
+    assert prices.weight(100) == 50
+
+    assert not any(prices.compare(100, 100 * number) for number in range(1, 20))
 
 
 def test_calls_of_two_weights_are_not_compared() -> None:

@@ -308,7 +308,11 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " -> price.again(used - last)": _FASTER,
         "Prices.read: last < used -> last <= used": _FASTER,
         "Prices.read: used - last -> used + last": _FASTER,
+        "Prices.compare: 0 -> 1": _NOBODY_CARES,
+        "Prices.heard_nothing: number < 0 -> number <= 0": _EQUAL,
         "module: 12 -> 13": _NOBODY_CARES,
+        "module: 6 -> 7": _NOBODY_CARES,
+        "module: 4096 -> 4097": _NOBODY_CARES,
     },
     "binance_dust/budget/_payers.py": {
         "Payers.of: self._believed -> True": _FASTER,
