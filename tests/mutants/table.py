@@ -347,6 +347,13 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " > max(waiter.patience, self._turn)"
         " -> (wait := (_shut_until(pool) - now)) >= max(waiter.patience, self._turn)": _INSTANT,
         "Dispatcher._try_out: address is None -> False": _TYPES,
+        "Dispatcher._reserve_at: 0 -> 1": _MILLIONS,
+        "Dispatcher._reserve_at: pool.current.number >= 0 -> pool.current.number > 0": _MILLIONS,
+        "Dispatcher._reserve_at: at < cut <= at + self._reserve_after"
+        " -> at < cut < at + self._reserve_after": _INSTANT,
+        "Dispatcher._reserve_at: at < cut <= at + self._reserve_after"
+        " -> at <= cut <= at + self._reserve_after": _INSTANT,
+        "Dispatcher._recheck_at: queue.waiting == 1 -> True": _FASTER,
         "Dispatcher._recheck_at: kept -> True": _FASTER,
         "Dispatcher._try: most and go is not _YES and ((kept := pool.kept_weight(weight, now))"
         " < most) -> most and (kept := pool.kept_weight(weight, now)) < most": _FASTER,
