@@ -65,8 +65,9 @@ def test_a_good_answer_that_tells_nothing_lets_the_next_call_ask_until_it_was_in
     half_open.let_first(ONE, 0.0)
     half_open.ended(ONE, good=True, told=True)
     half_open.open_half()
-    half_open.let_first(ONE, 0.0)
-    half_open.ended(ONE, good=True, told=False)
+    for number in range(VAIN - 1):
+        half_open.let_first(number, 0.0)
+        half_open.ended(number, good=True, told=False)
     assert not half_open.open, "what was in vain before counts no more"
 
 
@@ -74,9 +75,10 @@ def test_after_a_ban_that_nothing_explains_a_few_go_at_a_time_once_one_was_answe
     careful = valve(half_open=False)
     careful.beware()
     assert careful.passes(0.0)
-    careful.let_first(ONE, 0.0)
-    assert not careful.passes(1.0)
-    careful.ended(ONE, good=True)
+    for good in (False, True):
+        careful.let_first(ONE, 0.0)
+        assert not careful.passes(1.0)
+        careful.ended(ONE, good=good)
 
     for number in range(AT_ONCE):
         assert careful.passes(1.0)
