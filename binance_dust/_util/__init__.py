@@ -7,7 +7,7 @@ rows.py         answers of which a row can be set aside, or a field can be missi
 misfit.py       where a value does not fit its declared type
 structs.py      structs that hold a secret, and how they are printed
 keys.py         what holds a key is never pickled; which private key a PEM holds
-lifetimes.py    objects that are closed, and belong to one event loop
+lifetimes.py    objects that are closed, or bound to one event loop; signals
 files.py        which files are opened, and that readers see them whole
 results.py      results made in the background, read as a stream
 words.py        counts and durations in words; foreign text, made visible

@@ -1,13 +1,33 @@
-"""Objects with a lifetime: closed by their creator, and bound to one event loop."""
+"""Lifetimes: objects that are closed, or bound to one event loop; signals that end a process."""
 
 from __future__ import annotations
 
 import asyncio
-from typing import Self
+import contextlib
+import warnings
+from typing import TYPE_CHECKING, Self
 
 from binance_dust.errors import ConfigurationError
 
-__all__ = ["Closing", "OneLoop"]
+if TYPE_CHECKING:
+    import signal
+    from collections.abc import Callable
+
+__all__ = ["Closing", "OneLoop", "on_signal"]
+
+
+def on_signal(number: signal.Signals, act: Callable[[], object]) -> None:
+    """Call `act` in the running event loop when the process gets a signal.
+
+    It is left out where there is no such thing: on Windows, and outside of the main thread.
+    """
+    with (
+        contextlib.suppress(NotImplementedError, RuntimeError, ValueError),
+        warnings.catch_warnings(),
+    ):
+        # uvloop 0.22 asks in a way that Python 3.14 deprecates.
+        warnings.simplefilter("ignore", DeprecationWarning)
+        asyncio.get_running_loop().add_signal_handler(number, act)
 
 
 class Closing:

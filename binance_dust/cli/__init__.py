@@ -32,7 +32,6 @@ Only the module of the given command is imported, so that `--help` and every com
 
 from __future__ import annotations
 
-import contextlib
 import importlib
 import signal
 import sys
@@ -181,6 +180,8 @@ async def _run_until_terminated(command: ModuleType, options: argparse.Namespace
     """Run a command; SIGTERM ends it as cleanly as Ctrl-C does."""
     import asyncio
 
+    from binance_dust._util.lifetimes import on_signal
+
     terminated = asyncio.Event()
     task = asyncio.ensure_future(command.run(options))
 
@@ -188,9 +189,7 @@ async def _run_until_terminated(command: ModuleType, options: argparse.Namespace
         terminated.set()
         task.cancel()
 
-    # Windows has no such handlers, and only the main thread may set them.
-    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
-        asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, terminate)
+    on_signal(signal.SIGTERM, terminate)
     try:
         return int(await task)
     except asyncio.CancelledError:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from contextlib import nullcontext, suppress
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Final
 
+from binance_dust._util.lifetimes import on_signal
 from binance_dust._util.words import count
 from binance_dust.cli import _arguments, _context, _fleet, _metrics, _moving, _notify, _rules
 from binance_dust.cli._problems import to_all
@@ -75,9 +76,7 @@ async def run(options: argparse.Namespace) -> int:
         raise ConfigurationError("a worker has one address: run one for each --local-addr")
     stop = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        # Windows has no such handlers, and only the main thread may set them.
-        with suppress(NotImplementedError, RuntimeError, ValueError):
-            asyncio.get_running_loop().add_signal_handler(number, stop.set)
+        on_signal(number, stop.set)
     metrics, watch = _metrics.CommandMetrics(options), MoveWatch()
     notifier = _notify.Notifier(options)
     observer = to_all(metrics, watch, notifier)
