@@ -370,8 +370,11 @@ def lock(session: nox.Session) -> None:
 @nox.session(default=False)
 def changelog(session: nox.Session) -> None:
     """Gather `changes/` into the changelog, under the version that the package has now."""
-    tools(session, "changelog")
     version = runpy.run_path("binance_dust/_version.py")["__version__"]
+    written = f"\n## {version}, " in Path("CHANGELOG.md").read_text(encoding="utf-8")
+    if written and "--draft" not in session.posargs:
+        session.error(f"the changelog has a section for {version} already: finish it by hand")
+    tools(session, "changelog")
     session.run("towncrier", "build", "--version", version, *session.posargs)
 
 

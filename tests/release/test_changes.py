@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.release.state import fragments
+
 ROOT = Path(__file__).parents[2]
 
 SECTION = """\
@@ -73,6 +75,12 @@ def test_a_misnamed_change_is_an_error(project: Path, name: str) -> None:
 
     assert done.returncode == 1
     assert name in done.stderr
+
+
+def test_no_change_waits_before_the_first_release() -> None:
+    """Nobody had an earlier state: a change is told in the section of 0.1.0 itself."""
+    if "\n## 0.1.0, unreleased\n" in (ROOT / "CHANGELOG.md").read_text(encoding="utf-8"):
+        assert fragments(ROOT / "changes") == set(), "write it into the section of 0.1.0"
 
 
 def test_the_changes_that_wait_now_are_well_formed() -> None:
