@@ -5,10 +5,12 @@ Its figures, its alerts, its picture, and each invariant that broke.
 
 from __future__ import annotations
 
+import json
 import shutil
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Final
 
@@ -43,11 +45,20 @@ def live(
                 hour.out.wrong.append(f"{type(error).__name__} in the end: {error}")
     finally:
         hour.stop()
+    write_samples(hour.out, folder / "samples.jsonl")
     said = list(lines(hour.out))
     (folder / "report.txt").write_text("\n".join(said) + "\n", "utf-8")
     for line in said:
         tell(line)
     return hour.out.wrong
+
+
+def write_samples(out: Outcome, path: Path) -> None:
+    """Keep what each process weighed, look by look."""
+    with path.open("w", encoding="utf-8") as file:
+        for part in out.parts.values():
+            for life in part.lives:
+                file.write(json.dumps(asdict(life)) + "\n")
 
 
 def look_at_prometheus(hour: Hour, folder: Path) -> None:
