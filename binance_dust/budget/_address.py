@@ -38,7 +38,7 @@ class AddressGate(Valve):
             return True
         if not self.walled and now >= self.until:
             self.walled = True
-            self.open_half()
+            self.hold()
         return False
 
     def shut_for(self, seconds: float, now: float, *, guessed: bool) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Protocol
 
+from binance_dust.budget import _errors
 from binance_dust.budget._count import AdmittedCall, PoolCall
 
 if TYPE_CHECKING:
@@ -16,6 +17,10 @@ class Owner(Protocol):
 
     def now(self) -> float:
         """Read the monotonic clock."""
+        ...
+
+    def stopped(self, call: LocalAdmission) -> bool:
+        """Whether a refusal was heard since a call was admitted."""
         ...
 
     def settle(self, call: LocalAdmission, answer: Feedback, now: float) -> None:
@@ -46,11 +51,17 @@ class LocalAdmission(PoolCall):
         self._over = False
 
     def sent(self, extra: int = 0) -> None:
-        """Record that the call leaves now, or that the transport sent `extra` copies of it."""
+        """Record that the call leaves now, or that the transport sent `extra` copies of it.
+
+        Raises `NotSentError`, and gives the weight back, if a refusal was heard meanwhile.
+        """
         if self._over:
             return
         if extra > 0:
             self.pool.count.add_copies(self, extra)
+        elif self._budget.stopped(self):
+            self.release()
+            raise _errors.stopped(self.pool.name)
         else:
             self.pool.count.mark(self, self._budget.now())
 

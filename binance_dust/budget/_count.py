@@ -30,6 +30,7 @@ from binance_dust.budget._own import OwnWeight
 
 if TYPE_CHECKING:
     from binance_dust.budget._boundary import ServerWindow
+    from binance_dust.budget._gates import Valve
     from binance_dust.budget._pool import Pool
 
 FEW: Final = 4
@@ -91,6 +92,12 @@ class PoolCall(AdmittedCall):
     __slots__ = ("pool",)
 
     pool: Pool
+
+    def stopped(self, gate: Valve) -> bool:
+        """Whether a refusal or a ban was heard since: what takes long to sign leaves later."""
+        pool = self.pool
+        door = pool.door
+        return not (gate.lets(self) and pool.valve.lets(self) and (door is None or door.lets(self)))
 
 
 class Count:

@@ -53,7 +53,7 @@ class Door(Valve):
         if self.asks(call):
             self.shut(until)
         elif self.open:
-            self.open_half()
+            self.hold()
 
     def answered(self, call: AdmittedCall, answer: Feedback, *, good: bool) -> bool:
         """Take an answer; return whether others may go now, or ask again."""

@@ -5,7 +5,12 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from binance_dust._answers.weight import BANNED, FORBIDDEN
-from binance_dust.errors import BannedError, BudgetExceededError, ConfigurationError
+from binance_dust.errors import (
+    BannedError,
+    BudgetExceededError,
+    ConfigurationError,
+    NotSentError,
+)
 
 
 def closed() -> ConfigurationError:
@@ -38,6 +43,17 @@ def shut(pool: str, wait: float) -> BudgetExceededError:
         pool=pool,
         retry_after=wait,
     )
+
+
+def stopped(pool: str) -> NotSentError:
+    """Make the error of a call that was admitted, but not yet sent when a refusal was heard."""
+    return NotSentError("the exchange refused another call meanwhile", endpoint=pool)
+
+
+def void(pool: str) -> NotSentError:
+    """Make the error of a call that others have given up: its process was stopped meanwhile."""
+    text = "this process was not heard for too long, so its admission is void"
+    return NotSentError(text, endpoint=pool)
 
 
 def banned(pool: str, seconds: float, server_time: float | None) -> BannedError:

@@ -25,6 +25,7 @@ class Valve:
         "_expires",
         "_first",
         "_patience",
+        "_refused",
         "_told",
         "_vain",
         "careful",
@@ -41,6 +42,8 @@ class Valve:
         self._expires = math.inf
         self._vain = 0
         """Calls in a row that went first, and told nothing."""
+        self._refused = False
+        """Whether it was shut, and no call that went first was answered well since."""
         self._told = False
         """Whether a call that went first has told something since the valve was shut."""
         self.careful: bool = False
@@ -75,6 +78,10 @@ class Valve:
         """Whether a call went first since the valve was shut."""
         return call in self._asking
 
+    def lets(self, call: object) -> bool:
+        """Whether a call may leave that was let through: no refusal is unanswered since."""
+        return not self._refused or call in self._asking
+
     def ended(self, call: object, *, good: bool, told: bool = True) -> bool:
         """Record how a call ended. Return whether others may go now, or ask again.
 
@@ -92,16 +99,16 @@ class Valve:
         if good and self._told and not self.careful:
             self._first = None
             self._asking.clear()
-            self.open = True
+            self.open, self._refused = True, False
         return next_may_ask or good
 
     def beware(self) -> None:
         """Let only a few calls go at a time."""
-        self.careful, self.open = True, False
+        self.careful, self.open, self._refused = True, False, True
 
     def trust(self) -> None:
         """Let all go again, after a good answer to a call that went first."""
-        self.careful, self.open = False, True
+        self.careful, self.open, self._refused = False, True, False
         self._first = None
         self._asking.clear()
 
@@ -111,10 +118,15 @@ class Valve:
         self._asking.clear()
         self.open = self._told = False
 
+    def hold(self) -> None:
+        """Make the next call go alone, ahead of those that were let through and have not left."""
+        self.open_half()
+        self._refused = True
+
     def shut(self, until: float) -> None:
         """Shut until some moment; then be half open."""
         self.until = max(self.until, until)
-        self.open_half()
+        self.hold()
 
     def follow(self, other: Valve, by: float) -> None:
         """Be shut or half open as another one is, whose clock is `by` behind: calls may be out."""

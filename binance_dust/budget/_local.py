@@ -121,6 +121,10 @@ class LocalBudget(Dispatcher[LocalWaiter, LocalAdmission]):
             return self._try(pool, charge.weight, now, keep=lane is Lane.SCAN)
         return None
 
+    def stopped(self, call: LocalAdmission) -> bool:
+        """Whether a refusal was heard since a call was admitted."""
+        return call.stopped(self._gate)
+
     def move(self, endpoint: str, payer: LimitKind) -> None:
         """Let all calls of an endpoint that wait for another payer's pool wait for this one's."""
         now = self.now()

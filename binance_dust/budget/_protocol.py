@@ -71,8 +71,8 @@ class Admission(Protocol):
     def sent(self, extra: int = 0) -> None:
         """Record that the call leaves now, or that the transport sent `extra` copies of it.
 
-        Raises `NotSentError`, and ends, if the admission has lapsed: it was shared, and this
-        process was stopped for so long that the others took it for dead.
+        Raises `NotSentError`, and ends, if the admission has lapsed: a refusal was heard since, or
+        it was shared, and this process was stopped for so long that the others took it for dead.
         """
         ...
 

@@ -26,6 +26,9 @@ class Owner:
 
     now = monotonic
 
+    def stopped(self, call: LocalAdmission) -> bool:
+        return False
+
     def settle(self, call: LocalAdmission, answer: Feedback, now: float) -> None:
         self.ends.append("settled")
 

@@ -13,7 +13,12 @@ from binance_dust.budget import Charge, Feedback, Lane, LimitKind, LocalBudget, 
 from binance_dust.budget._admission import LocalAdmission
 from binance_dust.budget._gates import AT_ONCE
 from binance_dust.budget._pool import Go
-from binance_dust.errors import BannedError, BudgetExceededError, ConfigurationError
+from binance_dust.errors import (
+    BannedError,
+    BudgetExceededError,
+    ConfigurationError,
+    NotSentError,
+)
 from binance_dust.events import Banned, BoundaryLost, Refused, Waited
 from tests.budget.virtual import ASSETS, LIST, LOG, Latency, VirtualCaller, VirtualExchange, run
 
@@ -927,5 +932,47 @@ def test_calls_that_wait_move_when_it_is_learnt_who_pays() -> None:
         assert again[0].cancelled()
         for task in again[1:]:
             (await task).release()
+
+    run(main())
+
+
+@pytest.mark.parametrize("answer", [Feedback(429, retry_after=7.0), Feedback(418), WALLED])
+def test_what_is_still_being_signed_when_a_refusal_is_heard_does_not_leave(
+    answer: Feedback,
+) -> None:
+    async def main() -> None:
+        caller = caller_of()
+        await fill(caller, 3)
+        first, *signing = [await caller.budget.admit(LIST) for _ in range(5)]
+        first.sent()
+
+        first.settle(answer)
+
+        for admission in signing:
+            with pytest.raises(NotSentError, match="refused another call meanwhile"):
+                admission.sent()
+            admission.sent()  # it has ended, and says no more
+        assert caller.budget.snapshot().pools[0].in_flight == 0
+        asking = await caller.budget.admit(LIST)
+        asking.sent()
+        late = asyncio.ensure_future(caller.budget.admit(LIST))
+        asking.settle(Feedback(200, used_ip=500))
+        (await late).sent()
+
+    run(main())
+
+
+def test_a_refusal_at_the_door_stops_what_other_accounts_are_signing() -> None:
+    async def main() -> None:
+        caller = caller_of()
+        charges = [Charge("POST /x", LimitKind.UID, 1, account) for account in "abc"]
+        for charge in charges:
+            (await caller.budget.admit(charge)).settle(Feedback(200, used_uid=1))
+        refused, signing, _ = [await caller.budget.admit(charge) for charge in charges]
+
+        refused.settle(Feedback(429, retry_after=7.0))
+
+        with pytest.raises(NotSentError, match="meanwhile"):
+            signing.sent()
 
     run(main())

@@ -551,6 +551,30 @@ def test_an_admission_of_a_process_that_was_not_heard_is_void(client: redis.Redi
     run(main())
 
 
+def test_what_is_being_signed_when_any_process_hears_a_refusal_does_not_leave(
+    client: redis.Redis,
+) -> None:
+    async def main() -> None:
+        one, two = callers(client, 2)
+        await one.call(LIST)
+        refused, own = [await one.budget.admit(LIST) for _ in range(2)]
+        other = await two.budget.admit(LIST)
+
+        refused.settle(Feedback(429, retry_after=7.0))
+        with pytest.raises(NotSentError, match="refused another call meanwhile"):
+            own.sent()
+        await asyncio.sleep(0.1)
+        with pytest.raises(NotSentError, match="refused another call meanwhile"):
+            other.sent()
+
+        (pool,) = (await two.shared.refresh()).pools
+        assert pool.in_flight == 0
+        await asyncio.sleep(7.0)
+        await two.call(LIST)
+
+    run(main())
+
+
 def test_a_process_that_came_to_another_state_loads_it_anew(
     client: redis.Redis, caplog: pytest.LogCaptureFixture
 ) -> None:

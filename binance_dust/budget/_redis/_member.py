@@ -13,11 +13,11 @@ from copy import copy
 from typing import TYPE_CHECKING, Final, Protocol
 
 from binance_dust._answers.weight import TOO_MANY, ban_lasts
+from binance_dust.budget import _errors
 from binance_dust.budget._pools import key_of, name_of
 from binance_dust.budget._queue import MovedError
 from binance_dust.budget._redis import _messages
 from binance_dust.budget._redis._pools import text_of
-from binance_dust.errors import DustError, NotSentError
 from binance_dust.events import Waited
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from binance_dust.budget._redis._shared import SharedCall
     from binance_dust.budget._redis._stored import StoredReplica
     from binance_dust.endpoints import LimitKind
+    from binance_dust.errors import DustError
 
 _MOMENT: Final = 0.005
 """Calls that come within so many seconds belong to one batch: a few turns of the loop."""
@@ -90,9 +91,9 @@ class RedisAdmission:
     def sent(self, extra: int = 0) -> None:
         """Record that the call leaves now, or that the transport sent `extra` copies of it.
 
-        Raises `NotSentError` if this process was stopped since the admission, for so long that the
-        others may have given it up. The moment itself is not told: the call counts from its
-        admission, which is earlier.
+        Raises `NotSentError` if a refusal was heard since the admission, or if this process was
+        stopped for so long that the others may have given it up. The moment itself is not told: the
+        call counts from its admission, which is earlier.
         """
         if self.over:
             return
@@ -101,8 +102,10 @@ class RedisAdmission:
             self._member.say(_messages.COPIES, self.number, extra)
         elif not self._member.alive:
             self.release()
-            text = "this process was not heard for too long, so its admission is void"
-            raise NotSentError(text, endpoint=self.charge.pool)
+            raise _errors.void(self.charge.pool)
+        elif self._member.stopped(self):
+            self.release()
+            raise _errors.stopped(self.charge.pool)
 
     def settle(self, answer: Feedback) -> None:
         """End with the answer of the exchange."""
@@ -236,6 +239,15 @@ class SharedMember:
             if ticket is not None:
                 _refuse(ticket, copy(error))
         self._granted.clear()
+
+    def stopped(self, admission: RedisAdmission) -> bool:
+        """Whether a refusal was heard since a call was admitted, here or by all."""
+        if {None, key_of(admission.charge)} & {*self._shut.values()}:
+            return True
+        if (replica := self.replica) is None:
+            return False
+        call = replica.calls.get((self._pid, admission.number))
+        return call is not None and call.stopped(replica.gate)
 
     # --- calls end -------------------------------------------------------------------------------
 
