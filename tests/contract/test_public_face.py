@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import inspect
 import subprocess
 import sys
@@ -24,9 +23,7 @@ from binance_dust import (
     events,
     ledger,
     models,
-    reports,
     scan,
-    sweeper,
 )
 
 HEAVY = ("cryptography", "rich", "aiohttp.web", "redis", "opentelemetry")
@@ -185,23 +182,3 @@ def test_an_import_brings_nothing_along_that_it_does_not_need(
     )
 
     assert found.stdout.strip() == "[]"
-
-
-@pytest.mark.parametrize(
-    ("old", "names"), [("page", "page write_page"), ("report_file", "ReportFile read_reports")]
-)
-def test_what_moved_is_still_found_where_it_was_and_says_where_it_is(old: str, names: str) -> None:
-    sys.modules.pop(f"binance_dust.{old}", None)
-
-    with pytest.deprecated_call(match=f"binance_dust.{old} is binance_dust.reports now"):
-        module = importlib.import_module(f"binance_dust.{old}")
-
-    assert sorted(module.__all__) == sorted(names.split())
-    assert all(getattr(module, name) is getattr(reports, name) for name in module.__all__)
-
-
-def test_the_old_name_of_a_sweep_s_rules_still_works_and_says_the_new_one() -> None:
-    with pytest.deprecated_call(match="sweeper.Rules is SweepRules now"):
-        assert sweeper.Rules is sweeper.SweepRules
-    with pytest.raises(AttributeError, match="no attribute 'Sweeps'"):
-        sweeper.Sweeps  # type: ignore[attr-defined]  # noqa: B018 - the look-up is what is tested

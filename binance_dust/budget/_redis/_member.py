@@ -167,8 +167,7 @@ class SharedMember:
         self._granted: list[SharedCall] = []
         """Calls that may be sent as soon as it is certain that the others take us for alive."""
         self._shut: dict[int, str | None] = {}
-        """Calls that were refused, with their pools, banned, or met a firewall: the others don't
-        know it yet."""
+        """Calls that met a refusal, a ban or a firewall that others don't know yet: the pools."""
         self._shut_at: dict[str | None, int] = {}
         """Since which entry the others know it."""
         self.replica: StoredReplica | None = None
