@@ -68,7 +68,7 @@ def is_protocol(value: type) -> bool:
 
 def docstring_of(value: Any) -> str:
     """Give a docstring of its own, without the indentation."""
-    own = getattr(value, "__doc__", None)
+    own = None if value is None else value.__doc__  # `None` has a docstring since Python 3.13
     return inspect.cleandoc(own) if own and own != object.__init__.__doc__ else ""
 
 

@@ -61,8 +61,12 @@ def warnings_of_dependencies() -> list[str]:
     names = sorted({re.escape(name) for name in packages_distributions()} - OURS)
     module = rf"({'|'.join(names)})(\.|$)"
     return [
-        f"default::{category}:{module}"
-        for category in ("DeprecationWarning", "PendingDeprecationWarning")
+        *(
+            f"default::{category}:{module}"
+            for category in ("DeprecationWarning", "PendingDeprecationWarning")
+        ),
+        # uvloop 0.22, which ccxt pins. It is compiled, so its caller seems to be at fault.
+        "default:'asyncio.iscoroutinefunction' is deprecated:DeprecationWarning",
     ]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import warnings
 from typing import TYPE_CHECKING, Self
 
 from binance_dust.errors import ConfigurationError
@@ -21,12 +20,7 @@ def on_signal(number: signal.Signals, act: Callable[[], object]) -> None:
 
     It is left out where there is no such thing: on Windows, and outside of the main thread.
     """
-    with (
-        contextlib.suppress(NotImplementedError, RuntimeError, ValueError),
-        warnings.catch_warnings(),
-    ):
-        # uvloop 0.22 asks in a way that Python 3.14 deprecates.
-        warnings.simplefilter("ignore", DeprecationWarning)
+    with contextlib.suppress(NotImplementedError, RuntimeError, ValueError):
         asyncio.get_running_loop().add_signal_handler(number, act)
 
 

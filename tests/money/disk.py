@@ -136,7 +136,7 @@ class _File(apsw.VFSFile):
         if not _alive(self._owner):
             raise apsw.IOError
 
-    def xWrite(self, data: bytes, offset: int) -> None:  # noqa: N802 - SQLite's name
+    def xWrite(self, data: Any, offset: int) -> None:  # noqa: N802 - SQLite's name
         self._refuse_dead()
         self._disk.writes += 1
         self._disk.before_write(self._disk.writes)
