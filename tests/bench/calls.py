@@ -19,7 +19,7 @@ from typing import NamedTuple
 
 from tests.bench import clients, stub
 from tests.bench.alone import ROOT, in_a_process
-from tests.bench.clients import BARE, OFFICIAL, ON_UVLOOP, OURS, PACED
+from tests.bench.clients import BARE, OFFICIAL, OURS, PACED
 from tests.bench.results import Column, Row, Table
 
 FLIGHTS = (1, 8, 32, 100)
@@ -30,7 +30,6 @@ REASONS = {
     "leaves amounts as text.",
     "ccxt": "It leaves amounts as text. Ours reads each as an exact number, which takes two fifths "
     "of all its instructions at 1,000 assets; without that, it would take fewer than ccxt.",
-    ON_UVLOOP: "It is ours, on the event loop of the extra `uvloop`.",
 }
 _READ = re.compile(r"I\s+refs:\s+([\d,]+)")
 

@@ -159,8 +159,15 @@ def _line(at: datetime) -> LedgerLine:
 
 
 def _most() -> float:
-    """Give the MiB that this process has had in memory at most."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    """Give the MiB that this program has had in memory at most.
+
+    `getrusage` would tell of its parent, if that was larger when it started this one.
+    """
+    try:
+        status = Path("/proc/self/status").read_text("ascii")
+    except OSError:
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
 
 
 def measure(effort: Effort = FULL) -> list[Table]:

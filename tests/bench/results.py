@@ -106,7 +106,7 @@ def behind(table: Table) -> Iterator[Behind]:
     if ours is None:
         return
     for row in table.rows:
-        if row is ours:
+        if row.who.startswith(OURS):  # also in another way, as on uvloop
             continue
         found: dict[str | None, list[str]] = {}
         for column, theirs, mine in zip(table.columns, row.values, ours.values, strict=True):
