@@ -324,7 +324,7 @@ def smoke(session: nox.Session) -> None:
 @nox.session(default=False)
 def bench(session: nox.Session) -> None:
     """Measure, side by side with others in one run; prints, and never fails for a figure."""
-    install(session, "testing", "peers")
+    install(session, "types", "peers")
     session.run("python", "-m", "tests.bench.run", *session.posargs)
 
 
