@@ -71,12 +71,13 @@ async def _settle(context: AccountContext, claim: Claim, entry: LedgerEntry) -> 
         if not entry.open:
             # The sender is alive and got its answer in the meantime.
             return entry
-        if not isinstance(conclusion, NotYet) or elapsed() - began > _LONGEST:
+        spent = elapsed() - began
+        if not isinstance(conclusion, NotYet) or spent > _LONGEST:
             entry = await _write(context, entry, conclusion)
             report(OutcomeRead(context.client.name, entry.id, _outcome(entry)))
             return entry
         left = _left(entry.expires_at, context.now())
-        at_most = max(began + _LONGEST - elapsed(), 0.0)
+        at_most = _LONGEST - spent
         report(OutcomeAwaited(context.client.name, entry.id, conclusion.reason, left, at_most))
         logger.info("%s: entry %d: %s", context.account, entry.id, conclusion.reason)
         await asyncio.sleep(pause_before_next(entry.expires_at, context.now()))

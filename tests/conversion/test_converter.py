@@ -6,7 +6,7 @@ import asyncio
 import pickle
 import re
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import (
     Clamped,
     Context,
@@ -32,7 +32,8 @@ from binance_dust import (
 )
 from binance_dust.conversion import Reason
 from binance_dust.ledger import chart
-from binance_dust.sandbox import Holding, Sandbox
+from binance_dust.models import Delisting, Delistings
+from binance_dust.sandbox import Holding, Permissions, Sandbox
 from tests.conversion.far import CONVERT, DUST, check_books, entries_of
 from tests.conversion.scene import DUST_OF_TWO, Scene, in_virtual_time
 
@@ -118,6 +119,10 @@ async def test_an_asset_worth_too_much_is_explained_with_the_exchange_s_ceiling(
         assert why.reason is Reason.ABOVE_CEILING
         assert "the ceiling is 10 USDT" in why.detail
         assert scene.asked.count(CEILING) == 1
+        scene.alice.withdraw("ADA", "6.21")
+        scene.alice.withdraw("XRP", "1.5")
+        assert (await process.converter.quote()).why_not("ETH")[0].reason is Reason.ABOVE_CEILING
+        assert "/sapi/v1/convert/getQuote" not in scene.asked, "a price that only a sale needs"
 
 
 @in_virtual_time
@@ -255,6 +260,40 @@ async def test_a_balance_that_changed_since_the_quote_is_left_alone() -> None:
         with pytest.raises(GuardError, match="every balance has changed"):
             await process.converter.convert(quote)
         assert scene.sent == ["XRP"]
+
+
+@in_virtual_time
+async def test_nothing_moves_while_there_is_enough_of_what_was_low() -> None:
+    """Neither dust, nor what would be gathered or sold beside it."""
+    scene = Scene(DUST_OF_TWO | {"BNB": "0.5", "LTC": "2"}, volatility="0")
+    scene.alice.deposit("DOGE", "20", "FUNDING")
+    scene.alice.permissions = Permissions(universal_transfer=True)
+    low: dict[str, Any] = {"when_below": {"BNB": "0.6"}, "gather": True}
+    async with scene.process(**low, above="convert", above_max="1") as process:
+        quote = await process.converter.quote()
+        assert set(quote.assets) == {"ADA", "XRP", "LTC", "DOGE"}
+        scene.alice.deposit("BNB", "0.1")
+
+        with pytest.raises(GuardError, match=r"not needed any more: 0\.6 BNB is not below 0\.6"):
+            await process.converter.convert(quote)
+
+        quote = await process.converter.quote()
+        assert (quote.lines, quote.gather) == ((), ())
+        assert [each.reason for each in quote.why_not("ADA")] == [Reason.NOT_NEEDED]
+        assert scene.sent == []
+        assert not scene.alice.transfers
+        assert not [each for each in scene.alice.sales.values() if each.order_id]
+
+
+@in_virtual_time
+async def test_a_quote_says_until_when_what_is_held_can_be_converted() -> None:
+    scene = Scene({"ADA": "6.21"})
+    until = datetime(2030, 1, 1, tzinfo=UTC)
+    gone = Delistings([Delisting(delist_time=until, symbols=["ADAUSDT", "LTCUSDT"])])
+    async with scene.process(delistings=gone) as process:
+        (chance,) = (await process.converter.quote()).last_chances
+
+    assert (chance.asset, chance.until) == ("ADA", until)
 
 
 @in_virtual_time

@@ -12,11 +12,13 @@ import tempfile
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from binance_dust import DustRejectedError, GuardError, OutcomeUnknownError, Receipt
 from binance_dust.conversion._recover import pause_before_next
+from binance_dust.events import OutcomeAwaited, OutcomeRead
 from tests.conversion.far import (
     ASSETS,
     DUST,
@@ -29,6 +31,7 @@ from tests.conversion.far import (
 )
 from tests.conversion.scene import Scene, in_virtual_time
 from tests.conversion.values import NOW
+from tests.ledger.makers import intent
 
 
 @pytest.mark.parametrize("executed", [True, False])
@@ -58,6 +61,38 @@ async def test_a_lost_answer_is_settled_by_reading_in_two_minutes_at_most(
         assert await process.converter.recover() == []
         if not executed:
             assert (await process.convert_all()).complete
+
+
+@pytest.mark.parametrize("outcome", ["confirmed", "rejected", "unknown"])
+@in_virtual_time
+async def test_an_observer_hears_what_is_waited_for_and_how_it_ended(outcome: str) -> None:
+    scene, heard = Scene(), list[Any]()
+    async with scene.process(observer=heard.append) as process:
+        error = await scene.lose_answer(process, executed=outcome == "confirmed")
+        if outcome == "unknown":
+            scene.alice.withdraw("ADA", "6.21")
+        await process.converter.recover()
+
+    waits = [each for each in heard if isinstance(each, OutcomeAwaited)]
+    (end,) = [each for each in heard if isinstance(each, OutcomeRead)]
+    assert heard.index(end) > heard.index(waits[-1])
+    assert end == OutcomeRead("alice", error.entry_ids[-1], outcome)  # type: ignore[arg-type]
+    assert {each.account for each in waits} == {"alice"}
+    assert waits[0].reason == "the exchange can still carry it out"
+    assert 0 < waits[0].seconds < waits[0].at_most <= 300
+    left = [each.at_most for each in waits]
+    assert len(left) > 1
+    assert left == sorted(left, reverse=True)
+    assert left[0] - left[1] == pytest.approx(waits[0].seconds - waits[1].seconds, abs=0.1)
+
+
+@in_virtual_time
+async def test_with_nothing_open_of_ones_own_a_conversion_is_not_waited_for() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        await process.ledger.intend(intent(account="bob"), length=timedelta(hours=1))
+        async with process.converter._context.claimed("convert"):
+            assert await process.converter.recover() == []
 
 
 @in_virtual_time

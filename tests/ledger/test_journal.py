@@ -264,5 +264,8 @@ async def test_what_is_not_settled_is_a_remark_and_is_counted(ledger: Ledger) ->
 
     assert done == Exported(rows=1, unsettled=1)
     assert text.getvalue().count("; entry 1 of bob is not settled yet: ") == 3
+    text = io.StringIO()
+    await ledger.export_journal(text, style="beancount")
+    assert re.search("\n[0-9-]{10} open [A-Z][A-Za-z0-9:-]+\n$", text.getvalue())
     with pytest.raises(ConfigurationError, match="hledger, beancount"):
         await ledger.export_journal(text, style="ledger")  # type: ignore[arg-type]

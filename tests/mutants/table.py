@@ -538,6 +538,9 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "QueuedSigner.sign: 0 -> 1": "`named` gives every error the status 0",
         "QueuedSigner.make: raise NotImplementedError -> left out": "each signer has its own",
     },
+    "binance_dust/signers/_queue.py": {
+        "SigningQueue.silent_for: left <= 0 -> left < 0": _INSTANT,
+    },
     "binance_dust/signers/_public_key.py": {
         "module: 64 -> 65": _NOBODY_CARES,
     },
@@ -588,7 +591,8 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     "binance_dust/conversion/_recover.py": {
         "module: 45 -> 46": _NOBODY_CARES,
         "module: 2 -> 3": _NOBODY_CARES,
-        "_settle: elapsed() - began > _LONGEST -> elapsed() - began >= _LONGEST": _NOBODY_CARES,
+        "_settle: spent > _LONGEST -> spent >= _LONGEST": _NOBODY_CARES,
+        "_examine: clock <= end + PROCESSING -> clock < end + PROCESSING": _INSTANT,
     },
     "binance_dust/ledger/_witness.py": {
         "module: 89 -> 90": _NOBODY_CARES,

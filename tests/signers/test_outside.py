@@ -30,7 +30,7 @@ from binance_dust._call.signing import (
 from binance_dust.credentials import Secret
 from binance_dust.sandbox import Sandbox
 from binance_dust.signers import Command, Signer, SshAgent
-from binance_dust.signers._queue import _QUEUES
+from binance_dust.signers._queue import _QUEUES, SigningQueue
 from tests.signers.test_agent import TEXT
 
 CANARY = "canary-secret-9f2c"
@@ -246,6 +246,51 @@ async def test_an_agent_that_answers_others_is_not_silent(other: str) -> None:
     assert "no signature within" in hung
     silent = "too slow a moment ago" in later
     assert silent is (other == "is silent, too")
+
+
+async def test_an_answer_ends_a_silence_at_once() -> None:
+    """Such as that of a call which was asked before another one was given up."""
+    async with SigningQueue.at("agent", 1) as queue:
+        queue.gave_up(asyncio.get_running_loop().time(), 60)
+        for _ in range(2):  # looking at it changes nothing
+            assert 59 < queue.silent_for() <= 60
+
+        queue.answered()
+
+        assert queue.silent_for() == 0
+
+
+async def test_who_gives_up_waiting_for_a_turn_leaves_nothing_behind() -> None:
+    entered = []
+
+    async def wait() -> None:
+        async with SigningQueue.at("agent", 1):
+            entered.append(1)
+
+    async with SigningQueue.at("agent", 1) as queue:
+        waiting = asyncio.create_task(wait())
+        await asyncio.sleep(0)
+        waiting.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await waiting
+        assert SigningQueue.in_use("agent") is queue
+
+    assert entered == []
+    assert not _QUEUES
+
+
+async def test_the_queue_of_a_loop_that_was_ended_halfway_is_not_taken_for_ours() -> None:
+    """Another loop may have the same number in memory, once the first one is gone."""
+    async with SigningQueue.at("agent", 1) as old:
+        old.loop = asyncio.new_event_loop()
+        old.loop.close()
+        queue = SigningQueue.at("agent", 1)
+        assert queue is not old
+
+    assert SigningQueue.in_use("agent") is queue
+    async with queue:
+        pass
+    assert not _QUEUES
 
 
 async def test_the_doctors_question_is_of_no_use_to_anybody(
