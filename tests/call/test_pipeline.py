@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import random
+import threading
 import time
 from dataclasses import replace
 from datetime import UTC, timedelta, timezone
@@ -27,11 +29,11 @@ from binance_dust import (
 )
 from binance_dust._answers.judge import Answer
 from binance_dust._call import retry, wire
-from binance_dust._call.signing import AccountKey
+from binance_dust._call.signing import AccountKey, _RsaSigner
 from binance_dust.budget import Charge, Lane, LimitKind, LocalBudget
 from binance_dust.budget._payers import TO_ACCOUNT
 from binance_dust.endpoints import DUST_TRANSFER
-from binance_dust.events import Event, PayerLearnt, Retried
+from binance_dust.events import Event, PayerLearnt, Refused, Retried
 from binance_dust.sandbox import Sandbox
 
 CREDENTIALS = Credentials("key-1234567890", "secret", name="alice")
@@ -416,3 +418,41 @@ async def test_who_knows_better_may_say_so() -> None:
 def test_payers_that_can_not_be_are_refused(payers: Any, says: str) -> None:
     with pytest.raises(ConfigurationError, match=says):
         Session(payers=payers)
+
+
+async def test_what_is_still_being_signed_when_a_refusal_is_heard_is_not_sent(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heard, given_back = threading.Event(), asyncio.Event()
+    quick = itertools.chain([True, True], itertools.repeat(False))
+    sign = _RsaSigner.sign
+
+    def signed(signer: _RsaSigner, payload: bytes) -> str:
+        if not next(quick):
+            assert heard.wait(10)
+        return sign(signer, payload)
+
+    def observe(event: Event) -> None:
+        if isinstance(event, Refused):
+            heard.set()
+        elif isinstance(event, Retried) and "refused another call meanwhile" in event.reason:
+            given_back.set()
+
+    monkeypatch.setattr(_RsaSigner, "sign", signed)
+    async with Sandbox(ip_weight=100) as exchange:
+        keys = [
+            exchange.open_account(name, debts={"ETH": "0.001"}, key="rsa")
+            for name in ("a", "b", "c", "d")
+        ]
+        async with Session(base_url=exchange.url, observer=observe) as session:
+            first, *others = [session.client(each) for each in keys]
+            await first.small_liabilities()
+            burst = [asyncio.ensure_future(each.small_liabilities()) for each in others]
+            async with asyncio.timeout(30):
+                await given_back.wait()
+            for each in burst:
+                each.cancel()
+            await asyncio.gather(*burst, return_exceptions=True)
+
+        lists = [each.status for each in exchange.requests if each.path in LIST]
+        assert lists == [200, 429]
