@@ -56,16 +56,19 @@ class Valve:
         """Whether a call may pass now: alone, if the valve is half open."""
         if self.open:
             return True
-        room = self._first is None
-        if self.careful and self._told:
-            room = len(self._asking) < AT_ONCE
-        return now >= self.until and (room or now >= self._expires)
+        return now >= self.until and (self._has_room() or now >= self._expires)
 
     def next_chance(self, now: float) -> float:
         """Return when a call may pass at the latest, if nothing is heard before."""
         if self.open:
             return now
-        return max(self.until, now) if self._first is None else max(self.until, self._expires)
+        return max(self.until, now if self._has_room() else self._expires)
+
+    def _has_room(self) -> bool:
+        """Whether one more call may go first, beside those that did and have no answer yet."""
+        if self.careful and self._told:
+            return len(self._asking) < AT_ONCE
+        return self._first is None
 
     def let_first(self, call: object, now: float) -> None:
         """Let one call through, and hold the others until it ends."""

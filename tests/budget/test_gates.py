@@ -84,8 +84,12 @@ def test_after_a_ban_that_nothing_explains_a_few_go_at_a_time_once_one_was_answe
         assert careful.passes(1.0)
         careful.let_first(number, 1.0)
     assert [careful.passes(at) for at in (1.0, 5.9, 6.0)] == [False, False, True]
+    careful.let_first(AT_ONCE, 6.0)
+    careful.ended(AT_ONCE, good=False)
+    assert not careful.passes(7.0), "the last that went first has ended: others have not"
+    assert careful.next_chance(7.0) == 11.0
     careful.ended(0, good=True)
-    assert careful.passes(1.0)
+    assert careful.passes(7.0)
 
     careful.trust()
     assert careful.open

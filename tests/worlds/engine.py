@@ -12,10 +12,16 @@ import itertools
 import math
 from asyncio import events
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
-_TICK = 1e-6
-"""Seconds that pass until a timer at least: it may be set for now again and again."""
+_TICK: Final = 1e-6
+"""Seconds that pass until a timer at least."""
+_SPINS: Final = 50_000
+"""Rounds in a row without a wait: a real process would do nothing else for ever."""
+
+
+class SpinningError(Exception):
+    """A process never waits."""
 
 
 class ProcessLoop(asyncio.BaseEventLoop):
@@ -29,6 +35,7 @@ class ProcessLoop(asyncio.BaseEventLoop):
         self._rate = 1.0 + drift
         self._asleep = 0.0
         self._idle = False
+        self._spins = 0
         self.wake = math.inf
         """True time of its next timer."""
         self.stopped_until = -math.inf
@@ -41,6 +48,9 @@ class ProcessLoop(asyncio.BaseEventLoop):
     def select(self, timeout: float | None) -> list[Any]:
         """Wait for nothing, and note until when one would have waited."""
         self._idle = timeout is None or timeout > 0
+        self._spins = 0 if timeout is None or timeout > _TICK else self._spins + 1
+        if self._spins > _SPINS:
+            raise SpinningError(f"at {self.time():.3f}")
         if self._idle:
             self.wake = math.inf
             if timeout is not None:

@@ -562,4 +562,21 @@ KEPT: Final[tuple[Kept, ...]] = (
             work=(Stream(endpoint="exchange", calls=20),),
         ),
     ),
+    Kept(
+        "After a ban that nothing explains three calls ask, and the last that went is lost",
+        World(
+            seed=2000110,
+            windows=Windows(phase=43.506),
+            limits=Limits(accounts=360000),
+            charging=Charging(times=2),
+            net=Net(way=0.117, jitter=0.113, lost_answers=0.15),
+            storm=Storm(kind="wall", pages=2),
+            work=(
+                Stream(calls=317),
+                Stream(endpoint="margin", calls=68),
+                Stream(endpoint="log", calls=79, every=2.0),
+            ),
+            max_wait=20.0,
+        ),
+    ),
 )

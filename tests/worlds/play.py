@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from tests.worlds.engine import Engine
+from tests.worlds.engine import Engine, SpinningError
 from tests.worlds.exchange import StrictExchange
 from tests.worlds.least import allowed_time, least_time
 from tests.worlds.process import Job, MakeBudget, Notes, Process, Stage, local_budget
@@ -72,7 +72,13 @@ def play(world: World, make: MakeBudget | None = None) -> Play:
     scan = next((stream for stream in world.work if not stream.single), None)
     if scan is not None and copies == 1 and world.processes.die_at == math.inf:
         engine.at(1.5 * WINDOW, living[0].foretell, ENDPOINTS[scan.endpoint])
-    engine.run(until, lambda: not any(process.left for process in living))
+    try:
+        engine.run(until, lambda: not any(process.left for process in living))
+    except SpinningError as error:
+        notes.crashes.append(f"spins {error}")
+        for process in living:
+            process.loop.close()
+        living = []
     ended = engine.now
     for process in living:
         notes.crashes += [str(problem) for problem in process.loop.problems if "handle" in problem]
