@@ -392,7 +392,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " skipped in any case",
     },
     "binance_dust/budget/_gates.py": {
-        "Valve.passes: self.careful and self._told -> self._told": "else it is open then",
+        "Valve._has_room: self.careful and self._told -> self._told": "else it is open then",
         "Valve.ended: good and self._told and (not self.careful)"
         " -> self._told and (not self.careful)": "it is open already",
         "Valve.ended: self._first = None -> left out": "it counts only behind a shut valve",
