@@ -181,10 +181,9 @@ class Count:
 
     def take_more(self, call: AdmittedCall, used: int, now: float) -> None:
         """Take for ours what a header shows: calls were found to weigh more than was counted."""
-        more = used - self.ours(now)
-        if more > 0:
-            self.own.taken += more
-            self.own.answer(more, call.sent_at, now)
+        more = max(0, used - self.ours(now))
+        self.own.taken += more
+        self.own.answer(more, call.sent_at, now)
         self.others = None
 
     def give_back(self, weight: int) -> None:

@@ -292,7 +292,7 @@ class Dispatcher(ABC, Generic[W, C]):
             self._tell(Refused(pool.name, pool.valve.until - now))
             if pool.door is not None:
                 self._refused_at_door(pool, pool.door, call)
-            self._tell_waiters(pool, now)
+            self._tell_waiters(now)
         elif answer.walled and self._gate.meets_wall(call, now):
             self._shut(now, WALL, guessed=True)
         if pool.beliefs.news:
@@ -322,13 +322,12 @@ class Dispatcher(ABC, Generic[W, C]):
         own.answer(call.weight, call.sent_at, now)
         door.weigh(own, now)
 
-    def _tell_waiters(self, refused: Pool, now: float) -> None:
+    def _tell_waiters(self, now: float) -> None:
         """Tell who would have to wait for longer than they allowed, also behind a shut door."""
         for pool, queue in self._queues.items():
-            if pool.name != refused.name or (wait := _shut_until(pool) - now) <= self._turn:
-                continue
-            for waiter in queue.remove_impatient(wait):
-                self._refuse(waiter, _errors.shut(pool.name, wait))
+            if (wait := _shut_until(pool) - now) > self._turn:
+                for waiter in queue.remove_impatient(wait):
+                    self._refuse(waiter, _errors.shut(pool.name, wait))
 
     def lose(self, call: C, now: float) -> None:
         """Record that a call gets no answer."""

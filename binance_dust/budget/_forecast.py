@@ -60,7 +60,7 @@ def _room_at_best(pool: Pool, now: float) -> int:
     return max(0, room)
 
 
-def forecast(pool: Pool, weight: int, now: float, of: int = 0) -> float:
+def forecast(pool: Pool, weight: int, now: float, of: int) -> float:
     """Return when the last of `weight` will go: a forecast for users, not too short.
 
     Until windows are proven to be fixed, they are taken to slide. That is later than with cuts
@@ -70,21 +70,22 @@ def forecast(pool: Pool, weight: int, now: float, of: int = 0) -> float:
     """
     begin, boundary = max(now, pool.valve.until), pool.boundary
     pool.window_at(now)
-    limit, window = pool.limit, boundary.window
-    reserve = max(pool.reserve(0), pool.reserve(of) if of else 0)
-    free = limit if pool.cut_passed() else max(0, pool.free(now) - pool.reserve(0))
+    limit, window, passed = pool.limit, boundary.window, pool.cut_passed()
+    reserve = pool.reserve(0)
+    free = limit if passed else max(0, pool.free(now) - reserve)
     if weight <= free:
         return begin
-    if of and not pool.cut_passed():
-        free = min(free, max(0, pool.free(now) - reserve))
-    each = limit - reserve
+    reserve = max(reserve, pool.reserve(of))
+    if not passed:
+        free = max(0, pool.free(now) - reserve)
+    more, each = weight - math.floor(free), limit - reserve
     if boundary.fixed:
         # The last call of all takes the reserve, since none comes after it.
-        rounds = math.ceil(max(0, weight - math.floor(free) - limit) / each)
+        rounds = math.ceil(max(0, more - limit) / each)
         return max(begin, boundary.likely_close(now)) + rounds * window
-    kept = min(pool.kept_weight(of, now), math.floor(free)) if of else 0
-    rounds, rest = divmod(weight - math.floor(free) + kept - 1, each)
-    shares = pool.kept.shares(of, limit) if kept else 0
+    kept = min(pool.kept_weight(of, now), math.floor(free))
+    rounds, rest = divmod(more + kept - 1, each)
+    shares = pool.kept.shares(of, limit)
     coming = [(now + turn * window / (shares + 1), kept / shares) for turn in range(1, shares + 1)]
     return max(begin, _back_at(pool, rest + 1, now, coming)) + rounds * window
 

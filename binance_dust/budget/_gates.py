@@ -90,7 +90,7 @@ class Valve:
 
         A good answer may have `told` nothing of what was asked: then the next call asks.
         """
-        if not self._asking or call not in self._asking:
+        if call not in self._asking:
             return False
         self._asking.remove(call)
         next_may_ask = self._first == call
@@ -100,9 +100,7 @@ class Valve:
             self._vain = 0 if told else self._vain + 1
             self._told = told or self._vain >= VAIN
         if good and self._told and not self.careful:
-            self._first = None
-            self._asking.clear()
-            self.open, self._refused = True, False
+            self.trust()
         return next_may_ask or good
 
     def beware(self) -> None:

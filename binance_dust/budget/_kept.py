@@ -58,7 +58,7 @@ class Kept:
     def weight(self, of: int, limit: int, now: float, own: OwnWeight, cut: Cut) -> int:
         """Return how much is kept beside calls of a weight."""
         most = self.most(of, limit)
-        if not most or self._is_near(cut, now):
+        if self._is_near(cut, now):
             return 0
         if cut.proven:
             return most

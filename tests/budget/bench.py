@@ -72,9 +72,10 @@ class PoolBench:
         self.clock.at = at
         return earliest(self.pool, weight, at)
 
-    def forecast(self, weight: int, at: float) -> float:
+    def forecast(self, weight: int, at: float, of: int = 301) -> float:
+        """Forecast calls that are too large for a reserve, and for anything to be kept."""
         self.clock.at = at
-        return forecast(self.pool, weight, at)
+        return forecast(self.pool, weight, at, of)
 
     def send(self, weight: int, at: float, *, use_reserve: bool = False) -> AdmittedCall:
         go = self.ask(weight, at, use_reserve=use_reserve)

@@ -45,9 +45,103 @@ def with_others(count: Count, *, level: int = 0, grown: int = 0, heard: float = 
 
 
 def listen(
-    count: Count, call: SentCall, used: int, *, fixed: bool = False, now: float = 111.0
+    count: Count,
+    call: SentCall,
+    used: int,
+    *,
+    fixed: bool = False,
+    trusted: bool = True,
+    now: float = 111.0,
 ) -> None:
-    count.read_header(call, used, now, WINDOW, fixed=fixed, trusted=True)  # type: ignore[arg-type]
+    count.read_header(call, used, now, WINDOW, fixed=fixed, trusted=trusted)  # type: ignore[arg-type]
+
+
+def test_calls_are_in_flight_until_they_end_and_count_unless_they_never_left() -> None:
+    count = Count(60.0, 1_200)
+    for _ in range(3):
+        count.take(100)
+    assert (count.in_flight, count.ours(1.0)) == (3, 300)
+
+    count.answer(100, 0.0, 1.0)
+    assert count.in_flight == 2
+    count.lose(100, 0.0, 1.0)
+    assert count.in_flight == 1
+    count.give_back(100)
+    assert (count.in_flight, count.ours(1.0), count.held) == (0, 200, 200)
+    count.gone = 50
+    assert count.held == 150
+    never: Any = SentCall(100)
+    assert count.proven_gone(never, 0) == 0, "nothing was spent before a cut"
+
+
+def test_what_is_let_in_adds_up_in_the_window_in_which_it_left() -> None:
+    count = Count(60.0, 1_200)
+    calls = [AdmittedCall(200, 100) for _ in range(3)]
+    assert calls[0].documented == 100
+    for call in calls:
+        count.take(call.weight)
+        count.mark(call, 1.0)
+
+    count.let_in(calls[0])
+    count.let_in(calls[1])
+    assert count.since_cut == 400
+    count.cut()
+    count.let_in(calls[2])
+    assert count.since_cut == 0
+
+
+@pytest.mark.parametrize(
+    ("header", "weight", "free", "now", "full"),
+    [
+        # Of 1,200 the last header has shown 1,150, all of them ours.
+        (1_150, 50, 200, 111.5, False),
+        (1_150, 51, 204, 111.5, True),
+        (1_150, 100, 399, 111.9, False),  # that is no burst
+        (1_150, 100, 400, 111.9, True),
+        (1_150, 100, 399, 112.0, True),  # by then the header is old
+        (1_100, 100, 400, 111.5, False),
+        (1_100, 101, 404, 111.5, True),
+        (None, 100, 1_200, 111.5, False),
+    ],
+)
+def test_a_burst_has_no_room_if_the_headers_so_far_leave_none(
+    header: int | None, weight: int, free: float, now: float, *, full: bool
+) -> None:
+    count = count_of(1_150)
+    if header is not None:
+        listen(count, SentCall(100, 1_050), header)
+        listen(count, SentCall(100, 1_000), 1_150)
+    assert count.full_when_heard(weight, free, now) is full
+
+    count.heard_nothing()
+    assert not count.full_when_heard(weight, free, now)
+
+
+@pytest.mark.parametrize(("used", "more"), [(700, 100), (600, 0), (500, 0)])
+def test_what_calls_weigh_besides_is_taken_for_ours_and_forgotten_a_window_later(
+    used: int, more: int
+) -> None:
+    count = count_of(600)
+    with_others(count)
+    call = AdmittedCall(100)
+    count.mark(call, 100.0)
+
+    count.take_more(call, used, 110.0)
+
+    assert count.ours(110.0) == 600 + more
+    assert count.own.maybe_forgotten(160.0) == more
+    assert count.ours(170.1) == 600
+    assert count.others is None
+
+
+def test_a_header_that_is_not_trusted_proves_nothing_forgotten() -> None:
+    alone, beside = count_of(600, cut_at=500), count_of(600, cut_at=500, gone=50)
+    others = with_others(beside, grown=20)
+
+    listen(alone, SentCall(100, 500, cut_before=500), 100, trusted=False)
+    listen(beside, SentCall(100, 500, cut_before=500), 550, trusted=False)
+
+    assert (alone.gone, beside.gone, others.grown) == (0, 50, 20)
 
 
 @pytest.mark.parametrize(

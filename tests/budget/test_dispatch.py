@@ -110,6 +110,65 @@ def test_after_a_ban_a_few_go_at_a_time_until_much_was_let_in() -> None:
     assert not plain.pool(of_account("a")).valve.careful
 
 
+def test_the_care_after_a_ban_ends_with_a_good_answer_to_a_call_that_went_first() -> None:
+    plain = opened()
+    old, banned = plain.ask(LIST), plain.ask(LIST)
+    assert old is not None
+    assert banned is not None
+    ban(plain, banned)
+    plain.pool().beliefs.ceiling.weight = 6_000  # the cause is found
+    plain.clock.at += 100.0
+
+    plain.good(old)
+    assert plain.pool().valve.careful, "it left before the ban"
+    first = plain.ask(LIST)
+    assert first is not None
+    plain.lose(first, plain.clock.at)
+    assert plain.pool().valve.careful, "nothing was heard"
+    first = plain.ask(LIST)
+    assert first is not None
+    plain.good(first)
+    assert not plain.pool().valve.careful
+
+
+def test_a_ban_that_ends_a_burst_of_refusals_is_one_of_them() -> None:
+    """Of four together each pool learns that less is let in than is documented."""
+    plain = opened()
+    calls = [plain.ask(LIST) for _ in range(4)]
+    assert None not in calls
+    *refused, banned = (call for call in calls if call)
+    for call in refused:
+        plain.settle(call, Feedback(429, retry_after=50.0), plain.clock.at)
+    assert plain.pool().whole == 12_000
+
+    ban(plain, banned)
+
+    assert plain.pool().whole < 12_000
+    assert not plain.pool().valve.careful, "that explains the ban"
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        Feedback(418, retry_after=60.0),
+        Feedback(429, retry_after=60.0),
+        Feedback(403, walled=True),
+        Feedback(200, retry_after=60.0, banned_until=1.0),
+    ],
+)
+def test_what_was_refused_may_count_and_proves_nothing(answer: Feedback) -> None:
+    plain = opened()
+    call = plain.ask(LIST)
+    assert call is not None
+    own = plain.pool().count.own
+    before = own.answered
+
+    plain.settle(call, answer, plain.clock.at)
+
+    assert own.answered == before
+    assert own.spent(plain.clock.at) == 200
+
+
 def test_a_ban_that_is_explained_needs_no_such_care() -> None:
     plain = opened()
     plain.pool().beliefs.ceiling.weight = 6_000
@@ -133,6 +192,7 @@ def test_a_firewall_needs_no_such_care() -> None:
 def test_an_error_without_a_header_does_not_open_a_pool_and_one_with_a_header_does() -> None:
     for used, opens in ((None, False), (100, True)):
         plain = KeepingDispatcher()
+        plain.pool().beliefs.ceiling.weight = 6_000  # after a ban that would be enough
         first = plain.ask(LIST)
         assert first is not None
         plain.good(first, used, status=400)
@@ -167,11 +227,16 @@ def test_waiters_behind_a_door_are_told_of_a_refusal_for_minutes_and_so_are_thos
 
 
 def test_the_only_call_that_waits_leaves_the_reserve_to_the_witness_if_a_cut_is_near() -> None:
-    for opens, sliding, takes in ((4.0, False, 64.0), (9.0, False, 63.0), (4.0, True, 63.0)):
+    for number, opens, sliding, takes in (
+        (7, 4.0, False, 64.0),
+        (7, 9.0, False, 63.0),
+        (7, 4.0, True, 63.0),
+        (-1, 4.0, False, 63.0),  # by then the exchange's time may be known, and that is no cut
+    ):
         plain = opened()
         pool = plain.pool()
         pool.boundary.slides = sliding
-        pool.current = ServerWindow(7, 1_000.0, 1_060.0 + opens)
+        pool.current = ServerWindow(number, 1_000.0, 1_060.0 + opens)
         assert plain._reserve_at(pool, Waiter(100, Lane.CALL, 1_060.0)) == 1_000.0 + takes
 
 
@@ -250,6 +315,26 @@ def test_a_few_scans_that_have_waited_take_what_is_kept() -> None:
     plain.look(plain.pool(), plain.clock.at)
 
     assert len(plain.calls) == 118
+
+
+@pytest.mark.parametrize("refused", ["pool", "address", "account"])
+def test_a_call_that_has_not_left_stops_at_a_refusal_and_no_other(refused: str) -> None:
+    plain = opened()
+    first = plain.ask(of_account("a"))
+    assert first is not None
+    answer_uid(plain, first)
+    charge, other = (of_account("b"), of_account("a")) if refused == "account" else (LIST, LIST)
+    waiting, elsewhere, call = plain.ask(charge), plain.ask(of_account("c")), plain.ask(other)
+    assert waiting is not None
+    assert elsewhere is not None
+    assert call is not None
+    assert not waiting.stopped(plain._gate)
+
+    status = 418 if refused == "address" else 429
+    plain.settle(call, Feedback(status, retry_after=60.0), plain.clock.at)
+
+    assert waiting.stopped(plain._gate)
+    assert elsewhere.stopped(plain._gate) is (refused != "pool")
 
 
 def test_what_is_kept_is_given_to_scans_in_time() -> None:

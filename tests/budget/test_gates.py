@@ -96,6 +96,43 @@ def test_after_a_ban_that_nothing_explains_a_few_go_at_a_time_once_one_was_answe
     assert not careful.ended(1, good=True), "nobody waits for it any more"
 
 
+@pytest.mark.parametrize("way", ["beware", "hold", "shut"])
+def test_what_was_let_through_may_leave_unless_a_refusal_came_since(way: str) -> None:
+    shut = valve(half_open=False)
+    assert shut.lets(ONE)
+
+    if way == "shut":
+        shut.shut(0.0)
+    else:
+        getattr(shut, way)()
+    assert not shut.lets(ONE)
+    shut.let_first(ANOTHER, 0.0)
+    assert shut.lets(ANOTHER)
+    shut.ended(ANOTHER, good=False)
+    assert not shut.lets(ONE)
+    shut.let_first(ANOTHER, 1.0)
+    shut.ended(ANOTHER, good=True)
+    assert shut.lets(ONE) is not shut.careful
+
+    shut.trust()
+    assert shut.lets(ONE)
+    shut.open_half()
+    assert shut.lets(ONE), "that is no refusal"
+
+
+def test_once_a_valve_is_trusted_nobody_asks_any_more() -> None:
+    careful = valve(half_open=False)
+    careful.beware()
+    careful.let_first(ONE, 0.0)
+    careful.let_first(ANOTHER, 6.0)
+    careful.ended(ONE, good=True, told=False)
+
+    careful.trust()
+    assert not careful.asks(ANOTHER)
+    careful.beware()
+    assert careful.passes(7.0)
+
+
 def test_a_shut_valve_opens_at_the_latest_moment_that_was_told() -> None:
     shut = valve(half_open=False)
 
@@ -218,6 +255,17 @@ def test_a_gate_goes_on_as_another_one_by_its_own_clock() -> None:
     shut.follow(gate, 100.0)
     assert shut.next_chance(150.0) == 170.0
     assert shut.guessed
+
+
+def test_a_careful_valve_stays_so_whatever_it_follows() -> None:
+    careful = valve(half_open=False)
+    careful.beware()
+
+    careful.follow(valve(), 100.0)
+
+    careful.let_first(ONE, 100.0)
+    careful.ended(ONE, good=True)
+    assert not careful.open
 
 
 def test_a_valve_that_follows_a_careful_one_is_careful() -> None:

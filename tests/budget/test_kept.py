@@ -21,7 +21,7 @@ LIMIT = 12_000
 LIST = 100
 SHARES_GIVEN = ((16.2, 300), (31.2, 300), (46.2, 400))
 UNKNOWN = Cut(math.inf, proven=False, slides=False)
-SLIDES = Cut(45.0, proven=False, slides=True)
+SLIDES = Cut(50.0, proven=False, slides=True)
 
 
 def answered(*calls: tuple[float, int]) -> OwnWeight:
@@ -33,7 +33,6 @@ def answered(*calls: tuple[float, int]) -> OwnWeight:
 
 
 def kept(now: float, own: OwnWeight, cut: Cut = SLIDES, of: int = LIST) -> int:
-    own.spent(now)
     return Kept(WINDOW).weight(of, LIMIT, now, own, cut)
 
 
@@ -77,6 +76,21 @@ def test_shares_that_come_back_one_by_one_are_enough() -> None:
     assert [kept(now, own) for now in (47.0, 61.0, 61.3)] == [0] * 3
 
 
+def test_what_came_back_before_is_no_gap() -> None:
+    shares = ((35.0, 300), (50.0, 300), (65.0, 300))
+
+    assert kept(79.0, answered((1.0, 300), (20.0, 11_000), *shares)) == 0
+
+
+@pytest.mark.parametrize("calls", [(332, 333, 333, 333), (333, 333, 332, 333)])
+def test_what_comes_back_is_a_share_to_the_last_weight(calls: tuple[int, ...]) -> None:
+    """A twelfth in three shares is 333 calls of one."""
+    first, *shares = calls
+    given = zip((16.2, 31.2, 46.2), shares, strict=True)
+
+    assert kept(47.0, answered((1.0, first), *given), of=1) == 333
+
+
 def test_a_share_is_whole_calls() -> None:
     """A third of the twelfth is 333, which only three lists of 100 fit in."""
     own = answered((1.0, 11_000), (16.2, 200), (31.2, 300), (46.2, 300))
@@ -91,6 +105,21 @@ def test_where_windows_are_cut_all_is_kept_until_the_cut_is_near(now: float, wei
     assert kept(now, own, Cut(60.0, proven=True, slides=False)) == weight
 
 
+def test_where_windows_are_cut_shares_that_come_back_count_for_nothing() -> None:
+    own = answered((1.0, 11_000), *SHARES_GIVEN)
+
+    assert kept(47.0, own, Cut(60.0, proven=True, slides=False)) == 1_000
+
+
+@pytest.mark.parametrize(("now", "weight"), [(54.9, 1_000), (55.0, 0)])
+def test_all_is_kept_for_half_a_window_after_the_first_call(now: float, weight: int) -> None:
+    late = Kept(WINDOW)
+    late.begun = 25.0
+
+    cut = Cut(60.0, proven=True, slides=False)
+    assert late.weight(LIST, LIMIT, now, answered((25.0, 100)), cut) == weight
+
+
 def test_a_cut_that_may_come_gives_what_is_left() -> None:
     own = answered((1.0, 11_000))
 
@@ -103,7 +132,25 @@ def test_it_says_when_more_is_given() -> None:
 
     assert kept.until(LIST, LIMIT, 2.0, own, SLIDES) == pytest.approx(16.06, abs=0.01)
     assert kept.until(LIST, LIMIT, 20.0, own, SLIDES) == pytest.approx(31.06, abs=0.01)
+    assert kept.until(LIST, LIMIT, 36.0, own, SLIDES) == pytest.approx(46.06, abs=0.01)
+    for first, at in ((300, 16.06), (200, 17.06)):  # two lists are no share
+        few = answered((1.0, first), (2.0, 11_000))
+        assert kept.until(LIST, LIMIT, 3.0, few, SLIDES) == pytest.approx(at, abs=0.01)
     assert kept.until(LIST, LIMIT, 20.0, own, Cut(60.0, proven=True, slides=False)) == 50.0
+
+
+def test_it_is_given_at_the_very_moment_that_was_said() -> None:
+    own, kept = answered((1.0, 11_000)), Kept(WINDOW)
+    at = kept.until(LIST, LIMIT, 2.0, own, SLIDES)
+
+    assert kept.weight(LIST, LIMIT, at, own, SLIDES) == 666
+
+
+@pytest.mark.parametrize(("second", "weight"), [(34.1, 0), (34.4, 333)])
+def test_a_share_may_come_back_late_by_a_fifth_of_a_gap(second: float, weight: int) -> None:
+    own = answered((1.0, 11_000), (16.2, 300), (second, 300), (46.2, 400))
+
+    assert kept(61.0, own) == weight
 
 
 def waits(calls: Iterable[tuple[float, int]], share: int) -> list[float]:

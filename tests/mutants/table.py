@@ -20,6 +20,25 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         "tests/budget/test_local.py",
         "tests/budget/test_kept.py",
     ),
+    "binance_dust/budget/_kept.py": (
+        "tests/budget/test_kept.py",
+        "tests/budget/test_dispatch.py",
+    ),
+    "binance_dust/budget/_forecast.py": ("tests/budget/test_forecast.py",),
+    "binance_dust/budget/_admission.py": (
+        "tests/budget/test_admission.py",
+        "tests/budget/test_local.py",
+    ),
+    "binance_dust/budget/_count.py": (
+        "tests/budget/test_count.py",
+        "tests/budget/test_pool.py",
+        "tests/budget/test_dispatch.py",
+    ),
+    "binance_dust/budget/_gates.py": (
+        "tests/budget/test_gates.py",
+        "tests/budget/test_dispatch.py",
+        "tests/budget/test_local.py",
+    ),
     "binance_dust/budget/_door.py": (
         "tests/budget/test_gates.py",
         "tests/budget/test_dispatch.py",
@@ -37,8 +56,8 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         *(
             f"tests/budget/test_{name}.py"
             for name in (
-                *("admission", "beliefs", "boundary", "cost", "count", "dispatch", "gates"),
-                *("kept", "limits", "local", "others", "own", "pool", "pools", "queue"),
+                *("admission", "beliefs", "boundary", "cost", "count", "dispatch", "forecast"),
+                *("gates", "kept", "limits", "local", "others", "own", "pool", "pools", "queue"),
             )
         ),
         "tests/budget/worlds",
@@ -371,8 +390,6 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Dispatcher.look: waiter is not None and queue.next_deadline() is not None"
         " -> queue.next_deadline() is not None": _TYPES,
         "Dispatcher.look_at_pace: self._paced -> False": _MOMENT,
-        "Dispatcher.settle: banned or refused or answer.walled"
-        " -> banned or answer.walled": "a refusal has shut the valve, and nothing opens that",
         "Dispatcher.settle: pool.beliefs.news -> True": _FASTER,
         "Dispatcher._ended: self._queues -> True": _FASTER,
         "Dispatcher._try: (kept := pool.kept_weight(weight, now)) < most"
@@ -382,8 +399,8 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Dispatcher._try: weight > pool.limit -> weight >= pool.limit": "the same if it is equal",
         "Dispatcher._keeps: queue.weight > pool.free(now)"
         " -> queue.weight >= pool.free(now)": _NOBODY_CARES,
-        "Dispatcher._tell_waiters: (wait := (_shut_until(pool) - now)) <= self._turn"
-        " -> (wait := (_shut_until(pool) - now)) < self._turn": _NOBODY_CARES,
+        "Dispatcher._tell_waiters: (wait := (_shut_until(pool) - now)) > self._turn"
+        " -> (wait := (_shut_until(pool) - now)) >= self._turn": _NOBODY_CARES,
         "Dispatcher._look_at_all: door is None or pool.door is door -> True": _FASTER,
     },
     "binance_dust/budget/_queue.py": {
@@ -395,7 +412,6 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Valve._has_room: self.careful and self._told -> self._told": "else it is open then",
         "Valve.ended: good and self._told and (not self.careful)"
         " -> self._told and (not self.careful)": "it is open already",
-        "Valve.ended: self._first = None -> left out": "it counts only behind a shut valve",
         "Valve.next_chance: self.open -> False": "an open valve is not asked for its next chance",
         "Valve.passes: self.open -> False": _FASTER,
         "module: 3 -> 4": _NOBODY_CARES,
@@ -413,6 +429,8 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Feedback: 0.0 -> 1.0": "only tests leave it to the default",
     },
     "binance_dust/budget/_count.py": {
+        "AdmittedCall.__init__: 0 -> 1": "its number is set on admission",
+        "module: 60 -> 61": _NOBODY_CARES,
         "AdmittedCall.__init__: False -> True": "whether it was alone is asked of a witness only,"
         " and said when it becomes one",
         "_since: 0.0 -> 1.0": "too short to judge by, as nothing is",
@@ -428,6 +446,17 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "OwnWeight.spent: slot.last + self.keep -> slot.last - self.keep": _FASTER,
         "OwnWeight._give_up: lost.oldest is None -> False": _FASTER,
         "OwnWeight._give_up: self._lost = None -> left out": _FASTER,
+    },
+    "binance_dust/budget/_kept.py": {
+        "Kept.__init__: 0.0 -> 1.0": "the first call sets it",
+        "Kept.until: at > now -> at >= now": _INSTANT,
+        "Kept._gaps: comes > at -> comes >= at": _INSTANT,
+        "module: 1e-06 -> 2e-06": _NOBODY_CARES,
+    },
+    "binance_dust/budget/_forecast.py": {
+        "earliest: 0 -> 1": _MILLIONS,
+        "earliest: current.number < 0 -> current.number <= 0": _MILLIONS,
+        "forecast: 0 -> 1": _ONE,
     },
     "binance_dust/budget/_pool.py": {
         "Pool.may_go: not valve.open and (not valve.passes(now)) -> not valve.passes(now)": _FASTER,
