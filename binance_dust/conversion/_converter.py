@@ -135,7 +135,7 @@ class Converter(FundsMover):
         """Read what can be converted now, what it would bring, and what stays and why."""
         context = self._context
         await context.check_ledger()
-        policy = await self._policy_now()
+        policy = replace(self._policy, keep=await self._keep(context.client))
         held = await read_holdings(context.client, policy.account_type, valued=True)
         listed = await read_listed(context.client, policy)
         eligibility = await self._read_eligibility()
@@ -200,8 +200,8 @@ class Converter(FundsMover):
         why. If the exchange refused all of it, its error is raised.
         """
         instance(quote, Quote, "quote")
-        context, policy = self._context, await self._policy_now()
-        await self._check(quote)
+        context = self._context
+        policy = replace(self._policy, keep=await self._check(quote))
         _guards.check_rules(quote, policy)
         async with context.claimed("convert") as claim:
             dust = [line.asset for line in quote.lines if not line.sale]
@@ -219,10 +219,6 @@ class Converter(FundsMover):
                 raise
 
     # --- parts -----------------------------------------------------------------------------------
-
-    async def _policy_now(self) -> _policy.Policy:
-        """Give the rules, with what is to be kept now."""
-        return replace(self._policy, keep=await self._keep(self._context.client))
 
     async def _read_worth(
         self, held: dict[str, HeldAsset], listed: list[QuoteLine], policy: _policy.Policy

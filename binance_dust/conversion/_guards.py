@@ -59,6 +59,12 @@ def check_rules(quote: Quote, policy: Policy) -> None:
             f"converter for {policy.account_type} into {policy.target}",
             account=account,
         )
+    # The quote may be of another converter, which may do more than this one.
+    if quote.gather and not policy.gather:
+        raise GuardError(
+            f"{account}: this quote gathers from the funding wallet, and this converter does not",
+            account=account,
+        )
     for line in quote.lines:
         found = rule_against(line, policy)
         if found is not None:
@@ -69,10 +75,16 @@ def check_rules(quote: Quote, policy: Policy) -> None:
             )
 
 
-def check_quote(
-    quote: BaseQuote, *, account: str, key_id: str, now: datetime, ttl: timedelta
+def check_quote(  # noqa: PLR0913 - what any quote is compared with, all by keyword
+    quote: BaseQuote,
+    *,
+    account: str,
+    key_id: str,
+    keep: frozenset[str],
+    now: datetime,
+    ttl: timedelta,
 ) -> None:
-    """Stop a quote that is for another account, too early, empty or too old."""
+    """Stop a quote that is for another account, too early, empty, too old, or of what is kept."""
     if (quote.account, quote.key_id) != (account, key_id):
         raise GuardError(f"{account}: this quote is for {quote.account}", account=account)
     if quote.eligible_at is not None:
@@ -80,6 +92,9 @@ def check_quote(
     if not quote:
         raise GuardError(f"{account}: nothing in this quote can be carried out", account=account)
     refuse_old(quote, now=now, ttl=ttl)
+    for asset in quote.assets:
+        if asset in keep:
+            raise GuardError(f"{account}: {asset}: {Reason.KEPT}", account=account)
 
 
 def refuse_old(quote: BaseQuote, *, now: datetime, ttl: timedelta) -> None:
@@ -110,12 +125,16 @@ def refuse_needless(held: Mapping[str, HeldAsset], policy: Policy, *, account: s
 # --- one asset -----------------------------------------------------------------------------------
 
 
-def rule_against(line: QuoteLine, policy: Policy) -> tuple[Reason, str] | None:
+def rule_against(  # noqa: PLR0911 - a line for each rule
+    line: QuoteLine, policy: Policy
+) -> tuple[Reason, str] | None:
     """Say which rule of the policy forbids to convert an asset, if one does."""
     if line.asset == policy.target:
         return Reason.TARGET, ""
     if line.asset in policy.keep:
         return Reason.KEPT, ""
+    if (too_much := _too_much(line, policy)) is not None:
+        return too_much
     if (rates := _too_costly(line, policy)) is not None:
         return Reason.FEE_TOO_HIGH, rates
     if line.net < policy.min_value:
@@ -123,6 +142,16 @@ def rule_against(line: QuoteLine, policy: Policy) -> tuple[Reason, str] | None:
     if line.net <= 0:
         # Also if min_value is 0: an asset is never given away for nothing.
         return Reason.TOO_SMALL, f"would bring {line.net:f} {policy.target}"
+    return None
+
+
+def _too_much(line: QuoteLine, policy: Policy) -> tuple[Reason, str] | None:
+    if not line.sale:
+        return None
+    if policy.above_max is None:
+        return Reason.ABOVE_CEILING, "and this converter sells nothing"
+    if line.net > policy.above_max:
+        return Reason.ABOVE_MAX, f"{line.net:f} {policy.target}, at most {policy.above_max:f}"
     return None
 
 

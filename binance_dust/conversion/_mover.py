@@ -70,17 +70,22 @@ class FundsMover:
         """
         return await recover(self._context)
 
-    async def _check(self, quote: BaseQuote) -> None:
-        """Stop if an open entry or the quote itself keeps it from being carried out."""
-        context = self._context
+    async def _check(self, quote: BaseQuote) -> frozenset[str]:
+        """Stop if an open entry or the quote itself keeps it from being carried out.
+
+        Returns what is to be kept now: that may have changed since the quote.
+        """
+        context, keep = self._context, await self._keep(self._context.client)
         await context.prepare(*self.funds)
         _guards.check_quote(
             quote,
             account=context.account,
             key_id=context.key_id,
+            keep=keep,
             now=context.now(),
             ttl=self._quote_ttl,
         )
+        return keep
 
     async def _refuse_cooling(self, assets: Iterable[str] | None = None) -> None:
         """Stop if the ledger shows a cooldown: another process may have converted meanwhile."""

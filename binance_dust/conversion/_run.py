@@ -242,7 +242,7 @@ class Run:
                 self._skip(asset, amount, Reason.CHANGED, detail)
             elif (found := _guards.rule_against(line, policy)) is not None:
                 reason, detail = found
-                self._skip(asset, amount, reason, f"{detail}, {_IN_SPOT}" if detail else _IN_SPOT)
+                self._skip(asset, amount, reason, f"{detail}, {_IN_SPOT}")
             else:
                 lines.append(line)
         self._quote = replace(

@@ -107,8 +107,6 @@ def rule_against_offer(
     """Say which rule forbids to take an offer, if one does."""
     if offer.from_amount != amount or offer.quote_id is None:
         return Reason.CHANGED, f"{offer.from_amount:f} of {amount:f} are offered for"
-    if policy.above_max is not None and line.net > policy.above_max:
-        return Reason.ABOVE_MAX, f"{line.net:f} {policy.target}, at most {policy.above_max:f}"
     return rule_against(line, policy)
 
 

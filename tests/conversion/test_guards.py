@@ -18,7 +18,7 @@ from decimal import (
 import pytest
 
 from binance_dust import GuardError, Quote
-from binance_dust.conversion import LiabilityLine, Reason
+from binance_dust.conversion import GatherLine, LiabilityLine, Reason
 from binance_dust.conversion._account import HeldAsset
 from binance_dust.conversion._calls import read_conversion
 from binance_dust.conversion._guards import (
@@ -36,8 +36,13 @@ from tests.conversion.values import NOW, conversion, line, policy, quote, second
 D = Decimal
 
 
+SALE = quote(line(sale=True))
+GATHER = quote(gather=(GatherLine(asset="DOGE", amount=D(20), in_bitcoin=D("0.00001")),))
+
+
 def checked(plan: Quote, rules: Policy, now: datetime = NOW) -> None:
-    check_quote(plan, account="alice", key_id="k", now=now, ttl=rules.quote_ttl)
+    ttl, keep = rules.quote_ttl, rules.keep
+    check_quote(plan, account="alice", key_id="k", keep=keep, now=now, ttl=ttl)
     check_rules(plan, rules)
 
 
@@ -45,6 +50,8 @@ def test_a_quote_in_order_passes() -> None:
     checked(quote(), policy())
     checked(quote(), policy(), now=NOW + seconds(59.999))
     checked(quote(), policy(min_value=line().net))
+    checked(SALE, policy(above_max=line().net))
+    checked(GATHER, policy(gather=True))
 
 
 @pytest.mark.parametrize(
@@ -64,6 +71,11 @@ def test_a_quote_in_order_passes() -> None:
         (quote(), policy(min_value=D("0.02")), "ADA: worth less than min_value"),
         (quote(line("BNB")), policy(), "BNB: is the target itself"),
         (quote(line(net=D(0))), policy(max_fee_rate=D(1)), r"too small .*\(would bring 0 BNB\)$"),
+        # What another converter may do, and this one may not.
+        (SALE, policy(), "ADA: worth too much .*this converter sells nothing"),
+        (SALE, policy(above_max=D("0.017")), r"ADA: worth more .*0\.01741756 BNB, at most 0\.017"),
+        (GATHER, policy(), "gathers from the funding wallet, and this converter does not"),
+        (GATHER, policy(gather=True, keep=frozenset({"DOGE"})), "DOGE: kept$"),
     ],
 )
 def test_the_policy_stops_a_quote_it_does_not_allow(plan: Quote, rules: Policy, words: str) -> None:

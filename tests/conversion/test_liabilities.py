@@ -158,6 +158,8 @@ async def test_kept_and_changed_debts_are_left_alone() -> None:
         choosy = LiabilityExchanger(exchanger.client, ledger=scene.ledger, cooldown=0, keep=["LTC"])
         quote = await choosy.quote()
         assert [each.reason for each in quote.why_not("LTC")] == [Reason.KEPT]
+        with pytest.raises(GuardError, match="alice: LTC: kept"):
+            await choosy.exchange(await exchanger.quote())
         scene.alice.owe("XRP", "0.9")
 
         receipt = await choosy.exchange(quote)

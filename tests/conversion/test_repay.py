@@ -103,6 +103,19 @@ async def test_debts_are_paid_from_what_is_held_each_with_its_entry() -> None:
         assert "debts paid" in str(receipt)
 
 
+@in_virtual_time
+async def test_what_is_kept_by_now_is_not_paid_though_it_was_quoted() -> None:
+    scene = Debts({"USDT": "5"}, {"USDT": "8"})
+    async with scene.process() as process:
+        quote = await repayer(process).quote()
+        choosy = Repayer(process.client, ledger=process.ledger, keep=lambda _: ["USDT"])
+
+        with pytest.raises(GuardError, match="alice: USDT: kept"):
+            await choosy.repay(quote)
+
+    assert REPAY not in scene.asked
+
+
 @pytest.mark.parametrize("executed", [True, False])
 @in_virtual_time
 async def test_a_lost_answer_is_settled_by_the_capital_flow(executed: bool) -> None:
