@@ -37,18 +37,19 @@ _LOCKED: Final[set[FileIO]] = set()
 class Holder:
     """One open ledger, as a holder of claims."""
 
-    __slots__ = ("_file", "_folder", "_ledger", "_name")
+    __slots__ = ("_file", "_folder", "_ledger", "_path")
 
     def __init__(self, ledger: Path | None) -> None:
         """Take the ledger's file, or `None` for one in memory; nothing is created yet."""
-        self._ledger = ledger
+        self._ledger = None if fcntl is None else ledger
+        """`None` where there are no locks."""
         self._folder = Path() if ledger is None else ledger.with_name(f"{ledger.name}-holders")
         self._file: FileIO | None = None
-        self._name: str | None = None
+        self._path = Path()
 
     def hold(self) -> str | None:
         """Return the name by which others see that we are alive; `None` if they can't."""
-        if fcntl is None or self._ledger is None:
+        if self._ledger is None:
             return None
         try:
             # A person or a cleaning program may have removed it.
@@ -57,18 +58,19 @@ class Holder:
                 self._begin(self._ledger)
         except OSError:
             self.release()
-        return self._name
+        return None if self._file is None else self._path.name
 
     def is_dead(self, name: str | None) -> bool:
         """Whether a holder is certainly dead. Its file is removed then."""
-        if fcntl is None or self._ledger is None or name is None or not _NAME.fullmatch(name):
+        name = name or ""  # it took its claim where there are no locks
+        if self._ledger is None or not _NAME.fullmatch(name):
             return False
         path = self._folder / name
         try:
             with path.open("rb", buffering=0) as file:
                 # Shared: of two that try at the same time, neither is taken for the holder.
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-                path.unlink(missing_ok=True)
+                path.unlink()
         except FileNotFoundError:
             return True
         except OSError:
@@ -77,12 +79,10 @@ class Holder:
 
     def release(self) -> None:
         """End the holder's life: what it still claims is free."""
-        file, name = self._file, self._name
-        self._file = self._name = None
+        file, self._file = self._file, None
         if file is not None:
-            if name is not None:
-                with suppress(OSError):
-                    (self._folder / name).unlink()
+            with suppress(OSError):
+                self._path.unlink()
             _LOCKED.discard(file)
             file.close()
             with suppress(OSError):  # others are in it
@@ -92,8 +92,7 @@ class Holder:
         self._folder.mkdir(mode=0o700, exist_ok=True)
         for left in os.listdir(self._folder):  # noqa: PTH208 - the names only
             self.is_dead(left)
-        self._name = secrets.token_hex(8)
-        path = self._folder / self._name
+        path = self._path = self._folder / secrets.token_hex(8)
         self._file = path.open("xb", buffering=0)
         _LOCKED.add(self._file)
         fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -14,8 +14,9 @@ from collections.abc import AsyncIterator, Iterable
 from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -26,6 +27,7 @@ from binance_dust._util.plain import plain
 from binance_dust.ledger import Kind, LedgerEntry, _reader
 from binance_dust.ledger._rows import BookRow
 from binance_dust.ledger.export import LAYOUTS, Exported, Style, write_csv
+from binance_dust.ledger.export._writer import AtomicFile
 from tests.ledger.makers import (
     HOUR,
     MINUTE,
@@ -60,6 +62,11 @@ async def rows_of(entries: Iterable[LedgerEntry], style: Style = "plain") -> lis
 
 def names_in(folder: Path) -> list[str]:
     return [path.name for path in folder.iterdir()]
+
+
+def size_of_draft(folder: Path) -> int:
+    (draft,) = folder.iterdir()
+    return draft.stat().st_size
 
 
 def books() -> list[LedgerEntry]:
@@ -369,12 +376,46 @@ async def test_an_entry_without_any_line_is_counted_and_has_no_row(ledger: Ledge
     assert done == Exported(rows=0, liabilities_left_out=1, unsettled=1)
 
 
+@pytest.mark.parametrize("style", ["plain", "koinly"])
+async def test_calls_are_counted_whatever_becomes_of_their_rows(style: Style) -> None:
+    make = entry_maker()
+    debts: dict[str, Any] = {
+        "kind": Kind.LIABILITIES,
+        "account_type": "MARGIN",
+        "target": "USDT",
+    }
+    entries = [
+        make(NOW, DEBT, ("SOL", "0.01", "1.4", "0"), **debts),
+        make(NOW, status="unknown", assets=("ETH", "SOL"), **debts),
+        make(NOW, status="unknown", assets=("ADA", "XRP")),
+        make(NOW, ADA, kind=Kind.TRANSFER),
+        make(NOW, ADA, kind=Kind.REPAYMENT),
+    ]
+    empty = rows_of_entry(entries[2])[0]._replace(entry=9, asset="")
+    text = io.StringIO(newline="")
+
+    async def pages() -> AsyncIterator[list[BookRow]]:
+        yield [*chain.from_iterable(map(rows_of_entry, entries)), empty]
+
+    done = await write_csv(pages(), text, style)
+
+    assert done == (
+        Exported(rows=8, unsettled=3)
+        if style == "plain"
+        else Exported(rows=0, liabilities_left_out=1, moves_left_out=2, unsettled=3)
+    )
+    assert len(text.getvalue().splitlines()) == done.rows + 1
+
+
 @posix
-async def test_a_file_is_replaced_when_the_new_one_is_complete(tmp_path: Path) -> None:
+async def test_a_file_is_replaced_when_the_new_one_is_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     path = tmp_path / "books.csv"
     path.write_text("old", encoding="utf-8")
     path.chmod(0o640)
-    looks = []
+    looks, flushed = [], list[int]()
+    monkeypatch.setattr(os, "fsync", lambda handle: flushed.append(os.fstat(handle).st_size))
 
     async def slowly() -> AsyncIterator[list[BookRow]]:
         async for page in stream(books()):
@@ -385,6 +426,7 @@ async def test_a_file_is_replaced_when_the_new_one_is_complete(tmp_path: Path) -
 
     assert set(looks) == {"old"}
     assert path.read_bytes().count(b"\r\n") == 5
+    assert flushed[0] == path.stat().st_size, "all of it, before it got its name"
     assert names_in(tmp_path) == ["books.csv"]
     assert path.stat().st_mode & 0o777 == 0o640
 
@@ -398,6 +440,49 @@ async def test_a_new_file_is_private_and_a_link_stays_a_link(tmp_path: Path) -> 
 
     assert link.is_symlink()
     assert real.stat().st_mode & 0o777 == 0o600
+
+
+async def test_an_export_is_written_while_it_is_read(tmp_path: Path) -> None:
+    (row, *_) = rows_of_entry(books()[0])
+    path, sizes = tmp_path / "books.csv", list[int]()
+
+    async def growing() -> AsyncIterator[list[BookRow]]:
+        for _ in range(20):
+            yield [row] * 100
+            sizes.append(size_of_draft(tmp_path))
+
+    done = await write_csv(growing(), path, "plain")
+
+    # In a few large parts: not row by row, and not all at the end.
+    assert 2 < len(set(sizes)) < 10
+    assert done.rows == 2_000
+    assert path.read_text(encoding="utf-8").count("ADA") == 2_000
+
+
+def test_what_was_exported_has_no_more_parts_than_are_named() -> None:
+    done = Exported(rows=1)
+
+    assert done == Exported(
+        rows=1, liabilities_left_out=0, moves_left_out=0, unsettled=0, renamed={}
+    )
+    assert len({done, Exported(rows=1)}) == 1
+
+
+@pytest.mark.parametrize("begun", [True, False])
+def test_what_was_discarded_comes_to_nothing_whatever_a_thread_still_does(
+    begun: bool, tmp_path: Path
+) -> None:
+    file = AtomicFile(str(tmp_path / "books.csv"))
+    if begun:
+        file.open()
+
+    file.discard()
+
+    file.open()
+    file.write("late")
+    file.replace_target()
+    file.discard()
+    assert names_in(tmp_path) == []
 
 
 @pytest.mark.parametrize("error", [RuntimeError("lost"), asyncio.CancelledError()])

@@ -8,6 +8,7 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import warnings
 from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from binance_dust import Ledger
 from binance_dust.errors import GuardError, LedgerError
 from binance_dust.ledger import Claim, _holders
+from binance_dust.ledger._holders import Holder
 from tests.ledger.makers import MINUTE, NOW, intent
 from tests.systems import posix
 
@@ -154,12 +156,46 @@ async def test_a_claim_that_can_not_be_released_in_writing_is_free(path: Path) -
             await other.claim(THEIRS, now=NOW, length=MINUTE)
 
 
-async def test_a_ledger_that_claims_much_has_one_file(ledger: Ledger, path: Path) -> None:
-    for number in range(3):
-        claim = Claim(f"account-{number}", "convert", "me")
-        await ledger.claim(claim, now=NOW, length=MINUTE)
+@posix
+async def test_a_ledger_that_claims_much_has_one_file_and_holds_it_all(
+    ledger: Ledger, path: Path
+) -> None:
+    for holder in ("me", "they"):
+        for number in range(3):
+            claim = Claim(f"account-{number}", "convert", holder)
+            if holder == "me":
+                await ledger.claim(claim, now=NOW, length=MINUTE)
+            else:
+                with pytest.raises(GuardError):
+                    await claimed(path, claim)
 
     assert len(holders(path)) == 1
+
+
+@posix
+def test_a_forked_child_keeps_no_lock_of_its_parent(path: Path) -> None:
+    path.touch()
+    holder, other = Holder(path), Holder(path)
+    name = holder.hold()
+    assert not other.is_dead(name)
+    begun, ended = os.pipe(), os.pipe()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # other tests may have left threads
+        child = os.fork()
+    if not child:
+        os.close(ended[1])
+        os.write(begun[1], b".")
+        os.read(ended[0], 1)
+        os._exit(0)
+    os.read(begun[0], 1)
+    assert holder._file is not None
+
+    holder._file.close()  # as the system does when we die
+
+    assert other.is_dead(name)
+    for end in (*begun, *ended):
+        os.close(end)
+    os.waitpid(child, 0)
 
 
 @posix
@@ -216,6 +252,7 @@ async def test_files_of_the_dead_are_cleared_away(path: Path) -> None:
 
 @posix
 async def test_a_holder_whose_file_was_removed_gets_another(path: Path) -> None:
+    locked = len(_holders._LOCKED)
     async with Ledger(path) as ledger, Ledger(path) as other:
         await ledger.claim(MINE, now=NOW, length=MINUTE)
         holders(path)[0].unlink()
@@ -223,6 +260,8 @@ async def test_a_holder_whose_file_was_removed_gets_another(path: Path) -> None:
 
         with pytest.raises(GuardError):
             await other.claim(THEIRS, now=NOW, length=MINUTE)
+        assert len(_holders._LOCKED) == locked + 1
+    assert len(_holders._LOCKED) == locked
 
 
 @posix
@@ -259,6 +298,20 @@ async def test_no_file_outside_of_the_folder_is_touched(ledger: Ledger, path: Pa
     with pytest.raises(GuardError):
         await ledger.claim(THEIRS, now=NOW, length=MINUTE)
     assert "dust.db" in {file.name for file in path.parent.iterdir()}
+
+
+@posix
+async def test_where_there_are_no_locks_nobody_is_taken_for_dead(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A ledger in a folder that two systems share: one of them has locks."""
+    async with Ledger(path) as ledger:
+        await ledger.claim(MINE, now=NOW, length=MINUTE)
+        monkeypatch.setattr(_holders, "fcntl", None)
+
+        with pytest.raises(GuardError):
+            await claimed(path)
+        monkeypatch.undo()
 
 
 def no_locks(monkeypatch: pytest.MonkeyPatch) -> None:

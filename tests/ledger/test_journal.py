@@ -263,6 +263,7 @@ async def test_what_is_not_settled_is_a_remark_and_is_counted(ledger: Ledger) ->
     done = await ledger.export_journal(text, style="hledger")
 
     assert done == Exported(rows=1, unsettled=1)
+    assert text.getvalue().startswith("; written by binance_dust\n")
     assert text.getvalue().count("; entry 1 of bob is not settled yet: ") == 3
     text = io.StringIO()
     await ledger.export_journal(text, style="beancount")

@@ -45,20 +45,10 @@ class CsvLayout:
     row: Callable[[BookRow], tuple[str, ...]]
     trades_only: bool = True
     """Whether it takes only confirmed trades."""
-    open_row: Callable[[BookRow], tuple[str, ...]] | None = None
-    """Writes an asset of an entry without lines, because its outcome is not known yet."""
 
 
 def _plain_row(row: BookRow) -> tuple[str, ...]:
-    trade = (_text(row.asset), row.amount, _text(row.target), row.net)
-    return _plain_cells(row, trade, row.fee, row.number)
-
-
-def _plain_open_row(row: BookRow) -> tuple[str, ...]:
-    return _plain_cells(row, (_text(row.asset), "", _text(row.target), ""), "", "")
-
-
-def _plain_cells(row: BookRow, trade: tuple[str, ...], fee: str, number: str) -> tuple[str, ...]:
+    trade: tuple[str, ...] = (_text(row.asset), row.amount, _text(row.target), row.net)
     nothing: tuple[str, ...] = ("", "", "", "")
     sold, debts, moved = trade, nothing, nothing[:2]
     if row.kind not in CONVERTS:
@@ -73,8 +63,8 @@ def _plain_cells(row: BookRow, trade: tuple[str, ...], fee: str, number: str) ->
         row.account_type,
         row.kind,
         *sold,
-        fee,
-        number,
+        row.fee,
+        row.number,
         row.status,
         *debts,
         str(row.entry),
@@ -91,7 +81,6 @@ _PLAIN: Final = CsvLayout(
     ),
     row=_plain_row,
     trades_only=False,
-    open_row=_plain_open_row,
 )
 
 

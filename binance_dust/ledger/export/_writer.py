@@ -145,9 +145,9 @@ class _RowCounter:
             self.unsettled += first and is_open
             if layout.trades_only and row.kind not in CONVERTS:
                 self.left_out[row.kind] += first and not is_open
-            elif row.asset and not (is_open and layout.open_row is None):
+            elif row.asset and not (is_open and layout.trades_only):
                 self.rows += 1
-                yield layout.open_row(row) if is_open and layout.open_row else layout.row(row)
+                yield layout.row(row)
 
 
 def _csv_text(rows: Iterable[tuple[str, ...]]) -> str:
@@ -181,16 +181,13 @@ async def _write_file(chunks: AsyncIterator[str], path: str) -> None:
 
 async def _batches(chunks: AsyncIterator[str], size: int = 1 << 16) -> AsyncIterator[str]:
     """Join chunks, so that each call of the thread writes many of them."""
-    waiting: list[str] = []
-    length = 0
+    waiting = io.StringIO(newline="")
     async for chunk in chunks:
-        waiting.append(chunk)
-        length += len(chunk)
-        if length >= size:
-            yield "".join(waiting)
-            waiting, length = [], 0
-    if waiting:
-        yield "".join(waiting)
+        waiting.write(chunk)
+        if waiting.tell() >= size:
+            yield waiting.getvalue()
+            waiting = io.StringIO(newline="")
+    yield waiting.getvalue()
 
 
 async def _in_thread(path: str, work: Callable[[], Any]) -> Any:
@@ -234,9 +231,9 @@ class AtomicFile:
         with self._lock:
             if self._file is None:
                 return
-            self._file.flush()
-            os.fsync(self._file.fileno())
-            self._file.close()
+            with self._file:
+                self._file.flush()
+                os.fsync(self._file.fileno())
             put_in_place(self._unfinished, self._path)
 
     def discard(self) -> None:
