@@ -27,6 +27,16 @@ def test_the_parts_of_a_holding_add_up_to_the_last_digit() -> None:
 
 
 @in_virtual_time
+async def test_an_asset_without_a_full_name_has_its_short_one() -> None:
+    scene = Scene({"ADA": "6.21", "LTC": "0.01"})
+    scene.world.garble = lambda _, body: body.replace(b'"Cardano"', b'""')
+    async with scene.process() as process:
+        quote = await process.converter.quote()
+
+    assert [line.full_name for line in quote.lines] == ["ADA", "Litecoin"]
+
+
+@in_virtual_time
 async def test_of_two_conversions_at_once_in_one_process_one_is_sent() -> None:
     scene = Scene()
     async with scene.process() as process:

@@ -31,7 +31,7 @@ from binance_dust import (
     Session,
 )
 from binance_dust.conversion import Reason
-from binance_dust.ledger import chart
+from binance_dust.ledger import Books, chart
 from binance_dust.models import Delisting, Delistings
 from binance_dust.sandbox import Holding, Permissions, Sandbox
 from tests.conversion.far import CONVERT, DUST, check_books, entries_of
@@ -65,6 +65,7 @@ async def test_dust_becomes_bnb_in_one_batch_and_everything_is_on_record() -> No
         assert (entry.status, entry.settled_by, entry.kind) == ("confirmed", "answer", "dust")
         assert entry.held == {"ADA": D("6.21"), "XRP": D("1.5")}
         assert entry.client_id is None
+        assert "/sapi/v1/asset/get-funding-asset" not in scene.asked
         # Stamped from two seconds before the intent to thirty after, accepted from a second before
         # that to recv_window (5 s) after.
         assert entry.intended_at is not None
@@ -202,6 +203,19 @@ async def test_a_quote_is_converted_by_its_own_client_only() -> None:
         with pytest.raises(GuardError, match="into BNB"):
             await usdt.convert(await process.converter.quote())
         assert scene.sent == []
+
+
+@in_virtual_time
+async def test_a_ledger_of_other_books_is_refused_though_nothing_is_open_in_it() -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        await process.ledger.record([], now=process.session.now(), books=Books.REAL)
+
+        for doing in (process.converter.recover, process.converter.next_eligible_at):
+            with pytest.raises(ConfigurationError, match="of a real exchange"):
+                await doing()
+
+        assert scene.asked == []
 
 
 STRICT = Context(prec=3, traps=[Inexact, Rounded, Subnormal, Clamped, FloatOperation])

@@ -21,7 +21,7 @@ from binance_dust.conversion._worth import Worth
 from binance_dust.ledger import Kind
 from binance_dust.models import FundingAsset
 from binance_dust.sandbox import Permissions
-from tests.conversion.far import ASSETS, DUST, entries_of, unsent
+from tests.conversion.far import ASSETS, DUST, LIST, entries_of, unsent
 from tests.conversion.scene import DUST_OF_TWO, Scene, in_virtual_time
 from tests.conversion.values import policy
 
@@ -241,6 +241,37 @@ async def test_a_lost_answer_of_a_transfer_is_settled_by_its_history(executed: b
 
 
 @in_virtual_time
+async def test_an_open_transfer_is_no_obstacle_to_a_converter_that_gathers_nothing() -> None:
+    scene = scene_with({"DOGE": "20"})
+    async with scene.process(gather=True) as process:
+        scene.faults.lose_answer(after_executing=False, endpoint=TRANSFER.split()[1])
+        with pytest.raises(OutcomeUnknownError):
+            await process.convert_all()
+        plain = Converter(process.client, ledger=process.ledger)
+
+        receipt = await plain.convert(await plain.quote())
+
+        assert receipt.assets == ("ADA", "XRP")
+        assert [entry.open for entry in await entries_of(process.ledger)] == [True, False]
+
+
+@in_virtual_time
+async def test_what_is_gathered_does_not_wait_for_what_cools_down_in_the_spot_wallet() -> None:
+    scene = scene_with({}, {"ADA": "6.21"})
+    async with scene.process(gather=True, target="USDT", cooldown=3600) as process:
+        await process.convert_all()
+        scene.alice.deposit("ADA", "6.21")
+        scene.alice.deposit("DOGE", "20", "FUNDING")
+        quote = await process.converter.quote()
+        assert [each.reason for each in quote.why_not("ADA")] == [Reason.COOLING_DOWN]
+        assert (quote.lines, quote.assets, quote.eligible_at) == ((), ("DOGE",), None)
+
+        receipt = await process.converter.convert(quote)
+
+    assert receipt.assets == ("DOGE",)
+
+
+@in_virtual_time
 async def test_the_transfer_of_somebody_else_is_not_taken_for_ours() -> None:
     """The owner moves as much at the same time: which of the two is ours can't be known."""
     scene = scene_with({"DOGE": "20"})
@@ -306,6 +337,7 @@ async def test_a_refusal_that_is_not_about_the_asset_is_met_once() -> None:
         receipt = await process.converter.convert(quote)
 
     assert scene.asked.count("/sapi/v1/asset/transfer") == 1
+    assert scene.asked.count(LIST) == 1, "nothing came, so the plan is the same"
     assert set(receipt.assets) == {"ADA", "XRP"}
     assert [(each.asset, each.reason) for each in receipt.dropped] == [
         ("ADA", Reason.REFUSED),

@@ -87,11 +87,12 @@ async def test_an_observer_hears_what_is_waited_for_and_how_it_ended(outcome: st
 
 
 @in_virtual_time
-async def test_with_nothing_open_of_ones_own_a_conversion_is_not_waited_for() -> None:
+async def test_with_nothing_open_of_ones_own_nobody_is_waited_for() -> None:
     scene = Scene()
     async with scene.process() as process:
         await process.ledger.intend(intent(account="bob"), length=timedelta(hours=1))
-        async with process.converter._context.claimed("convert"):
+        context = process.converter._context
+        async with context.claimed("convert"), context.claimed("recover"):
             assert await process.converter.recover() == []
 
 

@@ -25,6 +25,7 @@ from binance_dust.conversion._sales import plan_sales, rule_against_now
 from binance_dust.conversion._worth import Worth
 from binance_dust.ledger import Kind
 from binance_dust.models import ConvertPair, ConvertQuote
+from binance_dust.sandbox import Permissions
 from tests.conversion.far import DUST, entries_of, unsent
 from tests.conversion.scene import DUST_OF_TWO, Scene, in_virtual_time
 from tests.conversion.values import NOW, line, policy
@@ -380,7 +381,7 @@ async def test_a_refusal_that_is_not_about_the_asset_is_met_once() -> None:
 @pytest.mark.parametrize("dust", [DUST_OF_TWO, {}])
 @in_virtual_time
 async def test_an_error_that_is_no_refusal_ends_the_sales(dust: dict[str, str]) -> None:
-    scene = scene_with(dust | {"LTC": "2", "BCH": "1"})
+    scene = scene_with(dust | {"LTC": "2", "BCH": "1", "SOL": "1"})
     async with scene.process(**SELL) as process:
         quote = await process.converter.quote()
 
@@ -392,7 +393,8 @@ async def test_an_error_that_is_no_refusal_ends_the_sales(dust: dict[str, str]) 
             receipt = await process.converter.convert(quote)
 
     assert len(failed) == 1
-    assert [each.reason for each in receipt.dropped] == [Reason.NOT_TRIED] * 2
+    assert [each.asset for each in receipt.dropped] == ["BCH", "LTC", "SOL"]
+    assert {each.reason for each in receipt.dropped} == {Reason.NOT_TRIED}
 
 
 @in_virtual_time
@@ -406,3 +408,35 @@ async def test_a_sale_that_is_refused_is_told_though_nothing_else_was_done() -> 
 
     assert not receipt
     assert [(each.asset, each.reason) for each in receipt.dropped] == [("LTC", Reason.REFUSED)]
+
+
+@in_virtual_time
+async def test_what_is_refused_of_one_asset_does_not_keep_from_selling_the_next_one() -> None:
+    scene = scene_with({"LTC": "2", "BCH": "1"})
+    async with scene.process(**SELL) as process:
+        quote = await process.converter.quote()
+        scene.faults.fail(400, code=-1102, after_executing=False, endpoint=ACCEPT)
+
+        receipt = await process.converter.convert(quote)
+
+    assert receipt.assets == ("LTC",)
+    assert [(each.asset, each.reason) for each in receipt.dropped] == [("BCH", Reason.REFUSED)]
+
+
+@in_virtual_time
+async def test_what_was_gathered_is_told_though_nothing_could_be_sold_after_it() -> None:
+    scene = scene_with({"LTC": "2"})
+    scene.alice.deposit("DOGE", "20", "FUNDING")
+    scene.alice.permissions = Permissions(universal_transfer=True)
+    async with scene.process(gather=True, **SELL) as process:
+        quote = await process.converter.quote()
+        scene.world.exchange.market.list_asset("DOGE", convertible=False)
+
+        with unsent(ACCEPT):
+            receipt = await process.converter.convert(quote)
+
+    assert [line.asset for line in receipt.gathered] == ["DOGE"]
+    assert [(each.asset, each.reason) for each in receipt.dropped] == [
+        ("DOGE", Reason.UNSUPPORTED),
+        ("LTC", Reason.NOT_TRIED),
+    ]

@@ -122,6 +122,23 @@ async def test_a_margin_conversion_with_an_unreadable_record_is_found_in_the_flo
         assert len(await _of_dust(process)) == len(scene.world.conversions())
 
 
+@pytest.mark.parametrize("executed", [True, False])
+@in_virtual_time
+async def test_where_the_first_one_can_tell_the_second_one_is_not_asked(executed: bool) -> None:
+    """It costs a weight of 100, and has no fees."""
+    scene = Scene(volatility="0", cooldown=0)
+    scene.alice.owe("ADA", "0")
+    scene.alice.deposit("ADA", "5", "MARGIN")
+    async with scene.process(account_type="MARGIN") as process:
+        await scene.lose_answer(process, executed=executed)
+
+        (entry,) = await process.converter.recover()
+
+    assert entry.status == ("confirmed" if executed else "rejected")
+    assert len(entry.lines) == executed
+    assert "/sapi/v1/margin/capital-flow" not in scene.asked
+
+
 async def _of_dust(process: Any) -> list[Any]:
     return [each async for each in process.ledger.entries(status="confirmed")]
 

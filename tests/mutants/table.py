@@ -102,7 +102,9 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         for name, tests in {
             "run": ("run", "gather", "sales", "converter", "cooldowns", "send"),
             "converter": ("converter", "cooldowns", "gather", "sales", "policy", "quote"),
-            "recover": ("recover", "recover_log_pages", "second_witness", "one_account"),
+            "recover": (
+                *("recover", "recover_log_pages", "second_witness", "one_account", "converter"),
+            ),
             "account": ("account", "one_account", "converter", "recover", "repay", "gather"),
         }.items()
     },
@@ -586,7 +588,6 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " that it is done",
     },
     "binance_dust/conversion/_run.py": {
-        "Run._carry_out: self._quote.gather -> True": "one call more, and the same is done",
         "Run._sell: found is not None or offer.quote_id is None -> found is not None": _TYPES,
         'Run._sell: found or (Reason.CHANGED, "it can\'t be accepted") -> found': _TYPES,
         "Run._read_gathered: exact.difference(line.amount, amount).copy_abs() >= _guards.TOLERANCE"
@@ -618,6 +619,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "LiabilityExchanger._read_eligibility: 1 -> 2": _NOBODY_CARES,
     },
     "binance_dust/conversion/_recover.py": {
+        "recover: 1 -> 2": _FASTER,
         "module: 45 -> 46": _NOBODY_CARES,
         "module: 2 -> 3": _NOBODY_CARES,
         "_settle: spent > _LONGEST -> spent >= _LONGEST": _NOBODY_CARES,
