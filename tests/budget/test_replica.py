@@ -25,12 +25,19 @@ class ReplicaLog:
         self.replica.clock.set(self.at)
         self.serial = 0
 
-    def say(self, pid: str, *ops: list[Any], after: float = 0.01, lease: float = 5.0) -> None:
+    def say(
+        self,
+        pid: str,
+        *ops: list[Any],
+        after: float = 0.01,
+        lease: float = 5.0,
+        server_time: float | None = None,
+    ) -> None:
         self.at += after
         self.serial += 1
         member = self.replica.members.get(pid)
         read = (0, 0) if member is None else (member.position, member.check)
-        self.replica.step(self.at, [pid, self.serial, *read, lease, None, list(ops)])
+        self.replica.step(self.at, [pid, self.serial, *read, lease, server_time, list(ops)])
 
     def opened(self) -> ReplicaLog:
         """Let the first call be answered."""

@@ -9,10 +9,12 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         (f"binance_dust/budget/_redis/_{name}.py" for name in ("replica", "shared", "pools")),
         ("tests/budget/test_replica.py",),
     ),
+    **dict.fromkeys(
+        (f"binance_dust/budget/_redis/_{name}.py" for name in ("stored", "encoding")),
+        ("tests/budget/test_stored.py", "tests/budget/test_replica.py"),
+    ),
     "binance_dust/budget/_redis/": (
         *(f"tests/budget/test_redis_{name}.py" for name in ("away", "members", "versions")),
-        "tests/budget/test_replica.py",
-        "tests/worlds/test_shared.py",
     ),
     "binance_dust/budget/_payers.py": ("tests/budget/test_beliefs.py",),
     "binance_dust/budget/_dispatch.py": (
@@ -254,6 +256,17 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "SharedPools.__init__: 0 -> 1": _EQUAL,
         "SharedPools.of: self.gone -> True": _FASTER,
         "SharedPools._line_up: 1 -> 2": _EQUAL,
+    },
+    "binance_dust/budget/_redis/_stored.py": {
+        "StoredReplica._at: 0 -> 1": "a call that finds a pool, and is not made",
+        "StoredReplica._pool_field: 0 -> 1": "only accounts have turns",
+        "StoredReplica._fill: head is not None -> True": _TYPES,
+    },
+    "binance_dust/budget/_redis/_encoding.py": {
+        "pack: type(each) in _PLAIN -> False": _FASTER,
+        "unpack: type(each) is list -> True": _FASTER,
+        "unpack: True -> False": "both have one length",
+        "module: 6 -> 7": _EQUAL,
     },
     "binance_dust/budget/_redis/_replica.py": {
         "Replica.__init__: False -> True": _ENTRY,

@@ -52,11 +52,9 @@ class StoredReplica(Replica):
     def fields(self, since: int = -1) -> tuple[dict[str, bytes], list[str]]:
         """Return the fields that changed after a position, and those to remove."""
         pools = self._pools
-        if since < 0:
-            for pool in pools:
-                pools.changed.setdefault(pool, 0)
-        changed = {pool: None for pool, at in pools.changed.items() if at > since}
-        changed.update(dict.fromkeys(self._queues))
+        all_of_them = pools if since < 0 else ()
+        recent = (pool for pool, at in pools.changed.items() if at > since)
+        changed = dict.fromkeys((*all_of_them, *recent, *self._queues))
         found = {_POOL + text_of(pool): self._pool_field(pool) for pool in changed}
         found[REST] = encode(self._rest())
         found[LIMITS] = encode(asdict(self._limits))
