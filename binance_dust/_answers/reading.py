@@ -38,8 +38,7 @@ def spelt(kind: object, body: bytes) -> bytes:
     if not _misspelt(kind) or _MENDED not in body:
         return body
     for right, sent in _KEYS:
-        if right in body:
-            body = body.replace(right, sent)
+        body = body.replace(right, sent)
     return body
 
 

@@ -76,7 +76,7 @@ class SshAgent(QueuedSigner):
         fields = _counted(self._key.blob) + _counted(payload) + flags.to_bytes(4)
         reply = await self._ask(bytes([_SIGN]) + fields)
         if reply[0] == _FAILURE:
-            raise CredentialsError(await self._why_refused(), status=0)
+            raise CredentialsError(await self._why_refused())
         try:
             signature = _signature(reply, self._key)
         except ValueError:
@@ -101,7 +101,7 @@ class SshAgent(QueuedSigner):
     def _no_agent(self) -> CredentialsError:
         where = visible(self._socket)
         return CredentialsError(
-            f"the answer at {where} can't be read; is that the socket of an ssh-agent?", status=0
+            f"the answer at {where} can't be read; is that the socket of an ssh-agent?"
         )
 
     async def _ask(self, message: bytes) -> bytes:
@@ -140,7 +140,6 @@ class SshAgent(QueuedSigner):
         raise CredentialsError(
             f"no agent at {visible(self._socket)} ({problem}): start ssh-agent, or set"
             f" SSH_AUTH_SOCK, and run ssh-add {self._key.private}",
-            status=0,
         )
 
 
@@ -208,7 +207,7 @@ def _signature(reply: bytes, key: PublicKey) -> bytes:
     wanted = key.kind.encode() if key.kind == ED25519 else _RSA_FORMAT
     if kind != wanted:
         raise CredentialsError(
-            f"the agent signs in another way than {wanted.decode()}: it may be too old", status=0
+            f"the agent signs in another way than {wanted.decode()}: it may be too old"
         )
     if key.kind != ED25519:
         signature = signature.rjust(key.size, b"\0")

@@ -63,13 +63,12 @@ class Command(QueuedSigner):
         """Run the program."""
         output = await run_program(self._argv, payload)
         if isinstance(output, str):
-            raise CredentialsError(output, status=0)
+            raise CredentialsError(output)
         signature = read_signature(output)
         if signature is None:
             raise CredentialsError(
                 f"it printed no signature, but {_size(output)}: it is to print base64 or"
                 f" hexadecimal and nothing else; {_BY_HAND}",
-                status=0,
             )
         return signature
 

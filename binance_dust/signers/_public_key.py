@@ -6,9 +6,8 @@ import base64
 import binascii
 import hashlib
 import os
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from binance_dust._util.files import open_regular
 from binance_dust._util.words import visible
@@ -22,8 +21,7 @@ _BEGINNINGS: Final = ("ssh-", "sk-", "ecdsa-", "-----")
 _MOST: Final = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class PublicKey:
+class PublicKey(NamedTuple):
     """A public key as an ssh-agent knows it."""
 
     kind: str
@@ -44,7 +42,8 @@ class PublicKey:
 
 def read_public_key(given: str | os.PathLike[str]) -> PublicKey:
     """Read a key from its text, or from the file that is named."""
-    if isinstance(given, str) and given.lstrip().startswith(_BEGINNINGS):
+    # Lines are no path: an error would show them, and they may be the private half.
+    if isinstance(given, str) and ("\n" in given.strip() or given.lstrip().startswith(_BEGINNINGS)):
         return _parse(given, "the public key", None)
     if not isinstance(given, str | os.PathLike):
         raise TypeError(f"public_key must be a path or a text, not {type(given).__name__}")
@@ -131,6 +130,6 @@ def _of_pem(text: str, subject: str) -> str:
 def read_string(data: bytes) -> tuple[bytes, bytes]:
     """Take a string with its length from the beginning of a blob; give the rest, too."""
     size = int.from_bytes(data[:4])
-    if len(data) < 4 + size or len(data) < 4:  # noqa: PLR2004 - the length's own four bytes
+    if len(data) < 4 + size:
         raise ValueError("cut")
     return data[4 : 4 + size], data[4 + size :]

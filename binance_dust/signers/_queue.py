@@ -1,7 +1,8 @@
 """One agent makes so many signatures at once, and the calls that wait are served in turn.
 
 A call gets its timestamp when its turn comes, so that waiting here does not age it. A queue exists
-while a call uses it. The connections that it keeps open are closed with it.
+while a call uses it, and the connections that it keeps open are closed when the last one leaves. No
+loop that has ended leaves anything behind.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import math
 from typing import TYPE_CHECKING, Final, Protocol, Self
+from weakref import WeakKeyDictionary, WeakValueDictionary
 
 if TYPE_CHECKING:
     from collections.abc import Hashable
@@ -23,12 +25,12 @@ class _Closable(Protocol):
 class SigningQueue:
     """The turns at one agent, in one loop: `async with SigningQueue.at(agent, 8) as queue`."""
 
-    __slots__ = ("_answered", "_key", "_turns", "_users", "kept", "loop")
+    __slots__ = ("__weakref__", "_agent", "_answered", "_loop", "_turns", "_users", "kept")
 
-    def __init__(self, key: tuple[int, Hashable], at_once: int) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, agent: Hashable, at_once: int) -> None:
         """Use `SigningQueue.at`, which gives all callers the same queue."""
-        self._key = key
-        self.loop = asyncio.get_running_loop()
+        self._loop = loop
+        self._agent = agent
         self._turns = asyncio.Semaphore(at_once)
         self._users = 0
         self._answered = -math.inf
@@ -38,11 +40,10 @@ class SigningQueue:
     @classmethod
     def at(cls, agent: Hashable, at_once: int) -> SigningQueue:
         """Give the queue of an agent; enter it before anything else happens."""
-        loop = asyncio.get_running_loop()
-        key = id(loop), agent
-        queue = _QUEUES.get(key)
-        if queue is None or queue.loop is not loop:  # left by a loop that was ended halfway
-            queue = _QUEUES[key] = cls(key, at_once)
+        queue = cls.in_use(agent)
+        if queue is None:
+            loop = asyncio.get_running_loop()
+            queue = _QUEUES[id(loop), agent] = cls(loop, agent, at_once)
         return queue
 
     @staticmethod
@@ -52,8 +53,8 @@ class SigningQueue:
 
     def answered(self) -> None:
         """Note that the agent answered, be it with a refusal."""
-        self._answered = asyncio.get_running_loop().time()
-        _SILENT.pop(self._key, None)
+        self._answered = self._loop.time()
+        _SILENT.get(self._loop, {}).pop(self._agent, None)
 
     def gave_up(self, began: float, seconds: float) -> None:
         """Note that a signature did not come in time.
@@ -61,16 +62,13 @@ class SigningQueue:
         If nothing else came meanwhile, the agent is not asked again for so many seconds: one after
         another, many accounts would wait for hours.
         """
-        if self._answered < began:
-            _SILENT[self._key] = asyncio.get_running_loop().time() + seconds
+        if self._answered <= began:  # a loop may give one time to all that happens at once
+            _SILENT.setdefault(self._loop, {})[self._agent] = self._loop.time() + seconds
 
     def silent_for(self) -> float:
         """Give the seconds for which the agent is not asked again; 0 if it may be."""
-        until = _SILENT.get(self._key, -math.inf)
-        left = until - asyncio.get_running_loop().time()
-        if left <= 0:
-            _SILENT.pop(self._key, None)
-        return max(left, 0.0)
+        now = self._loop.time()
+        return max(_SILENT.get(self._loop, {}).get(self._agent, now) - now, 0.0)
 
     async def __aenter__(self) -> Self:
         self._users += 1
@@ -88,12 +86,14 @@ class SigningQueue:
     def _leave(self) -> None:
         self._users -= 1
         if not self._users:
-            if _QUEUES.get(self._key) is self:
-                del _QUEUES[self._key]
+            _QUEUES.pop((id(self._loop), self._agent), None)
             while self.kept:
                 self.kept.pop().close()
 
 
-_QUEUES: Final[dict[tuple[int, Hashable], SigningQueue]] = {}
-_SILENT: Final[dict[tuple[int, Hashable], float]] = {}
-"""Until when agents are not asked again."""
+_QUEUES: Final[WeakValueDictionary[tuple[int, Hashable], SigningQueue]] = WeakValueDictionary()
+"""A queue holds its loop, so no other loop has the same number while the queue is here."""
+_SILENT: Final[WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Hashable, float]]] = (
+    WeakKeyDictionary()
+)
+"""Until when agents are not asked again, in a loop and by its time."""

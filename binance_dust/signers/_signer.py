@@ -65,7 +65,7 @@ class QueuedSigner(NeverPickled):
             async with asyncio.timeout(self.timeout):
                 return await self.make(payload)
         except TimeoutError:
-            error: DustError = CredentialsError(too_slow(self.timeout), status=0)
+            error: DustError = CredentialsError(too_slow(self.timeout))
         except (CredentialsError, NotSentError) as failed:
             error = failed
         raise named(error, self.name)

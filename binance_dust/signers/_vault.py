@@ -96,7 +96,7 @@ class VaultTransit(QueuedSigner):
             raise NotSentError(f"it answers {status}: sealed, busy or standing by")
         if status != _OK:
             advice = _ADVICE.get(status, "is that the address of a Vault?")
-            raise CredentialsError(f"it answers {status}: {advice}", status=0)
+            raise CredentialsError(f"it answers {status}: {advice}")
         return _signature(body)
 
     def _read_token(self) -> str:
@@ -106,7 +106,7 @@ class VaultTransit(QueuedSigner):
             return read_private(Path(self._token), "its token").strip()
         except ConfigurationError as error:
             problem = str(error)
-        raise CredentialsError(problem, status=0)
+        raise CredentialsError(problem)
 
 
 def _signature(body: bytes) -> str:
@@ -116,5 +116,5 @@ def _signature(body: bytes) -> str:
     except (ValueError, TypeError, KeyError, AttributeError):
         made = []
     if len(made) != 3 or made[0] != "vault":  # noqa: PLR2004 - the parts that it has
-        raise CredentialsError("the answer is not that of a Vault", status=0)
+        raise CredentialsError("the answer is not that of a Vault")
     return str(made[2])

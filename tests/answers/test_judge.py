@@ -102,6 +102,12 @@ def test_a_code_in_letters_or_with_a_zero_before_it_is_a_refusal_inside_a_succes
     assert caught.value.code == code
 
 
+def test_a_code_that_is_longer_than_any_is_cut() -> None:
+    with pytest.raises(ExchangeError) as caught:
+        read(ASSETS, f'{{"code":"{"A" * 50}","msg":"no"}}', 400)
+    assert caught.value.code == "A" * 40
+
+
 @pytest.mark.parametrize(
     ("written", "code"), [(2**63 - 1, 2**63 - 1), (2**63, "9223372036854775808")]
 )

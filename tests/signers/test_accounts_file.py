@@ -12,7 +12,7 @@ from binance_dust import ConfigurationError, Credentials, _accounts_file, scan
 from binance_dust.sandbox import Sandbox
 from binance_dust.session import Session
 from binance_dust.signers import Command, SshAgent
-from tests.signers.test_agent import TEXT
+from tests.signers.test_public_key import TEXT
 from tests.ssh_agent import Agent
 from tests.systems import posix
 from tests.test_credentials import shown_by_a_tracker

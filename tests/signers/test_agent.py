@@ -5,17 +5,15 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
-import sys
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from statistics import median
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
-from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.hazmat.primitives.asymmetric import ed25519
 
 from binance_dust import (
     ConfigurationError,
@@ -32,23 +30,11 @@ from binance_dust import (
 from binance_dust.sandbox import Sandbox
 from binance_dust.signers import SshAgent
 from binance_dust.signers._queue import _QUEUES
+from tests.signers.test_public_key import TEXT, pem_of, public
 from tests.ssh_agent import Agent
 
 WINDOW = 0.5
 PAYLOAD = b"asset=BNB&recvWindow=5000&timestamp=1"
-ED25519 = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32))
-
-
-def public(key: Any, form: Any = PublicFormat.OpenSSH, encoding: Any = Encoding.OpenSSH) -> str:
-    return str(key.public_key().public_bytes(encoding, form).decode())
-
-
-def longer(text: str) -> str:
-    """Add a byte behind the key of a text."""
-    return base64.b64encode(base64.b64decode(text.split()[1]) + b"x").decode()
-
-
-TEXT = public(ED25519)
 
 
 @pytest.mark.long
@@ -118,7 +104,7 @@ async def test_the_same_key_as_a_pem_is_found_in_the_agent(agent: Agent, exchang
     alice = exchange.open_account("alice", key="ed25519")
     agent.add(alice)
     assert alice.private_key is not None
-    pem = public(alice.private_key, PublicFormat.SubjectPublicKeyInfo, Encoding.PEM)
+    pem = pem_of(public(alice.private_key))
 
     signature = await SshAgent(pem, socket=agent.socket).sign(PAYLOAD)
 
@@ -279,51 +265,3 @@ async def test_a_hung_agent_holds_up_nobody_for_longer_than_its_time_limit(
 
     assert all(isinstance(error, CredentialsError) for error in found)
     assert took < 3.0
-
-
-# --- public keys ---------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("text", "says"),
-    [
-        (public(ec.derive_private_key(5, ec.SECP256R1())), "Ed25519 and RSA keys only"),
-        ("sk-ssh-ed25519@openssh.com AAAA", "FIDO"),
-        ("ssh-ed25519-cert-v01@openssh.com AAAA", "certificate"),
-        (TEXT[:-8], "damaged"),
-        (TEXT.replace("ssh-ed25519 ", "ssh-rsa "), "damaged"),
-        (f"ssh-ed25519 {longer(TEXT)}", "damaged"),
-        ("ssh-ed25519", "damaged"),
-        ("ssh-ed25519 äöü", "damaged"),
-        ("-----BEGIN OPENSSH PRIVATE KEY-----\ncanary", "that is a private key"),
-        ("-----BEGIN PUBLIC KEY-----\ncanary\n-----END PUBLIC KEY-----", "no public key"),
-        ("none.pub", "No such file"),
-        ("a\0b", "not a path"),
-    ],
-)
-def test_a_public_key_that_can_not_work_says_why(text: str, says: str, agent_less: None) -> None:
-    with pytest.raises(ConfigurationError, match=says) as caught:
-        SshAgent(text, socket="/s")
-    assert "canary" not in str(caught.value)
-
-
-def test_a_pem_without_the_extra_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "cryptography.exceptions", None)
-    pem = public(ED25519, PublicFormat.SubjectPublicKeyInfo, Encoding.PEM)
-
-    with pytest.raises(ConfigurationError, match="a PEM needs the extra 'keys'"):
-        SshAgent(pem, socket="/s")
-
-
-@pytest.fixture
-def agent_less(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-
-
-def test_without_a_socket_it_says_how_to_name_one(agent_less: None) -> None:
-    with pytest.raises(ConfigurationError, match="set SSH_AUTH_SOCK"):
-        SshAgent(TEXT)
-    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    assert "SHA256:" in repr(SshAgent(public(key), socket="/s"))
-    with pytest.raises(TypeError, match="path or a text"):
-        SshAgent(5, socket="/s")  # type: ignore[arg-type]

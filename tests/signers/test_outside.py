@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import pickle
 import time
+import weakref
 from typing import Any, Literal
 from urllib.parse import quote
 
@@ -30,8 +32,8 @@ from binance_dust._call.signing import (
 from binance_dust.credentials import Secret
 from binance_dust.sandbox import Sandbox
 from binance_dust.signers import Command, Signer, SshAgent
-from binance_dust.signers._queue import _QUEUES, SigningQueue
-from tests.signers.test_agent import TEXT
+from binance_dust.signers._queue import _QUEUES, _SILENT, SigningQueue
+from tests.signers.test_public_key import TEXT
 
 CANARY = "canary-secret-9f2c"
 
@@ -260,6 +262,38 @@ async def test_an_answer_ends_a_silence_at_once() -> None:
         assert queue.silent_for() == 0
 
 
+@pytest.mark.parametrize(("asked", "silent"), [(6.9, 0.0), (7.0, 60.0)])
+def test_an_answer_from_before_the_question_says_nothing_of_it(asked: float, silent: float) -> None:
+    class Stopped(asyncio.SelectorEventLoop):
+        def time(self) -> float:
+            return 7.0
+
+    loop = Stopped()
+    queue = SigningQueue(loop, "agent", 1)
+    queue.answered()
+
+    queue.gave_up(asked, 60.0)
+
+    assert queue.silent_for() == silent
+    loop.close()
+
+
+async def test_idle_connections_are_closed_by_the_last_one_who_leaves() -> None:
+    class Connection:
+        closed = False
+
+        def close(self) -> None:
+            self.closed = True
+
+    idle = [Connection(), Connection()]
+    async with SigningQueue.at("agent", 2):
+        async with SigningQueue.at("agent", 2) as queue:
+            queue.kept += idle
+        assert [each.closed for each in idle] == [False, False]
+
+    assert [each.closed for each in idle] == [True, True]
+
+
 async def test_who_gives_up_waiting_for_a_turn_leaves_nothing_behind() -> None:
     entered = []
 
@@ -279,17 +313,28 @@ async def test_who_gives_up_waiting_for_a_turn_leaves_nothing_behind() -> None:
     assert not _QUEUES
 
 
-async def test_the_queue_of_a_loop_that_was_ended_halfway_is_not_taken_for_ours() -> None:
-    """Another loop may have the same number in memory, once the first one is gone."""
-    async with SigningQueue.at("agent", 1) as old:
-        old.loop = asyncio.new_event_loop()
-        old.loop.close()
-        queue = SigningQueue.at("agent", 1)
-        assert queue is not old
+def test_a_loop_that_has_ended_leaves_nothing_behind() -> None:
+    """Neither the silence of an agent, nor a queue if it ended in the middle of a call."""
 
-    assert SigningQueue.in_use("agent") is queue
-    async with queue:
-        pass
+    async def give_up() -> None:
+        async with SigningQueue.at("agent", 1) as queue:
+            queue.gave_up(asyncio.get_running_loop().time(), 60)
+            await asyncio.get_running_loop().create_future()
+
+    loop = asyncio.new_event_loop()
+    ours = weakref.ref(loop)
+    call = loop.create_task(give_up())
+    loop.run_until_complete(asyncio.sleep(0))
+    assert loop in _SILENT
+    assert (id(loop), "agent") in _QUEUES
+    call._log_destroy_pending = False  # type: ignore[attr-defined]  # as it is meant to be
+    loop.close()
+
+    del loop, call
+    gc.collect()
+
+    assert ours() is None, "what is held of it weakly is gone with it"
+    assert ours not in _SILENT.keyrefs()
     assert not _QUEUES
 
 
