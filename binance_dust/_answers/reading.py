@@ -19,26 +19,20 @@ _MOST_OF_A_PAGE: Final = 50_000
 """Those of a hundred conversions of seventy assets each."""
 _MOST_VALUES: Final = 200_000
 """Twice those of 10,000 assets."""
-_MENDED: Final = b"ransferred"
-"""What all mended spellings have in common: most bodies are searched only for this."""
 _KEYS: Final = tuple((b'"%s"' % right, b'"%s"' % sent) for right, sent in SPELLINGS.items())
 
 
 def has_too_much(endpoint: Endpoint[..., Any], body: bytes) -> bool:
     """Whether a body holds more values than any answer: read, each takes up to a hundred bytes."""
-    if len(body) <= _MOST_OF_A_PAGE:
-        return False
     most = _MOST_OF_A_PAGE if _is_page(endpoint.result) else _MOST_VALUES
     return len(body) > most and sum(map(body.count, (b",", b"[", b"{"))) > most
 
 
 def spelt(kind: object, body: bytes) -> bytes:
     """Give a body in which the misspelt fields are misspelt, also if the exchange has mended it."""
-    # Searching takes a tenth of the time of decoding, so only those are searched that can have one.
-    if not _misspelt(kind) or _MENDED not in body:
-        return body
-    for right, sent in _KEYS:
-        body = body.replace(right, sent)
+    if _misspelt(kind):  # for the others, searching would take time for nothing
+        for right, sent in _KEYS:
+            body = body.replace(right, sent)
     return body
 
 

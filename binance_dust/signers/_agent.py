@@ -106,10 +106,9 @@ class SshAgent(QueuedSigner):
 
     async def _ask(self, message: bytes) -> bytes:
         """Send a message over an idle connection, or else over a new one; return the answer."""
-        queue = SigningQueue.in_use(self.queue)
-        kept = queue.kept if queue is not None else []
         while True:
-            idle = kept.pop() if kept else None
+            queue = SigningQueue.in_use(self.queue)
+            idle = queue.kept.pop() if queue is not None and queue.kept else None
             connection = idle if isinstance(idle, _Connection) else await self._connect()
             try:
                 reply = await connection.ask(message)
@@ -119,27 +118,26 @@ class SshAgent(QueuedSigner):
                 raise NotSentError("the agent ended the connection without an answer") from None
             except ValueError:
                 raise self._no_agent() from None
+            queue = SigningQueue.in_use(self.queue)
             if queue is None:
                 connection.close()
             else:
-                kept.append(connection)
+                queue.kept.append(connection)
             return reply
 
     async def _connect(self) -> _Connection:
-        problem = None
-        connection = None
         try:
             connection = _Connection()
             await connection.open(self._socket)
         except OSError as error:
             problem = error.strerror or type(error).__name__
-        except (AttributeError, ValueError):  # no such sockets on Windows; a null character
+        except (AttributeError, ValueError):  # no such sockets on Windows; half a character
             problem = "this system has no such sockets, or that is not a path"
-        if problem is None and connection is not None:
+        else:
             return connection
         raise CredentialsError(
             f"no agent at {visible(self._socket)} ({problem}): start ssh-agent, or set"
-            f" SSH_AUTH_SOCK, and run ssh-add {self._key.private}",
+            f" SSH_AUTH_SOCK, and run ssh-add {self._key.private}"
         )
 
 
@@ -179,16 +177,12 @@ class _Connection:
             found += part
             if len(found) >= _HEAD:
                 size = _HEAD + int.from_bytes(found[:_HEAD])
-                if not _HEAD < size <= _MOST or len(found) > size:
+                if not _HEAD < size <= _MOST:
                     raise ValueError("no answer of an agent")
         return found[_HEAD:]
 
     def close(self) -> None:
         self._socket.close()
-
-    def __del__(self) -> None:
-        if hasattr(self, "_socket"):
-            self._socket.close()
 
 
 def _counted(data: bytes) -> bytes:

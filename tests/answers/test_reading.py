@@ -219,7 +219,7 @@ def test_a_misspelt_field_may_be_mended_one_day(name: str, wrapped: bool) -> Non
 
 
 def test_a_field_of_the_same_name_in_any_other_answer_stays_as_it_is() -> None:
-    """Nor is another answer searched for it, which takes a tenth of the time of decoding."""
+    """Nor is another answer searched for it."""
     reading._misspelt.cache_clear()
     body = b'{"transferredAmount":"1"}'
 

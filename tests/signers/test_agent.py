@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import base64
 import os
+import socket
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from statistics import median
 from typing import Literal
@@ -29,8 +30,8 @@ from binance_dust import (
 )
 from binance_dust.sandbox import Sandbox
 from binance_dust.signers import SshAgent
-from binance_dust.signers._queue import _QUEUES
-from tests.signers.test_public_key import TEXT, pem_of, public
+from binance_dust.signers._queue import _QUEUES, SigningQueue
+from tests.signers.test_public_key import RSA, TEXT, counted, pem_of, public
 from tests.ssh_agent import Agent
 
 WINDOW = 0.5
@@ -177,75 +178,257 @@ async def test_an_agent_that_was_started_again_is_used_again(
 # --- agents that answer wrongly ------------------------------------------------------------------
 
 
-@asynccontextmanager
-async def an_answer(folder: Path, make: Callable[[bytes], bytes | None]) -> AsyncIterator[Path]:
-    """Serve an agent that answers with what `make` gives, or never."""
-    done = asyncio.Event()
+Answer = bytes | None
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        try:
+
+class StandIn:
+    """Answers each message with what `make` gives, or never."""
+
+    def __init__(self, folder: Path, make: Callable[[bytes], Answer]) -> None:
+        self.path = folder / "s"
+        self.make = make
+        self.asked: list[bytes] = []
+        self.opened = 0
+        self.open: set[asyncio.StreamWriter] = set()
+        self.all_closed = asyncio.Event()
+        self.all_closed.set()
+        self.done = asyncio.Event()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.opened += 1
+        self.open.add(writer)
+        self.all_closed.clear()
+        with suppress(asyncio.IncompleteReadError, ConnectionError):
             while True:
                 size = int.from_bytes(await reader.readexactly(4))
-                answer = make(await reader.readexactly(size))
+                self.asked.append(await reader.readexactly(size))
+                answer = self.make(self.asked[-1])
                 if answer is None:
-                    await done.wait()
+                    await self.done.wait()
                     break
-                writer.write(answer)
+                for part in (answer[:1], answer[1:5], answer[5:]):
+                    writer.write(part)
+                    for _ in range(3):  # it is read before the next part comes
+                        await asyncio.sleep(0)
                 if not answer:
                     break
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            writer.close()
+        writer.close()
+        self.open.remove(writer)
+        if not self.open:
+            self.all_closed.set()
 
-    server = await asyncio.start_unix_server(serve, folder / "s")
+    async def hang_up(self) -> None:
+        """End the connections, as an agent does that ends."""
+        for writer in self.open:
+            writer.close()
+        await self.closed()
+
+    async def closed(self) -> None:
+        """Wait until no connection is left."""
+        async with asyncio.timeout(10):
+            await self.all_closed.wait()
+
+
+@asynccontextmanager
+async def an_answer(folder: Path, make: Callable[[bytes], Answer]) -> AsyncIterator[StandIn]:
+    """Serve a stand-in, and see that all connections to it are closed."""
+    agent = StandIn(folder, make)
+    server = await asyncio.start_unix_server(agent.serve, agent.path)
     try:
-        yield folder / "s"
+        yield agent
     finally:
-        done.set()
+        agent.done.set()
+        await agent.closed()
         server.close()
         await server.wait_closed()
 
 
-def counted(data: bytes) -> bytes:
-    return len(data).to_bytes(4) + data
+def signed(kind: bytes, signature: bytes, more: bytes = b"", inside: bytes = b"") -> bytes:
+    made = counted(kind) + counted(signature) + inside
+    return counted(b"\x0e" + counted(made) + more)
 
 
-def signed(kind: bytes, signature: bytes, more: bytes = b"") -> bytes:
-    return counted(b"\x0e" + counted(counted(kind) + counted(signature)) + more)
+def listed(*blobs: bytes) -> bytes:
+    keys = b"".join(counted(blob) + counted(b"a comment") for blob in blobs)
+    return counted(b"\x0c" + len(blobs).to_bytes(4) + keys)
+
+
+BLOB, RSA_BLOB = (base64.b64decode(text.split()[1]) for text in (TEXT, RSA))
+GOOD = signed(b"ssh-ed25519", b"x" * 64)
+SHORT = b"x" * 255
+"""An RSA signature that begins with a zero, which an agent leaves out."""
 
 
 @pytest.mark.parametrize(
-    ("answer", "error", "says"),
+    ("text", "question", "answer", "signature"),
     [
-        (b"HTTP/1.1 400 Bad Request\r\n", CredentialsError, "is that the socket of an ssh-agent"),
-        (b"\xff\xff\xff\xff", CredentialsError, "is that the socket of an ssh-agent"),
-        (b"\0\0\0\0", CredentialsError, "is that the socket"),
-        (counted(b"\x63"), CredentialsError, "is that the socket"),
-        (counted(b"\x0e\0\0\xff\xff"), CredentialsError, "is that the socket"),
-        (signed(b"ssh-ed25519", b"x" * 63), CredentialsError, "is that the socket"),
-        (signed(b"ssh-ed25519", b"x" * 64, b"!"), CredentialsError, "is that the socket"),
-        (signed(b"ssh-ed25519", b"x" * 64) + b"!", CredentialsError, "is that the socket"),
-        (signed(b"ssh-rsa", b"x" * 64), CredentialsError, "in another way than ssh-ed25519"),
-        (counted(b"\x05"), CredentialsError, "is that the socket|locked"),
-        (b"", NotSentError, "ended the connection without an answer"),
-        (None, CredentialsError, "no signature within 0.2 s"),
+        (TEXT, counted(BLOB) + counted(PAYLOAD) + bytes(4), GOOD, b"x" * 64),
+        (
+            RSA,
+            counted(RSA_BLOB) + counted(PAYLOAD) + b"\0\0\0\2",
+            signed(b"rsa-sha2-256", SHORT),
+            b"\0" + SHORT,
+        ),
+    ],
+    ids=["ed25519", "rsa"],
+)
+async def test_an_agent_is_asked_as_its_protocol_says(
+    text: str, question: bytes, answer: bytes, signature: bytes, tmp_path: Path
+) -> None:
+    async with an_answer(tmp_path, lambda _: answer) as agent:
+        made = await SshAgent(text, socket=agent.path).sign(PAYLOAD)
+
+    assert agent.asked == [b"\x0d" + question]
+    assert base64.b64decode(made) == signature
+
+
+NO_AGENT = "is that the socket of an ssh-agent"
+WRONG: list[tuple[bytes | None, type[Exception], str]] = [
+    (b"HTTP/1.1 400 Bad Request\r\n", CredentialsError, NO_AGENT),
+    (b"\xff\xff\xff\xff", CredentialsError, NO_AGENT),
+    (b"\0\0\0\0", CredentialsError, NO_AGENT),
+    (counted(b"\x63"), CredentialsError, NO_AGENT),
+    (counted(b"\x0d" + GOOD[5:]), CredentialsError, NO_AGENT),
+    (counted(b"\x0e\0\0\xff\xff"), CredentialsError, NO_AGENT),
+    (signed(b"ssh-ed25519", b"x" * 63), CredentialsError, NO_AGENT),
+    (signed(b"ssh-ed25519", b"x" * 64, b"!"), CredentialsError, NO_AGENT),
+    (signed(b"ssh-ed25519", b"x" * 64, inside=b"!"), CredentialsError, NO_AGENT),
+    (GOOD + b"!", CredentialsError, NO_AGENT),
+    (signed(b"ssh-rsa", b"x" * 64), CredentialsError, "in another way than ssh-ed25519"),
+    (b"", NotSentError, "ended the connection without an answer"),
+    (None, CredentialsError, r"no signature within 0\.1 s"),
+]
+
+
+@pytest.mark.parametrize(("answer", "error", "says"), WRONG)
+async def test_an_agent_that_answers_wrongly_is_an_error_that_names_it(
+    answer: bytes | None, error: type[Exception], says: str, tmp_path: Path
+) -> None:
+    async with an_answer(tmp_path, lambda _: answer) as agent:
+        with pytest.raises(error, match=rf"^ssh-agent \(SHA256:.*\): .*{says}"):
+            await SshAgent(TEXT, socket=agent.path, timeout=0.1).sign(PAYLOAD)
+
+
+@pytest.mark.parametrize(
+    ("kind", "signature", "says"),
+    [
+        (b"ssh-rsa", SHORT, "another way than rsa-sha2-256"),
+        (b"rsa-sha2-256", b"x" * 257, NO_AGENT),
     ],
 )
-async def test_an_agent_that_answers_wrongly_is_an_error_that_names_it(
-    answer: bytes | None, error: type[Exception], says: str, tmp_path: Path, session: Session
+async def test_an_rsa_signature_of_another_kind_or_length_is_not_taken(
+    kind: bytes, signature: bytes, says: str, tmp_path: Path
 ) -> None:
-    async with an_answer(tmp_path, lambda _: answer) as path:
-        signer = SshAgent(TEXT, socket=path, timeout=0.2)
+    async with an_answer(tmp_path, lambda _: signed(kind, signature)) as agent:
+        with pytest.raises(CredentialsError, match=says):
+            await SshAgent(RSA, socket=agent.path).sign(PAYLOAD)
+
+
+MOST = 256 * 1024
+
+
+@pytest.mark.parametrize(
+    ("listing", "says"),
+    [
+        (listed(), r"locked \(ssh-add -X unlocks it\) or has no keys \(ssh-add .*adds it"),
+        (listed(BLOB), "refused to sign: was it to be confirmed"),
+        (listed(b"a", BLOB), "refused to sign"),
+        (listed(b"a"), "1 other key, but not SHA256:.*: run ssh-add"),
+        (listed(b"a", b"b"), "2 other keys, but not SHA256:"),
+        (listed(b"a" * (MOST - 26)), "1 other key"),
+        (listed(b"a" * (MOST - 25)), NO_AGENT),
+        (counted(b"\x0e" + listed(b"a")[5:]), NO_AGENT),
+        (counted(listed(b"a")[4:-1]), NO_AGENT),
+        (counted(b"\x05"), NO_AGENT),
+    ],
+)
+async def test_an_agent_that_refuses_is_asked_which_keys_it_has(
+    listing: bytes, says: str, tmp_path: Path
+) -> None:
+    def answer(message: bytes) -> bytes:
+        return counted(b"\x05") if message[0] == 13 else listing
+
+    async with an_answer(tmp_path, answer) as agent:
+        with pytest.raises(CredentialsError, match=says):
+            await SshAgent(TEXT, socket=agent.path).sign(PAYLOAD)
+
+    assert agent.asked[1:] == [b"\x0b"]
+
+
+async def test_a_connection_is_used_again_while_there_is_a_queue(tmp_path: Path) -> None:
+    async with an_answer(tmp_path, lambda _: GOOD) as agent:
+        signer = SshAgent(TEXT, socket=agent.path)
+        async with SigningQueue.at(signer.queue, 1):
+            for _ in range(3):
+                await signer.sign(PAYLOAD)
+            assert (agent.opened, len(agent.open)) == (1, 1)
+            # As if the agent were started again.
+            await agent.hang_up()
+            await signer.sign(PAYLOAD)
+            assert (agent.opened, len(agent.open)) == (2, 1)
+        await agent.closed()
+
+        for number in (3, 4):
+            await signer.sign(PAYLOAD)
+            await agent.closed()
+            assert agent.opened == number
+
+
+async def test_a_connection_that_outlives_its_queue_is_closed(tmp_path: Path) -> None:
+    async with an_answer(tmp_path, lambda _: GOOD) as agent:
+        signer = SshAgent(TEXT, socket=agent.path)
+        async with SigningQueue.at(signer.queue, 1):
+            signing = asyncio.create_task(signer.sign(PAYLOAD))
+            await asyncio.sleep(0)
+        await signing
+        await agent.closed()
+
+
+@pytest.mark.parametrize("answer", [b"HTTP", None])
+async def test_a_connection_that_failed_is_closed_whoever_holds_the_error(
+    answer: Answer, tmp_path: Path
+) -> None:
+    async with an_answer(tmp_path, lambda _: answer) as agent:
+        with pytest.raises(CredentialsError) as caught:
+            await SshAgent(TEXT, socket=agent.path, timeout=0.1).sign(PAYLOAD)
+        if answer:
+            await agent.closed()
+    assert caught.value.account is None
+
+
+@pytest.mark.parametrize(
+    ("name", "problem"),
+    [
+        ("none", "No such file or directory"),
+        ("s" * 200, "OSError"),
+        ("\ud800", "this system has no such sockets, or that is not a path"),
+    ],
+)
+async def test_where_no_agent_is_says_what_to_do(name: str, problem: str, tmp_path: Path) -> None:
+    signer = SshAgent(TEXT, socket=tmp_path / name)
+
+    with pytest.raises(CredentialsError, match=rf"no agent at .* \({problem}\): start ssh-agent"):
+        await signer.sign(PAYLOAD)
+
+
+async def test_a_system_without_such_sockets_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(socket, "AF_UNIX")
+
+    with pytest.raises(CredentialsError, match="this system has no such sockets"):
+        await SshAgent(TEXT, socket="/s").sign(PAYLOAD)
+
+
+async def test_a_call_names_itself_and_the_agent_that_failed(
+    tmp_path: Path, session: Session
+) -> None:
+    async with an_answer(tmp_path, lambda _: b"HTTP") as agent:
+        signer = SshAgent(TEXT, socket=agent.path)
         client = session.client(Credentials("some-key", signer=signer, name="alice"))
 
-        with pytest.raises(error, match=says) as direct:
-            await signer.sign(PAYLOAD)
-        with pytest.raises(error, match=says) as called:
+        with pytest.raises(CredentialsError, match=r"\(alice\): ssh-agent \(SHA256:") as called:
             await client.user_assets()
 
-    assert "ssh-agent (SHA256:" in str(direct.value)
-    assert "(alice): ssh-agent (SHA256:" in str(called.value)
+    assert called.value.status == 0
     assert not _QUEUES
 
 
@@ -253,10 +436,11 @@ async def test_a_hung_agent_holds_up_nobody_for_longer_than_its_time_limit(
     tmp_path: Path, session: Session, exchange: Sandbox
 ) -> None:
     loop = asyncio.get_running_loop()
-    async with an_answer(tmp_path, lambda _: None) as path:
+    async with an_answer(tmp_path, lambda _: None) as agent:
+        signers = [SshAgent(TEXT, socket=agent.path, timeout=0.3) for _ in range(100)]
         clients = [
-            session.client(Credentials(f"key-{n}", signer=SshAgent(TEXT, socket=path, timeout=0.3)))
-            for n in range(100)
+            session.client(Credentials(f"key-{n}", signer=signer))
+            for n, signer in enumerate(signers)
         ]
         await clients[0].server_time()
         began = loop.time()
@@ -265,3 +449,16 @@ async def test_a_hung_agent_holds_up_nobody_for_longer_than_its_time_limit(
 
     assert all(isinstance(error, CredentialsError) for error in found)
     assert took < 3.0
+
+
+def test_the_socket_is_the_named_one_or_else_that_of_the_environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("SSH_AUTH_SOCK", "/of/the/environment")
+
+    assert SshAgent(TEXT).queue == ("ssh-agent", "/of/the/environment")
+    assert SshAgent(TEXT, socket=Path("/named")).queue == ("ssh-agent", "/named")
+    monkeypatch.delenv("SSH_AUTH_SOCK")
+    with pytest.raises(ConfigurationError, match="no agent is known: set SSH_AUTH_SOCK"):
+        SshAgent(TEXT)
+    assert repr(SshAgent(RSA, socket="/s")).startswith("<SshAgent ssh-agent (SHA256:")

@@ -16,7 +16,6 @@ from cryptography.hazmat.primitives.serialization import (
 )
 
 from binance_dust import ConfigurationError
-from binance_dust.signers import SshAgent
 from binance_dust.signers._public_key import PublicKey, read_public_key
 
 
@@ -154,11 +153,3 @@ def test_a_pem_without_the_extra_says_what_to_install(monkeypatch: pytest.Monkey
     with pytest.raises(ConfigurationError, match="a PEM needs the extra 'keys'"):
         read_public_key(pem_of(TEXT))
     assert read_public_key(TEXT)
-
-
-def test_a_signer_without_a_socket_says_how_to_name_one(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
-
-    with pytest.raises(ConfigurationError, match="set SSH_AUTH_SOCK"):
-        SshAgent(TEXT)
-    assert repr(SshAgent(RSA, socket="/s")).startswith("<SshAgent ssh-agent (SHA256:")
