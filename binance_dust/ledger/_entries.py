@@ -207,9 +207,8 @@ def settlement_by(seen: Observed, now: datetime) -> Settlement:
 
 def settle(db: sqlite3.Connection, entry: LedgerEntry, settlement: Settlement) -> None:
     """Write a settlement into an entry."""
-    happened = min((line.at for line in settlement.lines), default=None)
-    if happened is None and entry.status == "confirmed":
-        happened = entry.intended_at  # it has the time of a record that is not its own
+    # Without lines: if it has the time of a record, that is not its own.
+    happened = min((line.at for line in settlement.lines), default=entry.intended_at)
     settled = settlement.status not in OPEN
     # While the outcome stays unknown, keep the code of the answer that left it unknown.
     code = entry.code if settlement.code is None and not settled else settlement.code
@@ -278,9 +277,8 @@ def unfold(db: sqlite3.Connection, entry_id: int, lines: Iterable[LedgerLine]) -
 
 def imported_within(db: sqlite3.Connection, entry: LedgerEntry) -> list[LedgerEntry]:
     """Read the imported entries of the time in which a call can have been carried out."""
-    if entry.sent_after is None or entry.expires_at is None:
-        return []
-    span = (stamp(entry.sent_after), stamp(entry.expires_at + PROCESSING))
+    until = entry.expires_at and entry.expires_at + PROCESSING
+    span = (stamp_or_none(entry.sent_after), stamp_or_none(until))
     found = db.execute(_IMPORTED_WITHIN, (entry.owner, *span, entry.account_type))
     return list(read(db, [row[0] for row in found]))
 

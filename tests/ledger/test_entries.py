@@ -146,7 +146,7 @@ async def test_a_record_without_an_id_is_known_by_its_lines(ledger: Ledger) -> N
 
 
 async def test_a_record_of_our_own_call_is_known_by_its_lines(ledger: Ledger) -> None:
-    later = NOW + timedelta(seconds=3)
+    later = NOW + timedelta(seconds=13)
     lines = (line("ETH", transaction_id=None, at=later), line("BTC", transaction_id=None, at=NOW))
     begun = await ledger.intend(intent(), length=MINUTE)
     await ledger.confirm(begun.id, lines, transaction_id=None, now=later)

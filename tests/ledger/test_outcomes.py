@@ -63,8 +63,10 @@ async def test_two_records_that_fit_settle_nothing_and_count_once_each(
     entry = await ledger.intend(intent(), length=MINUTE)
     await ledger.reject(entry.id, "read", **READ)
     if not together:
-        # It was imported while another name of the account was not known as one.
-        await ledger.record([replace(ONE, account="other")], now=OVER)
+        # It was imported while another name of the account was not known as one. It is dated ten
+        # seconds after the exchange can have accepted the call.
+        late = shown(1, at=timedelta(seconds=45))
+        await ledger.record([replace(late, account="other")], now=OVER)
         await ledger._thread.run(
             lambda store: store._connection.execute("UPDATE entries SET owner = 'alice'")
         )
@@ -114,13 +116,14 @@ async def test_the_answer_overrules_a_record_and_both_count_once(
 
 async def test_a_refusal_by_answer_overrules_a_record(ledger: Ledger) -> None:
     entry = await ledger.intend(intent(), length=MINUTE)
-    await ledger.confirm(entry.id, ONE.lines, transaction_id=1, **READ)
+    await ledger.confirm(entry.id, OTHER.lines, transaction_id=2, **READ)
+    assert (await ledger.entry(entry.id)).at == OTHER.at
 
     done = await ledger.reject(entry.id, "no", now=OVER, code=-5002)
 
     assert (done.status, done.lines, done.code, done.at) == ("rejected", (), -5002, NOW)
-    assert await counted(ledger) == [1]
-    assert (await ledger.record([ONE], now=OVER)).added == ()
+    assert await counted(ledger) == [2]
+    assert (await ledger.record([OTHER], now=OVER)).added == ()
 
 
 async def test_a_record_that_gave_way_counts_again_if_it_was_imported_before(

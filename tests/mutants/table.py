@@ -556,8 +556,8 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     "binance_dust/ledger/_entries.py": {
         "module: 500 -> 501": _NOBODY_CARES,
         "module: 5 -> 6": _NOBODY_CARES,
-        "candidates: min(times) -> max(times)": "rows of one record are moments apart, and ten"
-        " seconds are given besides",
+        "imported_within: entry.expires_at and entry.expires_at + PROCESSING"
+        " -> entry.expires_at + PROCESSING": _TYPES,
     },
     "binance_dust/ledger/_owners.py": {
         "bind: named is not None -> True": _TYPES,
