@@ -26,6 +26,18 @@ def test_the_parts_of_a_holding_add_up_to_the_last_digit() -> None:
     assert spot_holdings([row])["SHIB"].total == D("50300000001.449111050000000002")
 
 
+@pytest.mark.parametrize(
+    ("free", "locked", "worth"), [("1", "3", "0.25"), ("0", "3", "0"), ("0", "0", None)]
+)
+def test_the_free_part_has_its_part_of_the_worth(free: str, locked: str, worth: str | None) -> None:
+    row = user_asset("SHIB", free=free, locked=locked, btc_valuation="1")
+
+    held, unvalued = (spot_holdings([row], valued=valued)["SHIB"] for valued in (True, False))
+
+    assert held.free_in_bitcoin == (None if worth is None else D(worth))
+    assert unvalued.free_in_bitcoin is None
+
+
 @in_virtual_time
 async def test_an_asset_without_a_full_name_has_its_short_one() -> None:
     scene = Scene({"ADA": "6.21", "LTC": "0.01"})

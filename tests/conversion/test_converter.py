@@ -209,13 +209,20 @@ async def test_a_quote_is_converted_by_its_own_client_only() -> None:
 async def test_a_ledger_of_other_books_is_refused_though_nothing_is_open_in_it() -> None:
     scene = Scene()
     async with scene.process() as process:
+        quote = await process.converter.quote()
         await process.ledger.record([], now=process.session.now(), books=Books.REAL)
+        asked = len(scene.asked)
 
-        for doing in (process.converter.recover, process.converter.next_eligible_at):
+        for doing in (
+            process.converter.quote(),
+            process.converter.convert(quote),
+            process.converter.recover(),
+            process.converter.next_eligible_at(),
+        ):
             with pytest.raises(ConfigurationError, match="of a real exchange"):
-                await doing()
+                await doing
 
-        assert scene.asked == []
+        assert len(scene.asked) == asked
 
 
 STRICT = Context(prec=3, traps=[Inexact, Rounded, Subnormal, Clamped, FloatOperation])

@@ -69,7 +69,7 @@ def test_a_quote_in_order_passes() -> None:
             r"ADA: the fee is too high \(2.00 %, at most 1.00 % allowed\)$",
         ),
         (quote(), policy(min_value=D("0.02")), "ADA: worth less than min_value"),
-        (quote(line("BNB")), policy(), "BNB: is the target itself"),
+        (quote(line("BNB")), policy(), "BNB: is the target itself$"),
         (quote(line(net=D(0))), policy(max_fee_rate=D(1)), r"too small .*\(would bring 0 BNB\)$"),
         # What another converter may do, and this one may not.
         (SALE, policy(), "ADA: worth too much .*this converter sells nothing"),

@@ -269,18 +269,20 @@ async def test_a_converter_in_a_process_of_its_own_sees_a_claim_under_another_na
 
 
 @in_virtual_time
-async def test_the_cooldown_is_the_account_s(folder: Path) -> None:
+async def test_the_cooldown_is_the_account_s() -> None:
     scene = Scene()
     desk = another_key(scene, "desk")
-    path = folder / "dust.db"
-    async with (
-        process_of(scene, scene.credentials, path) as one,
-        process_of(scene, desk, path) as other,
-    ):
-        await one.convert_all()
-        resting = Converter(other.client, ledger=other.ledger, cooldown=3600)
+    async with scene.process(cooldown=3600) as process:
+        same = Converter(process.session.client(desk), ledger=process.ledger, cooldown=3600)
+        quotes = await process.converter.quote(), await same.quote()
+        await process.converter.convert(quotes[0].only("ADA"))
 
-        assert (await resting.next_eligible_at()) > other.session.now()
+        # The ledger tells, before the exchange's own log is read again.
+        with pytest.raises(GuardError, match="cooling down"):
+            await same.convert(quotes[1].only("XRP"))
+
+        assert (await same.next_eligible_at()) > process.session.now()
+        assert scene.sent == ["ADA"]
 
 
 @in_virtual_time

@@ -55,6 +55,15 @@ def test_a_refused_batch_of_one_is_dropped_without_a_name() -> None:
     assert (search.batch, search.dropped) == ((), ["A"])
 
 
+def test_what_a_refusal_names_is_dropped_at_once_unless_it_names_all() -> None:
+    search = CulpritSearch(("A", "B", "C"))
+
+    search.refused(("C", "X"))
+    assert (search.batch, search.dropped) == (("A", "B"), ["C"])
+    search.refused(("A", "B"), unlisted=("B", "X"))
+    assert (search.batch, search.dropped) == (("A",), ["C", "B"])
+
+
 def test_suspects_are_left_out_in_the_given_order() -> None:
     search = CulpritSearch(("A", "B", "C"), suspects=["C", "A", "B"])
 

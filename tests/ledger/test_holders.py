@@ -233,7 +233,7 @@ async def test_a_ledger_in_memory_has_no_files(
         await ledger.claim(MINE, now=NOW, length=MINUTE)
         with pytest.raises(GuardError):
             await ledger.claim(THEIRS, now=NOW, length=MINUTE)
-    assert os.listdir(tmp_path) == []  # noqa: PTH208
+        assert os.listdir(tmp_path) == []  # noqa: PTH208
 
 
 @posix

@@ -401,6 +401,16 @@ async def test_an_intent_that_is_lost_after_its_commit_is_not_sent(
             await ledger.intend(intent(), length=MINUTE)
 
 
+async def test_a_file_that_is_moved_while_it_is_written_to_is_noticed_by_the_writer(
+    path: Path,
+) -> None:
+    async with Ledger(path) as ledger:
+        moved = path.with_name("moved.db")
+
+        with pytest.raises(LedgerError, match=MOVED):
+            await ledger._thread.run(lambda store: store.write(lambda _: path.rename(moved)))
+
+
 async def test_what_was_in_it_when_it_was_opened_has_to_stay(path: Path) -> None:
     async with Ledger(path):
         pass

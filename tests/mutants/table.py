@@ -114,7 +114,10 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
             "recover": (
                 *("recover", "recover_log_pages", "second_witness", "one_account", "converter"),
             ),
-            "account": ("account", "one_account", "converter", "recover", "repay", "gather"),
+            "account": (
+                *("account", "one_account", "converter", "recover", "repay", "gather"),
+                "liabilities",
+            ),
         }.items()
     },
     "binance_dust/conversion/": (
