@@ -13,6 +13,11 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         (f"binance_dust/budget/_redis/_{name}.py" for name in ("stored", "encoding")),
         ("tests/budget/test_stored.py", "tests/budget/test_replica.py"),
     ),
+    "binance_dust/budget/_redis/_member.py": ("tests/budget/test_member.py",),
+    **dict.fromkeys(
+        (f"binance_dust/budget/_redis/_{name}.py" for name in ("share", "settings", "messages")),
+        ("tests/budget/test_share.py",),
+    ),
     "binance_dust/budget/_redis/": (
         *(f"tests/budget/test_redis_{name}.py" for name in ("away", "members", "versions")),
     ),
@@ -272,11 +277,31 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "StoredReplica._pool_field: 0 -> 1": "only accounts have turns",
         "StoredReplica._fill: head is not None -> True": _TYPES,
     },
+    "binance_dust/budget/_redis/_share.py": {
+        "LocalShare.go_on: 0 -> 1": "a call that finds a pool, and is not made",
+        "LocalShare.report: 0 -> 1": "a call that finds a pool, and is not made",
+    },
     "binance_dust/budget/_redis/_encoding.py": {
         "pack: type(each) in _PLAIN -> False": _FASTER,
         "unpack: type(each) is list -> True": _FASTER,
         "unpack: True -> False": "both have one length",
         "module: 6 -> 7": _EQUAL,
+    },
+    "binance_dust/budget/_redis/_member.py": {
+        "Ticket.__init__: 0.0 -> 1.0": _ENTRY,
+        "_Line.place: 0.0 -> 1.0": "nobody came in the same moment before the first",
+        "_Line.place: ticket.asked - asked <= _MOMENT -> ticket.asked - asked < _MOMENT": _INSTANT,
+        "SharedMember.__init__: 0 -> 1": _EQUAL,
+        "SharedMember.admit: 1 -> 2": _EQUAL,
+        "SharedMember._grant: 1 -> 2": _EQUAL,
+        "SharedMember._is_stale: 1 -> 2": _EQUAL,
+        "SharedMember._is_stale: not self._shut and (not self._shut_at) -> False": _FASTER,
+        "SharedMember.acknowledged: op[1] in self._shut and self.replica is not None"
+        " -> op[1] in self._shut": _TYPES,
+        "SharedMember.settled: replica is not None and (self._pid, admission.number) not in"
+        " replica.calls -> (self._pid, admission.number) not in replica.calls": _TYPES,
+        "SharedMember._set_timer: 1e-06 -> 2e-06": _NOBODY_CARES,
+        "module: 0.005 -> 0.01": _NOBODY_CARES,
     },
     "binance_dust/budget/_redis/_replica.py": {
         "Replica.__init__: False -> True": _ENTRY,

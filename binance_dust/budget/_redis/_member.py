@@ -205,7 +205,7 @@ class SharedMember:
         try:
             return await ticket.future
         except asyncio.CancelledError:
-            if ticket.future.done() and not ticket.future.cancelled():
+            if not ticket.future.cancelled():
                 if ticket.future.exception() is None:
                     ticket.future.result().release()
             elif self._pop(ticket.number) is not None:
@@ -233,10 +233,9 @@ class SharedMember:
 
     def refuse_all(self, error: DustError) -> None:
         """Refuse all waiters."""
-        for number in list(self._tickets):
-            ticket = self._pop(number)
-            if ticket is not None:
-                _refuse(ticket, copy(error))
+        for number, ticket in list(self._tickets.items()):
+            self._pop(number)
+            _refuse(ticket, copy(error))
         self._granted.clear()
 
     def stopped(self, admission: RedisAdmission) -> bool:
@@ -298,7 +297,7 @@ class SharedMember:
             ticket = self._pop(number)
             if ticket is not None:
                 _refuse(ticket, error)
-        if self._granted and heard_at < self.alive_until:
+        if heard_at < self.alive_until:
             granted, self._granted = self._granted, []
             for call in granted:
                 if (self._pid, call.ticket) in replica.calls:
@@ -379,20 +378,14 @@ class SharedMember:
             return
         wait = replica.look_at[pool] - replica.clock.at
         if head.pid != self._pid:
-            member = replica.members.get(head.pid)
-            wait += OTHERS_LATER * (self._settings.lease if member is None else member.lease)
+            wait += OTHERS_LATER * replica.members[head.pid].lease
         if line.timer is not None:
             line.timer.cancel()
         loop = asyncio.get_running_loop()
         # A little later: differences of large numbers are not exact, and too soon costs another.
         wait = max(0.0, wait) + 1e-6
-        line.timer = loop.call_later(wait, self._on_timer, text_of(pool), pool)
-
-    def _on_timer(self, key: str, pool: Pool) -> None:
-        line = self._lines.get(key)
-        if line is not None:
-            line.timer = None
-            self.say(_messages.LOOK, pool.kind.value, pool.name, pool.account)
+        look = _messages.LOOK, pool.kind.value, pool.name, pool.account
+        line.timer = loop.call_later(wait, self.say, *look)
 
 
 def _refuse(ticket: Ticket, error: DustError) -> None:
