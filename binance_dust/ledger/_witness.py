@@ -197,7 +197,7 @@ async def _read_debts(reading: _Reading) -> Shown:
     records = list(from_liabilities([row async for row in rows], reading.entry.account))
     return Shown(
         records=records,
-        unread=_of_that_time(reading, reading.unread, start),
+        unread=_of_that_time(reading, reading.unread),
         hidden=_older(reading, _NINETY_DAYS, "the history of debts goes back ninety days only"),
     )
 
@@ -222,10 +222,10 @@ async def read_again(
     """Read the capital flow of that time. One call of it costs 100."""
     reading = _Reading(client, entry, clock, start, end)
     since, until = _within(reading, _NINETY_DAYS)
-    groups: dict[tuple[object, ...], list[CapitalFlow]] = {}
+    groups: dict[object, list[CapitalFlow]] = {}
     async for row in client.capital_flow(kind=_SECOND[entry.kind], start=since, end=until):
         # Rows of one conversion may be tens of milliseconds apart.
-        groups.setdefault((row.tran_id or row.timestamp,), []).append(row)
+        groups.setdefault(row.tran_id or row.timestamp, []).append(row)
     movements = [
         Movement(
             number=rows[0].tran_id,
@@ -249,7 +249,7 @@ async def _read_transfers(reading: _Reading) -> Shown:
     waiting = next(waits, None)
     return Shown(
         records=list(from_transfers(rows, reading.entry.account)),
-        unread=_of_that_time(reading, reading.unread, start),
+        unread=_of_that_time(reading, reading.unread),
         hidden=_older(reading, _SIX_MONTHS, "the history of transfers goes back six months only"),
         pending=None if waiting is None else f"transfer {waiting.tran_id} is still under way",
     )
@@ -289,9 +289,6 @@ def _older(reading: _Reading, kept: timedelta, why: str) -> str | None:
     return None if reading.start > reading.clock - kept else f"{why}{_OLDER}"
 
 
-def _of_that_time(
-    reading: _Reading, unread: Sequence[UnreadRow], start: datetime | None = None
-) -> list[UnreadRow]:
+def _of_that_time(reading: _Reading, unread: Sequence[UnreadRow]) -> list[UnreadRow]:
     """Take the unreadable records of the range: the exchange may show others as well."""
-    first = start or reading.start
-    return [row for row in unread if row.at is None or first <= row.at <= reading.end]
+    return [row for row in unread if row.at is None or reading.start <= row.at <= reading.end]

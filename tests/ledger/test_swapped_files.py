@@ -401,6 +401,15 @@ async def test_an_intent_that_is_lost_after_its_commit_is_not_sent(
             await ledger.intend(intent(), length=MINUTE)
 
 
+async def test_an_intent_that_is_not_in_the_file_any_more_is_not_sent(path: Path) -> None:
+    async with Ledger(path) as ledger:
+        entry = await ledger.intend(intent(), length=MINUTE)
+        await ledger.find_written(entry.id)
+
+        with pytest.raises(LedgerError, match="can't be read back"):
+            await ledger.find_written(entry.id + 1)
+
+
 async def test_a_file_that_is_moved_while_it_is_written_to_is_noticed_by_the_writer(
     path: Path,
 ) -> None:

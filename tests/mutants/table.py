@@ -153,11 +153,9 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         *(f"tests/conversion/test_{name}.py" for name in ("odd_answers", "send", "sales")),
     ),
     "binance_dust/ledger/_witness.py": (
-        "tests/ledger/test_kinds.py",
-        *(
-            f"tests/conversion/test_{name}.py"
-            for name in ("recover", "recover_log_pages", "liabilities_history", "odd_answers")
-        ),
+        "tests/ledger/test_witness.py",
+        "tests/conversion/test_recover_log_pages.py",
+        "tests/conversion/test_second_witness.py",
     ),
     "binance_dust/ledger/_entries.py": (
         *(
@@ -191,7 +189,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
             f"tests/ledger/test_{name}.py"
             for name in (
                 *("ledger", "entries", "holders", "cooldown", "owners", "access", "sync"),
-                *("file", "swapped_files"),
+                *("file", "swapped_files", "outcomes"),
             )
         ),
         "tests/conversion/test_one_account.py",
@@ -586,6 +584,10 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "module: 5 -> 6": _NOBODY_CARES,
         "imported_within: entry.expires_at and entry.expires_at + PROCESSING"
         " -> entry.expires_at + PROCESSING": _TYPES,
+    },
+    "binance_dust/ledger/_store.py": {
+        "LedgerStore.missing: account is None -> False": _TYPES,
+        "LedgerStore.bind: merged -> True": _FASTER,
     },
     "binance_dust/ledger/_owners.py": {
         "bind: named is not None -> True": _TYPES,
