@@ -8,7 +8,6 @@ rotki's source), and HTTP also allows a date.
 
 from __future__ import annotations
 
-import math
 import re
 from datetime import UTC
 from email.utils import parsedate_to_datetime
@@ -24,7 +23,7 @@ if TYPE_CHECKING:
 TOO_MANY: Final = 429
 BANNED: Final = 418
 FORBIDDEN: Final = 403
-FIRST_ERROR: Final = 400
+_FIRST_ERROR: Final = 400
 _LONGEST: Final = 3 * 24 * 3600.0
 """Seconds: the longest documented ban. A longer wait is not believed."""
 
@@ -65,7 +64,7 @@ class Feedback(msgspec.Struct, frozen=True, gc=False):
     @property
     def succeeded(self) -> bool:
         """Whether it was no error of any kind."""
-        return self.status < FIRST_ERROR
+        return self.status < _FIRST_ERROR
 
     @property
     def bans(self) -> bool:
@@ -142,7 +141,6 @@ def _epoch(date: str | None) -> float | None:
     try:
         moment = parsedate_to_datetime(date)
         # HTTP knows Greenwich only; in its oldest form of a date no zone is written.
-        seconds = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (ValueError, OverflowError):
         return None
-    return seconds if math.isfinite(seconds) else None

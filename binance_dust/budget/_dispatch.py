@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from binance_dust._answers.weight import BANNED, FIRST_ERROR, TOO_MANY, ban_lasts
+from binance_dust._answers.weight import TOO_MANY, ban_lasts
 from binance_dust.budget import _errors
 from binance_dust.budget._address import WALL, AddressGate
 from binance_dust.budget._count import PoolCall
@@ -277,11 +277,10 @@ class Dispatcher(ABC, Generic[W, C]):
     def settle(self, call: C, answer: Feedback, now: float) -> None:
         """Take the answer of the exchange."""
         pool = call.pool
-        status = answer.status
-        banned = status == BANNED or answer.banned_until is not None
-        refused = status == TOO_MANY
+        banned = answer.bans
+        refused = answer.status == TOO_MANY
         good = not (banned or refused or answer.walled)
-        result = good and status < FIRST_ERROR
+        result = good and answer.succeeded
         used = answer.used(pool.kind)
         pool.answer(call, used, now, good=good, result=result)
         if banned:

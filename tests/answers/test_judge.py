@@ -53,7 +53,10 @@ ROW = (
 
 
 def test_an_answer_shows_its_size_and_not_its_body() -> None:
-    assert repr(Answer(200, {}, b"abc")) == "<Answer 200, 3 bytes>"
+    answer = Answer(200, {}, b"abc")
+
+    assert repr(answer) == "<Answer 200, 3 bytes>"
+    assert answer.sent == answer.received == 0.0
 
 
 def test_a_plain_success_is_the_declared_result() -> None:
@@ -229,6 +232,43 @@ def test_an_unreadable_success_says_what_is_wrong_and_where(
     assert len(error.excerpt) <= 200
     assert error.delivery is Delivery.UNCLEAR
     assert error.__context__ is None, "nothing of msgspec leaks"
+
+
+MANY = ",".join([ROW] * 700)
+"""More than is read twice for the exact reason."""
+
+
+@pytest.mark.parametrize(
+    ("call", "body", "path"),
+    [
+        (ASSETS, f'[{MANY},{{"asset":"ADA"}}]', "$[700]"),
+        (ASSETS, f"[{MANY},{ROW[:20]}", None),
+        (ASSETS, f'{{"rows":[{MANY}]}}', "$"),
+        (ASSETS, f'{{"code":0,"data":[{MANY},7]}}', "$.data[700]"),
+        (ASSETS, f'{{"code":0,"data":{{"rows":[{MANY}]}}}}', "$.data"),
+        (endpoints.DUST_LOG(), f'{{"total":"8","userAssetDribblets":5,"more":[{MANY}]}}', "$.user"),
+        (endpoints.BNB_BURN(), f'{{"unknown":[{MANY}]}}', "$"),
+    ],
+)
+def test_a_long_answer_that_is_unreadable_says_where(
+    call: Any, body: str, path: str | None
+) -> None:
+    with pytest.raises(UnreadableAnswerError) as caught:
+        read(call, body)
+    if path is None:
+        assert "the body is not JSON, or was cut; " in str(caught.value)
+    else:
+        assert f"something in it can't be read at {path}" in str(caught.value)
+        assert (caught.value.path or "").startswith(path)
+
+
+@pytest.mark.parametrize(
+    ("size", "says"), [(65_536, "expected an object, found a number at"), (65_537, "something in")]
+)
+def test_a_body_up_to_64_kib_is_read_again_for_the_exact_reason(size: int, says: str) -> None:
+    with pytest.raises(UnreadableAnswerError, match=says) as caught:
+        read(ASSETS, "[7]".ljust(size))
+    assert caught.value.path == "$[0]"
 
 
 def test_an_answer_with_more_values_than_any_has_is_not_read() -> None:

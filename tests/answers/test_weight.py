@@ -9,7 +9,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from multidict import CIMultiDict
 
+from binance_dust._answers.weight import ban_lasts
 from binance_dust.budget import Feedback, read_feedback
+from binance_dust.endpoints import LimitKind
 
 NOW = 1_800_000_000.0
 DATE = "Fri, 15 Jan 2027 08:00:00 GMT"
@@ -149,6 +151,68 @@ def test_the_body_of_a_refusal_tells_what_the_status_does_not(
 )
 def test_a_403_without_a_code_comes_from_a_firewall(status: int, body: bytes, walled: bool) -> None:
     assert read(status, body).walled is walled
+
+
+def test_a_status_alone_says_nothing_else() -> None:
+    feedback = Feedback(200)
+
+    said = (feedback.used_ip, feedback.used_uid, feedback.used_request, feedback.retry_after)
+    assert said == (None, None, None, None)
+    assert (feedback.received, feedback.banned_until, feedback.walled) == (0.0, None, False)
+
+
+def test_each_kind_of_payer_has_a_weight_of_its_own() -> None:
+    feedback = Feedback(200, used_ip=1, used_uid=2, used_request=3)
+
+    assert [feedback.used(kind) for kind in (LimitKind.IP, LimitKind.UID)] == [1, 2]
+    assert feedback.used(LimitKind.REQUEST) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "until", "bans"),
+    [(418, None, True), (418, NOW, True), (200, NOW, True), (429, None, False), (200, None, False)],
+)
+def test_a_ban_is_told_by_the_status_or_by_its_end(
+    status: int, until: float | None, bans: bool
+) -> None:
+    assert Feedback(status, banned_until=until).bans is bans
+
+
+def test_an_error_begins_at_400() -> None:
+    found = [Feedback(status).succeeded for status in (200, 302, 399, 400, 418, 500)]
+
+    assert found == [True, True, True, False, False, False]
+
+
+DAYS = 3 * 86_400.0
+
+
+@pytest.mark.parametrize(
+    ("retry_after", "until", "now", "seconds"),
+    [
+        # Nothing is said of its end: as long as the shortest one.
+        (None, None, NOW, 120.0),
+        (0.0, None, NOW, 120.0),
+        (None, NOW + 60, None, 120.0),
+        (None, NOW, NOW, 120.0),
+        (0.0, NOW - 60, NOW, 120.0),
+        # A second is added to what is said, and the longer wait is believed.
+        (0.5, None, NOW, 1.5),
+        (30.0, None, None, 31.0),
+        (None, NOW + 60, NOW, 61.0),
+        (30.0, NOW + 60, NOW, 61.0),
+        (90.0, NOW + 60, NOW, 91.0),
+        # No ban is longer than three days.
+        (None, NOW + DAYS, NOW, DAYS + 1),
+        (None, NOW + DAYS + 60, NOW, DAYS + 1),
+    ],
+)
+def test_a_ban_lasts_as_long_as_it_says_and_a_second_more(
+    retry_after: float | None, until: float | None, now: float | None, seconds: float
+) -> None:
+    answer = Feedback(418, retry_after=retry_after, banned_until=until)
+
+    assert ban_lasts(answer, now) == seconds
 
 
 @given(
