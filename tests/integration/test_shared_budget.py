@@ -208,16 +208,6 @@ async def test_a_process_that_is_killed_leaves_its_share_to_the_others(server: S
         assert fleet.exchange.refusals == 0
 
 
-async def test_without_the_extra_the_error_says_what_is_missing(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setitem(sys.modules, "redis", None)
-    monkeypatch.setitem(sys.modules, "redis.asyncio", None)
-
-    with pytest.raises(ConfigurationError, match="binance-dust\\[redis\\]"):
-        RedisBudget("redis://127.0.0.1")
-
-
 @pytest.mark.parametrize(
     ("options", "words"),
     [

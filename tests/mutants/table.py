@@ -13,6 +13,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         (f"binance_dust/budget/_redis/_{name}.py" for name in ("stored", "encoding")),
         ("tests/budget/test_stored.py", "tests/budget/test_replica.py"),
     ),
+    "binance_dust/budget/_redis/_store.py": ("tests/budget/test_redis_store.py",),
     "binance_dust/budget/_redis/_member.py": ("tests/budget/test_member.py",),
     **dict.fromkeys(
         (f"binance_dust/budget/_redis/_{name}.py" for name in ("share", "settings", "messages")),
@@ -274,6 +275,11 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "StoredReplica._at: 0 -> 1": "a call that finds a pool, and is not made",
         "StoredReplica._pool_field: 0 -> 1": "only accounts have turns",
         "StoredReplica._fill: head is not None -> True": _TYPES,
+    },
+    "binance_dust/budget/_redis/_store.py": {
+        "RedisStore.close: thing is not None -> True": _TYPES,
+        "RedisStore.close: await asyncio.gather(listening, return_exceptions=True)"
+        " -> left out": "to close the connections takes longer than its end",
     },
     "binance_dust/budget/_redis/_share.py": {
         "LocalShare.go_on: 0 -> 1": "a call that finds a pool, and is not made",

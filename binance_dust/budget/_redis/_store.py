@@ -125,7 +125,7 @@ class RedisStore:
         listening, self._listening = self._listening, None
         pubsub, self._pubsub = self._pubsub, None
         client, self._client = self._client, None
-        if listening is not None and listening is not asyncio.current_task():
+        if listening is not None:
             listening.cancel()
             await asyncio.gather(listening, return_exceptions=True)
         for thing in (pubsub, client):
