@@ -131,7 +131,8 @@ async def test_a_repayment_is_found_by_what_it_paid(ledger: Ledger) -> None:
     paid, other = from_capital_flow(rows, "alice")
 
     assert can_have_done(entry, paid)
-    assert (paid.lines[0].amount, paid.lines[0].gross) == (ONE, ONE)
+    (row,) = paid.lines
+    assert (row.amount, row.gross, row.net) == (ONE, ONE, ONE)
     assert paid.account_type == "MARGIN"
     assert not can_have_done(entry, other)
     assert (await ledger.entry(entry.id)).amounts == {"USDT": ONE}

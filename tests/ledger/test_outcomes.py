@@ -241,6 +241,21 @@ async def test_lines_that_are_not_known_yet_are_added_when_they_show(ledger: Led
     assert [each.id for each in await books(ledger)] == [entry.id]
 
 
+async def test_a_record_that_gives_way_has_its_own_time_though_its_lines_came_late(
+    ledger: Ledger,
+) -> None:
+    entry = await ledger.intend(intent(), length=MINUTE)
+    await ledger.resolve(entry.id, "confirmed", "seen", now=OVER, transaction_id=2)
+    await ledger.record([OTHER], now=OVER)
+
+    await ledger.confirm(entry.id, ONE.lines, transaction_id=1, now=OVER)
+
+    assert [(each.transaction_id, each.at) for each in await books(ledger)] == [
+        (1, ONE.at),
+        (2, OTHER.at),
+    ]
+
+
 @pytest.mark.parametrize(
     ("kind", "wallet", "known"),
     [(Kind.TRANSFER, "SPOT", True), (Kind.REPAYMENT, "MARGIN", True), (Kind.SALE, "SPOT", False)],

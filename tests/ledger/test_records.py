@@ -21,7 +21,7 @@ from binance_dust.ledger import (
     from_liabilities,
     own_entry,
 )
-from binance_dust.ledger._records import same_ids, same_lines
+from binance_dust.ledger._records import may_be_ours, same_ids, same_lines
 from binance_dust.models import DustLog, SmallLiabilityExchange
 from tests.ledger.makers import NOW, line, seen
 
@@ -181,6 +181,23 @@ def test_the_entry_that_a_record_belongs_to(entries: list[LedgerEntry], found: i
     assert (None if own is None else own.id) == found
 
 
+@pytest.mark.parametrize(
+    ("changes", "may"),
+    [
+        ({"status": "intended"}, True),
+        ({"status": "unknown"}, True),
+        ({"status": "rejected", "settled_by": SettledBy.READING}, True),
+        ({"status": "rejected", "settled_by": SettledBy.ANSWER}, False),
+        ({"status": "confirmed", "settled_by": SettledBy.READING}, False),
+        ({"status": "unknown", "assets": ("ADA", "XRP", "LTC")}, True),
+        ({"status": "unknown", "assets": ("ADA",)}, False),
+        *[({"status": "unknown"} | other, False) for other in OTHERS],
+    ],
+)
+def test_the_calls_that_a_record_may_be_of(changes: dict[str, Any], may: bool) -> None:
+    assert may_be_ours(entry(**UNSURE | changes), SEEN) is may
+
+
 def logged(at: datetime, **changes: Any) -> dict[str, Any]:
     detail = {
         "transId": 7,
@@ -199,7 +216,11 @@ def test_a_log_record_has_the_log_s_own_time_or_else_that_of_its_first_detail() 
         "transId": 9,
         "totalTransferedAmount": "0.01777302",
         "totalServiceChargeAmount": "0.00035546",
-        "userAssetDribbletDetails": [logged(later), logged(NOW, fromAsset="XRP")],
+        "userAssetDribbletDetails": [
+            logged(later),
+            logged(NOW, fromAsset="XRP"),
+            logged(NOW, fromAsset="LTC", operateTime=None),
+        ],
     }
     groups = [group | {"operateTime": from_moment(NOW - timedelta(seconds=1))}, group]
     log = msgspec.convert({"total": 2, "userAssetDribblets": groups}, DustLog)
@@ -207,6 +228,7 @@ def test_a_log_record_has_the_log_s_own_time_or_else_that_of_its_first_detail() 
     records = list(from_dust_log(log, "alice", "SPOT"))
 
     assert [record.at for record in records] == [NOW - timedelta(seconds=1), NOW]
+    assert [line.at for line in records[0].lines] == [later, NOW, NOW - timedelta(seconds=1)]
     assert [record.ids for record in records] == [{7, 9}, {7, 9}]
 
 

@@ -147,11 +147,8 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
     ),
     "binance_dust/ledger/_holders.py": ("tests/ledger/test_holders.py",),
     "binance_dust/ledger/_records.py": (
-        "tests/ledger/test_records.py",
-        "tests/ledger/test_entries.py",
-        "tests/ledger/test_kinds.py",
-        "tests/ledger/test_sync.py",
-        *(f"tests/conversion/test_{name}.py" for name in ("odd_answers", "send", "sales")),
+        *(f"tests/ledger/test_{name}.py" for name in ("records", "kinds", "entries", "outcomes")),
+        *(f"tests/conversion/test_{name}.py" for name in ("odd_answers", "send")),
     ),
     "binance_dust/ledger/_witness.py": (
         "tests/ledger/test_witness.py",
