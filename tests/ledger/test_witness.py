@@ -184,14 +184,14 @@ async def test_the_wallet_of_the_log_is_named_unless_it_is_spot() -> None:
 @pytest.mark.parametrize("kind", [Kind.LIABILITIES, Kind.TRANSFER, Kind.REPAYMENT])
 async def test_what_is_older_than_the_exchange_keeps_is_not_asked_for(kind: Kind) -> None:
     """It would refuse the whole range, and what it shows proves no absence."""
-    days = 179 if kind is Kind.TRANSFER else 89
-    for clock, cut in ((START + timedelta(days=days) - MINUTE, False), (NOW + 400 * DAY, True)):
+    kept = (179 if kind is Kind.TRANSFER else 89) * DAY
+    for age, cut in ((kept - MINUTE, False), (kept, True), (400 * DAY, True)):
         exchange = Exchange()
 
-        found = await shown(exchange, entry(kind), clock)
+        found = await shown(exchange, entry(kind), clock=START + age)
 
         (asked,) = exchange.asked
-        start = clock - timedelta(days=days) if cut else START
+        start = START + age - kept if cut else START
         assert (asked["start"], asked["end"]) == (start, max(start, END))
         assert (found.hidden is not None) is cut
 
@@ -228,6 +228,25 @@ async def test_a_page_of_a_hundred_records_may_hide_more_whether_they_can_be_rea
     )
 
     assert (found.hidden is not None) is (full + in_part == 100)
+
+
+@pytest.mark.parametrize(
+    ("since", "hidden"), [(None, False), (timedelta(0), False), (timedelta(seconds=1), True)]
+)
+async def test_the_newest_page_tells_whether_the_log_reaches_back(
+    since: timedelta | None, hidden: bool
+) -> None:
+    """Unless the call is so new that the newest page would show it."""
+    full = [] if since is None else [logged(["LTC"], START + since)] * 100
+    empty, newest = DustLog(user_asset_dribblets=[]), DustLog(user_asset_dribblets=full)
+    early, late = Exchange(empty), Exchange(empty, newest)
+
+    assert (await shown(early, entry(Kind.DUST), clock=END)).hidden is None
+    found = await shown(late, entry(Kind.DUST), clock=END + timedelta(milliseconds=1))
+
+    assert (found.hidden is not None) is hidden
+    assert len(early.asked) == 1
+    assert late.asked[1] == {"account_type": None}
 
 
 # --- transfers and sales -------------------------------------------------------------------------

@@ -680,11 +680,6 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     "binance_dust/ledger/_witness.py": {
         "module: 89 -> 90": _NOBODY_CARES,
         "module: 179 -> 180": _NOBODY_CARES,
-        "_read_log: end < reading.clock -> end <= reading.clock": _NOBODY_CARES,
-        "_log_reaches_back: min(times) <= reading.start"
-        " -> min(times) < reading.start": _NOBODY_CARES,
-        "_older: reading.start > reading.clock - kept"
-        " -> reading.start >= reading.clock - kept": _NOBODY_CARES,
     },
     "binance_dust/_call/retry.py": {
         "send_again.announce: state.outcome -> True": _TYPES,
