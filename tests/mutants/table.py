@@ -13,6 +13,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         (f"binance_dust/budget/_redis/_{name}.py" for name in ("stored", "encoding")),
         ("tests/budget/test_stored.py", "tests/budget/test_replica.py"),
     ),
+    "binance_dust/budget/_redis/_lives.py": ("tests/budget/test_lives.py",),
     "binance_dust/budget/_redis/_store.py": ("tests/budget/test_redis_store.py",),
     "binance_dust/budget/_redis/_member.py": ("tests/budget/test_member.py",),
     **dict.fromkeys(
@@ -272,6 +273,17 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "StoredReplica._at: 0 -> 1": "a call that finds a pool, and is not made",
         "StoredReplica._pool_field: 0 -> 1": "only accounts have turns",
         "StoredReplica._fill: head is not None -> True": _TYPES,
+    },
+    "binance_dust/budget/_redis/_lives.py": {
+        "Lives.__init__: 1 -> 2": _EQUAL,
+        "Lives.append: at != self._at -> True": _FASTER,
+        "Lives.append: self._at = at -> left out": _FASTER,
+        "Lives.load: epoch == self._epoch and self.replica is not None"
+        " -> epoch == self._epoch": _TYPES,
+        "Lives._ask: True -> False": "both have one length",
+        "Lives._keep: 0.0 -> 1.0": _NOBODY_CARES,
+        "Lives._begin: 12 -> 13": _NOBODY_CARES,
+        "module: 8 -> 9": _NOBODY_CARES,
     },
     "binance_dust/budget/_redis/_store.py": {
         "RedisStore.close: thing is not None -> True": _TYPES,

@@ -146,7 +146,7 @@ class Lives:
     def _same(self, replica: StoredReplica, entries: list[list[Any]]) -> bool:
         """Whether the log still has the last entry that was read."""
         behind = replica.position - self.loaded.position
-        if self._last is None or behind >= len(entries):
+        if behind >= len(entries):
             return True
         return bool(entries[-1 - behind][0] == self._last)
 
