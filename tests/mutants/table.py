@@ -175,6 +175,19 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         "tests/ledger/test_migration.py",
         "tests/conversion/test_one_account.py",
     ),
+    "binance_dust/ledger/_cooldown.py": ("tests/ledger/test_cooldown.py",),
+    "binance_dust/ledger/_entry.py": (
+        *(f"tests/ledger/test_{name}.py" for name in ("entry", "kinds", "outcomes", "records")),
+        "tests/conversion/test_one_account.py",
+    ),
+    "binance_dust/ledger/_synced.py": (
+        *(f"tests/ledger/test_{name}.py" for name in ("sync", "sync_in_any_order", "owners")),
+    ),
+    "binance_dust/ledger/_identify.py": ("tests/conversion/test_one_account.py",),
+    "binance_dust/ledger/_resolve.py": (
+        "tests/ledger/test_outcomes.py",
+        "tests/conversion/test_told_apart.py",
+    ),
     "binance_dust/ledger/_sums.py": ("tests/ledger/test_totals.py",),
     "binance_dust/ledger/_rows.py": ("tests/ledger/test_export.py",),
     "binance_dust/ledger/_query.py": (
@@ -688,10 +701,6 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "module: 2 -> 3": _NOBODY_CARES,
         "_settle: spent > _LONGEST -> spent >= _LONGEST": _NOBODY_CARES,
         "_examine: clock <= end + PROCESSING -> clock < end + PROCESSING": _INSTANT,
-    },
-    "binance_dust/ledger/_witness.py": {
-        "module: 89 -> 90": _NOBODY_CARES,
-        "module: 179 -> 180": _NOBODY_CARES,
     },
     "binance_dust/_call/retry.py": {
         "send_again.announce: state.outcome -> True": _TYPES,
