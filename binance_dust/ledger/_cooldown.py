@@ -110,7 +110,7 @@ def combined(lessons: Iterable[Lesson]) -> Lesson:
 class CooldownHistory:
     """One account's conversions and refusals, in order of time, and what they prove."""
 
-    by_asset: bool = False
+    by_asset: bool
     """Whether each asset has a cooldown of its own.
 
     Some programs convert ten assets one by one with `dust_convert`. So for that call, only a second
@@ -127,7 +127,7 @@ class CooldownHistory:
 
     def note(self, entry: LedgerEntry) -> None:
         """Learn from the next entry."""
-        if entry.status == "confirmed" and entry.lines:
+        if entry.lines:
             self._note_conversion(entry)
         elif entry.status == "rejected" and _is_for_cooldown(entry):
             self._note_refusal(entry)
@@ -177,8 +177,6 @@ class CooldownHistory:
 
 def _is_for_cooldown(entry: LedgerEntry) -> bool:
     """Whether the exchange refused a call for the cooldown; the reason ends with its text."""
-    if entry.code is None:
-        return False
     return cooled(entry.code, (entry.reason or "").rpartition(f"{entry.code} ")[2])
 
 
@@ -209,13 +207,11 @@ class Cooldowns:
         self._history(Scope(entry.owner, entry.kind, entry.account_type)).note(entry)
 
     def lesson(self, scope: Scope) -> Lesson:
-        """Return what is proven for an account, by its own entries or else by other accounts'."""
+        """Return what is proven for an account: by all accounts, or by its own entries alone."""
         scope = self._owned(scope)
         own = self._history(scope).lesson
         taught = combined(
-            history.lesson
-            for other, history in self._histories.items()
-            if other[1:] == scope[1:] and other != scope
+            history.lesson for other, history in self._histories.items() if other[1:] == scope[1:]
         )
         both = combined((own, taught))
         return own if both == Lesson() else both

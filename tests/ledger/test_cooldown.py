@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -11,7 +12,15 @@ from hypothesis import strategies as st
 
 from binance_dust import Ledger
 from binance_dust.ledger import Kind, LedgerEntry, Observed
-from binance_dust.ledger._cooldown import DELAY, Cooldowns, Lesson, Scope, next_eligible_at
+from binance_dust.ledger._cooldown import (
+    DELAY,
+    SLACK,
+    Cooldowns,
+    Lesson,
+    Scope,
+    combined,
+    next_eligible_at,
+)
 from tests.ledger.makers import (
     HOUR,
     NOW,
@@ -97,6 +106,197 @@ def test_any_rule_is_found_with_few_refusals(rule: timedelta, configured: timede
 
     assert max(late) <= max(24 * HOUR, 2 * rule)
     assert exchange.refusals <= 12
+
+
+# --- what is proven ---
+
+
+def lesson(longer_than: float = 0, at_most: float | None = None) -> Lesson:
+    """Make a lesson of hours."""
+    return Lesson(longer_than * HOUR, None if at_most is None else at_most * HOUR)
+
+
+@pytest.mark.parametrize(
+    ("known", "refused_after", "proven"),
+    [
+        (lesson(), 2, lesson(2)),
+        (lesson(3), 2, lesson(3)),
+        (lesson(1, 6), 2, lesson(2, 6)),
+        # That was enough before, so the rule has become longer.
+        (lesson(1, 6), 6, lesson(6)),
+        (lesson(1, 6), 7, lesson(7)),
+    ],
+)
+def test_a_refusal_proves_that_it_is_longer(
+    known: Lesson, refused_after: int, proven: Lesson
+) -> None:
+    assert known.after_refusal(refused_after * HOUR) == proven
+
+
+@pytest.mark.parametrize(
+    ("known", "converted_after", "proven"),
+    [
+        (lesson(), 5, lesson(0, 5)),
+        (lesson(0, 4), 5, lesson(0, 4)),
+        (lesson(0, 6), 5, lesson(0, 5)),
+        (lesson(3, 6), 4, lesson(3, 4)),
+        # That was too short before, so the rule has become shorter.
+        (lesson(3), 3, lesson(0, 3)),
+        (lesson(3, 6), 2, lesson(0, 2)),
+    ],
+)
+def test_a_conversion_proves_that_it_is_no_longer(
+    known: Lesson, converted_after: int, proven: Lesson
+) -> None:
+    assert known.after_conversion(converted_after * HOUR) == proven
+
+
+@pytest.mark.parametrize(
+    ("known", "hours"), [(lesson(), 24), (lesson(0, 6), 6), (lesson(0, 48), 24), (lesson(48), 24)]
+)
+def test_a_refusal_is_a_surprise_where_all_known_rules_are_over(known: Lesson, hours: int) -> None:
+    assert known.surprised_by(hours * HOUR)
+    assert not known.surprised_by(hours * HOUR - JUST_AFTER)
+
+
+@pytest.mark.parametrize(
+    ("known", "configured", "wait"),
+    [
+        (lesson(), 5, 5),
+        (lesson(), 0, 1),
+        (lesson(5), 5, 6),
+        (lesson(6), 6, 24),
+        (lesson(24), 24, 48),
+        (lesson(0, 30), 24, 1),
+        (lesson(1, 30), 24, 6),
+        (lesson(6, 30), 12, 12),
+        (lesson(6, 12), 24, 12),
+        (lesson(6, 6), 24, 6),
+    ],
+)
+def test_the_shortest_rule_that_is_not_excluded_is_tried(
+    known: Lesson, configured: int, wait: int
+) -> None:
+    assert known.wait(configured * HOUR) == wait * HOUR
+
+
+@pytest.mark.parametrize(
+    ("lessons", "joined"),
+    [
+        ([], lesson()),
+        ([lesson(1), lesson(3), lesson(2)], lesson(3)),
+        ([lesson(0, 4), lesson(0, 6)], lesson(0, 4)),
+        ([lesson(0, 6), lesson(0, 4)], lesson(0, 4)),
+        ([lesson(3), lesson(0, 6)], lesson(3, 6)),
+        ([lesson(5), lesson(0, 6)], lesson(5, 6)),
+        ([lesson(6), lesson(0, 6)], lesson()),
+        ([lesson(7), lesson(0, 6)], lesson()),
+    ],
+)
+def test_lessons_are_joined_unless_they_contradict_each_other(
+    lessons: list[Lesson], joined: Lesson
+) -> None:
+    assert combined(lessons) == joined
+
+
+TWO = (ADA, XRP)
+"""Their times are 37 milliseconds apart."""
+APART = timedelta(milliseconds=37)
+CONVERT = Scope("alice", Kind.DUST_CONVERT, "SPOT")
+
+
+def test_an_age_is_from_the_last_row_of_one_to_the_first_row_of_the_next(
+    make_entry: MakeEntry,
+) -> None:
+    history = [make_entry(NOW, *TWO), make_entry(NOW + 2 * HOUR, *TWO)]
+
+    assert Cooldowns(history).lesson(SPOT_DUST) == Lesson(at_most=2 * HOUR - APART)
+
+
+def test_the_age_of_a_refusal_is_counted_cautiously(make_entry: MakeEntry) -> None:
+    history = [make_entry(NOW, *TWO), make_entry(NOW + 2 * HOUR, code=-5006)]
+
+    assert Cooldowns(history).lesson(SPOT_DUST) == Lesson(2 * HOUR - APART - SLACK)
+
+
+@pytest.mark.parametrize("apart", [timedelta(0), timedelta(seconds=-0.4)])
+def test_what_is_not_later_than_what_is_known_proves_nothing(
+    make_entry: MakeEntry, apart: timedelta
+) -> None:
+    """Exchanged debts have no ids, so one of them may be seen twice."""
+    entries = [make_entry(NOW, ADA), make_entry(NOW + apart, ADA)]
+    bare = [
+        replace(
+            each,
+            transaction_id=None,
+            lines=tuple(replace(line, transaction_id=None) for line in each.lines),
+        )
+        for each in entries
+    ]
+
+    assert Cooldowns(bare).lesson(SPOT_DUST) == Lesson()
+
+
+def test_an_asset_s_age_is_its_own_where_each_cools_down_by_itself(make_entry: MakeEntry) -> None:
+    minute = timedelta(minutes=1)
+    convert: dict[str, Any] = {"kind": Kind.DUST_CONVERT, "target": "USDT"}
+    one_by_one = [
+        make_entry(NOW, ADA, **convert),
+        make_entry(NOW + minute, XRP, **convert),
+        make_entry(NOW + 5 * minute, ADA, **convert),
+    ]
+    together = [
+        make_entry(NOW, ADA, **convert),
+        make_entry(NOW + HOUR, XRP, **convert),
+        make_entry(NOW + 3 * HOUR, *TWO, **convert),
+    ]
+
+    assert Cooldowns(one_by_one).lesson(CONVERT) == Lesson(at_most=5 * minute)
+    assert Cooldowns(together).lesson(CONVERT) == lesson(0, 2)
+
+
+def test_of_several_assets_one_that_was_refused_before_makes_a_refusal_believed(
+    make_entry: MakeEntry,
+) -> None:
+    later = NOW + timedelta(days=30)
+    history = [
+        make_entry(NOW, ADA, kind=Kind.DUST_CONVERT),
+        make_entry(later, code=-5006, assets=("ADA",), kind=Kind.DUST_CONVERT),
+        make_entry(later + 25 * HOUR, code=-5006, assets=("ADA", "XRP"), kind=Kind.DUST_CONVERT),
+    ]
+
+    assert Cooldowns(history).lesson(CONVERT) == Lesson(25 * HOUR - SLACK)
+
+
+@pytest.mark.parametrize(
+    ("changes", "evidence"),
+    [
+        ({"code": -5006}, True),
+        ({"code": -9000, "reason": "POST: -9000 USER_CAN_NOT_REQUEST_IN_24_HOURS"}, True),
+        ({"code": -9000, "reason": "POST: -9000 something else"}, False),
+        ({"code": -9000}, False),
+        ({}, False),
+        ({"code": -5006, "status": "unknown"}, False),
+        ({"status": "confirmed"}, False),  # by hand, and what it did is not known
+    ],
+)
+def test_what_is_no_refusal_for_the_cooldown_proves_nothing(
+    make_entry: MakeEntry, changes: dict[str, Any], evidence: bool
+) -> None:
+    history = [make_entry(NOW, ADA), make_entry(NOW + 2 * HOUR, assets=("ADA",), **changes)]
+
+    assert (Cooldowns(history).lesson(SPOT_DUST) != Lesson()) is evidence
+
+
+def test_all_names_of_an_account_have_one_history(make_entry: MakeEntry) -> None:
+    cooldowns = Cooldowns([make_entry(NOW, ADA, account="desk", owner="alice")])
+
+    for name in ("desk", "alice"):
+        scope = SPOT_DUST._replace(account=name)
+        assert cooldowns.next_eligible_at(scope, now=NOW, configured=HOUR) == NOW + HOUR + DELAY
+
+
+# --- when to try ---
 
 
 def test_without_entries_there_is_no_wait() -> None:
