@@ -95,7 +95,7 @@ def print_secrets(commands: Mapping[str, Sequence[str]], limit: float) -> dict[s
 
     In a thread, because the caller may be in an event loop.
     """
-    with ThreadPoolExecutor(1) as thread:
+    with ThreadPoolExecutor() as thread:
         return thread.submit(asyncio.run, _print_all(commands, limit)).result()
 
 
@@ -120,7 +120,6 @@ async def _print_all(commands: Mapping[str, Sequence[str]], limit: float) -> dic
 async def run_program(argv: Sequence[str], given: bytes = b"") -> bytes | str:
     """Run a program; return its output, or say why there is none."""
     loop = asyncio.get_running_loop()
-    problem = None
     try:
         with _as_input(given) as file:
             transport, process = await loop.subprocess_exec(
@@ -132,15 +131,13 @@ async def run_program(argv: Sequence[str], given: bytes = b"") -> bytes | str:
                 start_new_session=True,
             )
     except OSError as error:
-        problem = error.strerror or type(error).__name__
+        return _not_started(str(error.strerror))
     except (ValueError, NotImplementedError) as error:
-        problem = type(error).__name__
-    if problem is not None:
-        return f"it can't be started ({problem}): install it, or give its full path"
+        return _not_started(type(error).__name__)
     try:
-        await process.closed
+        await asyncio.wait([process.closed])
     finally:
-        if not process.closed.done() or process.closed.cancelled():
+        if not process.closed.done():
             await _end(transport, process)
         transport.close()
     status = transport.get_returncode()
@@ -150,6 +147,10 @@ async def run_program(argv: Sequence[str], given: bytes = b"") -> bytes | str:
         how = f"by signal {-status}" if status < 0 else f"with status {status}"
         return f"it ended {how}; {_BY_HAND}"
     return bytes(process.output)
+
+
+def _not_started(problem: str) -> str:
+    return f"it can't be started ({problem}): install it, or give its full path"
 
 
 async def _end(transport: asyncio.SubprocessTransport, process: _Process) -> None:
@@ -176,7 +177,7 @@ class _Process(asyncio.SubprocessProtocol):
         self.closed: asyncio.Future[None] = loop.create_future()
         """Done when the program is gone and its output ended."""
         self.exited: asyncio.Future[None] = loop.create_future()
-        self._transport: asyncio.SubprocessTransport | None = None
+        self._transport: asyncio.SubprocessTransport
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.SubprocessTransport", transport)
@@ -184,25 +185,21 @@ class _Process(asyncio.SubprocessProtocol):
     def pipe_data_received(self, fd: int, data: bytes) -> None:  # noqa: ARG002 - only one is read
         if len(self.output) + len(data) <= _MOST:
             self.output += data
-        elif not self.too_much and self._transport is not None:
+        elif not self.too_much:
             self.too_much = True
             _kill(self._transport)
 
     def process_exited(self) -> None:
-        if not self.exited.done():
-            self.exited.set_result(None)
+        self.exited.set_result(None)
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002 - asyncio's own name
-        if not self.closed.done():
-            self.closed.set_result(None)
+        self.closed.set_result(None)
 
 
 @contextlib.contextmanager
-def _as_input(given: bytes) -> Iterator[int | IO[bytes]]:
+def _as_input(given: bytes) -> Iterator[IO[bytes]]:
     """Give a file to read from: one in memory, for programs that ask how long their input is."""
-    if not given:
-        yield subprocess.DEVNULL
-    elif hasattr(os, "memfd_create"):
+    if hasattr(os, "memfd_create"):
         with os.fdopen(os.memfd_create("payload"), "w+b") as file:
             file.write(given)
             file.seek(0)

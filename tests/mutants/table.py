@@ -650,6 +650,17 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "module: 16 -> 17": _NOBODY_CARES,
         "module: 1024 -> 1025": _NOBODY_CARES,
     },
+    "binance_dust/signers/_command.py": {
+        "module: 1.0 -> 2.0": _NOBODY_CARES,
+        "Command: 16 -> 17": _NOBODY_CARES,
+        "run_program: status < 0 -> status <= 0": "it is not asked of a status of zero",
+        "run_program: 0 -> 1": "it is not asked of a status of zero",
+        "_print_all: True -> False": "there are as many outputs as programs",
+        "_Process.pipe_data_received: not self.too_much -> True": "it is only killed again",
+    },
+    "binance_dust/signers/_vault.py": {
+        "VaultTransit: 16 -> 17": _NOBODY_CARES,
+    },
     "binance_dust/signers/_public_key.py": {
         "module: 64 -> 65": _NOBODY_CARES,
         "module: 1024 -> 1025": _NOBODY_CARES,

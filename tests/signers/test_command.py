@@ -7,6 +7,7 @@ import base64
 import contextlib
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import time
@@ -25,9 +26,7 @@ from binance_dust import (
     scan,
 )
 from binance_dust.sandbox import Sandbox
-from binance_dust.signers import Command
-from binance_dust.signers._command import _AT_ONCE
-from binance_dust.signers._command import Command as OurCommand
+from binance_dust.signers import Command, _command
 from tests.systems import posix
 
 pytestmark = posix
@@ -81,9 +80,31 @@ async def test_a_program_may_print_text_in_lines_or_the_bytes(tmp_path: Path) ->
     broken = await shell(f"base64 -w 20 {sixty_four}").sign(PAYLOAD)
     assert broken == await shell(f"cat {sixty_four}").sign(PAYLOAD)
     assert broken == base64.b64encode(sixty_four.read_bytes()).decode()
-    copied = await shell("cat > " + str(tmp_path / "seen") + f"; echo {SIGNATURE}").sign(PAYLOAD)
-    assert copied == SIGNATURE
+
+
+@pytest.mark.parametrize("in_memory", [True, False])
+async def test_a_program_reads_what_it_is_to_sign(
+    in_memory: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a file in memory, or from a pipe where there are none."""
+    if not in_memory:
+        monkeypatch.delattr(os, "memfd_create", raising=False)
+
+    made = await shell(f"cat > {tmp_path}/seen; echo {SIGNATURE}").sign(PAYLOAD)
+
+    assert made == SIGNATURE
     assert (tmp_path / "seen").read_bytes() == PAYLOAD
+
+
+async def test_what_a_program_leaves_running_in_good_order_is_let_be(tmp_path: Path) -> None:
+    """As an agent that stays, for the next one to find."""
+    leave = f"sleep 60 >/dev/null & echo $! > {tmp_path}/pid; echo {SIGNATURE}"
+
+    assert await shell(leave).sign(PAYLOAD) == SIGNATURE
+
+    pid = int((tmp_path / "pid").read_text())
+    assert goes_on(pid)
+    os.kill(pid, signal.SIGKILL)
 
 
 @pytest.mark.parametrize(
@@ -96,7 +117,11 @@ async def test_a_program_may_print_text_in_lines_or_the_bytes(tmp_path: Path) ->
         (f"echo {CANARY} >&2; exit 3", "ended with status 3; run it in a terminal"),
         (f"cat >&2; echo {CANARY} >&2; exit 3", "ended with status 3"),
         (f"echo {SIGNATURE}; exit 3", "ended with status 3"),
+        (f"echo {SIGNATURE}; exit 1", "ended with status 1"),
+        ("kill -1 $$", "ended by signal 1;"),
         ("kill -9 $$", "ended by signal 9"),
+        ("head -c 65536 /dev/zero", "printed no signature, but 65536 bytes"),
+        ("head -c 65537 /dev/zero", "more than 65,536 bytes"),
         ("yes", "more than 65,536 bytes"),
         ("sleep 60", "no signature within 0.3 s"),
         ("sleep 60 & sleep 60", "no signature within 0.3 s"),
@@ -137,6 +162,12 @@ def running() -> set[int]:
     return found
 
 
+def goes_on(pid: int) -> bool:
+    """Whether a process has not ended, as far as this system tells."""
+    line = Path(f"/proc/{pid}/cmdline")
+    return sys.platform != "linux" or line.read_bytes() != b""
+
+
 async def test_a_program_that_is_not_there_says_so() -> None:
     with pytest.raises(CredentialsError, match=r"command nope: it can't be started \(No such file"):
         await Command(["/nowhere/nope", CANARY]).sign(PAYLOAD)
@@ -156,15 +187,25 @@ async def test_a_program_that_hung_keeps_no_other_from_running(
         await other.user_assets()
 
 
-async def test_a_cancelled_program_is_ended(tmp_path: Path) -> None:
-    task = asyncio.create_task(shell(f"echo $$ > {tmp_path}/pid; sleep 60").sign(PAYLOAD))
+@pytest.mark.parametrize("groups", [True, False])
+async def test_a_cancelled_program_is_ended_at_once(
+    groups: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where a system knows no groups of processes."""
+    monkeypatch.setattr(_command, "_GRACE", 60.0)
+    if not groups:
+        monkeypatch.delattr(os, "killpg")
+    task = asyncio.create_task(shell(f"echo $$ > {tmp_path}/pid; exec sleep 60").sign(PAYLOAD))
     while not (tmp_path / "pid").exists() or not (tmp_path / "pid").read_text():  # noqa: ASYNC110
         await asyncio.sleep(0.01)
     pid = int((tmp_path / "pid").read_text())
+    for _ in range(20):  # its output is connected by then
+        await asyncio.sleep(0)
 
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
-        await task
+        async with asyncio.timeout(30):
+            await task
 
     with pytest.raises(ProcessLookupError):
         os.kill(pid, 0)
@@ -174,6 +215,7 @@ async def test_a_cancelled_program_is_ended(tmp_path: Path) -> None:
     ("argv", "error", "says"),
     [
         ("openssl dgst", TypeError, "a list of texts"),
+        (5, TypeError, "a list of texts"),
         ([], ConfigurationError, "a program and its arguments"),
         (["a", 5], ConfigurationError, "a list of texts"),
         (["a\0b"], ConfigurationError, "a list of texts"),
@@ -186,6 +228,7 @@ def test_a_program_is_named_by_a_list(argv: Any, error: type[Exception], says: s
     with pytest.raises(ConfigurationError, match="timeout"):
         Command(["a"], timeout=0)
     assert repr(Command(["/usr/bin/sign", CANARY])) == "<Command command sign>"
+    assert repr(Command(["/usr/bin/" + "s" * 50])) == f"<Command command {'s' * 40}>"
 
 
 async def test_so_many_run_at_once_and_a_bad_one_holds_up_nobody(
@@ -213,8 +256,8 @@ async def test_so_many_run_at_once_and_a_bad_one_holds_up_nobody(
 
     assert {name for name, report in reports.items() if report.errors} == {"bad"}
     most = [int(line) for line in (tmp_path / "most").read_text().split()]
-    assert 1 < max(most) <= OurCommand.at_once
-    assert _AT_ONCE == 32
+    assert 1 < max(most) <= Command.at_once
+    assert _command._AT_ONCE == 32
 
 
 # --- hardware, by PKCS#11 ------------------------------------------------------------------------

@@ -36,8 +36,10 @@ class Vault:
         self.keys: dict[str, Any] = {}
         self.answer: web.Response | None = None
         self.url = ""
+        self.namespace: str | None = None
 
     async def sign(self, request: web.Request) -> web.Response:
+        self.namespace = request.headers.get("X-Vault-Namespace")
         if self.answer is not None:
             return self.answer
         if request.headers.get("X-Vault-Token") != TOKEN:
@@ -120,6 +122,7 @@ async def test_a_token_may_be_in_a_file_that_is_renewed(vault: Vault, tmp_path: 
         (web.Response(status=307, headers={"Location": "/"}), CredentialsError, "it answers 307"),
         (web.Response(status=404), CredentialsError, "the engine mounted"),
         (web.Response(text=TOKEN), CredentialsError, "not that of a Vault"),
+        (web.json_response({"data": {"signature": "other:v1:AAAA"}}), CredentialsError, "not that"),
         (web.json_response({"data": None}), CredentialsError, "not that of a Vault"),
         (web.json_response({"data": {"signature": TOKEN}}), CredentialsError, "not that of a V"),
         (None, CredentialsError, "is the name of the key right"),
@@ -135,6 +138,25 @@ async def test_other_answers_say_what_to_do(
         await signer.sign(b"a=1&timestamp=2")
     assert "canary" not in str(caught.value)
     assert "timestamp" not in str(caught.value)
+
+
+@pytest.mark.parametrize("status", [412, 429, 472, 473, 500, 502, 503, 504])
+async def test_a_vault_that_is_busy_or_sealed_is_tried_again(status: int, vault: Vault) -> None:
+    vault.answer = web.Response(status=status)
+
+    with pytest.raises(NotSentError, match=f"it answers {status}: sealed"):
+        await VaultTransit(vault.url, "a", token=TOKEN).sign(b"a=1")
+
+
+async def test_a_session_of_ones_own_is_used(vault: Vault) -> None:
+    vault.keys["a"] = Ed25519PrivateKey.generate()
+
+    async with aiohttp.ClientSession(headers={"X-Vault-Namespace": "desk"}) as http:
+        await VaultTransit(vault.url, "a", token=TOKEN, http=http).sign(b"a=1")
+        assert vault.namespace == "desk"
+        await VaultTransit(vault.url, "a", token=TOKEN).sign(b"a=1")
+        assert vault.namespace is None
+        assert not http.closed
 
 
 async def test_a_vault_that_is_away_is_an_error_that_is_tried_again() -> None:
