@@ -208,28 +208,6 @@ async def test_a_process_that_is_killed_leaves_its_share_to_the_others(server: S
         assert fleet.exchange.refusals == 0
 
 
-@pytest.mark.parametrize(
-    ("options", "words"),
-    [
-        ({"url": "http://user:hunter2@host"}, "URL of Redis"),
-        ({"url": "redis://127.0.0.1", "name": "two words"}, "one word"),
-        ({"url": "redis://127.0.0.1", "name": ""}, "one word"),
-        ({"url": "redis://127.0.0.1", "lease": 0}, "lease"),
-        ({"url": "redis://127.0.0.1", "timeout": -1}, "timeout"),
-        ({"url": "redis://127.0.0.1", "share": 1.5}, "share"),
-        ({"url": "redis://127.0.0.1", "share": 1e-9}, "leaves nothing"),
-        ({"url": "redis://127.0.0.1", "funds": "lose"}, "'wait' or 'fail'"),
-    ],
-)
-def test_an_impossible_configuration_is_rejected_before_anything_is_opened(
-    options: dict[str, Any], words: str
-) -> None:
-    with pytest.raises(ConfigurationError, match=words) as caught:
-        RedisBudget(**options)
-
-    assert "hunter2" not in str(caught.value)
-
-
 def test_a_budget_is_used_and_closed_in_one_event_loop(server: Server) -> None:
     """Elsewhere its connection fails, which looked as if Redis was away: each loop had a share."""
     budget = RedisBudget(server.url, limits=LIMITS)

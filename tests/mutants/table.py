@@ -14,6 +14,11 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         ("tests/budget/test_stored.py", "tests/budget/test_replica.py"),
     ),
     "binance_dust/budget/_redis/_lives.py": ("tests/budget/test_lives.py",),
+    "binance_dust/budget/_redis/_budget.py": (
+        "tests/budget/test_redis_budget.py",
+        "tests/budget/test_redis_away.py",
+    ),
+    "binance_dust/budget/_redis/_link.py": ("tests/budget/test_link.py",),
     "binance_dust/budget/_redis/_store.py": ("tests/budget/test_redis_store.py",),
     "binance_dust/budget/_redis/_member.py": ("tests/budget/test_member.py",),
     **dict.fromkeys(
@@ -286,6 +291,12 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "StoredReplica._at: 0 -> 1": "a call that finds a pool, and is not made",
         "StoredReplica._pool_field: 0 -> 1": "only accounts have turns",
         "StoredReplica._fill: head is not None -> True": _TYPES,
+    },
+    "binance_dust/budget/_redis/_budget.py": {
+        "RedisBudget._restrain: pool.used and (not pool.shut_for) and few"
+        " -> not pool.shut_for and few": "of what nothing is used, nothing is shut",
+        "RedisBudget._restrain: 0 -> 1": "a call that finds a pool, and is not made",
+        "RedisBudget.forecast: 0 -> 1": _ONE,
     },
     "binance_dust/budget/_redis/_lives.py": {
         "Lives.__init__: 1 -> 2": _EQUAL,

@@ -29,7 +29,6 @@ if TYPE_CHECKING:
     from redis.asyncio import Redis
 
     from binance_dust.budget._protocol import Admission, Clock
-    from binance_dust.budget._redis._messages import Op
     from binance_dust.budget._redis._store import PoolStore
     from binance_dust.endpoints import LimitKind
     from binance_dust.events import Event
@@ -108,7 +107,6 @@ class RedisBudget(Closing):
         """Made when first needed, and kept: what it has spent counts in the next outage too."""
         self._away_since: float | None = None
         self._back = asyncio.Event()
-        self._back.set()
         self._reconnecting: asyncio.Task[None] | None = None
         self._closed = False
 
@@ -205,11 +203,13 @@ class RedisBudget(Closing):
     def _lost(self, reason: str) -> None:
         if self._closed:
             return
-        self._away_since = self._settings.now()
+        self._away_since = since = self._settings.now()
         self._back.clear()
-        self._restrain(self._own_share())
+        share = self._own_share()
+        self._restrain(share)
         self._settings.observer(SharedBudgetLost(reason))
-        self._reconnecting = asyncio.get_running_loop().create_task(self._reconnect())
+        again = self._reconnect(share, since)
+        self._reconnecting = asyncio.get_running_loop().create_task(again)
 
     def _unsent(self, charge: Charge, status: str, wait: float) -> None:
         self._own_share().take_refusal(charge, status, wait)
@@ -227,14 +227,14 @@ class RedisBudget(Closing):
                 charge = Charge(pool.name, pool.kind, 0, pool.account)
                 share.shut_pool(charge, pool.resets_in, guess=True)
 
-    async def _reconnect(self) -> None:
-        """Try to reach Redis until it is back."""
+    async def _reconnect(self, share: LocalShare, since: float) -> None:
+        """Try to reach Redis until it is back; then report what was spent and heard here."""
         pause = self._settings.lease * _FIRST_PAUSE
         while True:
             await asyncio.sleep(pause)
             pause = min(2 * pause, self._settings.lease * _LONGEST_PAUSE)
             try:
-                await self._link.connect(self._report)
+                await self._link.connect(lambda: share.report(since))
             except AwayError:
                 continue
             except ConfigurationError as error:
@@ -242,18 +242,10 @@ class RedisBudget(Closing):
                 pause = self._settings.lease
                 continue
             break
-        self._reconnecting = None
-        since, self._away_since = self._away_since, None
+        self._away_since = None
         self._back.set()
-        if self._share is not None:
-            self._share.dismiss()
-        if since is not None:
-            self._settings.observer(SharedBudgetBack(self._settings.now() - since))
-
-    def _report(self) -> list[Op]:
-        """Report what was spent and heard here meanwhile."""
-        share, since = self._share, self._away_since
-        return [] if share is None or since is None else list(share.report(since))
+        share.dismiss()
+        self._settings.observer(SharedBudgetBack(self._settings.now() - since))
 
     # --- the rest --------------------------------------------------------------------------------
 
@@ -269,8 +261,7 @@ class RedisBudget(Closing):
     async def refresh(self) -> BudgetSnapshot:
         """Return every pool as it is in Redis now, after all that this process has to send."""
         self._loop.enter()
-        if self._away_since is None:
-            await self._link.read()
+        await self._link.read()
         return self.snapshot()
 
     def forecast(self, charge: Charge, calls: int) -> float:
@@ -283,8 +274,8 @@ class RedisBudget(Closing):
             return self._own_share().forecast(charge, calls)
         if replica is None:
             limits = self._settings.limits
-            weight = max(1, calls * charge.weight)
-            return (weight - 1) // limits.of(charge.kind) * limits.window
+            before = max(0, calls * charge.weight - 1)
+            return before // limits.of(charge.kind) * limits.window
         return replica.forecast(charge, calls, self._link.time())
 
     async def close(self) -> None:

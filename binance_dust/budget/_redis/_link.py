@@ -288,12 +288,10 @@ class Link:
 
     async def _load(self) -> None:
         """Load the state; say what it does not know of this process, or of an earlier life."""
-        began = self._settings.now()
         unread = self._settings.now() - self._read_at
         known = await self._lives.load(unread, self.member.open_calls(), self.lease)
         replica = self._lives.loaded
         self._read_at = self._settings.now()
-        self._slowest = max(self._slowest, min(self._read_at - began, self.lease / _ROUND_TRIPS))
         member = replica.members.get(self.pid)
         if self._batch is not None and (member is None or member.serial < self._serial):
             self._ops[:0] = self._batch  # it had not arrived
@@ -304,7 +302,8 @@ class Link:
         replica.granted, replica.refused, replica.events = [], [], []
         replica.died = False
         replica.watched = dict.fromkeys(replica.look_at)
-        self._ops += self.member.reconcile(replica)
+        ended = [op for op in self._ops if not isinstance(op, Ticket)]
+        self._ops = [*ended, *self.member.reconcile(replica)]
         self.member.take(replica, self._read_at)
         self._asked = True
 
