@@ -104,8 +104,9 @@ def merge_ranges(db: sqlite3.Connection, other: str, owner: str) -> None:
     for row in db.execute("SELECT * FROM synced WHERE account = ?", (other,)).fetchall():
         theirs = SyncedRange(moment(row["since"]), moment(row["until"]))
         ours = read_range(db, owner, row["source"])
-        joined = theirs if ours is None else ours.joined(theirs)
-        _put_range(db, owner, row["source"], joined or max(ours or theirs, theirs, key=_until))
+        if ours is not None:
+            theirs = ours.joined(theirs) or max(ours, theirs, key=_until)
+        _put_range(db, owner, row["source"], theirs)
     db.execute("DELETE FROM synced WHERE account = ?", (other,))
     db.execute("UPDATE OR IGNORE missing SET account = ? WHERE account = ?", (owner, other))
     db.execute("DELETE FROM missing WHERE account = ?", (other,))

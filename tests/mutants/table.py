@@ -185,9 +185,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         *(f"tests/ledger/test_{name}.py" for name in ("entry", "kinds", "outcomes", "records")),
         "tests/conversion/test_one_account.py",
     ),
-    "binance_dust/ledger/_synced.py": (
-        *(f"tests/ledger/test_{name}.py" for name in ("sync", "sync_in_any_order", "owners")),
-    ),
+    "binance_dust/ledger/_synced.py": ("tests/ledger/test_synced.py",),
     "binance_dust/ledger/_identify.py": ("tests/conversion/test_one_account.py",),
     "binance_dust/ledger/_resolve.py": (
         "tests/ledger/test_outcomes.py",
