@@ -148,10 +148,11 @@ class CooldownHistory:
         self._ids |= known
         keys = list(self._keys(line.asset for line in entry.lines))
         first, last = min(line.at for line in entry.lines), max(line.at for line in entry.lines)
-        before = [self._converted[key] for key in keys if key in self._converted]
+        known_times = (self._converted[key] for key in keys if key in self._converted)
+        before = max(known_times, default=None)
         assets = frozenset(line.asset for line in entry.lines)
-        if before and first > max(before):
-            age = first - max(before)
+        if before is not None and first > before:
+            age = first - before
             if self.by_asset or age > _ONE_BY_ONE_WITHIN or assets & self._assets:
                 self.lesson = self.lesson.after_conversion(age)
         self._assets = assets
@@ -209,12 +210,10 @@ class Cooldowns:
     def lesson(self, scope: Scope) -> Lesson:
         """Return what is proven for an account: by all accounts, or by its own entries alone."""
         scope = self._owned(scope)
-        own = self._history(scope).lesson
-        taught = combined(
+        of_all = combined(
             history.lesson for other, history in self._histories.items() if other[1:] == scope[1:]
         )
-        both = combined((own, taught))
-        return own if both == Lesson() else both
+        return self._history(scope).lesson if of_all == Lesson() else of_all
 
     def next_eligible_at(
         self,

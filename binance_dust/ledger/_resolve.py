@@ -66,8 +66,7 @@ async def resolve(  # noqa: PLR0913 - what a person knows of the outcome
 
 async def _read_around(entry: LedgerEntry, client: DustClient, now: datetime) -> list[Observed]:
     """Read the exchange's records of that time; none if they can't be read."""
-    start = (entry.sent_after or entry.at) - _AROUND
-    end = (entry.expires_at or entry.at) + _AROUND
+    start, end = entry.at - _AROUND, entry.at + _AROUND
     try:
         shown = await read_records(client, entry, clock=now, start=start, end=end)
         return [replace(each, account=entry.owner) for each in shown.records]

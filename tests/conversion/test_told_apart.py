@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from binance_dust import Converter, GuardError, OutcomeUnknownError, Receipt
+from binance_dust import ConfigurationError, Converter, GuardError, OutcomeUnknownError, Receipt
 from binance_dust.conversion import LiabilityExchanger
 from binance_dust.sandbox import Fault
 from tests.conversion.far import CONVERT, DUST, LOG, FarProcess, check_books, entries_of
@@ -119,6 +119,46 @@ async def test_a_record_that_was_never_imported_is_read_when_it_is_named() -> No
         )
 
         assert [line.asset for line in done.lines] == ["ADA"]
+        await process.ledger.sync(process.client)
+        await check_books(scene.world, process.ledger)
+
+
+@in_virtual_time
+async def test_a_record_is_not_looked_for_in_another_account() -> None:
+    scene = Scene()
+    bob = scene.world.exchange.accounts.open("bob", {"ADA": "3"})
+    async with scene.process() as process:
+        error = await scene.lose_answer(process)
+        resolved: dict[str, Any] = {
+            "now": error.expires_at + timedelta(minutes=1),
+            "transaction_id": scene.world.conversions()[0].transaction_id,
+            "client": process.session.client(bob),
+        }
+
+        with pytest.raises(ConfigurationError, match="is of account alice, and this client of bob"):
+            await process.ledger.resolve(1, "confirmed", "seen", **resolved)
+
+        assert (await process.ledger.entry(1)).open
+
+
+@in_virtual_time
+async def test_what_a_person_saw_counts_though_the_log_can_not_be_read(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scene = Scene()
+    async with scene.process() as process:
+        error = await scene.lose_answer(process)
+        number = scene.world.conversions()[0].transaction_id
+        scene.faults.fail(400, endpoint=LOG, times=None)
+        resolved: dict[str, Any] = {"transaction_id": number, "client": process.client}
+
+        done = await process.ledger.resolve(
+            1, "confirmed", "seen", now=error.expires_at + timedelta(minutes=1), **resolved
+        )
+
+        assert (done.status, done.transaction_id, done.lines) == ("confirmed", number, ())
+        assert "entry 1 is resolved without the exchange's log" in caplog.text
+        scene.faults.clear()
         await process.ledger.sync(process.client)
         await check_books(scene.world, process.ledger)
 

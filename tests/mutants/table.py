@@ -620,6 +620,13 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "imported_within: entry.expires_at and entry.expires_at + PROCESSING"
         " -> entry.expires_at + PROCESSING": _TYPES,
     },
+    "binance_dust/ledger/_cooldown.py": {
+        **dict.fromkeys((f"module: {n} -> {n + 1}" for n in (10, 15)), _NOBODY_CARES),
+        "CooldownHistory._note_conversion: age > _ONE_BY_ONE_WITHIN"
+        " -> age >= _ONE_BY_ONE_WITHIN": _NOBODY_CARES,
+        "Lesson.wait: self.longer_than < rule <= self.at_most"
+        " -> self.longer_than < rule < self.at_most": "that is what is left if none fits",
+    },
     "binance_dust/ledger/_store.py": {
         "LedgerStore.missing: account is None -> False": _TYPES,
         "LedgerStore.bind: merged -> True": _FASTER,
