@@ -24,7 +24,7 @@ takes up to nine times its memory, so an answer costs well below 100 MiB."""
 _MOST_OF_A_REFUSAL: Final = 64 * 1024
 """A refusal is heard by its status and its first words, however long it is."""
 _FIRST_REFUSAL: Final = 400
-_PART: Final = 64 * 1024
+_PART: Final = 65_536
 _GZIP: Final = 16 + zlib.MAX_WBITS
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from binance_dust import OutcomeUnknownError, RateLimitedError, RetryPolicy, Session, endpoints
 from binance_dust._answers.judge import Answer, judge
-from binance_dust._call.body import MOST
+from binance_dust._call.body import MOST, read_body
 from binance_dust.credentials import Credentials
 from binance_dust.endpoints import Call
 from binance_dust.errors import NoAnswerError, UnreadableAnswerError
@@ -100,12 +100,44 @@ async def test_only_gzip_is_asked_for_and_nothing_else_is_taken() -> None:
         gzip.compress(b"{}") + b"more",
         gzip.compress(b"{}") * 2,
         b"\x1f\x8bno",
+        zlib.compress(b"{}"),
     ],
-    ids=["cut", "more", "twice", "odd"],
+    ids=["cut", "more", "twice", "odd", "zlib's own format"],
 )
 async def test_what_is_compressed_and_broken_has_broken_off(body: bytes) -> None:
     with pytest.raises(NoAnswerError, match="broke off"):
         await ask(http(body, "Content-Encoding: gzip"))
+
+
+class Response:
+    """A response whose body comes in these parts."""
+
+    def __init__(self, status: int, body: bytes, parts: int) -> None:
+        self.status = status
+        self.headers: dict[str, str] = {}
+        self.content = self
+        size = -(-len(body) // parts)
+        self._parts = [body[n : n + size] for n in range(0, len(body), size)]
+
+    async def readany(self) -> bytes:
+        return self._parts.pop(0) if self._parts else b""
+
+    def at_eof(self) -> bool:
+        return not self._parts
+
+
+@pytest.mark.parametrize("parts", [1, 3])
+@pytest.mark.parametrize(("status", "most"), [(400, 65_536), (399, MOST)])
+async def test_a_body_is_read_up_to_its_limit(status: int, most: int, parts: int) -> None:
+    whole = b"x" * most
+
+    async def read(body: bytes) -> Any:
+        response: Any = Response(status, body, parts)
+        return await read_body(response)
+
+    assert await read(whole) == whole
+    cut = whole if status == 400 else f"the body is longer than {MOST:,} bytes"
+    assert await read(whole + b"y") == cut
 
 
 async def test_the_longest_real_answer_is_well_within_the_limit() -> None:

@@ -53,6 +53,7 @@ async def test_before_it_is_learnt_the_machine_is_believed() -> None:
 
     assert world.clock.server_time() is None
     assert world.clock.now() == world.wall()
+    assert world.clock.timestamp() == int(world.wall() * 1000)
     assert world.clock.due
 
 
