@@ -48,7 +48,7 @@ async def identify(
     bound = await thread.run(
         lambda store: store.bind(adopt_as or name, key_id, uid, unread=unread, adopt=adopt)
     )
-    if adopt and adopt_as != name:
+    if adopt:
         bound = await thread.run(lambda store: store.bind(name, key_id, uid, adopt=True))
     return bound
 

@@ -149,6 +149,8 @@ async def test_a_key_stands_in_for_the_number(status: int, folder: Path) -> None
         assert await net_by(one.ledger) == {"alice": 1}
         (known,) = await one.ledger.accounts()
         assert (known.uid, known.names) == (None, ("again", "alice"))
+        # An answer is believed for a day, and none is no answer.
+        assert (scene.asked.count(ACCOUNT) == 1) is (status != 503)
 
 
 @in_virtual_time
@@ -178,6 +180,28 @@ async def test_a_name_with_another_key_is_refused_until_it_is_adopted(folder: Pa
         await process.converter.quote()
         (known,) = await process.ledger.accounts()
         assert (known.owner, known.uid, known.keys) == ("alice", scene.alice.uid, 2)
+
+
+@in_virtual_time
+async def test_an_account_is_adopted_by_a_client_of_another_name() -> None:
+    scene = Scene()
+    scene.faults.fail(404, endpoint=ACCOUNT, times=None)
+    desk = another_key(scene, "desk")
+    async with scene.process() as process:
+        await scene.lose_answer(process)
+        client = process.session.client(desk)
+        converter = Converter(client, ledger=process.ledger)
+        # Nothing says that it is alice: it has books of its own.
+        quote = await converter.quote()
+
+        await process.ledger.adopt("alice", client)
+
+        (known,) = await process.ledger.accounts()
+        assert (known.owner, known.names, known.keys) == ("alice", ("alice", "desk"), 2)
+        with pytest.raises(GuardError, match="recover"):
+            await converter.convert(quote)
+        (entry,) = await converter.recover()
+        assert entry.status == "confirmed"
 
 
 @in_virtual_time
@@ -300,4 +324,5 @@ async def test_many_accounts_are_asked_for_their_numbers_at_once(folder: Path) -
 
         # The first one goes alone: its answer tells what others have spent.
         assert scene.world.loop.time() - began < 6
+        assert process.ledger._asking == {}
         assert [each.uid for each in found] == [accounts[key.name or ""].uid for key in keys]

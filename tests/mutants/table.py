@@ -627,6 +627,13 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Lesson.wait: self.longer_than < rule <= self.at_most"
         " -> self.longer_than < rule < self.at_most": "that is what is left if none fits",
     },
+    "binance_dust/ledger/_identify.py": {
+        "identify: bound is not None and bound.uid is not None -> False": _FASTER,
+        "identify: bound is not None and uid is None -> False": _FASTER,
+        "identify: adopt -> True": _FASTER,
+        "_number_of: now - known.asked_at < _ASK_AGAIN"
+        " -> now - known.asked_at <= _ASK_AGAIN": _INSTANT,
+    },
     "binance_dust/ledger/_store.py": {
         "LedgerStore.missing: account is None -> False": _TYPES,
         "LedgerStore.bind: merged -> True": _FASTER,
