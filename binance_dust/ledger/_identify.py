@@ -33,7 +33,10 @@ async def identify(
     *,
     adopt_as: str | None = None,
 ) -> Identity:
-    """Bind a client's name and key to an account; with `adopt_as` to the account of that name."""
+    """Bind a client's name and key to an account; with `adopt_as` the key to that name's account.
+
+    Then its own name follows when it is used next, unless that has books of another key.
+    """
     name, key_id = account_of(client), key_id_of(client)
     adopt = adopt_as is not None
     bound = None if adopt else await thread.read(_owners.bound, name, key_id)
@@ -45,12 +48,9 @@ async def identify(
     asking.pop(key_id, None)
     if bound is not None and uid is None:
         return bound
-    bound = await thread.run(
+    return await thread.run(
         lambda store: store.bind(adopt_as or name, key_id, uid, unread=unread, adopt=adopt)
     )
-    if adopt:
-        bound = await thread.run(lambda store: store.bind(name, key_id, uid, adopt=True))
-    return bound
 
 
 async def _number_of(

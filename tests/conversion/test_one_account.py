@@ -205,6 +205,26 @@ async def test_an_account_is_adopted_by_a_client_of_another_name() -> None:
 
 
 @in_virtual_time
+async def test_only_the_account_that_is_named_is_adopted() -> None:
+    """The new key came under a name whose books are of another key, perhaps of another account."""
+    scene = Scene()
+    scene.faults.fail(404, endpoint=ACCOUNT, times=None)
+    scene.world.exchange.accounts.open("bob", {"ADA": "3"})
+    bob, new = another_key(scene, "desk", "bob"), another_key(scene, "desk")
+    async with scene.process() as process:
+        await process.convert_all()
+        theirs = Converter(process.session.client(bob), ledger=process.ledger)
+        await theirs.convert(await theirs.quote())
+        client = process.session.client(new)
+
+        await process.ledger.adopt("alice", client)
+
+        assert await net_by(process.ledger) == {"alice": 1, "desk": 1}
+        with pytest.raises(ConfigurationError, match="the name desk came with another key"):
+            await Converter(client, ledger=process.ledger).quote()
+
+
+@in_virtual_time
 async def test_a_name_whose_books_are_empty_may_change_its_key(folder: Path) -> None:
     scene = Scene()
     path = folder / "dust.db"

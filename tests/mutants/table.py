@@ -191,7 +191,10 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         "tests/ledger/test_outcomes.py",
         "tests/conversion/test_told_apart.py",
     ),
+    "binance_dust/ledger/_walk.py": ("tests/ledger/test_walk.py",),
+    "binance_dust/ledger/_sync.py": ("tests/ledger/test_sync.py",),
     "binance_dust/ledger/_sums.py": ("tests/ledger/test_totals.py",),
+    "binance_dust/ledger/_totals.py": ("tests/ledger/test_totals.py",),
     "binance_dust/ledger/_rows.py": ("tests/ledger/test_export.py",),
     "binance_dust/ledger/_query.py": (
         "tests/ledger/test_ledger.py",
@@ -626,6 +629,9 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " -> age >= _ONE_BY_ONE_WITHIN": _NOBODY_CARES,
         "Lesson.wait: self.longer_than < rule <= self.at_most"
         " -> self.longer_than < rule < self.at_most": "that is what is left if none fits",
+    },
+    "binance_dust/ledger/_resolve.py": {
+        "module: 1 -> 2": _NOBODY_CARES,
     },
     "binance_dust/ledger/_identify.py": {
         "identify: bound is not None and bound.uid is not None -> False": _FASTER,
