@@ -24,6 +24,7 @@ TOO_MANY: Final = 429
 BANNED: Final = 418
 FORBIDDEN: Final = 403
 _FIRST_ERROR: Final = 400
+BROKEN: Final = 500
 _LONGEST: Final = 3 * 24 * 3600.0
 """Seconds: the longest documented ban. A longer wait is not believed."""
 

@@ -44,7 +44,7 @@ class AddressGate(Valve):
     def shut_for(self, seconds: float, now: float, *, guessed: bool) -> bool:
         """Shut; return whether that is news."""
         known = self.until > now
-        self.shut(now + seconds)
+        self.shut(now + seconds, now)
         self.guessed = guessed
         self.banned = self.banned or not guessed
         return not known

@@ -99,10 +99,10 @@ class Beliefs:
         """Take another limit of the exchange."""
         self._whole = whole
 
-    def admit(self, call: AdmittedCall, count: Count, now: float) -> None:
+    def admit(self, call: AdmittedCall, count: Count, now: float, *, first: bool = False) -> None:
         """Mark what the answer to a call can tell."""
         call.soon = now - count.last_answer < self._soon
-        call.number = self.prices.admit(alone=count.in_flight == 0)
+        call.number = self.prices.admit(alone=count.in_flight == 0, first=first)
 
     def cut(self, number: int) -> None:
         """Record that our first call of a window goes."""
@@ -163,12 +163,14 @@ class Beliefs:
         Around a cut it may do so: nobody knows what the exchange had forgotten.
         """
         learnt = self.prices.read(call.documented, call.number, used, soon=call.soon)
-        odd = self.prices.doubtful or count.others is not None
+        odd = self.prices.doubtful or self.prices.learnt or count.others is not None
         if odd and not learnt and now - count.last_answer < self._soon:
             learnt = self.prices.compare(call.documented, used)
         if learnt:
             self.news.append(News.WEIGHT)
             count.take_more(call, used, now)
+        elif self.prices.doubtful and self.prices.give_up():
+            self.news.append(News.WEIGHT)
         same_window = call.cut_before == count.cut_at and self.cut_number == window.number >= 0
         if not call.since_cut or not same_window:
             return False
@@ -180,8 +182,7 @@ class Beliefs:
     def refute(self, call: AdmittedCall, boundary: Boundary) -> None:
         """Give up a belief that a header contradicts: a higher weight, or else the headers."""
         if call.weight > call.documented:
-            if self.prices.unlearn(call.documented):
-                self.news.append(News.WEIGHT)
+            self.prices.refute(call.documented)
             self.cut_number = -1  # what was added up is too much: begin anew at the next cut
             return
         if self.trust.wrong():

@@ -241,9 +241,11 @@ class Count:
                 others.grown = 0
         if call.cut_before != self.cut_at:
             return  # the header belongs to a window that is over
+        certain = self._certain(now, fixed=fixed)
+        others.unsure = 0 if fixed else self.own.spent(now) - certain
         others.read_header(
             now,
-            used - self._certain(now, fixed=fixed),
+            used - certain,
             used - (taken - self.gone),
             _since(window, now),
             seen=seen,
@@ -287,6 +289,13 @@ class Count:
         self.since_cut = 0
         if self.others is not None:
             self.others.close_window()
+
+    def was_ours(self, weight: int, limit: int, now: float) -> bool:
+        """Whether what is thought to be others' may have been ours, and is forgotten by now."""
+        others, spent = self.others, self.own.spent(now)
+        if others is None or others.unsure <= weight or spent > self._certain(now, fixed=False):
+            return False
+        return weight + others.level - others.unsure <= limit - self.ours(now)
 
     def _certain(self, now: float, *, fixed: bool) -> int:
         """Return the part of what the exchange counts that is certainly ours.

@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from binance_dust._answers.weight import TOO_MANY, ban_lasts
+from binance_dust._answers.weight import BROKEN, TOO_MANY, ban_lasts
 from binance_dust.budget import _errors
 from binance_dust.budget._address import WALL, AddressGate
 from binance_dust.budget._count import PoolCall
@@ -163,7 +163,7 @@ class Dispatcher(ABC, Generic[W, C]):
             return _errors.never_fits(pool.name, weight, pool.ours)
         if self._gate.until - now > waiter.patience:
             return self._gate.error(pool.name, now, self._clock.server_time())
-        if (wait := _shut_until(pool) - now) > max(waiter.patience, self._turn):
+        if (wait := _shut(pool)[1] - now) > max(waiter.patience, self._turn):
             return _errors.shut(pool.name, wait)
         if deadline is None:
             return None
@@ -303,7 +303,9 @@ class Dispatcher(ABC, Generic[W, C]):
                 self._try_out(call, door, now)
             if door.answered(call, answer, good=good):
                 self._look_at_all(now, door)
-        self._ended(call, now, good=good, told=result or used is not None)
+        told = result or used is not None
+        # What comes from in front of the exchange (502) does not tell that a ban is over.
+        self._ended(call, now, good=good, told=told, passed=told or answer.status < BROKEN)
 
     def _refused_at_door(self, pool: Pool, door: Door, call: C) -> None:
         """Take the refusal of an account; the address may be the one that is meant."""
@@ -324,9 +326,10 @@ class Dispatcher(ABC, Generic[W, C]):
     def _tell_waiters(self, now: float) -> None:
         """Tell who would have to wait for longer than they allowed, also behind a shut door."""
         for pool, queue in self._queues.items():
-            if (wait := _shut_until(pool) - now) > self._turn:
-                for waiter in queue.remove_impatient(wait):
-                    self._refuse(waiter, _errors.shut(pool.name, wait))
+            since, until = _shut(pool)
+            if until - min(since, now) > self._turn:
+                for waiter in queue.remove_impatient(min(since, now), until):
+                    self._refuse(waiter, _errors.shut(pool.name, until - now))
 
     def lose(self, call: C, now: float) -> None:
         """Record that a call gets no answer."""
@@ -344,12 +347,14 @@ class Dispatcher(ABC, Generic[W, C]):
             self._look_at_all(now, door)
         self._ended(call, now, good=False)
 
-    def _ended(self, call: C, now: float, *, good: bool, told: bool = True) -> None:
+    def _ended(
+        self, call: C, now: float, *, good: bool, told: bool = True, passed: bool = True
+    ) -> None:
         pool = call.pool
         asked = pool.valve.ended(call, good=good, told=told)
         if asked and good and pool.valve.careful and pool.beliefs.explains_ban(pool.count):
             pool.valve.trust()
-        if self._gate.ended(call, good=good):
+        if self._gate.ended(call, good=good and passed):
             self._look_at_all(now)
         elif self._queues:
             self.look(pool, now)
@@ -362,7 +367,7 @@ class Dispatcher(ABC, Generic[W, C]):
                 self._pools.beware()
         server_time = self._clock.server_time()
         for pool, queue in self._queues.items():
-            for waiter in queue.remove_impatient(seconds):
+            for waiter in queue.remove_impatient(self._gate.since, now + seconds):
                 self._refuse(waiter, self._gate.error(pool.name, now, server_time))
         self._look_at_all(now)
 
@@ -386,7 +391,9 @@ class Dispatcher(ABC, Generic[W, C]):
         return BudgetSnapshot(pools, shut_for, self._limits.requests_per_second)
 
 
-def _shut_until(pool: Pool) -> float:
-    """Return when a refusal ends: of a pool, or of another account of its endpoint."""
-    until = pool.valve.until
-    return until if pool.door is None else max(until, pool.door.until)
+def _shut(pool: Pool) -> tuple[float, float]:
+    """Return since when and until when a pool is shut: itself, or the door of its endpoint."""
+    valve, door = pool.valve, pool.door
+    if door is None or door.until <= valve.until:
+        return valve.since, valve.until
+    return min(valve.since, door.since), door.until

@@ -30,6 +30,7 @@ class Valve:
         "_vain",
         "careful",
         "open",
+        "since",
         "until",
     )
 
@@ -49,6 +50,8 @@ class Valve:
         self.careful: bool = False
         """Whether a few calls at a time go until `trust`: nothing explains a ban so far."""
         self.until: float = -math.inf
+        self.since: float = math.inf
+        """When it was first shut, without a good answer in between; infinite if it is not."""
         self.open: bool = not half_open
         """Whether all calls may pass without further checks; else the next one goes alone."""
 
@@ -110,6 +113,7 @@ class Valve:
     def trust(self) -> None:
         """Let all go again, after a good answer to a call that went first."""
         self.careful, self.open, self._refused = False, True, False
+        self.since = math.inf
         self._first = None
         self._asking.clear()
 
@@ -124,16 +128,17 @@ class Valve:
         self.open_half()
         self._refused = True
 
-    def shut(self, until: float) -> None:
+    def shut(self, until: float, now: float = math.inf) -> None:
         """Shut until some moment; then be half open."""
         self.until = max(self.until, until)
+        self.since = min(self.since, now)
         self.hold()
 
     def follow(self, other: Valve, by: float) -> None:
         """Be shut or half open as another one is, whose clock is `by` behind: calls may be out."""
         self.shut(other.until + by)
         self._first, self._asking = other._first, list(other._asking)
-        self._expires = other._expires + by
+        self._expires, self.since = other._expires + by, other.since + by
         self._told, self._vain = other._told, other._vain
         self.careful = self.careful or other.careful
 

@@ -67,6 +67,7 @@ class Others:
         "heard",
         "level",
         "share",
+        "unsure",
     )
 
     def __init__(self, window: float, limit: int, now: float) -> None:
@@ -87,6 +88,8 @@ class Others:
         self.grown: int = 0
         self.heard: float = now
         self.share: float | None = None
+        self.unsure: int = 0
+        """Weight of ours that the last header may have counted: a part of `level` at worst."""
 
     def fresh(self, now: float) -> bool:
         """Whether the last header is recent enough to send more than one call."""

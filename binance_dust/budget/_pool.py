@@ -190,13 +190,12 @@ class Pool:
         witness_due = self.witness_due()
         if others is None:
             return witness_due and weight <= self.free(now)
-        if fixed and witness_due:
-            # Others may have spent the reserve of the witness, but cuts were seen to hold.
-            return True
         room = min(self.limit - count.ours(now), self.whole - count.total(now, fixed=fixed))
-        if witness_due:
-            return weight <= room
-        return fixed and others.probe_due(now) and weight + others.cushion(now) <= room
+        if fixed:
+            # Others may have spent the reserve of the witness, but cuts were seen to hold.
+            due = others.probe_due(now) and weight + others.cushion(now) <= room
+            return witness_due or due
+        return weight <= room if witness_due else count.was_ours(weight, self.limit, now)
 
     def free(self, now: float) -> float:
         """Return the weight that may be spent in one burst."""
@@ -281,7 +280,7 @@ class Pool:
             self.asked = current.number
             count.cut()
             self.beliefs.cut(current.number)
-        self.beliefs.admit(call, count, now)
+        self.beliefs.admit(call, count, now, first=go is _ALONE)
         if self.whole < self.documented:
             call.test = weight > self.free(now)
         count.mark(call, now)
@@ -375,7 +374,7 @@ class Pool:
         elif first and self.count.last_answer > _NEVER:
             # Before anything was let in, it may be what an earlier process of ours has spent.
             self.count.refused(now, self.current, fixed=self.boundary.fixed)
-        self.valve.shut(now + wait)
+        self.valve.shut(now + wait, now)
 
     def bar(self, call: AdmittedCall, now: float) -> None:
         """Record that the address was banned: in a burst of refusals this is one of them."""
@@ -385,7 +384,7 @@ class Pool:
 
     def _full_to_the_ceiling(self, weight: int, now: float) -> bool:
         """Whether nothing but the ceiling forbids a call, so that it can test it."""
-        spent = self.count.ours(now)
+        spent = self.count.total(now, fixed=self.boundary.fixed)
         return spent + weight > self.limit >= spent and spent + weight <= self.ours
 
     # --- how it looks ----------------------------------------------------------------------------

@@ -27,7 +27,7 @@ ASKS: Final = 6
 class Price:
     """What calls of one documented weight cost."""
 
-    __slots__ = ("_asks", "_seen", "_times", "documented", "weight")
+    __slots__ = ("_asks", "_refuted", "_seen", "_times", "documented", "weight")
 
     def __init__(self, documented: int) -> None:
         """Start as documented, and look at the first calls."""
@@ -38,6 +38,8 @@ class Price:
         self._times = 0
         self._asks = ASKS
         """So many more calls go alone while the weight is in doubt."""
+        self._refuted = False
+        """Whether a header was too low for it, and no lone call has added it since."""
 
     @property
     def in_doubt(self) -> bool:
@@ -48,9 +50,23 @@ class Price:
         """Look at the next calls again, until one adds what is believed."""
         self._asks, self._seen, self._times = ASKS, 0, 0
 
+    def refute(self) -> None:
+        """Take a header that is too low for it: windows may be shorter, too."""
+        self.doubt()
+        self._refuted = True
+
+    def disprove(self) -> None:
+        """Take two headers of one moment that differ by less: no call weighs so much."""
+        self._refuted, self._asks = True, 0
+
     def asked(self) -> None:
         """Record that a lone call was answered which could have told, whatever it did tell."""
         self._asks = max(0, self._asks - 1)
+
+    @property
+    def given_up(self) -> bool:
+        """Whether a header was too low for it, and no lone call could confirm it."""
+        return self._refuted and self._asks == 0
 
     def again(self, weight: int) -> bool:
         """Whether a lone call added what is believed, and nothing is asked any more."""
@@ -60,15 +76,19 @@ class Price:
         """Record what a lone call added; return whether another weight is believed now."""
         self._times = self._times + 1 if weight == self._seen else 1
         self._seen = weight
-        needed = SAME if weight >= self.documented else SAME_LOWER
-        if weight == self.weight or self._times < needed:
+        if weight == self.weight:
+            self._refuted = False
             return False
-        self.weight = weight
+        needed = SAME if weight >= self.documented else SAME_LOWER
+        if self._times < needed:
+            return False
+        self.learn(weight)
         return True
 
     def learn(self, weight: int) -> None:
-        """Believe what calls of a burst have added."""
+        """Believe what calls have added."""
         self.weight = self._seen = weight
+        self._refuted = False
 
     def __repr__(self) -> str:
         return f"<Price {self.weight}, documented {self.documented}>"
@@ -80,13 +100,16 @@ class Prices:
     __slots__ = (
         "_admitted",
         "_base",
+        "_before",
         "_compared",
         "_doubted",
+        "_first",
         "_last",
         "_prices",
         "_step",
         "_steps",
         "doubtful",
+        "learnt",
         "newest",
     )
 
@@ -100,10 +123,16 @@ class Prices:
         """Calls that were admitted."""
         self.doubtful: bool = False
         """Whether any weight is in doubt: asked before every call."""
+        self.learnt: bool = False
+        """Whether a call is believed to weigh something else than documented."""
         self._doubted = 0
         """Calls that were admitted before the last refusal that came unexpected."""
         self._last = 0
         """The header of the last call, if it went alone; else -1."""
+        self._first = 0
+        """The number of the last call that went first."""
+        self._before = -1
+        """What was known before it: the header of the call before, if that went alone."""
         self._compared = -1
         """The header that was compared last."""
         self._base = 0
@@ -125,39 +154,50 @@ class Prices:
             price = self._prices[documented] = Price(documented)
         return price
 
-    @property
-    def learnt(self) -> bool:
-        """Whether a call is believed to weigh something else than documented."""
-        return any(price.weight != price.documented for price in self._prices.values())
-
     def in_doubt(self, weight: int) -> bool:
         """Whether calls of a weight that is believed have to go alone, so that they tell it."""
         return any(price.weight == weight and price.in_doubt for price in self._prices.values())
 
-    def admit(self, *, alone: bool) -> int:
-        """Count a call; return its number, by which its answer is known: negative if not alone."""
+    def admit(self, *, alone: bool, first: bool = False) -> int:
+        """Count a call; return its number, by which its answer is known: negative if not alone.
+
+        While the `first` one is under way, no other leaves for some time.
+        """
         self._admitted += 1
         if alone:
+            if first:
+                self._first, self._before = self._admitted, self._last
             return self._admitted
         self._last = -1
         return -self._admitted
 
-    def unlearn(self, documented: int) -> bool:
-        """Believe the documents again; return whether that is news."""
-        old = self.of(documented)
-        self.newest = self._prices[documented] = Price(documented)
-        return old.weight != documented
+    def refute(self, documented: int) -> None:
+        """Doubt a weight that a header is too low for, until a lone call confirms it, or none."""
+        self.of(documented).refute()
+        self._look_for_doubt()
+
+    def give_up(self) -> bool:
+        """Believe the documents again, if no call confirmed a weight; return whether that is so."""
+        for documented, price in list(self._prices.items()):
+            if price.given_up:
+                self.newest = self._prices[documented] = Price(documented)
+                self._look_for_doubt()
+                return True
+        return False
 
     def read(self, documented: int, number: int, used: int, *, soon: bool) -> bool:
         """Read the header of a call; return whether another weight is believed now.
 
         Only a call that left `soon` after the one before tells what it weighs.
         """
-        if number != self._admitted:  # it was not alone
+        if number not in {self._admitted, self._first}:  # it was not alone
             if self.doubtful and abs(number) > self._doubted:
                 self._asked(documented)
             return False
-        last, self._last = self._last, used
+        if number == self._admitted:
+            last, self._last = self._last, used
+        else:
+            last = self._before
         price = self._prices.get(documented) or self.of(documented)
         if last < used and price.again(used - last):
             return False
@@ -179,6 +219,10 @@ class Prices:
         """
         price, last, self._compared = self.of(documented), self._compared, used
         if used == last:
+            return False
+        if last >= 0 and documented < price.weight > abs(used - last):
+            price.disprove()
+            self._look_for_doubt()
             return False
         step = math.gcd(self._step, used - self._base)
         odds = step // math.gcd(step, price.weight)
@@ -208,7 +252,9 @@ class Prices:
         self._look_for_doubt()
 
     def _look_for_doubt(self) -> None:
-        self.doubtful = any(price.in_doubt for price in self._prices.values())
+        prices = self._prices.values()
+        self.learnt = any(price.weight != price.documented for price in prices)
+        self.doubtful = any(price.in_doubt or price.given_up for price in prices)
 
     def doubt(self, documented: int) -> None:
         """Look at all weights again: a refusal came unexpected."""

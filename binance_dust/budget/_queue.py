@@ -177,9 +177,9 @@ class Queue(Generic[W]):
             self.leave(waiter)
         return out
 
-    def remove_impatient(self, seconds: float) -> list[W]:
-        """Remove and return those that may not wait for so long."""
-        return self._remove(lambda waiter: waiter.patience < seconds)
+    def remove_impatient(self, since: float, until: float) -> list[W]:
+        """Remove and return those that may not wait for so long behind what is shut."""
+        return self._remove(lambda waiter: waiter.patience < until - max(since, waiter.since))
 
     def remove_all(self) -> list[W]:
         """Remove and return all waiters."""

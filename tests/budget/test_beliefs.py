@@ -390,14 +390,66 @@ def test_calls_of_two_weights_are_not_compared() -> None:
     assert not any(prices.compare(100, 500 * number) for number in range(1, 20))
 
 
-def test_a_weight_is_unlearnt() -> None:
+def learnt(weight: int) -> Prices:
     prices = Prices()
-    for used in (100, 200, 300):
-        lone(prices, used)
+    for number in range(1, SAME + 1):
+        lone(prices, weight * number)
+    assert prices.weight(1) == weight
+    return prices
 
-    assert prices.unlearn(1)
+
+@pytest.mark.parametrize("added", [100, 150, None])
+def test_a_weight_that_a_header_is_too_low_for_stays_if_a_lone_call_confirms_it(
+    added: int | None,
+) -> None:
+    """Windows may be shorter than believed, which explains the header, too."""
+    prices = learnt(100)
+    prices.refute(1)
+    assert prices.doubtful
+    assert prices.in_doubt(100)
+
+    used = 0
+    for _ in range(ASKS):
+        assert prices.weight(1) == 100
+        assert not prices.give_up()
+        if added is None:
+            prices.heard_nothing(1, prices.admit(alone=True), soon=True)
+        else:
+            used += added + (used % 7)  # others spend something else each time
+            lone(prices, used)
+        if not prices.doubtful:
+            break
+
+    assert prices.give_up() is (added != 100)
+    assert prices.weight(1) == (100 if added == 100 else 1)
+    assert not prices.doubtful
+    assert not prices.give_up(), "that is no news"
+
+
+@pytest.mark.parametrize(
+    ("headers", "gone"),
+    [((500, 495), True), ((500, 505), True), ((500, 600), False), ((500, 300, 700), False)],
+)
+def test_headers_of_one_moment_that_differ_by_less_disprove_a_weight(
+    headers: tuple[int, ...], gone: bool
+) -> None:
+    prices = learnt(100)
+    assert not any(prices.compare(1, used) for used in headers)
+
+    assert prices.give_up() is gone
+    assert prices.weight(1) == (1 if gone else 100)
+
+
+def test_a_call_that_went_first_tells_although_others_left_before_its_answer() -> None:
+    """They left a while later: nobody waits for the first one for ever."""
+    prices = Prices()
+    number = prices.admit(alone=True, first=True)
+    prices.admit(alone=False)
+
+    assert not prices.read(1, number, 100, soon=True)
+    assert prices.doubtful
+    assert not prices.read(1, prices.admit(alone=True), 200, soon=True), "not the next one"
     assert prices.weight(1) == 1
-    assert not prices.unlearn(1), "that is no news"
 
 
 # --- refusals ------------------------------------------------------------------------------------

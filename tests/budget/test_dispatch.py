@@ -372,6 +372,26 @@ def test_a_gate_that_opens_is_for_all_queues() -> None:
 
 
 @pytest.mark.parametrize(
+    ("answer", "go"), [(Feedback(400), 2), (Feedback(502), 1), (Feedback(503, used_ip=100), 2)]
+)
+def test_after_a_ban_a_page_from_in_front_of_the_exchange_lets_one_more_ask(
+    answer: Feedback, go: int
+) -> None:
+    plain = opened()
+    first = plain.ask(of_account("a"))
+    assert first is not None
+    answer_uid(plain, first)
+    plain._gate.shut(plain.clock.at)
+    asking = plain.ask(LIST)
+    assert asking is not None
+    assert [plain.ask(charge) for charge in (of_account("b"), LIST)] == [None, None]
+
+    plain.settle(asking, answer, plain.clock.at)
+
+    assert len(plain.calls) == 2 + go
+
+
+@pytest.mark.parametrize(
     ("weight", "believed", "counts"),
     [(100, 200, 200), (100, 50_000, 12_000), (12_000, 24_000, 12_000)],
 )
@@ -417,6 +437,58 @@ def test_a_refusal_for_longer_than_a_turn_is_told_to_all_and_to_those_who_come()
         plain._join(plain.pool(), waiter, None, plain.clock.at)
     assert caught.value.retry_after == 300.0
     plain._join(plain.pool(), Waiter(100, Lane.CALL, plain.clock.at), None, plain.clock.at)
+
+
+def test_bans_without_a_good_answer_in_between_add_up_for_those_who_wait() -> None:
+    """An exchange that does not say how long it bans is asked again and again."""
+    plain = opened()
+    call = plain.ask(LIST)
+    assert call is not None
+    began = plain.clock.at
+    for _ in range(3):
+        plain._join(plain.pool(), Waiter(100, Lane.CALL, began - 500.0, 150.0), None, began)
+    ban(plain, call)
+    for seconds, told in ((62.0, 0), (124.0, 1)):
+        plain.clock.at = began + seconds
+        plain.look(plain.pool(), plain.clock.at)
+        ban(plain, plain.calls[-1])
+        late = Waiter(100, Lane.CALL, plain.clock.at, 150.0)
+        plain._join(plain.pool(), late, None, plain.clock.at)
+        assert len(plain.errors) == told, "who comes later has waited for less"
+
+
+def test_a_good_answer_ends_what_bans_add_up_to() -> None:
+    plain = opened()
+    call = plain.ask(LIST)
+    assert call is not None
+    began = plain.clock.at
+    ban(plain, call)
+    assert plain._gate.since == began
+    plain.clock.at = began + 62.0
+    asking = plain.ask(LIST)
+    assert asking is not None
+    plain.good(asking)
+
+    ban(plain, asking)
+
+    assert plain._gate.since == began + 62.0
+
+
+@pytest.mark.parametrize(("times", "told"), [(1, 0), (2, 1)])
+def test_refusals_in_a_row_add_up_to_more_than_a_turn(times: int, told: int) -> None:
+    plain = opened()
+    call = plain.ask(LIST)
+    assert call is not None
+    began = plain.clock.at
+    plain._join(plain.pool(), Waiter(100, Lane.CALL, began, 60.0), None, began)
+    plain.settle(call, Feedback(429, retry_after=70.0), began)
+    for number in range(1, times):
+        plain.clock.at = began + 70.0 * number
+        plain.look(plain.pool(), plain.clock.at)
+        plain._join(plain.pool(), Waiter(100, Lane.CALL, began, 60.0), None, plain.clock.at)
+        plain.settle(plain.calls[-1], Feedback(429, retry_after=70.0), plain.clock.at)
+
+    assert len(plain.errors) == told
 
 
 def test_a_long_refusal_is_told_to_nobody_if_nobody_waits() -> None:

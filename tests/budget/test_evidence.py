@@ -105,21 +105,31 @@ def test_a_header_of_another_window_or_of_its_first_call_shows_nothing() -> None
     assert evidence.beliefs.trust._right == 0
 
 
-@pytest.mark.parametrize("learnt", [True, False])
-def test_a_header_that_is_too_low_for_a_higher_weight_refutes_that_and_not_headers(
-    *, learnt: bool
-) -> None:
+def test_a_header_that_is_too_low_for_a_higher_weight_puts_that_in_doubt_and_not_headers() -> None:
     evidence = Evidence().earn()
     evidence.boundary.fixed = True
-    if learnt:
-        evidence.beliefs.prices.of(1).weight = 100
+    evidence.beliefs.prices.of(1).learn(100)
     evidence.beliefs.refute(AdmittedCall(100, 1), evidence.boundary)
 
-    assert evidence.beliefs.news == ([News.WEIGHT] if learnt else [])
-    assert evidence.beliefs.prices.weight(1) == 1
+    assert not evidence.beliefs.news
+    assert evidence.beliefs.prices.in_doubt(100)
     assert evidence.beliefs.cut_number == -1
     assert evidence.beliefs.trust.earned
     assert evidence.boundary.fixed
+
+
+def test_a_weight_that_no_lone_call_confirms_is_given_up_and_told() -> None:
+    evidence = Evidence().earn()
+    price = evidence.beliefs.prices.of(1)
+    price.learn(100)
+    evidence.beliefs.refute(AdmittedCall(100, 1), evidence.boundary)
+    while not price.given_up:
+        price.asked()
+
+    evidence.weigh(evidence.send(100, 1), 37)
+
+    assert evidence.beliefs.news == [News.WEIGHT]
+    assert evidence.beliefs.prices.weight(1) == 1
 
 
 @pytest.mark.parametrize("fixed", [True, False])

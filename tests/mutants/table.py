@@ -449,9 +449,8 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     "binance_dust/budget/_dispatch.py": {
         "Dispatcher.settle: good and answer.succeeded -> answer.succeeded": "what is not"
         " good is an error by its status too, but for the text of a ban, and that shuts all",
-        "Dispatcher._refusal: (wait := (_shut_until(pool) - now))"
-        " > max(waiter.patience, self._turn)"
-        " -> (wait := (_shut_until(pool) - now)) >= max(waiter.patience, self._turn)": _INSTANT,
+        "Dispatcher._refusal: (wait := (_shut(pool)[1] - now)) > max(waiter.patience, self._turn)"
+        " -> (wait := (_shut(pool)[1] - now)) >= max(waiter.patience, self._turn)": _INSTANT,
         "Dispatcher._try_out: address is None -> False": _TYPES,
         "Dispatcher._reserve_at: 0 -> 1": _MILLIONS,
         "Dispatcher._reserve_at: pool.current.number >= 0 -> pool.current.number > 0": _MILLIONS,
@@ -486,8 +485,8 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Dispatcher._try: weight > pool.limit -> weight >= pool.limit": "the same if it is equal",
         "Dispatcher._keeps: queue.weight > pool.free(now)"
         " -> queue.weight >= pool.free(now)": _NOBODY_CARES,
-        "Dispatcher._tell_waiters: (wait := (_shut_until(pool) - now)) > self._turn"
-        " -> (wait := (_shut_until(pool) - now)) >= self._turn": _NOBODY_CARES,
+        "Dispatcher._tell_waiters: until - min(since, now) > self._turn"
+        " -> until - min(since, now) >= self._turn": _NOBODY_CARES,
         "Dispatcher._look_at_all: door is None or pool.door is door -> True": _FASTER,
     },
     "binance_dust/budget/_queue.py": {

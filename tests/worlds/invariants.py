@@ -24,6 +24,8 @@ _TRIPS: Final = 5
 """Round trips to Redis until all that waits has gone: one after another, at the end of a scan."""
 _FEW: Final = 0.1
 """The part of a limit for which room can be kept."""
+TURN: Final = 1.25
+"""Windows: so long a call may have to wait for its turn, also where nothing is refused."""
 LEASE: Final = 10.0
 """Seconds until the others know that a process is dead, and that one which asked was it."""
 WALL: Final = 300.0
@@ -96,7 +98,7 @@ def _silent(play: Play) -> Iterator[tuple[str, str]]:
     are told, it is no silence. A pool may also be full for a whole window.
     """
     world = play.world
-    bound = max(world.max_wait, world.windows.length * 1.1, WINDOW * 1.1) + 5.0
+    bound = max(world.max_wait, world.windows.length * 1.1, WINDOW * TURN) + 5.0
     bound += 2 * world.net.round_trip + world.processes.stop_for
     if play.shared and "deaths" in world.deviates:
         bound += LEASE

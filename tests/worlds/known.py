@@ -11,14 +11,19 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from binance_dust.budget._pool import PATIENCE
 from tests.worlds.invariants import Violation
 from tests.worlds.play import Play
 from tests.worlds.process import BANNED, REFUSED, WALLED
+from tests.worlds.world import WINDOW
 
 MOST_UNEXPLAINED: Final = 1 / 20
 """Part of the worlds with several deviations that may violate something for no reason below."""
+DOCUMENTED: Final = "documented"
+"""What a world "deviates" in that does as documented."""
 _CALLS: Final = 20
 _BANNED, _AGAIN, _SLOW = "a second ban", "refused again and again", "slow"
+_SILENCE: Final = "waited in silence"
 _SENT_INTO: Final = frozenset({"sent into a refusal", "sent into a ban", "knocked at a wall"})
 
 
@@ -33,7 +38,8 @@ class Known:
 
     def explains(self, play: Play, kind: str) -> bool:
         """Say whether this is the reason of a violation."""
-        return kind in self.kinds and self.deviates in play.world.deviates and self.when(play)
+        deviates = play.world.deviates or {DOCUMENTED}
+        return kind in self.kinds and self.deviates in deviates and self.when(play)
 
 
 def _in_turn(play: Play) -> bool:
@@ -76,12 +82,25 @@ def _unmeasured(play: Play) -> bool:
 def _slowly_told(play: Play) -> bool:
     world = play.world
     return world.payers(world.main) == ("uid",) and (
-        "latency" in world.deviates or world.headers.say == "missing"
+        "latency" in world.deviates or world.headers.say in {"missing", "minus", "other"}
     )
 
 
 def _accounts_are_said_to_pay(play: Play) -> bool:
     return play.world.main.payer == "uid"
+
+
+def _a_quarter(play: Play) -> bool:
+    return play.world.windows.mode == "fixed" and play.seconds <= play.least + WINDOW / 4
+
+
+def _late(play: Play) -> bool:
+    return play.world.net.round_trip > WINDOW * PATIENCE
+
+
+def _unheard(play: Play) -> bool:
+    odd = play.world.deviates & {"weight", "payer", "window"}
+    return bool(odd) and (_silent(play) or _no_count(play))
 
 
 def _once(play: Play) -> bool:
@@ -96,7 +115,7 @@ def _few(play: Play) -> bool:
 
 KNOWN: Final[tuple[Known, ...]] = (
     Known(
-        frozenset({_BANNED, _AGAIN, _SLOW, "waited in silence"}),
+        frozenset({_BANNED, _AGAIN, _SLOW, _SILENCE}),
         "copies",
         "Copies that share nothing see one another only in headers of calls that are already spent."
         " What two of them send within one round trip after a cut, neither can know.",
@@ -110,10 +129,10 @@ KNOWN: Final[tuple[Known, ...]] = (
         _no_count,
     ),
     Known(
-        frozenset({_SLOW}),
+        frozenset({_SLOW, _SILENCE}),
         "headers",
         "Headers always name the address although accounts pay. That lets less through, so that it"
-        " is believed, and nothing that is sent then can refute it.",
+        " is believed, and nothing that is sent then can refute it. Each account waits for all.",
         lambda play: play.world.headers.say == "other" and play.world.main.payer == "uid",
     ),
     Known(
@@ -143,7 +162,7 @@ KNOWN: Final[tuple[Known, ...]] = (
         _unmeasured,
     ),
     Known(
-        frozenset({_SLOW}),
+        frozenset({_SLOW, _SILENCE}),
         "payer",
         "That accounts pay lets more through: sixteen answers have to say so, and then three calls"
         " at a time go, until more was let in than the address has. Where answers take long, or"
@@ -167,6 +186,33 @@ KNOWN: Final[tuple[Known, ...]] = (
         "payer",
         "Processes that share a budget share what they spent, but each learns by itself who pays.",
         _several,
+    ),
+    Known(
+        frozenset({_BANNED, _AGAIN, _SLOW, "sent into a refusal"}),
+        "latency",
+        "An answer takes longer than the others wait for it, a twelfth of a window. What it tells"
+        " comes when the next calls have left.",
+        _late,
+    ),
+    Known(
+        frozenset({_BANNED, _AGAIN, _SLOW}),
+        "headers",
+        "Who pays, what calls weigh and how long windows are is seen in headers only. Where these"
+        " are missing or made up, refusals alone tell that something is wrong, and not what.",
+        _unheard,
+    ),
+    Known(
+        frozenset({"a single call waited"}),
+        DOCUMENTED,
+        "If all that a scan still wants fits in, it takes what is kept for single calls. In its"
+        " first window it does so before the first cut that there might be, though windows slide.",
+    ),
+    Known(
+        frozenset({_SLOW}),
+        DOCUMENTED,
+        "Until a cut was seen to hold, what was spent before it counts as in a window that slides."
+        " After a few calls in its last seconds that takes up to a quarter of a window.",
+        _a_quarter,
     ),
     Known(
         frozenset({"refused for nothing"}),

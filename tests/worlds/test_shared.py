@@ -14,7 +14,7 @@ from binance_dust.budget._redis._stored import StoredReplica
 from binance_dust.events import SharedBudgetLost
 from tests.worlds.draw import draw
 from tests.worlds.invariants import violations
-from tests.worlds.kept import KEPT, OPEN, Kept
+from tests.worlds.kept import KEPT, Kept
 from tests.worlds.play import Play, play
 from tests.worlds.shared import SharedBudgets
 from tests.worlds.shrink import kinds
@@ -46,9 +46,9 @@ def test_worlds_with_several_processes_keep_the_invariants(first: int) -> None:
             accounts=world.accounts,
             processes=Processes(copies=2 + seed % 4),
         )
-        usual = OPEN if world.windows.mode == "sliding" else frozenset()
         played = play(crowd, SharedBudgets(Redis(way=0.0002, jitter=0.0018)))
-        assert [each for each in violations(played) if each.kind not in usual] == []
+        found = {each.kind for each in violations(played)}
+        assert found <= {"a single call waited"}, "now and then, as of one process"
 
 
 @pytest.mark.parametrize(
