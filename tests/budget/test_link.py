@@ -30,12 +30,14 @@ class LinkStore:
         self.calls: list[tuple[Any, ...]] = []
         self.opened: list[Any] = []
         """What is called when each connection is lost."""
+        self.tries = 0
         self.error: Exception | None = None
         self.fails_after = False
         """Whether a call is done, and fails then."""
         self.closed = 0
 
     async def open(self, channel: str, hear: Any, lost: Any) -> None:
+        self.tries += 1
         await asyncio.sleep(self.way)
         if self.error is not None:
             raise self.error
@@ -63,7 +65,7 @@ class LinkStore:
 
     @property
     def batches(self) -> list[list[Any]]:
-        """Every batch that was added: the process, its number, what it had read, and operations."""
+        """Every batch that was added: the process, what it had read, and operations."""
         return [decode(call[-1]) for call in self.said("append")]
 
 
@@ -123,8 +125,7 @@ def test_what_is_said_in_one_turn_goes_at_once_and_the_rest_in_the_next_batch() 
 
         first, second = bench.store.batches
         assert [len(first[-1]), len(second[-1])] == [3, 2]
-        assert [first[:2], second[:2]] == [[bench.link.pid, 1], [bench.link.pid, 2]]
-        assert [first[2], second[2]] == [0, 1]
+        assert [first[:2], second[:2]] == [[bench.link.pid, 0], [bench.link.pid, 1]]
         assert len(bench.store.opened) == 1
         assert bench.loop.time() == 6.0
 
@@ -149,7 +150,7 @@ def test_the_exchanges_time_goes_along_and_what_is_wanted_in_ages() -> None:
         bench.store.way = 1.0
         await bench.admit()
         (batch,) = bench.store.batches
-        assert batch[4:6] == [6.0, 7.0]
+        assert batch[3:5] == [6.0, 7.0]
         ((name, _, *fields),) = batch[-1]
         assert name == "ask"
         assert fields == ["ip", "GET /list", None, 100, "call", 4.0, 0.0, None, 60.0]
@@ -169,7 +170,7 @@ def test_a_lease_follows_the_slowest_round_trip_for_a_while() -> None:
         assert bench.link.lease == pytest.approx(12.0 * 0.98)
         assert bench.link.member.alive_until == bench.loop.time() + 12.0
         await bench.link.read()
-        assert bench.store.batches[-1][4] == pytest.approx(12.0 * 0.98)
+        assert bench.store.batches[-1][3] == pytest.approx(12.0 * 0.98)
 
     run(main())
 
@@ -185,6 +186,10 @@ def test_the_time_of_the_log_goes_on_between_entries() -> None:
         assert bench.link.time() == 1_000.0 + at + 6.5
         bench.settings.clock.monotonic = lambda: 0.0  # type: ignore[method-assign]
         assert bench.link.time() == 1_000.0 + at - 0.5
+        later = bench.another()
+        await later.link.connect()
+        assert later.link.replica is later.link.member.replica
+        assert later.link.time() == 1_000.0 + at - 0.5
 
     run(main())
 
@@ -195,7 +200,35 @@ def test_nothing_is_asked_if_there_is_nothing_to_say_or_read() -> None:
         calls = len(bench.store.calls)
         await asyncio.sleep(60.0)
         assert len(bench.store.calls) == calls
+        await bench.link.read()
         assert bench.loop.timers == 0
+
+    run(main())
+
+
+def test_a_grant_that_took_too_long_is_confirmed_at_once() -> None:
+    async def main() -> None:
+        bench = await LinkBench(lease=6.0).opened()
+        await asyncio.sleep(2.5)  # no heartbeat is due any more
+        began, bench.store.way = bench.loop.time(), 7.0
+        asking = asyncio.ensure_future(bench.admit())
+        await asyncio.sleep(5.0)
+        bench.store.way = 0.0
+        await asking
+        assert bench.loop.time() == began + 7.0
+
+    run(main())
+
+
+def test_news_that_come_while_it_reads_are_read_next() -> None:
+    async def main() -> None:
+        bench = await LinkBench().opened()
+        bench.store.way, count = 1.0, len(bench.store.batches)
+        reading = asyncio.ensure_future(bench.link.read())
+        await asyncio.sleep(0.7)
+        bench.link._take_message(b"0")
+        await reading
+        assert len(bench.store.batches) == count + 2
 
     run(main())
 
@@ -219,7 +252,7 @@ def test_who_is_concerned_is_told_to_read_and_who_hears_nothing_is_given_up() ->
         replica = other.link.replica
         assert replica is not None
         read = replica.members[one.link.pid].position
-        del one.store.log.channels[CHANNEL + one.link.pid]
+        one.store.log.channels.clear()
         await other.link._tell({one.link.pid: 0, other.link.pid: 0, "nobody": 0}, replica)
         assert [op for op in other.ops if op[0] == "gone"] == []
         await other.link.flush()
@@ -242,39 +275,30 @@ def test_many_are_told_in_several_calls() -> None:
 
 
 @pytest.mark.parametrize("waiting", [0, 40])
-def test_a_snapshot_is_written_after_many_batches(waiting: int) -> None:
+@pytest.mark.parametrize("written", [False, True])
+def test_a_snapshot_is_written_after_many_batches_and_by_another_if_it_was_not(
+    waiting: int, *, written: bool
+) -> None:
     async def main() -> None:
         bench = await LinkBench().opened()
-        bench.settings.lease = 1e6
         replica = bench.link.replica
         assert replica is not None
-        waiters: Any = replica.waiters
-        waiters.update({("x", number): None for number in range(waiting)})
-        many = 256 + waiting // 4
-        while replica.position < many - 1:
-            await bench.link.read()
-        await bench.link.flush()
-        assert bench.store.said("save") == []
-        waiters.clear() if waiting == 0 else None
-        bench.store.log.save = lambda *_: 0  # type: ignore[method-assign]
+        replica.waiters.update({("x", number): None for number in range(waiting)})  # type: ignore[misc]
+        saves: list[tuple[int, int, int]] = []
+
+        async def note(replica: Any, at: int, kept: int) -> None:
+            saves.append((replica.position, at, kept))
+            if written:
+                bench.store.log.state["@at"] = str(replica.position).encode()
+            await asyncio.sleep(0)
+
         bench.link._lives.save = note  # type: ignore[method-assign, assignment]
-        for _ in range(130):
+        while replica.position < 2 * 256 + 64 + waiting:
             await bench.link.read()
-        assert [(saved.position, at, kept) for saved, at, kept in saves] == [
-            (many, 0, 1_024),
-            (many + 64, 0, 1_024),
-            (many + 128, 0, 1_024),
-        ]
-        waiters.clear()
-
-    saves: list[Any] = []
-
-    class Saved:
-        def __init__(self, position: int) -> None:
-            self.position = position
-
-    async def note(replica: Any, at: int, kept: int) -> None:
-        saves.append((Saved(replica.position), at, kept))
+        first = 256 + waiting // 4
+        second = first + 256 + waiting // 4 if written else first + 64
+        assert saves[:2] == [(first, 0, 1_024), (second, first if written else 0, 1_024)]
+        replica.waiters.clear()
 
     run(main())
 
@@ -285,10 +309,21 @@ def test_a_state_that_differs_is_loaded_anew(caplog: pytest.LogCaptureFixture) -
         replica = bench.link.replica
         assert replica is not None
         await bench.link.read()
+        (pool,) = replica.pools
+        pool.valve.shut(replica.clock.at + 3.0)
+        waiting = asyncio.ensure_future(bench.admit())
+        await asyncio.sleep(0.1)
+        await bench.link._lives.save(replica, 0, 0)
+        replica.look_at[pool] += 100.0  # as it believes
+        bench.link.member._set_timer(replica, pool)
         replica.members[bench.link.pid].check += 1
         await bench.link.read()
         assert bench.link.replica is not replica
         assert bench.lost == []
+        await asyncio.sleep(3.1)
+        assert waiting.done()
+        assert [op[0] for op in bench.ops].count("ask") == 2
+        waiting.result().release()
 
     run(main())
     assert "loaded anew" in caplog.text
@@ -297,19 +332,21 @@ def test_a_state_that_differs_is_loaded_anew(caplog: pytest.LogCaptureFixture) -
 # --- heartbeats ----------------------------------------------------------------------------------
 
 
-def test_it_gives_signs_of_life_while_a_call_is_in_flight() -> None:
+@pytest.mark.parametrize("way", [0.0, 0.75])
+def test_it_gives_signs_of_life_while_a_call_is_in_flight(way: float) -> None:
     async def main() -> None:
         bench = await LinkBench(lease=6.0).opened()
+        bench.store.way = way
         admission = await bench.admit()
         began, count = bench.loop.time(), len(bench.store.batches)
         await asyncio.sleep(7.0)
-        assert len(bench.store.batches) - count == 3
+        assert len(bench.store.batches) - count == 3, "one every two seconds"
         beats = [pairs for pairs in bench.store.said("tell") if pairs[1] != 0]
         assert beats == [(CHANNEL + bench.link.pid, beat) for beat in (1, 2, 3)]
-        assert bench.link.member.alive_until == began + 6.0 + 6.0
+        assert bench.link.member.alive_until == began + 6.0 + 6.0 - (way and 0.75)
         admission.release()
         await asyncio.sleep(20.0)
-        assert len(bench.store.batches) - count == 4
+        assert len(bench.store.batches) - count in (4, 5)
         assert bench.lost == []
 
     run(main())
@@ -331,9 +368,11 @@ def test_messages_that_do_not_come_back_are_an_outage() -> None:
         assert len(bench.lost) == 1
         assert bench.loop.timers == 0
 
+        beats = len(bench.store.said("tell"))
         await bench.link.connect()
         await asyncio.sleep(20.0)
         assert len(bench.lost) == 1, "they are counted anew"
+        assert len(bench.store.said("tell")) > beats + 5
 
     run(main())
 
@@ -370,12 +409,15 @@ def test_an_outage_is_told_once_and_refuses_who_waits() -> None:
         assert bench.lost == ["gone"]
         with pytest.raises(AwayError, match="gone"):
             await waiting
+        assert bench.loop.timers == 0
         bench.link.lose("again")
         bench.store.opened[0]("by the one that listens")
         assert bench.lost == ["gone"]
 
         bench.store.error = None
         await bench.link.connect()
+        await bench.link.flush()
+        assert [op[0] for op in bench.ops].count("ask") == 1, "who was refused asks no more"
         bench.store.opened[0]("late news of the first connection")
         assert bench.lost == ["gone"]
         bench.store.opened[1]("of this one")
@@ -384,19 +426,98 @@ def test_an_outage_is_told_once_and_refuses_who_waits() -> None:
     run(main())
 
 
+def test_a_redis_that_never_was_there_is_an_outage() -> None:
+    async def main() -> None:
+        bench = LinkBench()
+        bench.store.error = AwayError("gone")
+        with pytest.raises(AwayError, match="gone"):
+            await bench.admit()
+        await asyncio.sleep(1.0)
+        assert (bench.lost, bench.store.tries) == (["gone"], 1)
+
+    run(main())
+
+
+def test_what_is_kept_is_not_sent_before_redis_is_back() -> None:
+    async def main() -> None:
+        bench = await LinkBench().opened()
+        admission = await bench.admit()
+        bench.store.way = 1.0
+        reading = asyncio.ensure_future(bench.link.read())
+        await asyncio.sleep(0.6)
+        bench.link.lose("x")
+        admission.unknown()
+        count = len(bench.store.batches)
+        await reading
+        assert len(bench.store.batches) == count
+        await bench.link.connect()
+        await bench.link.flush()
+        assert [op for op in bench.ops if op[0] == "unknown"] == [["unknown", admission.number]]
+
+    run(main())
+
+
+def test_a_process_that_was_given_up_asks_once_more() -> None:
+    async def main() -> None:
+        bench = await LinkBench().opened()
+        replica = bench.link.replica
+        assert replica is not None
+        replica.pools[0].valve.shut(replica.clock.at + 30.0)
+        waiting = asyncio.ensure_future(bench.admit())
+        await asyncio.sleep(0.1)
+        await bench.link._lives.save(replica, 0, 0)
+        other = bench.another()
+        await other.link.read()
+        other.link.say("gone", bench.link.pid, replica.position)
+        await other.link.flush()
+        assert [op[0] for op in bench.ops].count("ask") == 2
+
+        await bench.link.connect()
+        await bench.link.flush()
+        assert [op[0] for op in bench.ops].count("ask") == 3
+        waiting.cancel()
+        await asyncio.gather(waiting, return_exceptions=True)
+
+    run(main())
+
+
+def test_who_waits_asks_again_if_that_was_lost() -> None:
+    async def main() -> None:
+        bench = await LinkBench().opened()
+        first = await bench.admit(LOG)
+        waiting = asyncio.ensure_future(bench.admit(LOG))
+        await asyncio.sleep(0.1)
+        del bench.store.log.log[-1]  # in a failover
+
+        await bench.link.connect()
+        await bench.link.flush()
+        first.settle(Feedback(200))
+        await asyncio.sleep(7.0)
+
+        assert waiting.done()
+        waiting.result().release()
+
+    run(main())
+
+
 def test_how_calls_end_in_an_outage_is_said_after_it_without_headers() -> None:
     async def main() -> None:
         bench = await LinkBench().opened()
-        calls = [await bench.admit() for _ in range(5)]
-        banned, refused, good, unknown, copied = calls
+        calls = [await bench.admit() for _ in range(6)]
+        banned, refused, again, good, unknown, copied = calls
         bench.link.lose("x")
         banned.settle(Feedback(418, used_ip=7, retry_after=50.0))
         refused.settle(Feedback(429, used_ip=7, retry_after=None))
+        again.settle(Feedback(429, retry_after=7.0))
         good.settle(Feedback(200, used_ip=7))
         unknown.unknown()
         copied.sent(extra=2) if bench.link.member.alive else None
         bench.link.say("look", "ip", "GET /x", None)
-        assert bench.unsent == [("GET /list", "banned", 51.0), ("GET /list", "refused", 0.0)]
+        assert bench.unsent == [
+            ("GET /list", "banned", 51.0),
+            ("GET /list", "refused", 0.0),
+            ("GET /list", "refused", 7.0),
+        ]
         before = len(bench.ops)
 
         await bench.link.connect(lambda: [["ban", 9.0]])
@@ -404,9 +525,12 @@ def test_how_calls_end_in_an_outage_is_said_after_it_without_headers() -> None:
 
         said = bench.ops[before:]
         assert said[0] == ["ban", 9.0]
-        assert [op[0] for op in said[1:]] == ["settle", "settle", "settle", "unknown", "copies"]
+        assert [op[0] for op in said[1:]] == [*["settle"] * 4, "unknown", "copies"]
         assert said[1][2:] == [418, None, None, None, 50.0, None, False]
-        assert said[3][2:] == [200, None, None, None, None, None, False]
+        assert said[4][2:] == [200, None, None, None, None, None, False]
+        assert bench.store.said("tell") == []
+        await asyncio.sleep(3.0)
+        assert bench.store.said("tell") != [], "it gives signs of life again"
         copied.release()
 
     run(main())
@@ -419,10 +543,15 @@ def test_a_batch_that_was_on_its_way_is_said_again_unless_it_had_arrived(*, arri
         admission, other = [await bench.admit() for _ in range(2)]
         bench.store.fails_after = arrived
         bench.store.error = AwayError("gone")
+        asking = asyncio.ensure_future(bench.admit())
+        await asyncio.sleep(0)
         admission.settle(Feedback(200, used_ip=200))
-        await asyncio.sleep(0.1)
+        with pytest.raises(AwayError):
+            await asking
         assert bench.lost == ["gone"]
         bench.store.error = None
+        await bench.link.connect()
+        bench.link.lose("again")
         await bench.link.connect()
         await bench.link.flush()
 
@@ -430,7 +559,8 @@ def test_a_batch_that_was_on_its_way_is_said_again_unless_it_had_arrived(*, arri
         assert len(settled) == (2 if arrived else 1)
         replica = bench.link.replica
         assert replica is not None
-        assert replica.calls.keys() == {(bench.link.pid, other.number)}
+        assert (bench.link.pid, other.number) in replica.calls
+        assert (bench.link.pid, admission.number) not in replica.calls
         other.release()
 
     run(main())
@@ -445,6 +575,8 @@ def test_a_batch_is_said_again_in_the_next_life_if_it_was_not_in_this(*, arrived
         admission = await bench.admit()
         other = bench.another()
         await other.link.read()
+        await asyncio.sleep(4.0)
+        waiting = asyncio.ensure_future(other.admit())
         bench.store.log.state, bench.store.log.log = {}, []
         admission.settle(Feedback(200))
         await bench.link.flush()
@@ -454,7 +586,12 @@ def test_a_batch_is_said_again_in_the_next_life_if_it_was_not_in_this(*, arrived
         assert replica.known
         if arrived:
             await other.link.read()
-            assert [op[0] for op in other.ops] == ["knew"]
+        await asyncio.sleep(7.0)
+        assert [op[0] for op in other.ops if op[0] != "look"] == ["ask", "knew", "ask"]
+        knew = next(op for op in other.ops if op[0] == "knew")
+        assert knew[3] == pytest.approx(-4.0), "seconds since it has read anything"
+        assert waiting.done()
+        waiting.result().release()
         assert bench.lost == other.lost == []
 
     run(main())
@@ -470,13 +607,12 @@ def test_a_reply_to_an_earlier_connection_is_not_taken() -> None:
         bench.store.way = 0.0
         await bench.link.connect()
         replica = bench.link.replica
-        assert replica is not None
-        position = replica.position
+        bench.link.say("look", "ip", "GET /x", None)
         await reading
+        await bench.link.flush()
         assert bench.lost == ["x"]
         assert bench.link.replica is replica
-        await bench.link.flush()
-        assert replica.position == len(bench.store.log.log) >= position
+        assert bench.ops[-1] == ["look", "ip", "GET /x", None]
 
     run(main())
 
@@ -485,10 +621,12 @@ def test_a_configuration_that_does_not_fit_is_told_to_who_waits() -> None:
     async def main() -> None:
         bench = LinkBench()
         bench.store.error = ConfigurationError("another version")
+        bench.link.say("look", "ip", "GET /x", None)
         for _ in range(2):
             with pytest.raises(ConfigurationError, match="another version"):
                 await bench.admit()
-        assert bench.lost == []
+        await asyncio.sleep(1.0)
+        assert (bench.lost, bench.store.tries) == ([], 2)
         bench.store.error = None
         (await bench.admit()).release()
         assert [op[0] for op in bench.ops] == ["ask"]
@@ -557,7 +695,7 @@ def test_what_was_granted_or_watched_in_an_outage_is_found_after_it() -> None:
 def test_at_the_end_all_is_said_and_that_it_is_the_end() -> None:
     async def main() -> None:
         bench = await LinkBench().opened()
-        admission = await bench.admit()
+        admission, _ = await bench.admit(), await bench.admit()
         replica = bench.link.replica
         assert replica is not None
         replica.pools[0].valve.shut(replica.clock.at + 30.0)
@@ -580,6 +718,17 @@ def test_at_the_end_all_is_said_and_that_it_is_the_end() -> None:
     run(main())
 
 
+def test_at_the_end_all_batches_are_sent() -> None:
+    async def main() -> None:
+        bench = await LinkBench().opened()
+        for _ in range(501):
+            bench.link.say("look", "ip", "GET /x", None)
+        await bench.link.close()
+        assert [op[0] for op in bench.ops[-502:]] == [*["look"] * 501, "quit"]
+
+    run(main())
+
+
 @pytest.mark.parametrize("when", ["never opened", "lost", "lost in the end"])
 def test_at_the_end_without_redis_nothing_is_said(when: str) -> None:
     async def main() -> None:
@@ -588,11 +737,29 @@ def test_at_the_end_without_redis_nothing_is_said(when: str) -> None:
             await bench.opened()
         if when == "lost":
             bench.link.lose("x")
-        bench.store.error = AwayError("gone")
+        else:
+            bench.store.error = AwayError("gone")
         await bench.link.close()
         assert bench.store.closed == 1
         assert [op for op in bench.ops if op[0] == "quit"] == []
         assert asyncio.all_tasks() == {asyncio.current_task()}
         assert bench.loop.timers == 0
+
+    run(main())
+
+
+def test_what_is_told_at_the_end_is_not_waited_for() -> None:
+    async def main() -> None:
+        bench = LinkBench()
+        await bench.admit(LOG)
+        other = bench.another()
+        waiting = asyncio.ensure_future(other.admit(LOG))
+        await asyncio.sleep(0.1)
+        began, bench.store.way = bench.loop.time(), 1.0
+        await bench.link.close()
+        assert bench.loop.time() == began + 1.0
+        assert asyncio.all_tasks() == {asyncio.current_task(), waiting}
+        await other.link.read()
+        (await waiting).release()
 
     run(main())

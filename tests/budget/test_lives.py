@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from typing import Any
 
@@ -56,7 +55,6 @@ class LivesBench:
         self.settings.limits = RateLimits(**{"requests_per_second": 1e6, **limits})
         self.settings.lease = 5.0
         self.lives = Lives(store, self.settings, pid)
-        self.serials = itertools.count(1)
 
     @property
     def replica(self) -> StoredReplica:
@@ -70,7 +68,7 @@ class LivesBench:
         self.store.at += after
         replica = self.replica
         read = replica.position, replica.check
-        batch = encode([self.pid, next(self.serials), *read, 5.0, None, list(ops)])
+        batch = encode([self.pid, *read, 5.0, None, list(ops)])
         reply = await self.lives.append(batch, last=last)
         if reply is None:
             return False

@@ -23,7 +23,6 @@ class ReplicaLog:
         self.replica = StoredReplica(RateLimits(requests_per_second=pace), pid)
         self.at = 1_700_000_000.0
         self.replica.clock.set(self.at)
-        self.serial = 0
 
     def say(
         self,
@@ -34,10 +33,9 @@ class ReplicaLog:
         server_time: float | None = None,
     ) -> None:
         self.at += after
-        self.serial += 1
         member = self.replica.members.get(pid)
         read = (0, 0) if member is None else (member.position, member.check)
-        self.replica.step(self.at, [pid, self.serial, *read, lease, server_time, list(ops)])
+        self.replica.step(self.at, [pid, *read, lease, server_time, list(ops)])
 
     def opened(self) -> ReplicaLog:
         """Let the first call be answered."""
@@ -214,9 +212,9 @@ def test_what_was_spent_at_the_moment_up_to_which_all_is_known_is_known() -> Non
 def test_entries_are_counted_and_tell_the_time_of_the_exchange() -> None:
     replica = StoredReplica(RateLimits(), "a")
     assert (replica.position, replica.check, replica.diverged, replica.died) == (0, 0, False, False)
-    replica.step(100.0, ["a", 1, 0, 0, 5.0, None, []])
+    replica.step(100.0, ["a", 0, 0, 5.0, None, []])
     assert (replica.position, replica.clock.server_time()) == (1, None)
-    replica.step(101.0, ["a", 2, 1, 0, 5.0, 7_000.0, []])
+    replica.step(101.0, ["a", 1, 0, 5.0, 7_000.0, []])
     assert (replica.position, replica.clock.server_time()) == (2, 7_000.0)
 
 
@@ -227,8 +225,8 @@ def test_only_what_came_of_the_same_entries_can_differ(
     read: int, check: int, *, differs: bool
 ) -> None:
     replica = StoredReplica(RateLimits(), "a")
-    replica.step(100.0, ["b", 1, 0, 0, 5.0, None, []])
-    replica.step(101.0, ["b", 2, read, check, 5.0, None, []])
+    replica.step(100.0, ["b", 0, 0, 5.0, None, []])
+    replica.step(101.0, ["b", read, check, 5.0, None, []])
     assert replica.diverged is differs
 
 
@@ -497,7 +495,7 @@ def test_another_sum_is_noticed() -> None:
     log.say("b", ask(1))
     member = log.replica.members["b"]
 
-    log.replica.step(log.at + 1.0, ["b", 9, member.position, member.check + 1, 5.0, None, []])
+    log.replica.step(log.at + 1.0, ["b", member.position, member.check + 1, 5.0, None, []])
 
     assert log.replica.diverged
     assert member.check != 0

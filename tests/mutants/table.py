@@ -293,6 +293,17 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "StoredReplica._pool_field: 0 -> 1": "only accounts have turns",
         "StoredReplica._fill: head is not None -> True": _TYPES,
     },
+    "binance_dust/budget/_redis/_link.py": {
+        "Link.__init__: 12 -> 13": _NOBODY_CARES,
+        "Link.__init__: 0 -> 1": _ENTRY,
+        "Link.__init__: 0.0 -> 1.0": _ENTRY,
+        "Link.__init__: False -> True": _ENTRY,
+        "Link._tell_unsent: charge is None -> False": _TYPES,
+        "Link._send_heartbeat: replica is not None -> True": _TYPES,
+        "Link._exchange: replica.concerned -> True": _FASTER,
+        "Link._exchange: connection != self._connections or not self._connected"
+        " -> not self._connected": "what an earlier connection says is of calls that were given up",
+    },
     "binance_dust/budget/_redis/_budget.py": {
         "RedisBudget._restrain: pool.used and (not pool.shut_for) and few"
         " -> not pool.shut_for and few": "of what nothing is used, nothing is shut",

@@ -87,7 +87,6 @@ class Link:
         self._ops: list[Op | Ticket] = []
         self._batch: list[Op | Ticket] | None = None
         """Operations on the way, without an answer yet."""
-        self._serial = 0
         self._asked = False
         """Whether another process has said that there is something to read."""
         self._sending: asyncio.Task[None] | None = None
@@ -136,7 +135,7 @@ class Link:
             self._on_unsent(charge, "refused", answer.retry_after or 0.0)
 
     def _start_sending(self) -> None:
-        wanted = self._ops or self._batch is not None or self._asked
+        wanted = self._ops or self._asked
         if self._sending is None and wanted and not self._lost:
             self._sending = asyncio.get_running_loop().create_task(self._send())
 
@@ -146,7 +145,7 @@ class Link:
             if not self._connected:
                 connection += 1
                 await self.connect()
-            while self._ops or self._batch is not None or self._asked:
+            while self._ops or self._asked:
                 await self._exchange()
         except AwayError as error:
             problem = str(error)
@@ -166,23 +165,22 @@ class Link:
     async def _exchange(self, *, last: bool = False) -> None:
         """Add a batch to the log, and take what is read with it."""
         replica, connection = self._lives.loaded, self._connections
-        if self._batch is None:
-            self._batch, self._ops = self._ops[:_MOST_OPS], self._ops[_MOST_OPS:]
-            self._serial += 1
+        self._batch, self._ops = self._ops[:_MOST_OPS], self._ops[_MOST_OPS:]
         self._asked = False
         began, lease = self._settings.now(), self.lease
         patience = self._settings.patience
         ops = [op.told(began, patience) if isinstance(op, Ticket) else op for op in self._batch]
         server_time = self._settings.clock.server_time()
         read = replica.position, replica.check
-        batch = encode([self.pid, self._serial, *read, lease, server_time, ops])
-        reply = await self._lives.append(batch, last=last)
+        entry = encode([self.pid, *read, lease, server_time, ops])
+        reply = await self._lives.append(entry, last=last)
         if connection != self._connections or not self._connected:
             raise AwayError("lost meanwhile")
+        batch, self._batch = self._batch, None
         if reply is None:
+            self._ops[:0] = batch  # it was not added
             await self._load()
             return
-        self._batch = None
         at, entries = reply
         for time, entry in entries:
             replica.step(time, entry)
@@ -260,7 +258,7 @@ class Link:
         beat = int(data)
         if beat:
             self._heard_beat = max(self._heard_beat, beat)
-        elif not self._lost:
+        else:
             self._asked = True
             self._start_sending()
 
@@ -271,7 +269,6 @@ class Link:
 
         `known` is called when the connection is there, since it may become more until then.
         """
-        self._connected = False
         self._connections += 1
         connection = self._connections
 
@@ -292,19 +289,13 @@ class Link:
         known = await self._lives.load(unread, self.member.open_calls(), self.lease)
         replica = self._lives.loaded
         self._read_at = self._settings.now()
-        member = replica.members.get(self.pid)
-        if self._batch is not None and (member is None or member.serial < self._serial):
-            self._ops[:0] = self._batch  # it had not arrived
-        self._batch = None
         if known is not None:
             self._ops.insert(0, known)  # before anything is said of the calls in it
         self.member.replica = replica
         replica.granted, replica.refused, replica.events = [], [], []
-        replica.died = False
         replica.watched = dict.fromkeys(replica.look_at)
         ended = [op for op in self._ops if not isinstance(op, Ticket)]
         self._ops = [*ended, *self.member.reconcile(replica)]
-        self.member.take(replica, self._read_at)
         self._asked = True
 
     def lose(self, reason: str) -> None:
@@ -317,17 +308,17 @@ class Link:
         self.member.refuse_all(AwayError(reason))
         self._on_lost(reason)
         self._ops = self._keep([*(self._batch or ()), *self._ops])
-        self._batch, self._asked = None, False
+        self._batch = None
 
     def _keep_alive(self) -> None:
         """Send heartbeats while this process has waiters or calls in flight."""
-        if self._heartbeat is None and not self._lost and self.member.busy:
+        if self._heartbeat is None and self.member.busy:
             loop = asyncio.get_running_loop()
             self._heartbeat = loop.call_later(self.lease / _HEARTBEATS, self._send_heartbeat)
 
     def _send_heartbeat(self) -> None:
         self._heartbeat = None
-        if self._lost or not self.member.busy:
+        if not self.member.busy:
             return
         if self._beat - self._heard_beat >= _MOST_MISSED:
             self.lose("its messages don't arrive")
@@ -347,7 +338,6 @@ class Link:
 
     async def close(self) -> None:
         """Send what is left to send, and disconnect."""
-        self._stop_heartbeats()
         self.member.refuse_all(_errors.closed())
         await self.flush()
         connected, self._lost = self._connected, True
@@ -359,5 +349,4 @@ class Link:
         for task in list(self._aside):
             task.cancel()
         await asyncio.gather(*self._aside, return_exceptions=True)
-        self._ops.clear()
         await self._store.close()

@@ -5,9 +5,9 @@ same entries gets the same state to the last bit, so that each process knows by 
 calls may go: the rules stand once, in Python, and nobody has to ask, lock or try again. What is
 read between two entries must not change anything (`_peek`).
 
-An entry is one batch of one process: its name, the number of the batch, what it had read and what
-came of that, its lease, the exchange's time, and its operations (`_op_...`, in `_messages.py`). If
-what came of it is not what came of it here, one of both has to load the state anew (`diverged`).
+An entry is one batch of one process: its name, what it had read and what came of that, its lease,
+the exchange's time, and its operations (`_op_...`, in `_messages.py`). If what came of it is not
+what came of it here, one of both has to load the state anew (`diverged`).
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ class Replica(Dispatcher[SharedWaiter, SharedCall]):
 
     def step(self, at: float, batch: list[Any]) -> None:
         """Take an entry."""
-        pid, serial, read, check, lease, server_time, ops = batch
+        pid, read, check, lease, server_time, ops = batch
         self.position += 1
         self.clock.set(at)
         now = self.clock.at
@@ -101,7 +101,7 @@ class Replica(Dispatcher[SharedWaiter, SharedCall]):
         if member.position == read and member.check != check:
             self.diverged = True
         member.heard, member.lease = now, lease
-        member.position, member.serial = self.position, serial
+        member.position = self.position
         for op in ops:
             getattr(self, f"_op_{op[0]}")(pid, now, *op[1:])
         touched, self._touched = self._touched, {}

@@ -53,7 +53,7 @@ class LogClock:
 class Member:
     """One of the processes that share a budget."""
 
-    __slots__ = ("check", "heard", "lease", "position", "serial")
+    __slots__ = ("check", "heard", "lease", "position")
 
     def __init__(self) -> None:
         """Start with nothing heard."""
@@ -65,8 +65,6 @@ class Member:
         """All before this it has read."""
         self.check = 0
         """What came of it, in short."""
-        self.serial = 0
-        """The number of the last batch that it sent."""
 
 
 class SharedWaiter(Waiter):
