@@ -233,7 +233,6 @@ class Prices:
         self._steps += 1
         if self._steps < STEPS or odds**self._steps < CERTAIN or step <= documented:
             return False
-        self._steps = 0
         price.learn(step)
         self.newest = price
         self._look_for_doubt()

@@ -208,7 +208,26 @@ def test_calls_beside_others_of_ours_tell_nothing() -> None:
     prices.admit(alone=False)
 
     assert not prices.read(1, number, 100, soon=True)
-    assert not any(lone(prices, used) for used in (200, 300))
+    assert not any(lone(prices, used) for used in (200, 300, 400))
+
+
+def test_calls_that_tell_nothing_leave_it_to_others_if_nothing_is_in_doubt() -> None:
+    prices = Prices()
+    for _ in range(ASKS):
+        prices.heard_nothing(1, prices.admit(alone=False), soon=True)
+        prices.read(1, prices.admit(alone=False), 100, soon=True)
+    lone(prices, 100)
+    lone(prices, 200)
+    assert prices.in_doubt(1)
+    assert not prices.in_doubt(100)
+
+
+def test_a_late_answer_without_a_header_leaves_the_last_header_alone() -> None:
+    prices = Prices()
+    late = prices.admit(alone=True)
+    lone(prices, 100)
+    prices.heard_nothing(1, late, soon=True)
+    assert [lone(prices, used) for used in (200, 300)] == [False, True]
 
 
 @pytest.mark.parametrize("used", [[99] * 5, [100, 300, 500, 700, 900]])
@@ -257,6 +276,7 @@ def test_a_weight_in_doubt_is_looked_at_by_some_calls_and_again_after_a_refusal(
     for number in range(1, ASKS + 1):
         assert prices.doubtful
         assert prices.in_doubt(1)
+        assert not prices.in_doubt(5)
         lone(prices, 100 + 100 * number + 10 * number**2)
     assert not prices.doubtful
     assert not prices.in_doubt(1)
@@ -300,6 +320,7 @@ def test_calls_that_could_not_tell_leave_the_doubt_and_those_without_a_header_en
     prices.doubt(1)
     for _ in range(2 * ASKS):
         lone(prices, 100, soon=False)
+        prices.heard_nothing(1, prices.admit(alone=True), soon=False)
     assert prices.in_doubt(1)
 
     for _ in range(ASKS):
@@ -323,6 +344,7 @@ def test_answers_to_calls_that_left_after_the_refusal_end_the_doubt_where_none_g
         assert prices.in_doubt(1)
         prices.heard_nothing(1, number, soon=False)
     assert not prices.in_doubt(1)
+    assert not prices.doubtful
 
 
 def test_a_header_that_is_missing_makes_the_next_one_tell_nothing() -> None:
@@ -423,12 +445,34 @@ def test_a_weight_that_a_header_is_too_low_for_stays_if_a_lone_call_confirms_it(
     assert prices.give_up() is (added != 100)
     assert prices.weight(1) == (100 if added == 100 else 1)
     assert not prices.doubtful
-    assert not prices.give_up(), "that is no news"
+    for _ in range(ASKS):
+        assert not prices.give_up(), "that is no news"
+        lone(prices, used := used + 100)
+
+
+@pytest.mark.parametrize("refuted", [False, True])
+def test_a_weight_that_was_learnt_is_not_given_up_for_what_tells_nothing(*, refuted: bool) -> None:
+    prices = learnt(100)
+    if refuted:
+        prices.refute(1)
+        assert [lone(prices, used) for used in (450, 600, 750)] == [False, False, True]
+    prices.of(5)
+    assert prices.learnt
+    for _ in range(ASKS):
+        lone(prices, 750 if refuted else 300)  # headers that stand still
+    assert not prices.give_up()
+    assert prices.learnt
 
 
 @pytest.mark.parametrize(
     ("headers", "gone"),
-    [((500, 495), True), ((500, 505), True), ((500, 600), False), ((500, 300, 700), False)],
+    [
+        ((500, 495), True),
+        ((500, 505), True),
+        ((500, 600), False),
+        ((500, 300, 700), False),
+        ((50,), False),  # the first one
+    ],
 )
 def test_headers_of_one_moment_that_differ_by_less_disprove_a_weight(
     headers: tuple[int, ...], gone: bool
@@ -436,6 +480,7 @@ def test_headers_of_one_moment_that_differ_by_less_disprove_a_weight(
     prices = learnt(100)
     assert not any(prices.compare(1, used) for used in headers)
 
+    assert prices.doubtful is gone
     assert prices.give_up() is gone
     assert prices.weight(1) == (1 if gone else 100)
 

@@ -725,6 +725,9 @@ def test_at_the_end_all_batches_are_sent() -> None:
             bench.link.say("look", "ip", "GET /x", None)
         await bench.link.close()
         assert [op[0] for op in bench.ops[-502:]] == [*["look"] * 501, "quit"]
+        alone = [call[5] for call in bench.store.said("append")]
+        assert alone == [*[0] * (len(alone) - 1), 1], "the last one says that nobody is left"
+        assert asyncio.all_tasks() == {asyncio.current_task()}
 
     run(main())
 

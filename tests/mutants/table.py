@@ -416,7 +416,9 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     "binance_dust/budget/_price.py": {
         "Price.__init__: 0 -> 1": "it counts only what is believed anyway",
         "Price.again: 0 -> 1": _FASTER,
+        "Price.doubt: 0 -> 1": "it counts only what is believed anyway",
         "Prices.__init__: 0 -> 1": _EQUAL,
+        "Prices.__init__: 1 -> 2": _EQUAL,
         "Prices.admit: 1 -> 2": _EQUAL,
         "Prices.read: self._prices.get(documented) or self.of(documented)"
         " -> self.of(documented)": _FASTER,
@@ -426,6 +428,10 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Prices.read: last < used -> last <= used": _FASTER,
         "Prices.read: used - last -> used + last": _FASTER,
         "Prices.compare: 0 -> 1": _NOBODY_CARES,
+        "Prices.compare: last >= 0 -> last > 0": _NOBODY_CARES,
+        "Prices.compare: last < 0 -> last <= 0": _NOBODY_CARES,
+        "Prices.heard_nothing: 0 -> 1": _EQUAL,
+        "Prices.heard_nothing: 1 -> 2": _EQUAL,
         "Prices.heard_nothing: number < 0 -> number <= 0": _EQUAL,
         "module: 12 -> 13": _NOBODY_CARES,
         "module: 6 -> 7": _NOBODY_CARES,
