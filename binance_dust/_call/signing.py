@@ -133,12 +133,12 @@ class OutsideSigner(NeverPickled):
             self._at_once, self._alike = signer.at_once, signer.alike
 
     async def sign(
-        self, stamped: Callable[[], Awaitable[Secret]], pool: str, limits: SigningLimits
+        self, stamped: Callable[[], Awaitable[Secret]], pool: str | None, limits: SigningLimits
     ) -> tuple[str, str] | DustError:
         """Give a payload with its signature, both to be sent; or why there is none.
 
-        `stamped` makes the payload with a fresh timestamp, when it is this call's turn. The error
-        is returned, because this frame and those below know the payload.
+        `stamped` makes the payload with a fresh timestamp, when it is this call's turn. `pool` is
+        what is called. The error is returned, because this frame and those below know the payload.
         """
         now = limits.monotonic
         try:
@@ -168,7 +168,7 @@ class OutsideSigner(NeverPickled):
             " recv_window, or make it quicker",
         )
 
-    async def _ask(self, payload: Secret, pool: str, queue: SigningQueue) -> str | DustError:
+    async def _ask(self, payload: Secret, pool: str | None, queue: SigningQueue) -> str | DustError:
         began = asyncio.get_running_loop().time()
         try:
             async with asyncio.timeout(self._timeout) as limit:
@@ -204,11 +204,11 @@ class OutsideSigner(NeverPickled):
             hint=f"signed by {self.name}: is its key the one of this API key?",
         )
 
-    def _error(self, pool: str, text: str) -> DustError:
+    def _error(self, pool: str | None, text: str) -> DustError:
         return self._named(CredentialsError(text), pool)
 
-    def _named(self, error: DustError, pool: str) -> DustError:
-        return named(error, self.name, pool or None, self.account if pool else None)
+    def _named(self, error: DustError, pool: str | None) -> DustError:
+        return named(error, self.name, pool, self.account if pool else None)
 
     def __repr__(self) -> str:
         return f"<OutsideSigner {getattr(self, 'name', 'refused')}>"
@@ -313,7 +313,7 @@ async def try_signature(credentials: Credentials) -> tuple[str, float | DustErro
     began = time.perf_counter()
     if isinstance(signer, OutsideSigner):
         limits = SigningLimits(None, _FOR_GOOD, time.monotonic)
-        made = await signer.sign(_useless, "", limits)
+        made = await signer.sign(_useless, None, limits)
         seconds = time.perf_counter() - began
         return signer.name, made if isinstance(made, DustError) else seconds
     await sign(signer, _USELESS)

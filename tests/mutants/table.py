@@ -767,7 +767,6 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "read_body: inflate is None and content.at_eof() and (len(chunk) <= most)"
         " -> False": _FASTER,
         "read_body: len(chunk) <= most -> len(chunk) < most": _FASTER,
-        "read_body: received > most -> received >= most": _NOBODY_CARES,
         "module: 65536 -> 65537": _NOBODY_CARES,
     },
     "binance_dust/_util/rows.py": {
@@ -800,10 +799,6 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "_is_too_much: together > 1 + _ROUNDING -> together >= 1 + _ROUNDING": _NOBODY_CARES,
     },
     "binance_dust/_call/signing.py": {
-        "OutsideSigner.sign: age < limits.valid_for / 2"
-        " -> age <= limits.valid_for / 2": _NOBODY_CARES,
-        "OutsideSigner.sign: age < limits.valid_for -> age <= limits.valid_for": _NOBODY_CARES,
-        "OutsideSigner.sign: 2 -> 3": _NOBODY_CARES,
         "on_loan: timer.cancel() -> left out": "it would find nothing to give back",
     },
     "binance_dust/_call/clock.py": {

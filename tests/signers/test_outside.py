@@ -23,8 +23,10 @@ from binance_dust import (
 )
 from binance_dust._call import signing
 from binance_dust._call.signing import (
+    AccountKey,
     OutsideSigner,
     SigningLimits,
+    _useless,
     sign,
     signer_for,
     try_signature,
@@ -33,6 +35,7 @@ from binance_dust.credentials import Secret
 from binance_dust.sandbox import Sandbox
 from binance_dust.signers import Command, Signer, SshAgent
 from binance_dust.signers._queue import _QUEUES, _SILENT, SigningQueue
+from binance_dust.signers._signer import QueuedSigner
 from tests.signers.test_public_key import TEXT
 
 CANARY = "canary-secret-9f2c"
@@ -175,6 +178,14 @@ async def test_a_wrong_signature_names_who_made_it(exchange: Sandbox, session: S
     assert "signed by" not in str(plain.value)
 
 
+def test_only_a_refused_signature_names_who_made_it() -> None:
+    outside = OutsideSigner(Timed([]), "alice")
+    other = CredentialsError("no right", code=-2015)
+
+    assert outside.explain(other) is other
+    assert "signed by Timed: is" in str(outside.explain(CredentialsError("bad", code=-1022)))
+
+
 async def test_a_slow_signer_holds_up_no_other_account(
     exchange: Sandbox, session: Session, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -240,7 +251,7 @@ async def test_an_agent_that_answers_others_is_not_silent(other: str) -> None:
             return Secret(text)
 
         await asyncio.sleep(after)
-        return str(await outside.sign(stamped, "", limits))
+        return str(await outside.sign(stamped, None, limits))
 
     hung, _ = await asyncio.gather(made("hung", 0), made("b", 0.1))
     later = await made("c", 0)
@@ -399,34 +410,92 @@ class Shared(Command):
             Shared.running -= 1
 
 
-@pytest.mark.long
+@pytest.mark.parametrize(
+    ("seconds", "made"),
+    [
+        # Quick enough is half of the second for which a call is valid here.
+        ([0.49], "1"),
+        ([0.5, 0.1], "2"),
+        ([0.5, 0.99], "2"),
+        ([3.0, 0.6], "2"),
+        # Once more, and no more: the next one would hardly be quicker.
+        ([0.5, 1.0], "took 1.0 s to sign, and a call is valid for 1 s: raise recv_window"),
+    ],
+)
 async def test_a_signature_that_took_long_is_made_again_with_a_fresh_timestamp(
-    exchange: Sandbox,
+    seconds: list[float], made: str
 ) -> None:
-    alice = held(exchange.open_account("alice", ADA="1"), takes=0.3)
-    vault = alice.signer
-    assert isinstance(vault, OutsideKey)
+    signer = Timed(seconds)
 
-    async def quicker(payload: bytes, make: Any = vault.sign) -> Any:
-        made = await make(payload)
-        vault.takes = 0.0
-        return made
+    async def stamped() -> Secret:
+        return Secret(f"timestamp={signer.now}")
 
-    vault.sign = quicker  # type: ignore[method-assign]
-    async with Session(base_url=exchange.url, recv_window=500) as session:
-        client = session.client(alice)
-        assert await client.user_assets()
-        assert len(vault.payloads) == 2
+    found = await OutsideSigner(signer, "alice").sign(
+        stamped, "POST /x", SigningLimits(None, 1.0, lambda: signer.now)
+    )
 
-        vault.takes = 0.3
-        vault.sign = OutsideKey.sign.__get__(vault)  # type: ignore[method-assign]
-        client = session.client(alice)
-        assert await client.user_assets()
-        assert len(vault.payloads) == 4, "quick at no time, and quick enough"
+    starts = [sum(seconds[:n], 0.0) for n in range(len(seconds))]
+    assert signer.payloads == [f"timestamp={start}".encode() for start in starts]
+    if isinstance(found, tuple):
+        assert found == (f"timestamp={starts[-1]}", made * 64)
+    else:
+        assert str(found).startswith("POST /x (alice): Timed: ")
+        assert made in str(found)
 
-        vault.takes = 0.7
-        with pytest.raises(CredentialsError, match=r"took 0\.7 s to sign.*raise recv_window"):
-            await client.user_assets()
+
+class Timed:
+    """Takes so many seconds, one after the other, of a time that it keeps."""
+
+    timeout: Any = "no number, so that the usual one is taken"
+
+    def __init__(self, seconds: list[float]) -> None:
+        self.left = iter(seconds)
+        self.now = 0.0
+        self.payloads: list[bytes] = []
+
+    async def sign(self, payload: bytes) -> str:
+        self.payloads.append(payload)
+        self.now += next(self.left)
+        return f"{len(self.payloads)}" * 64
+
+
+class Hanging(QueuedSigner):
+    """Never answers, and may be alone with that."""
+
+    def __init__(self) -> None:
+        super().__init__("hanging", "one queue", 0.05)
+
+    async def make(self, payload: bytes) -> str:
+        await asyncio.sleep(60)
+        return ""
+
+
+async def test_a_signer_that_is_asked_by_itself_has_a_time_limit_and_a_name_too() -> None:
+    with pytest.raises(CredentialsError, match=r"^hanging: gave no signature within 0\.05 s"):
+        await Hanging().sign(b"a=1")
+
+
+class HangingAlone(Hanging):
+    """Says nothing of others in its queue."""
+
+    alike = False
+
+
+@pytest.mark.parametrize(
+    ("kind", "says"), [(Hanging, "too slow a moment ago"), (HangingAlone, "gave no signature")]
+)
+async def test_a_silence_is_that_of_a_queue_if_its_signers_are_alike(
+    kind: type[Hanging], says: str
+) -> None:
+    async def made() -> Any:
+        limits = SigningLimits(None, 5.0, time.monotonic)
+        return await OutsideSigner(kind(), "alice").sign(_useless, None, limits)
+
+    first, second = await made(), await made()
+
+    assert str(first).startswith("hanging: gave no signature within 0.05 s")
+    assert says in str(second)
+    assert (second.endpoint, second.account) == (None, None)
 
 
 # --- credentials ---------------------------------------------------------------------------------
@@ -446,6 +515,11 @@ def test_credentials_have_a_secret_or_a_signer(
 ) -> None:
     with pytest.raises(error, match=says):
         Credentials("key", name="alice", **arguments)
+
+
+def test_an_account_is_made_of_credentials_alone() -> None:
+    with pytest.raises(TypeError, match="credentials must be"):
+        AccountKey("alice")  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("signer", [Command(["sign", CANARY]), SshAgent(TEXT, socket="/s")])
