@@ -191,10 +191,7 @@ JUDGES: Final[dict[str, tuple[str, ...]]] = {
         "tests/ledger/test_outcomes.py",
         "tests/conversion/test_told_apart.py",
     ),
-    "binance_dust/ledger/_walk.py": ("tests/ledger/test_walk.py",),
-    "binance_dust/ledger/_sync.py": ("tests/ledger/test_sync.py",),
     "binance_dust/ledger/_sums.py": ("tests/ledger/test_totals.py",),
-    "binance_dust/ledger/_totals.py": ("tests/ledger/test_totals.py",),
     "binance_dust/ledger/_rows.py": ("tests/ledger/test_export.py",),
     "binance_dust/ledger/_query.py": (
         "tests/ledger/test_ledger.py",
