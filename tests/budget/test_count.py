@@ -134,6 +134,33 @@ def test_what_calls_weigh_besides_is_taken_for_ours_and_forgotten_a_window_later
     assert count.others is None
 
 
+@pytest.mark.parametrize(
+    ("weight", "limit", "now", "fixed", "was_ours"),
+    [
+        # Of a header of 900 at least 100 is ours, and 300 more may be: those are forgotten soon.
+        (200, 800, 100.2, False, True),
+        (200, 799, 100.2, False, False),
+        (299, 1_200, 100.2, False, True),
+        (300, 1_200, 100.2, False, False),
+        (200, 1_200, 100.1, False, False),
+        (200, 1_200, 100.2, True, False),
+    ],
+)
+def test_what_a_header_showed_may_be_ours_that_is_forgotten_by_now(
+    weight: int, limit: int, now: float, *, fixed: bool, was_ours: bool
+) -> None:
+    count = Count(60.0, 1_200)
+    count.take(300)
+    count.answer(300, 40.0, 40.1)
+    count.take(100)
+    assert not count.was_ours(weight, limit, 41.0), "no others were seen"
+    listen(count, SentCall(100, 300), 900, fixed=fixed, now=100.03)
+
+    assert count.others is not None
+    assert count.others.unsure == (0 if fixed else 300)
+    assert count.was_ours(weight, limit, now) is was_ours
+
+
 def test_a_header_that_is_not_trusted_proves_nothing_forgotten() -> None:
     alone, beside = count_of(600, cut_at=500), count_of(600, cut_at=500, gone=50)
     others = with_others(beside, grown=20)

@@ -353,18 +353,18 @@ def test_a_weight_that_is_learnt_is_news_and_counts_for_what_was_spent() -> None
 
 
 @pytest.mark.parametrize(
-    ("doubtful", "others", "learnt", "at", "compared"),
+    ("odd", "learnt", "at", "compared"),
     [
-        (False, False, False, 10.4, False),
-        (True, False, False, 10.4, True),
-        (False, True, False, 10.4, True),
-        (True, True, False, 10.5, False),
-        (True, True, True, 10.4, False),
+        ("", False, 10.4, False),
+        ("a weight in doubt", False, 10.4, True),
+        ("a weight that was learnt before", False, 10.4, True),
+        ("others", False, 10.4, True),
+        ("others", False, 10.5, False),
+        ("others", True, 10.4, False),
     ],
 )
-def test_headers_right_after_another_are_compared_where_something_is_odd(  # noqa: PLR0917
-    doubtful: bool,
-    others: bool,
+def test_headers_right_after_another_are_compared_where_something_is_odd(
+    odd: str,
     learnt: bool,
     at: float,
     compared: bool,
@@ -374,8 +374,9 @@ def test_headers_right_after_another_are_compared_where_something_is_odd(  # noq
     monkeypatch.setattr(Prices, "read", lambda *_, **__: learnt)
     monkeypatch.setattr(Prices, "compare", lambda _, documented, used: seen.append(used))
     evidence = Evidence()
-    evidence.beliefs.prices.doubtful = doubtful
-    evidence.count.others = Others(60.0, 1_200, 0.0) if others else None
+    evidence.beliefs.prices.doubtful = odd == "a weight in doubt"
+    evidence.beliefs.prices.learnt = odd == "a weight that was learnt before"
+    evidence.count.others = Others(60.0, 1_200, 0.0) if odd == "others" else None
     evidence.count.last_answer = 10.0
 
     evidence.weigh(evidence.send(), 300, at)

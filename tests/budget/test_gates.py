@@ -254,6 +254,7 @@ def test_a_gate_goes_on_as_another_one_by_its_own_clock() -> None:
     gate.shut_for(60.0, 10.0, guessed=True)
     shut.follow(gate, 100.0)
     assert shut.next_chance(150.0) == 170.0
+    assert shut.since == 110.0
     assert shut.guessed
 
 

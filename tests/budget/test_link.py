@@ -574,6 +574,7 @@ def test_a_batch_is_said_again_in_the_next_life_if_it_was_not_in_this(*, arrived
         bench = await LinkBench().opened()
         admission = await bench.admit()
         other = bench.another()
+        await asyncio.sleep(1.0)
         await other.link.read()
         await asyncio.sleep(4.0)
         waiting = asyncio.ensure_future(other.admit())
