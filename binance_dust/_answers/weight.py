@@ -24,7 +24,7 @@ TOO_MANY: Final = 429
 BANNED: Final = 418
 FORBIDDEN: Final = 403
 _FIRST_ERROR: Final = 400
-BROKEN: Final = 500
+_FIRST_BREAKDOWN: Final = 500
 _LONGEST: Final = 3 * 24 * 3600.0
 """Seconds: the longest documented ban. A longer wait is not believed."""
 
@@ -66,6 +66,11 @@ class Feedback(msgspec.Struct, frozen=True, gc=False):
     def succeeded(self) -> bool:
         """Whether it was no error of any kind."""
         return self.status < _FIRST_ERROR
+
+    @property
+    def broken(self) -> bool:
+        """Whether a server broke down, perhaps one in front of the exchange."""
+        return self.status >= _FIRST_BREAKDOWN
 
     @property
     def bans(self) -> bool:

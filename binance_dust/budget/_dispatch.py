@@ -17,7 +17,7 @@ from abc import ABC, abstractmethod
 from collections import deque
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from binance_dust._answers.weight import BROKEN, TOO_MANY, ban_lasts
+from binance_dust._answers.weight import TOO_MANY, ban_lasts
 from binance_dust.budget import _errors
 from binance_dust.budget._address import WALL, AddressGate
 from binance_dust.budget._count import PoolCall
@@ -305,7 +305,7 @@ class Dispatcher(ABC, Generic[W, C]):
                 self._look_at_all(now, door)
         told = result or used is not None
         # What comes from in front of the exchange (502) does not tell that a ban is over.
-        self._ended(call, now, good=good, told=told, passed=told or answer.status < BROKEN)
+        self._ended(call, now, good=good, told=told, passed=told or not answer.broken)
 
     def _refused_at_door(self, pool: Pool, door: Door, call: C) -> None:
         """Take the refusal of an account; the address may be the one that is meant."""

@@ -178,10 +178,11 @@ def test_a_ban_is_told_by_the_status_or_by_its_end(
     assert Feedback(status, banned_until=until).bans is bans
 
 
-def test_an_error_begins_at_400() -> None:
-    found = [Feedback(status).succeeded for status in (200, 302, 399, 400, 418, 500)]
+def test_an_error_begins_at_400_and_a_breakdown_at_500() -> None:
+    answers = [Feedback(status) for status in (200, 399, 400, 499, 500, 502)]
 
-    assert found == [True, True, True, False, False, False]
+    assert [answer.succeeded for answer in answers] == [True, True, False, False, False, False]
+    assert [answer.broken for answer in answers] == [False, False, False, False, True, True]
 
 
 DAYS = 3 * 86_400.0

@@ -798,6 +798,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "_is_too_much: together > 1 + _ROUNDING -> together >= 1 + _ROUNDING": _NOBODY_CARES,
     },
     "binance_dust/_call/signing.py": {
+        "module: 86400.0 -> 172800.0": _NOBODY_CARES,
         "on_loan: timer.cancel() -> left out": "it would find nothing to give back",
     },
     "binance_dust/_call/clock.py": {
@@ -828,9 +829,6 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         " -> issubclass(kind, RowsAnswer)": "Python 3.13 takes no list for a class, 3.11 does",
     },
     "binance_dust/_answers/unreadable.py": {
-        "module: 64 -> 65": _NOBODY_CARES,
-        "module: 1024 -> 1025": _NOBODY_CARES,
-        "why_unreadable: len(body) > _LOOKED_INTO -> len(body) >= _LOOKED_INTO": _NOBODY_CARES,
         "excerpt: 16 -> 17": _NOBODY_CARES,
     },
 }
