@@ -51,6 +51,7 @@ class Beliefs:
     __slots__ = (
         "_agreed",
         "_alone",
+        "_compared_at",
         "_highest",
         "_highest_at",
         "_needed",
@@ -89,6 +90,8 @@ class Beliefs:
         """Whether no others were seen before it."""
         self._unexplained = False
         """Whether they may turn out to be the limit's doing: too few had been let in so far."""
+        self._compared_at = -math.inf
+        """When a header was compared last."""
         self.ceiling: WeightCeiling = WeightCeiling(window)
         self.prices: Prices = Prices()
         self.trust: HeaderTrust = HeaderTrust()
@@ -164,8 +167,10 @@ class Beliefs:
         """
         learnt = self.prices.read(call.documented, call.number, used, soon=call.soon)
         odd = self.prices.doubtful or self.prices.learnt or count.others is not None
-        if odd and not learnt and now - count.last_answer < self._soon:
-            learnt = self.prices.compare(call.documented, used)
+        if odd and not learnt:
+            first = now - self._compared_at >= self._soon
+            self._compared_at = now
+            learnt = self.prices.compare(call.documented, used, first=first)
         if learnt:
             self.news.append(News.WEIGHT)
             count.take_more(call, used, now)

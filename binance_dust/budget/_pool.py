@@ -46,7 +46,7 @@ PATIENCE: Final = 1 / 12
 LEAST_WAIT: Final = 1 / 2000
 """Part of a window: the shortest time until a recheck, unless something was heard."""
 MOST_RESERVE: Final = 1 / 4
-"""Part of the limit: no reserve is kept where a single call costs more."""
+"""Part of the limit: no reserve is kept where a single call costs so much."""
 CAUTION: Final = 8
 MOST_CAUTION: Final = 512
 """Each refused witness puts the next one off for so many times more cuts, up to the most."""
@@ -215,7 +215,7 @@ class Pool:
         ):
             return 0  # the witness goes anyway, or not at all
         largest = max(weight, self._largest)
-        return largest if self.current.number >= 0 and largest <= self.limit * MOST_RESERVE else 0
+        return largest if self.current.number >= 0 and largest < self.limit * MOST_RESERVE else 0
 
     def witness_due(self) -> bool:
         """Whether a cut has passed, no witness was sent since, and nothing is in flight."""

@@ -212,12 +212,16 @@ class Prices:
         self._look_for_doubt()
         return learnt
 
-    def compare(self, documented: int, used: int) -> bool:
+    def compare(self, documented: int, used: int, *, first: bool = False) -> bool:
         """Compare headers of one moment; return whether another weight is believed now.
 
-        If others spend nothing in this moment, they differ by multiples of what a call weighs.
+        If others spend nothing in this moment, they differ by multiples of what a call weighs. With
+        those of other moments nothing is compared, but what was found then counts.
         """
         price, last, self._compared = self.of(documented), self._compared, used
+        if first:
+            self._base = used
+            return False
         if used == last:
             return False
         if last >= 0 and documented < price.weight > abs(used - last):

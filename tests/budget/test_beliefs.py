@@ -464,6 +464,14 @@ def test_a_weight_that_was_learnt_is_not_given_up_for_what_tells_nothing(*, refu
     assert prices.learnt
 
 
+def test_headers_of_different_moments_are_not_compared() -> None:
+    prices = Prices()
+    for number in range(1, 40):
+        assert not prices.compare(100, 1_820 * (number % 5), first=True)
+    assert not any(prices.compare(100, 1_820 * number) for number in range(5, 10))
+    assert prices.compare(100, 1_820 * 10), "these are of one moment"
+
+
 @pytest.mark.parametrize(
     ("headers", "gone"),
     [

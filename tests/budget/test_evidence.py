@@ -353,31 +353,29 @@ def test_a_weight_that_is_learnt_is_news_and_counts_for_what_was_spent() -> None
 
 
 @pytest.mark.parametrize(
-    ("odd", "learnt", "at", "compared"),
+    ("odd", "learnt", "firsts"),
     [
-        ("", False, 10.4, False),
-        ("a weight in doubt", False, 10.4, True),
-        ("a weight that was learnt before", False, 10.4, True),
-        ("others", False, 10.4, True),
-        ("others", False, 10.5, False),
-        ("others", True, 10.4, False),
+        ("", False, []),
+        ("a weight in doubt", False, [True, False, True]),
+        ("a weight that was learnt before", False, [True, False, True]),
+        ("others", False, [True, False, True]),
+        ("others", True, []),
     ],
 )
 def test_headers_right_after_another_are_compared_where_something_is_odd(
     odd: str,
     learnt: bool,
-    at: float,
-    compared: bool,
+    firsts: list[bool],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    seen: list[int] = []
+    seen: list[bool] = []
     monkeypatch.setattr(Prices, "read", lambda *_, **__: learnt)
-    monkeypatch.setattr(Prices, "compare", lambda _, documented, used: seen.append(used))
+    monkeypatch.setattr(Prices, "compare", lambda *_, first: seen.append(first))
     evidence = Evidence()
     evidence.beliefs.prices.doubtful = odd == "a weight in doubt"
     evidence.beliefs.prices.learnt = odd == "a weight that was learnt before"
     evidence.count.others = Others(60.0, 1_200, 0.0) if odd == "others" else None
-    evidence.count.last_answer = 10.0
 
-    evidence.weigh(evidence.send(), 300, at)
-    assert seen == [300] * compared
+    for at in (10.0, 10.4, 10.9):
+        evidence.weigh(evidence.send(), 300, at)
+    assert seen == firsts

@@ -45,14 +45,14 @@ def test_the_weight_of_one_call_is_reserved_for_a_witness_unless_one_call_waits_
     ("largest", "known", "room"),
     [
         (100, True, 1_000),
-        (300, True, 600),
-        # Where one call costs more than a quarter, none is kept.
-        (301, True, 899),
+        (299, True, 602),
+        # Where one call costs a quarter, none is kept: of four one could not go.
+        (300, True, 900),
         # Without a clock there is no cut to send a witness after.
         (100, False, 1_100),
     ],
 )
-def test_the_reserve_is_the_largest_call_up_to_a_quarter_of_the_limit(
+def test_the_reserve_is_the_largest_call_below_a_quarter_of_the_limit(
     largest: int, known: bool, room: int
 ) -> None:
     bench = PoolBench(known=known)

@@ -19,6 +19,8 @@ from tests.worlds.world import WINDOW
 
 MOST_UNEXPLAINED: Final = 1 / 20
 """Part of the worlds with several deviations that may violate something for no reason below."""
+MOST_ALONE: Final = 1 / 2_000
+"""Part of the others that may: mostly slower than allowed by a hair."""
 DOCUMENTED: Final = "documented"
 """What a world "deviates" in that does as documented."""
 _CALLS: Final = 20
@@ -92,6 +94,14 @@ def _accounts_are_said_to_pay(play: Play) -> bool:
 
 def _a_quarter(play: Play) -> bool:
     return play.world.windows.mode == "fixed" and play.seconds <= play.least + WINDOW / 4
+
+
+def _asked_again(play: Play) -> bool:
+    return bool(play.world.deviates & {"losses", "latency"})
+
+
+def _at_the_cut(play: Play) -> bool:
+    return play.world.others.spend == "minutely"
 
 
 def _late(play: Play) -> bool:
@@ -220,6 +230,26 @@ KNOWN: Final[tuple[Known, ...]] = (
         "The exchange's clock was set back before a cut was seen to hold. That windows are fixed is"
         " not known then, and by time the window is empty: one call asks.",
         _once,
+    ),
+    Known(
+        frozenset({"refused for nothing"}),
+        "deaths",
+        "A process that comes back asks once for each endpoint. If the answer is late, or lost, it"
+        " asks again.",
+        _asked_again,
+    ),
+    Known(
+        frozenset({_SLOW}),
+        "others",
+        "Others who spend in one burst at the beginning of a window look as if more were to come,"
+        " and that is left to them until some windows have shown otherwise.",
+        _at_the_cut,
+    ),
+    Known(
+        frozenset({_SLOW}),
+        "headers",
+        "Where no header tells, windows are taken to slide: what a cut sets free is not used.",
+        _silent,
     ),
     Known(
         frozenset({"foretold too short"}),

@@ -17,7 +17,7 @@ from functools import partial
 from tests.worlds.draw import draw
 from tests.worlds.invariants import violations
 from tests.worlds.kept import KEPT
-from tests.worlds.known import MOST_UNEXPLAINED, reason
+from tests.worlds.known import MOST_ALONE, MOST_UNEXPLAINED, reason
 from tests.worlds.play import play
 from tests.worlds.shrink import kinds, shrink
 
@@ -174,7 +174,9 @@ def show(
 def news(tally: Tally, *, shared: bool = False) -> list[str]:
     """Name what is violated without a reason, with its seed and shrunk; and in kept worlds."""
     found = []
-    for seed, name, kind in tally.unexplained:
+    alone = tally.worlds - tally.several
+    few = len(tally.unexplained) <= MOST_ALONE * alone
+    for seed, name, kind in () if few else tally.unexplained:
         small = "" if shared else f", shrunk: {shrink(draw(seed), kind)}"
         found.append(f"{kind}, {name}: seed {seed}{small}")
     if tally.hidden > MOST_UNEXPLAINED * max(tally.several, _FEW):

@@ -115,8 +115,10 @@ def test_a_second_ban_has_a_reason_if_each_life_of_a_process_has_one() -> None:
 
 
 def test_what_has_no_reason_is_news_with_its_seed() -> None:
-    tally = Tally(several=1_000, hidden=50, unexplained=[(3, "(documented)", "slow")])
+    tally = Tally(2_000, several=1_000, hidden=50, unexplained=[(3, "(documented)", "slow")])
     assert news(tally, shared=True) == ["slow, (documented): seed 3"]
 
     tally.hidden += 1
     assert news(tally, shared=True)[1:] == ["51 of 1,000 worlds with several deviations"]
+    tally.worlds = 3_000
+    assert len(news(tally, shared=True)) == 1, "one of 2,000 may be slow by a hair"
