@@ -86,7 +86,10 @@ def too_slow(seconds: float) -> str:
 def named(
     error: DustError, name: str, endpoint: str | None = None, account: str | None = None
 ) -> CredentialsError | NotSentError:
-    """Add to what a signer says which signer it is, and which call it was asked for."""
+    """Add to what a signer says which signer it is, and which call it was asked for.
+
+    Nothing was sent, so the status is 0, whatever the signer's own error has.
+    """
     if isinstance(error, NotSentError):
         return NotSentError(f"{name}: {error}", endpoint=endpoint, account=account)
     text = error.message if isinstance(error, CredentialsError) else str(error)

@@ -86,5 +86,6 @@ def test_what_a_signer_says_keeps_its_kind_and_gets_its_name() -> None:
     assert isinstance(refused, CredentialsError)
     assert isinstance(unsent, NotSentError)
     assert refused.status == 0
+    assert getattr(named(CredentialsError("locked"), "agent"), "status", None) == 0
     other = named(ConfigurationError("no such key"), "agent")
     assert (type(other), str(other)) == (CredentialsError, "agent: no such key")
