@@ -282,6 +282,11 @@ async def test_an_agent_is_asked_as_its_protocol_says(
     assert base64.b64decode(made) == signature
 
 
+def patience(answer: Answer) -> float:
+    """Give a time limit: a short one if it is to be met, or else one that a busy machine keeps."""
+    return 0.1 if answer is None else 30.0
+
+
 NO_AGENT = "is that the socket of an ssh-agent"
 WRONG: list[tuple[bytes | None, type[Exception], str]] = [
     (b"HTTP/1.1 400 Bad Request\r\n", CredentialsError, NO_AGENT),
@@ -306,7 +311,7 @@ async def test_an_agent_that_answers_wrongly_is_an_error_that_names_it(
 ) -> None:
     async with an_answer(tmp_path, lambda _: answer) as agent:
         with pytest.raises(error, match=rf"^ssh-agent \(SHA256:.*\): .*{says}"):
-            await SshAgent(TEXT, socket=agent.path, timeout=0.1).sign(PAYLOAD)
+            await SshAgent(TEXT, socket=agent.path, timeout=patience(answer)).sign(PAYLOAD)
 
 
 @pytest.mark.parametrize(
@@ -390,7 +395,7 @@ async def test_a_connection_that_failed_is_closed_whoever_holds_the_error(
 ) -> None:
     async with an_answer(tmp_path, lambda _: answer) as agent:
         with pytest.raises(CredentialsError) as caught:
-            await SshAgent(TEXT, socket=agent.path, timeout=0.1).sign(PAYLOAD)
+            await SshAgent(TEXT, socket=agent.path, timeout=patience(answer)).sign(PAYLOAD)
         if answer:
             await agent.closed()
     assert caught.value.account is None
