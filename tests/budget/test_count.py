@@ -154,7 +154,9 @@ def test_what_a_header_showed_may_be_ours_that_is_forgotten_by_now(
     count.answer(300, 40.0, 40.1)
     count.take(100)
     assert not count.was_ours(weight, limit, 41.0), "no others were seen"
-    listen(count, SentCall(100, 300), 900, fixed=fixed, now=100.03)
+    count.cut_at = 300 if fixed else 0
+    call = SentCall(100, 300, cut_before=count.cut_at)
+    listen(count, call, 900, fixed=fixed, now=100.03)
 
     assert count.others is not None
     assert count.others.unsure == (0 if fixed else 300)

@@ -226,6 +226,23 @@ def test_waiters_behind_a_door_are_told_of_a_refusal_for_minutes_and_so_are_thos
         plain._join(pool, Waiter(3_000, Lane.CALL, plain.clock.at, 60.0), None, plain.clock.at)
 
 
+def test_a_refusal_of_one_account_for_minutes_is_told_though_others_may_go() -> None:
+    plain = KeepingDispatcher()
+    for answer in (Feedback(200, used_uid=3_000), Feedback(429, retry_after=300.0)):
+        call = plain.ask(of_account("a"))
+        assert call is not None
+        plain.settle(call, answer, plain.clock.at)
+
+    for name, told in (("a", True), ("b", False)):
+        waiter = Waiter(3_000, Lane.CALL, plain.clock.at, 60.0)
+        pool = plain.pool(of_account(name))
+        if told:
+            with pytest.raises(BudgetExceededError):
+                plain._join(pool, waiter, None, plain.clock.at)
+        else:
+            plain._join(pool, waiter, None, plain.clock.at)
+
+
 def test_the_only_call_that_waits_leaves_the_reserve_to_the_witness_if_a_cut_is_near() -> None:
     for number, opens, sliding, takes in (
         (7, 4.0, False, 64.0),
@@ -372,7 +389,8 @@ def test_a_gate_that_opens_is_for_all_queues() -> None:
 
 
 @pytest.mark.parametrize(
-    ("answer", "go"), [(Feedback(400), 2), (Feedback(502), 1), (Feedback(503, used_ip=100), 2)]
+    ("answer", "go"),
+    [(Feedback(499), 2), (Feedback(500), 1), (Feedback(502), 1), (Feedback(503, used_ip=100), 2)],
 )
 def test_after_a_ban_a_page_from_in_front_of_the_exchange_lets_one_more_ask(
     answer: Feedback, go: int

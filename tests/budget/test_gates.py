@@ -240,6 +240,15 @@ def test_a_page_after_a_ban_is_the_first_of_its_kind_and_one_within_it_is_none()
     assert gate.passes(61.0)
 
 
+def test_a_gate_that_was_ever_shut_by_a_ban_knows_it_whatever_comes_later() -> None:
+    gate = AddressGate(5.0)
+    gate.shut_for(300.0, 0.0, guessed=True)
+    assert not gate.banned
+    gate.shut_for(60.0, 400.0, guessed=False)
+    gate.shut_for(300.0, 500.0, guessed=True)
+    assert gate.banned
+
+
 def test_a_gate_goes_on_as_another_one_by_its_own_clock() -> None:
     gate, other, shut = (AddressGate(5.0) for _ in range(3))
     asking = AdmittedCall(1)
