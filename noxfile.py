@@ -42,8 +42,8 @@ LOCKED_BUILDS = dict.fromkeys(("PIP_BUILD_CONSTRAINT", "UV_BUILD_CONSTRAINT"), L
 LOCKED = LOCKED_BUILDS | dict.fromkeys(("PIP_CONSTRAINT", "UV_CONSTRAINT"), LOCK)
 # Costs a quarter of the time. Without its checks of memory, which are for extensions in C.
 DEV_MODE = {"PYTHONDEVMODE": "1", "PYTHONMALLOC": "pymalloc"}
-# One more than there are cores, since many tests wait for processes of their own.
-SIDE_BY_SIDE = (f"--numprocesses={min(4, (os.cpu_count() or 1) + 1)}", "--dist=worksteal")
+# Two more than there are cores, since many tests wait for processes of their own.
+SIDE_BY_SIDE = (f"--numprocesses={min(4, (os.cpu_count() or 1) + 2)}", "--dist=worksteal")
 EXTRAS = ("cli", "keys", "mcp", "metrics", "otel", "redis", "fleet")
 SMOKE = (
     "tests/call/test_wire.py",

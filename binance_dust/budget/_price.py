@@ -190,14 +190,14 @@ class Prices:
 
         Only a call that left `soon` after the one before tells what it weighs.
         """
-        if number not in {self._admitted, self._first}:  # it was not alone
+        if number == self._admitted:
+            last, self._last = self._last, used
+        elif number == self._first:
+            last = self._before
+        else:  # it was not alone
             if self.doubtful and abs(number) > self._doubted:
                 self._asked(documented)
             return False
-        if number == self._admitted:
-            last, self._last = self._last, used
-        else:
-            last = self._before
         price = self._prices.get(documented) or self.of(documented)
         if last < used and price.again(used - last):
             return False
