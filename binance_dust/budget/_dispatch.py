@@ -290,7 +290,7 @@ class Dispatcher(ABC, Generic[W, C]):
             pool.refuse(call, answer.retry_after, now)
             self._tell(Refused(pool.name, pool.valve.until - now))
             if pool.door is not None:
-                self._refused_at_door(pool, pool.door, call)
+                self._refused_at_door(pool, pool.door, call, now)
             self._tell_waiters(now)
         elif answer.walled and self._gate.meets_wall(call, now):
             self._shut(now, WALL, guessed=True)
@@ -307,11 +307,11 @@ class Dispatcher(ABC, Generic[W, C]):
         # What comes from in front of the exchange (502) does not tell that a ban is over.
         self._ended(call, now, good=good, told=told, passed=told or not answer.broken)
 
-    def _refused_at_door(self, pool: Pool, door: Door, call: C) -> None:
+    def _refused_at_door(self, pool: Pool, door: Door, call: C, now: float) -> None:
         """Take the refusal of an account; the address may be the one that is meant."""
-        door.refused(call, pool.valve.until)
+        door.refused(call, pool.valve.until, now)
         if (address := self._pools.address(pool.name)) is not None:
-            address.valve.shut(pool.valve.until)
+            address.valve.shut(pool.valve.until, now)
 
     def _try_out(self, call: C, door: Door, now: float) -> None:
         """Count a call for the address, too: headers say that an account has paid for it."""

@@ -48,10 +48,10 @@ class Door(Valve):
             return super().next_chance(now)
         return max(self.until, now + self._patience)
 
-    def refused(self, call: AdmittedCall, until: float) -> None:
+    def refused(self, call: AdmittedCall, until: float, now: float) -> None:
         """Let one account ask after a refusal, and none once a call that asked is refused, too."""
         if self.asks(call):
-            self.shut(until)
+            self.shut(until, now)
         elif self.open:
             self.hold()
 

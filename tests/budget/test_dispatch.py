@@ -243,6 +243,21 @@ def test_a_refusal_of_one_account_for_minutes_is_told_though_others_may_go() -> 
             plain._join(pool, waiter, None, plain.clock.at)
 
 
+def test_refusals_in_a_row_add_up_for_those_who_wait_behind_a_door() -> None:
+    plain = KeepingDispatcher()
+    call = plain.ask(of_account("a"))
+    for name in "bc":
+        waiter = Waiter(3_000, Lane.CALL, plain.clock.at, 60.0)
+        plain._join(plain.pool(of_account(name)), waiter, None, plain.clock.at)
+    for told in (0, 1):
+        assert call is not None
+        plain.settle(call, Feedback(429, retry_after=50.0), plain.clock.at)
+        assert len(plain.errors) == told
+        plain.clock.at += 50.0
+        plain._look_at_all(plain.clock.at)
+        call = plain.calls[-1] if plain.calls else None
+
+
 def test_the_only_call_that_waits_leaves_the_reserve_to_the_witness_if_a_cut_is_near() -> None:
     for number, opens, sliding, takes in (
         (7, 4.0, False, 64.0),

@@ -346,12 +346,12 @@ def test_a_refusal_behind_an_open_door_lets_one_call_ask() -> None:
     door.answered(asked(door), BY_UID, good=True)
     assert door.open
 
-    door.refused(AdmittedCall(100), until=30.0)
+    door.refused(AdmittedCall(100), until=30.0, now=0.0)
     assert not door.open
     asking = asked(door, 1.0)
-    door.refused(AdmittedCall(100), until=30.0)
+    door.refused(AdmittedCall(100), until=30.0, now=0.0)
     assert not door.passes(1.0), "that one asks already"
-    door.refused(asking, until=30.0)
+    door.refused(asking, until=30.0, now=0.0)
     assert door.next_chance(1.0) == 30.0
 
 
@@ -401,7 +401,7 @@ def test_a_trial_ends_when_more_was_let_in_than_any_two_windows_of_the_address_h
 
 def test_a_refusal_on_trial_shuts_the_door() -> None:
     door = Door(5.0, trial=600)
-    door.refused(asked(door), until=30.0)
+    door.refused(asked(door), until=30.0, now=0.0)
 
     assert not door.passes(29.9)
     assert door.next_chance(10.0) == 30.0

@@ -476,6 +476,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Dispatcher._reserve_at: at < cut <= at + self._reserve_after"
         " -> at <= cut <= at + self._reserve_after": _INSTANT,
         "Dispatcher._recheck_at: queue.waiting == 1 -> True": _FASTER,
+        "_shut: door.until <= valve.until -> door.until < valve.until": _INSTANT,
         "Dispatcher._recheck_at: kept -> True": _FASTER,
         "Dispatcher._try: most and go is not _YES and ((kept := pool.kept_weight(weight, now))"
         " < most) -> most and (kept := pool.kept_weight(weight, now)) < most": _FASTER,
