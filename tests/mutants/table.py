@@ -801,6 +801,9 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     },
     "binance_dust/_call/signing.py": {
         "module: 86400.0 -> 172800.0": _NOBODY_CARES,
+        "module: 1.0 -> 2.0": _NOBODY_CARES,
+        "module: 16 -> 17": _NOBODY_CARES,
+        "module: 10.0 -> 20.0": _NOBODY_CARES,
         "on_loan: timer.cancel() -> left out": "it would find nothing to give back",
     },
     "binance_dust/_call/clock.py": {
