@@ -174,8 +174,8 @@ class Beliefs:
         if learnt:
             self.news.append(News.WEIGHT)
             count.take_more(call, used, now)
-        elif self.prices.doubtful and self.prices.give_up():
-            self.news.append(News.WEIGHT)
+        else:
+            self._give_up()
         same_window = call.cut_before == count.cut_at and self.cut_number == window.number >= 0
         if not call.since_cut or not same_window:
             return False
@@ -183,6 +183,16 @@ class Beliefs:
             self.trust.right()
             return False
         return now < window.closes - self._window * BEFORE_CUT
+
+    def heard_nothing(self, call: AdmittedCall) -> None:
+        """Record a good answer without a header."""
+        self.prices.heard_nothing(call.documented, call.number, soon=call.soon)
+        self._give_up()
+
+    def _give_up(self) -> None:
+        """Tell of a weight that nothing has confirmed."""
+        if self.prices.doubtful and self.prices.give_up():
+            self.news.append(News.WEIGHT)
 
     def refute(self, call: AdmittedCall, boundary: Boundary) -> None:
         """Give up a belief that a header contradicts: a higher weight, or else the headers."""

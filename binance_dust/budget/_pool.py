@@ -329,7 +329,7 @@ class Pool:
             count.read_header(call, used, now, self.current, fixed=fixed, trusted=trusted)
         elif good and result:
             count.heard_nothing()
-            beliefs.prices.heard_nothing(call.documented, call.number, soon=call.soon)
+            beliefs.heard_nothing(call)
         if good and result:
             beliefs.let_in(call, used, count, self.current, now)
             if self.whole < self.documented:

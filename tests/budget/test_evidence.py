@@ -118,7 +118,8 @@ def test_a_header_that_is_too_low_for_a_higher_weight_puts_that_in_doubt_and_not
     assert evidence.boundary.fixed
 
 
-def test_a_weight_that_no_lone_call_confirms_is_given_up_and_told() -> None:
+@pytest.mark.parametrize("used", [37, None])
+def test_a_weight_that_no_lone_call_confirms_is_given_up_and_told(used: int | None) -> None:
     evidence = Evidence().earn()
     price = evidence.beliefs.prices.of(1)
     price.learn(100)
@@ -126,7 +127,11 @@ def test_a_weight_that_no_lone_call_confirms_is_given_up_and_told() -> None:
     while not price.given_up:
         price.asked()
 
-    evidence.weigh(evidence.send(100, 1), 37)
+    call = evidence.send(100, 1)
+    if used is None:
+        evidence.beliefs.heard_nothing(call)
+    else:
+        evidence.weigh(call, used)
 
     assert evidence.beliefs.news == [News.WEIGHT]
     assert evidence.beliefs.prices.weight(1) == 1

@@ -394,7 +394,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Beliefs.__init__: False -> True": "the first refusal of a burst sets it",
         "Beliefs.cut: 0 -> 1": _ONE,
         "Beliefs.is_possible: self.trust.odd -> True": _FASTER,
-        "Beliefs.weigh_header: self.prices.doubtful and self.prices.give_up()"
+        "Beliefs._give_up: self.prices.doubtful and self.prices.give_up()"
         " -> self.prices.give_up()": _FASTER,
         "Beliefs.weigh_header: 0 -> 1": _MILLIONS,
         "Beliefs.weigh_header: self.cut_number == window.number >= 0"
