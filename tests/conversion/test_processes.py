@@ -113,7 +113,9 @@ def test_of_two_processes_that_convert_at_the_same_moment_one_does(
         assert len(exchange.conversions) == 1
         receipts = [outcome["receipt"] for outcome in outcomes if "receipt" in outcome]
         assert receipts == [[exchange.conversions[0].transaction_id]]
-        assert [each["error"] for each in outcomes if "error" in each] == ["GuardError"]
+        # The other one meets the claim, or comes when all is done and meets the cooldown.
+        (error,) = (each["error"] for each in outcomes if "error" in each)
+        assert error in {"GuardError", "CoolingDownError"}
         assert asyncio.run(settle(exchange, folder / "dust.db", alice)) == ["confirmed"]
 
 
