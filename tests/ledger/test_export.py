@@ -447,16 +447,16 @@ async def test_an_export_is_written_while_it_is_read(tmp_path: Path) -> None:
     path, sizes = tmp_path / "books.csv", list[int]()
 
     async def growing() -> AsyncIterator[list[BookRow]]:
-        for _ in range(20):
+        for _ in range(60):
             yield [row] * 100
             sizes.append(size_of_draft(tmp_path))
 
     done = await write_csv(growing(), path, "plain")
 
-    # In a few large parts: not row by row, and not all at the end.
-    assert 2 < len(set(sizes)) < 10
-    assert done.rows == 2_000
-    assert path.read_text(encoding="utf-8").count("ADA") == 2_000
+    # In a few large parts: not row by row, and not all at the end. Python 3.14 makes larger ones.
+    assert 2 < len(set(sizes)) < 20
+    assert done.rows == 6_000
+    assert path.read_text(encoding="utf-8").count("ADA") == 6_000
 
 
 def test_what_was_exported_has_no_more_parts_than_are_named() -> None:
