@@ -163,7 +163,7 @@ class Dispatcher(ABC, Generic[W, C]):
             return _errors.never_fits(pool.name, weight, pool.ours)
         if self._gate.until - now > waiter.patience:
             return self._gate.error(pool.name, now, self._clock.server_time())
-        if (wait := _shut(pool)[1] - now) > max(waiter.patience, self._turn):
+        if (wait := _shut_times(pool)[1] - now) > max(waiter.patience, self._turn):
             return _errors.shut(pool.name, wait)
         if deadline is None:
             return None
@@ -326,7 +326,7 @@ class Dispatcher(ABC, Generic[W, C]):
     def _tell_waiters(self, now: float) -> None:
         """Tell who would have to wait for longer than they allowed, also behind a shut door."""
         for pool, queue in self._queues.items():
-            since, until = _shut(pool)
+            since, until = _shut_times(pool)
             if until - min(since, now) > self._turn:
                 for waiter in queue.remove_impatient(min(since, now), until):
                     self._refuse(waiter, _errors.shut(pool.name, until - now))
@@ -391,7 +391,7 @@ class Dispatcher(ABC, Generic[W, C]):
         return BudgetSnapshot(pools, shut_for, self._limits.requests_per_second)
 
 
-def _shut(pool: Pool) -> tuple[float, float]:
+def _shut_times(pool: Pool) -> tuple[float, float]:
     """Return since when and until when a pool is shut: itself, or the door of its endpoint."""
     valve, door = pool.valve, pool.door
     if door is None or door.until <= valve.until:

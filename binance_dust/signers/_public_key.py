@@ -19,6 +19,7 @@ ED25519: Final = "ssh-ed25519"
 RSA: Final = "ssh-rsa"
 _BEGINNINGS: Final = ("ssh-", "sk-", "ecdsa-", "-----")
 _MOST: Final = 64 * 1024
+_SOME_FILE: Final = "PRIVATE_KEY_FILE"
 
 
 class PublicKey(NamedTuple):
@@ -88,8 +89,8 @@ def _parse(text: str, subject: str, path: Path | None) -> PublicKey:
     size = 2 * len(last) if kind == ED25519 else len(last.lstrip(b"\0"))
     key = PublicKey(kind, blob, "", "", size)
     if path is None:
-        return PublicKey(kind, blob, key.fingerprint, "the file of the private key", size)
-    private = str(path.with_suffix("")) if path.suffix == ".pub" else "the file of its private half"
+        return PublicKey(kind, blob, key.fingerprint, _SOME_FILE, size)
+    private = str(path.with_suffix("")) if path.suffix == ".pub" else _SOME_FILE
     return PublicKey(kind, blob, visible(path.name), visible(private), size)
 
 

@@ -466,8 +466,9 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
     "binance_dust/budget/_dispatch.py": {
         "Dispatcher.settle: good and answer.succeeded -> answer.succeeded": "what is not"
         " good is an error by its status too, but for the text of a ban, and that shuts all",
-        "Dispatcher._refusal: (wait := (_shut(pool)[1] - now)) > max(waiter.patience, self._turn)"
-        " -> (wait := (_shut(pool)[1] - now)) >= max(waiter.patience, self._turn)": _INSTANT,
+        "Dispatcher._refusal: (wait := (_shut_times(pool)[1] - now))"
+        " > max(waiter.patience, self._turn)"
+        " -> (wait := (_shut_times(pool)[1] - now)) >= max(waiter.patience, self._turn)": _INSTANT,
         "Dispatcher._try_out: address is None -> False": _TYPES,
         "Dispatcher._reserve_at: 0 -> 1": _MILLIONS,
         "Dispatcher._reserve_at: pool.current.number >= 0 -> pool.current.number > 0": _MILLIONS,
@@ -476,7 +477,7 @@ EXPLAINED: Final[dict[str, dict[str, str]]] = {
         "Dispatcher._reserve_at: at < cut <= at + self._reserve_after"
         " -> at <= cut <= at + self._reserve_after": _INSTANT,
         "Dispatcher._recheck_at: queue.waiting == 1 -> True": _FASTER,
-        "_shut: door.until <= valve.until -> door.until < valve.until": _INSTANT,
+        "_shut_times: door.until <= valve.until -> door.until < valve.until": _INSTANT,
         "Dispatcher._recheck_at: kept -> True": _FASTER,
         "Dispatcher._try: most and go is not _YES and ((kept := pool.kept_weight(weight, now))"
         " < most) -> most and (kept := pool.kept_weight(weight, now)) < most": _FASTER,

@@ -54,7 +54,7 @@ def test_a_key_says_its_kind_its_blob_and_how_long_its_signatures_are(text: str,
     assert found == read_public_key(pem_of(text)) == read_public_key(f"# of 2026\n{pem_of(text)}\n")
     assert (found.kind, found.blob, found.size) == (kind, base64.b64decode(blob), size)
     assert found.name == found.fingerprint
-    assert found.private == "the file of the private key"
+    assert found.private == "PRIVATE_KEY_FILE", "as in: ssh-add PRIVATE_KEY_FILE"
 
 
 def test_a_fingerprint_is_that_of_openssh() -> None:
@@ -73,7 +73,7 @@ def test_a_file_gives_its_name_and_where_the_private_half_may_be(
 
     assert beside[:2] == elsewhere[:2] == read_public_key(TEXT)[:2]
     assert (beside.name, beside.private) == ("desk.pub", str(tmp_path / "desk"))
-    assert (elsewhere.name, elsewhere.private) == ("desk.txt", "the file of its private half")
+    assert (elsewhere.name, elsewhere.private) == ("desk.txt", "PRIVATE_KEY_FILE")
 
 
 def test_a_file_in_the_home_directory_may_be_named_shortly(
